@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+
+import {ILabRegistry} from "../interfaces/ILabRegistry.sol";
+import {Attestations} from "./modules/Attestations.sol";
+import {Groups} from "./modules/Groups.sol";
+
+/// @title A lab's registry
+/// @notice Deployed and owned by a lab or a consortium. Its owner creates groups (or leaves that open) and announces a
+/// successor; over groups and records the owner has no power at all.
+contract LabRegistry is ILabRegistry, Attestations, ERC165 {
+    /// @inheritdoc ILabRegistry
+    address public successor;
+
+    /// @param owner who creates groups if they are not open, and announces a successor
+    /// @param openGroups_ whether anyone may create groups
+    constructor(address owner, bool openGroups_)
+        Ownable(owner)
+        EIP712("BlockchainTracer LabRegistry", "1")
+        Groups(openGroups_)
+    {}
+
+    /// @inheritdoc ILabRegistry
+    function announceSuccessor(address successor_) external onlyOwner {
+        successor = successor_;
+        emit SuccessorAnnounced(successor_);
+    }
+
+    /// @inheritdoc ERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
+        return interfaceId == type(ILabRegistry).interfaceId || super.supportsInterface(interfaceId);
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @notice The numbers that records are made of. Numbers from 128 are the lab's own; those between are reserved.
+library Vocabulary {
+    uint8 internal constant KIND_DATASET = 1;
+    uint8 internal constant KIND_MODEL = 2;
+    uint8 internal constant KIND_RUN = 3;
+    uint8 internal constant KIND_RESULT = 4;
+    uint8 internal constant KIND_PLAN = 5;
+    uint8 internal constant KIND_SOFTWARE = 6;
+    uint8 internal constant KIND_ENVIRONMENT = 7;
+    uint8 internal constant KIND_DOCUMENT = 8;
+    uint8 internal constant KIND_DEPLOYMENT = 9;
+    uint8 internal constant KIND_REFERENCE = 10;
+
+    uint8 internal constant RELATION_TRAINED_ON = 1;
+    uint8 internal constant RELATION_VALIDATED_ON = 2;
+    uint8 internal constant RELATION_EVALUATED_ON = 3;
+    uint8 internal constant RELATION_DERIVED_FROM = 4;
+    uint8 internal constant RELATION_FINE_TUNED_FROM = 5;
+    uint8 internal constant RELATION_GENERATED_BY = 6;
+    uint8 internal constant RELATION_USES = 7;
+    uint8 internal constant RELATION_REPRODUCES = 8;
+    uint8 internal constant RELATION_SUPERSEDES = 9;
+
+    uint8 internal constant SUBJECT_FILE = 1;
+    uint8 internal constant SUBJECT_FOLDER = 2;
+    uint8 internal constant SUBJECT_COMMITMENT = 3;
+    uint8 internal constant SUBJECT_IDENTIFIER = 4;
+
+    uint8 private constant FIRST_OWN = 128;
+
+    function isKind(uint8 kind) internal pure returns (bool) {
+        return (kind >= KIND_DATASET && kind <= KIND_REFERENCE) || kind >= FIRST_OWN;
+    }
+
+    function isRelation(uint8 relation) internal pure returns (bool) {
+        return (relation >= RELATION_TRAINED_ON && relation <= RELATION_SUPERSEDES) || relation >= FIRST_OWN;
+    }
+
+    function isSubjectType(uint8 subjectType) internal pure returns (bool) {
+        return subjectType >= SUBJECT_FILE && subjectType <= SUBJECT_IDENTIFIER;
+    }
+}

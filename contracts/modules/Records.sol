@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {IRecords, Link, RecordKey} from "../../interfaces/IRecords.sol";
+import {StructHash} from "../libraries/StructHash.sol";
+import {Vocabulary} from "../libraries/Vocabulary.sol";
+import {RecordSlot, RecordSlotLib} from "../types/RecordSlot.sol";
+import {Groups} from "./Groups.sol";
+
+/// @notice Records: written once, retracted at most once.
+abstract contract Records is IRecords, Groups {
+    mapping(bytes32 id => RecordSlot) internal _records;
+
+    /// @inheritdoc IRecords
+    function record(RecordKey calldata key) external returns (bytes32 id) {
+        _requireAuthor(key);
+        id = idOf(key);
+        RecordSlot slot = _records[id];
+        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
+        _record(id, key);
+    }
+
+    /// @inheritdoc IRecords
+    function recordMany(RecordKey[] calldata keys) external returns (bytes32[] memory ids) {
+        ids = new bytes32[](keys.length);
+        for (uint256 i = 0; i < keys.length; ++i) {
+            RecordKey calldata key = keys[i];
+            _requireAuthor(key);
+            bytes32 id = idOf(key);
+            ids[i] = id;
+            if (!_records[id].exists()) _record(id, key);
+        }
+    }
+
+    /// @inheritdoc IRecords
+    function recordBySig(RecordKey calldata key, uint40 deadline, bytes calldata signature)
+        external
+        returns (bytes32 id)
+    {
+        bytes32 structHash = StructHash.hash(key);
+        id = _hashTypedDataV4(structHash);
+        RecordSlot slot = _records[id];
+        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
+        if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert SignatureCancelled(id);
+        _requireSignature(key.author, StructHash.recordAuthorization(structHash, deadline), deadline, signature);
+        _record(id, key);
+    }
+
+    /// @inheritdoc IRecords
+    function cancel(RecordKey calldata key) external returns (bytes32 id) {
+        _requireAuthor(key);
+        id = idOf(key);
+        RecordSlot slot = _records[id];
+        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
+        _records[id] = slot.withFlag(RecordSlotLib.FLAG_CANCELLED);
+        emit RecordCancelled(id, key.author);
+    }
+
+    /// @inheritdoc IRecords
+    function retract(RecordKey calldata key, string calldata reason) external returns (bytes32 id) {
+        id = idOf(key);
+        RecordSlot slot = _requireRecord(id);
+        if (slot.retractedAt() != 0) revert AlreadyRetracted(id, slot.retractedAt());
+        bool byAuthor = msg.sender == key.author && hasRoles(key.group, msg.sender, ROLE_RECORDER);
+        if (!byAuthor && !hasRoles(key.group, msg.sender, ROLE_MAINTAINER)) revert NotAllowedToRetract(id, msg.sender);
+
+        _records[id] = slot.withRetraction(uint40(block.timestamp));
+        emit Retracted(id, key.group, msg.sender, reason);
+        if (slot.has(RecordSlotLib.FLAG_EVIDENCE)) _withdrawVerdictsOn(key);
+    }
+
+    /// @inheritdoc IRecords
+    function statusOf(bytes32 id) public view returns (RecordStatus memory) {
+        return _records[id].status();
+    }
+
+    /// @inheritdoc IRecords
+    function statusOfMany(bytes32[] calldata ids) external view returns (RecordStatus[] memory statuses) {
+        statuses = new RecordStatus[](ids.length);
+        for (uint256 i = 0; i < ids.length; ++i) {
+            statuses[i] = statusOf(ids[i]);
+        }
+    }
+
+    /// @inheritdoc IRecords
+    function isParent(RecordKey calldata key, bytes32 parent, uint8 relation) external view returns (bool) {
+        return _records[idOf(key)].exists() && _hasLink(key.parents, parent, relation);
+    }
+
+    /// @inheritdoc IRecords
+    function idOf(RecordKey calldata key) public view returns (bytes32) {
+        return _hashTypedDataV4(StructHash.hash(key));
+    }
+
+    /// @dev Takes back what was said on the strength of a Run that is now retracted.
+    function _withdrawVerdictsOn(RecordKey calldata evidence) internal virtual;
+
+    /// @dev The one place where a record is written. The caller has checked that it isn't stored and that the author
+    /// consents.
+    function _record(bytes32 id, RecordKey calldata key) internal {
+        uint32 group = key.group;
+        uint8 kind = key.kind;
+        _requireRole(group, key.author, ROLE_RECORDER);
+        if (!Vocabulary.isKind(kind)) revert InvalidKind(kind);
+        if (!Vocabulary.isSubjectType(key.subjectType)) revert InvalidSubjectType(key.subjectType);
+        if (key.subject == 0 || key.manifest == 0) revert EmptyDigest(key.subject, key.manifest);
+        _requireParents(key.parents);
+
+        _records[id] = RecordSlotLib.pack(uint40(block.timestamp), 0, group, kind, 0);
+        emit Recorded(id, group, key.subject, key.author, kind, key.subjectType, key.manifest, key.parents);
+    }
+
+    function _requireRecord(bytes32 id) internal view returns (RecordSlot slot) {
+        slot = _records[id];
+        if (!slot.exists()) revert UnknownRecord(id);
+    }
+
+    function _hasLink(Link[] calldata links, bytes32 parent, uint8 relation) internal pure returns (bool) {
+        for (uint256 i = 0; i < links.length; ++i) {
+            if (links[i].parent == parent && links[i].relation == relation) return true;
+        }
+        return false;
+    }
+
+    function _requireAuthor(RecordKey calldata key) private view {
+        if (key.author != msg.sender) revert NotAuthor(key.author, msg.sender);
+    }
+
+    /// @dev Strictly ascending, so that one lineage has one key; recorded before, so that time follows lineage.
+    function _requireParents(Link[] calldata parents) private view {
+        bytes32 lastParent;
+        uint8 lastRelation;
+        for (uint256 i = 0; i < parents.length; ++i) {
+            bytes32 parent = parents[i].parent;
+            uint8 relation = parents[i].relation;
+            if (!Vocabulary.isRelation(relation)) revert InvalidRelation(relation);
+            if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) revert ParentsNotAscending(i);
+            if (!_records[parent].exists()) revert UnknownParent(parent);
+            (lastParent, lastRelation) = (parent, relation);
+        }
+    }
+}

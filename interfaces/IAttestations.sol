@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {RecordKey} from "./IRecords.sol";
+
+/// @title Verdicts of other groups
+/// @notice A group has one current verdict on a record, or none; the history is in the events. No group can attest to
+/// a record of its own. Reproduced and NotReproduced stand on evidence: a Run of the attesting group.
+interface IAttestations {
+    /// @notice What a group says of another group's record.
+    enum Verdict {
+        None,
+        Reviewed,
+        Reproduced,
+        NotReproduced,
+        Disputed
+    }
+
+    /// @notice Why a record can't be evidence. NotRecorded, Retracted, NotARun, OtherGroup (not the attesting group's),
+    /// NotLinked (doesn't name the record in relation Reproduces).
+    enum EvidenceFault {
+        NotRecorded,
+        Retracted,
+        NotARun,
+        OtherGroup,
+        NotLinked
+    }
+
+    /// @notice A group's current verdict.
+    /// @param attester who gave it in the group's name
+    /// @param attestedAt Unix time in seconds
+    /// @param sealedAt Unix time in seconds of the sealed commitment it was revealed from; 0 if none
+    /// @param version raised by every change; a signature names it and is used at most once
+    struct Attestation {
+        address attester;
+        uint40 attestedAt;
+        uint40 sealedAt;
+        Verdict verdict;
+        uint8 version;
+    }
+
+    /// @notice The group's verdict on the record is now this one. `evidence` is a record id, or zero.
+    event Attested(
+        bytes32 indexed recordId,
+        uint32 indexed group,
+        address indexed attester,
+        Verdict verdict,
+        bytes32 evidence,
+        uint8 version
+    );
+    /// @notice The group has no verdict on the record any more; it had this one.
+    event VerdictWithdrawn(
+        bytes32 indexed recordId, uint32 indexed group, address indexed by, Verdict verdict, uint8 version
+    );
+
+    /// @notice A group can't attest to its own record.
+    error OwnRecord(bytes32 recordId, uint32 group);
+    /// @notice None is not a verdict to give; use {withdraw}.
+    error InvalidVerdict(Verdict verdict);
+    /// @notice Reproduced and NotReproduced need a Run as evidence.
+    error EvidenceRequired(Verdict verdict);
+    /// @notice The evidence given can't carry this verdict.
+    error EvidenceUnusable(bytes32 evidence, EvidenceFault fault);
+    /// @notice There is no verdict to withdraw.
+    error NoVerdict(bytes32 recordId, uint32 group);
+    /// @notice The group changed its verdict as often as the slot can count.
+    error VersionsExhausted(bytes32 recordId, uint32 group);
+    /// @notice As many groups give this verdict as the slot can count.
+    error CounterExhausted(bytes32 recordId, Verdict verdict);
+
+    /// @notice Gives the group's verdict on a record, in place of the one before. Only a REVIEWER of the group.
+    /// @param evidence for Reproduced and NotReproduced the key of a stored, unretracted Run of `group` that names the
+    /// record in relation Reproduces (and so was recorded after it); for the others any unretracted record of `group`,
+    /// or a key whose group is 0 for none
+    function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external;
+
+    /// @notice {attest} by a signature over `AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32
+    /// evidence,address attester,uint8 version,uint40 deadline)`, where `evidence` is the id of the evidence, or zero.
+    /// @param attester who signed; must be a REVIEWER of the group now
+    /// @param deadline Unix time in seconds after which the signature is refused
+    function attestBySig(
+        bytes32 recordId,
+        uint32 group,
+        Verdict verdict,
+        RecordKey calldata evidence,
+        address attester,
+        uint40 deadline,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Takes the group's verdict back. Any REVIEWER of the group.
+    function withdraw(bytes32 recordId, uint32 group) external;
+
+    /// @notice The group's current verdict on a record.
+    function verdictOf(bytes32 recordId, uint32 group) external view returns (Attestation memory);
+}

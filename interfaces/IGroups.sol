@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @title Lab groups and their members
+/// @notice A group is a lab, a collaboration or a team in it. It has exactly one owner at any time and members with
+/// roles. No role, ownership of a group and ownership of the registry included, reaches into another group.
+interface IGroups {
+    /// @notice What a member may do, from when, until when.
+    /// @param roles bitmap of the ROLE_ constants below
+    /// @param since Unix time in seconds at which these roles were given
+    /// @param until Unix time in seconds from which they no longer hold; type(uint40).max has no end
+    /// @param version raised by every change, so that an invitation is accepted at most once
+    struct Membership {
+        uint32 roles;
+        uint40 since;
+        uint40 until;
+        uint32 version;
+    }
+
+    /// @notice What an inviter signs (EIP-712) and an account accepts: a membership needs the consent of both.
+    /// @param group the group the account is invited to
+    /// @param account who is invited; only this account can accept
+    /// @param roles bitmap of the roles offered; replaces the roles held before
+    /// @param until Unix time in seconds at which the membership ends; type(uint40).max has no end
+    /// @param version the account's membership version at the time of signing
+    /// @param inviter the group's owner, or a MAINTAINER for roles other than MAINTAINER
+    /// @param deadline Unix time in seconds after which the invitation is refused
+    struct Invitation {
+        uint32 group;
+        address account;
+        uint32 roles;
+        uint40 until;
+        uint32 version;
+        address inviter;
+        uint40 deadline;
+    }
+
+    /// @notice A group was created. `manifest` is the SHA-256 of its description, kept off chain.
+    event GroupCreated(uint32 indexed group, address indexed owner, bytes32 manifest);
+    /// @notice The owner replaced the group's description.
+    event GroupDescribed(uint32 indexed group, bytes32 manifest);
+    /// @notice The owner offered the group to `to`; the zero address takes an offer back.
+    event GroupTransferStarted(uint32 indexed group, address indexed from, address indexed to);
+    /// @notice `to` accepted and owns the group.
+    event GroupTransferred(uint32 indexed group, address indexed from, address indexed to);
+    /// @notice The membership of `account` is now this one. `by` gave it, or took it away.
+    event MembershipChanged(
+        uint32 indexed group,
+        address indexed account,
+        address indexed by,
+        uint32 roles,
+        uint40 since,
+        uint40 until,
+        uint32 version
+    );
+
+    /// @notice Only the registry's owner creates groups here.
+    error GroupCreationRestricted(address caller);
+    /// @notice No group has this number.
+    error UnknownGroup(uint32 group);
+    /// @notice Only the group's owner may do this.
+    error NotGroupOwner(uint32 group, address caller);
+    /// @notice Only the account that the group was offered to may accept it.
+    error NotPendingGroupOwner(uint32 group, address caller);
+    /// @notice The account doesn't hold the role now.
+    error MissingRole(uint32 group, address account, uint32 role);
+    /// @notice The bitmap holds no role, or a role that does not exist.
+    error InvalidRoles(uint32 roles);
+    /// @notice An invitation can be accepted only by the account it names.
+    error NotInvited(address account, address caller);
+    /// @notice The invitation was used, or the membership changed since it was signed.
+    error StaleInvitation(uint32 version, uint32 current);
+    /// @notice The membership would have ended already.
+    error MembershipEnded(uint40 until);
+    /// @notice The inviter may not give these roles, or the caller may not change this membership.
+    error NotAllowedToManage(uint32 group, address account, address by);
+    /// @notice The account is not a member now.
+    error NotMember(uint32 group, address account);
+
+    /// @notice Role: may invite and remove members with the other two roles, and retract the group's records.
+    function ROLE_MAINTAINER() external view returns (uint32);
+
+    /// @notice Role: may record in the group's name.
+    function ROLE_RECORDER() external view returns (uint32);
+
+    /// @notice Role: may attest to other groups' records in the group's name.
+    function ROLE_REVIEWER() external view returns (uint32);
+
+    /// @notice Creates a group owned by the caller.
+    /// @param manifest SHA-256 of the group's description
+    /// @param roles roles that the caller takes in it, without end; 0 for none
+    /// @return group its number, from 1
+    function createGroup(bytes32 manifest, uint32 roles) external returns (uint32 group);
+
+    /// @notice Replaces the group's description. Only its owner.
+    function describeGroup(uint32 group, bytes32 manifest) external;
+
+    /// @notice Offers the group to another account, which must accept. Only its owner.
+    function transferGroup(uint32 group, address to) external;
+
+    /// @notice Takes over a group that was offered to the caller.
+    function acceptGroup(uint32 group) external;
+
+    /// @notice Accepts an invitation, signed by its inviter. Only the account it names.
+    /// @dev The inviter's right is checked now, not when the invitation was signed.
+    function join(Invitation calldata invitation, bytes calldata signature) external;
+
+    /// @notice Ends the caller's own membership.
+    function leave(uint32 group) external;
+
+    /// @notice Ends another account's membership. The owner any; a MAINTAINER those without MAINTAINER.
+    function removeMember(uint32 group, address account) external;
+
+    /// @notice Whether anyone may create groups, or only the registry's owner.
+    function openGroups() external view returns (bool);
+
+    /// @notice How many groups there are; they are numbered from 1 to this.
+    function groupCount() external view returns (uint32);
+
+    /// @notice The group's owner, the account it is offered to (zero if none), and its creation time.
+    function groupOf(uint32 group) external view returns (address owner, address pendingOwner, uint40 createdAt);
+
+    /// @notice The last membership of the account, ended ones included; memberships are never deleted.
+    function membershipOf(uint32 group, address account) external view returns (Membership memory);
+
+    /// @notice Whether the account holds all of `roles` in the group now.
+    function hasRoles(uint32 group, address account, uint32 roles) external view returns (bool);
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {IAttestations} from "./IAttestations.sol";
+import {IGroups} from "./IGroups.sol";
+import {IRecords} from "./IRecords.sol";
+import {ISignatures} from "./ISignatures.sol";
+
+/// @title A lab's registry of records
+/// @notice Its ERC-165 id is what {supportsInterface} of a registry answers to. The registry has no proxy, no upgrade,
+/// no pause, no payable function and calls no other contract but the wallet whose signature it checks.
+interface ILabRegistry is IAttestations, IRecords, IGroups, ISignatures {
+    /// @notice The owner recommends another registry. Advisory: no contract follows it.
+    event SuccessorAnnounced(address indexed successor);
+
+    /// @notice Names the registry that replaces this one, or zero for none. Only the registry's owner.
+    function announceSuccessor(address successor) external;
+
+    /// @notice The registry that the owner recommends instead, or zero.
+    function successor() external view returns (address);
+}

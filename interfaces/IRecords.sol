@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @notice An edge of the lineage: this record stands in `relation` to the record `parent`.
+struct Link {
+    bytes32 parent;
+    uint8 relation;
+}
+
+/// @notice Everything that identifies a record. Its EIP-712 digest under the registry's domain is the record's id, so
+/// whoever passes a key and finds its id stored has proven every field of it.
+/// @param group the lab group it belongs to, from 1
+/// @param kind 1 Dataset, 2 Model, 3 Run, 4 Result, 5 Plan, 6 Software, 7 Environment, 8 Document, 9 Deployment,
+/// 10 Reference; 128 to 255 are the lab's own
+/// @param subjectType what `subject` is: 1 the SHA-256 of a file, 2 the SHA-256 of a folder's canonical SHA256SUMS,
+/// 3 a salted commitment, 4 the SHA-256 of an identifier (a run's own UUID)
+/// @param author the account that answers for it
+/// @param subject digest of what is recorded, as `subjectType` says; not zero
+/// @param manifest SHA-256 of the RFC 8785 manifest; not zero
+/// @param parents strictly ascending by (parent, relation), every one of them recorded before
+struct RecordKey {
+    uint32 group;
+    uint8 kind;
+    uint8 subjectType;
+    address author;
+    bytes32 subject;
+    bytes32 manifest;
+    Link[] parents;
+}
+
+/// @title Records: who committed to what, and when
+/// @notice A record is written once. Nobody can alter, re-date, forge or delete it; it can be retracted, once, and
+/// keeps its time. The registry proves who committed to which digests and when, never that they are true.
+interface IRecords {
+    /// @notice Unknown: nothing is stored. Cancelled: nothing is stored and signatures over it are refused. Recorded:
+    /// it stands. Retracted: it stood from recordedAt to retractedAt.
+    enum Status {
+        Unknown,
+        Cancelled,
+        Recorded,
+        Retracted
+    }
+
+    /// @notice What one storage slot says about a record.
+    /// @dev The counts say how many groups currently give each verdict. They are information, not independence: one
+    /// person can own several groups. A consumer that acts on verdicts names the groups that it trusts.
+    /// @param flags bit 0: stored from a batch; bit 1: a relayed signature is refused; bit 2: has been evidence for a verdict
+    struct RecordStatus {
+        Status status;
+        uint8 kind;
+        uint8 flags;
+        uint32 group;
+        uint40 recordedAt;
+        uint40 retractedAt;
+        uint40 sealedAt;
+        uint32 reviewed;
+        uint32 reproduced;
+        uint32 notReproduced;
+        uint32 disputed;
+    }
+
+    /// @notice A record was written. The event holds its whole key.
+    event Recorded(
+        bytes32 indexed id,
+        uint32 indexed group,
+        bytes32 indexed subject,
+        address author,
+        uint8 kind,
+        uint8 subjectType,
+        bytes32 manifest,
+        Link[] parents
+    );
+    /// @notice The author refuses every signature over this record from now on.
+    event RecordCancelled(bytes32 indexed id, address indexed author);
+    /// @notice The record was retracted. It keeps its time, and its parents and children keep their links.
+    event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, string reason);
+
+    /// @notice The record is stored already, since this time.
+    error RecordExists(bytes32 id, uint40 recordedAt);
+    /// @notice No such record is stored.
+    error UnknownRecord(bytes32 id);
+    /// @notice Only the author may do this; others relay the author's signature.
+    error NotAuthor(address author, address caller);
+    /// @notice The kind is neither known nor one of the lab's own (128 to 255).
+    error InvalidKind(uint8 kind);
+    /// @notice The relation is neither known nor one of the lab's own (128 to 255).
+    error InvalidRelation(uint8 relation);
+    /// @notice The subject type is not known.
+    error InvalidSubjectType(uint8 subjectType);
+    /// @notice Subject and manifest must not be zero.
+    error EmptyDigest(bytes32 subject, bytes32 manifest);
+    /// @notice Parents must be strictly ascending by (parent, relation); this one is not.
+    error ParentsNotAscending(uint256 index);
+    /// @notice A parent must be recorded before its child.
+    error UnknownParent(bytes32 parent);
+    /// @notice It was retracted already, at this time.
+    error AlreadyRetracted(bytes32 id, uint40 retractedAt);
+    /// @notice Only the author while a RECORDER, or a MAINTAINER of the record's group, retracts.
+    error NotAllowedToRetract(bytes32 id, address caller);
+    /// @notice The author cancelled signatures over this record.
+    error SignatureCancelled(bytes32 id);
+
+    /// @notice Stores a record of the caller, who must be its author and a RECORDER of its group.
+    /// @return id the record's id
+    function record(RecordKey calldata key) external returns (bytes32 id);
+
+    /// @notice Stores many records of the caller in order; one may be the parent of a later one. Records that are
+    /// stored already are skipped, so that nobody can break a batch by relaying one of its signatures first.
+    /// @return ids the ids of all keys, in order, skipped ones included
+    function recordMany(RecordKey[] calldata keys) external returns (bytes32[] memory ids);
+
+    /// @notice Stores a record that its author signed as `RecordAuthorization(Record record,uint40 deadline)`.
+    /// @param deadline Unix time in seconds after which the signature is refused
+    /// @param signature 65 bytes of ECDSA, or what the author's ERC-1271 wallet accepts
+    function recordBySig(RecordKey calldata key, uint40 deadline, bytes calldata signature)
+        external
+        returns (bytes32 id);
+
+    /// @notice Refuses all signatures over a record that is not stored yet. Only its author, who can still store it.
+    function cancel(RecordKey calldata key) external returns (bytes32 id);
+
+    /// @notice Retracts a record, once and for good. Its author while a RECORDER, or a MAINTAINER of its group.
+    /// @dev A Run that has been evidence takes its group's verdict on the reproduced records with it.
+    /// @param reason in words, public for ever
+    function retract(RecordKey calldata key, string calldata reason) external returns (bytes32 id);
+
+    /// @notice The id of a key, stored or not.
+    function idOf(RecordKey calldata key) external view returns (bytes32 id);
+
+    /// @notice What is known of a record; the status says why it counts or does not.
+    function statusOf(bytes32 id) external view returns (RecordStatus memory);
+
+    /// @notice {statusOf} for many ids, in order.
+    function statusOfMany(bytes32[] calldata ids) external view returns (RecordStatus[] memory);
+
+    /// @notice Whether the record of this key is stored and names `parent` in `relation`.
+    function isParent(RecordKey calldata key, bytes32 parent, uint8 relation) external view returns (bool);
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+/// @title What every signed operation can be refused for
+/// @notice Signatures are EIP-712 over the registry's domain (ERC-5267 describes it), so none is valid on another chain
+/// or in another registry.
+interface ISignatures {
+    /// @notice The deadline has passed.
+    error SignatureExpired(uint40 deadline, uint40 time);
+    /// @notice Neither ECDSA nor the account's ERC-1271 accepts it. High-s and 64-byte (EIP-2098) forms are refused.
+    error InvalidSignature(address signer);
+}
