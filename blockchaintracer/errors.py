@@ -1,0 +1,69 @@
+"""The errors a caller can meet. Each says what was expected, what came and what to do, and carries the exit code of
+the command line: 1 not verified, 2 wrong use, 3 chain or network unavailable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class BlockchainTracerError(Exception):
+    """Base of all errors of this package.
+
+    Args:
+        message: what was expected and what came, in one sentence.
+        hint: what to do about it, if there is something to do.
+        values: the values that the message speaks of, for programs. Never a secret.
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str | None = None, **values: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.values = values
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as one JSON object: ``{"error": class, "message", "hint", **values}``."""
+        return {"error": type(self).__name__, "message": self.message, "hint": self.hint, **self.values}
+
+
+class InputError(BlockchainTracerError):
+    """Something given is not what the operation takes. Nothing was written and nothing was paid for."""
+
+
+class StoreError(BlockchainTracerError):
+    """The local store can't keep or give back an object."""
+
+
+class NotVerified(BlockchainTracerError):
+    """What is there is not what was recorded."""
+
+    exit_code = 1
+
+
+class KeyStoreError(BlockchainTracerError):
+    """A signing key can't be found, opened or made."""
+
+
+class ChainUnavailable(BlockchainTracerError):
+    """The chain, its node or the network does not answer. Nothing is lost: what was stored waits in the outbox."""
+
+    exit_code = 3
+
+
+class ContractRevert(BlockchainTracerError):
+    """The registry refused an operation.
+
+    Args:
+        name: the contract's error, such as ``MissingRole``.
+        arguments: its values by name.
+    """
+
+    def __init__(self, name: str, arguments: dict[str, Any], message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint, name=name, arguments=arguments)
+        self.name = name
+        self.arguments = arguments
