@@ -1,0 +1,77 @@
+"""The lab's working folder: where keys, the store, the outbox and the devnet of one lab live. Only paths, no content."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from blockchaintracer.errors import InputError
+
+FOLDER = ".blockchaintracer"
+VARIABLE = "BLOCKCHAINTRACER_HOME"
+
+
+class Home:
+    """Paths inside one working folder; folders are made on first use, readable by their owner only.
+
+    Args:
+        path: the folder. Without it: ``$BLOCKCHAINTRACER_HOME``, else the nearest ``.blockchaintracer`` in this folder or
+            above it that belongs to this user, else the user's data folder.
+    """
+
+    def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
+        self.path = Path(path).expanduser().resolve() if path else _default()
+
+    @property
+    def store(self) -> Path:
+        """Folder of the content-addressed store."""
+        return self._folder("store")
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the encrypted keys."""
+        return self._folder("keys")
+
+    @property
+    def devnet(self) -> Path:
+        """Folder of the embedded chain: its state, log and process file."""
+        return self._folder("devnet")
+
+    @property
+    def outbox(self) -> Path:
+        """SQLite file of what is to be written to a chain, and has been."""
+        return self._folder(".") / "outbox.sqlite"
+
+    @property
+    def index(self) -> Path:
+        """SQLite file of the index; may be deleted at any time."""
+        return self._folder(".") / "index.sqlite"
+
+    @property
+    def settings(self) -> Path:
+        """JSON file of the registry, group and signer that were last chosen on each chain."""
+        return self._folder(".") / "settings.json"
+
+    def _folder(self, name: str) -> Path:
+        folder = self.path / name
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"expected a folder for the lab's files at {folder}: {error.strerror}",
+                hint=f"Choose another with --home or ${VARIABLE}.",
+            ) from error
+        return folder
+
+
+def _default() -> Path:
+    if chosen := os.environ.get(VARIABLE):
+        return Path(chosen).expanduser().resolve()
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        candidate = folder / FOLDER
+        # another user's folder would bring that user's settings, as git's safe.directory explains
+        if candidate.is_dir() and candidate.stat().st_uid == os.getuid():
+            return candidate
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("blockchaintracer"))
