@@ -17,11 +17,11 @@ contract LabRegistry is ILabRegistry, Attestations, ERC165 {
     address public successor;
 
     /// @param owner who creates groups if they are not open, and announces a successor
-    /// @param openGroups_ whether anyone may create groups
-    constructor(address owner, bool openGroups_)
+    /// @param openGroupCreation_ whether anyone may create groups
+    constructor(address owner, bool openGroupCreation_)
         Ownable(owner)
         EIP712("BlockchainTracer LabRegistry", "1")
-        Groups(openGroups_)
+        Groups(openGroupCreation_)
     {}
 
     /// @inheritdoc ILabRegistry

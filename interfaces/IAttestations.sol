@@ -27,12 +27,12 @@ interface IAttestations {
     }
 
     /// @notice A group's current verdict.
-    /// @param attester who gave it in the group's name
+    /// @param evidence low 160 bits of the evidence's record id, 0 for none: whoever is shown the evidence checks it
     /// @param attestedAt Unix time in seconds
     /// @param sealedAt Unix time in seconds of the sealed commitment it was revealed from; 0 if none
     /// @param version raised by every change; a signature names it and is used at most once
     struct Attestation {
-        address attester;
+        uint160 evidence;
         uint40 attestedAt;
         uint40 sealedAt;
         Verdict verdict;
@@ -68,14 +68,17 @@ interface IAttestations {
     /// @notice As many groups give this verdict as the slot can count.
     error CounterExhausted(bytes32 recordId, Verdict verdict);
 
+    /// @notice Gives the group's verdict Reviewed or Disputed on a record, in place of the one before, without evidence.
+    /// Only a REVIEWER of the group.
+    function attest(bytes32 recordId, uint32 group, Verdict verdict) external;
+
     /// @notice Gives the group's verdict on a record, in place of the one before. Only a REVIEWER of the group.
     /// @param evidence for Reproduced and NotReproduced the key of a stored, unretracted Run of `group` that names the
-    /// record in relation Reproduces (and so was recorded after it); for the others any unretracted record of `group`,
-    /// or a key whose group is 0 for none
+    /// record in relation Reproduces (and so was recorded after it); for the others any unretracted record of `group`
     function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external;
 
-    /// @notice {attest} by a signature over `AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32
-    /// evidence,address attester,uint8 version,uint40 deadline)`, where `evidence` is the id of the evidence, or zero.
+    /// @notice {attest} by a signature, with evidence or without: a key whose group is 0 is none. What is signed is `AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32
+    /// evidence,address attester,uint8 version,uint40 deadline)`, with the evidence's id or zero.
     /// @param attester who signed; must be a REVIEWER of the group now
     /// @param deadline Unix time in seconds after which the signature is refused
     function attestBySig(

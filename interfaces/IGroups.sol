@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+/// @dev May invite and remove members with the other two roles, and retract the group's records.
+uint32 constant ROLE_MAINTAINER = 1;
+/// @dev May record in the group's name.
+uint32 constant ROLE_RECORDER = 2;
+/// @dev May attest to other groups' records in the group's name.
+uint32 constant ROLE_REVIEWER = 4;
+
 /// @title Lab groups and their members
 /// @notice A group is a lab, a collaboration or a team in it. It has exactly one owner at any time and members with
 /// roles. No role, ownership of a group and ownership of the registry included, reaches into another group.
 interface IGroups {
     /// @notice What a member may do, from when, until when.
-    /// @param roles bitmap of the ROLE_ constants below
+    /// @param roles bitmap of the ROLE_ constants above
     /// @param since Unix time in seconds at which these roles were given
     /// @param until Unix time in seconds from which they no longer hold; type(uint40).max has no end
     /// @param version raised by every change, so that an invitation is accepted at most once
@@ -77,15 +84,6 @@ interface IGroups {
     /// @notice The account is not a member now.
     error NotMember(uint32 group, address account);
 
-    /// @notice Role: may invite and remove members with the other two roles, and retract the group's records.
-    function ROLE_MAINTAINER() external view returns (uint32);
-
-    /// @notice Role: may record in the group's name.
-    function ROLE_RECORDER() external view returns (uint32);
-
-    /// @notice Role: may attest to other groups' records in the group's name.
-    function ROLE_REVIEWER() external view returns (uint32);
-
     /// @notice Creates a group owned by the caller.
     /// @param manifest SHA-256 of the group's description
     /// @param roles roles that the caller takes in it, without end; 0 for none
@@ -103,26 +101,20 @@ interface IGroups {
 
     /// @notice Accepts an invitation, signed by its inviter. Only the account it names.
     /// @dev The inviter's right is checked now, not when the invitation was signed.
-    function join(Invitation calldata invitation, bytes calldata signature) external;
+    function joinGroup(Invitation calldata invitation, bytes calldata signature) external;
 
-    /// @notice Ends the caller's own membership.
-    function leave(uint32 group) external;
-
-    /// @notice Ends another account's membership. The owner any; a MAINTAINER those without MAINTAINER.
+    /// @notice Ends a membership. Everybody their own; the owner any; a MAINTAINER those without MAINTAINER.
     function removeMember(uint32 group, address account) external;
 
     /// @notice Whether anyone may create groups, or only the registry's owner.
-    function openGroups() external view returns (bool);
+    function openGroupCreation() external view returns (bool);
 
-    /// @notice How many groups there are; they are numbered from 1 to this.
-    function groupCount() external view returns (uint32);
+    /// @notice The number of the newest group; groups are numbered from 1 to this.
+    function lastGroup() external view returns (uint32);
 
     /// @notice The group's owner, the account it is offered to (zero if none), and its creation time.
     function groupOf(uint32 group) external view returns (address owner, address pendingOwner, uint40 createdAt);
 
     /// @notice The last membership of the account, ended ones included; memberships are never deleted.
     function membershipOf(uint32 group, address account) external view returns (Membership memory);
-
-    /// @notice Whether the account holds all of `roles` in the group now.
-    function hasRoles(uint32 group, address account, uint32 roles) external view returns (bool);
 }

@@ -15,8 +15,8 @@ struct Link {
 /// @param subjectType what `subject` is: 1 the SHA-256 of a file, 2 the SHA-256 of a folder's canonical SHA256SUMS,
 /// 3 a salted commitment, 4 the SHA-256 of an identifier (a run's own UUID)
 /// @param author the account that answers for it
-/// @param subject digest of what is recorded, as `subjectType` says; not zero
-/// @param manifest SHA-256 of the RFC 8785 manifest; not zero
+/// @param subject digest of what is recorded, as `subjectType` says
+/// @param manifest SHA-256 of the RFC 8785 manifest
 /// @param parents strictly ascending by (parent, relation), every one of them recorded before
 struct RecordKey {
     uint32 group;
@@ -44,7 +44,7 @@ interface IRecords {
     /// @notice What one storage slot says about a record.
     /// @dev The counts say how many groups currently give each verdict. They are information, not independence: one
     /// person can own several groups. A consumer that acts on verdicts names the groups that it trusts.
-    /// @param flags bit 0: stored from a batch; bit 1: a relayed signature is refused; bit 2: has been evidence for a verdict
+    /// @param flags bit 0: stored from a batch; bit 1: a relayed signature is refused
     struct RecordStatus {
         Status status;
         uint8 kind;
@@ -73,7 +73,7 @@ interface IRecords {
     /// @notice The author refuses every signature over this record from now on.
     event RecordCancelled(bytes32 indexed id, address indexed author);
     /// @notice The record was retracted. It keeps its time, and its parents and children keep their links.
-    event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, string reason);
+    event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, bytes32 reason);
 
     /// @notice The record is stored already, since this time.
     error RecordExists(bytes32 id, uint40 recordedAt);
@@ -87,8 +87,6 @@ interface IRecords {
     error InvalidRelation(uint8 relation);
     /// @notice The subject type is not known.
     error InvalidSubjectType(uint8 subjectType);
-    /// @notice Subject and manifest must not be zero.
-    error EmptyDigest(bytes32 subject, bytes32 manifest);
     /// @notice Parents must be strictly ascending by (parent, relation); this one is not.
     error ParentsNotAscending(uint256 index);
     /// @notice A parent must be recorded before its child.
@@ -120,9 +118,9 @@ interface IRecords {
     function cancel(RecordKey calldata key) external returns (bytes32 id);
 
     /// @notice Retracts a record, once and for good. Its author while a RECORDER, or a MAINTAINER of its group.
-    /// @dev A Run that has been evidence takes its group's verdict on the reproduced records with it.
-    /// @param reason in words, public for ever
-    function retract(RecordKey calldata key, string calldata reason) external returns (bytes32 id);
+    /// @dev A Run that is the evidence of its group's verdict takes that verdict with it.
+    /// @param reason SHA-256 of the reason's text, which is kept off chain as manifests are; zero if none is given
+    function retract(RecordKey calldata key, bytes32 reason) external returns (bytes32 id);
 
     /// @notice The id of a key, stored or not.
     function idOf(RecordKey calldata key) external view returns (bytes32 id);

@@ -32,14 +32,21 @@ library Vocabulary {
     uint8 private constant FIRST_OWN = 128;
 
     function isKind(uint8 kind) internal pure returns (bool) {
-        return (kind >= KIND_DATASET && kind <= KIND_REFERENCE) || kind >= FIRST_OWN;
+        return _isFrom1To(KIND_REFERENCE, kind) || kind >= FIRST_OWN;
     }
 
     function isRelation(uint8 relation) internal pure returns (bool) {
-        return (relation >= RELATION_TRAINED_ON && relation <= RELATION_SUPERSEDES) || relation >= FIRST_OWN;
+        return _isFrom1To(RELATION_SUPERSEDES, relation) || relation >= FIRST_OWN;
     }
 
     function isSubjectType(uint8 subjectType) internal pure returns (bool) {
-        return subjectType >= SUBJECT_FILE && subjectType <= SUBJECT_IDENTIFIER;
+        return _isFrom1To(SUBJECT_IDENTIFIER, subjectType);
+    }
+
+    /// @dev One comparison: 0 wraps around to the largest number.
+    function _isFrom1To(uint8 last, uint8 number) private pure returns (bool) {
+        unchecked {
+            return uint256(number) - 1 < last;
+        }
     }
 }

@@ -2,11 +2,12 @@
 pragma solidity ^0.8.24;
 
 import {IAttestations} from "../../interfaces/IAttestations.sol";
+import {ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
 import {Link, RecordKey} from "../../interfaces/IRecords.sol";
 import {StructHash} from "../libraries/StructHash.sol";
 import {Vocabulary} from "../libraries/Vocabulary.sol";
 import {AttestationSlot, AttestationSlotLib} from "../types/AttestationSlot.sol";
-import {RecordSlot, RecordSlotLib} from "../types/RecordSlot.sol";
+import {RecordSlot} from "../types/RecordSlot.sol";
 import {Records} from "./Records.sol";
 
 /// @notice Verdicts of groups on other groups' records.
@@ -14,10 +15,15 @@ abstract contract Attestations is IAttestations, Records {
     mapping(bytes32 recordId => mapping(uint32 group => AttestationSlot)) private _attestations;
 
     /// @inheritdoc IAttestations
+    function attest(bytes32 recordId, uint32 group, Verdict verdict) external {
+        if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
+        _attest(recordId, group, verdict, 0, msg.sender, _attestations[recordId][group]);
+    }
+
+    /// @inheritdoc IAttestations
     function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external {
         bytes32 evidenceId = _requireEvidence(recordId, group, verdict, evidence);
-        AttestationSlot current = _attestations[recordId][group];
-        _attest(recordId, group, verdict, evidenceId, msg.sender, current);
+        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group]);
     }
 
     /// @inheritdoc IAttestations
@@ -30,7 +36,9 @@ abstract contract Attestations is IAttestations, Records {
         uint40 deadline,
         bytes calldata signature
     ) external {
-        bytes32 evidenceId = _requireEvidence(recordId, group, verdict, evidence);
+        bytes32 evidenceId;
+        if (evidence.group != 0) evidenceId = _requireEvidence(recordId, group, verdict, evidence);
+        else if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
         AttestationSlot current = _attestations[recordId][group];
         bytes32 structHash = StructHash.attestationAuthorization(
             recordId, group, uint8(verdict), evidenceId, attester, current.version(), deadline
@@ -50,17 +58,18 @@ abstract contract Attestations is IAttestations, Records {
     /// @inheritdoc IAttestations
     function verdictOf(bytes32 recordId, uint32 group) external view returns (Attestation memory) {
         AttestationSlot slot = _attestations[recordId][group];
-        return Attestation(slot.attester(), slot.attestedAt(), slot.sealedAt(), slot.verdict(), slot.version());
+        return Attestation(slot.evidence(), slot.attestedAt(), slot.sealedAt(), slot.verdict(), slot.version());
     }
 
-    /// @dev The Run was evidence for its group at some time. If the group has changed its evidence since, it attests
-    /// again: a verdict too few can be mended, a verdict without its evidence would be a lie.
-    function _withdrawVerdictsOn(RecordKey calldata evidence) internal override {
+    /// @inheritdoc Records
+    function _withdrawVerdictsOn(bytes32 evidenceId, RecordKey calldata evidence) internal override {
         for (uint256 i = 0; i < evidence.parents.length; ++i) {
             Link calldata link = evidence.parents[i];
             if (link.relation != Vocabulary.RELATION_REPRODUCES) continue;
             AttestationSlot current = _attestations[link.parent][evidence.group];
-            if (_needsEvidence(current.verdict())) _withdraw(link.parent, evidence.group, current);
+            if (_needsEvidence(current.verdict()) && current.standsOn(evidenceId)) {
+                _withdraw(link.parent, evidence.group, current);
+            }
         }
     }
 
@@ -80,13 +89,16 @@ abstract contract Attestations is IAttestations, Records {
         // one version is kept back, so that a verdict can always be withdrawn
         uint8 version = current.version();
         if (version >= type(uint8).max - 1) revert VersionsExhausted(recordId, group);
-        ++version;
+        unchecked {
+            ++version;
+        }
 
         if (current.verdict() != Verdict.None) slot = slot.decrement(current.verdict());
-        if (slot.count(verdict) == RecordSlotLib.COUNTER_MAX) revert CounterExhausted(recordId, verdict);
-        _records[recordId] = slot.increment(verdict);
+        (bool counted, RecordSlot updated) = slot.tryIncrement(verdict);
+        if (!counted) revert CounterExhausted(recordId, verdict);
+        _records[recordId] = updated;
         _attestations[recordId][group] =
-            AttestationSlotLib.pack(attester, uint40(block.timestamp), 0, verdict, version);
+            AttestationSlotLib.pack(evidenceId, uint40(block.timestamp), 0, verdict, version);
         emit Attested(recordId, group, attester, verdict, evidenceId, version);
     }
 
@@ -95,31 +107,26 @@ abstract contract Attestations is IAttestations, Records {
         Verdict verdict = current.verdict();
         uint8 version = current.version() + 1;
         _records[recordId] = _records[recordId].decrement(verdict);
-        _attestations[recordId][group] = AttestationSlotLib.pack(address(0), 0, 0, Verdict.None, version);
+        _attestations[recordId][group] = AttestationSlotLib.pack(0, 0, 0, Verdict.None, version);
         emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
     }
 
-    /// @dev Returns the evidence's id, or zero for none. A record naming another as its parent was stored after it.
+    /// @dev Returns the evidence's id. A record naming another as its parent was stored after it.
     function _requireEvidence(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence)
         private
+        view
         returns (bytes32 id)
     {
-        bool needed = _needsEvidence(verdict);
-        if (evidence.group == 0) {
-            if (needed) revert EvidenceRequired(verdict);
-            return 0;
-        }
         id = idOf(evidence);
         RecordSlot slot = _records[id];
         if (!slot.exists()) revert EvidenceUnusable(id, EvidenceFault.NotRecorded);
         if (slot.retractedAt() != 0) revert EvidenceUnusable(id, EvidenceFault.Retracted);
         if (evidence.group != group) revert EvidenceUnusable(id, EvidenceFault.OtherGroup);
-        if (!needed) return id;
+        if (!_needsEvidence(verdict)) return id;
         if (evidence.kind != Vocabulary.KIND_RUN) revert EvidenceUnusable(id, EvidenceFault.NotARun);
         if (!_hasLink(evidence.parents, recordId, Vocabulary.RELATION_REPRODUCES)) {
             revert EvidenceUnusable(id, EvidenceFault.NotLinked);
         }
-        if (!slot.has(RecordSlotLib.FLAG_EVIDENCE)) _records[id] = slot.withFlag(RecordSlotLib.FLAG_EVIDENCE);
     }
 
     function _needsEvidence(Verdict verdict) private pure returns (bool) {

@@ -3,20 +3,13 @@ pragma solidity ^0.8.24;
 
 import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
-import {IGroups} from "../../interfaces/IGroups.sol";
+import {IGroups, ROLE_MAINTAINER, ROLE_RECORDER, ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
 import {StructHash} from "../libraries/StructHash.sol";
-import {MembershipSlot, MembershipSlotLib} from "../types/MembershipSlot.sol";
+import {MemberId, memberId, MembershipSlot, MembershipSlotLib} from "../types/MembershipSlot.sol";
 import {Signatures} from "./Signatures.sol";
 
 /// @notice Groups, their owners and their members.
 abstract contract Groups is IGroups, Ownable2Step, Signatures {
-    /// @inheritdoc IGroups
-    uint32 public constant ROLE_MAINTAINER = 1;
-    /// @inheritdoc IGroups
-    uint32 public constant ROLE_RECORDER = 2;
-    /// @inheritdoc IGroups
-    uint32 public constant ROLE_REVIEWER = 4;
-
     uint32 private constant ALL_ROLES = ROLE_MAINTAINER | ROLE_RECORDER | ROLE_REVIEWER;
     uint40 private constant NO_END = type(uint40).max;
 
@@ -27,15 +20,15 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     }
 
     /// @inheritdoc IGroups
-    bool public immutable openGroups;
+    bool public immutable openGroupCreation;
     /// @inheritdoc IGroups
-    uint32 public groupCount;
+    uint32 public lastGroup;
 
     mapping(uint32 group => Group) private _groups;
-    mapping(uint32 group => mapping(address account => MembershipSlot)) private _memberships;
+    mapping(MemberId member => MembershipSlot) private _memberships;
 
-    constructor(bool openGroups_) {
-        openGroups = openGroups_;
+    constructor(bool openGroupCreation_) {
+        openGroupCreation = openGroupCreation_;
     }
 
     modifier onlyGroupOwner(uint32 group) {
@@ -45,8 +38,8 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     /// @inheritdoc IGroups
     function createGroup(bytes32 manifest, uint32 roles) external returns (uint32 group) {
-        if (!openGroups && msg.sender != owner()) revert GroupCreationRestricted(msg.sender);
-        group = ++groupCount;
+        if (!openGroupCreation && msg.sender != owner()) revert GroupCreationRestricted(msg.sender);
+        group = ++lastGroup;
         _groups[group] = Group({owner: msg.sender, createdAt: uint40(block.timestamp), pendingOwner: address(0)});
         emit GroupCreated(group, msg.sender, manifest);
         if (roles != 0) _setMembership(group, msg.sender, msg.sender, roles, NO_END, 1);
@@ -74,32 +67,24 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     }
 
     /// @inheritdoc IGroups
-    function join(Invitation calldata invitation, bytes calldata signature) external {
+    function joinGroup(Invitation calldata invitation, bytes calldata signature) external {
         if (invitation.account != msg.sender) revert NotInvited(invitation.account, msg.sender);
         if (invitation.until <= block.timestamp) revert MembershipEnded(invitation.until);
         _requireSignature(invitation.inviter, StructHash.hash(invitation), invitation.deadline, signature);
 
-        MembershipSlot current = _memberships[invitation.group][msg.sender];
+        MembershipSlot current = _memberships[memberId(invitation.group, msg.sender)];
         if (invitation.version != current.version()) revert StaleInvitation(invitation.version, current.version());
         _requireManager(invitation.group, msg.sender, invitation.inviter, current, invitation.roles);
         _setMembership(
-            invitation.group,
-            msg.sender,
-            invitation.inviter,
-            invitation.roles,
-            invitation.until,
-            invitation.version + 1
+            invitation.group, msg.sender, invitation.inviter, invitation.roles, invitation.until, invitation.version + 1
         );
     }
 
     /// @inheritdoc IGroups
-    function leave(uint32 group) external {
-        _endMembership(group, msg.sender);
-    }
-
-    /// @inheritdoc IGroups
     function removeMember(uint32 group, address account) external {
-        _requireManager(group, account, msg.sender, _memberships[group][account], 0);
+        if (account != msg.sender) {
+            _requireManager(group, account, msg.sender, _memberships[memberId(group, account)], 0);
+        }
         _endMembership(group, account);
     }
 
@@ -112,17 +97,16 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     /// @inheritdoc IGroups
     function membershipOf(uint32 group, address account) external view returns (Membership memory) {
-        MembershipSlot slot = _memberships[group][account];
+        MembershipSlot slot = _memberships[memberId(group, account)];
         return Membership(slot.roles(), slot.since(), slot.until(), slot.version());
     }
 
-    /// @inheritdoc IGroups
-    function hasRoles(uint32 group, address account, uint32 roles) public view returns (bool) {
-        return _memberships[group][account].holds(roles);
+    function _hasRole(uint32 group, address account, uint32 role) internal view returns (bool) {
+        return _memberships[memberId(group, account)].holds(role);
     }
 
     function _requireRole(uint32 group, address account, uint32 role) internal view {
-        if (!hasRoles(group, account, role)) revert MissingRole(group, account, role);
+        if (!_hasRole(group, account, role)) revert MissingRole(group, account, role);
     }
 
     /// @dev The owner manages every membership; a MAINTAINER those that neither have nor get MAINTAINER.
@@ -132,30 +116,26 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     {
         if (_groups[group].owner == by) return;
         bool touchesMaintainer = roles & ROLE_MAINTAINER != 0 || current.holds(ROLE_MAINTAINER);
-        if (touchesMaintainer || !hasRoles(group, by, ROLE_MAINTAINER)) revert NotAllowedToManage(group, account, by);
+        if (touchesMaintainer || !_hasRole(group, by, ROLE_MAINTAINER)) revert NotAllowedToManage(group, account, by);
     }
 
-    function _setMembership(
-        uint32 group,
-        address account,
-        address by,
-        uint32 roles,
-        uint40 until,
-        uint32 version
-    ) private {
+    function _setMembership(uint32 group, address account, address by, uint32 roles, uint40 until, uint32 version)
+        private
+    {
         if (roles == 0 || roles & ~ALL_ROLES != 0) revert InvalidRoles(roles);
         uint40 since = uint40(block.timestamp);
-        _memberships[group][account] = MembershipSlotLib.pack(roles, since, until, version);
+        _memberships[memberId(group, account)] = MembershipSlotLib.pack(roles, since, until, version);
         emit MembershipChanged(group, account, by, roles, since, until, version);
     }
 
     /// @dev Keeps what was held and since when; only the end and the version change.
     function _endMembership(uint32 group, address account) private {
-        MembershipSlot current = _memberships[group][account];
+        MembershipSlot current = _memberships[memberId(group, account)];
         if (current.until() <= block.timestamp) revert NotMember(group, account);
         uint40 until = uint40(block.timestamp);
         uint32 version = current.version() + 1;
-        _memberships[group][account] = MembershipSlotLib.pack(current.roles(), current.since(), until, version);
+        _memberships[memberId(group, account)] =
+            MembershipSlotLib.pack(current.roles(), current.since(), until, version);
         emit MembershipChanged(group, account, msg.sender, current.roles(), current.since(), until, version);
     }
 }

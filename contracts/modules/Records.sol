@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {ROLE_MAINTAINER, ROLE_RECORDER} from "../../interfaces/IGroups.sol";
 import {IRecords, Link, RecordKey} from "../../interfaces/IRecords.sol";
 import {StructHash} from "../libraries/StructHash.sol";
 import {Vocabulary} from "../libraries/Vocabulary.sol";
@@ -14,10 +15,11 @@ abstract contract Records is IRecords, Groups {
     /// @inheritdoc IRecords
     function record(RecordKey calldata key) external returns (bytes32 id) {
         _requireAuthor(key);
-        id = idOf(key);
+        Link[] calldata parents = key.parents;
+        id = _hashTypedDataV4(StructHash.hash(key, parents));
         RecordSlot slot = _records[id];
         if (slot.exists()) revert RecordExists(id, slot.recordedAt());
-        _record(id, key);
+        _record(id, key, parents, msg.sender);
     }
 
     /// @inheritdoc IRecords
@@ -26,9 +28,10 @@ abstract contract Records is IRecords, Groups {
         for (uint256 i = 0; i < keys.length; ++i) {
             RecordKey calldata key = keys[i];
             _requireAuthor(key);
-            bytes32 id = idOf(key);
+            Link[] calldata parents = key.parents;
+            bytes32 id = _hashTypedDataV4(StructHash.hash(key, parents));
             ids[i] = id;
-            if (!_records[id].exists()) _record(id, key);
+            if (!_records[id].exists()) _record(id, key, parents, msg.sender);
         }
     }
 
@@ -37,13 +40,15 @@ abstract contract Records is IRecords, Groups {
         external
         returns (bytes32 id)
     {
-        bytes32 structHash = StructHash.hash(key);
+        Link[] calldata parents = key.parents;
+        bytes32 structHash = StructHash.hash(key, parents);
         id = _hashTypedDataV4(structHash);
         RecordSlot slot = _records[id];
         if (slot.exists()) revert RecordExists(id, slot.recordedAt());
         if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert SignatureCancelled(id);
-        _requireSignature(key.author, StructHash.recordAuthorization(structHash, deadline), deadline, signature);
-        _record(id, key);
+        address author = key.author;
+        _requireSignature(author, StructHash.recordAuthorization(structHash, deadline), deadline, signature);
+        _record(id, key, parents, author);
     }
 
     /// @inheritdoc IRecords
@@ -57,16 +62,16 @@ abstract contract Records is IRecords, Groups {
     }
 
     /// @inheritdoc IRecords
-    function retract(RecordKey calldata key, string calldata reason) external returns (bytes32 id) {
+    function retract(RecordKey calldata key, bytes32 reason) external returns (bytes32 id) {
         id = idOf(key);
         RecordSlot slot = _requireRecord(id);
         if (slot.retractedAt() != 0) revert AlreadyRetracted(id, slot.retractedAt());
-        bool byAuthor = msg.sender == key.author && hasRoles(key.group, msg.sender, ROLE_RECORDER);
-        if (!byAuthor && !hasRoles(key.group, msg.sender, ROLE_MAINTAINER)) revert NotAllowedToRetract(id, msg.sender);
+        bool byAuthor = msg.sender == key.author && _hasRole(key.group, msg.sender, ROLE_RECORDER);
+        if (!byAuthor && !_hasRole(key.group, msg.sender, ROLE_MAINTAINER)) revert NotAllowedToRetract(id, msg.sender);
 
         _records[id] = slot.withRetraction(uint40(block.timestamp));
         emit Retracted(id, key.group, msg.sender, reason);
-        if (slot.has(RecordSlotLib.FLAG_EVIDENCE)) _withdrawVerdictsOn(key);
+        if (key.kind == Vocabulary.KIND_RUN) _withdrawVerdictsOn(id, key);
     }
 
     /// @inheritdoc IRecords
@@ -89,25 +94,23 @@ abstract contract Records is IRecords, Groups {
 
     /// @inheritdoc IRecords
     function idOf(RecordKey calldata key) public view returns (bytes32) {
-        return _hashTypedDataV4(StructHash.hash(key));
+        return _hashTypedDataV4(StructHash.hash(key, key.parents));
     }
 
-    /// @dev Takes back what was said on the strength of a Run that is now retracted.
-    function _withdrawVerdictsOn(RecordKey calldata evidence) internal virtual;
+    /// @dev Takes back what its group said on the strength of a Run that is now retracted.
+    function _withdrawVerdictsOn(bytes32 evidenceId, RecordKey calldata evidence) internal virtual;
 
-    /// @dev The one place where a record is written. The caller has checked that it isn't stored and that the author
-    /// consents.
-    function _record(bytes32 id, RecordKey calldata key) internal {
-        uint32 group = key.group;
-        uint8 kind = key.kind;
-        _requireRole(group, key.author, ROLE_RECORDER);
+    /// @dev The one place where a record is written. The caller has checked that it isn't stored and that `author`, the
+    /// key's, consents.
+    function _record(bytes32 id, RecordKey calldata key, Link[] calldata parents, address author) internal {
+        (uint32 group, uint8 kind, uint8 subjectType) = (key.group, key.kind, key.subjectType);
+        _requireRole(group, author, ROLE_RECORDER);
         if (!Vocabulary.isKind(kind)) revert InvalidKind(kind);
-        if (!Vocabulary.isSubjectType(key.subjectType)) revert InvalidSubjectType(key.subjectType);
-        if (key.subject == 0 || key.manifest == 0) revert EmptyDigest(key.subject, key.manifest);
-        _requireParents(key.parents);
+        if (!Vocabulary.isSubjectType(subjectType)) revert InvalidSubjectType(subjectType);
+        _requireParents(parents);
 
         _records[id] = RecordSlotLib.pack(uint40(block.timestamp), 0, group, kind, 0);
-        emit Recorded(id, group, key.subject, key.author, kind, key.subjectType, key.manifest, key.parents);
+        emit Recorded(id, group, key.subject, author, kind, subjectType, key.manifest, parents);
     }
 
     function _requireRecord(bytes32 id) internal view returns (RecordSlot slot) {
@@ -134,7 +137,9 @@ abstract contract Records is IRecords, Groups {
             bytes32 parent = parents[i].parent;
             uint8 relation = parents[i].relation;
             if (!Vocabulary.isRelation(relation)) revert InvalidRelation(relation);
-            if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) revert ParentsNotAscending(i);
+            if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) {
+                revert ParentsNotAscending(i);
+            }
             if (!_records[parent].exists()) revert UnknownParent(parent);
             (lastParent, lastRelation) = (parent, relation);
         }

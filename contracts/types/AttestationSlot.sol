@@ -7,10 +7,10 @@ import {IAttestations} from "../../interfaces/IAttestations.sol";
 /// @dev From the lowest bit:
 ///
 ///   0        160          200        240       248       256
-///   | attester | attestedAt | sealedAt | verdict | version |
+///   | evidence | attestedAt | sealedAt | verdict | version |
 ///       160         40          40         8         8
 ///
-/// A withdrawn verdict leaves the version alone.
+/// `evidence` is the low 160 bits of the evidence's record id, 0 for none. A withdrawn verdict leaves only the version.
 type AttestationSlot is uint256;
 
 using AttestationSlotLib for AttestationSlot global;
@@ -22,20 +22,24 @@ library AttestationSlotLib {
     uint256 private constant VERSION = 248;
 
     function pack(
-        address attester_,
+        bytes32 evidence_,
         uint40 attestedAt_,
         uint40 sealedAt_,
         IAttestations.Verdict verdict_,
         uint8 version_
     ) internal pure returns (AttestationSlot) {
         return AttestationSlot.wrap(
-            uint256(uint160(attester_)) | uint256(attestedAt_) << ATTESTED_AT | uint256(sealedAt_) << SEALED_AT
+            uint256(uint160(uint256(evidence_))) | uint256(attestedAt_) << ATTESTED_AT | uint256(sealedAt_) << SEALED_AT
                 | uint256(verdict_) << VERDICT | uint256(version_) << VERSION
         );
     }
 
-    function attester(AttestationSlot slot) internal pure returns (address) {
-        return address(uint160(AttestationSlot.unwrap(slot)));
+    function evidence(AttestationSlot slot) internal pure returns (uint160) {
+        return uint160(AttestationSlot.unwrap(slot));
+    }
+
+    function standsOn(AttestationSlot slot, bytes32 evidence_) internal pure returns (bool) {
+        return slot.evidence() == uint160(uint256(evidence_));
     }
 
     function attestedAt(AttestationSlot slot) internal pure returns (uint40) {

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+/// @notice A member: an account in a group. One word, so that one hash finds the membership.
+type MemberId is bytes32;
+
+function memberId(uint32 group, address account) pure returns (MemberId) {
+    return MemberId.wrap(bytes32(uint256(group) << 160 | uint256(uint160(account))));
+}
+
 /// @notice The last membership of an account in a group, in one word.
 /// @dev From the lowest bit:
 ///
@@ -41,7 +48,7 @@ library MembershipSlotLib {
     }
 
     /// @dev since is never in the future, so only the end is compared.
-    function holds(MembershipSlot slot, uint32 roles_) internal view returns (bool) {
-        return slot.roles() & roles_ == roles_ && block.timestamp < slot.until();
+    function holds(MembershipSlot slot, uint32 role) internal view returns (bool) {
+        return slot.roles() & role != 0 && block.timestamp < slot.until();
     }
 }

@@ -21,8 +21,6 @@ library RecordSlotLib {
     uint8 internal constant FLAG_BATCHED = 1;
     /// @dev Not stored; signatures over it are refused.
     uint8 internal constant FLAG_CANCELLED = 2;
-    /// @dev Has been evidence for a verdict of its group.
-    uint8 internal constant FLAG_EVIDENCE = 4;
 
     uint256 private constant RETRACTED_AT = 40;
     uint256 private constant SEALED_AT = 80;
@@ -31,7 +29,7 @@ library RecordSlotLib {
     uint256 private constant FLAGS = 160;
     uint256 private constant COUNTERS = 168;
     uint256 private constant COUNTER_BITS = 22;
-    uint256 internal constant COUNTER_MAX = (1 << COUNTER_BITS) - 1;
+    uint256 private constant COUNTER_MAX = (1 << COUNTER_BITS) - 1;
 
     function pack(uint40 recordedAt_, uint40 sealedAt_, uint32 group_, uint8 kind_, uint8 flags_)
         internal
@@ -110,18 +108,26 @@ library RecordSlotLib {
         return RecordSlot.wrap(RecordSlot.unwrap(slot) | uint256(time) << RETRACTED_AT);
     }
 
-    /// @dev The caller has checked that the count is below COUNTER_MAX.
-    function increment(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (RecordSlot) {
-        return RecordSlot.wrap(RecordSlot.unwrap(slot) + (1 << _shift(verdict)));
+    /// @dev False if the count is at its largest; it never runs over into its neighbour.
+    function tryIncrement(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (bool, RecordSlot) {
+        uint256 shift = _shift(verdict);
+        uint256 counter = RecordSlot.unwrap(slot) >> shift & COUNTER_MAX;
+        unchecked {
+            return (counter != COUNTER_MAX, RecordSlot.wrap(RecordSlot.unwrap(slot) + (1 << shift)));
+        }
     }
 
     /// @dev The count is above 0 because a group gives this verdict.
     function decrement(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (RecordSlot) {
-        return RecordSlot.wrap(RecordSlot.unwrap(slot) - (1 << _shift(verdict)));
+        unchecked {
+            return RecordSlot.wrap(RecordSlot.unwrap(slot) - (1 << _shift(verdict)));
+        }
     }
 
     /// @dev verdict is not None: None has no counter.
     function _shift(IAttestations.Verdict verdict) private pure returns (uint256) {
-        return COUNTERS + (uint256(verdict) - 1) * COUNTER_BITS;
+        unchecked {
+            return COUNTERS + (uint256(verdict) - 1) * COUNTER_BITS;
+        }
     }
 }
