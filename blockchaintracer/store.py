@@ -1,0 +1,430 @@
+"""The content-addressed store: every byte a record needs, kept under its SHA-256, and fetched again by nothing else.
+
+>>> store = Store("lab/store")                                              # doctest: +SKIP
+>>> digest = store.put_file("model.pkl").sha256                             # doctest: +SKIP
+>>> store.export(digest, "copy.pkl")                                        # doctest: +SKIP
+
+Objects lie at ``objects/<2 hex digits>/<62 hex digits>``; a web server that shows this layout is a source too.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from blockchaintracer.digest import (
+    FileDigest,
+    FolderDigest,
+    Progress,
+    copy_digesting,
+    folder_digest,
+    list_folder,
+    locked,
+    parse_listing,
+    sha256_file,
+)
+from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.model import normal_digest
+
+FETCH_LIMIT = 64 << 30
+"""Bytes that `Store.fetch` takes at most unless told otherwise: a source can't fill the disk."""
+
+LISTING_LIMIT = 256 << 20
+"""Bytes of the largest listing that `Store.restore_folder` reads: about two million files."""
+
+Write = Callable[[bytes | memoryview], object]
+
+_BLOCK = 1 << 20
+_TIMEOUT = (10, 60)
+_WRITERS = 4
+
+
+class Store:
+    """A folder of objects, each named by its own SHA-256.
+
+    Args:
+        folder: made on first use.
+        public: whether others may read what is put in (for a folder that a web server shows).
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, public: bool = False) -> None:
+        self.folder = Path(folder)
+        self._file_mode, self._folder_mode = (0o444, 0o755) if public else (0o400, 0o700)
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the object is, or would be."""
+        digest = normal_digest(sha256)
+        return self.folder / "objects" / digest[:2] / digest[2:]
+
+    def has(self, sha256: str) -> bool:
+        """Whether there is an object of that name; `verify` tells whether it's whole."""
+        return self.path_of(sha256).is_file()
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keeps `data`; its SHA-256.
+
+        Raises:
+            StoreError: if the disk is full or can't be written.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        with suppress(StoreError):
+            self.verify(digest)
+            return digest
+        with self._incoming() as (write, keep):
+            write(data)
+            keep(digest)
+        return digest
+
+    def put_file(
+        self, path: str | os.PathLike[str], expected: str | None = None, progress: Progress | None = None
+    ) -> FileDigest:
+        """Keeps a copy of a file, hashed and copied in one reading.
+
+        Args:
+            path: the file.
+            expected: SHA-256 it must have.
+            progress: told of the bytes read.
+
+        Raises:
+            InputError: if it isn't a readable regular file, changes while it's read, or isn't what was expected.
+            StoreError: if the disk is full or can't be written.
+        """
+        with self._incoming() as (write, keep):
+            digest = copy_digesting(path, write, progress=progress)
+            if expected and digest.sha256 != normal_digest(expected):
+                raise InputError(
+                    f"expected {os.fspath(path)} to have the SHA-256 {expected}, got {digest.sha256}",
+                    hint="It isn't the file that was meant, or it has changed since.",
+                )
+            keep(digest.sha256)
+        return digest
+
+    def put_folder(
+        self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
+    ) -> FolderDigest:
+        """Keeps every file of a folder, and its listing under the folder's digest.
+
+        Raises:
+            InputError: as `digest.digest_folder`.
+            StoreError: if the disk is full or can't be written.
+        """
+        report = locked(progress)
+        # more threads than cores: most of their time is spent waiting for the disk
+        digest = folder_digest(
+            list_folder(path, exclude), lambda file: self.put_file(file, progress=report), workers=_WRITERS
+        )
+        self.put_bytes(digest.listing)
+        return digest
+
+    def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
+        """The content of an object, re-hashed.
+
+        Args:
+            sha256: its name.
+            limit: bytes it may have at most.
+
+        Raises:
+            StoreError: if it isn't here, is larger than `limit`, or isn't what its name says.
+        """
+        path = self.path_of(sha256)
+        try:
+            with path.open("rb") as file:
+                data = file.read() if limit is None else file.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if limit is not None and len(data) > limit:
+            raise StoreError(f"expected at most {limit} bytes in {path}, got more")
+        _check(path, sha256, hashlib.sha256(data).hexdigest())
+        return data
+
+    def verify(self, sha256: str) -> None:
+        """Re-hashes an object.
+
+        Raises:
+            StoreError: if it isn't here, or isn't what its name says.
+        """
+        path = self.path_of(sha256)
+        try:
+            actual = sha256_file(path)
+        except InputError as error:
+            raise StoreError(f"expected an object of the store: {error.message}") from error
+        _check(path, sha256, actual)
+
+    def export(
+        self, sha256: str, target: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]] = ()
+    ) -> Path:
+        """Copies an object, fetched first if it isn't here, to a file that doesn't exist yet; the file.
+
+        Raises:
+            InputError: if there is a file already.
+            StoreError, ChainUnavailable: as `fetch`.
+        """
+        target = Path(target)
+        if os.path.lexists(target):
+            raise InputError(f"expected no file at {target} yet", hint="Choose another name, or remove it.")
+        if not self.has(sha256):
+            self.fetch(sha256, sources)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _writing(partial, 0o666) as (_, write):
+                self._copy(sha256, write)
+            partial.rename(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def publish(self, digests: Iterable[str], folder: str | os.PathLike[str]) -> Store:
+        """Copies objects to another store that everyone may read; that store.
+
+        Raises:
+            StoreError: if an object isn't here or isn't whole, or the folder can't be written.
+        """
+        published = Store(folder, public=True)
+        for digest in digests:
+            if not published.has(digest):
+                with published._incoming() as (write, keep):
+                    self._copy(digest, write)
+                    keep(digest)
+        return published
+
+    def fetch(self, sha256: str, sources: Sequence[str | os.PathLike[str]] = (), limit: int = FETCH_LIMIT) -> Path:
+        """Gets an object from the first source that has it; nothing but its hash is trusted. Where it is now.
+
+        Args:
+            sha256: its name.
+            sources: folders of published stores, or http(s) addresses with ``/objects/`` below them.
+            limit: bytes to take at most.
+
+        Raises:
+            StoreError: if no source has it, saying what each gave.
+            ChainUnavailable: if a source that might have it can't be reached.
+        """
+        digest = normal_digest(sha256)
+        away = False
+        told = []
+        if self.has(digest):
+            try:
+                self.verify(digest)
+            except StoreError as error:
+                if not sources:
+                    raise
+                told.append(error.message)
+            else:
+                return self.path_of(digest)
+        for source in [os.fspath(source) for source in sources]:
+            try:
+                with self._incoming() as (write, keep):
+                    actual, count = hashlib.sha256(), 0
+                    for block in _from_url(source, digest) if _is_url(source) else _from_folder(source, digest):
+                        count += len(block)
+                        if count > limit:
+                            raise _SourceError(f"has more than the {limit} bytes allowed")
+                        actual.update(block)
+                        write(block)
+                    if actual.hexdigest() != digest:
+                        raise _SourceError(f"gave {count} bytes with the SHA-256 {actual.hexdigest()}")
+                    keep(digest)
+            except _SourceError as error:
+                away = away or error.away
+                told.append(f"{_public(source)} {error}")
+            else:
+                return self.path_of(digest)
+        looked = "; ".join(told) or "no source was given"
+        problem = ChainUnavailable if away else StoreError
+        raise problem(
+            f"expected the object {digest} in {self.folder} or from a source: {looked}",
+            hint="Name a source that has it: the folder or address that the lab published to.",
+        )
+
+    def restore_folder(
+        self,
+        sha256: str,
+        target: str | os.PathLike[str],
+        sources: Sequence[str | os.PathLike[str]] = (),
+    ) -> Path:
+        """Writes the folder whose listing has that digest; nothing is written if any of its files can't be had.
+
+        Args:
+            sha256: the folder's digest.
+            target: a folder that doesn't exist or is empty.
+            sources: as `fetch`.
+
+        Raises:
+            InputError: if `target` holds something, or the listing isn't one or has a path that leaves the folder.
+            StoreError, ChainUnavailable: as `fetch`.
+        """
+        target = Path(target)
+        if os.path.lexists(target) and (target.is_symlink() or not target.is_dir() or any(target.iterdir())):
+            raise InputError(f"expected an empty folder or none at {target}")
+        if not self.has(sha256):
+            self.fetch(sha256, sources, LISTING_LIMIT)
+        files = parse_listing(self.get_bytes(sha256, LISTING_LIMIT))
+        for _, digest in files:
+            if not self.has(digest):
+                self.fetch(digest, sources)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            for name, digest in files:
+                file = partial / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with _writing(file, 0o666) as (_, write):
+                    self._copy(digest, write)
+            partial.rename(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return target
+
+    def _copy(self, sha256: str, write: Write) -> None:
+        """Writes an object out, hashing what is written: a corrupt object must not travel."""
+        path = self.path_of(sha256)
+        actual = hashlib.sha256()
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        with file:
+            while block := file.read(_BLOCK):
+                actual.update(block)
+                write(block)
+        _check(path, sha256, actual.hexdigest())
+
+    @contextmanager
+    def _incoming(self) -> Iterator[tuple[Write, Callable[[str], None]]]:
+        """A file to write to, and a function that gives it its name once it's whole. What isn't named is removed."""
+        partial = self.folder / "incoming" / secrets.token_hex(16)
+        try:
+            self._make(partial.parent)
+            with _writing(partial, self._file_mode) as (descriptor, write):
+
+                def keep(digest: str) -> None:
+                    os.fchmod(descriptor, self._file_mode)
+                    os.fsync(descriptor)
+                    path = self.path_of(digest)
+                    self._make(path.parent)
+                    # an object that is there already is replaced too: if it was damaged, it's whole now
+                    partial.rename(path)
+                    _sync(path.parent)
+
+                yield write, keep
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def _make(self, folder: Path) -> None:
+        for part in reversed((folder, *folder.parents)):
+            if not part.is_dir():
+                part.mkdir(self._folder_mode, exist_ok=True)
+                _sync(part.parent)
+
+
+class _SourceError(Exception):
+    """Why a source did not give an object; `away` if it may have it and could not be asked."""
+
+    def __init__(self, reason: str, *, away: bool = False) -> None:
+        super().__init__(reason)
+        self.away = away
+
+
+def _from_folder(source: str, digest: str) -> Iterator[bytes]:
+    path = Store(source).path_of(digest)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except FileNotFoundError:
+        raise _SourceError("does not have it") from None
+    except OSError as error:
+        raise _SourceError(f"can't be read: {error.strerror}") from error
+
+
+def _from_url(source: str, digest: str) -> Iterator[bytes]:
+    import requests
+
+    address = f"{source.rstrip('/')}/objects/{digest[:2]}/{digest[2:]}"
+    try:
+        # a compressed answer would be another sequence of bytes
+        with requests.get(address, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
+            if answer.status_code in (404, 410):
+                raise _SourceError("does not have it")
+            if answer.status_code != 200:
+                raise _SourceError(f"answered {answer.status_code}", away=True)
+            yield from answer.iter_content(_BLOCK)
+    except requests.RequestException as error:
+        # the text of a requests exception may hold the address with its credentials
+        raise _SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
+
+
+def _is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
+
+
+def _public(source: str) -> str:
+    """A source as it may be shown: without credentials and query."""
+    if not _is_url(source):
+        return source
+    parts = urlsplit(source)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@contextmanager
+def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
+    """A new file's descriptor, and a function that writes all it's given."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+    def write(data: bytes | memoryview) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+    try:
+        yield descriptor, write
+    finally:
+        os.close(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check(path: Path, expected: str, actual: str) -> None:
+    if actual != normal_digest(expected):
+        raise StoreError(
+            f"the object {path} is damaged: expected the SHA-256 {normal_digest(expected)}, got {actual}",
+            hint="Put the original in again, or remove the object and fetch it from where it was published.",
+            path=str(path),
+            expected=normal_digest(expected),
+            actual=actual,
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"expected an object of the store at {path}: {error.strerror}", path=str(path))
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return StoreError(
+        f"can't write to {path}: {error.strerror}",
+        hint="Free some space, then try again: nothing half written was kept."
+        if full
+        else "Check that it's a folder and that you may write to it: nothing was kept.",
+        path=str(path),
+    )

@@ -1,0 +1,400 @@
+"""The store: what comes out is what went in, or an error that says which object is not."""
+
+import errno
+import hashlib
+import http.server
+import os
+import resource
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from blockchaintracer.digest import digest_bytes, digest_folder, format_listing
+from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.store import Store
+
+MIB = 1 << 20
+ABSENT = "ab" * 32
+FILES = {"train.csv": b"1,2\n", "deep/er/test.csv": b"", "deep/weights": bytes(2 * MIB + 1)}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, data in FILES.items():
+        file = tmp_path / "data" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return tmp_path / "data"
+
+
+def objects(store: Store) -> list[Path]:
+    return [path for path in store.folder.rglob("*") if path.is_file()]
+
+
+def damage(store: Store, sha256: str, data: bytes = b"damaged") -> Path:
+    path = store.path_of(sha256)
+    path.chmod(0o600)
+    path.write_bytes(data)
+    return path
+
+
+@given(st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+def test_bytes_come_back(store: Store, data: bytes):
+    sha256 = store.put_bytes(data)
+    assert sha256 == hashlib.sha256(data).hexdigest()
+    assert store.get_bytes(sha256) == data
+    assert store.put_bytes(data) == sha256
+
+
+def test_objects_lie_where_the_layout_says_and_only_their_owner_reads_them(store: Store):
+    sha256 = store.put_bytes(b"x")
+    path = store.folder / "objects" / sha256[:2] / sha256[2:]
+    assert store.path_of("0x" + sha256.upper()) == path
+    assert store.has(sha256)
+    assert not store.has(ABSENT)
+    assert objects(store) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o400
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_file_is_kept_as_it_was_hashed(store: Store, tmp_path: Path):
+    file = tmp_path / "model"
+    data = os.urandom(9 * MIB + 5)
+    file.write_bytes(data)
+    counts: list[int] = []
+    found = store.put_file(file, progress=counts.append)
+    assert found == digest_bytes(data)
+    assert sum(counts) == len(data)
+    file.write_bytes(b"other")
+    assert store.get_bytes(found.sha256) == data
+
+
+def test_a_file_that_changes_leaves_no_object(store: Store, tmp_path: Path):
+    file = tmp_path / "model"
+    file.write_bytes(bytes(3 * MIB))
+
+    def change(_: int) -> None:
+        with file.open("ab") as appended:
+            appended.write(b"x")
+
+    with pytest.raises(InputError, match="changed while it was read"):
+        store.put_file(file, progress=change)
+    assert objects(store) == []
+
+
+def test_a_file_that_is_not_the_expected_one_leaves_no_object(store: Store, tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"x")
+    with pytest.raises(InputError) as caught:
+        store.put_file(tmp_path / "file", expected=ABSENT)
+    assert ABSENT in str(caught.value)
+    assert hashlib.sha256(b"x").hexdigest() in str(caught.value)
+    assert objects(store) == []
+
+
+def test_a_damaged_object_is_named_and_healed_by_the_original(store: Store, tmp_path: Path):
+    sha256 = store.put_bytes(b"original")
+    path = damage(store, sha256)
+    actual = hashlib.sha256(b"damaged").hexdigest()
+    for read in (store.get_bytes, store.verify, store.fetch, partial(store.export, target=tmp_path / "out")):
+        with pytest.raises(StoreError) as caught:
+            read(sha256)
+        assert str(path) in caught.value.message
+        assert (caught.value.values["expected"], caught.value.values["actual"]) == (sha256, actual)
+    assert not (tmp_path / "out").exists()
+    store.put_bytes(b"original")
+    store.verify(sha256)
+
+
+def test_an_absent_object_is_named(store: Store):
+    for read in (store.get_bytes, store.verify):
+        with pytest.raises(StoreError, match=ABSENT[2:]):
+            read(ABSENT)
+
+
+def test_no_more_is_read_than_allowed(store: Store):
+    sha256 = store.put_bytes(b"12345")
+    assert store.get_bytes(sha256, limit=5) == b"12345"
+    with pytest.raises(StoreError, match="at most 4 bytes"):
+        store.get_bytes(sha256, limit=4)
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "ab", "", "zz" * 32])
+def test_a_name_that_is_no_digest_is_refused(store: Store, name: str):
+    with pytest.raises(InputError, match="64 hex digits"):
+        store.path_of(name)
+
+
+def test_folders_come_back_and_sha256sum_agrees(store: Store, folder: Path, tmp_path: Path):
+    found = store.put_folder(folder)
+    assert found == digest_folder(folder)
+    assert store.get_bytes(found.sha256) == found.listing
+    shutil.rmtree(folder)
+    restored = store.restore_folder(found.sha256, tmp_path / "some/where/restored")
+    assert digest_folder(restored).sha256 == found.sha256
+    assert {str(path.relative_to(restored)) for path in restored.rglob("*") if path.is_file()} == set(FILES)
+    subprocess.run(["sha256sum", "-c", "--quiet", store.path_of(found.sha256)], cwd=restored, check=True)
+    (restored / "train.csv").write_bytes(b"restored files may be changed without touching the store")
+    store.verify(hashlib.sha256(FILES["train.csv"]).hexdigest())
+
+
+def test_a_folder_is_restored_whole_or_not_at_all(store: Store, folder: Path, tmp_path: Path):
+    found = store.put_folder(folder)
+    damage(store, found.files[-1].sha256)
+    with pytest.raises(StoreError, match="damaged"):
+        store.restore_folder(found.sha256, tmp_path / "restored")
+    assert [path.name for path in tmp_path.iterdir() if "restored" in path.name] == []
+
+
+def test_a_folder_is_not_restored_over_files(store: Store, folder: Path, tmp_path: Path):
+    found = store.put_folder(folder)
+    with pytest.raises(InputError, match="empty folder"):
+        store.restore_folder(found.sha256, folder)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="empty folder"):
+        store.restore_folder(found.sha256, tmp_path / "link")
+
+
+@pytest.mark.parametrize("path", ["../escaped", "/tmp/escaped", "a/../../escaped", "a\\..\\escaped"])
+def test_a_listing_that_leaves_its_folder_is_refused(store: Store, tmp_path: Path, path: str):
+    content = store.put_bytes(b"x")
+    listing = store.put_bytes(format_listing([(path, content)]))
+    with pytest.raises(InputError, match="escaped"):
+        store.restore_folder(listing, tmp_path / "inner/target")
+    assert not list(tmp_path.rglob("*escaped*"))
+    assert not (tmp_path / "inner").exists()
+
+
+def test_an_object_is_exported_to_a_new_file_alone(store: Store, tmp_path: Path):
+    sha256 = store.put_bytes(b"x")
+    target = store.export(sha256, tmp_path / "new/copy")
+    assert target.read_bytes() == b"x"
+    target.write_bytes(b"a copy may be changed")
+    with pytest.raises(InputError, match="expected no file"):
+        store.export(sha256, target)
+    assert target.read_bytes() == b"a copy may be changed"
+
+
+def test_published_objects_are_fetched_from_the_folder(store: Store, folder: Path, tmp_path: Path):
+    found = store.put_folder(folder)
+    digests = [found.sha256, *(entry.sha256 for entry in found.files)]
+    published = store.publish(digests, tmp_path / "www")
+    for sha256 in digests:
+        assert stat.S_IMODE(published.path_of(sha256).stat().st_mode) == 0o444
+        assert stat.S_IMODE(published.path_of(sha256).parent.stat().st_mode) & 0o055 == 0o055
+    other = Store(tmp_path / "other")
+    restored = other.restore_folder(found.sha256, tmp_path / "restored", [tmp_path / "nowhere", published.folder])
+    assert digest_folder(restored).sha256 == found.sha256
+    assert other.fetch(found.sha256) == other.path_of(found.sha256)
+
+
+def test_a_damaged_object_is_not_published(store: Store, tmp_path: Path):
+    sha256 = store.put_bytes(b"x")
+    damage(store, sha256)
+    with pytest.raises(StoreError, match="damaged"):
+        store.publish([sha256], tmp_path / "www")
+    assert objects(Store(tmp_path / "www")) == []
+
+
+def test_what_no_source_has_is_said_with_the_sources(store: Store, tmp_path: Path):
+    with pytest.raises(StoreError) as caught:
+        store.fetch(ABSENT, [tmp_path / "one", tmp_path / "two"])
+    assert ABSENT in str(caught.value)
+    assert f"{tmp_path / 'one'} does not have it" in str(caught.value)
+    assert f"{tmp_path / 'two'} does not have it" in str(caught.value)
+    with pytest.raises(StoreError, match="no source was given"):
+        store.fetch(ABSENT)
+
+
+def test_only_the_hash_of_what_a_source_gives_is_trusted(store: Store, tmp_path: Path):
+    good, bad = Store(tmp_path / "good"), Store(tmp_path / "bad")
+    sha256 = good.put_bytes(b"x")
+    bad.put_bytes(b"x")
+    damage(bad, sha256, b"evil")
+    with pytest.raises(StoreError, match=hashlib.sha256(b"evil").hexdigest()):
+        store.fetch(sha256, [bad.folder])
+    assert objects(store) == []
+    assert store.fetch(sha256, [bad.folder, good.folder]).read_bytes() == b"x"
+
+
+def test_a_damaged_object_is_fetched_again(store: Store, tmp_path: Path):
+    good = Store(tmp_path / "good")
+    sha256 = good.put_bytes(b"x")
+    store.put_bytes(b"x")
+    damage(store, sha256)
+    assert store.fetch(sha256, [good.folder]).read_bytes() == b"x"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Failing(Quiet):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+
+class Endless(Quiet):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(bytes(MIB))
+        except OSError:
+            pass
+
+
+class CutShort(Quiet):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"only this")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[object]:
+    servers = []
+
+    def start(handler: type = Quiet) -> str:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path / "www")))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_published_objects_are_fetched_over_http(store: Store, folder: Path, tmp_path: Path, serve):
+    found = store.put_folder(folder)
+    store.publish([found.sha256, *(entry.sha256 for entry in found.files)], tmp_path / "www/lab")
+    other = Store(tmp_path / "other")
+    restored = other.restore_folder(found.sha256, tmp_path / "restored", [serve() + "/lab/"])
+    assert digest_folder(restored).sha256 == found.sha256
+    with pytest.raises(StoreError, match="does not have it"):
+        other.fetch(ABSENT, [serve()])
+
+
+def test_a_source_that_does_not_answer_may_have_it(store: Store, serve):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        closed = f"http://me:hunter2@127.0.0.1:{unused.getsockname()[1]}/lab?token=abc"
+        with pytest.raises(ChainUnavailable) as caught:
+            store.fetch(ABSENT, [closed])
+    assert "can't be reached" in str(caught.value)
+    assert "hunter2" not in str(caught.value.as_dict())
+    assert "abc" not in caught.value.message.replace(ABSENT, "")
+    with pytest.raises(ChainUnavailable, match="answered 503"):
+        store.fetch(ABSENT, [serve(Failing)])
+    assert objects(store) == []
+
+
+def test_a_source_cannot_fill_the_disk(store: Store, serve):
+    with pytest.raises(StoreError, match="more than the 3000000 bytes"):
+        store.fetch(ABSENT, [serve(Endless)], limit=3_000_000)
+    assert objects(store) == []
+
+
+def test_a_cut_answer_is_no_object(store: Store, serve):
+    with pytest.raises(ChainUnavailable, match="can't be reached"):
+        store.fetch(hashlib.sha256(b"only this").hexdigest(), [serve(CutShort)])
+    assert objects(store) == []
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files of at most 1 MiB: past that, the kernel itself refuses to write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_leaves_no_half_object(store: Store, tmp_path: Path, folder: Path, small_disk: None):
+    kept = store.put_bytes(b"small")
+    for put in (
+        partial(store.put_bytes, bytes(2 * MIB)),
+        partial(store.put_file, folder / "deep/weights"),
+        partial(store.put_folder, folder),
+    ):
+        with pytest.raises(StoreError) as caught:
+            put()
+        assert os.strerror(errno.EFBIG) in caught.value.message
+        assert "Free some space" in str(caught.value.hint)
+    assert all(path.stat().st_size <= MIB for path in objects(store))
+    for path in objects(store):
+        store.verify(path.parent.name + path.name)
+    assert store.get_bytes(kept) == b"small"
+
+
+def test_a_full_disk_leaves_no_half_export(store: Store, tmp_path: Path):
+    sha256 = store.put_bytes(bytes(2 * MIB))
+    listing = store.put_bytes(format_listing([("file", sha256)]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, hard))
+    try:
+        with pytest.raises(StoreError):
+            store.export(sha256, tmp_path / "out")
+        with pytest.raises(StoreError):
+            store.restore_folder(listing, tmp_path / "restored")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreError, match="can't write to"):
+        Store(tmp_path / "file/store").put_bytes(b"x")
+    root = Path(tempfile.mkdtemp())
+    try:
+        (root / "shut").mkdir(mode=0o555)
+        root.chmod(0o755)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(StoreError, match=os.strerror(errno.EACCES)):
+                Store(root / "shut/store").put_bytes(b"x")
+        finally:
+            os.seteuid(os.getuid())
+    finally:
+        shutil.rmtree(root)
+
+
+def test_a_process_killed_while_putting_leaves_only_whole_objects(tmp_path: Path):
+    (tmp_path / "large").write_bytes(bytes(64 * MIB))
+    code = (
+        "import os, sys, signal; from blockchaintracer.store import Store; done = 0\n"
+        "def kill(count):\n"
+        "    global done; done += count\n"
+        "    if done > 8 << 20: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "store = Store(sys.argv[1]); store.put_bytes(b'whole'); store.put_file(sys.argv[2], progress=kill)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "store", tmp_path / "large"], check=False)
+    assert killed.returncode == -9
+    store = Store(tmp_path / "store")
+    found = [path for path in (store.folder / "objects").rglob("*") if path.is_file()]
+    assert found == [store.path_of(hashlib.sha256(b"whole").hexdigest())]
+    assert store.put_file(tmp_path / "large").size == 64 * MIB
