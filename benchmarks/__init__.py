@@ -1,0 +1,1 @@
+"""What the project measures of itself, each measurement beside something it can be compared with."""
