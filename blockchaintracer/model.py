@@ -115,7 +115,8 @@ def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
         return int(name)
     names = ", ".join(label(member) for member in vocabulary)
     raise InputError(
-        f"expected a {vocabulary.__name__.lower()}, got {text!r}", hint=f"Use one of {names}, or your own number, 128 to 255."
+        f"expected a {vocabulary.__name__.lower()}, got {text!r}",
+        hint=f"Use one of {names}, or your own number, 128 to 255.",
     )
 
 

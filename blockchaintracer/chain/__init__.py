@@ -1,0 +1,24 @@
+"""One chain and one registry on it: blocks, calls, events and refusals in words. Nothing here decides what to write."""
+
+from blockchaintracer.chain.connection import Block, Chain
+from blockchaintracer.chain.registry import (
+    Attestation,
+    Group,
+    Membership,
+    RecordedEvent,
+    RecordStatus,
+    Registry,
+    load_artifact,
+)
+
+__all__ = [
+    "Attestation",
+    "Block",
+    "Chain",
+    "Group",
+    "Membership",
+    "RecordStatus",
+    "RecordedEvent",
+    "Registry",
+    "load_artifact",
+]

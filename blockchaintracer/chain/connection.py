@@ -1,0 +1,163 @@
+"""A connection to one EVM chain, and what can be said of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.networks import Network, network_by_chain_id, redact_url
+
+if TYPE_CHECKING:
+    from web3 import Web3
+
+T = TypeVar("T")
+_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What identifies a block and when it says it was made.
+
+    Args:
+        number: height.
+        hash: 64 hex digits.
+        timestamp: Unix time in seconds, by the chain's own rules.
+    """
+
+    number: int
+    hash: str
+    timestamp: int
+
+
+class Chain:
+    """One chain behind one connection. All failures to reach it are `ChainUnavailable`.
+
+    Args:
+        web3: a connected web3 instance.
+        address: what messages call the connection; never with credentials.
+    """
+
+    def __init__(self, web3: Web3, address: str) -> None:
+        self.web3 = web3
+        self.address = address
+
+    @classmethod
+    def connect(cls, url: str) -> Chain:
+        """Connects to a JSON-RPC endpoint over HTTP and asks for its chain id.
+
+        Raises:
+            InputError: if `url` is not an HTTP address.
+            ChainUnavailable: if nothing answers there.
+        """
+        if not url.startswith(("http://", "https://")):
+            raise InputError(f"expected an RPC address starting with http:// or https://, got {redact_url(url)!r}")
+        from web3 import HTTPProvider, Web3
+
+        web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": _TIMEOUT_S}))
+        chain = cls(web3, redact_url(url))
+        _ = chain.chain_id
+        return chain
+
+    @cached_property
+    def chain_id(self) -> int:
+        """EIP-155 chain id."""
+        return self.ask(lambda: self.web3.eth.chain_id)
+
+    @property
+    def network(self) -> Network | None:
+        """What is configured about this chain; None if it isn't a known one."""
+        return network_by_chain_id(self.chain_id)
+
+    @property
+    def name(self) -> str:
+        """The chain's name, or its number."""
+        return self.network.title if self.network else f"chain {self.chain_id}"
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Runs a call, with every failure of the connection as `ChainUnavailable`."""
+        with self.reaching():
+            return question()
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Turns failures of the connection inside the block into `ChainUnavailable`; refusals by a contract pass."""
+        from requests.exceptions import RequestException
+        from web3.exceptions import (
+            BadResponseFormat,
+            BlockNotFound,
+            ContractLogicError,
+            Web3RPCError,
+        )
+
+        try:
+            yield
+        except (ContractLogicError, BlockNotFound):
+            raise
+        except (RequestException, BadResponseFormat, Web3RPCError, ConnectionError, TimeoutError) as error:
+            # the text of such errors can hold the RPC address with its key: only a node's own answer is repeated
+            answer = getattr(error, "rpc_response", None) or {}
+            said = answer.get("error", {}).get("message") if isinstance(answer, dict) else None
+            raise ChainUnavailable(
+                f"{self.address} did not answer as a node does: {said or type(error).__name__}",
+                hint="Nothing is lost: what was stored is sent by the next command that reaches the chain.",
+            ) from None
+
+    def block(self, which: int | str) -> Block | None:
+        """A block by number, hash (0x-hex), ``latest`` or ``finalized``; None if the chain has no such block."""
+        from web3.exceptions import BlockNotFound
+
+        try:
+            data = self.ask(lambda: self.web3.eth.get_block(which))  # type: ignore[arg-type]
+        except BlockNotFound:
+            return None
+        return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
+
+    def head(self) -> Block:
+        """The newest block."""
+        block = self.block("latest")
+        if block is None:
+            raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
+        return block
+
+    def finalized(self) -> Block | None:
+        """The newest block that the chain calls final; None where it does not say."""
+        try:
+            return self.block("finalized")
+        except ChainUnavailable:
+            # a node that doesn't know the tag answers with an error: then nothing is known to be final
+            return None
+
+    def is_canonical(self, number: int, block_hash: str) -> bool:
+        """Whether the chain holds this very block at this height now."""
+        block = self.block(number)
+        return block is not None and block.hash == block_hash
+
+    def receipt(self, transaction: str) -> Any | None:
+        """The receipt of a transaction (64 hex digits); None while it isn't in a block."""
+        from web3.exceptions import TransactionNotFound
+
+        with self.reaching():
+            try:
+                return self.web3.eth.get_transaction_receipt("0x" + transaction)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+
+    def transaction(self, transaction: str) -> Any | None:
+        """A transaction (64 hex digits); None if the node doesn't know it."""
+        from web3.exceptions import TransactionNotFound
+
+        with self.reaching():
+            try:
+                return self.web3.eth.get_transaction("0x" + transaction)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract lives at an address."""
+        from eth_utils.address import to_checksum_address
+
+        return len(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address)))) > 0

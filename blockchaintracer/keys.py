@@ -1,0 +1,174 @@
+"""Signing keys: encrypted keystore files of one lab, and the protocol that any other signer follows.
+
+A key never comes by an argument and never reaches a log or an exception. Encryption keys are something else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from blockchaintracer.errors import InputError, KeyStoreError
+from blockchaintracer.home import Home
+
+PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Signer(Protocol):
+    """Whoever signs. An account's address and two signatures are all that the client asks for."""
+
+    @property
+    def address(self) -> str:
+        """Checksummed address."""
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words: ``keystore lab``."""
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction (web3's fields, complete), ready to send."""
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document."""
+
+
+class KeystoreSigner:
+    """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs.
+
+    Args:
+        path: the keystore file.
+        passphrase: gives the passphrase when it is needed.
+    """
+
+    def __init__(self, path: Path, passphrase: Callable[[], str]) -> None:
+        self._path = path
+        self._passphrase = passphrase
+        self._account: Any = None
+        try:
+            document = json.loads(path.read_bytes())
+            address = str(document["address"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
+        from eth_utils.address import to_checksum_address
+
+        self._address: str = to_checksum_address(address)
+
+    @property
+    def address(self) -> str:
+        """Checksummed address."""
+        return self._address
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words."""
+        return f"keystore {self._path.stem}"
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction, ready to send."""
+        return bytes(self._open().sign_transaction(transaction).raw_transaction)
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document."""
+        from eth_account.messages import encode_typed_data
+
+        return bytes(self._open().sign_message(encode_typed_data(full_message=document)).signature)
+
+    def _open(self) -> Any:
+        if self._account is None:
+            from eth_account import Account
+
+            try:
+                key = Account.decrypt(json.loads(self._path.read_bytes()), self._passphrase())
+            except ValueError:
+                raise KeyStoreError(
+                    f"the passphrase does not open {self._path}",
+                    hint=f"Type it when asked, or keep it in a file that ${PASSPHRASE_FILE} names.",
+                ) from None
+            self._account = Account.from_key(key)
+        return self._account
+
+
+class KeyStore:
+    """The encrypted keys of one lab.
+
+    Args:
+        home: the lab's working folder.
+        ask: asks a person for a passphrase; without it a missing passphrase is an error.
+    """
+
+    def __init__(self, home: Home, ask: Callable[[str], str] | None = None) -> None:
+        self._folder = home.keys
+        self._ask = ask
+
+    def names(self) -> list[str]:
+        """The names of the keys, sorted."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
+
+    def signer(self, name: str) -> KeystoreSigner:
+        """The signer of a key by name, or of a keystore file by its path.
+
+        Raises:
+            KeyStoreError: if there is none.
+        """
+        path = Path(name).expanduser() if os.sep in name else self._folder / f"{_checked(name)}.json"
+        if not path.exists():
+            known = ", ".join(self.names()) or "none"
+            raise KeyStoreError(f"expected a key named {name!r}, got none; known here: {known}")
+        return KeystoreSigner(path, lambda: self._passphrase(path))
+
+    def create(self, name: str, *, devnet: bool = False) -> KeystoreSigner:
+        """A new random key. For the devnet its passphrase is generated and kept beside it, readable by the owner only;
+        for anything else a person chooses it.
+
+        Raises:
+            KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
+        """
+        path = self._folder / f"{_checked(name)}.json"
+        if path.exists():
+            raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
+        from eth_account import Account
+
+        if devnet:
+            passphrase = secrets.token_urlsafe(32)
+            _write_private(path.with_suffix(".passphrase"), passphrase.encode())
+        else:
+            passphrase = self._passphrase(path)
+        # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
+        document = Account.encrypt(Account.create().key, passphrase, iterations=2**12 if devnet else None)
+        _write_private(path, json.dumps(document).encode())
+        return self.signer(name)
+
+    def _passphrase(self, path: Path) -> str:
+        beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
+        file = Path(chosen) if chosen else beside if beside.exists() else None
+        if file is not None:
+            try:
+                return file.read_text().rstrip("\n")
+            except OSError as error:
+                raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
+        if self._ask is None:
+            raise KeyStoreError(
+                f"the key {path.stem!r} needs its passphrase and nobody can be asked",
+                hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
+            )
+        return self._ask(f"Passphrase of {path.stem}")
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
+    return name
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

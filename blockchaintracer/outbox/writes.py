@@ -1,0 +1,380 @@
+"""Every change that the client makes to a chain, as data: what it calls, and how to see that it is done.
+
+A write can be repeated safely: it's sent only while the chain doesn't show its effect.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, ClassVar
+
+from blockchaintracer.chain import Chain, Registry, load_artifact
+from blockchaintracer.errors import InputError
+from blockchaintracer.model import RecordKey, Status
+
+CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it there."""
+
+_KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
+
+
+@dataclass(frozen=True)
+class Write:
+    """One change. Subclasses say which.
+
+    Args:
+        registry: address of the registry it changes.
+    """
+
+    op: ClassVar[str] = ""
+    registry: str
+
+    def payload(self) -> dict[str, Any]:
+        """The change as JSON-ready values; `from_payload` reads it back."""
+        return {
+            name: value.as_json() if isinstance(value, RecordKey) else value for name, value in self.__dict__.items()
+        }
+
+    @property
+    def identity(self) -> str:
+        """The same for the same change (64 hex digits)."""
+        return sha256(json.dumps([self.op, self.payload()], sort_keys=True).encode()).hexdigest()
+
+    @property
+    def record_id_of(self) -> str | None:
+        """The record that the change is about."""
+        return getattr(self, "record_id", None)
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """The registry's function, with its signature where the name is overloaded, and its arguments."""
+        raise NotImplementedError
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the chain shows the effect."""
+        raise NotImplementedError
+
+    def event(self, chain: Chain) -> Any | None:
+        """The newest event that shows the effect, for where and when it happened."""
+        raise NotImplementedError
+
+    def transaction(self, chain: Chain) -> tuple[str, str]:
+        """Address and calldata (0x-hex) of the transaction that makes the change."""
+        function, arguments = self.call()
+        registry = Registry(chain, self.registry)
+        return registry.address, registry.call_data(function, *arguments)
+
+    def check(self, chain: Chain, sender: str) -> None:
+        """Tells before anything is paid whether the registry would refuse it.
+
+        Raises:
+            ContractRevert: if so.
+        """
+        function, arguments = self.call()
+        Registry(chain, self.registry).simulate(sender, function, *arguments)
+
+
+def _newest(registry: Registry, name: str, first_block: int = 0, **topics: Any) -> Any | None:
+    newest = None
+    for newest in registry.events(name, first_block, **topics):  # noqa: B007 -- the last one is what is asked for
+        pass
+    return newest
+
+
+@dataclass(frozen=True)
+class Deploy(Write):
+    """A new registry by CREATE2, so that its address is known before and is the same if it has to be repeated.
+
+    Args:
+        registry: the address it will have, from `Deploy.plan`.
+        owner: who creates groups if they are not open.
+        open_group_creation: whether anyone may create groups.
+        salt: 64 hex digits; another salt gives another registry.
+    """
+
+    op: ClassVar[str] = "deploy"
+    owner: str
+    open_group_creation: bool
+    salt: str
+
+    @classmethod
+    def plan(cls, owner: str, *, open_group_creation: bool, salt: str) -> Deploy:
+        """The deployment of these settings, with the address they lead to."""
+        from eth_utils.address import to_checksum_address
+        from eth_utils.crypto import keccak
+
+        code = _init_code(owner, open_group_creation)
+        preimage = b"\xff" + bytes.fromhex(CREATE2_PROXY[2:]) + bytes.fromhex(salt) + keccak(code)
+        return cls(to_checksum_address(keccak(preimage)[12:]), owner, open_group_creation, salt)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether code is at the address: nothing but this code can be, because the code is in the address."""
+        return chain.has_code(self.registry)
+
+    def event(self, chain: Chain) -> Any | None:
+        """The event by which the owner became the owner."""
+        return next(Registry(chain, self.registry).events("OwnershipTransferred"), None)
+
+    def transaction(self, chain: Chain) -> tuple[str, str]:
+        """A call of the deployment proxy with salt and code."""
+        if not chain.has_code(CREATE2_PROXY):
+            raise InputError(
+                f"{chain.name} has no deterministic deployment proxy at {CREATE2_PROXY}",
+                hint="Deploy the proxy there first (its page tells how), so that the registry's address can be known.",
+            )
+        return CREATE2_PROXY, "0x" + self.salt + _init_code(self.owner, self.open_group_creation).hex()
+
+    def check(self, chain: Chain, sender: str) -> None:
+        """A deployment can only run out of gas, which estimating it tells."""
+
+
+def _init_code(owner: str, open_group_creation: bool) -> bytes:
+    from eth_abi.abi import encode
+
+    arguments = encode(["address", "bool"], [owner, open_group_creation])
+    return bytes.fromhex(load_artifact()["bytecode"][2:]) + arguments
+
+
+@dataclass(frozen=True)
+class CreateGroup(Write):
+    """A new group of its sender.
+
+    Args:
+        owner: the sender.
+        manifest: SHA-256 of the group's description.
+        roles: that the sender takes in it.
+    """
+
+    op: ClassVar[str] = "create-group"
+    owner: str
+    manifest: str
+    roles: int
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``createGroup``."""
+        return "createGroup", (bytes.fromhex(self.manifest), self.roles)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether this owner created a group of this description."""
+        return self.event(chain) is not None
+
+    def event(self, chain: Chain) -> Any | None:
+        """``GroupCreated``: the first with this owner and description."""
+        for event in Registry(chain, self.registry).events("GroupCreated", owner=self.owner):
+            if bytes(event["args"]["manifest"]).hex() == self.manifest:
+                return event
+        return None
+
+
+@dataclass(frozen=True)
+class JoinGroup(Write):
+    """An invitation accepted by the account it names.
+
+    Args:
+        invitation: the EIP-712 message ``Invitation``.
+        signature: of the inviter, hex.
+    """
+
+    op: ClassVar[str] = "join-group"
+    invitation: dict[str, Any]
+    signature: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``joinGroup``."""
+        return "joinGroup", (tuple(self.invitation.values()), bytes.fromhex(self.signature))
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the membership has moved past the invitation's version."""
+        membership = Registry(chain, self.registry).membership(self.invitation["group"], self.invitation["account"])
+        return membership.version > int(self.invitation["version"])
+
+    def event(self, chain: Chain) -> Any | None:
+        """``MembershipChanged``."""
+        registry = Registry(chain, self.registry)
+        return _newest(
+            registry, "MembershipChanged", group=self.invitation["group"], account=self.invitation["account"]
+        )
+
+
+@dataclass(frozen=True)
+class RemoveMember(Write):
+    """The end of a membership.
+
+    Args:
+        group: whose.
+        account: who.
+        version: of the membership that is ended.
+    """
+
+    op: ClassVar[str] = "remove-member"
+    group: int
+    account: str
+    version: int
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``removeMember``."""
+        return "removeMember", (self.group, self.account)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the membership has moved past that version."""
+        return Registry(chain, self.registry).membership(self.group, self.account).version > self.version
+
+    def event(self, chain: Chain) -> Any | None:
+        """``MembershipChanged``."""
+        return _newest(Registry(chain, self.registry), "MembershipChanged", group=self.group, account=self.account)
+
+
+@dataclass(frozen=True)
+class _OfRecord(Write):
+    """A change to the record of a key."""
+
+    record_id: str
+    key: RecordKey
+
+    def _event(self, chain: Chain, name: str) -> Any | None:
+        return _newest(Registry(chain, self.registry), name, id=bytes.fromhex(self.record_id))
+
+
+@dataclass(frozen=True)
+class Record(_OfRecord):
+    """A record of its sender."""
+
+    op: ClassVar[str] = "record"
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``record``."""
+        return "record", (self.key.as_abi(),)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it's stored."""
+        return Registry(chain, self.registry).status(self.record_id).exists
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Recorded``."""
+        return self._event(chain, "Recorded")
+
+
+@dataclass(frozen=True)
+class Cancel(_OfRecord):
+    """The refusal of all signatures over a record that isn't stored."""
+
+    op: ClassVar[str] = "cancel"
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``cancel``."""
+        return "cancel", (self.key.as_abi(),)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether signatures are refused, or the record is stored and it is too late."""
+        return Registry(chain, self.registry).status(self.record_id).status is not Status.UNKNOWN
+
+    def event(self, chain: Chain) -> Any | None:
+        """``RecordCancelled``."""
+        return self._event(chain, "RecordCancelled")
+
+
+@dataclass(frozen=True)
+class Retract(_OfRecord):
+    """A retraction.
+
+    Args:
+        reason: SHA-256 of the reason's text, 64 hex digits.
+    """
+
+    op: ClassVar[str] = "retract"
+    reason: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``retract``."""
+        return "retract", (self.key.as_abi(), bytes.fromhex(self.reason))
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it's retracted."""
+        return Registry(chain, self.registry).status(self.record_id).status is Status.RETRACTED
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Retracted``."""
+        return self._event(chain, "Retracted")
+
+
+@dataclass(frozen=True)
+class Attest(Write):
+    """A verdict.
+
+    Args:
+        record_id: what it is about.
+        group: whose verdict it is.
+        verdict: a `Verdict`.
+        evidence: key of the evidence, or None.
+        version: of the group's verdict before this one.
+    """
+
+    op: ClassVar[str] = "attest"
+    record_id: str
+    group: int
+    verdict: int
+    evidence: RecordKey | None
+    version: int
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``attest``, with evidence or without."""
+        start = (bytes.fromhex(self.record_id), self.group, self.verdict)
+        if self.evidence is None:
+            return "attest(bytes32,uint32,uint8)", start
+        return f"attest(bytes32,uint32,uint8,{_KEY})", (*start, self.evidence.as_abi())
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the group's verdict has moved past that version."""
+        return Registry(chain, self.registry).verdict(self.record_id, self.group).version > self.version
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Attested``."""
+        return _newest(
+            Registry(chain, self.registry), "Attested", recordId=bytes.fromhex(self.record_id), group=self.group
+        )
+
+
+@dataclass(frozen=True)
+class Withdraw(Write):
+    """A verdict taken back.
+
+    Args:
+        record_id: what it is about.
+        group: whose verdict it is.
+        version: of the verdict that is withdrawn.
+    """
+
+    op: ClassVar[str] = "withdraw"
+    record_id: str
+    group: int
+    version: int
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``withdraw``."""
+        return "withdraw", (bytes.fromhex(self.record_id), self.group)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the group's verdict has moved past that version."""
+        return Registry(chain, self.registry).verdict(self.record_id, self.group).version > self.version
+
+    def event(self, chain: Chain) -> Any | None:
+        """``VerdictWithdrawn``."""
+        return _newest(
+            Registry(chain, self.registry), "VerdictWithdrawn", recordId=bytes.fromhex(self.record_id), group=self.group
+        )
+
+
+_BY_OP: dict[str, type[Write]] = {
+    write.op: write
+    for write in (Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Cancel, Retract, Attest, Withdraw)
+}
+
+
+def from_payload(op: str, payload: dict[str, Any]) -> Write:
+    """The write of this kind and payload."""
+    values = dict(payload)
+    for name in ("key", "evidence"):
+        if values.get(name):
+            values[name] = RecordKey.from_json(values[name])
+    return _BY_OP[op](**values)
