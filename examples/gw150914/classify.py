@@ -112,8 +112,9 @@ def draw(length: int, rate: int, generator: np.random.Generator) -> list[Example
     for detector in DETECTORS:
         for first in range(edge, length - edge - size + 1, size):
             merger = first + int(generator.integers(size // 4, 3 * size // 4))
-            snr = float(np.exp(generator.uniform(*np.log(INJECTED_SNR))))
-            phase = float(generator.uniform(0, 2 * np.pi))
+            # rounded, so that the last bit of a processor's logarithm does not change the split's digest
+            snr = round(float(np.exp(generator.uniform(*np.log(INJECTED_SNR)))), 6)
+            phase = round(float(generator.uniform(0, 2 * np.pi)), 6)
             examples += [Example(detector, first), Example(detector, first, snr, phase, merger)]
     return examples
 

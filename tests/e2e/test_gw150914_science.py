@@ -137,6 +137,15 @@ def test_same_seed_gives_the_same_bytes(runs: dict[str, Path], program: str) -> 
     assert read(first / "run.json")["metrics"] == read(again / "run.json")["metrics"]
 
 
+def test_another_processor_agrees_within_tolerance(data: Path, runs: dict[str, Path], tmp_path: Path) -> None:
+    plain = {"NPY_DISABLE_CPU_FEATURES": "AVX2 FMA3 AVX512F AVX512_SKX", "OPENBLAS_CORETYPE": "Nehalem"}
+    done = run("classify.py", "--data", data, "--out", tmp_path, "--seed", "1", PYTHONWARNINGS="ignore", **plain)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "split.json").read_bytes() == (runs["classify-first"] / "split.json").read_bytes()
+    first, other = (read(folder / "run.json")["metrics"] for folder in (runs["classify-first"], tmp_path))
+    assert within(first, other) == set(first)
+
+
 def test_another_seed_is_seen_in_the_metrics(runs: dict[str, Path]) -> None:
     first, other = (read(runs[f"classify-{label}"] / "run.json")["metrics"] for label in ("first", "reseeded"))
     assert within(first, other).isdisjoint({"log_loss", "roc_auc"})
