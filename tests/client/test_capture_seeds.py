@@ -1,0 +1,84 @@
+"""Seeding: equal seeds give equal numbers, and what was not seeded is said."""
+
+import json
+import random
+import subprocess
+import sys
+import types
+
+import pytest
+
+from blockchaintracer.capture.seeds import capture_seeds, seed_everything
+from blockchaintracer.errors import InputError
+
+numpy = pytest.importorskip("numpy")
+
+
+def draw() -> tuple[float, float]:
+    return random.random(), float(numpy.random.random())
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1])
+def test_equal_seeds_give_equal_numbers(seed: int):
+    told = seed_everything(seed)
+    first = draw()
+    assert told["seed"] == seed
+    assert told["seeded"][:2] == ["random", "numpy"]
+    seed_everything(seed)
+    assert draw() == first
+    seed_everything(seed ^ 5)
+    assert draw() != first
+
+
+def test_states_tell_whether_the_same_numbers_were_drawn():
+    seed_everything(7)
+    before = capture_seeds()
+    assert json.loads(json.dumps(before)) == before
+    assert before["seed"] == 7
+    random.random()
+    after = capture_seeds()["states"]
+    assert after["random"] != before["states"]["random"]
+    assert after["numpy"] == before["states"]["numpy"]
+    numpy.random.random()
+    assert capture_seeds()["states"]["numpy"] != before["states"]["numpy"]
+    seed_everything(7)
+    assert capture_seeds() == before
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.0, True, "1", None])
+def test_other_seeds_are_refused(seed: object):
+    before = random.getstate()
+    with pytest.raises(InputError, match="seed"):
+        seed_everything(seed)  # type: ignore[arg-type]
+    assert random.getstate() == before
+
+
+def test_a_process_that_seeded_nothing_says_so_and_imports_nothing():
+    code = (
+        "import json, sys; from blockchaintracer.capture.seeds import capture_seeds\n"
+        "print(json.dumps([capture_seeds(), 'numpy' in sys.modules]))"
+    )
+    told, imported = json.loads(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "3"}
+        ).stdout
+    )
+    assert (told["seed"], told["seeded"], told["pythonHashSeed"]) == (None, [], "3")
+    assert set(told["states"]) == {"random"}
+    assert not imported
+
+
+def test_frameworks_are_seeded_if_imported_and_named_if_not(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """PyTorch and TensorFlow are too large to install here: modules that note the call stand in for them."""
+    seeds: list[tuple[str, int]] = []
+    torch = types.ModuleType("torch")
+    torch.manual_seed = lambda seed: seeds.append(("torch", seed))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    for name in ("tensorflow", "jax"):
+        (tmp_path / f"{name}.py").write_text("raise AssertionError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    told = seed_everything(11)
+    assert seeds == [("torch", 11)]
+    assert told["seeded"] == ["random", "numpy", "torch"]
+    assert "import it before seeding" in told["notSeeded"]["tensorflow"]
+    assert "jax.random.key" in told["notSeeded"]["jax"]
