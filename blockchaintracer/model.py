@@ -97,9 +97,15 @@ NO_END = 2**40 - 1
 """``until`` of a membership without end."""
 
 
-def label(value: IntEnum | int) -> str:
-    """The name of a number as people type it: ``trained-on``; the number itself for the lab's own."""
-    return value.name.lower().replace("_", "-") if isinstance(value, IntEnum) else str(int(value))
+def label(value: int, vocabulary: type[IntEnum] | None = None) -> str:
+    """The name of a number as people type it: ``trained-on``; the number itself for the lab's own.
+
+    `vocabulary` tells what a plain number is one of.
+    """
+    if vocabulary is not None and value in set(vocabulary):
+        value = vocabulary(value)
+    name = value.name if isinstance(value, IntEnum | IntFlag) else None
+    return name.lower().replace("_", "-") if name else str(int(value))
 
 
 def parse_number(text: str, vocabulary: type[IntEnum]) -> int:

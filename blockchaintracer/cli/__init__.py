@@ -1,0 +1,68 @@
+"""The command line: `blockchaintracer VERB`. Each verb is one file here and calls one operation."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from blockchaintracer import __version__
+
+VERBS = {
+    "attest": "Say in your group's name what you found of another group's record.",
+    "deploy": "Deploy your lab's registry.",
+    "estimate": "What recording costs on each network.",
+    "group": "Create groups, invite members, list both.",
+    "keys": "Make and list signing keys.",
+    "lineage": "What a record came from and what came of it.",
+    "new": "Start a run document from a template.",
+    "node": "The embedded devnet: start, stop, status, log, reset.",
+    "outbox": "What still waits to reach the chain.",
+    "publish": "Copy what others need to reproduce a record.",
+    "query": "Search the registry's records.",
+    "record": "Record datasets, models, software, results or a run.",
+    "reproduce": "Re-run somebody's run from its record, compare, and attest.",
+    "retract": "Retract a record, once and for good.",
+    "status": "The state of your lab, or of one record.",
+    "verify": "Check a record, a file or a transaction.",
+}
+"""Each verb and what it does in one line: the module of that name here has the click command ``command``."""
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module when it's called, so that one verb doesn't wait for what another needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return load(cmd_name) if cmd_name in VERBS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(sorted(VERBS.items()))
+
+
+def load(verb: str) -> click.Command:
+    """The click command of a verb."""
+    command = import_module(f"blockchaintracer.cli.{verb}").command
+    assert isinstance(command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
+    return command
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def main() -> None:
+    """Record datasets, models, runs and results so that anyone can check who committed to what, and when.
+
+    The chain proves who committed to which digests and when: never that a result is true.
+
+    \b
+    Start here:
+      blockchaintracer deploy --open
+      blockchaintracer group create "My lab"
+      blockchaintracer record --dataset data.csv
+      blockchaintracer verify data.csv
+
+    Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable.
+    """

@@ -1,0 +1,159 @@
+"""What all verbs share: the options that choose lab, chain and key, the output, and errors as exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from blockchaintracer.errors import BlockchainTracerError, InputError
+from blockchaintracer.home import VARIABLE, Home
+from blockchaintracer.networks import NETWORKS, network_by_name
+from blockchaintracer.operations.lab import Lab
+
+RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+GIVEN = "blockchaintracer.given"
+"""Key in a click context's meta under which Ape's scripts leave connection and signer."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Verb(click.Command):
+    """A command whose errors are told to a person, or as JSON, and end in the exit code that the error carries."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the verb."""
+        try:
+            return super().invoke(ctx)
+        except BlockchainTracerError as error:
+            if ctx.params.get("as_json"):
+                click.echo(json.dumps(error.as_dict(), default=str))
+            else:
+                click.secho(f"Error: {error.message}", fg="red", err=True)
+                if error.hint:
+                    click.echo(error.hint, err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
+            ctx.exit(130)
+
+
+class VerbGroup(click.Group):
+    """A verb with sub-verbs."""
+
+    command_class = Verb
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **kwargs)
+
+
+def _option(*names: str, connection: bool = False, **kwargs: Any) -> Callable[[F], F]:
+    option = click.option(*names, **kwargs)
+
+    def decorate(function: F) -> F:
+        decorated = option(function)
+        # scripts under Ape have Ape's own options in place of these
+        decorated.__click_params__[-1].is_connection = connection  # type: ignore[attr-defined]
+        return decorated
+
+    return decorate
+
+
+def lab_options(function: F) -> F:
+    """The options that choose the lab's folder, the chain, the registry and the key; the verb gets a ``lab``."""
+    for option in (
+        _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
+        _option("--home", type=click.Path(file_okay=False), help=f"The lab's working folder. [env: {VARIABLE}]"),
+        _option("--registry", metavar="ADDRESS", help="The registry; the one used last if not said."),
+        _option("--key", metavar="NAME", connection=True, help="Key in the keystore, or path of a keystore file."),
+        _option(
+            "--network",
+            metavar="NAME",
+            connection=True,
+            help=f"{', '.join(network.name for network in NETWORKS)}. The embedded devnet if not said.",
+        ),
+        _option(
+            "--rpc",
+            metavar="URL",
+            envvar=RPC_VARIABLE,
+            connection=True,
+            help=f"JSON-RPC of any EVM chain; one with a key in it only by the variable. [env: {RPC_VARIABLE}]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def group_option(function: F) -> F:
+    """The option that chooses the group to act for."""
+    return _option("--group", type=int, metavar="NUMBER", help="The group to act for; the one used last if not said.")(
+        function
+    )
+
+
+def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
+    """The lab of a verb's options, which are taken out of `options`."""
+    chosen = {name: options.pop(name, None) for name in ("home", "rpc", "network", "registry", "key", "group")}
+    options.pop("as_json", None)
+    return Lab(
+        home=Home(chosen["home"]),
+        rpc=_rpc(chosen["rpc"], chosen["network"]),
+        registry_address=chosen["registry"],
+        key_name=chosen["key"],
+        group_number=chosen["group"],
+        ask=_ask if sys.stdin.isatty() else None,
+        say=lambda message: click.echo(message, err=True),
+        **ctx.meta.get(GIVEN, {}),
+    )
+
+
+def _rpc(rpc: str | None, network: str | None) -> str | None:
+    if network is None or rpc:
+        return rpc
+    found = network_by_name(network)
+    if found.kind == "devnet":
+        return None
+    if found.rpc is None:
+        raise InputError(f"no RPC address is known for {found.title}", hint=f"Set ${found.rpc_env}.")
+    return found.rpc
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, hide_input=True, err=True))
+
+
+def show(ctx: click.Context, data: dict[str, Any], *lines: str) -> None:
+    """Prints a verb's result: `data` as one JSON object if asked for, else `lines` for a person."""
+    if ctx.params.get("as_json"):
+        click.echo(json.dumps(data, default=str))
+    else:
+        for line in lines:
+            click.echo(line)
+
+
+def when(timestamp: int | None) -> str:
+    """A chain's time (Unix seconds) for a person, in UTC."""
+    if not timestamp:
+        return "-"
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def table(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
+    """Prints a table, as wide as the terminal or as its content where there is none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        drawn.add_row(*row)
+    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+    console.print(drawn)

@@ -1,0 +1,307 @@
+"""The lab that an operation works for: its folder, its chain and registry, its key and its group.
+
+What was chosen once on a chain is remembered in the lab's settings, so that later commands and a chain that is away
+need no repetition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from blockchaintracer.chain import Chain, Registry
+from blockchaintracer.devnet import Devnet
+from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError, StoreError
+from blockchaintracer.home import Home
+from blockchaintracer.keys import KeyStore, Signer
+from blockchaintracer.model import Domain, Role, label
+from blockchaintracer.networks import DEVNET, registries
+from blockchaintracer.outbox import Entry, Outbox, Write
+from blockchaintracer.store import Store
+
+DEVNET_KEY = "lab"
+_DEVNET_FUNDS_WEI = 100 * 10**18
+
+
+def _silent(message: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass
+class Lab:
+    """Everything an operation needs, each part made when it's first used.
+
+    Args:
+        home: the lab's working folder.
+        rpc: address of the chain's JSON-RPC; None for the embedded devnet.
+        connect: opens the connection instead (Ape's).
+        registry_address: of the registry; None for the one chosen before.
+        key_name: name of a key in the keystore, or path of a keystore file; None for the one chosen before, and on the
+            devnet for a key made on first use.
+        signer_given: a signer to use instead of a key in the keystore (an Ape account).
+        group_number: the group to act for; None for the one chosen before.
+        ask: asks a person for a passphrase.
+        say: is told what a person would want to know while it happens.
+    """
+
+    home: Home
+    rpc: str | None = None
+    connect: Callable[[], Chain] | None = None
+    registry_address: str | None = None
+    key_name: str | None = None
+    signer_given: Signer | None = None
+    group_number: int | None = None
+    ask: Callable[[str], str] | None = None
+    say: Callable[[str], None] = field(default=_silent)
+
+    # -- the folder
+
+    @cached_property
+    def store(self) -> Store:
+        """The lab's content-addressed store."""
+        return Store(self.home.store)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """The lab's journal of writes."""
+        return Outbox(self.home.outbox)
+
+    @cached_property
+    def devnet(self) -> Devnet:
+        """The lab's embedded chain."""
+        return Devnet(self.home, notify=self.say)
+
+    # -- the chain
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain, started if it's the devnet.
+
+        Raises:
+            ChainUnavailable: if it can't be reached.
+        """
+        chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.ensure().url)
+        self._remember(last=chain.chain_id)
+        return chain
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id: its own word, or if it's away the one of the last command."""
+        try:
+            return self.chain.chain_id
+        except ChainUnavailable:
+            last = self._settings().get("last")
+            if last is None or (self.is_embedded and last != DEVNET.chain_id):
+                raise
+            return int(last)
+
+    @property
+    def on_devnet(self) -> bool:
+        """Whether it's a devnet: this lab's or another's."""
+        return self.chain_id == DEVNET.chain_id
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it's this lab's own devnet."""
+        return self.rpc is None and self.connect is None
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry on the chain.
+
+        Raises:
+            InputError: if none was chosen, or none is there.
+        """
+        address = self._registry_address()
+        known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
+        return Registry(self.chain, address, known.get(address.lower(), 0)).require()
+
+    @property
+    def domain(self) -> Domain:
+        """The registry's EIP-712 domain; needs no connection."""
+        return Domain(self.chain_id, self._registry_address())
+
+    def _registry_address(self) -> str:
+        from eth_utils.address import is_address, to_checksum_address
+
+        known = [entry.address for entry in registries(self.chain_id, self.home)]
+        address = self.registry_address or self._chosen("registry") or (known[-1] if known else None)
+        if address is None:
+            raise InputError(
+                f"no registry is known on chain {self.chain_id}",
+                hint="Deploy one (`blockchaintracer deploy`) or name one with --registry ADDRESS.",
+            )
+        if not is_address(address):
+            raise InputError(f"expected a registry's address, 0x and 40 hex digits, got {address!r}")
+        return str(to_checksum_address(address))
+
+    # -- who acts
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Who signs.
+
+        Raises:
+            KeyStoreError: if the key isn't there.
+            InputError: on a public network, if no key was chosen.
+        """
+        if self.signer_given:
+            return self.signer_given
+        keys = KeyStore(self.home, self.ask)
+        name = self.key_name or self._chosen("key")
+        if name is None and not self.on_devnet:
+            raise InputError(
+                "no signing key was chosen for this network",
+                hint="Name one with --key NAME (`blockchaintracer keys create NAME` makes one), or use an Ape account.",
+            )
+        name = name or DEVNET_KEY
+        if self.on_devnet and name not in keys.names() and not name.count("/"):
+            signer = keys.create(name, devnet=True)
+            self.say(f"made the key {name!r} for the devnet: {signer.address}")
+        else:
+            signer = keys.signer(name)
+        self._choose("key", name)
+        return signer
+
+    def fund_on_devnet(self) -> None:
+        """Gives the signer devnet coin, if it's the lab's own devnet and the signer has little."""
+        if self.is_embedded:
+            with self.chain.reaching():
+                balance = self.chain.web3.eth.get_balance(self.signer.address)  # type: ignore[arg-type]
+            if balance < _DEVNET_FUNDS_WEI // 10:
+                self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
+
+    def group(self, role: Role | None = None) -> int:
+        """The group to act for: the one named, the one chosen before, or the only one where the signer holds `role`.
+
+        Raises:
+            InputError: if that leaves none or several.
+        """
+        chosen = self.group_number or self._chosen("group")
+        if chosen is not None:
+            return int(chosen)
+        wanted = role or Role.RECORDER
+        time = self.chain.head().timestamp
+        mine = [
+            number
+            for number in range(1, self.registry.last_group() + 1)
+            if self.registry.membership(number, self.signer.address).holds(wanted, time)
+        ]
+        if len(mine) != 1:
+            raise InputError(
+                f"{self.signer.address} is {label(wanted)} of {len(mine)} groups here: {mine or 'none'}",
+                hint="Name one with --group NUMBER, create one (`blockchaintracer group create NAME`), or join one.",
+            )
+        return mine[0]
+
+    def choose(self, **values: Any) -> None:
+        """Remembers registry, key or group for this chain."""
+        for name, value in values.items():
+            self._choose(name, value)
+
+    # -- writing
+
+    def write(self, *writes: Write, check: bool = True) -> list[Entry]:
+        """Enters writes into the outbox and brings them into blocks; gives their entries.
+
+        With `check`, what the registry would refuse is refused before anything is kept or paid.
+
+        Raises:
+            ContractRevert: if the registry refuses one.
+            ChainUnavailable: if the chain is away; the writes wait in the outbox.
+        """
+        signer = self.signer
+        if check and len(writes) == 1 and not writes[0].is_done(self.chain):
+            self.fund_on_devnet()
+            writes[0].check(self.chain, signer.address)
+        for write in writes:
+            self.outbox.add(self.chain_id, write, signer.address)
+        self.flush()
+        return [self.outbox.find(self.chain_id, write) for write in writes]
+
+    def flush(self) -> list[Entry]:
+        """Brings everything of this signer that waits into blocks; gives what it moved.
+
+        Raises:
+            ContractRevert, ChainUnavailable: as `Outbox.flush`.
+        """
+        self.fund_on_devnet()
+        lost = self.outbox.recheck(self.chain)
+        if lost:
+            self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
+        moved = self.outbox.flush(self.chain, self.signer)
+        if moved and self.is_embedded:
+            # nothing would ever become final on a chain that makes a block only when it is asked to
+            self.devnet.finalize()
+            self.devnet.persist()
+            self.outbox.settle(self.chain)
+        return moved
+
+    # -- settings
+
+    def _settings(self) -> dict[str, Any]:
+        try:
+            data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"expected the lab's settings in {self.home.settings}, got: {error}", hint="Mend or delete the file."
+            ) from error
+        return data
+
+    def _chosen(self, name: str) -> Any:
+        return self._settings().get("chains", {}).get(str(self.chain_id), {}).get(name)
+
+    def _choose(self, name: str, value: Any) -> None:
+        if self._chosen(name) != value:
+            settings = self._settings()
+            settings.setdefault("chains", {}).setdefault(str(self.chain_id), {})[name] = value
+            self._save(settings)
+
+    def _remember(self, **values: Any) -> None:
+        settings = self._settings()
+        if any(settings.get(name) != value for name, value in values.items()):
+            self._save(settings | values)
+
+    def _save(self, settings: dict[str, Any]) -> None:
+        fresh = self.home.settings.with_suffix(".new")
+        fresh.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+        fresh.replace(self.home.settings)
+
+
+def role_problem(lab: Lab, group: int, role: Role) -> ContractRevert | None:
+    """The refusal that the registry would answer with if the signer lacks a role; None if it doesn't."""
+    from blockchaintracer.chain.reverts import in_words
+
+    membership = lab.registry.membership(group, lab.signer.address)
+    if membership.holds(role, lab.chain.head().timestamp):
+        return None
+    return in_words("MissingRole", {"group": group, "account": lab.signer.address, "role": int(role)})
+
+
+def roles_of(names: Iterable[str]) -> Role:
+    """Roles by their names.
+
+    Raises:
+        InputError: if one is none.
+    """
+    roles = Role(0)
+    for name in names:
+        try:
+            roles |= Role[name.strip().upper()]
+        except KeyError:
+            known = ", ".join(label(role) for role in Role)
+            raise InputError(f"expected a role, got {name!r}", hint=f"Use {known}.") from None
+    return roles
+
+
+def forget_choices(home: Home, chain_id: int) -> None:
+    """Forgets what was chosen on a chain that is no more."""
+    lab = Lab(home)
+    settings = lab._settings()
+    if settings.get("chains", {}).pop(str(chain_id), None) is not None:
+        lab._save(settings)

@@ -1,0 +1,118 @@
+"""Attesting to other groups' records, and taking back: verdicts, retractions, unused signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.chain import RecordedEvent
+from blockchaintracer.errors import InputError
+from blockchaintracer.model import Role, Verdict, label, normal_digest
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.outbox import Attest, Entry, Retract, Withdraw
+
+
+@dataclass(frozen=True)
+class Written:
+    """A change to what is said of a record.
+
+    Args:
+        transaction: 64 hex digits.
+        block: number of the block that holds it.
+        time: Unix time in seconds by the chain.
+        state: how far it has come: included or final.
+    """
+
+    record_id: str
+    group: int
+    what: str
+    transaction: str
+    block: int
+    time: int
+    state: str
+
+
+def required_record(lab: Lab, record_id: str) -> RecordedEvent:
+    """A record by its id.
+
+    Raises:
+        InputError: if it isn't one of this registry.
+    """
+    found = lab.registry.find(normal_digest(record_id, "record id"))
+    if found is None:
+        raise InputError(
+            f"record {record_id} is not stored in {lab.registry.address} on {lab.chain.name}",
+            hint="Check the id, the registry (--registry) and the network (--rpc).",
+        )
+    return found
+
+
+def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None = None) -> Written:
+    """Gives the group's verdict on another group's record.
+
+    Args:
+        record_id: the record.
+        verdict: what the group says.
+        evidence: id of the group's own run that reproduces the record; needed for Reproduced and NotReproduced.
+    """
+    record = required_record(lab, record_id)
+    group = lab.group(Role.REVIEWER)
+    key = required_record(lab, evidence).key if evidence else None
+    version = lab.registry.verdict(record.id, group).version
+    [entry] = lab.write(Attest(lab.registry.address, record.id, group, int(verdict), key, version))
+    return _written(entry, record.id, group, label(verdict))
+
+
+def withdraw(lab: Lab, record_id: str) -> Written:
+    """Takes the group's verdict on a record back."""
+    record = required_record(lab, record_id)
+    group = lab.group(Role.REVIEWER)
+    version = lab.registry.verdict(record.id, group).version
+    [entry] = lab.write(Withdraw(lab.registry.address, record.id, group, version))
+    return _written(entry, record.id, group, "withdrawn")
+
+
+def retract(lab: Lab, record_id: str, reason: str) -> Written:
+    """Retracts a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
+
+    Args:
+        reason: in words; whoever gets the text can check it against the chain.
+    """
+    if not reason.strip():
+        raise InputError("expected a reason for the retraction, got an empty one")
+    record = required_record(lab, record_id)
+    digest = lab.store.put_bytes(reason.encode())
+    [entry] = lab.write(Retract(lab.registry.address, record.id, record.key, digest))
+    return _written(entry, record.id, record.key.group, "retracted")
+
+
+def verdicts(lab: Lab, record_id: str) -> list[dict[str, Any]]:
+    """The current verdicts of all groups on a record, with the attester and the evidence from the events."""
+    latest: dict[int, Any] = {}
+    for event in lab.registry.events("Attested", recordId=bytes.fromhex(record_id)):
+        latest[event["args"]["group"]] = event
+    rows = []
+    for group, event in sorted(latest.items()):
+        current = lab.registry.verdict(record_id, group)
+        if current.verdict is Verdict.NONE:
+            continue
+        evidence = bytes(event["args"]["evidence"]).hex()
+        rows.append(
+            {
+                "group": group,
+                "verdict": label(current.verdict),
+                "attester": event["args"]["attester"],
+                "attestedAt": current.attested_at,
+                "evidence": evidence if int(evidence, 16) else None,
+                "transaction": bytes(event["transactionHash"]).hex(),
+            }
+        )
+    return rows
+
+
+def _written(entry: Entry, record_id: str, group: int, what: str) -> Written:
+    if entry.block is None or entry.transaction is None:
+        raise InputError(f"{what} of {record_id} is not in a block yet")
+    return Written(
+        record_id, group, what, entry.transaction, entry.block.number, entry.block.timestamp, str(entry.state)
+    )
