@@ -303,11 +303,8 @@ def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDige
     Raises:
         Exception: the first that `digest` raises; files not begun by then are left.
     """
-    pool = ThreadPoolExecutor(workers)
-    try:
+    with ThreadPoolExecutor(workers) as pool:
         digests = list(pool.map(digest, (real for _, real in files)))
-    finally:
-        pool.shutdown(cancel_futures=True)
     entries = tuple(
         FolderEntry(name, found.size, found.sha256, found.cid, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
         for (name, real), found in zip(files, digests, strict=True)

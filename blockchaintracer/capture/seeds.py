@@ -51,7 +51,6 @@ def seed_everything(seed: int) -> dict[str, Any]:
             left[name] = "installed but not imported: import it before seeding"
     if _installed("jax"):
         left["jax"] = "has no global seed: pass jax.random.key(seed)"
-    _last.clear()
     _last.update({"seed": seed, "seeded": seeded, "notSeeded": left})
     return {**_last, "pythonHashSeed": _hash_seed()}
 

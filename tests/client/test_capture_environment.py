@@ -264,6 +264,32 @@ def test_packages_out_of_reach_are_told_from_wrong_ones(
     assert not (tmp_path / "env").exists()
 
 
+def test_what_the_installer_says_is_told_without_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(environment, "_uv", lambda: None)
+    script = tmp_path / "python"
+    script.write_text("#!/bin/sh\necho 'no such place: https://me:hunter2@host.example/simple' >&2; exit 1\n")
+    script.chmod(0o755)
+    (tmp_path / "requirements.lock").write_text("a==1\n")
+    with pytest.raises(InputError, match=r"https://host\.example/simple") as caught:
+        rebuild_environment(tmp_path / "requirements.lock", tmp_path / "env", python=script)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("installer", ["uv"], indirect=True)
+def test_the_locks_of_uv_are_installed(installer: str, tmp_path: Path):
+    wheel(tmp_path / "wheels", "locked")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = ["locked"]\n'
+    )
+    uv = environment._uv()
+    assert uv
+    for command in (["lock"], ["export", "--format", "pylock.toml", "-o", "pylock.toml"]):
+        subprocess.run([uv, *command], cwd=tmp_path, check=True, capture_output=True)
+    for name in ("uv.lock", "pylock.toml"):
+        python = rebuild_environment(tmp_path / name, tmp_path / f"env-{name}")
+        subprocess.run([python, "-c", "import locked"], check=True)
+
+
 def test_what_cannot_be_rebuilt_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="expected a lock file"):
         rebuild_environment(tmp_path / "missing", tmp_path / "env")

@@ -228,10 +228,11 @@ def test_modes_are_as_git_keeps_them(tmp_path: Path):
 
 
 def test_a_link_inside_the_folder_is_its_file(tmp_path: Path):
-    folder = write(tmp_path / "data", {"weights/1.bin": b"w"})
-    (folder / "latest.bin").symlink_to("weights/1.bin")
-    copy = write(tmp_path / "copy", {"weights/1.bin": b"w", "latest.bin": b"w"})
+    folder = write(tmp_path / "data", {"weights/1.bin": b"w", "weights/2.bin": b"v"})
+    (folder / "z.bin").symlink_to("weights/1.bin")
+    copy = write(tmp_path / "copy", {"weights/1.bin": b"w", "weights/2.bin": b"v", "z.bin": b"w"})
     assert digest_folder(folder).listing == digest_folder(copy).listing
+    assert [entry.path for entry in digest_folder(folder).files] == ["weights/1.bin", "weights/2.bin", "z.bin"]
 
 
 @pytest.mark.parametrize("target", ["../secret", "/etc/passwd", "missing", "sub", "..", "loop"])
@@ -293,6 +294,12 @@ def test_devices_pipes_and_sockets_are_refused_at_once(tmp_path: Path):
             digest_folder(tmp_path)
     with pytest.raises(InputError, match="/dev/null"):
         digest_file("/dev/null")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc on this system")
+def test_a_file_whose_size_is_not_what_is_read_is_refused():
+    with pytest.raises(InputError, match="changed while it was read"):
+        digest_file("/proc/self/status")
 
 
 @pytest.mark.parametrize("path", ["missing", "file/below", "folder"])

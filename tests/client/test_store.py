@@ -195,7 +195,14 @@ def test_an_object_is_exported_to_a_new_file_alone(store: Store, tmp_path: Path)
 def test_published_objects_are_fetched_from_the_folder(store: Store, folder: Path, tmp_path: Path):
     found = store.put_folder(folder)
     digests = [found.sha256, *(entry.sha256 for entry in found.files)]
-    published = store.publish(digests, tmp_path / "www")
+    mask = os.umask(0o022)
+    try:
+        published = store.publish(digests, tmp_path / "www")
+        os.umask(0o077)
+        private = published.put_bytes(b"made under a strict umask")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE(published.path_of(private).stat().st_mode) == 0o444
     for sha256 in digests:
         assert stat.S_IMODE(published.path_of(sha256).stat().st_mode) == 0o444
         assert stat.S_IMODE(published.path_of(sha256).parent.stat().st_mode) & 0o055 == 0o055
