@@ -60,11 +60,14 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
             fresh = Path(name)
             for file in ("package.json", "package-lock.json"):
                 shutil.copy(_HERE / file, fresh)
-            npm = [node / "bin" / "node", node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
-            options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
-            done = subprocess.run([*npm, "ci", *options], cwd=fresh, capture_output=True, text=True, check=False)  # noqa: S603
+            npm = node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+            quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
+            # else a machine without the internet waits for more than a minute
+            retry = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
+            command = [str(node / "bin" / "node"), str(npm), "ci", "--ignore-scripts", *quiet, *retry]
+            done = subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)  # noqa: S603
             if done.returncode or not (fresh / package() / "bin" / "anvil").is_file():
-                came = done.stderr.strip()[-500:] or "no binary"
+                came = "\n".join(done.stderr.strip().splitlines()[:4]) or "no binary"
                 raise ChainUnavailable(
                     f"expected npm to install anvil {locked['version']}, got: {came}",
                     hint=f"Try again when the npm registry can be reached. Or: {_FOUNDRY}",

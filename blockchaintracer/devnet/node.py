@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,15 +32,16 @@ DEFAULT_PORT = 8645
 _PORTS_TRIED = 50
 _START_SECONDS = 120.0
 _STOP_SECONDS = 5.0
+_LEAVING_SECONDS = 2.0
 _ANOTHER_PORT = "Choose another: `blockchaintracer node start --port NUMBER`."
 _MARKER = "0x" + b"blockchaintracer/new".hex()
 """A random balance of this address makes the first block of every new chain differ from all others."""
 
 _OPTIONS = (
     "--quiet",
-    # the newest fork that every network in networks.json has adopted; the limit on one transaction's gas (EIP-7825),
-    # which came after it on some, is set beside it, so that a batch which fits here fits everywhere
-    *("--hardfork", "prague", "--enable-tx-gas-limit"),
+    # Ethereum's fork of today; only both together make anvil apply the limit on one transaction's gas (EIP-7825), so
+    # that a batch which fits here fits there
+    *("--hardfork", "osaka", "--enable-tx-gas-limit"),
     # a block is final two blocks later, not sixty-four
     *("--slots-in-an-epoch", "1"),
     # no accounts whose keys are in every tutorial
@@ -191,6 +192,8 @@ class Devnet:
         try:
             chain_id = int(rpc.call(port, "eth_chainId"), 16)
         except (OSError, ValueError) as error:
+            if _ends(process, _STOP_SECONDS / 10):
+                return None
             raise ChainUnavailable(
                 f"expected an answer of the devnet on port {port} (process {process.pid}), got: {error}",
                 hint="End it with `blockchaintracer node stop`; the next command starts it again.",
@@ -201,7 +204,7 @@ class Devnet:
         """The node's process, if the one of that number is still it and not another program that got its number."""
         import psutil
 
-        _children[:] = [child for child in _children if child.poll() is None]
+        _reap()
         if not notes.get("pid"):
             return None
         try:
@@ -225,14 +228,11 @@ class Devnet:
                 self._state.save(notes["port"])
             except (OSError, ValueError) as error:
                 self._notify(f"The devnet is ended without saving its last seconds: {error}")
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.terminate()
-                process.wait(_STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(_STOP_SECONDS)
-            except psutil.NoSuchProcess:
-                pass
+                if not _ends(process, _STOP_SECONDS):
+                    process.kill()
+                    _ends(process, _STOP_SECONDS)
         self._note(**notes | {"pid": None})
         return process is not None
 
@@ -270,6 +270,7 @@ class Devnet:
         if orphan := self._process(notes):
             # its start was cut short
             orphan.kill()
+            _ends(orphan, _STOP_SECONDS)
         saved = self._state.load(self._notify)
         if saved is None and notes.get("genesis"):
             self._notify(f"The devnet's saved chain is gone from {self._state.current}; a new chain begins.")
@@ -331,7 +332,7 @@ class Devnet:
                 if port not in (wanted, first):
                     self._notify(f"Port {first} serves the devnet of another lab; this one is on port {port}.")
                 return port
-            if wanted or tenant != _DEVNET_OF_ANOTHER_LAB:
+            if wanted or (port == first and tenant != _DEVNET_OF_ANOTHER_LAB):
                 raise ChainUnavailable(f"expected port {port} free, got {tenant} on it", hint=_ANOTHER_PORT, port=port)
         raise ChainUnavailable(f"expected a free port from {first} on, got {_PORTS_TRIED} taken", hint=_ANOTHER_PORT)
 
@@ -382,21 +383,56 @@ def rpc_url(port: int) -> str:
 
 def _tenant(port: int) -> str | None:
     """What uses a port of this machine, in words; None if it's free."""
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    deadline = time.monotonic() + _LEAVING_SECONDS
+    while not _is_free(port):
+        try:
+            chain_id = int(rpc.call(port, "eth_chainId", timeout=2), 16)
+        except ConnectionError:
+            # taken, yet nobody takes the call: most often a node that was killed and is not gone altogether
+            if time.monotonic() < deadline:
+                time.sleep(0.01)
+                continue
+            return "another program"
+        except (OSError, ValueError, TypeError):
+            return "another program"
+        if chain_id == DEVNET.chain_id:
+            return _DEVNET_OF_ANOTHER_LAB
+        return f"a node of chain {chain_id} (the devnet is chain {DEVNET.chain_id})"
+    return None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
             probe.bind((rpc.HOST, port))
-            return None
-    except (OSError, OverflowError) as error:
-        if getattr(error, "errno", None) != errno.EADDRINUSE:
+        except (OSError, OverflowError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                return False
             raise InputError(f"expected a port to listen on, got {port}: {error}", hint=_ANOTHER_PORT) from error
-    try:
-        chain_id = int(rpc.call(port, "eth_chainId", timeout=2), 16)
-    except (OSError, ValueError, TypeError):
-        return "another program"
-    if chain_id == DEVNET.chain_id:
-        return _DEVNET_OF_ANOTHER_LAB
-    return f"a node of chain {chain_id} (the devnet is chain {DEVNET.chain_id})"
+    return True
+
+
+def _ends(process: psutil.Process, seconds: float) -> bool:
+    """Whether a process ends in time. Not psutil's wait: for it a dead child of another process is alive until it is
+    reaped, which in a container without an init is never."""
+    import psutil
+
+    deadline = time.monotonic() + seconds
+    while True:
+        _reap()
+        try:
+            if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+
+
+def _reap() -> None:
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _listens(pid: int, port: int) -> bool:

@@ -28,6 +28,8 @@ def call(port: int, method: str, *params: Any, timeout: float | None = None) -> 
         if "result" not in answer:
             raise ValueError(f"{method}: {answer['error']['message']}")
         return answer["result"]
+    except ConnectionError:  # of which one kind is an HTTPException too
+        raise
     except (http.client.HTTPException, KeyError, TypeError) as error:
         raise ValueError(f"{method}: no JSON-RPC answer on port {port}") from error
     finally:

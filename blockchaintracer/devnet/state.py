@@ -86,6 +86,8 @@ class ChainState:
                 damaged.append(f"{path} ({error})")
                 continue
             if damaged:
+                # out of the way: the next save must not make it the copy before
+                self.current.replace(self.current.with_name("state.damaged.json.gz"))
                 saved = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(path.stat().st_mtime))
                 notify(
                     f"The devnet's state is damaged: {damaged[0]}. It goes on from the copy before it, block {head}, "
