@@ -1,0 +1,223 @@
+"""`blockchaintracer record`: datasets, models, software, results and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest import RunDocument, load_run_document
+from blockchaintracer.model import Kind, Link, Relation, parse_number
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import Recorded, parse_parent, record_path
+from blockchaintracer.operations.run import (
+    RunFacts,
+    Used,
+    finish_run,
+    linked_inputs,
+    parse_assignment,
+    record_inputs,
+    run_command,
+    start_run,
+)
+
+_PATH = click.Path(exists=True, path_type=Path)
+
+
+@click.command(cls=Verb)
+@lab_options
+@group_option
+@click.option("--dataset", "datasets", multiple=True, type=_PATH, help="A file or folder to record as a dataset.")
+@click.option("--model", "models", multiple=True, type=_PATH, help="A file or folder to record as a model.")
+@click.option("--artifact", "artifacts", multiple=True, type=_PATH, help="A file that the run wrote; see also --kind.")
+@click.option("--kind", help="Record each --artifact as this kind instead: result, software, document, 128 to 255, ….")
+@click.option("--name", help="Name of the run, or of the one thing that is recorded.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run.")
+@click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A metric of the run.")
+@click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run.")
+@click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one).")
+@click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes.")
+@click.option("--lock", type=_PATH, help="Lock file of the run's environment. [default: found in the working folder]")
+@click.option("--with-host-name", is_flag=True, help="Record this machine's name.")
+@click.option("--with-user-name", is_flag=True, help="Record your user name.")
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Record datasets, models, software, results, or a run with all of them.
+
+    A run is recorded as soon as there is a parameter, a metric, a run document or a program. After `--` a program is
+    run first: what it writes to $BLOCKCHAINTRACER_RUN_FILE as a run document is recorded with it. Everything is kept
+    in the lab's store before it's committed to; the same thing again costs nothing.
+
+    \b
+    Examples:
+      blockchaintracer record --dataset data.csv --name "survey 2026"
+      blockchaintracer record --dataset data.csv --model model.json --param lr=0.1 --metric accuracy=0.93
+      blockchaintracer record --from run.yaml
+      blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
+      blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
+    """
+    lab = make_lab(ctx, options)
+    with _progress(ctx) as progress:
+        recorded, code = _record(lab, progress, options)
+    data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
+    show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
+    if code:
+        click.echo(f"The program ended with {code}: it's recorded as a failed run.", err=True)
+    if any(one.state == "stored" for one in recorded):
+        ctx.exit(3)
+
+
+def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) -> tuple[list[Recorded], int | None]:
+    parents = [parse_parent(text) for text in given["parents"]]
+    document = load_run_document(given["document"]) if given["document"] else None
+    is_run = bool(document or given["params"] or given["metrics"] or given["program"])
+    if not is_run:
+        return _record_things(lab, progress, parents, given), None
+
+    said = _said(document or RunDocument(), given)
+    start = start_run(lab)
+    code = None
+    if given["program"]:
+        code, written = run_command(given["program"], Path.cwd())
+        if written:
+            said = _said(written, given)
+    # a document's paths count from the folder it lies in
+    base = given["document"].parent if given["document"] else Path.cwd()
+    inputs = [
+        Used(
+            record_path(lab, Kind.DATASET, path, progress=progress),
+            Relation.TRAINED_ON if given["models"] else Relation.USES,
+            path,
+        )
+        for path in given["datasets"]
+    ]
+    inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
+    models = [
+        record_path(
+            lab,
+            Kind.MODEL,
+            path,
+            parents=_trained_on(inputs),
+            progress=progress,
+        )
+        for path in given["models"]
+    ]
+    facts = RunFacts(
+        document=said,
+        inputs=inputs,
+        outputs=[
+            *(("model", path) for path in given["models"]),
+            *(("artifact", path) for path in given["artifacts"]),
+            *((output.role, base / output.path) for output in said.outputs),
+        ],
+        parents=[*parents, *linked_inputs(said)],
+        command=given["program"] or said.command,
+        lock=given["lock"],
+        error=f"the program ended with exit code {code}" if code else None,
+        host_name=given["with_host_name"],
+        user_name=given["with_user_name"],
+    )
+    run = finish_run(lab, start, facts, progress)
+    return [*(used.record for used in inputs), *models, run], code
+
+
+def _record_things(
+    lab: Lab, progress: Callable[[int], None], parents: list[Link], given: dict[str, Any]
+) -> list[Recorded]:
+    if given["artifacts"] and not given["kind"]:
+        raise InputError(
+            "expected --kind for --artifact, got none", hint="Say what it is: --kind result, software, document, …."
+        )
+    things = [
+        *((Kind.DATASET, path) for path in given["datasets"]),
+        *((Kind.MODEL, path) for path in given["models"]),
+        *((parse_number(given["kind"], Kind), path) for path in given["artifacts"]),
+    ]
+    if not things:
+        raise InputError(
+            "expected something to record, got nothing",
+            hint="Name a --dataset, --model, --artifact, --param, --metric, --from, or a program after `--`.",
+        )
+    if given["name"] and len(things) > 1:
+        raise InputError(f"expected one thing to be named {given['name']!r}, got {len(things)}")
+    return [
+        record_path(lab, kind, path, name=given["name"], parents=parents, progress=progress) for kind, path in things
+    ]
+
+
+def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
+    """What the run document says, with what the command line adds."""
+    added: dict[str, Any] = {
+        "parameters": dict(parse_assignment(text, "parameter") for text in given["params"]),
+        "metrics": dict(parse_assignment(text, "metric") for text in given["metrics"]),
+        "seeds": dict(parse_assignment(text, "seed") for text in given["seeds"]),
+    }
+    values = document.to_json()
+    for key, more in added.items():
+        values[key] = {**values.get(key, {}), **more}
+    if given["name"]:
+        values["name"] = given["name"]
+    return RunDocument.read(values)
+
+
+def _ids(inputs: list[Used]) -> set[str]:
+    return {used.record.id for used in inputs}
+
+
+def _trained_on(inputs: list[Used]) -> list[Link]:
+    return [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
+
+
+def _lines(one: Recorded) -> Iterator[str]:
+    name = f" {one.name}" if one.name else ""
+    how = "is recorded already" if one.existing else f"is {one.state}"
+    yield f"{one.kind}{name}: {one.id}"
+    if one.state == "stored":
+        yield "  waits in the outbox: the chain is away"
+    else:
+        yield f"  {how}: block {one.block}, {when(one.time)}, by {one.author} for group {one.group}"
+
+
+@contextmanager
+def _progress(ctx: click.Context) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for anything that takes over a second."""
+    if ctx.params.get("as_json"):
+        yield lambda count: None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+    began = time.monotonic()
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("hashing and keeping"),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=None,  # type: ignore[arg-type]
+    )
+    task = bar.add_task("", total=None)
+    started = False
+
+    def advance(count: int) -> None:
+        nonlocal started
+        if not started and time.monotonic() - began > 1:
+            started = True
+            bar.start()
+        bar.advance(task, count)
+
+    try:
+        yield advance
+    finally:
+        if started:
+            bar.stop()

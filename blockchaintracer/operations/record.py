@@ -1,0 +1,230 @@
+"""Recording: what is recorded is kept first, then committed to.
+
+The manifest and every artifact are in the lab's store before a transaction is made. An identical record is answered
+with the one that is there, and nothing is paid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.digest import FileDigest
+from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.manifest import (
+    Artifact,
+    BlockReference,
+    Content,
+    Document,
+    Manifest,
+    Parent,
+    Run,
+    is_content_only,
+)
+from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, label, normal_digest
+from blockchaintracer.operations.lab import Lab, role_problem
+from blockchaintracer.outbox import Entry, Record
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A record of the lab.
+
+    Args:
+        id: of the record, 64 hex digits.
+        manifest: its digest; `cid` is the same as an IPFS address.
+        state: how far it has come: stored (the chain is away), included or final.
+        transaction, block, time: where and when (Unix seconds by the chain); None while the chain is away.
+        existing: whether it was recorded before and nothing was paid.
+    """
+
+    id: str
+    kind: str
+    name: str | None
+    group: int
+    author: str
+    subject: str
+    manifest: str
+    cid: str
+    registry: str
+    chain_id: int
+    state: str
+    transaction: str | None
+    block: int | None
+    time: int | None
+    existing: bool
+
+
+def parse_parent(text: str) -> Link:
+    """A parent from ``ID:relation``.
+
+    Raises:
+        InputError: if it isn't one.
+    """
+    record_id, colon, relation = text.partition(":")
+    if not colon:
+        raise InputError(f"expected a parent as ID:relation, got {text!r}", hint="For example ID:derived-from.")
+    from blockchaintracer.model import parse_number
+
+    return Link(normal_digest(record_id, "parent's record id"), parse_number(relation, Relation))
+
+
+def artifact_of(path: str, digest: FileDigest) -> Artifact:
+    """A kept file as a manifest names it; `path` is relative to what the manifest is about."""
+    return Artifact(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
+
+
+def record_content(
+    lab: Lab,
+    kind: Kind,
+    path: Path,
+    *,
+    parents: Sequence[Link] = (),
+    progress: Progress | None = None,
+    **described: Any,
+) -> Recorded:
+    """Records a file or folder as a dataset, model, software or environment. Equal content has the equal manifest.
+
+    Args:
+        kind: one of the four.
+        path: read once, hashed and kept.
+        described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
+    """
+    given = {name: value for name, value in described.items() if value is not None}
+    if path.is_dir():
+        folder = lab.store.put_folder(path, progress)
+        subject, subject_type = folder.sha256, SubjectType.FOLDER
+        content = Content(subject_type="folder", size=folder.size, file_count=len(folder.files), **given)
+    else:
+        file = lab.store.put_file(path, progress=progress)
+        subject, subject_type = file.sha256, SubjectType.FILE
+        content = Content(subject_type="file", size=file.size, cid=file.cid, cid_profile=file.cid_profile, **given)
+    manifest = Manifest(int(kind), subject, content, given.get("name") or "_")
+    return commit(lab, manifest, subject_type, parents)
+
+
+def record_document(
+    lab: Lab,
+    kind: int,
+    path: Path,
+    *,
+    name: str,
+    values: dict[str, Any] | None = None,
+    parents: Sequence[Link] = (),
+    description: str | None = None,
+    version: str | None = None,
+    not_before: BlockReference | None = None,
+    progress: Progress | None = None,
+) -> Recorded:
+    """Records a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
+    if path.is_dir():
+        folder = lab.store.put_folder(path, progress)
+        subject, subject_type = folder.sha256, SubjectType.FOLDER
+        about: dict[str, Any] = {"subject_type": "folder", "size": folder.size}
+    else:
+        file = lab.store.put_file(path, progress=progress)
+        subject, subject_type = file.sha256, SubjectType.FILE
+        about = {"subject_type": "file", "size": file.size, "cid": file.cid, "cid_profile": file.cid_profile}
+    document = Document(
+        name=name,
+        description=description,
+        version=version,
+        values=values or {},
+        not_before=not_before,
+        parents=named_parents(parents),
+        **about,
+    )
+    return commit(lab, Manifest(kind, subject, document, name), subject_type, parents)
+
+
+def record_path(
+    lab: Lab, kind: int, path: Path, *, name: str | None = None, parents: Sequence[Link] = (), **more: Any
+) -> Recorded:
+    """Records a file or folder under any kind but run and reference."""
+    if kind in (Kind.RUN, Kind.REFERENCE):
+        raise InputError(f"expected a kind that a file or folder can have, got {label(kind, Kind)}")
+    if is_content_only(kind):
+        return record_content(lab, Kind(kind), path, name=name, parents=parents, **more)
+    return record_document(lab, kind, path, name=name or path.name, parents=parents, **more)
+
+
+def record_run(lab: Lab, run: Run, parents: Sequence[Link]) -> Recorded:
+    """Records a run. Its subject is the SHA-256 of its own id, which it has from its start."""
+    manifest = Manifest(Kind.RUN, sha256(run.run_id.encode()).hexdigest(), run, run.name)
+    return commit(lab, manifest, SubjectType.IDENTIFIER, parents)
+
+
+def named_parents(parents: Sequence[Link]) -> list[Parent]:
+    """Parents as a manifest names them, in the order of the key."""
+    return [Parent(record=link.parent, relation=int(link.relation)) for link in sorted(set(parents))]
+
+
+def not_before(lab: Lab) -> BlockReference | None:
+    """The newest final block, whose hash nobody knew much earlier; None if the chain is away or names none."""
+    try:
+        block = lab.chain.finalized()
+    except ChainUnavailable:
+        return None
+    if block is None:
+        return None
+    return BlockReference(
+        chain_id=str(lab.chain_id), block_number=str(block.number), block_hash=block.hash, timestamp=block.timestamp
+    )
+
+
+def commit(lab: Lab, manifest: Manifest, subject_type: SubjectType, parents: Sequence[Link]) -> Recorded:
+    """Keeps a manifest and commits to it on the chain; if the chain is away, it waits in the outbox.
+
+    Raises:
+        ContractRevert: before anything is written, if the signer lacks the role or a parent isn't recorded.
+    """
+    data = manifest.to_bytes()
+    author = lab.signer.address
+    key = RecordKey(
+        group=lab.group(Role.RECORDER),
+        kind=int(manifest.kind),
+        subject_type=int(subject_type),
+        author=author,
+        subject=manifest.subject,
+        manifest=manifest.digest(),
+        parents=tuple(parents),
+    )
+    record_id = lab.domain.record_id(key)
+    write = Record(lab.domain.registry, record_id, key)
+    try:
+        existing = write.is_done(lab.chain)
+        if not existing and (problem := role_problem(lab, key.group, Role.RECORDER)):
+            raise problem
+        lab.store.put_bytes(data)
+        [entry] = lab.write(write)
+    except ChainUnavailable as away:
+        existing = False
+        lab.store.put_bytes(data)
+        entry = lab.outbox.add(lab.chain_id, write, author)
+        lab.say(f"{away.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
+    return _recorded(manifest, key, record_id, entry, existing)
+
+
+def _recorded(manifest: Manifest, key: RecordKey, record_id: str, entry: Entry, existing: bool) -> Recorded:
+    return Recorded(
+        id=record_id,
+        kind=label(key.kind, Kind),
+        name=getattr(manifest.predicate, "name", None),
+        group=key.group,
+        author=entry.sender,
+        subject=key.subject,
+        manifest=key.manifest,
+        cid=manifest.cid(),
+        registry=entry.write.registry,
+        chain_id=entry.chain_id,
+        state=str(entry.state),
+        transaction=entry.transaction,
+        block=entry.block.number if entry.block else None,
+        time=entry.block.timestamp if entry.block else None,
+        existing=existing,
+    )

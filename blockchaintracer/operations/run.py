@@ -1,0 +1,308 @@
+"""A run from its start to its record: what is captured, what its author says, and how both become a manifest."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.capture.credentials import mask_arguments, scan_secrets
+from blockchaintracer.capture.environment import capture_environment, find_lock
+from blockchaintracer.capture.git import GitState, capture_git, pack_commit
+from blockchaintracer.capture.hardware import capture_hardware
+from blockchaintracer.digest import digest_bytes
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest import (
+    Artifact,
+    BlockReference,
+    Code,
+    Environment,
+    Experiment,
+    Input,
+    Output,
+    Run,
+    RunDocument,
+    rfc3339,
+)
+from blockchaintracer.manifest.rundoc import parse_run_document
+from blockchaintracer.model import Kind, Link, Relation, parse_number
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import (
+    Progress,
+    Recorded,
+    artifact_of,
+    named_parents,
+    not_before,
+    parse_parent,
+    record_path,
+    record_run,
+)
+
+RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
+"""Environment variable: where a program writes its run document, whoever runs it."""
+
+
+@dataclass
+class RunStart:
+    """What is known when a run starts, and only then.
+
+    Args:
+        not_before: a block that was final by now.
+    """
+
+    run_id: str
+    started_at: datetime
+    git: GitState | None
+    not_before: BlockReference | None
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a run read.
+
+    Args:
+        record: its record.
+        relation: of the run to it.
+        path: where the run found it.
+    """
+
+    record: Recorded
+    relation: int
+    path: Path
+
+
+@dataclass
+class RunFacts:
+    """What goes into a run's record besides what is captured.
+
+    Args:
+        document: what its author says.
+        inputs: what it read.
+        outputs: role and path of what it wrote.
+        parents: further parents.
+        command: program and arguments, run from `folder`.
+        lock: the lock file its environment was made from.
+        error: why it failed; None if it completed.
+        declared_timestamp: a time its author gives.
+        host_name, user_name: whether to record these.
+    """
+
+    document: RunDocument
+    inputs: list[Used] = field(default_factory=list)
+    outputs: list[tuple[str, Path]] = field(default_factory=list)
+    parents: list[Link] = field(default_factory=list)
+    command: Sequence[str] | None = None
+    folder: Path = field(default_factory=Path.cwd)
+    lock: Path | None = None
+    error: str | None = None
+    declared_timestamp: str | None = None
+    experiment: Experiment | None = None
+    host_name: bool = False
+    user_name: bool = False
+
+
+def start_run(lab: Lab, folder: Path | None = None) -> RunStart:
+    """Captures what must be captured before a run: its id, a final block, the state of the code."""
+    return RunStart(
+        run_id=str(uuid.uuid4()),
+        started_at=datetime.now(UTC),
+        git=capture_git(folder or Path.cwd(), exclude=[lab.home.path]),
+        not_before=not_before(lab),
+    )
+
+
+def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
+    """Keeps what a run wrote and ran on, and records it."""
+    document = facts.document
+    ended = datetime.now(UTC)
+    parents = {*facts.parents, *(Link(used.record.id, used.relation) for used in facts.inputs)}
+    run = Run(
+        run_id=start.run_id,
+        name=document.name,
+        description=document.description,
+        status="failed" if facts.error else "completed",
+        error=facts.error,
+        started_at=rfc3339(start.started_at),
+        ended_at=rfc3339(ended),
+        declared_timestamp=facts.declared_timestamp,
+        parameters=document.parameters,
+        metrics=document.metrics_with_tolerance(),
+        seeds=document.seeds,
+        inputs=[
+            Input(
+                record=used.record.id,
+                relation=used.relation,
+                sha256=used.record.subject,
+                name=used.record.name or used.path.name,
+                path=relative_path(used.path, facts.folder),
+            )
+            for used in facts.inputs
+        ],
+        outputs=[Output(role=role, artifact=artifact) for role, artifact in _keep_outputs(lab, facts, progress)],
+        code=_code(lab, start.git, facts),
+        environment=_environment(lab, facts),
+        hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
+        not_before=start.not_before,
+        experiment=facts.experiment,
+        template=document.template,
+        parents=named_parents([*parents]),
+    )
+    return record_run(lab, run, [*parents])
+
+
+def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
+    """Runs a program and reads the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
+
+    Returns:
+        the exit code, and the document or None.
+
+    Raises:
+        InputError: if the program can't be started, or its document is not one.
+    """
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        file = Path(scratch, "run.json")
+        environment = os.environ | {RUN_FILE: str(file)}
+        try:
+            done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
+                [*command],
+                cwd=folder,
+                env=environment,
+                check=False,
+                stdout=subprocess.DEVNULL if quiet else sys.stderr,
+            )
+        except OSError as error:
+            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+        document = parse_run_document(file.read_bytes(), json=True, what=RUN_FILE) if file.exists() else None
+    return done.returncode, document
+
+
+def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None) -> list[Used]:
+    """Records what a run document names as inputs; those that are recorded already are answered with their records."""
+    found = []
+    for entry in document.inputs:
+        if entry.path is None:
+            continue
+        kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
+        path = base / entry.path
+        recorded = record_path(lab, kind, path, name=entry.name, progress=progress)
+        found.append(Used(recorded, int(relation), path))
+    return found
+
+
+def linked_inputs(document: RunDocument) -> list[Link]:
+    """Parents that a run document names by record id."""
+    return [parse_parent(f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
+
+
+def relative_path(path: Path, base: Path) -> str | None:
+    """A path as a manifest names it, relative to `base`; None if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(base.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+def portable_command(
+    command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
+) -> list[str]:
+    """A command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th input,
+    ``{output}`` for a folder that outputs were written to, outside the working folder or in it."""
+    places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
+    for path in outputs:
+        for parent in (path.resolve(), *path.resolve().parents):
+            if parent == folder.resolve() or parent in folder.resolve().parents:
+                break
+            places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
+    program = "python" if Path(command[0]).name.startswith("python") else command[0]
+    return [program, *(_portable(argument, folder, places) for argument in command[1:])]
+
+
+def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
+    option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
+    found = places.get((folder / value).resolve()) if value else None
+    return f"{option}{equals}{found}" if found else argument
+
+
+def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[tuple[str, Artifact]]:
+    kept: list[tuple[str, Artifact]] = []
+    for role, path in facts.outputs:
+        if path.is_dir():
+            folder = lab.store.put_folder(path, progress)
+            listing = digest_bytes(folder.listing)
+            kept.append((role, artifact_of(f"{path.name}/SHA256SUMS", listing)))
+            continue
+        kept.append((role, artifact_of(path.name, lab.store.put_file(path, progress=progress))))
+    return kept
+
+
+def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code | None:
+    described: dict[str, Any] = {}
+    if facts.command:
+        outputs = [path for _, path in facts.outputs]
+        command = portable_command(facts.command, facts.folder, [used.path for used in facts.inputs], outputs)
+        described = {"entry_point": command[0], "arguments": mask_arguments(command[1:])}
+    if git is None:
+        return Code(**described) if described else None
+    diff = pack = None
+    if git.diff:
+        digest = digest_bytes(git.diff)
+        lab.store.put_bytes(git.diff)
+        diff = artifact_of("diff.patch", digest)
+        findings = scan_secrets(git.diff)
+        if findings:
+            places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:5])
+            lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
+    for path in git.omitted:
+        lab.say(f"{path} is new and too large for the difference: it is not part of the recorded code")
+    if git.commit:
+        packed = pack_commit(git.root, git.commit)
+        lab.store.put_bytes(packed)
+        pack = artifact_of("commit.pack", digest_bytes(packed))
+    return Code(
+        commit=git.commit,
+        branch=git.branch,
+        remote=git.remote,
+        dirty=git.dirty,
+        diff=diff,
+        pack=pack,
+        working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
+        **described,
+    )
+
+
+def _environment(lab: Lab, facts: RunFacts) -> Environment:
+    lock = facts.lock or find_lock(facts.folder)
+    captured = capture_environment(arguments=[*facts.command] if facts.command else None)
+    for name in ("entryPoint", "arguments", "lock"):
+        captured.pop(name)
+    kept = artifact_of(lock.name, lab.store.put_file(lock)) if lock else None
+    return Environment(captured={key: value for key, value in captured.items() if value}, lock=kept)
+
+
+_ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
+
+
+def parse_assignment(text: str, what: str) -> tuple[str, Any]:
+    """``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text.
+
+    Raises:
+        InputError: if there's no ``=``.
+    """
+    match = _ASSIGNMENT.fullmatch(text)
+    if not match:
+        raise InputError(f"expected a {what} as name=value, got {text!r}")
+    import yaml
+
+    try:
+        value = yaml.safe_load(match[2])
+    except yaml.YAMLError:
+        value = match[2]
+    return match[1].strip(), match[2] if isinstance(value, dict | list) or hasattr(value, "isoformat") else value
