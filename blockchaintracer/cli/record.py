@@ -27,7 +27,7 @@ from blockchaintracer.operations.run import (
     start_run,
 )
 
-_PATH = click.Path(exists=True, path_type=Path)
+_PATH = click.Path(path_type=Path)
 
 
 @click.command(cls=Verb)
@@ -38,6 +38,9 @@ _PATH = click.Path(exists=True, path_type=Path)
 @click.option("--artifact", "artifacts", multiple=True, type=_PATH, help="A file that the run wrote; see also --kind.")
 @click.option("--kind", help="Record each --artifact as this kind instead: result, software, document, 128 to 255, ….")
 @click.option("--name", help="Name of the run, or of the one thing that is recorded.")
+@click.option("--description", help="What it is, in words.")
+@click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier.")
+@click.option("--source", help="Where a dataset, model or software comes from.")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run.")
 @click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A metric of the run.")
 @click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run.")
@@ -99,23 +102,16 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         for path in given["datasets"]
     ]
     inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
-    models = [
-        record_path(
-            lab,
-            Kind.MODEL,
-            path,
-            parents=_trained_on(inputs),
-            progress=progress,
-        )
-        for path in given["models"]
-    ]
+    outputs = [(output.role, base / output.path) for output in said.outputs]
+    models = [*given["models"], *(path for role, path in outputs if role == "model")]
+    trained = [record_path(lab, Kind.MODEL, path, parents=_trained_on(inputs), progress=progress) for path in models]
     facts = RunFacts(
         document=said,
         inputs=inputs,
         outputs=[
             *(("model", path) for path in given["models"]),
             *(("artifact", path) for path in given["artifacts"]),
-            *((output.role, base / output.path) for output in said.outputs),
+            *outputs,
         ],
         parents=[*parents, *linked_inputs(said)],
         command=given["program"] or said.command,
@@ -125,7 +121,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         user_name=given["with_user_name"],
     )
     run = finish_run(lab, start, facts, progress)
-    return [*(used.record for used in inputs), *models, run], code
+    return [*(used.record for used in inputs), *trained, run], code
 
 
 def _record_things(
@@ -145,10 +141,15 @@ def _record_things(
             "expected something to record, got nothing",
             hint="Name a --dataset, --model, --artifact, --param, --metric, --from, or a program after `--`.",
         )
+    for _, path in things:
+        if not path.exists():
+            raise InputError(f"expected a file or folder at {path}, got nothing")
     if given["name"] and len(things) > 1:
         raise InputError(f"expected one thing to be named {given['name']!r}, got {len(things)}")
+    about = {name: given[name] for name in ("name", "description")}
+    origin = {name: given[name] for name in ("license", "source") if given[name]}
     return [
-        record_path(lab, kind, path, name=given["name"], parents=parents, progress=progress) for kind, path in things
+        record_path(lab, kind, path, parents=parents, progress=progress, **about, **origin) for kind, path in things
     ]
 
 
@@ -162,8 +163,7 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
     values = document.to_json()
     for key, more in added.items():
         values[key] = {**values.get(key, {}), **more}
-    if given["name"]:
-        values["name"] = given["name"]
+    values |= {key: given[key] for key in ("name", "description") if given[key]}
     return RunDocument.read(values)
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.digest import FileDigest
+from blockchaintracer.digest import FileDigest, digest_folder, sha256_file
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.manifest import (
     Artifact,
@@ -23,10 +23,11 @@ from blockchaintracer.manifest import (
     Parent,
     Run,
     is_content_only,
+    parse_manifest,
 )
 from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, label, normal_digest
 from blockchaintracer.operations.lab import Lab, role_problem
-from blockchaintracer.outbox import Entry, Record
+from blockchaintracer.outbox import Entry, Record, State
 
 Progress = Callable[[int], None]
 
@@ -151,6 +152,24 @@ def record_path(
     if is_content_only(kind):
         return record_content(lab, Kind(kind), path, name=name, parents=parents, **more)
     return record_document(lab, kind, path, name=name or path.name, parents=parents, **more)
+
+
+def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
+    """The lab's own latest record of this content under this kind and for this group; None if there is none.
+
+    Its name and description may be others: what a run read is a matter of bytes.
+    """
+    subject = digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
+    group = lab.group(Role.RECORDER)
+    for entry in reversed(lab.outbox.entries(lab.chain_id)):
+        write = entry.write
+        if not isinstance(write, Record) or write.registry != lab.domain.registry or entry.state is State.FAILED:
+            continue
+        key = write.key
+        if (key.subject, key.kind, key.group, key.author) == (subject, kind, group, lab.signer.address.lower()):
+            manifest = parse_manifest(lab.store.get_bytes(key.manifest))
+            return _recorded(manifest, key, write.record_id, entry, existing=True)
+    return None
 
 
 def record_run(lab: Lab, run: Run, parents: Sequence[Link]) -> Recorded:

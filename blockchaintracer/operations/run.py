@@ -185,14 +185,14 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
 
 
 def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None) -> list[Used]:
-    """Records what a run document names as inputs; those that are recorded already are answered with their records."""
+    """What a run document names as inputs by path, with the group's record of each; what has none is recorded."""
     found = []
     for entry in document.inputs:
         if entry.path is None:
             continue
         kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
         path = base / entry.path
-        recorded = record_path(lab, kind, path, name=entry.name, progress=progress)
+        recorded = known_record(lab, kind, path) or record_path(lab, kind, path, name=entry.name, progress=progress)
         found.append(Used(recorded, int(relation), path))
     return found
 
