@@ -1,4 +1,5 @@
-"""Writes the ABI and bytecode that the client ships, from what `ape compile` made: `make artifacts`.
+"""Writes what the client ships of the contracts, ABI, bytecode and gas, from `ape compile` and `make gas`:
+`make artifacts`.
 
 `python tools/artifacts.py --check` writes nothing and fails when what is shipped is stale.
 """
@@ -29,10 +30,17 @@ def artifact(name: str) -> str:
     return json.dumps(shipped, indent=1, sort_keys=True) + "\n"
 
 
+def gas() -> str:
+    """What each operation costs, for `estimate`: the measured figures of benchmarks/gas.json."""
+    figures = json.loads((ROOT / "benchmarks" / "gas.json").read_text())
+    return json.dumps({name: row["ours"] for name, row in figures.items()}, indent=1, sort_keys=True) + "\n"
+
+
 def main() -> int:
     stale = []
-    for name in SHIPPED:
-        file, text = FOLDER / f"{name}.json", artifact(name)
+    shipped = {name: artifact(name) for name in SHIPPED} | {"gas": gas()}
+    for name, text in shipped.items():
+        file = FOLDER / f"{name}.json"
         if not file.exists() or file.read_text() != text:
             stale.append(name)
             if "--check" not in sys.argv:

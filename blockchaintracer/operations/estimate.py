@@ -7,12 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 
-from blockchaintracer.chain import Chain
+from blockchaintracer.chain import Chain, load_artifact
 from blockchaintracer.errors import BlockchainTracerError
+from blockchaintracer.model import RecordKey
 from blockchaintracer.networks import DEVNET, NETWORKS, Network
 
 _L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
 """GasPriceOracle of OP-stack chains: what publishing a transaction on Ethereum adds."""
+_BATCH = 100
+_ROOT_LIMIT_GAS = 50_500
+"""what anchoring a Merkle root may cost by design; this version of the contract has no roots yet"""
+_ENVELOPE_BYTES = 120
+"""an EIP-1559 transaction around its calldata: fields, signature and RLP"""
 
 
 @dataclass(frozen=True)
@@ -35,9 +41,25 @@ class Cost:
 
 
 def gas_figures() -> list[tuple[str, int, int, bool]]:
-    """Operation, gas, bytes of its transaction, and whether the gas was measured (benchmarks/gas.json)."""
-    data = json.loads((resources.files("blockchaintracer") / "artifacts" / "gas.json").read_bytes())
-    return [(row["operation"], row["gas"], row["bytes"], row["measured"]) for row in data]
+    """Operation, gas, bytes of its transaction, and whether the gas was measured (`make gas`)."""
+    gas = json.loads((resources.files("blockchaintracer") / "artifacts" / "gas.json").read_bytes())
+    return [
+        ("record", gas["record"], _transaction_bytes(1), True),
+        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, _transaction_bytes(_BATCH), True),
+        ("root of any number", _ROOT_LIMIT_GAS, _ENVELOPE_BYTES + 4 + 4 * 32, False),
+    ]
+
+
+def _transaction_bytes(count: int) -> int:
+    """Size of a signed transaction that records `count` keys without parents."""
+    from web3 import Web3
+
+    key = RecordKey(
+        group=1, kind=1, subject_type=1, author="0x" + "11" * 20, subject="11" * 32, manifest="11" * 32
+    ).as_abi()
+    contract = Web3().eth.contract(abi=load_artifact()["abi"])
+    call = contract.functions.recordMany([key] * count) if count > 1 else contract.functions.record(key)
+    return _ENVELOPE_BYTES + (len(call._encode_transaction_data()) - 2) // 2
 
 
 def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> list[Cost]:

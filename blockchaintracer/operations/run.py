@@ -39,6 +39,7 @@ from blockchaintracer.operations.record import (
     Progress,
     Recorded,
     artifact_of,
+    known_record,
     named_parents,
     not_before,
     parse_parent,
