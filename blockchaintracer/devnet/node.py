@@ -171,7 +171,7 @@ class Devnet:
     def finalize(self) -> int:
         """Mines until the block that is now the head is final; gives the number of the finalised block."""
         head = int(self._ask("eth_blockNumber"), 16)
-        self._ask("anvil_mine", "0x2", "0x0")
+        self._ask("anvil_mine", "0x2")
         final = int(self._ask("eth_getBlockByNumber", "finalized", False)["number"], 16)
         if final < head:
             raise ChainUnavailable(f"expected block {head} to be final on the devnet, got {final}")
@@ -449,7 +449,6 @@ def _first_block(port: int, new: bool) -> str:
     """Makes the chain usable and gives the hash of its first block."""
     if new:
         rpc.call(port, "anvil_setBalance", _MARKER, hex(secrets.randbits(127)))
-    # a loaded chain knows the accounts at its head alone; after two blocks at the finalised one too. Without an
-    # interval: anvil would date each block a second later, and the chain's clock would run ahead of the real one
-    rpc.call(port, "anvil_mine", "0x2", "0x0", timeout=_START_SECONDS)
+    # a loaded chain knows the accounts at its head alone; after two blocks at the finalised one too
+    rpc.call(port, "anvil_mine", "0x2", timeout=_START_SECONDS)
     return str(rpc.call(port, "eth_getBlockByNumber", "0x1", False)["hash"])

@@ -1,5 +1,6 @@
 """The devnet from start to reset, with real nodes on ports of their own."""
 
+import http.client
 import os
 import secrets
 import socket
@@ -212,3 +213,19 @@ def test_every_locked_package_has_its_hash_and_no_address():
     for name, entry in install._LOCKED.items():
         assert not name or entry["integrity"].startswith("sha512-")
         assert "resolved" not in entry
+
+
+def test_no_page_in_a_browser_may_call_it(lab):
+    port = lab().start(free_port()).port
+    body = '{"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}'
+    origin = {"Origin": "https://page.example.org"}
+    for method, headers in (
+        ("OPTIONS", {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}),
+        ("POST", {"Content-Type": "text/plain"}),
+    ):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request(method, "/", body if method == "POST" else None, origin | headers)
+        answer = connection.getresponse()
+        assert answer.getheader("Access-Control-Allow-Origin") is None
+        assert str(hex(DEVNET.chain_id)) not in answer.read().decode()
+        connection.close()
