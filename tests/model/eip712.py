@@ -1,0 +1,106 @@
+"""EIP-712 hashes of what the registry identifies and accepts signatures over, written out field by field.
+
+It shares nothing with the client, so that tests can hold one against the other and both against the contract.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from eth_hash.auto import keccak
+
+LINK = "Link(bytes32 parent,uint8 relation)"
+RECORD = (
+    "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents)"
+)
+RECORD_AUTHORIZATION = "RecordAuthorization(Record record,uint40 deadline)"
+ATTESTATION_AUTHORIZATION = (
+    "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
+    "uint8 version,uint40 deadline)"
+)
+INVITATION = (
+    "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
+)
+DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+
+LINK_TYPE = keccak(LINK.encode())
+RECORD_TYPE = keccak((RECORD + LINK).encode())
+# referenced types follow the primary one in alphabetical order
+RECORD_AUTHORIZATION_TYPE = keccak((RECORD_AUTHORIZATION + LINK + RECORD).encode())
+ATTESTATION_AUTHORIZATION_TYPE = keccak(ATTESTATION_AUTHORIZATION.encode())
+INVITATION_TYPE = keccak(INVITATION.encode())
+DOMAIN_TYPE = keccak(DOMAIN.encode())
+
+
+class Key(NamedTuple):
+    """The contract's RecordKey as given, in whatever order and with whatever numbers."""
+
+    group: int
+    kind: int
+    subject_type: int
+    author: str
+    subject: bytes
+    manifest: bytes
+    parents: tuple[tuple[bytes, int], ...] = ()
+
+
+class Invitation(NamedTuple):
+    """The contract's Invitation."""
+
+    group: int
+    account: str
+    roles: int
+    until: int
+    version: int
+    inviter: str
+    deadline: int
+
+
+def word(value: int | str | bytes) -> bytes:
+    """One ABI word: numbers and addresses to the right, 32 bytes as they are."""
+    if isinstance(value, bytes):
+        return value
+    return (int(value, 16) if isinstance(value, str) else value).to_bytes(32, "big")
+
+
+def struct(type_hash: bytes, *fields: int | str | bytes) -> bytes:
+    """hashStruct of EIP-712."""
+    return keccak(type_hash + b"".join(map(word, fields)))
+
+
+def record_struct(key: Key) -> bytes:
+    """hashStruct of a record's key."""
+    links = b"".join(struct(LINK_TYPE, parent, relation) for parent, relation in key.parents)
+    return struct(RECORD_TYPE, *key[:-1], keccak(links))
+
+
+class Domain(NamedTuple):
+    """The EIP-712 domain of one registry on one chain."""
+
+    chain_id: int
+    registry: str
+
+    def digest(self, struct_hash: bytes) -> bytes:
+        """What is signed, and for a record its id."""
+        name, version = keccak(b"BlockchainTracer LabRegistry"), keccak(b"1")
+        separator = struct(DOMAIN_TYPE, name, version, self.chain_id, self.registry)
+        return keccak(b"\x19\x01" + separator + struct_hash)
+
+    def record_id(self, key: Key) -> bytes:
+        """The id of a record."""
+        return self.digest(record_struct(key))
+
+    def record_authorization(self, key: Key, deadline: int) -> bytes:
+        """What an author signs for a relayed record."""
+        return self.digest(struct(RECORD_AUTHORIZATION_TYPE, record_struct(key), deadline))
+
+    def attestation_authorization(
+        self, record: bytes, group: int, verdict: int, evidence: bytes, attester: str, version: int, deadline: int
+    ) -> bytes:
+        """What an attester signs for a relayed verdict."""
+        fields = (record, group, verdict, evidence, attester, version, deadline)
+        return self.digest(struct(ATTESTATION_AUTHORIZATION_TYPE, *fields))
+
+    def invitation(self, invitation: Invitation) -> bytes:
+        """What an inviter signs."""
+        return self.digest(struct(INVITATION_TYPE, *invitation))
