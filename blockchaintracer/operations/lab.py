@@ -117,7 +117,9 @@ class Lab:
         """
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
-        return Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        self._choose("registry", registry.address)
+        return registry
 
     @property
     def domain(self) -> Domain:

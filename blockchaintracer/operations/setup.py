@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import InputError
 from blockchaintracer.model import DOMAIN_VERSION, NO_END, Role, label
 from blockchaintracer.networks import Registry as KnownRegistry
@@ -215,6 +216,8 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
             f"the invitation is for registry {where[1]} on chain {where[0]}, "
             f"not for {lab.registry.address} on chain {lab.chain_id}"
         )
+    if str(message["account"]).lower() != lab.signer.address.lower():
+        raise in_words("NotInvited", {"account": message["account"], "caller": lab.signer.address})
     [entry] = lab.write(JoinGroup(lab.registry.address, message, signature))
     lab.choose(group=message["group"])
     return entry

@@ -59,7 +59,7 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     group = lab.group(Role.REVIEWER)
     key = required_record(lab, evidence).key if evidence else None
     version = lab.registry.verdict(record.id, group).version
-    [entry] = lab.write(Attest(lab.registry.address, record.id, group, int(verdict), key, version))
+    [entry] = lab.write(Attest(lab.registry.address, record.id, group, version, int(verdict), key))
     return _written(entry, record.id, group, label(verdict))
 
 
@@ -82,7 +82,11 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
         raise InputError("expected a reason for the retraction, got an empty one")
     record = required_record(lab, record_id)
     digest = lab.store.put_bytes(reason.encode())
-    [entry] = lab.write(Retract(lab.registry.address, record.id, record.key, digest))
+    write = Retract(lab.registry.address, record.id, record.key, digest)
+    done = write.event(lab.chain)
+    if done is not None and bytes(done["args"]["reason"]).hex() != digest:
+        write.check(lab.chain, lab.signer.address)
+    [entry] = lab.write(write)
     return _written(entry, record.id, record.key.group, "retracted")
 
 

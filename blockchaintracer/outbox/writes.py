@@ -6,13 +6,14 @@ A write can be repeated safely: it's sent only while the chain doesn't show its 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from blockchaintracer.chain import Chain, Registry, load_artifact
 from blockchaintracer.errors import InputError
-from blockchaintracer.model import RecordKey, Status
+from blockchaintracer.model import NO_END, RecordKey, Status
 
 CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it there."""
@@ -75,11 +76,59 @@ class Write:
         Registry(chain, self.registry).simulate(sender, function, *arguments)
 
 
-def _newest(registry: Registry, name: str, first_block: int = 0, **topics: Any) -> Any | None:
+def _newest(registry: Registry, name: str, **topics: Any) -> Any | None:
     newest = None
-    for newest in registry.events(name, first_block, **topics):  # noqa: B007 -- the last one is what is asked for
+    for newest in registry.events(name, **topics):  # noqa: B007 -- the last one is what is asked for
         pass
     return newest
+
+
+@dataclass(frozen=True)
+class _Versioned(Write):
+    """A change that raises a version on the chain, made from the version that was seen.
+
+    It's done if the very next version is this change. If that is another's change, this one was overtaken, and to
+    repeat it could undo what the other meant: the person decides.
+    """
+
+    @property
+    def _seen(self) -> int:
+        raise NotImplementedError
+
+    def _current(self, registry: Registry) -> int:
+        raise NotImplementedError
+
+    def _changes(self, registry: Registry) -> Iterator[Any]:
+        """The events that raised the version."""
+        raise NotImplementedError
+
+    def _is_this(self, event: Any) -> bool:
+        raise NotImplementedError
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the version after the one that was seen is this change.
+
+        Raises:
+            InputError: if it's another change.
+        """
+        registry = Registry(chain, self.registry)
+        if self._current(registry) <= self._seen:
+            return False
+        event = self.event(chain)
+        if event is not None and not self._is_this(event):
+            raise InputError(
+                f"{self.op}: somebody else changed the same thing first (transaction "
+                f"{bytes(event['transactionHash']).hex()})",
+                hint="Look at what it is now, and decide again.",
+            )
+        return event is not None
+
+    def event(self, chain: Chain) -> Any | None:
+        """The event that raised the version that was seen by one."""
+        for event in self._changes(Registry(chain, self.registry)):
+            if event["args"]["version"] == self._seen + 1:
+                return event
+        return None
 
 
 @dataclass(frozen=True)
@@ -168,7 +217,7 @@ class CreateGroup(Write):
 
 
 @dataclass(frozen=True)
-class JoinGroup(Write):
+class JoinGroup(_Versioned):
     """An invitation accepted by the account it names.
 
     Args:
@@ -184,21 +233,22 @@ class JoinGroup(Write):
         """``joinGroup``."""
         return "joinGroup", (tuple(self.invitation.values()), bytes.fromhex(self.signature))
 
-    def is_done(self, chain: Chain) -> bool:
-        """Whether the membership has moved past the invitation's version."""
-        membership = Registry(chain, self.registry).membership(self.invitation["group"], self.invitation["account"])
-        return membership.version > int(self.invitation["version"])
+    @property
+    def _seen(self) -> int:
+        return int(self.invitation["version"])
 
-    def event(self, chain: Chain) -> Any | None:
-        """``MembershipChanged``."""
-        registry = Registry(chain, self.registry)
-        return _newest(
-            registry, "MembershipChanged", group=self.invitation["group"], account=self.invitation["account"]
-        )
+    def _current(self, registry: Registry) -> int:
+        return registry.membership(self.invitation["group"], self.invitation["account"]).version
+
+    def _changes(self, registry: Registry) -> Iterator[Any]:
+        return registry.events("MembershipChanged", group=self.invitation["group"], account=self.invitation["account"])
+
+    def _is_this(self, event: Any) -> bool:
+        return all(event["args"][name] == self.invitation[name] for name in ("roles", "until"))
 
 
 @dataclass(frozen=True)
-class RemoveMember(Write):
+class RemoveMember(_Versioned):
     """The end of a membership.
 
     Args:
@@ -216,13 +266,18 @@ class RemoveMember(Write):
         """``removeMember``."""
         return "removeMember", (self.group, self.account)
 
-    def is_done(self, chain: Chain) -> bool:
-        """Whether the membership has moved past that version."""
-        return Registry(chain, self.registry).membership(self.group, self.account).version > self.version
+    @property
+    def _seen(self) -> int:
+        return self.version
 
-    def event(self, chain: Chain) -> Any | None:
-        """``MembershipChanged``."""
-        return _newest(Registry(chain, self.registry), "MembershipChanged", group=self.group, account=self.account)
+    def _current(self, registry: Registry) -> int:
+        return registry.membership(self.group, self.account).version
+
+    def _changes(self, registry: Registry) -> Iterator[Any]:
+        return registry.events("MembershipChanged", group=self.group, account=self.account)
+
+    def _is_this(self, event: Any) -> bool:
+        return bool(event["args"]["until"] < NO_END)
 
 
 @dataclass(frozen=True)
@@ -299,23 +354,44 @@ class Retract(_OfRecord):
 
 
 @dataclass(frozen=True)
-class Attest(Write):
+class _OfVerdict(_Versioned):
+    """A change to a group's verdict on a record.
+
+    Args:
+        record_id: what the verdict is about.
+        group: whose it is.
+        version: of the verdict that was seen before.
+    """
+
+    record_id: str
+    group: int
+    version: int
+
+    @property
+    def _seen(self) -> int:
+        return self.version
+
+    def _current(self, registry: Registry) -> int:
+        return registry.verdict(self.record_id, self.group).version
+
+    def _changes(self, registry: Registry) -> Iterator[Any]:
+        about: dict[str, Any] = {"recordId": bytes.fromhex(self.record_id), "group": self.group}
+        yield from registry.events("Attested", **about)
+        yield from registry.events("VerdictWithdrawn", **about)
+
+
+@dataclass(frozen=True)
+class Attest(_OfVerdict):
     """A verdict.
 
     Args:
-        record_id: what it is about.
-        group: whose verdict it is.
         verdict: a `Verdict`.
         evidence: key of the evidence, or None.
-        version: of the group's verdict before this one.
     """
 
     op: ClassVar[str] = "attest"
-    record_id: str
-    group: int
     verdict: int
     evidence: RecordKey | None
-    version: int
 
     def call(self) -> tuple[str, tuple[Any, ...]]:
         """``attest``, with evidence or without."""
@@ -324,45 +400,24 @@ class Attest(Write):
             return "attest(bytes32,uint32,uint8)", start
         return f"attest(bytes32,uint32,uint8,{_KEY})", (*start, self.evidence.as_abi())
 
-    def is_done(self, chain: Chain) -> bool:
-        """Whether the group's verdict has moved past that version."""
-        return Registry(chain, self.registry).verdict(self.record_id, self.group).version > self.version
-
-    def event(self, chain: Chain) -> Any | None:
-        """``Attested``."""
-        return _newest(
-            Registry(chain, self.registry), "Attested", recordId=bytes.fromhex(self.record_id), group=self.group
-        )
+    def _is_this(self, event: Any) -> bool:
+        if event["event"] != "Attested" or event["args"]["verdict"] != self.verdict:
+            return False
+        return self.evidence is not None or not any(event["args"]["evidence"])
 
 
 @dataclass(frozen=True)
-class Withdraw(Write):
-    """A verdict taken back.
-
-    Args:
-        record_id: what it is about.
-        group: whose verdict it is.
-        version: of the verdict that is withdrawn.
-    """
+class Withdraw(_OfVerdict):
+    """A verdict taken back."""
 
     op: ClassVar[str] = "withdraw"
-    record_id: str
-    group: int
-    version: int
 
     def call(self) -> tuple[str, tuple[Any, ...]]:
         """``withdraw``."""
         return "withdraw", (bytes.fromhex(self.record_id), self.group)
 
-    def is_done(self, chain: Chain) -> bool:
-        """Whether the group's verdict has moved past that version."""
-        return Registry(chain, self.registry).verdict(self.record_id, self.group).version > self.version
-
-    def event(self, chain: Chain) -> Any | None:
-        """``VerdictWithdrawn``."""
-        return _newest(
-            Registry(chain, self.registry), "VerdictWithdrawn", recordId=bytes.fromhex(self.record_id), group=self.group
-        )
+    def _is_this(self, event: Any) -> bool:
+        return bool(event["event"] == "VerdictWithdrawn")
 
 
 _BY_OP: dict[str, type[Write]] = {

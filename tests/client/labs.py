@@ -1,0 +1,52 @@
+"""Labs on real devnets, for the tests of the client."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from blockchaintracer.home import Home
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.setup import create_group, deploy
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """A lab with a devnet, a registry and a group of its own; the node ends with the block."""
+    lab = Lab(Home(folder / "home"))
+    try:
+        deploy(lab, open_group_creation=True)
+        create_group(lab, "The lab")
+        yield lab
+    finally:
+        lab.devnet.stop()
+
+
+def second_lab(first: Lab, folder: Path, name: str = "Another lab") -> Lab:
+    """A lab with a key and a group of its own on the first one's chain and registry."""
+    lab = Lab(Home(folder), rpc=first.devnet.ensure().url, registry_address=first.registry.address)
+    first.devnet.fund(lab.signer.address, 10**20)
+    create_group(lab, name)
+    return lab
+
+
+def again(lab: Lab) -> Lab:
+    """The same lab as a new process would open it."""
+    return Lab(lab.home, rpc=lab.rpc)
+
+
+def verb(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs a verb in a process of its own."""
+    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home)} | more
+    return subprocess.run(
+        [sys.executable, "-m", "blockchaintracer", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+    )
