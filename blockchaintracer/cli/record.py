@@ -84,7 +84,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
     if not is_run:
         return _record_things(lab, progress, parents, given), None
 
-    said = _said(document or RunDocument(), given)
+    said = _said(document or RunDocument(schema_version=1, name="run"), given)
     start = start_run(lab)
     code = None
     if given["program"]:
@@ -114,7 +114,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
             *outputs,
         ],
         parents=[*parents, *linked_inputs(said)],
-        command=given["program"] or said.command,
+        command=given["program"] or ([said.entry_point, *said.arguments] if said.entry_point else None),
         lock=given["lock"],
         error=f"the program ended with exit code {code}" if code else None,
         host_name=given["with_host_name"],
@@ -155,16 +155,25 @@ def _record_things(
 
 def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
     """What the run document says, with what the command line adds."""
-    added: dict[str, Any] = {
-        "parameters": dict(parse_assignment(text, "parameter") for text in given["params"]),
-        "metrics": dict(parse_assignment(text, "metric") for text in given["metrics"]),
-        "seeds": dict(parse_assignment(text, "seed") for text in given["seeds"]),
-    }
-    values = document.to_json()
-    for key, more in added.items():
-        values[key] = {**values.get(key, {}), **more}
-    values |= {key: given[key] for key in ("name", "description") if given[key]}
-    return RunDocument.read(values)
+    added = RunDocument.read(
+        {
+            "schema": 1,
+            "name": given["name"] or document.name,
+            "description": given["description"] or document.description,
+            "parameters": dict(parse_assignment(text, "parameter") for text in given["params"]),
+            "metrics": dict(parse_assignment(text, "metric") for text in given["metrics"]),
+            "seeds": dict(parse_assignment(text, "seed") for text in given["seeds"]),
+        }
+    )
+    return document.model_copy(
+        update={
+            "name": added.name,
+            "description": added.description,
+            "parameters": {**document.parameters, **added.parameters},
+            "metrics": {**document.metrics, **added.metrics},
+            "seeds": {**document.seeds, **added.seeds},
+        }
+    )
 
 
 def _ids(inputs: list[Used]) -> set[str]:

@@ -1,49 +1,91 @@
-"""What a record commits to: typed statements, their canonical bytes and their digest."""
+"""What a record commits to: an in-toto Statement v1 in RFC 8785 bytes, and what people write to make one.
 
-from blockchaintracer.manifest.base import MAX_BYTES, rfc3339
+>>> from blockchaintracer.manifest import ContentPredicate, Manifest, parse_manifest
+>>> from blockchaintracer.model import Kind
+>>> content = ContentPredicate(subject_type="commitment", name="survey")
+>>> manifest = Manifest.of(Kind.DATASET, content, sha256="ab" * 32)
+>>> parse_manifest(manifest.to_bytes()) == manifest
+True
+"""
+
+from blockchaintracer.manifest.base import MAX_BYTES, Part, plain
+from blockchaintracer.manifest.document import DocumentInput, DocumentOutput, RunDocument, load_run_document
+from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, ExperimentData, GivenMetric
+from blockchaintracer.manifest.paths import check_paths, normal_path
 from blockchaintracer.manifest.predicates import (
+    CONTENT_KINDS,
     Artifact,
-    BlockReference,
     Code,
-    Content,
-    Document,
-    Environment,
+    ContentPredicate,
     Experiment,
-    Input,
     Metric,
-    Output,
+    NotBefore,
     Parent,
-    Reference,
-    Run,
+    Predicate,
+    RecordPredicate,
+    ReferencePredicate,
+    RunEnvironment,
+    RunInput,
+    RunOutput,
+    RunPredicate,
     Template,
     Tolerance,
-    is_content_only,
+    artifacts_of,
 )
-from blockchaintracer.manifest.rundoc import RunDocument, load_run_document
-from blockchaintracer.manifest.statement import Manifest, disagreements, parse_manifest
+from blockchaintracer.manifest.statement import (
+    Disagreement,
+    Manifest,
+    check_against_key,
+    parse_manifest,
+    predicate_type,
+)
+from blockchaintracer.manifest.templates import (
+    ExperimentTemplate,
+    list_templates,
+    load_template,
+    render_template,
+    validate_against_template,
+)
 
 __all__ = [
+    "CONTENT_KINDS",
+    "DEFAULT_TOLERANCE",
     "MAX_BYTES",
     "Artifact",
-    "BlockReference",
     "Code",
-    "Content",
-    "Document",
-    "Environment",
+    "ContentPredicate",
+    "Disagreement",
+    "DocumentInput",
+    "DocumentOutput",
     "Experiment",
-    "Input",
+    "ExperimentData",
+    "ExperimentTemplate",
+    "GivenMetric",
     "Manifest",
     "Metric",
-    "Output",
+    "NotBefore",
     "Parent",
-    "Reference",
-    "Run",
+    "Part",
+    "Predicate",
+    "RecordPredicate",
+    "ReferencePredicate",
     "RunDocument",
+    "RunEnvironment",
+    "RunInput",
+    "RunOutput",
+    "RunPredicate",
     "Template",
     "Tolerance",
-    "disagreements",
-    "is_content_only",
+    "artifacts_of",
+    "check_against_key",
+    "check_paths",
+    "list_templates",
     "load_run_document",
+    "load_template",
+    "normal_path",
     "parse_manifest",
-    "rfc3339",
+    "plain",
+    "predicate_type",
+    "render_template",
+    "validate_against_template",
 ]

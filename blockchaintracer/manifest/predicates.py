@@ -1,261 +1,518 @@
-"""What a manifest says of each kind of record: one typed, versioned predicate a kind.
-
-Datasets, models, software and environments hold content only: no time, no machine, no parents, so that equal content
-has the equal manifest everywhere. Runs and everything else hold their context and name their parents.
-"""
+"""What a manifest says of each kind of record: the predicates of its in-toto statement."""
 
 from __future__ import annotations
 
 import re
-import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
 
-from blockchaintracer.manifest.base import Part
-from blockchaintracer.manifest.paths import normal_path
-from blockchaintracer.model import Kind
+from blockchaintracer.digest import PROFILES
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest.base import Part, rfc3339
+from blockchaintracer.manifest.paths import check_paths, normal_path
+from blockchaintracer.model import FIRST_OWN_NUMBER, Kind, Link, Relation, SubjectType
 
-_TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$"
+CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
+"""Kinds whose manifest holds content only: equal content gives equal bytes, wherever and whenever it is recorded."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
+_CID = re.compile(r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+def _line(text: str) -> str:
+    if not 0 < len(text) <= 256 or _CONTROL.search(text) or text != text.strip():
+        raise ValueError("a line of 1 to 256 characters, without control characters or spaces around it")
+    return text
+
+
+def _utc(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo and "T" in text:
+            return rfc3339(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("a time as RFC 3339 writes it, with its zone, such as 2015-09-14T09:50:45Z")
+
+
+def _digits(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _bare(value: Any) -> Any:
+    return value.lower().removeprefix("0x") if isinstance(value, str) else value
+
+
+def _relation(number: int) -> int:
+    if number not in list(Relation) and not FIRST_OWN_NUMBER <= number <= 255:
+        raise ValueError("the number of a relation, 1 to 9, or the lab's own, 128 to 255")
+    return number
 
 
 def _uuid(text: str) -> str:
     try:
-        if str(uuid.UUID(text)) == text:
+        if str(UUID(text, version=4)) == text:
             return text
     except ValueError:
         pass
-    raise ValueError("a UUID in lower case, with dashes")
+    raise ValueError("a random UUID (version 4) in lower case")
 
 
-Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-"""A SHA-256 or a record id: 64 lower-case hex digits."""
-Path = Annotated[str, AfterValidator(normal_path)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Text = Annotated[str, Field(max_length=100_000)]
-Time = Annotated[str, Field(pattern=_TIME)]
-"""RFC 3339 in UTC, by some machine's clock: declared, not proven."""
-Count = Annotated[int, Field(ge=0)]
-ChainNumber = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$")]
-"""A chain's number (chain id, height) as decimal text: it may be larger than JSON numbers keep."""
+def _remote(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        secret = url.password or (url.username and url.scheme in {"http", "https"}) or url.query or url.fragment
+    except ValueError:
+        raise ValueError("the address of a git remote") from None
+    if secret:
+        raise ValueError("a git remote without user name, password or query")
+    return text
+
+
+def _profile(name: str) -> str:
+    if name not in PROFILES:
+        raise ValueError(f"a CID profile of {', '.join(PROFILES)}")
+    return name
+
+
+Line = Annotated[str, AfterValidator(_line)]
+Prose = Annotated[str, Field(min_length=1, max_length=10_000)]
+RecordedPath = Annotated[str, AfterValidator(normal_path)]
+Utc = Annotated[str, AfterValidator(_utc)]
+Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 or record id of 64 hex digits")]
+Commit = Annotated[str, BeforeValidator(_bare), _matching(_COMMIT, "a git commit of 40 or 64 hex digits")]
+Decimal = Annotated[str, BeforeValidator(_digits), _matching(_DECIMAL, "a decimal number as text")]
+Address = Annotated[
+    str,
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    _matching(_ADDRESS, "an address of 0x and 40 hex digits"),
+]
+Cid = Annotated[str, _matching(_CID, "a CID in base32 (b…) or version 0 (Qm…)")]
+Profile = Annotated[str, AfterValidator(_profile)]
+RelationNumber = Annotated[int, AfterValidator(_relation)]
+MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
+Names = dict[Annotated[str, AfterValidator(_line)], Any]
+"""Named values of any plain type."""
 
 
 class Artifact(Part):
-    """A file by its digest.
+    """A file that belongs to the record and is kept outside of the manifest.
 
     Args:
-        path: relative, '/'-separated, NFC, inside its folder.
+        path: where it stands, relative to the folder it is restored to.
         size: bytes.
-        sha256: of its bytes.
+        sha256: what ``sha256sum`` prints.
         cid: its IPFS address under `cid_profile`.
+        cid_profile: a name in `blockchaintracer.digest.PROFILES`.
+        media_type: such as ``text/csv``.
     """
 
-    path: Path
-    size: Count
+    path: RecordedPath
+    size: NonNegativeInt
     sha256: Digest
-    cid: str
-    cid_profile: str
-    media_type: str | None = None
-
-
-class Output(Part):
-    """A file that a run wrote, and what it is to the run: ``model``, ``result``, …."""
-
-    role: Name
-    artifact: Artifact
-
-
-class Input(Part):
-    """Something that a run read.
-
-    Args:
-        record: id of its record.
-        relation: number of the `Relation` by which the record is a parent of the run.
-        sha256: the subject of that record.
-        path: where the run found it, relative to its working folder.
-    """
-
-    record: Digest
-    relation: Annotated[int, Field(ge=1, le=255)]
-    sha256: Digest
-    name: Name | None = None
-    path: Path | None = None
+    cid: Cid
+    cid_profile: Profile
+    media_type: MediaType | None = None
 
 
 class Parent(Part):
-    """A parent as the record's key names it."""
-
-    record: Digest
-    relation: Annotated[int, Field(ge=1, le=255)]
-
-
-class BlockReference(Part):
-    """A block that was final when something began: it can't have begun earlier."""
-
-    chain_id: ChainNumber
-    block_number: ChainNumber
-    block_hash: Digest
-    timestamp: Count
-
-
-class Content(Part):
-    """Predicate of a dataset, model, software or environment.
+    """An edge of the lineage, as in the record's key.
 
     Args:
-        subject_type: what the subject is: ``file``, ``folder`` or ``commitment``.
-        size: bytes in all.
-        cid: of a file.
-        file_count: of a folder.
+        record: id of the parent.
+        relation: number of a `Relation`, or the lab's own.
     """
 
-    subject_type: Literal["file", "folder", "commitment"]
-    size: Count | None = None
-    cid: str | None = None
-    cid_profile: str | None = None
-    file_count: Count | None = None
-    name: Name | None = None
-    version: Name | None = None
-    description: Text | None = None
-    license: Name | None = None
-    source: Annotated[str, Field(max_length=2000)] | None = None
-    framework: Name | None = None
-    schema_: Annotated[dict[str, Any] | None, Field(alias="schema")] = None
+    record: Digest
+    relation: RelationNumber
+
+
+class NotBefore(Part):
+    """A finalised block that was already there: the record's content is not older. Numbers as decimal text.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        block_number: its height.
+        block_hash: 64 hex digits.
+        timestamp: the block's, in seconds since 1970.
+    """
+
+    chain_id: Decimal
+    block_number: Decimal
+    block_hash: Digest
+    timestamp: Decimal
 
 
 class Tolerance(Part):
-    """How far a reproduced metric may lie from the recorded one: within either bound."""
+    """How far a reproduced metric may be off: ``|found - recorded| <= absolute + relative * |recorded|``."""
 
-    absolute: Annotated[float, Field(ge=0)] = 0.0
-    relative: Annotated[float, Field(ge=0)] = 0.0
+    absolute: NonNegativeFloat = 0.0
+    relative: NonNegativeFloat = 0.0
+
+    def allows(self, recorded: float, found: float) -> bool:
+        """Whether `found` reproduces `recorded`."""
+        return abs(found - recorded) <= self.absolute + self.relative * abs(recorded)
 
 
 class Metric(Part):
-    """A metric's value and, where it was said, its tolerance; without one, reproduction has to be exact."""
+    """A number that a run found.
 
-    value: float | int
+    Args:
+        value: finite.
+        tolerance: within what a reproduction must find it; None if it is reported and never compared (a duration).
+        history: its values over the run, as a file.
+    """
+
+    value: float
     tolerance: Tolerance | None = None
     history: Artifact | None = None
 
 
-class Code(Part):
-    """The code of a run.
+class Template(Part):
+    """The experiment template that a run says to follow."""
+
+    name: Line
+    version: PositiveInt
+
+
+def _sorted_links(parents: Iterable[Parent]) -> tuple[Parent, ...]:
+    links = {(parent.record, parent.relation): parent for parent in parents}
+    return tuple(links[link] for link in sorted(links))
+
+
+Parents = Annotated[tuple[Parent, ...], Field(strict=False), AfterValidator(_sorted_links)]
+"""Strictly ascending by (record, relation), whatever order they were given in."""
+
+
+class Lineage(Part):
+    """What every predicate that states parents shares."""
+
+    parents: Parents = ()
+    not_before: NotBefore | None = None
+
+    def links(self) -> tuple[Link, ...]:
+        """The parents as the record's key holds them."""
+        return tuple(Link(parent.record, parent.relation) for parent in self.parents)
+
+
+class ContentPredicate(Part):
+    """A dataset, model, software or environment: its content, no time, no machine, no parents.
 
     Args:
-        commit: git commit, 40 or 64 hex digits.
-        remote: address of the repository without credentials.
-        dirty: whether the files differed from the commit.
-        diff: the difference by digest; its content stays with the lab unless published.
-        pack: the commit's objects as a git pack, for whoever reproduces it.
-        entry_point: program or script, relative to the top of the repository.
-        arguments: after it, with secrets masked.
-        working_folder: relative to the top of the repository.
+        subject_type: what the subject's digest is of.
+        size: bytes; of a folder, of all its files. None for a commitment.
+        cid: IPFS address of the file, or of the folder's SHA256SUMS. None for a commitment.
+        cid_profile: a name in `blockchaintracer.digest.PROFILES`.
+        file_count: how many files a folder holds.
+        name: only if it is meant to be part of what is recorded: another name is another record.
+        version: the same.
+        description: the same.
+        license: an SPDX expression.
+        source: where it was published.
+        data_schema: ``schema`` in JSON: columns, shapes, units.
+        framework: what reads a model.
     """
 
-    commit: Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")] | None = None
-    branch: str | None = None
-    remote: str | None = None
+    subject_type: Literal["file", "folder", "commitment"]
+    size: NonNegativeInt | None = Field(default=None, validate_default=True)
+    cid: Cid | None = Field(default=None, validate_default=True)
+    cid_profile: Profile | None = Field(default=None, validate_default=True)
+    file_count: PositiveInt | None = Field(default=None, validate_default=True)
+    name: Line | None = None
+    version: Line | None = None
+    description: Prose | None = None
+    license: Line | None = None
+    source: Line | None = None
+    data_schema: Names | None = Field(default=None, alias="schema")
+    framework: Line | None = None
+
+    @field_validator("size", "cid", "cid_profile", "file_count")
+    @classmethod
+    def _fits_subject(cls, value: Any, info: ValidationInfo) -> Any:
+        subject_type = info.data.get("subject_type")
+        needed = subject_type == "folder" or (subject_type == "file" and info.field_name != "file_count")
+        if subject_type and needed != (value is not None):
+            raise ValueError("a value for files and folders alone" if value is not None else f"a value for a {subject_type}")
+        return value
+
+
+class RunInput(Part):
+    """A record that a run read.
+
+    Args:
+        record: its id, which must be among the run's parents under `relation`.
+        relation: number of a `Relation`, or the lab's own.
+        name: what the run calls it.
+        path: where the run looks for it, relative to the working folder.
+        sha256: its subject.
+    """
+
+    record: Digest
+    relation: RelationNumber
+    name: Line | None = None
+    path: RecordedPath | None = None
+    sha256: Digest
+
+
+class RunOutput(Part):
+    """A file that a run wrote, such as a model."""
+
+    role: Line
+    artifact: Artifact
+
+
+class Code(Part):
+    """What was run.
+
+    Args:
+        commit: of the git repository; None where there is none.
+        branch: checked out.
+        remote: its address without credentials.
+        dirty: whether the tree differed from the commit.
+        diff: the difference, kept locally and published only on request.
+        pack: the source itself, for whoever can't reach the remote.
+        entry_point: what was started, relative to the working folder.
+        arguments: given to it.
+        working_folder: relative to the root of the repository; None for the root.
+    """
+
+    commit: Commit | None = None
+    branch: Line | None = None
+    remote: Annotated[Line, AfterValidator(_remote)] | None = None
     dirty: bool = False
     diff: Artifact | None = None
     pack: Artifact | None = None
-    entry_point: str | None = None
-    arguments: list[str] | None = None
-    working_folder: str | None = None
+    entry_point: Line | None = None
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    working_folder: RecordedPath | None = None
 
 
-class Environment(Part):
-    """The environment of a run: what was captured, and the lock file it can be rebuilt from."""
+class RunEnvironment(Part):
+    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from."""
 
-    captured: dict[str, Any]
+    model_config = ConfigDict(extra="allow")
+
     lock: Artifact | None = None
 
 
-class Template(Part):
-    """The template that the run was validated against."""
-
-    name: Name
-    version: Annotated[int, Field(ge=1)]
-
-
 class Experiment(Part):
-    """What the experimenter says beyond parameters and metrics."""
+    """What `MLTracer.update_experiment` was told, beyond parameters and metrics."""
 
-    model_config_: Annotated[dict[str, Any] | None, Field(alias="modelConfig")] = None
-    dataset_info: dict[str, Any] | None = None
-    additional_info: dict[str, Any] | None = None
+    model_configuration: Names | None = Field(default=None, alias="modelConfig")
+    dataset_info: Names | None = None
+    additional_info: Names | None = None
 
 
-class Run(Part):
-    """Predicate of a run.
+class RunPredicate(Lineage):
+    """A run: it has an id of its own from its start, and holds its context.
 
     Args:
-        run_id: UUID chosen when the run starts; SHA-256 of its text is the record's subject.
-        started_at: by the machine's clock, as `ended_at`: declared.
-        declared_timestamp: a time that the experimenter gives; never a chain's time.
-        not_before: a final block whose hash was known when the run started; None if no chain was asked.
-        parents: of the record's key; every input is among them.
+        run_id: random UUID (version 4); the subject of the record is the SHA-256 of its ASCII text.
+        name: what people call it.
+        description: in words.
+        status: how it ended.
+        error: why it failed; only then.
+        started_at: the machine's clock, declared and never proven.
+        ended_at: the same.
+        declared_timestamp: a time that the caller stated, the same.
+        parameters: plain values by name, nested or not.
+        metrics: by name.
+        seeds: plain values by name; beyond 2^53 as text.
+        inputs: what it read; each is among `parents`.
+        outputs: what it wrote, each path once.
+        code: what was run.
+        environment: what it ran in.
+        hardware: CPU, memory, GPUs.
+        not_before: the block that was final when it started; None if the machine was offline.
+        experiment: free-form description.
+        template: what it says to follow.
+        parents: the parents of the record's key, all of them.
     """
 
     run_id: Annotated[str, AfterValidator(_uuid)]
-    name: Name
-    status: Literal["completed", "failed"]
-    description: Text | None = None
-    error: Annotated[str, Field(max_length=2000)] | None = None
-    started_at: Time | None = None
-    ended_at: Time | None = None
-    declared_timestamp: str | None = None
-    parameters: dict[str, Any] = {}
-    metrics: dict[str, Metric] = {}
-    seeds: dict[str, Any] = {}
-    inputs: list[Input] = []
-    outputs: list[Output] = []
-    code: Code | None = None
-    environment: Environment | None = None
-    hardware: dict[str, Any] | None = None
-    not_before: BlockReference | None = None
-    experiment: Experiment | None = None
+    name: Line
+    description: Prose | None = None
+    status: Literal["completed", "failed", "running"]
+    error: Prose | None = Field(default=None, validate_default=True)
+    started_at: Utc | None = None
+    ended_at: Utc | None = None
+    declared_timestamp: Utc | None = None
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, Metric] = Field(default_factory=dict)
+    seeds: Names = Field(default_factory=dict)
+    inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()
+    outputs: Annotated[tuple[RunOutput, ...], Field(strict=False)] = ()
+    code: Code = Field(default_factory=Code)
+    environment: RunEnvironment = Field(default_factory=RunEnvironment)
+    hardware: Names = Field(default_factory=dict)
+    experiment: Experiment = Field(default_factory=Experiment)
     template: Template | None = None
-    parents: list[Parent] = []
+
+    @field_validator("error")
+    @classmethod
+    def _error_if_failed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("status") in {"completed", "running"} and value is not None:
+            raise ValueError("no error unless the status is 'failed'")
+        if info.data.get("status") == "failed" and value is None:
+            raise ValueError("why the run failed")
+        return value
+
+    @field_validator("inputs")
+    @classmethod
+    def _inputs_are_parents(cls, inputs: tuple[RunInput, ...], info: ValidationInfo) -> tuple[RunInput, ...]:
+        parents = {(parent.record, parent.relation) for parent in info.data.get("parents", ())}
+        for index, entry in enumerate(inputs):
+            if "parents" in info.data and (entry.record, entry.relation) not in parents:
+                raise ValueError(f"every input among the parents, which number {index} is not")
+        files = {(entry.path, entry.sha256) for entry in inputs if entry.path is not None}
+        _distinct(path for path, _ in files)
+        return inputs
+
+    @field_validator("outputs")
+    @classmethod
+    def _outputs_differ(cls, outputs: tuple[RunOutput, ...]) -> tuple[RunOutput, ...]:
+        _distinct(output.artifact.path for output in outputs)
+        return outputs
 
 
-class Document(Part):
-    """Predicate of a result, plan, document, deployment, or one of the lab's own kinds."""
+class RecordPredicate(Lineage):
+    """A result, plan, document or deployment, or one of the lab's own kinds.
 
-    name: Name
-    version: Name | None = None
-    description: Text | None = None
+    Args:
+        name: what people call it; also the name of the statement's subject.
+        description: in words.
+        subject_type: what the subject's digest is of.
+        identifier: the ASCII text that it is of, if it is an identifier's; only then.
+        values: plain values by name.
+        attachments: files that belong to it, each path once.
+        parents: the parents of the record's key, all of them.
+        not_before: a block that was final when it was made.
+    """
+
+    name: Line
+    description: Prose | None = None
     subject_type: Literal["file", "folder", "commitment", "identifier"]
-    size: Count | None = None
-    cid: str | None = None
-    cid_profile: str | None = None
-    values: dict[str, Any] = {}
-    attachments: list[Artifact] = []
-    not_before: BlockReference | None = None
-    parents: list[Parent] = []
+    identifier: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = Field(default=None, validate_default=True)
+    values: Names = Field(default_factory=dict)
+    attachments: Annotated[tuple[Artifact, ...], Field(strict=False)] = ()
+
+    @field_validator("identifier")
+    @classmethod
+    def _identifier_fits(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "subject_type" in info.data and (info.data["subject_type"] == "identifier") != (value is not None):
+            raise ValueError("an identifier exactly if the subject type is 'identifier'")
+        return value
+
+    @field_validator("attachments")
+    @classmethod
+    def _attachments_differ(cls, attachments: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+        _distinct(artifact.path for artifact in attachments)
+        return tuple(sorted(attachments, key=lambda artifact: artifact.path))
 
 
-class Reference(Part):
-    """Predicate of a reference to a record of another registry or chain."""
+class ReferencePredicate(Lineage):
+    """A record of another registry or chain.
 
-    name: Name | None = None
-    chain_id: ChainNumber
-    registry: Annotated[str, Field(pattern=r"^0x[0-9a-f]{40}$")]
+    Args:
+        name: what people call it; also the name of the statement's subject.
+        description: in words.
+        chain_id: EIP-155 chain id as decimal text.
+        registry: address of the registry there.
+        record_id: the record's id there.
+        parents: the parents of this record's key, all of them.
+        not_before: a block that was final when it was made.
+    """
+
+    name: Line
+    description: Prose | None = None
+    chain_id: Decimal
+    registry: Address
     record_id: Digest
-    parents: list[Parent] = []
+
+    @property
+    def identifier(self) -> str:
+        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10)."""
+        return f"eip155:{self.chain_id}:{self.registry}:{self.record_id}"
 
 
-_CONTENT = (Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT)
+Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate
 
 
-def predicate_of(kind: int) -> type[Part]:
-    """The model of a kind's predicate."""
-    if kind in _CONTENT:
-        return Content
-    return {Kind.RUN: Run, Kind.REFERENCE: Reference}.get(kind, Document)  # type: ignore[call-overload, no-any-return]
+def predicate_class(kind: int) -> type[Predicate]:
+    """The class of predicate that a kind has."""
+    if kind in CONTENT_KINDS:
+        return ContentPredicate
+    if kind == Kind.RUN:
+        return RunPredicate
+    return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
 
 
-def is_content_only(kind: int) -> bool:
-    """Whether manifests of this kind hold content only, and so no parents."""
-    return kind in _CONTENT
+def subject_type_of(predicate: Predicate) -> SubjectType:
+    """What the subject of the record is the SHA-256 of."""
+    if isinstance(predicate, RunPredicate | ReferencePredicate):
+        return SubjectType.IDENTIFIER
+    return SubjectType[predicate.subject_type.upper()]
 
 
-PREDICATE_TYPE = re.compile(r"urn:blockchaintracer:predicate:([a-z]+|1[2-9][0-9]|2[0-4][0-9]|25[0-5]):v1")
+def identifier_of(predicate: Predicate) -> str | None:
+    """The text that the subject is the SHA-256 of, if it is an identifier's."""
+    if isinstance(predicate, RunPredicate):
+        return predicate.run_id
+    return None if isinstance(predicate, ContentPredicate) else predicate.identifier
+
+
+def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
+    """Every file that the predicate names, in the order of its fields: what must be kept for the record to be whole."""
+    found: list[Artifact] = []
+
+    def collect(value: Any) -> None:
+        if isinstance(value, Artifact):
+            found.append(value)
+        elif isinstance(value, Part):
+            for name in type(value).model_fields:
+                collect(getattr(value, name))
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, tuple):
+            for item in value:
+                collect(item)
+
+    collect(predicate)
+    return tuple(found)
+
+
+def _distinct(paths: Iterable[str]) -> None:
+    try:
+        check_paths(paths)
+    except InputError as error:
+        raise ValueError(error.message.removeprefix("path: expected ")) from None

@@ -1,151 +1,249 @@
-"""A manifest: an in-toto Statement v1 (github.com/in-toto/attestation) in RFC 8785 bytes.
-
-Its SHA-256 is the ``manifest`` field of the record's key and, as a raw CIDv1, its address on IPFS.
-"""
+"""The manifest of a record: an in-toto Statement v1 in RFC 8785 bytes, and whether it fits a record's key."""
 
 from __future__ import annotations
 
-from base64 import b32encode
+import hashlib
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from blockchaintracer.digest import cid_of_sha256
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest.base import MAX_BYTES, Part, canonical, parse_json
-from blockchaintracer.manifest.predicates import PREDICATE_TYPE, Digest, is_content_only, predicate_of
-from blockchaintracer.model import FIRST_OWN_NUMBER, Kind, RecordKey, SubjectType, label
+from blockchaintracer.manifest.base import MAX_BYTES, Part, canonical, parse_json, plain, refuse
+from blockchaintracer.manifest.predicates import (
+    ContentPredicate,
+    Digest,
+    Line,
+    Predicate,
+    RunPredicate,
+    identifier_of,
+    predicate_class,
+    subject_type_of,
+)
+from blockchaintracer.model import Kind, Link, RecordKey, SubjectType, label, parse_number
 
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
 UNNAMED = "_"
-"""The subject's name where no name was given: a file's own name is not part of its content."""
+"""Name of the subject of content that was given none: the base name of a file is not part of its content."""
+
+_PREFIX, _SUFFIX = "urn:blockchaintracer:predicate:", ":v1"
 
 
-class _DigestSet(Part):
+def predicate_type(kind: int) -> str:
+    """The URN of a kind's predicate: ``urn:blockchaintracer:predicate:run:v1``, or its number for the lab's own."""
+    return f"{_PREFIX}{_name(kind, Kind)}{_SUFFIX}"
+
+
+def kind_of(urn: str) -> int:
+    """The kind that a predicate's URN names.
+
+    Raises:
+        ValueError: if it is none of `predicate_type`'s.
+    """
+    try:
+        kind = parse_number(urn.removeprefix(_PREFIX).removesuffix(_SUFFIX), Kind)
+        if predicate_type(kind) == urn:
+            return kind
+    except InputError:
+        pass
+    raise ValueError(f"{_PREFIX}<kind>{_SUFFIX} of a known kind")
+
+
+class DigestSet(Part):
+    """The digests of a subject: one, its SHA-256."""
+
     sha256: Digest
 
 
-class _Subject(Part):
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    digest: _DigestSet
+class Subject(Part):
+    """What the statement is about."""
+
+    name: Line
+    digest: DigestSet
 
 
-class _Statement(Part):
-    type_: Annotated[Literal["https://in-toto.io/Statement/v1"], Field(alias="_type")]
-    subject: Annotated[list[_Subject], Field(min_length=1, max_length=1)]
-    predicate_type: str
-    predicate: dict[str, Any]
+class Manifest(Part):
+    """An in-toto Statement v1 about one subject. `of` builds it, `parse_manifest` reads it.
 
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a record commits to.
-
-    Args:
-        kind: of the record.
-        subject: 64 hex digits.
-        predicate: of the model that `predicate_of(kind)` names.
-        name: of the subject.
+    Raises:
+        InputError: naming each field that is wrong, on construction.
     """
 
-    kind: int
-    subject: str
-    predicate: Any
-    name: str = UNNAMED
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(default=STATEMENT_TYPE, alias="_type")
+    predicate_type: str
+    predicate: Predicate
+    subject: Annotated[tuple[Subject], Field(strict=False)]
 
-    def to_json(self) -> dict[str, Any]:
-        """The statement as plain values."""
-        return {
-            "_type": STATEMENT_TYPE,
-            "subject": [{"name": self.name, "digest": {"sha256": self.subject}}],
-            "predicateType": predicate_type(self.kind),
-            "predicate": self.predicate.to_json(),
-        }
+    @classmethod
+    def of(cls, kind: int, predicate: Predicate, sha256: str | None = None) -> Manifest:
+        """The manifest of a record.
 
-    def to_bytes(self) -> bytes:
-        """The RFC 8785 bytes.
+        Args:
+            kind: a `Kind`, or the lab's own number.
+            predicate: of the class that the kind has (`predicate_class`).
+            sha256: the subject's digest, 64 hex digits; left out where the predicate holds the identifier that it is of.
 
         Raises:
-            InputError: if they are more than a mebibyte.
+            InputError: naming the field, if they don't belong together.
+        """
+        identifier = identifier_of(predicate)
+        if sha256 is None and identifier is not None:
+            sha256 = hashlib.sha256(identifier.encode("ascii")).hexdigest()
+        subject = {"name": predicate.name or UNNAMED, "digest": {"sha256": sha256}}
+        return cls.read({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
+
+    def to_bytes(self) -> bytes:
+        """The RFC 8785 bytes that the record commits to.
+
+        Raises:
+            InputError: if there are more than `MAX_BYTES` of them.
         """
         data = canonical(self.to_json())
         if len(data) > MAX_BYTES:
             raise InputError(
                 f"expected a manifest of at most {MAX_BYTES} bytes, got {len(data)}",
-                hint="Keep listings and histories in files and name them by digest.",
+                hint="Keep listings, histories and diffs in files and attach them by digest.",
             )
         return data
 
     def digest(self) -> str:
-        """The ``manifest`` field of the record's key: SHA-256 of the bytes, 64 hex digits."""
-        return sha256(self.to_bytes()).hexdigest()
+        """SHA-256 of `to_bytes`, 64 hex digits: the ``manifest`` field of the record's key."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def cid(self) -> str:
-        """The manifest's IPFS address: CIDv1, raw."""
-        multihash = b"\x01\x55\x12\x20" + bytes.fromhex(self.digest())
-        return "b" + b32encode(multihash).decode().lower().rstrip("=")
+        """The IPFS address of `to_bytes` (CIDv1, raw, base32): the same digest."""
+        return cid_of_sha256(self.digest())
+
+    @property
+    def kind(self) -> int:
+        """A `Kind`, or the lab's own number."""
+        return kind_of(self.predicate_type)
 
     @property
     def subject_type(self) -> SubjectType:
-        """What the predicate says that the subject is."""
-        said = getattr(self.predicate, "subject_type", "identifier")
-        return SubjectType[said.upper()]
+        """What `subject_digest` is of."""
+        return subject_type_of(self.predicate)
 
     @property
-    def parents(self) -> list[tuple[str, int]] | None:
-        """The parents it names, as (record id, relation); None for kinds that name none."""
-        if is_content_only(self.kind):
-            return None
-        return sorted((parent.record, parent.relation) for parent in self.predicate.parents)
+    def subject_digest(self) -> str:
+        """SHA-256 of the subject, 64 hex digits."""
+        return self.subject[0].digest.sha256
 
+    @property
+    def parents(self) -> tuple[Link, ...] | None:
+        """The parents it states, ascending; None for content, which states none and fits any."""
+        return None if isinstance(self.predicate, ContentPredicate) else self.predicate.links()
 
-def predicate_type(kind: int) -> str:
-    """The type URI of a kind's predicate."""
-    return f"urn:blockchaintracer:predicate:{label(kind, Kind)}:v1"
+    @field_validator("predicate_type")
+    @classmethod
+    def _known_type(cls, urn: str) -> str:
+        kind_of(urn)
+        return urn
+
+    @model_validator(mode="before")
+    @classmethod
+    def _to_plain(cls, data: Any) -> Any:
+        data = plain(data)
+        if not isinstance(data, dict):
+            return data
+        if not isinstance(data.get("predicate", {}), dict | Part):
+            refuse("predicate", "an object", data["predicate"])
+        if isinstance(data.get("predicate"), dict):
+            urn = data.get("predicateType")
+            try:
+                kind = kind_of(urn if isinstance(urn, str) else "")
+            except ValueError as error:
+                refuse("predicateType", str(error), urn)
+            data["predicate"] = predicate_class(kind).read(data["predicate"], "predicate")
+        return data
+
+    @field_validator("predicate")
+    @classmethod
+    def _fits_type(cls, predicate: Predicate, info: ValidationInfo) -> Predicate:
+        if "predicate_type" in info.data:
+            expected = predicate_class(kind_of(info.data["predicate_type"]))
+            if not isinstance(predicate, expected):
+                raise ValueError(f"a {expected.__name__} for this predicate type")
+        return predicate
+
+    @field_validator("subject")
+    @classmethod
+    def _fits_predicate(cls, subjects: tuple[Subject], info: ValidationInfo) -> tuple[Subject]:
+        predicate = info.data.get("predicate")
+        if predicate is None:
+            return subjects
+        (subject,) = subjects
+        if subject.name != (predicate.name or UNNAMED):
+            raise ValueError(f"the subject's name to be the predicate's, or {UNNAMED!r} where it has none")
+        identifier = identifier_of(predicate)
+        if identifier is not None and subject.digest.sha256 != hashlib.sha256(identifier.encode("ascii")).hexdigest():
+            what = "runId" if isinstance(predicate, RunPredicate) else "identifier"
+            raise ValueError(f"the subject's digest to be the SHA-256 of the predicate's {what}")
+        return subjects
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Reads a manifest that a stranger may have written.
+    """The manifest that these bytes are.
+
+    Args:
+        data: from anywhere; nothing in them is trusted.
 
     Raises:
-        InputError: if it's too large, not JSON, not canonical, of no known predicate, or breaks a rule of it; the
-            field is named.
+        InputError: naming the field, if they are more than `MAX_BYTES`, no JSON, not in RFC 8785's form, of an unknown
+            predicate, or break any rule of its model.
     """
     if len(data) > MAX_BYTES:
-        raise InputError(f"expected a manifest of at most {MAX_BYTES} bytes, got {len(data)}")
-    statement = _Statement.read(parse_json(data, "manifest"))
-    match = PREDICATE_TYPE.fullmatch(statement.predicate_type)
-    names = {label(kind): int(kind) for kind in Kind}
-    if not match or not (match[1] in names or match[1].isdecimal()):
+        raise InputError(f"manifest: expected at most {MAX_BYTES} bytes, got {len(data)}")
+    manifest = Manifest.read(parse_json(data, "manifest"))
+    expected = manifest.to_bytes()
+    if expected != data:
+        offset = next((i for i, (a, b) in enumerate(zip(expected, data, strict=False)) if a != b), len(expected))
         raise InputError(
-            f"predicateType: expected one of this package's, version 1, got {statement.predicate_type[:80]!r}",
-            hint="A newer version of blockchaintracer may know it.",
-        )
-    kind = names.get(match[1]) or int(match[1])
-    assert kind <= max(Kind) or kind >= FIRST_OWN_NUMBER  # noqa: S101 -- the pattern admits no other
-    predicate = predicate_of(kind).read(statement.predicate, "predicate")
-    subject = statement.subject[0]
-    manifest = Manifest(kind, subject.digest.sha256, predicate, subject.name)
-    if manifest.to_bytes() != data:
-        raise InputError(
-            "expected the manifest in its canonical form (RFC 8785, no empty fields), got other bytes of the same values"
+            f"manifest: expected the canonical form of RFC 8785, got other bytes from byte {offset} on",
+            hint="Keep and hand on the exact bytes that were recorded.",
+            offset=offset,
         )
     return manifest
 
 
-def disagreements(manifest: Manifest, key: RecordKey) -> list[str]:
-    """Where a manifest and the key of its record contradict each other, in words; empty if nowhere."""
-    found = []
-    for what, said, kept in (
-        ("manifest digest", manifest.digest(), key.manifest),
-        ("kind", label(manifest.kind, Kind), label(key.kind, Kind)),
-        ("subject type", label(manifest.subject_type), label(key.subject_type, SubjectType)),
-        ("subject", manifest.subject, key.subject),
-    ):
-        if said != kept:
-            found.append(f"{what}: the manifest says {said}, the record {kept}")
-    parents = [(link.parent, link.relation) for link in key.parents]
-    if manifest.parents is not None and manifest.parents != parents:
-        found.append(f"parents: the manifest names {len(manifest.parents)}, the record {len(parents)}, and they differ")
-    return found
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A field in which manifest and key differ.
+
+    Args:
+        field: which.
+        manifest: what the manifest says, as `label` and digests print it.
+        key: what the record's key says.
+    """
+
+    field: Literal["kind", "subjectType", "subject", "parents"]
+    manifest: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: the manifest says {self.manifest}, the record {self.key}"
+
+
+def check_against_key(manifest: Manifest, key: RecordKey) -> list[Disagreement]:
+    """Where a manifest and a record's key contradict each other; empty if they agree.
+
+    That the key commits to this very manifest (``key.manifest == manifest.digest()``) is for the caller to check.
+    Parents are compared where the kind's predicate states them: content states none.
+    """
+    pairs: list[tuple[Literal["kind", "subjectType", "subject", "parents"], str, str]] = [
+        ("kind", _name(manifest.kind, Kind), _name(key.kind, Kind)),
+        ("subjectType", _name(manifest.subject_type, SubjectType), _name(key.subject_type, SubjectType)),
+        ("subject", manifest.subject_digest, key.subject),
+    ]
+    if manifest.parents is not None:
+        pairs.append(("parents", _links(manifest.parents), _links(key.parents)))
+    return [Disagreement(field, ours, theirs) for field, ours, theirs in pairs if ours != theirs]
+
+
+def _name(number: int, vocabulary: type[Kind] | type[SubjectType]) -> str:
+    return label(vocabulary(number)) if number in list(vocabulary) else str(number)
+
+
+def _links(links: tuple[Link, ...]) -> str:
+    return ", ".join(f"{link.parent}:{int(link.relation)}" for link in links) or "none"

@@ -6,26 +6,25 @@ with the one that is there, and nothing is paid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.digest import FileDigest, digest_folder, sha256_file
+from blockchaintracer.digest import FileDigest, digest_bytes, digest_folder, sha256_file
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.manifest import (
+    CONTENT_KINDS,
     Artifact,
-    BlockReference,
-    Content,
-    Document,
+    ContentPredicate,
     Manifest,
+    NotBefore,
     Parent,
-    Run,
-    is_content_only,
+    RecordPredicate,
+    RunPredicate,
     parse_manifest,
 )
-from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, label, normal_digest
+from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, label, normal_digest
 from blockchaintracer.operations.lab import Lab, role_problem
 from blockchaintracer.outbox import Entry, Record, State
 
@@ -86,6 +85,7 @@ def record_content(
     path: Path,
     *,
     parents: Sequence[Link] = (),
+    exclude: Collection[str] = (),
     progress: Progress | None = None,
     **described: Any,
 ) -> Recorded:
@@ -94,19 +94,29 @@ def record_content(
     Args:
         kind: one of the four.
         path: read once, hashed and kept.
+        exclude: names of files and folders inside `path` to leave out.
         described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
     """
     given = {name: value for name, value in described.items() if value is not None}
     if path.is_dir():
-        folder = lab.store.put_folder(path, progress)
-        subject, subject_type = folder.sha256, SubjectType.FOLDER
-        content = Content(subject_type="folder", size=folder.size, file_count=len(folder.files), **given)
+        folder = lab.store.put_folder(path, progress, exclude)
+        subject = folder.sha256
+        listing = digest_bytes(folder.listing)
+        content = ContentPredicate(
+            subject_type="folder",
+            size=folder.size,
+            cid=listing.cid,
+            cid_profile=listing.cid_profile,
+            file_count=len(folder.files),
+            **given,
+        )
     else:
         file = lab.store.put_file(path, progress=progress)
-        subject, subject_type = file.sha256, SubjectType.FILE
-        content = Content(subject_type="file", size=file.size, cid=file.cid, cid_profile=file.cid_profile, **given)
-    manifest = Manifest(int(kind), subject, content, given.get("name") or "_")
-    return commit(lab, manifest, subject_type, parents)
+        subject = file.sha256
+        content = ContentPredicate(
+            subject_type="file", size=file.size, cid=file.cid, cid_profile=file.cid_profile, **given
+        )
+    return commit(lab, Manifest.of(int(kind), content, subject), parents)
 
 
 def record_document(
@@ -118,29 +128,21 @@ def record_document(
     values: dict[str, Any] | None = None,
     parents: Sequence[Link] = (),
     description: str | None = None,
-    version: str | None = None,
-    not_before: BlockReference | None = None,
+    not_before: NotBefore | None = None,
     progress: Progress | None = None,
 ) -> Recorded:
     """Records a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
-    if path.is_dir():
-        folder = lab.store.put_folder(path, progress)
-        subject, subject_type = folder.sha256, SubjectType.FOLDER
-        about: dict[str, Any] = {"subject_type": "folder", "size": folder.size}
-    else:
-        file = lab.store.put_file(path, progress=progress)
-        subject, subject_type = file.sha256, SubjectType.FILE
-        about = {"subject_type": "file", "size": file.size, "cid": file.cid, "cid_profile": file.cid_profile}
-    document = Document(
+    is_folder = path.is_dir()
+    kept = lab.store.put_folder(path, progress) if is_folder else lab.store.put_file(path, progress=progress)
+    document = RecordPredicate(
         name=name,
         description=description,
-        version=version,
+        subject_type="folder" if is_folder else "file",
         values=values or {},
         not_before=not_before,
         parents=named_parents(parents),
-        **about,
     )
-    return commit(lab, Manifest(kind, subject, document, name), subject_type, parents)
+    return commit(lab, Manifest.of(kind, document, kept.sha256), parents)
 
 
 def record_path(
@@ -149,7 +151,7 @@ def record_path(
     """Records a file or folder under any kind but run and reference."""
     if kind in (Kind.RUN, Kind.REFERENCE):
         raise InputError(f"expected a kind that a file or folder can have, got {label(kind, Kind)}")
-    if is_content_only(kind):
+    if kind in CONTENT_KINDS:
         return record_content(lab, Kind(kind), path, name=name, parents=parents, **more)
     return record_document(lab, kind, path, name=name or path.name, parents=parents, **more)
 
@@ -172,18 +174,17 @@ def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
     return None
 
 
-def record_run(lab: Lab, run: Run, parents: Sequence[Link]) -> Recorded:
+def record_run(lab: Lab, run: RunPredicate) -> Recorded:
     """Records a run. Its subject is the SHA-256 of its own id, which it has from its start."""
-    manifest = Manifest(Kind.RUN, sha256(run.run_id.encode()).hexdigest(), run, run.name)
-    return commit(lab, manifest, SubjectType.IDENTIFIER, parents)
+    return commit(lab, Manifest.of(Kind.RUN, run), run.links())
 
 
-def named_parents(parents: Sequence[Link]) -> list[Parent]:
-    """Parents as a manifest names them, in the order of the key."""
-    return [Parent(record=link.parent, relation=int(link.relation)) for link in sorted(set(parents))]
+def named_parents(parents: Iterable[Link]) -> tuple[Parent, ...]:
+    """Parents as a manifest names them."""
+    return tuple(Parent(record=link.parent, relation=int(link.relation)) for link in parents)
 
 
-def not_before(lab: Lab) -> BlockReference | None:
+def not_before(lab: Lab) -> NotBefore | None:
     """The newest final block, whose hash nobody knew much earlier; None if the chain is away or names none."""
     try:
         block = lab.chain.finalized()
@@ -191,12 +192,15 @@ def not_before(lab: Lab) -> BlockReference | None:
         return None
     if block is None:
         return None
-    return BlockReference(
-        chain_id=str(lab.chain_id), block_number=str(block.number), block_hash=block.hash, timestamp=block.timestamp
+    return NotBefore(
+        chain_id=str(lab.chain_id),
+        block_number=str(block.number),
+        block_hash=block.hash,
+        timestamp=str(block.timestamp),
     )
 
 
-def commit(lab: Lab, manifest: Manifest, subject_type: SubjectType, parents: Sequence[Link]) -> Recorded:
+def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
     """Keeps a manifest and commits to it on the chain; if the chain is away, it waits in the outbox.
 
     Raises:
@@ -206,10 +210,10 @@ def commit(lab: Lab, manifest: Manifest, subject_type: SubjectType, parents: Seq
     author = lab.signer.address
     key = RecordKey(
         group=lab.group(Role.RECORDER),
-        kind=int(manifest.kind),
-        subject_type=int(subject_type),
+        kind=manifest.kind,
+        subject_type=int(manifest.subject_type),
         author=author,
-        subject=manifest.subject,
+        subject=manifest.subject_digest,
         manifest=manifest.digest(),
         parents=tuple(parents),
     )
@@ -233,7 +237,7 @@ def _recorded(manifest: Manifest, key: RecordKey, record_id: str, entry: Entry, 
     return Recorded(
         id=record_id,
         kind=label(key.kind, Kind),
-        name=getattr(manifest.predicate, "name", None),
+        name=manifest.predicate.name,
         group=key.group,
         author=entry.sender,
         subject=key.subject,

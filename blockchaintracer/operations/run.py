@@ -22,17 +22,18 @@ from blockchaintracer.digest import digest_bytes
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import (
     Artifact,
-    BlockReference,
     Code,
-    Environment,
     Experiment,
-    Input,
-    Output,
-    Run,
+    NotBefore,
     RunDocument,
-    rfc3339,
+    RunEnvironment,
+    RunInput,
+    RunOutput,
+    RunPredicate,
+    load_run_document,
+    validate_against_template,
 )
-from blockchaintracer.manifest.rundoc import parse_run_document
+from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.model import Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
@@ -62,7 +63,7 @@ class RunStart:
     run_id: str
     started_at: datetime
     git: GitState | None
-    not_before: BlockReference | None
+    not_before: NotBefore | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     document = facts.document
     ended = datetime.now(UTC)
     parents = {*facts.parents, *(Link(used.record.id, used.relation) for used in facts.inputs)}
-    run = Run(
+    if document.template:
+        validate_against_template(document, document.template.name, document.template.version)
+    run = RunPredicate(
         run_id=start.run_id,
         name=document.name,
         description=document.description,
@@ -135,10 +138,10 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ended_at=rfc3339(ended),
         declared_timestamp=facts.declared_timestamp,
         parameters=document.parameters,
-        metrics=document.metrics_with_tolerance(),
+        metrics=document.recorded_metrics(),
         seeds=document.seeds,
-        inputs=[
-            Input(
+        inputs=tuple(
+            RunInput(
                 record=used.record.id,
                 relation=used.relation,
                 sha256=used.record.subject,
@@ -146,17 +149,17 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
                 path=relative_path(used.path, facts.folder),
             )
             for used in facts.inputs
-        ],
-        outputs=[Output(role=role, artifact=artifact) for role, artifact in _keep_outputs(lab, facts, progress)],
+        ),
+        outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in _keep_outputs(lab, facts, progress)),
         code=_code(lab, start.git, facts),
         environment=_environment(lab, facts),
         hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
         not_before=start.not_before,
-        experiment=facts.experiment,
+        experiment=facts.experiment or Experiment(),
         template=document.template,
-        parents=named_parents([*parents]),
+        parents=named_parents(parents),
     )
-    return record_run(lab, run, [*parents])
+    return record_run(lab, run)
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
@@ -181,7 +184,7 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
             )
         except OSError as error:
             raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
-        document = parse_run_document(file.read_bytes(), json=True, what=RUN_FILE) if file.exists() else None
+        document = load_run_document(file) if file.exists() else None
     return done.returncode, document
 
 
@@ -215,8 +218,11 @@ def portable_command(
     command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
 ) -> list[str]:
     """A command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th input,
-    ``{output}`` for a folder that outputs were written to, outside the working folder or in it."""
+    ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to."""
     places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
+    for path in inputs:
+        if path.resolve().parent not in (folder.resolve(), *folder.resolve().parents):
+            places.setdefault(path.resolve().parent, "{inputs}")
     for path in outputs:
         for parent in (path.resolve(), *path.resolve().parents):
             if parent == folder.resolve() or parent in folder.resolve().parents:
@@ -244,14 +250,14 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[
     return kept
 
 
-def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code | None:
+def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
     described: dict[str, Any] = {}
     if facts.command:
         outputs = [path for _, path in facts.outputs]
         command = portable_command(facts.command, facts.folder, [used.path for used in facts.inputs], outputs)
-        described = {"entry_point": command[0], "arguments": mask_arguments(command[1:])}
+        described = {"entry_point": command[0], "arguments": tuple(mask_arguments(command[1:]))}
     if git is None:
-        return Code(**described) if described else None
+        return Code(**described)
     diff = pack = None
     if git.diff:
         digest = digest_bytes(git.diff)
@@ -279,13 +285,13 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code | None:
     )
 
 
-def _environment(lab: Lab, facts: RunFacts) -> Environment:
+def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
     captured = capture_environment(arguments=[*facts.command] if facts.command else None)
     for name in ("entryPoint", "arguments", "lock"):
         captured.pop(name)
     kept = artifact_of(lock.name, lab.store.put_file(lock)) if lock else None
-    return Environment(captured={key: value for key, value in captured.items() if value}, lock=kept)
+    return RunEnvironment(lock=kept, **{name: value for name, value in captured.items() if value})
 
 
 _ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)

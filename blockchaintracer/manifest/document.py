@@ -1,0 +1,221 @@
+"""Run documents: a run described in a YAML or JSON file, for ``record --from run.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest.base import Part, parse_json, plain, refuse
+from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
+from blockchaintracer.manifest.predicates import Digest, Line, Metric, Names, Prose, Template, Tolerance
+from blockchaintracer.model import Kind, Relation, label, parse_number
+
+MAX_DOCUMENT = 1 << 20
+"""The largest run document, in bytes."""
+
+
+def _kind(text: str) -> str:
+    return _label(text, Kind)
+
+
+def _relation(text: str) -> str:
+    return _label(text, Relation)
+
+
+def _label(text: str, vocabulary: type[Kind] | type[Relation]) -> str:
+    try:
+        number = parse_number(text, vocabulary)
+    except InputError as error:
+        raise ValueError(f"a {vocabulary.__name__.lower()}. {error.hint}") from None
+    return label(vocabulary(number)) if number in list(vocabulary) else str(number)
+
+
+class _Written(Part):
+    """Part of a document that people write: names as in Python, and paths as the system has them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+class DocumentInput(_Written):
+    """Something that the run reads: a file or folder to record, a record that is there, or both.
+
+    Args:
+        path: relative to the document's folder, or absolute.
+        record: id of a record.
+        kind: what `path` is recorded as.
+        relation: how the run stands to it, as people type it.
+        name: what the run calls it.
+    """
+
+    path: Annotated[str, Field(min_length=1)] | None = None
+    record: Digest | None = Field(default=None, validate_default=True)
+    kind: Annotated[str, AfterValidator(_kind)] = "dataset"
+    relation: Annotated[str, AfterValidator(_relation)] = "uses"
+    name: Line | None = None
+
+    @field_validator("record", mode="after")
+    @classmethod
+    def _something(cls, record: str | None, info: ValidationInfo) -> str | None:
+        if record is None and "path" in info.data and info.data["path"] is None:
+            raise ValueError("a record id, or else a path")
+        return record
+
+
+class DocumentOutput(_Written):
+    """Something that the run writes.
+
+    Args:
+        path: relative to the document's folder, or absolute.
+        role: what it is: ``model``, ``predictions``.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    role: Line = "output"
+
+
+class RunDocument(_Written):
+    """A run as its author writes it down.
+
+    Args:
+        schema_version: ``schema`` in the file: 1.
+        name: what people call the run.
+        description: in words.
+        template: the experiment template that it follows.
+        parameters: plain values by name.
+        metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
+        tolerance: of every metric that gives none of its own.
+        seeds: plain values by name.
+        inputs: what it reads.
+        outputs: what it writes.
+        entry_point: what is started, relative to the document's folder.
+        arguments: given to it.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Line
+    description: Prose | None = None
+    template: Template | None = None
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    seeds: Names = Field(default_factory=dict)
+    inputs: Annotated[tuple[DocumentInput, ...], Field(strict=False)] = ()
+    outputs: Annotated[tuple[DocumentOutput, ...], Field(strict=False)] = ()
+    entry_point: Line | None = None
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+
+    def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
+        """The metrics as the run records them.
+
+        Args:
+            measured: values by name, which replace the document's or add to them.
+
+        Raises:
+            InputError: naming the metric that has no value in either, or none that can be recorded.
+        """
+        values = plain(dict(measured or {}), "metrics")
+        found: dict[str, Metric] = {}
+        for name in {**self.metrics, **values}:
+            given = self.metrics.get(name, GivenMetric())
+            value = values.get(name, given.value)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                refuse(f"metrics.{name}", "a number", value, "Fill it in once it's measured, or leave the metric out.")
+            found[name] = given.recorded(value, self.tolerance)
+        return found
+
+
+def load_run_document(path: str | Path) -> RunDocument:
+    """The run document in a file.
+
+    YAML is read by its safe loader with the types of its core schema (YAML 1.2): ``1e-3`` is a number, ``no`` and dates
+    are text. JSON is read strictly.
+
+    Args:
+        path: ends in ``.yaml``, ``.yml`` or ``.json``; at most `MAX_DOCUMENT` bytes.
+
+    Raises:
+        InputError: naming the file and the field.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in {".yaml", ".yml", ".json"}:
+        raise InputError(f"expected a run document named *.yaml, *.yml or *.json, got {path.name!r}")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_DOCUMENT + 1)
+    except OSError as error:
+        raise InputError(f"expected a readable run document at {path}: {error.strerror}") from None
+    if len(data) > MAX_DOCUMENT:
+        raise InputError(
+            f"{path.name}: expected at most {MAX_DOCUMENT} bytes, got more",
+            hint="Keep large values in a file of their own.",
+        )
+    try:
+        found = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
+        if not isinstance(found, dict):
+            refuse("document", "an object", found)
+        if found.get("schema") != 1:
+            refuse(
+                "schema", "1, the version of this format", found.get("schema"), "Begin the document with `schema: 1`."
+            )
+        return RunDocument.read(found)
+    except InputError as error:
+        raise InputError(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
+
+
+def parse_yaml(data: bytes) -> Any:
+    """YAML (UTF-8) as plain values.
+
+    Raises:
+        InputError: if it isn't YAML, repeats a key, has a tag beyond the core schema, or holds a value that
+            `blockchaintracer.manifest.base.plain` refuses.
+    """
+    try:
+        value = yaml.load(data.decode(), Loader=_CoreLoader)  # noqa: S506 - a SafeLoader with fewer tags
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        reason = getattr(error, "problem", None) or "it can't be read"
+        raise InputError(f"document: expected YAML in UTF-8, got something else: {reason}{where}") from None
+    return plain(value)
+
+
+class _CoreLoader(yaml.SafeLoader):
+    """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - typed so by PyYAML
+    yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuses a key that comes twice."""
+        found = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep)
+        if len(found) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key comes twice in one object", node.start_mark)
+        return found
+
+
+_CORE = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""], yaml.SafeLoader.construct_yaml_null),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF"), yaml.SafeLoader.construct_yaml_bool),
+    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789"), yaml.SafeLoader.construct_yaml_int),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+        yaml.SafeLoader.construct_yaml_float,
+    ),
+    "str": (None, [], yaml.SafeLoader.construct_yaml_str),
+    "seq": (None, [], yaml.SafeLoader.construct_yaml_seq),
+    "map": (None, [], yaml.SafeLoader.construct_yaml_map),
+}
+for _tag, (_pattern, _first, _construct) in _CORE.items():
+    _CoreLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _construct)
+    if _pattern is not None:
+        _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+_CoreLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)
