@@ -7,6 +7,7 @@ from typing import Any
 import click
 from ape import accounts, networks
 from ape.api import AccountAPI
+from ape.logging import LogLevel, logger
 
 from blockchaintracer.chain import Chain
 from blockchaintracer.cli import load
@@ -98,6 +99,9 @@ def _open(command: click.Command) -> click.Command:
     def callback(**options: Any) -> Any:
         ctx = click.get_current_context()
         choice, alias = options.pop("network"), options.pop("account")
+        if options.get("as_json"):
+            # Ape tells on stdout what it does: there only the JSON object belongs
+            logger.set_level(LogLevel.WARNING)
         given: dict[str, Any] = {}
         # the embedded devnet is the client's own: it's started when it's needed, on whatever port it has
         if not f"{choice}:".startswith(f"{DEVNET.ape}:"):
