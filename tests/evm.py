@@ -120,15 +120,19 @@ class Chain:
         self._now = time
         self.evm.set_block_env(pyrevm.BlockEnv(number=1, timestamp=time))
 
+    def tick(self) -> None:
+        """Any number of transactions share a time here, as those of one block do."""
+
     def deploy(self, name: str, *arguments: Any, by: str = DEPLOYER) -> Contract:
         code, interface = artifact(name), interface_of(name)
         address = self.evm.deploy(by, code.bytecode + interface.encode_constructor(*arguments)).lower()
+        return self.at(name, address)
+
+    def at(self, name: str, address: str) -> Contract:
+        interface, address = interface_of(name), address.lower()
         if name == "Wallet":
             self._wallets[address] = interface
         return Contract(self, interface, address)
-
-    def at(self, name: str, address: str) -> Contract:
-        return Contract(self, interface_of(name), address.lower())
 
     def call(self, caller: str, to: str, data: bytes, *, static: bool) -> bytes:
         """Sends calldata, or asks without changing anything: the raw answer, or `Reverted`."""
@@ -190,6 +194,10 @@ class Contract:
         except Reverted as error:
             raise self.interface.decode_error(error.data) from None
         return self.interface.decode_result(data[:4], returned)
+
+    def read_all(self, calls: list[tuple[Any, ...]]) -> list[Any]:
+        """Calls many views."""
+        return [self.read(*call) for call in calls]
 
     def load(self, slot: int) -> int:
         """One word of storage."""

@@ -9,8 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.actors import FORGERIES, Actor
 from tests.evm import Chain
@@ -52,17 +60,25 @@ class RegistryOnChain(Protocol):
 
     def send(self, caller: str, function: str, *arguments: Any) -> tuple[Any, list[Event]]: ...
 
-    def read(self, function: str, *arguments: Any) -> Any: ...
+    def read_all(self, calls: list[tuple[Any, ...]]) -> list[Any]: ...
+
+
+class Clock(Protocol):
+    """A chain's id and time; a tick is the least that lies between two transactions."""
+
+    chain_id: int
+    now: int
+
+    def tick(self) -> None: ...
 
 
 class Setting(NamedTuple):
-    """Where a machine runs: the chain's id and clock, the registry, and a contract wallet with the key it has."""
+    """Where a machine runs: a chain, a registry that OWNER owns with all its events so far, and a wallet of DAVE's."""
 
-    chain_id: int
-    clock: Any
+    clock: Clock
     registry: RegistryOnChain
     wallet: RegistryOnChain
-    wallet_key: str
+    history: list[tuple[int, Event]]
 
 
 def in_process() -> Setting:
@@ -70,7 +86,7 @@ def in_process() -> Setting:
     chain = Chain()
     registry = chain.deploy("LabRegistry", OWNER.address, True)
     wallet = chain.deploy("Wallet", DAVE.address)
-    return Setting(chain.chain_id, chain, registry, wallet, DAVE.address)
+    return Setting(chain, registry, wallet, [(chain.now, Event("OwnershipTransferred", (NOBODY, OWNER.address)))])
 
 
 class Status(NamedTuple):
@@ -142,15 +158,17 @@ class RegistryMachine(RuleBasedStateMachine):
         super().__init__()
         setting = type(self).setting()
         self.clock, self.registry, self.wallet = setting.clock, setting.registry, setting.wallet
-        self.domain = Domain(setting.chain_id, self.registry.address)
-        wallets = {self.wallet.address: setting.wallet_key}
-        self.model = Registry(self.domain, OWNER.address, open_groups=True, wallets=wallets)
+        self.domain = Domain(self.clock.chain_id, self.registry.address)
+        self.history = list(setting.history)
+        self.model = Registry(self.domain, OWNER.address, open_groups=True)
+        self.model.state = replay(self.history)
+        self.model.wallets[self.wallet.address] = DAVE.address
         self.model.now = self.clock.now
         self.addresses = [*BY_ADDRESS, self.wallet.address]
-        self.keys: dict[bytes, Key] = {}
+        self.keys = {record: stored.key for record, stored in self.model.state.records.items()}
+        self.most_groups = len(self.model.state.groups) + 4
         self.relayed: list[tuple[str, tuple[Any, ...]]] = []
         self.used: set[bytes] = set()
-        self.history = [(self.clock.now, Event("OwnershipTransferred", (NOBODY, OWNER.address)))]
         self.first_seen: dict[bytes, Status] = {}
         self.seen = self._look()
         self.settled = True
@@ -162,15 +180,17 @@ class RegistryMachine(RuleBasedStateMachine):
         """Most of what can go wrong needs two groups with members and a record."""
         for founder in (ALICE, BOB):
             self.step(founder.address, "createGroup", ZERO, ALL_ROLES)
-        self._invite(ALICE, 1, CAROL.address, RECORDER)
-        self._invite(BOB, 2, DAVE.address, REVIEWER)
-        self._invite(BOB, 2, self.wallet.address, RECORDER | REVIEWER)
-        dataset = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+        second = max(self.model.state.groups)
+        first = second - 1
+        self._invite(ALICE, first, CAROL.address, RECORDER)
+        self._invite(BOB, second, DAVE.address, REVIEWER)
+        self._invite(BOB, second, self.wallet.address, RECORDER | REVIEWER)
+        dataset = Key(first, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
         self._remember(dataset)
         self.step(ALICE.address, "record", dataset)
 
     @rule(caller=anyone, roles=st.sampled_from([0, 1, 2, 7, 8, 2**32 - 1]))
-    @precondition(lambda self: len(self.model.state.groups) < 4)
+    @precondition(lambda self: len(self.model.state.groups) < self.most_groups)
     def create_group(self, caller: str, roles: int) -> None:
         self.step(self._address(caller), "createGroup", ZERO, roles)
 
@@ -339,6 +359,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(key=st.sampled_from([*(actor.address for actor in PEOPLE), NOBODY]))
     def replace_key_of_wallet(self, key: str) -> None:
         """The wallet changes its answer; nothing that is stored may change with it."""
+        self.clock.tick()
         self.wallet.send(MALLORY.address, "replaceKey", key)
         self.model.wallets[self.wallet.address] = key
         self.seen = self._look()
@@ -373,6 +394,8 @@ class RegistryMachine(RuleBasedStateMachine):
         if len(self.keys) != len(self.seen.records):
             self.seen = self._look()
         before, self.settled = self.seen, False
+        self.clock.tick()
+        self.model.now = self.clock.now
         expected = self._outcome(lambda: self.model.call(caller, function, *arguments))
         actual = self._outcome(lambda: self.registry.send(caller, function, *arguments))
         type(self).executed += 1
@@ -507,17 +530,31 @@ class RegistryMachine(RuleBasedStateMachine):
             return (refusal.name, refusal.arguments)
 
     def _look(self) -> Seen:
-        read, addresses, ids = self.registry.read, self.addresses, tuple(self.keys)
-        groups = range(1, read("lastGroup") + 1)
-        statuses = read("statusOfMany", ids) if ids else ()
+        (last,) = self.registry.read_all([("lastGroup",)])
+        groups, ids = range(1, last + 1), tuple(self.keys)
+        verdicts = [(record, group) for record in ids for group in groups]
+        members = [(group, account) for group in groups for account in self.addresses]
+        answers = iter(
+            self.registry.read_all(
+                [
+                    ("statusOfMany", ids),
+                    *(("verdictOf", *place) for place in verdicts),
+                    *(("membershipOf", *place) for place in members),
+                    *(("groupOf", group) for group in groups),
+                    ("owner",),
+                    ("pendingOwner",),
+                    ("successor",),
+                ]
+            )
+        )
         return Seen(
-            records={record: Status(*status) for record, status in zip(ids, statuses, strict=True)},
-            verdicts={(record, group): read("verdictOf", record, group) for record in ids for group in groups},
-            memberships={(group, one): read("membershipOf", group, one) for group in groups for one in addresses},
-            groups={group: read("groupOf", group) for group in groups},
-            owner=read("owner"),
-            pending_owner=read("pendingOwner"),
-            successor=read("successor"),
+            records={record: Status(*status) for record, status in zip(ids, next(answers), strict=True)},
+            verdicts={place: next(answers) for place in verdicts},
+            memberships={place: next(answers) for place in members},
+            groups={group: next(answers) for group in groups},
+            owner=next(answers),
+            pending_owner=next(answers),
+            successor=next(answers),
         )
 
     def _held(self, seen: Seen, group: int, account: str, role: int) -> bool:
@@ -588,3 +625,29 @@ class RegistryMachine(RuleBasedStateMachine):
             record, run = pick(runs, other)
             return record, run.group, run
         return record, group, key if which % 5 == 0 else pick([NO_KEY, *self.keys.values()], other)
+
+
+def run_on(setting: Callable[[], Setting], operations: int) -> type[RegistryMachine]:
+    """Runs the machine on chains that `setting` gives until it has made so many operations; gives its counts."""
+
+    class Machine(RegistryMachine):
+        executed = 0
+        refused: ClassVar[dict[str, int]] = {}
+        performed: ClassVar[dict[str, int]] = {}
+
+    Machine.setting = staticmethod(setting)
+    while Machine.executed < operations:
+        run_state_machine_as_test(
+            Machine,
+            settings=settings(
+                max_examples=max(2, min(60, operations // 40)),
+                stateful_step_count=50 if operations > 100 else 20,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate, Phase.shrink],
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                report_multiple_bugs=False,
+            ),
+        )
+    return Machine

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from blockchaintracer.model import Domain, Link, RecordKey, record_message
 from tests.actors import Actor
+from tests.artifacts import artifact
 from tests.evm import CHAIN_ID, Chain, Contract
 from tests.model import eip712
 from tests.model.eip712 import Invitation, Key
@@ -48,15 +49,15 @@ def in_order(key: Key) -> Key:
 def test_contract_model_client_and_wallet_agree(registry: Contract, key: Key) -> None:
     key = in_order(key)
     expected = registry.read("idOf", key)
-    assert eip712.Domain(CHAIN_ID, registry.address).record_id(key) == expected
-    assert Domain(CHAIN_ID, registry.address).record_id(client_key(key)) == expected.hex()
+    assert eip712.Domain(registry.chain.chain_id, registry.address).record_id(key) == expected
+    assert Domain(registry.chain.chain_id, registry.address).record_id(client_key(key)) == expected.hex()
 
 
 @many
 @given(keys)
 def test_an_id_is_defined_for_parents_in_any_order(registry: Contract, key: Key) -> None:
     """So that signatures over keys that can't be stored are still unambiguous."""
-    assert eip712.Domain(CHAIN_ID, registry.address).record_id(key) == registry.read("idOf", key)
+    assert eip712.Domain(registry.chain.chain_id, registry.address).record_id(key) == registry.read("idOf", key)
 
 
 @many
@@ -189,8 +190,6 @@ def place(base: int, *keys: bytes) -> int:
 
 
 def test_each_word_of_storage_is_as_its_picture_shows() -> None:
-    from tests.artifacts import artifact
-
     slots = artifact("LabRegistry").slots
     chain = Chain()
     registry = chain.deploy("LabRegistry", ALICE.address, True)
