@@ -1,0 +1,30 @@
+"""A cache of one or many registries' events and of the manifests in this lab's store, in one SQLite file that can be
+deleted at any time: for searching and for lineage. Nothing is true because the index says so; every row names the
+chain, registry, transaction and block where it can be checked, and `verify` checks it.
+
+>>> from blockchaintracer.index import Index, lineage, query
+>>> with Index(home.index) as index:                                                            # doctest: +SKIP
+...     index.sync(registry, store)
+...     best = query(index, kind="run", where="metrics.accuracy > 0.9", sort="metrics.accuracy")
+...     print(lineage(index, best[0].id).mermaid())
+"""
+
+from blockchaintracer.index.database import Index, Progress, SyncReport
+from blockchaintracer.index.lineage import Edge, Lineage, Node, impact, lineage
+from blockchaintracer.index.query import STATUSES, Row, VerdictRow, query, verdicts
+
+__all__ = [
+    "STATUSES",
+    "Edge",
+    "Index",
+    "Lineage",
+    "Node",
+    "Progress",
+    "Row",
+    "SyncReport",
+    "VerdictRow",
+    "impact",
+    "lineage",
+    "query",
+    "verdicts",
+]

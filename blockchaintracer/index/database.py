@@ -1,0 +1,577 @@
+"""The file of the index: reading a registry's events and the store's manifests into it, and going back on a reorganised
+chain. What is asked of it stands in query.py and lineage.py."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.chain import Block, Chain, Registry
+from blockchaintracer.errors import InputError, NotVerified, StoreError
+from blockchaintracer.index import schema
+from blockchaintracer.index.facts import facts, read_json
+from blockchaintracer.index.logs import Log, Span, spans
+from blockchaintracer.store import Store
+
+Progress = Callable[[int, int], None]
+"""Called with the blocks that are done and the blocks in all."""
+
+EVENTS = (
+    "Recorded",
+    "Retracted",
+    "Attested",
+    "VerdictWithdrawn",
+    "GroupCreated",
+    "GroupDescribed",
+    "GroupTransferred",
+    "MembershipChanged",
+)
+_MANIFEST_LIMIT = 1 << 20
+_CHUNK = 500
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@dataclass
+class SyncReport:
+    """What a `Index.sync` found.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        registry: address.
+        block: number of the block up to which the index holds everything now.
+        block_hash: its hash, 64 hex digits.
+        events: read now.
+        records: of the registry, in all.
+        manifests: read from the store now.
+        missing_manifests: that the store of this lab does not have, of all registries.
+        damaged_manifests: digests of objects that the store can't give back whole.
+        went_back_to: where a reorganised chain made it start again; None if it did not.
+        rebuilt: why the index was built anew; None if it was not.
+    """
+
+    chain_id: int
+    registry: str
+    block: int = 0
+    block_hash: str = ""
+    events: int = 0
+    records: int = 0
+    manifests: int = 0
+    missing_manifests: int = 0
+    damaged_manifests: list[str] = field(default_factory=list)
+    went_back_to: int | None = None
+    rebuilt: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return asdict(self)
+
+
+class Index:
+    """The index in one file; several registries of several chains may be in it.
+
+    A file that is damaged or of another version is moved aside (``.damaged``) and an empty one takes its place.
+
+    Args:
+        path: the SQLite file (``Home.index``), made on first use.
+
+    Raises:
+        InputError: if the file is another program's database.
+        StoreError: if it can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rebuilt: str | None = None
+        self._db = self._open()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # -- reading
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a SELECT of this package.
+
+        Raises:
+            StoreError: if the file can't be read; if it's damaged, an empty one has taken its place.
+        """
+        with self._guarded():
+            return self._db.execute(sql, values).fetchall()
+
+    def registry_numbers(self, registry: Registry | None) -> list[int]:
+        """The numbers by which the tables know one registry or all.
+
+        Raises:
+            InputError: if the registry isn't in the index.
+        """
+        if registry is None:
+            return [row[0] for row in self.rows("SELECT pk FROM registries ORDER BY pk")]
+        where = (registry.chain.chain_id, registry.address)
+        found = self.rows("SELECT pk FROM registries WHERE chain_id = ? AND address = ?", where)
+        if not found:
+            raise InputError(
+                f"expected the registry {registry.address} in the index {self.path}, got none of that address",
+                hint="Read its events first (`Index.sync`).",
+            )
+        return [found[0][0]]
+
+    @property
+    def has_full_text(self) -> bool:
+        """Whether free text is looked up in a full-text index; without FTS5 all manifests are read."""
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = 'texts'"))
+
+    # -- following the chain
+
+    def sync(self, registry: Registry, store: Store, progress: Progress | None = None) -> SyncReport:
+        """Reads what is new: the registry's events since the last time, and manifests that the store has by now.
+
+        What blocks held that are no longer in the chain is dropped first. May be interrupted anywhere and repeated.
+
+        Args:
+            registry: whose events; another registry's records in the file stay as they are.
+            store: where manifests are looked up by their digests.
+            progress: told after every span of blocks.
+
+        Raises:
+            ChainUnavailable: if the node can't be reached or its answers don't hold together.
+            NotVerified: if an event names a record that no event of the registry recorded.
+            StoreError: if the file can't be written.
+        """
+        report = SyncReport(registry.chain.chain_id, registry.address)
+        with self._alone():
+            try:
+                self._sync(registry, store, report, progress)
+            except sqlite3.DatabaseError as error:
+                if not _is_corrupt(error):
+                    raise self._failed(error) from error
+                self._replace(error)
+                try:
+                    self._sync(registry, store, report, progress)
+                except sqlite3.DatabaseError as again:
+                    raise self._failed(again) from again
+        report.rebuilt, self._rebuilt = self._rebuilt, None
+        return report
+
+    def _sync(self, registry: Registry, store: Store, report: SyncReport, progress: Progress | None) -> None:
+        chain, head = registry.chain, registry.chain.head()
+        number, cursor = self._enrol(registry)
+        if cursor is not None:
+            common = self._common_block(number, chain)
+            if common != cursor:
+                report.went_back_to = max(common, 0)
+                with self._transaction():
+                    self._go_back(number, common)
+            cursor = common
+        start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
+        last = head
+        for span in spans(chain, registry.address, EVENTS, start, head):
+            with self._transaction():
+                Writer(self._db, number, chain).write(span)
+            report.events += len(span.logs)
+            last = span.last
+            if progress:
+                progress(last.number - start + 1, head.number - start + 1)
+        self._read_manifests(store, report)
+        report.block, report.block_hash = last.number, last.hash
+        report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
+
+    def _enrol(self, registry: Registry) -> tuple[int, int | None]:
+        """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
+        identity = (registry.chain.chain_id, registry.address)
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO registries (chain_id, address, first_block) VALUES (?, ?, ?)",
+                (*identity, registry.first_block),
+            )
+            number, first, cursor = self._db.execute(
+                "SELECT pk, first_block, block FROM registries WHERE chain_id = ? AND address = ?", identity
+            ).fetchone()
+            if registry.first_block < first:
+                self._go_back(number, -1)
+                cursor = None
+                self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (registry.first_block, number))
+        return number, cursor
+
+    def _common_block(self, registry: int, chain: Chain) -> int:
+        """The newest block kept that the chain still holds; -1 if none. Blocks before it are then held too."""
+        kept = self._db.execute("SELECT number, hash FROM blocks WHERE registry = ? ORDER BY number", (registry,))
+        blocks = kept.fetchall()
+        low, high = 0, len(blocks)
+        probe = high - 1
+        while low < high:
+            number, block_hash = blocks[probe]
+            if chain.is_canonical(number, block_hash.hex()):
+                low = probe + 1
+            else:
+                high = probe
+            probe = (low + high) // 2
+        return int(blocks[low - 1][0]) if low else -1
+
+    def _go_back(self, registry: int, block: int) -> None:
+        """Drops what came after a block."""
+        db, after = self._db, (registry, block)
+        for table in ("verdicts", "retractions"):
+            db.execute(
+                f"INSERT OR IGNORE INTO touched SELECT record FROM {table} WHERE registry = ? AND block > ?",  # noqa: S608
+                after,
+            )
+        dropped = "SELECT pk FROM records WHERE registry = ? AND block > ?"
+        for table, column in (("links", "child"), ("facts", "record"), ("cids", "record")):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN ({dropped})", after)  # noqa: S608
+        for table in ("records", "verdicts", "retractions", "group_changes", "memberships", "transactions"):
+            db.execute(f"DELETE FROM {table} WHERE registry = ? AND block > ?", after)  # noqa: S608
+        db.execute("DELETE FROM blocks WHERE registry = ? AND number > ?", after)
+        db.execute(
+            "UPDATE registries SET block = (SELECT max(number) FROM blocks WHERE registry = pk) WHERE pk = ?",
+            (registry,),
+        )
+        _settle(db)
+
+    # -- manifests
+
+    def _read_manifests(self, store: Store, report: SyncReport) -> None:
+        """Takes up manifests that the store has and the index does not know yet."""
+        missing = [
+            row[0] for row in self._db.execute("SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL")
+        ]
+        present = list(_present(store, sorted(missing)))
+        for start in range(0, len(present), _CHUNK):
+            with self._transaction():
+                describer = Describer(self._db)
+                for digest in present[start : start + _CHUNK]:
+                    try:
+                        data = store.get_bytes(digest.hex(), _MANIFEST_LIMIT)
+                    except StoreError:
+                        report.damaged_manifests.append(digest.hex())
+                        continue
+                    describer.take_up(digest, data)
+                    report.manifests += 1
+        report.missing_manifests = len(missing) - report.manifests
+
+    # -- the file
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        db.row_factory = sqlite3.Row
+        try:
+            version = self._version(db)
+            if version == 0:
+                db.execute("PRAGMA journal_mode = WAL")
+                schema.create(db)
+            elif version != schema.VERSION:
+                db.close()
+                return self._replace(f"it was made by another version ({version}, not {schema.VERSION})")
+            # it can always be built anew, so it only has to survive a dying process, not a power cut
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -65536")
+            # the indexes are written all over the file: with checkpoints of 80 MB, not 4, it fills half as fast again
+            db.execute("PRAGMA wal_autocheckpoint = 20000")
+            db.execute("CREATE TEMP TABLE touched (record INTEGER PRIMARY KEY)")
+        except sqlite3.Error as error:
+            db.close()
+            if _is_corrupt(error):
+                return self._replace(error)
+            raise self._failed(error) from error
+        return db
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        """The version of the tables; 0 for an empty file."""
+        [application], [version], [tables] = (
+            db.execute(question).fetchone()
+            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+        if tables and application != schema.APPLICATION_ID:
+            db.close()
+            raise InputError(f"expected an index at {self.path}, got another program's database")
+        return int(version) if tables else 0
+
+    def _replace(self, reason: sqlite3.Error | str) -> sqlite3.Connection:
+        """Puts an empty index in the place of one that can't be used."""
+        if hasattr(self, "_db"):
+            self._db.close()
+        if isinstance(reason, sqlite3.Error):
+            reason = f"it was damaged ({reason})"
+        self._rebuilt = f"the index {self.path} is built anew from the chain: {reason}"
+        aside = self.path.with_name(self.path.name + ".damaged")
+        try:
+            self.path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the index {self.path} can't be replaced: {error.strerror}") from error
+        self._db = self._open()
+        return self._db
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise self._failed(error) from error
+            self._replace(error)
+            raise StoreError(
+                f"the index {self.path} was damaged ({error}); an empty one has taken its place",
+                hint="Nothing is lost: the next command that reads the chain fills it again.",
+            ) from error
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            f"the index {self.path} can't be used: {error}",
+            hint="Free some space, or delete the file: it is built anew from the chain.",
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two processes that read the same blocks would write them twice."""
+        with self.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class Writer:
+    """Writes the logs of one span."""
+
+    def __init__(self, db: sqlite3.Connection, registry: int, chain: Chain) -> None:
+        self._db = db
+        self._registry = registry
+        self._chain = chain
+        self._known: dict[bytes, int] = {}
+        self._transactions: dict[bytes, int] = {}
+
+    def write(self, span: Span) -> None:
+        registry, db = self._registry, self._db
+        self._number_transactions(span.logs)
+        records, links, verdicts, retractions, changes, memberships = [], [], [], [], [], []
+        first = pk = db.execute(
+            "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
+        ).fetchone()[0]
+        documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
+        db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
+        for event, values, block, _, transaction, _ in span.logs:
+            tx = self._transactions[transaction]
+            where = (block, span.times[block], tx)
+            match event:
+                case "Recorded":
+                    record_id, group, subject, author, kind, subject_type, manifest, parents = values
+                    records.append(
+                        (pk, registry, record_id, group, kind, subject_type, author, subject, manifest, *where)
+                    )
+                    links += [(pk, self._record(parent, "parent"), relation) for parent, relation in parents]
+                    self._known[record_id] = pk
+                    pk += 1
+                case "Attested":
+                    record_id, group, attester, verdict, evidence, version = values
+                    record = self._record(record_id, "subject of a verdict")
+                    basis = evidence if any(evidence) else None
+                    verdicts.append((registry, record, group, verdict, attester, basis, version, *where))
+                case "VerdictWithdrawn":
+                    record_id, group, by, _, version = values
+                    record = self._record(record_id, "subject of a verdict")
+                    verdicts.append((registry, record, group, 0, by, None, version, *where))
+                case "Retracted":
+                    record_id, _, by, reason = values
+                    retractions.append((self._record(record_id, "retracted record"), registry, by, reason, *where))
+                case "GroupCreated":
+                    changes.append((registry, *values, *where))
+                case "GroupDescribed":
+                    changes.append((registry, values[0], None, values[1], *where))
+                case "GroupTransferred":
+                    changes.append((registry, values[0], values[2], None, *where))
+                case "MembershipChanged":
+                    memberships.append((registry, *values, block, tx))
+        db.executemany(
+            "INSERT INTO records (pk, registry, id, lab_group, kind, subject_type, author, subject, document, block,"
+            " time, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+            records,
+        )
+        db.executemany("INSERT INTO links VALUES (?, ?, ?)", links)
+        db.executemany(
+            "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time, tx)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            verdicts,
+        )
+        db.executemany("INSERT INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)", retractions)
+        db.executemany(
+            "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
+            " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+            changes,
+        )
+        db.executemany(
+            "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version, block,"
+            " tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            memberships,
+        )
+        self._note_blocks(span)
+        _settle(db, [row[1] for row in verdicts] + [row[0] for row in retractions])
+        Describer(db).describe_from(first)
+
+    def _number_transactions(self, logs: Iterable[Log]) -> None:
+        number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
+        rows = []
+        for log in logs:
+            if log.transaction not in self._transactions:
+                self._transactions[log.transaction] = number
+                rows.append((number, self._registry, log.transaction, log.block))
+                number += 1
+        self._db.executemany("INSERT INTO transactions VALUES (?, ?, ?, ?)", rows)
+
+    def _note_blocks(self, span: Span) -> None:
+        blocks = {log.block: log.block_hash for log in span.logs}
+        last: Block = span.last
+        if blocks.setdefault(last.number, bytes.fromhex(last.hash)).hex() != last.hash:
+            raise NotVerified(
+                f"{self._chain.address} gave logs of block {last.number} that are of another block of that height",
+                hint="Try again: the chain was reorganised meanwhile.",
+            )
+        times = {**span.times, last.number: last.timestamp}
+        self._db.executemany(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
+            ((self._registry, number, block_hash, times[number]) for number, block_hash in blocks.items()),
+        )
+        self._db.execute("UPDATE registries SET block = ? WHERE pk = ?", (last.number, self._registry))
+
+    def _record(self, record_id: bytes, what: str) -> int:
+        if (number := self._known.get(record_id)) is not None:
+            return number
+        row = self._db.execute(
+            "SELECT pk FROM records WHERE registry = ? AND id = ?", (self._registry, record_id)
+        ).fetchone()
+        if row is None:
+            raise NotVerified(
+                f"expected the {what} {record_id.hex()} to be recorded before, got no event of it",
+                hint="The node does not give all logs, or they are read from too late a block: start at the registry's"
+                " deployment, or ask another node.",
+            )
+        self._known[record_id] = row[0]
+        return int(row[0])
+
+
+_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1}
+"""Which argument of an event is a manifest's digest."""
+
+
+class Describer:
+    """Writes what manifests say of their records."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._has_full_text = bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'texts'").fetchone())
+        self._names: dict[str, int] = {}
+
+    def take_up(self, digest: bytes, data: bytes) -> None:
+        """A manifest that the store has now."""
+        statement = read_json(data)
+        if statement is None:
+            self._db.execute("UPDATE documents SET problem = 'not a JSON object' WHERE digest = ?", (digest,))
+            return
+        self._db.execute(
+            "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
+            (facts(statement).name, data.decode(), digest),
+        )
+        self._describe(
+            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM documents d JOIN records r"
+            " ON r.document = d.pk WHERE d.digest = ?",
+            (digest,),
+        )
+
+    def describe_from(self, first: int) -> None:
+        """The records from a number on whose manifests are known already."""
+        self._describe(
+            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM records r JOIN documents d"
+            " ON d.pk = r.document WHERE r.pk >= ? AND d.json IS NOT NULL",
+            (first,),
+        )
+
+    def _describe(self, sql: str, values: tuple[Any, ...]) -> None:
+        for pk, registry, kind, group, author, text in self._db.execute(sql, values).fetchall():
+            found = facts(read_json(text.encode()) or {})
+            self._db.executemany(
+                "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in found.values)
+            )
+            self._db.executemany("INSERT INTO cids VALUES (?, ?)", ((cid, pk) for cid in found.cids))
+            if self._has_full_text:
+                facets = " ".join(facet_words(registry, kind, group, author))
+                self._db.execute(
+                    "INSERT INTO texts (rowid, name, description, body, facets) VALUES (?, ?, ?, ?, ?)",
+                    (pk, found.name, found.description, found.body, facets),
+                )
+
+    def _name(self, name: str) -> int:
+        if name not in self._names:
+            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
+            row = self._db.execute("SELECT pk FROM names WHERE name = ?", (name,)).fetchone()
+            self._names[name] = row[0]
+        return self._names[name]
+
+
+def facet_words(registry: int, kind: int | None, group: int | None, author: bytes | None) -> list[str]:
+    """Registry, kind, group and author as words of the full text."""
+    words = [f"registry{registry}"]
+    words += [f"kind{kind}"] if kind is not None else []
+    words += [f"group{group}"] if group is not None else []
+    return words + ([f"author{author.hex()}"] if author is not None else [])
+
+
+def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:
+    """Derives current verdicts, their counts and retraction of records that events touched."""
+    db.executemany("INSERT OR IGNORE INTO touched VALUES (?)", ((record,) for record in records))
+    db.execute(
+        "UPDATE verdicts SET current = verdict != 0 AND pk = (SELECT max(v.pk) FROM verdicts v"
+        " WHERE v.record = verdicts.record AND v.lab_group = verdicts.lab_group)"
+        " WHERE record IN (SELECT record FROM touched)"
+    )
+    counts = ", ".join(
+        f"(SELECT count(*) FROM verdicts WHERE record = records.pk AND current AND verdict = {verdict})"  # noqa: S608
+        for verdict in range(1, 5)
+    )
+    db.execute(
+        f"UPDATE records SET (reviewed, reproduced, not_reproduced, disputed) = (SELECT {counts}),"  # noqa: S608
+        " retracted_at = (SELECT time FROM retractions WHERE record = records.pk)"
+        " WHERE pk IN (SELECT record FROM touched)"
+    )
+    db.execute("DELETE FROM touched")
+
+
+def _present(store: Store, digests: Sequence[bytes]) -> Iterator[bytes]:
+    """Which of the digests (ascending) the store has: one listing a folder, not one question a digest."""
+    folder: bytes | None = None
+    names: set[str] = set()
+    for digest in digests:
+        if digest[:1] != folder:
+            folder = digest[:1]
+            path = store.path_of(digest.hex()).parent
+            names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+        if digest.hex()[2:] in names:
+            yield digest
+
+
+def _is_corrupt(error: sqlite3.Error) -> bool:
+    # an extended code keeps the primary one in its lowest byte
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT
