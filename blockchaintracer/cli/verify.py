@@ -1,0 +1,101 @@
+"""`blockchaintracer verify`: what was recorded, checked against what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
+from blockchaintracer.cli.record import _progress
+from blockchaintracer.errors import InputError
+from blockchaintracer.operations.verify import verify, verify_order
+from blockchaintracer.verify import Check, Outcome, Report
+
+_COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION]")
+@click.option("--path", type=click.Path(path_type=Path), help="Hold this file or folder against the record ID.")
+@click.option("--record", metavar="ID", help="Hold PATH against this record alone.")
+@click.option("--group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
+@click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
+@click.option(
+    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to look for content in."
+)
+@click.option("--strict", is_flag=True, help="What can't be checked fails too.")
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Check a record, a file or folder, or a transaction: each check with its verdict, then what that proves.
+
+    What is there is re-hashed: one changed byte is found and the file named. A check whose material is not here is
+    unknown, which fails only with --strict.
+
+    \b
+    Examples:
+      blockchaintracer verify ID
+      blockchaintracer verify data.csv
+      blockchaintracer verify folder/ --record ID
+      blockchaintracer verify ID --from https://lab.example/published
+      blockchaintracer verify --before ID_A ID_B
+
+    Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
+    """
+    lab = make_lab(ctx, {**options, "group": None})
+    target, before, strict = options["target"], options["before"], options["strict"]
+    if (target is None) == (before is None):
+        raise InputError(
+            "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
+        )
+    if before:
+        report = verify_order(lab, *before)
+    else:
+        wanted = {name: options[name] for name in ("path", "record", "group", "sources")}
+        with _progress(ctx) as progress:
+            report = verify(lab, target, **wanted, progress=progress)
+    verified = report.verified and not (strict and report.unknown)
+    show(ctx, {**report.as_json(), "verified": verified}, *_lines(report, verified))
+    if not verified:
+        ctx.exit(1)
+
+
+def _lines(report: Report, verified: bool) -> Iterator[str]:
+    yield from (_line(check) for check in report.checks if check.record is None)
+    for record in report.records:
+        named = f" {_plain(record.name)!r}" if record.name else ""
+        yield ""
+        yield f"Record {record.id}"
+        yield f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}"
+        yield from (_line(check) for check in report.checks if check.record == record.id)
+    known = {record.id for record in report.records}
+    yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
+    yield ""
+    yield "What this proves"
+    yield from (
+        f"  {_plain(sentence)}" for sentence in report.proves or ["Nothing of who committed to what, and when."]
+    )
+    yield "What this does not prove"
+    yield from (f"  {_plain(sentence)}" for sentence in report.does_not_prove)
+    yield ""
+    unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
+    if verified:
+        passed = len(report.checks) - len(report.unknown)
+        yield click.style(f"Verified: {passed} checks passed{unknown}.", fg="green", bold=True)
+    else:
+        names = ", ".join(dict.fromkeys(_plain(check.name) for check in report.failed))
+        failed = f"{len(report.failed)} checks failed ({names})" if names else "no check failed, but --strict was asked"
+        yield click.style(f"Not verified: {failed}{unknown}.", fg="red", bold=True)
+
+
+def _line(check: Check) -> str:
+    verdict = click.style(f"{check.verdict.value:<8}", fg=_COLOURS[check.verdict])
+    return f"  {verdict} {_plain(check.name):<16} {_plain(check.detail)}"
+
+
+def _plain(text: str) -> str:
+    """What a stranger wrote, on one line and without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))

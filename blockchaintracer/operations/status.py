@@ -1,0 +1,142 @@
+"""The state of a lab, and of one record: where it stands on the chain and in the outbox."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from blockchaintracer.chain import RecordedEvent, Registry
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.keys import KeyStore
+from blockchaintracer.model import Kind, Relation, label, normal_digest
+from blockchaintracer.networks import DEVNET
+from blockchaintracer.operations.lab import DEVNET_KEY, Lab
+from blockchaintracer.operations.verdicts import verdicts
+from blockchaintracer.outbox import Entry
+
+
+def lab_status(lab: Lab) -> dict[str, Any]:
+    """Where the lab works: its folder, chain, registry, group and key's address, its devnet, and what waits.
+
+    Starts no devnet and makes no key. What can't be told without the chain is None, and ``chain.error`` says why.
+    """
+    devnet = lab.devnet.status() if lab.is_embedded else None
+    chain: dict[str, Any] = {
+        "id": None,
+        "name": None,
+        "address": None,
+        "reachable": False,
+        "block": None,
+        "error": None,
+    }
+    if lab.is_embedded and devnet is None:
+        chain |= {"id": DEVNET.chain_id, "name": DEVNET.title}
+        lab = replace(lab, connect=_not_running)
+    else:
+        try:
+            chain |= {"block": lab.chain.head().number, "reachable": True, "address": lab.chain.address}
+            chain |= {"id": lab.chain.chain_id, "name": lab.chain.name}
+        except ChainUnavailable as error:
+            chain |= {"error": error.message, "id": _last_chain(lab)}
+    chosen = lab._settings().get("chains", {}).get(str(chain["id"]), {})
+    entries = lab.outbox.entries()
+    return {
+        "home": str(lab.home.path),
+        "chain": chain,
+        "registry": _registry(lab, chosen),
+        "group": lab.group_number or chosen.get("group"),
+        "key": _key(lab, chosen, on_devnet=chain["id"] == DEVNET.chain_id),
+        "devnet": {"running": devnet is not None, "url": devnet.url if devnet else None} if lab.rpc is None else None,
+        "outbox": dict(Counter(str(entry.state) for entry in entries)),
+    }
+
+
+def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
+    """What the registry and the outbox say of a record.
+
+    Returns:
+        ``id``, ``status`` (unknown, cancelled, recorded, retracted; None while the chain is away), ``chainError``,
+        ``outbox`` (writes about it with their states), and once it's recorded its key's fields, times, links, children
+        and verdicts.
+    """
+    wanted = normal_digest(record_id, "record id")
+    found: dict[str, Any] = {"id": wanted, "status": None, "chainError": None}
+    try:
+        status = lab.registry.status(wanted)
+        found["status"] = label(status.status)
+        if status.exists and (record := lab.registry.find(wanted)):
+            found |= _of_record(lab.registry, record)
+            found |= {
+                "recordedAt": status.recorded_at,
+                "retractedAt": status.retracted_at or None,
+                "verdicts": verdicts(lab, wanted),
+            }
+    except ChainUnavailable as error:
+        found["chainError"] = error.message
+    except InputError as error:
+        # without a registry there is still the outbox
+        found["chainError"] = error.message
+    found["outbox"] = [_entry(entry) for entry in lab.outbox.of_record(wanted)]
+    return found
+
+
+def _of_record(registry: Registry, record: RecordedEvent) -> dict[str, Any]:
+    from eth_utils.address import to_checksum_address
+
+    key, network = record.key, registry.chain.network
+    return {
+        "registry": registry.address,
+        "chainId": registry.chain.chain_id,
+        "kind": label(key.kind, Kind),
+        "group": key.group,
+        "author": to_checksum_address(key.author),
+        "subject": key.subject,
+        "manifest": key.manifest,
+        "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
+        "transaction": record.transaction,
+        "block": record.block_number,
+        "page": network.transaction_page(record.transaction) if network else None,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "operation": entry.write.op,
+        "state": str(entry.state),
+        "chainId": entry.chain_id,
+        "transaction": entry.transaction,
+        "block": entry.block.number if entry.block else None,
+        "error": entry.error,
+    }
+
+
+def _not_running() -> Any:
+    raise ChainUnavailable("the devnet does not run", hint="Any verb that needs it starts it.")
+
+
+def _last_chain(lab: Lab) -> int | None:
+    try:
+        return lab.chain_id
+    except ChainUnavailable:
+        return None
+
+
+def _registry(lab: Lab, chosen: dict[str, Any]) -> str | None:
+    if lab.registry_address or chosen.get("registry"):
+        return str(lab.registry_address or chosen["registry"])
+    try:
+        return lab.domain.registry
+    except BlockchainTracerError:
+        return None
+
+
+def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any] | None:
+    """Name and address of the key that would sign; nothing is made or opened."""
+    if lab.signer_given:
+        return {"name": lab.signer_given.source, "address": lab.signer_given.address}
+    keys = KeyStore(lab.home)
+    name = lab.key_name or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
+    if name is None or (name not in keys.names() and "/" not in name):
+        return None
+    return {"name": name, "address": keys.signer(name).address}

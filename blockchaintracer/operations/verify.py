@@ -1,0 +1,102 @@
+"""Verifying for a lab: what to look up, and what its outbox knows of what the chain doesn't show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from blockchaintracer.digest import Progress
+from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.model import normal_digest
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.outbox import Entry, Record
+from blockchaintracer.verify import Check, Outcome, Report, Verifier
+
+Sources = Sequence[str | os.PathLike[str]]
+
+
+def verify(
+    lab: Lab,
+    target: str,
+    *,
+    path: Path | None = None,
+    record: str | None = None,
+    group: int | None = None,
+    sources: Sources = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Verifies a record, a transaction, a recorded digest, or a file or folder.
+
+    Args:
+        target: 64 hex digits, or the path of a file or folder.
+        path: a file or folder to hold against the record that `target` is.
+        record: id of the record to hold the file or folder against that `target` is.
+        group: of a file or folder, only records of this group count.
+        sources: where to look for content that the store doesn't have.
+        progress: told of the bytes hashed.
+
+    Raises:
+        InputError: if `target` is neither, or the two don't go together.
+        ChainUnavailable: if the chain is away; of a record that waits in the outbox, saying so.
+    """
+    digest = _digest(target)
+    if digest is None:
+        if path is not None:
+            raise InputError(f"expected a record's id beside --path, got {target!r}")
+        path = _existing(Path(target))
+    elif path is not None:
+        record = digest
+        path = _existing(path)
+    elif record is not None or group is not None:
+        raise InputError(
+            f"expected a file or folder beside --record or --group, got {target!r}",
+            hint="`verify PATH --record ID` and `verify ID --path PATH` are the same.",
+        )
+    try:
+        verifier = Verifier(lab.registry, lab.store, sources, progress)
+        if path is not None:
+            return verifier.path(path, record, group)
+        report = verifier.hash(target)
+    except ChainUnavailable as away:
+        if waiting := _entry(lab, digest or record):
+            raise ChainUnavailable(
+                f"record {waiting.write.record_id_of} is known to this lab alone: it is {waiting.state} in its outbox,"
+                f" and the chain can't be asked. {away.message}",
+                hint="`blockchaintracer outbox flush` sends it when the chain is back.",
+                record=waiting.write.record_id_of,
+                state=str(waiting.state),
+            ) from None
+        raise
+    if not report.records and (waiting := _entry(lab, digest)):
+        said = f" (it was in block {waiting.block.number})" if waiting.block else ""
+        detail = f"in this lab's outbox it is {waiting.state}{said}: `blockchaintracer outbox flush` sends it"
+        report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
+    return report
+
+
+def verify_order(lab: Lab, first: str, second: str) -> Report:
+    """Verifies that one record came before another."""
+    return Verifier(lab.registry, lab.store).before(first, second)
+
+
+def _digest(text: str) -> str | None:
+    try:
+        return normal_digest(text)
+    except InputError:
+        return None
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(
+            f"expected a record's id, a transaction's hash, or an existing file or folder, got {str(path)!r}",
+            hint="An id is 64 hex digits.",
+        )
+    return path
+
+
+def _entry(lab: Lab, record_id: str | None) -> Entry | None:
+    writes = lab.outbox.of_record(record_id) if record_id else []
+    return next((entry for entry in writes if isinstance(entry.write, Record)), None)

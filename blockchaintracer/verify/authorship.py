@@ -1,0 +1,141 @@
+"""Whether the author consented to a record: by sending it, or by a signature that another account relayed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockchaintracer.chain import RecordedEvent, Registry
+from blockchaintracer.errors import ChainUnavailable
+from blockchaintracer.model import Link, RecordKey, record_message
+from blockchaintracer.verify.report import Check, Outcome
+
+_NAME = "author"
+
+
+def check_author(registry: Registry, record: RecordedEvent) -> Check:
+    """Recovers who sent or signed a record from the transaction that stored it, and holds it against the author."""
+    from eth_utils.address import to_checksum_address
+    from web3.exceptions import Web3Exception
+
+    transaction = registry.chain.transaction(record.transaction)
+    if transaction is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
+    author = to_checksum_address(record.key.author)
+    sender, proven = _sender(registry, record.transaction, transaction)
+    if sender is None:
+        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} is not signed by {transaction['from']}")
+    values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
+    if transaction.get("to") != registry.address:
+        return _within_a_call(
+            registry, record, {**values, "through": transaction.get("to"), "how": "call of a contract"}
+        )
+    try:
+        function, arguments = registry.contract.decode_function_input(transaction["input"])
+    except (Web3Exception, ValueError):
+        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} calls nothing that records", values)
+    keys = arguments.get("keys") or [arguments.get("key")]
+    if record.id not in [registry.domain.record_id(_key(key)) for key in keys if key is not None]:
+        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} asks for another record", values)
+    if sender == author:
+        how = "recovered from its signature" if proven else "by the node's word"
+        return Check(_NAME, Outcome.PASS, f"{author} sent it, {how}", values)
+    values["how"] = "relayed"
+    if function.fn_name != "recordBySig":
+        return Check(_NAME, Outcome.FAIL, f"{sender} sent it, not its author {author}, and without a signature", values)
+    return _by_signature(registry, record, arguments, values)
+
+
+def _by_signature(
+    registry: Registry, record: RecordedEvent, arguments: dict[str, Any], values: dict[str, Any]
+) -> Check:
+    author, sender = values["author"], values["sender"]
+    from eth_account import Account
+    from eth_account.messages import encode_typed_data
+
+    message = {"record": record_message(record.key), "deadline": arguments["deadline"]}
+    document = registry.domain.typed_data("RecordAuthorization", message)
+    try:
+        signer = Account.recover_message(encode_typed_data(full_message=document), signature=arguments["signature"])
+    except Exception:
+        signer = None
+    if signer == author:
+        return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
+    had_code = _had_code(registry, author, record.block_number)
+    if had_code:
+        return Check(
+            _NAME,
+            Outcome.PASS,
+            f"the author {author} is a contract wallet (ERC-1271) that accepted a signature relayed by {sender}:"
+            " it proves what the wallet's code accepted then, and who that lets sign is for the wallet to say",
+            {**values, "how": "contract wallet"},
+        )
+    if had_code is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node can't say whether {author} was a contract wallet then", values)
+    signed = f"that of {signer}" if signer else "none"
+    return Check(_NAME, Outcome.FAIL, f"expected a signature of {author}, relayed by {sender}, got {signed}", values)
+
+
+def _within_a_call(registry: Registry, record: RecordedEvent, values: dict[str, Any]) -> Check:
+    """The registry was called by another contract, whose call isn't part of the transaction."""
+    author, sender, through = values["author"], values["sender"], values["through"]
+    if _had_code(registry, author, record.block_number):
+        return Check(
+            _NAME,
+            Outcome.PASS,
+            f"the author {author} is a contract, which recorded in a transaction that {sender} sent to {through}:"
+            " who its code lets act is for that contract to say",
+            values,
+        )
+    return Check(
+        _NAME,
+        Outcome.UNKNOWN,
+        f"{sender} sent it through the contract {through}: the signature of {author} that the registry asked for"
+        " is not in the transaction's own data",
+        values,
+    )
+
+
+def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
+    """Who sent a transaction, and whether its own signature says so; None if its signature says otherwise."""
+    from eth_account import Account
+    from eth_utils.crypto import keccak
+    from web3.exceptions import Web3Exception
+
+    chain = registry.chain
+    try:
+        with chain.reaching():
+            raw = bytes(chain.web3.eth.get_raw_transaction("0x" + identifier))  # type: ignore[arg-type]
+        signer = Account.recover_transaction(raw)
+    except (ChainUnavailable, Web3Exception, ValueError, TypeError):
+        # not every node gives raw transactions, and not every type of every chain is signed by an account
+        return transaction["from"], False
+    if keccak(raw).hex() != identifier or signer != transaction["from"]:
+        return None, False
+    return signer, True
+
+
+def _had_code(registry: Registry, address: str, block: int) -> bool | None:
+    """Whether a contract was at an address in a block; None if the node has forgotten, and none is there now."""
+    from web3.exceptions import Web3Exception
+
+    try:
+        with registry.chain.reaching():
+            return len(registry.chain.web3.eth.get_code(address, block)) > 0  # type: ignore[arg-type]
+    except (ChainUnavailable, Web3Exception, ValueError):
+        return registry.chain.has_code(address) or None
+
+
+def _key(values: Any) -> RecordKey:
+    group, kind, subject_type, author, subject, manifest, parents = (
+        values.values() if isinstance(values, dict) else values
+    )
+    links = [tuple(link.values()) if isinstance(link, dict) else link for link in parents]
+    return RecordKey(
+        group=group,
+        kind=kind,
+        subject_type=subject_type,
+        author=author,
+        subject=bytes(subject).hex(),
+        manifest=bytes(manifest).hex(),
+        parents=tuple(Link(bytes(parent).hex(), relation) for parent, relation in links),
+    )

@@ -1,0 +1,265 @@
+"""Whether files are what a record names: copies that are kept, and files or folders that somebody shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from blockchaintracer.digest import FolderDigest, digest_folder, parse_listing, sha256_file
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, artifacts_of
+from blockchaintracer.manifest.predicates import identifier_of
+from blockchaintracer.model import RecordKey, SubjectType
+from blockchaintracer.store import LISTING_LIMIT
+from blockchaintracer.verify.objects import Found, Objects, compare_files
+from blockchaintracer.verify.report import Check, Outcome
+
+_LISTING = "SHA256SUMS"
+_NAMED = 20
+
+
+def check_subject(objects: Objects, key: RecordKey, manifest: Manifest | None) -> Iterator[Check]:
+    """Re-hashes what the record is of; of a folder each file."""
+    name = "subject"
+    if key.subject_type == SubjectType.FILE:
+        yield from _check_copies(objects, name, _said(key, manifest))
+    elif key.subject_type == SubjectType.FOLDER:
+        yield from _check_folder(objects, name, key.subject)
+    elif key.subject_type == SubjectType.COMMITMENT:
+        yield Check(name, Outcome.UNKNOWN, "it is a salted commitment: who has the salt and the content can open it")
+    else:
+        identifier = identifier_of(manifest.predicate) if manifest else None
+        if identifier is None:
+            yield Check(name, Outcome.UNKNOWN, "it is the digest of an identifier that is not at hand")
+            return
+        same = sha256(identifier.encode()).hexdigest() == key.subject
+        detail = f"it is {'' if same else 'not '}the SHA-256 of the identifier {identifier}"
+        yield Check(name, Outcome.PASS if same else Outcome.FAIL, detail, {"identifier": identifier})
+
+
+def check_artifacts(objects: Objects, manifest: Manifest) -> Iterator[Check]:
+    """Re-hashes every artifact that a manifest names; of a folder that was an output, each file."""
+    for artifact in artifacts_of(manifest.predicate):
+        name = f"artifact {artifact.path}"
+        if artifact.path.endswith(f"/{_LISTING}"):
+            yield from _check_folder(objects, name, artifact.sha256)
+        else:
+            yield from _check_copies(objects, name, artifact)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file by its digest, and what else a manifest may say of it; `Artifact` has the same."""
+
+    sha256: str
+    size: int | None = None
+    cid: str | None = None
+    cid_profile: str | None = None
+
+
+def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
+    if manifest is None or not isinstance(manifest.predicate, ContentPredicate):
+        return _Named(key.subject)
+    predicate = manifest.predicate
+    return _Named(key.subject, predicate.size, predicate.cid, predicate.cid_profile)
+
+
+def _check_copies(objects: Objects, name: str, named: _Named | Artifact) -> Iterator[Check]:
+    with objects.find(named.sha256, cid_profile=named.cid_profile) as found:
+        yield from damaged_copies(name, named.sha256, found)
+        if found.digest is None:
+            if not found.damaged:
+                yield not_here(name, named.sha256, found)
+            return
+        digest = found.digest
+        values = {"sha256": digest.sha256, "size": digest.size, "where": found.where}
+        if named.size not in (None, digest.size):
+            yield Check(name, Outcome.FAIL, f"the manifest says {named.size} bytes, it has {digest.size}", values)
+        elif named.cid not in (None, digest.cid):
+            yield Check(name, Outcome.FAIL, f"the manifest says the CID {named.cid}, it is {digest.cid}", values)
+        else:
+            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {found.where}"
+            yield Check(name, Outcome.PASS, detail, values)
+
+
+def _check_folder(objects: Objects, name: str, digest: str) -> Iterator[Check]:
+    files, found = read_listing(objects, digest)
+    yield from damaged_copies(name, digest, found)
+    if files is None:
+        if not found.damaged:
+            yield not_here(name, digest, found)
+        return
+    # hashing leaves the interpreter's lock, so threads use all cores
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        checked = list(pool.map(lambda file: _look(objects, f"{name} {file[0]}", file[1]), files))
+    for damaged, _ in checked:
+        yield from damaged
+    whole = [path for (path, _), (_, there) in zip(files, checked, strict=True) if there]
+    missing = {
+        path: digest
+        for (path, digest), (damaged, there) in zip(files, checked, strict=True)
+        if not there and not damaged
+    }
+    if missing:
+        named = ", ".join([*missing][:_NAMED]) + (" and more" if len(missing) > _NAMED else "")
+        detail = f"{len(missing)} of {len(files)} files are not here: {named}"
+        yield Check(name, Outcome.UNKNOWN, detail, {"sha256": digest, "missing": missing})
+    if whole:
+        detail = f"re-hashed: {len(whole)} of {len(files)} files of the folder {digest}"
+        yield Check(name, Outcome.PASS, detail, {"sha256": digest, "files": len(whole)})
+
+
+def _look(objects: Objects, name: str, digest: str) -> tuple[list[Check], bool]:
+    with objects.find(digest) as found:
+        return list(damaged_copies(name, digest, found)), found.path is not None
+
+
+def read_listing(objects: Objects, digest: str) -> tuple[tuple[tuple[str, str], ...] | None, Found]:
+    """The (path, SHA-256) of a folder by its digest; None if its listing isn't at hand or is none."""
+    data, found = objects.read(digest, LISTING_LIMIT)
+    if data is None:
+        return None, found
+    try:
+        return parse_listing(data), found
+    except InputError as error:
+        found.told.append(error.message)
+        return None, found
+
+
+def damaged_copies(name: str, digest: str, found: Found) -> Iterator[Check]:
+    """Each copy that was looked at and is not what its name says."""
+    for bad in found.damaged:
+        values = {
+            "expected": digest,
+            "actual": bad.sha256,
+            "where": bad.where,
+            "differences": asdict(bad.differences) if bad.differences else None,
+        }
+        yield Check(name, Outcome.FAIL, f"expected the SHA-256 {digest}: {bad}", values)
+
+
+def not_here(name: str, digest: str, found: Found) -> Check:
+    """That there is no copy, and what was asked for one."""
+    why = f" ({'; '.join(found.told)})" if found.told else ""
+    return Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
+
+
+class Shown:
+    """A file or folder that somebody shows, hashed once.
+
+    Raises:
+        InputError: if it can't be read, or isn't what can be recorded.
+    """
+
+    def __init__(self, path: Path, objects: Objects) -> None:
+        self.path = path
+        self.folder: FolderDigest | None = digest_folder(path, objects.progress) if path.is_dir() else None
+        self.sha256 = self.folder.sha256 if self.folder else sha256_file(path, objects.progress)
+        self._objects = objects
+
+    def compare(self, key: RecordKey, manifest: Manifest | None) -> list[Check]:
+        """Holds it against what a record names, and names every file that is missing, added or changed."""
+        if self.sha256 == key.subject:
+            return [self._same(self.path, key.subject, "what was recorded")]
+        if key.subject_type == SubjectType.FOLDER:
+            return self._against_listing(key.subject)
+        if key.subject_type == SubjectType.FILE:
+            if self.folder:
+                return [self._fail(f"{self.path} is a folder, and the record is of a file", key.subject)]
+            return [self._changed(str(self.path), self.path, key.subject, self.sha256)]
+        if manifest is None:
+            return [Check("content", Outcome.UNKNOWN, "which files the record names is in its manifest, not at hand")]
+        return self._against_artifacts(artifacts_of(manifest.predicate))
+
+    def _against_artifacts(self, artifacts: Sequence[Artifact]) -> list[Check]:
+        for artifact in artifacts:
+            if artifact.sha256 == self.sha256:
+                return [self._same(self.path, self.sha256, f"the record's {artifact.path}")]
+        if self.folder:
+            for artifact in artifacts:
+                if artifact.path == f"{self.path.name}/{_LISTING}":
+                    return self._against_listing(artifact.sha256)
+            here = {entry.path: entry.sha256 for entry in self.folder.files}
+            named = [artifact for artifact in artifacts if artifact.path in here]
+            checks = [
+                self._same(self.path / artifact.path, artifact.sha256, f"the record's {artifact.path}")
+                if here[artifact.path] == artifact.sha256
+                else self._changed(artifact.path, self.path / artifact.path, artifact.sha256, here[artifact.path])
+                for artifact in named
+            ]
+        else:
+            named = [artifact for artifact in artifacts if Path(artifact.path).name == self.path.name]
+            checks = [self._changed(one.path, self.path, one.sha256, self.sha256) for one in named]
+        return checks or [self._fail(f"the record names no file like {self.path}", None)]
+
+    def _against_listing(self, digest: str) -> list[Check]:
+        files, found = read_listing(self._objects, digest)
+        if files is None:
+            why = f": {'; '.join(found.told)}" if found.told else ""
+            detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
+            return [self._fail(detail, digest)]
+        return self.against_files(files)
+
+    def against_files(self, files: Sequence[tuple[str, str]]) -> list[Check]:
+        """Holds it against the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
+        recorded = dict(files)
+        if self.folder is None:
+            return self._one_of(recorded)
+        here = {entry.path: entry.sha256 for entry in self.folder.files}
+        checks = [
+            self._changed(path, self.path / path, digest, here[path])
+            for path, digest in recorded.items()
+            if path in here and here[path] != digest
+        ]
+        checks += [
+            Check(f"content {path}", Outcome.FAIL, f"missing: expected {digest}", {"path": path, "expected": digest})
+            for path, digest in recorded.items()
+            if path not in here
+        ]
+        checks += [
+            Check(
+                f"content {path}", Outcome.FAIL, f"added: the record has no such file; it is {digest}", {"path": path}
+            )
+            for path, digest in here.items()
+            if path not in recorded
+        ]
+        return checks
+
+    def _one_of(self, recorded: dict[str, str]) -> list[Check]:
+        for path, digest in recorded.items():
+            if digest == self.sha256:
+                return [self._same(self.path, digest, f"the recorded folder's {path}")]
+        named = [path for path in recorded if same_name(path, self.path)]
+        named = named or [path for path in recorded if Path(path).name == self.path.name]
+        return [self._changed(path, self.path, recorded[path], self.sha256) for path in named] or [
+            self._fail(f"the recorded folder has no file like {self.path}", None)
+        ]
+
+    def _same(self, path: Path, digest: str, what: str) -> Check:
+        return Check("content", Outcome.PASS, f"{path} is {what}: {digest}", {"path": str(path), "sha256": digest})
+
+    def _fail(self, detail: str, expected: str | None) -> Check:
+        return Check("content", Outcome.FAIL, detail, {"expected": expected, "actual": self.sha256})
+
+    def _changed(self, name: str, path: Path, expected: str, actual: str) -> Check:
+        with self._objects.find(expected) as found:
+            differences = compare_files(found.path, path) if found.path else None
+        place = f"; {differences}" if differences else "; where is unknown, for the original is not here"
+        values = {
+            "path": name,
+            "expected": expected,
+            "actual": actual,
+            "differences": asdict(differences) if differences else None,
+        }
+        return Check(f"content {name}", Outcome.FAIL, f"changed: expected {expected}, got {actual}{place}", values)
+
+
+def same_name(recorded: str, path: Path) -> bool:
+    """Whether a recorded path may be the one of a file that lies elsewhere now: one ends with the other."""
+    one, other = recorded.split("/"), path.resolve().as_posix().strip("/").split("/")
+    length = min(len(one), len(other))
+    return one[-length:] == other[-length:]

@@ -1,0 +1,111 @@
+"""What a verification found: checks with their verdicts, the records they are about, and what follows of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+NEVER_PROVEN = "that a result is right, that data are honest, or that a key's holder is who they say"
+
+
+class Outcome(StrEnum):
+    """How a check ended. Unknown: what it needs is not here."""
+
+    PASS = "pass"  # noqa: S105 -- no password
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Args:
+        name: what was checked: ``id``, ``manifest``, ``artifact model.pkl``.
+        verdict: how it ended.
+        detail: what was found, in words.
+        values: what was found, for programs.
+        record: id of the record that it is about; None if about none.
+    """
+
+    name: str
+    verdict: Outcome
+    detail: str
+    values: dict[str, Any] = field(default_factory=dict)
+    record: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordSeen:
+    """A record as the registry's event tells it. Digests and ids are 64 hex digits.
+
+    Args:
+        name: that its manifest gives it; None if it gives none or is not at hand.
+        time: of its block, Unix time in seconds by the chain.
+        status: ``recorded`` or ``retracted``.
+    """
+
+    id: str
+    kind: str
+    name: str | None
+    group: int
+    author: str
+    subject: str
+    subject_type: str
+    manifest: str
+    parents: tuple[tuple[str, str], ...]
+    transaction: str
+    block: int
+    time: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a verification found.
+
+    Args:
+        subject: what was verified, as it was given.
+        looked_up_as: ``record``, ``transaction``, ``digest``, ``path`` or ``order``.
+        checks: in the order in which they were made.
+        records: that the subject led to: all of them, by whomever.
+        proves: what follows, in sentences; nothing where the checks that it needs did not pass.
+        does_not_prove: what does not follow, in sentences.
+    """
+
+    subject: str
+    looked_up_as: str
+    checks: tuple[Check, ...]
+    records: tuple[RecordSeen, ...] = ()
+    proves: tuple[str, ...] = ()
+    does_not_prove: tuple[str, ...] = (f"It does not prove {NEVER_PROVEN}.",)
+
+    @property
+    def failed(self) -> list[Check]:
+        """The checks that failed."""
+        return [check for check in self.checks if check.verdict is Outcome.FAIL]
+
+    @property
+    def unknown(self) -> list[Check]:
+        """The checks that could not be made."""
+        return [check for check in self.checks if check.verdict is Outcome.UNKNOWN]
+
+    @property
+    def verified(self) -> bool:
+        """Whether no check failed."""
+        return not self.failed
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON-ready values."""
+        return {
+            "subject": self.subject,
+            "lookedUpAs": self.looked_up_as,
+            "verified": self.verified,
+            "failed": len(self.failed),
+            "unknown": len(self.unknown),
+            "checks": [asdict(check) for check in self.checks],
+            "records": [asdict(record) for record in self.records],
+            "proves": list(self.proves),
+            "doesNotProve": list(self.does_not_prove),
+        }
