@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,19 +142,10 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         parameters=document.parameters,
         metrics=document.recorded_metrics(),
         seeds=document.seeds,
-        inputs=tuple(
-            RunInput(
-                record=used.record.id,
-                relation=used.relation,
-                sha256=used.record.subject,
-                name=used.record.name or used.path.name,
-                path=relative_path(used.path, facts.folder),
-            )
-            for used in facts.inputs
-        ),
+        inputs=tuple(inputs),
         outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in _keep_outputs(lab, facts, progress)),
         code=_code(lab, start.git, facts),
-        environment=_environment(lab, facts),
+        environment=facts.environment or _environment(lab, facts),
         hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
         not_before=start.not_before,
         experiment=facts.experiment or Experiment(),
@@ -218,7 +211,8 @@ def portable_command(
     command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
 ) -> list[str]:
     """A command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th input,
-    ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to."""
+    ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to. What else lies
+    in the working folder is named from there, and a program elsewhere by its name."""
     places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
     for path in inputs:
         if path.resolve().parent not in (folder.resolve(), *folder.resolve().parents):
@@ -228,13 +222,17 @@ def portable_command(
             if parent == folder.resolve() or parent in folder.resolve().parents:
                 break
             places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
-    program = "python" if Path(command[0]).name.startswith("python") else command[0]
+    program = "python" if Path(command[0]).name.startswith("python") else _portable(command[0], folder, places)
+    if Path(program).is_absolute():
+        program = Path(program).name
     return [program, *(_portable(argument, folder, places) for argument in command[1:])]
 
 
 def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
     option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
     found = places.get((folder / value).resolve()) if value else None
+    if not found and Path(value).is_absolute() and (inside := relative_path(Path(value), folder)):
+        found = f"./{inside}"
     return f"{option}{equals}{found}" if found else argument
 
 
@@ -254,7 +252,9 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
     described: dict[str, Any] = {}
     if facts.command:
         outputs = [path for _, path in facts.outputs]
-        command = portable_command(facts.command, facts.folder, [used.path for used in facts.inputs], outputs)
+        command = [*facts.command]
+        if not facts.portable:
+            command = portable_command(command, facts.folder, [used.path for used in facts.inputs], outputs)
         described = {"entry_point": command[0], "arguments": tuple(mask_arguments(command[1:]))}
     if git is None:
         return Code(**described)
@@ -267,8 +267,10 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
         if findings:
             places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:5])
             lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
-    for path in git.omitted:
-        lab.say(f"{path} is new and too large for the difference: it is not part of the recorded code")
+    apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
+    unrecorded = [name for name in git.omitted if (git.root / name).resolve() not in apart]
+    for name in unrecorded:
+        lab.say(f"{name} is new and too large for the difference: it is not part of the recorded code")
     if git.commit:
         packed = pack_commit(git.root, git.commit)
         lab.store.put_bytes(packed)
@@ -277,7 +279,7 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
         commit=git.commit,
         branch=git.branch,
         remote=git.remote,
-        dirty=git.dirty,
+        dirty=bool(git.diff or unrecorded),
         diff=diff,
         pack=pack,
         working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
@@ -287,11 +289,43 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
 
 def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
-    captured = capture_environment(arguments=[*facts.command] if facts.command else None)
-    for name in ("entryPoint", "arguments", "lock"):
-        captured.pop(name)
+    program = shutil.which(facts.command[0]) if facts.command else None
+    other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
+    captured = environment_of(program, os.environ) if program and other else None
     kept = artifact_of(lock.name, lab.store.put_file(lock)) if lock else None
-    return RunEnvironment(lock=kept, **{name: value for name, value in captured.items() if value})
+    return RunEnvironment(lock=kept, **(captured or _captured(capture_environment())))
+
+
+def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
+    """What `capture_environment` tells inside another interpreter; None if it can't run there.
+
+    Args:
+        python: the interpreter.
+        variables: its environment variables.
+    """
+    package = Path(__file__).resolve().parents[2]
+    command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
+    try:
+        done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
+        return _captured(json.loads(done.stdout))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+
+
+# the package is found by its folder, whose other packages are none of the interpreter's
+_CAPTURE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from blockchaintracer.capture.environment import capture_environment
+del sys.path[0]
+print(json.dumps(capture_environment()))
+"""
+
+
+def _captured(values: dict[str, Any]) -> dict[str, Any]:
+    """What was captured of an environment, without what a run's manifest says elsewhere or what is empty."""
+    elsewhere = ("entryPoint", "arguments", "lock")
+    return {name: value for name, value in values.items() if value and name not in elsewhere}
 
 
 _ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
