@@ -93,24 +93,3 @@ contract HostileWallet {
         }
     }
 }
-
-/// @notice Emits the registry's event without being the registry.
-contract Impostor {
-    event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, string reason);
-
-    function retract(bytes32 id, uint32 group) external {
-        emit Retracted(id, group, msg.sender, "not by the registry");
-    }
-}
-
-/// @notice Runs a list of calls in one transaction, so that they share one block and time.
-contract Together {
-    function run(address to, bytes[] calldata calls) external returns (bytes[] memory results) {
-        results = new bytes[](calls.length);
-        for (uint256 i = 0; i < calls.length; ++i) {
-            (bool success, bytes memory result) = to.call(calls[i]);
-            require(success, "call failed");
-            results[i] = result;
-        }
-    }
-}

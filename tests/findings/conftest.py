@@ -1,0 +1,50 @@
+"""Two labs in a registry: what most findings begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.actors import Actor
+from tests.evm import Chain, Contract
+from tests.model.eip712 import Domain, Key
+from tests.model.registry import ALL_ROLES, Refused
+
+ALICE, BOB, CAROL, MALLORY = (Actor.named(name) for name in ("alice", "bob", "carol", "mallory"))
+DATA = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+RUN = 3
+
+
+def found(registry: Contract) -> Contract:
+    """Alice's group 1 and Bob's group 2, each with all roles for its founder."""
+    for founder in (ALICE, BOB):
+        registry.chain.tick()
+        registry.send(founder.address, "createGroup", bytes(32), ALL_ROLES)
+    return registry
+
+
+def domain(registry: Contract) -> Domain:
+    return Domain(registry.chain.chain_id, registry.address)
+
+
+def run_reproducing(*records: bytes, author: Actor = BOB, group: int = 2, subject: int = 1) -> Key:
+    parents = tuple((record, 8) for record in sorted(records))
+    return Key(group, RUN, 4, author.address, subject.to_bytes(32, "big"), b"\4" * 32, parents)
+
+
+def refusal(act: Callable[[], object]) -> tuple[str, tuple[object, ...]]:
+    """The error that an act meets, and its values."""
+    with pytest.raises(Refused) as refused:
+        act()
+    return refused.value.name, refused.value.arguments
+
+
+@pytest.fixture
+def chain() -> Chain:
+    return Chain()
+
+
+@pytest.fixture
+def registry(chain: Chain) -> Contract:
+    return found(chain.deploy("LabRegistry", CAROL.address, True))

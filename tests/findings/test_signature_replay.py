@@ -1,0 +1,79 @@
+"""Sign Protocol accepted a signature on another chain, in another contract, and for ever. Here it names all three."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.evm import Chain
+from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, found, refusal
+from tests.model.eip712 import Invitation
+from tests.model.registry import NO_END, RECORDER
+
+
+def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:
+    """One of each signed operation, signed for one registry, with a signer that it must name when it refuses."""
+    here = domain(signed_for)
+    invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, deadline)
+    record = here.record_id(DATA._replace(group=2, author=BOB.address))
+    verdict = (record, 1, 1, bytes(32), ALICE.address, 0, deadline)
+    none = DATA._replace(group=0)
+    return {
+        "recordBySig": (DATA, deadline, ALICE.sign(here.record_authorization(DATA, deadline))),
+        "joinGroup": (invitation, ALICE.sign(here.invitation(invitation))),
+        "attestBySig": (
+            record,
+            1,
+            1,
+            none,
+            ALICE.address,
+            deadline,
+            ALICE.sign(here.attestation_authorization(*verdict)),
+        ),
+    }
+
+
+@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+def test_a_signature_is_for_one_chain_and_one_registry(registry, function) -> None:
+    sender = CAROL if function == "joinGroup" else MALLORY
+    other_chain = found(Chain(chain_id=5).deploy("LabRegistry", CAROL.address, True))
+    assert other_chain.address == registry.address
+    other_registry = found(registry.chain.deploy("LabRegistry", CAROL.address, True))
+    for elsewhere in (other_chain, other_registry):
+        # the record that the verdict is about exists everywhere, under the id that it has there
+        elsewhere.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+        arguments = relayed(registry)[function]
+        met = refusal(lambda where=elsewhere, given=arguments: where.send(sender.address, function, *given))
+        assert met == ("InvalidSignature", (ALICE.address,))
+    registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+    registry.send(sender.address, function, *relayed(registry)[function])
+
+
+@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+def test_a_signature_has_an_end(registry, function) -> None:
+    sender, deadline = CAROL if function == "joinGroup" else MALLORY, registry.chain.now + 60
+    registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+    arguments = relayed(registry, deadline)[function]
+    registry.chain.now = deadline + 1
+    met = refusal(lambda: registry.send(sender.address, function, *arguments))
+    assert met == ("SignatureExpired", (deadline, deadline + 1))
+    registry.chain.now = deadline
+    registry.send(sender.address, function, *arguments)
+
+
+@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+def test_a_signature_is_used_once(registry, function) -> None:
+    sender = CAROL if function == "joinGroup" else MALLORY
+    registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+    arguments = relayed(registry)[function]
+    registry.send(sender.address, function, *arguments)
+    met, _ = refusal(lambda: registry.send(sender.address, function, *arguments))
+    assert met == {"recordBySig": "RecordExists", "joinGroup": "StaleInvitation"}.get(function, "InvalidSignature")
+
+
+def test_a_withdrawn_verdict_does_not_come_back(registry) -> None:
+    registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+    arguments = relayed(registry)["attestBySig"]
+    registry.send(MALLORY.address, "attestBySig", *arguments)
+    registry.send(ALICE.address, "withdraw", arguments[0], 1)
+    met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
+    assert met == ("InvalidSignature", (ALICE.address,))

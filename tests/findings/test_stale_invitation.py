@@ -1,0 +1,46 @@
+"""An invitation that was used, or that a later change has overtaken, lets nobody in again."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.findings.conftest import ALICE, BOB, CAROL, domain, refusal
+from tests.model.eip712 import Invitation
+from tests.model.registry import MAINTAINER, NO_END, RECORDER
+
+
+def invite(registry, roles=RECORDER, version=0, account=CAROL, inviter=ALICE):
+    invitation = Invitation(1, account.address, roles, NO_END, version, inviter.address, NO_END)
+    return invitation, inviter.sign(domain(registry).invitation(invitation))
+
+
+@pytest.mark.parametrize("by", [ALICE, CAROL])
+def test_after_removal_and_after_leaving(registry, by) -> None:
+    used, never_used = invite(registry), invite(registry, version=1)
+    registry.send(CAROL.address, "joinGroup", *used)
+    registry.send(by.address, "removeMember", 1, CAROL.address)
+    for (invitation, signature), version in ((used, 0), (never_used, 1)):
+        met = refusal(lambda given=(invitation, signature): registry.send(CAROL.address, "joinGroup", *given))
+        assert met == ("StaleInvitation", (version, 2))
+    registry.send(CAROL.address, "joinGroup", *invite(registry, version=2))
+
+
+def test_after_a_membership_ended_by_itself(registry) -> None:
+    until = registry.chain.now + 10
+    invitation = Invitation(1, CAROL.address, RECORDER, until, 0, ALICE.address, NO_END)
+    signature = ALICE.sign(domain(registry).invitation(invitation))
+    registry.send(CAROL.address, "joinGroup", invitation, signature)
+    registry.chain.now = until
+    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", invitation, signature))
+    assert met == ("MembershipEnded", (until,))
+    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", *invite(registry)))
+    assert met == ("StaleInvitation", (0, 1))
+
+
+def test_of_an_inviter_who_may_not_invite_any_more(registry) -> None:
+    """The right is the one at the time of joining."""
+    registry.send(BOB.address, "joinGroup", *invite(registry, MAINTAINER, account=BOB))
+    invitation = invite(registry, inviter=BOB)
+    registry.send(ALICE.address, "removeMember", 1, BOB.address)
+    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", *invitation))
+    assert met == ("NotAllowedToManage", (1, CAROL.address, BOB.address))
