@@ -90,10 +90,13 @@ class RunFacts:
     Args:
         document: what its author says.
         inputs: what it read.
+        linked: what it read, in the terms of another run's manifest.
         outputs: role and path of what it wrote.
         parents: further parents.
         command: program and arguments, run from `folder`.
+        portable: whether `command` is as a manifest names it already.
         lock: the lock file its environment was made from.
+        environment: what it ran on, if it isn't to be captured.
         error: why it failed; None if it completed.
         declared_timestamp: a time its author gives.
         host_name, user_name: whether to record these.
@@ -101,11 +104,14 @@ class RunFacts:
 
     document: RunDocument
     inputs: list[Used] = field(default_factory=list)
+    linked: Sequence[RunInput] = ()
     outputs: list[tuple[str, Path]] = field(default_factory=list)
     parents: list[Link] = field(default_factory=list)
     command: Sequence[str] | None = None
+    portable: bool = False
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
+    environment: RunEnvironment | None = None
     error: str | None = None
     declared_timestamp: str | None = None
     experiment: Experiment | None = None
@@ -113,12 +119,17 @@ class RunFacts:
     user_name: bool = False
 
 
-def start_run(lab: Lab, folder: Path | None = None) -> RunStart:
-    """Captures what must be captured before a run: its id, a final block, the state of the code."""
+def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
+    """Captures what must be captured before a run: its id, a final block, the state of the code.
+
+    Args:
+        folder: the working folder; this one if not said.
+        exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
+    """
     return RunStart(
         run_id=str(uuid.uuid4()),
         started_at=datetime.now(UTC),
-        git=capture_git(folder or Path.cwd(), exclude=[lab.home.path]),
+        git=capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude]),
         not_before=not_before(lab),
     )
 
@@ -127,7 +138,21 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     """Keeps what a run wrote and ran on, and records it."""
     document = facts.document
     ended = datetime.now(UTC)
-    parents = {*facts.parents, *(Link(used.record.id, used.relation) for used in facts.inputs)}
+    inputs = [
+        *facts.linked,
+        *(
+            RunInput(
+                record=used.record.id,
+                relation=used.relation,
+                sha256=used.record.subject,
+                # a program may tell by its suffix how to read it, wherever it's placed
+                name=used.path.name or used.record.name,
+                path=relative_path(used.path, facts.folder),
+            )
+            for used in facts.inputs
+        ),
+    ]
+    parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
     if document.template:
         validate_against_template(document, document.template.name, document.template.version)
     run = RunPredicate(
