@@ -1,0 +1,20 @@
+"""Eight bits count a group's changes of verdict. A REVIEWER could use them up in one transaction, and the group could
+never again say anything of that record, long after the REVIEWER was gone."""
+
+from __future__ import annotations
+
+from tests.findings.conftest import ALICE, BOB, CAROL, DATA, domain
+from tests.model.eip712 import Invitation
+from tests.model.registry import DISPUTED, NO_END, REVIEWED, REVIEWER
+
+
+def test_a_group_outlasts_a_rogue_reviewer(registry) -> None:
+    record, _ = registry.send(ALICE.address, "record", DATA)
+    invitation = Invitation(2, CAROL.address, REVIEWER, NO_END, 0, BOB.address, NO_END)
+    registry.send(CAROL.address, "joinGroup", invitation, BOB.sign(domain(registry).invitation(invitation)))
+    for _ in range(254):
+        registry.send(CAROL.address, "attest", record, 2, REVIEWED)
+    registry.send(BOB.address, "removeMember", 2, CAROL.address)
+    registry.send(BOB.address, "attest", record, 2, DISPUTED)
+    assert registry.read("verdictOf", record, 2)[3] == DISPUTED
+    assert registry.read("statusOf", record)[-4:] == (0, 0, 0, 1)
