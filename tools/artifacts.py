@@ -1,5 +1,4 @@
-"""Writes what the client ships of the contracts, ABI, bytecode and gas, from `ape compile` and `make gas`:
-`make artifacts`.
+"""Writes what the client ships of the contracts, ABI, bytecode and gas, from the sources and `make gas`: `make artifacts`.
 
 `python tools/artifacts.py --check` writes nothing and fails when what is shipped is stale.
 """
@@ -7,25 +6,26 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-SHIPPED = ("LabRegistry",)
+from compiler import ROOT, compile_standard_json, standard_json
+
+SHIPPED = {"LabRegistry": "contracts/LabRegistry.sol"}
+OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object")
 FOLDER = ROOT / "blockchaintracer" / "artifacts"
 
 
-def artifact(name: str) -> str:
-    """The shipped form of a compiled contract: ABI, deployment bytecode and compiler settings as JSON text."""
-    build = json.loads((ROOT / ".build" / "__local__.json").read_text())
-    contract = build["contractTypes"][name]
-    compilers = [entry for entry in build["compilers"] if name in entry["contractTypes"]]
+def artifact(name: str, contract: dict[str, Any]) -> str:
+    """The shipped form of a compiled contract: ABI, bytecode and compiler settings as JSON text."""
+    metadata = json.loads(contract["metadata"])
     shipped = {
         "contractName": name,
-        "compiler": compilers[-1]["version"],
-        "optimizer": compilers[-1]["settings"]["optimizer"],
-        "evmVersion": compilers[-1]["settings"]["evmVersion"],
+        "compiler": metadata["compiler"]["version"],
+        "optimizer": metadata["settings"]["optimizer"],
+        "evmVersion": metadata["settings"]["evmVersion"],
         "abi": contract["abi"],
-        "bytecode": contract["deploymentBytecode"]["bytecode"],
-        "runtimeBytecode": contract["runtimeBytecode"]["bytecode"],
+        "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
+        "runtimeBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
     }
     return json.dumps(shipped, indent=1, sort_keys=True) + "\n"
 
@@ -36,18 +36,22 @@ def gas() -> str:
     return json.dumps({name: row["ours"] for name, row in figures.items()}, indent=1, sort_keys=True) + "\n"
 
 
+def fresh() -> dict[Path, str]:
+    """Every shipped file as it would be written now."""
+    contracts = compile_standard_json(standard_json(*OUTPUTS))["contracts"]
+    files = {FOLDER / f"{name}.json": artifact(name, contracts[source][name]) for name, source in SHIPPED.items()}
+    return files | {FOLDER / "gas.json": gas()}
+
+
 def main() -> int:
-    stale = []
-    shipped = {name: artifact(name) for name in SHIPPED} | {"gas": gas()}
-    for name, text in shipped.items():
-        file = FOLDER / f"{name}.json"
-        if not file.exists() or file.read_text() != text:
-            stale.append(name)
-            if "--check" not in sys.argv:
-                FOLDER.mkdir(exist_ok=True)
-                file.write_text(text)
-    if "--check" in sys.argv and stale:
-        print(f"stale: {', '.join(stale)}. Run `make artifacts`.", file=sys.stderr)
+    stale = {file: text for file, text in fresh().items() if not file.exists() or file.read_text() != text}
+    if "--check" not in sys.argv:
+        FOLDER.mkdir(exist_ok=True)
+        for file, text in stale.items():
+            file.write_text(text)
+    elif stale:
+        names = ", ".join(file.relative_to(ROOT).as_posix() for file in stale)
+        print(f"stale: {names}. Type `make artifacts` and commit what it writes.", file=sys.stderr)
         return 1
     return 0
 

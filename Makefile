@@ -1,0 +1,66 @@
+# `make help` lists what can be done; every target but help, clean and stop sets up first, once.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv/bin
+FORGE := node_modules/@foundry-rs/forge-*/bin/forge
+export PATH := $(CURDIR)/$(VENV):$(PATH)
+export BLOCKCHAINTRACER_HOME ?= $(CURDIR)/.blockchaintracer
+
+.DEFAULT_GOAL := help
+.PHONY: help setup record test node stop lint format gas bench fuzz artifacts lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## set everything up inside this folder, locked by hash
+	@$(PYTHON) tools/bootstrap.py
+
+record: setup ## the main job: train, record, have a second group reproduce, verify
+	@$(VENV)/python examples/quickstart/record.py
+
+test: setup ## the whole test suite
+	@$(VENV)/ape compile > /dev/null
+	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+node: setup ## start the embedded devnet
+	@$(VENV)/blockchaintracer node start
+
+stop: ## stop the embedded devnet; its chain is kept
+	@test ! -x $(VENV)/blockchaintracer || $(VENV)/blockchaintracer node stop
+
+lint: setup ## style, types, import rules, Solidity format, slither, shipped artifacts
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+	@$(FORGE) fmt --check contracts interfaces
+	@$(VENV)/ape compile > /dev/null
+	@$(VENV)/python tools/artifacts.py --check
+	@$(VENV)/python tools/slither.py
+
+format: setup ## rewrite Python and Solidity in the project's style
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+	@$(FORGE) fmt contracts interfaces
+
+gas: setup ## gas beside EAS, Verax, Sign and the floor; UPDATE=1 rewrites the snapshot
+	@$(VENV)/ape compile > /dev/null
+	@$(VENV)/python -m benchmarks.gas $(if $(UPDATE),--update)
+
+bench: setup ## speed of the client beside its peers
+	@$(VENV)/python -m benchmarks.client
+
+fuzz: setup ## the registry against its model, a million steps
+	@$(VENV)/ape compile > /dev/null
+	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
+
+artifacts: setup ## rewrite the ABI, bytecode and gas that the client ships
+	@$(VENV)/ape compile > /dev/null
+	@$(VENV)/python tools/artifacts.py
+
+lock: setup ## resolve the Python packages anew
+	@$(VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file locks/dev.txt
+
+clean: stop ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
+	@rm -rf .venv .toolchain node_modules benchmarks/peers/node_modules .build .pytest_cache .mypy_cache .ruff_cache
