@@ -29,7 +29,7 @@ def anvil(*options: str, chain_id: int = 31337) -> Iterator[NodeChain]:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [ANVIL, "--port", port, "--chain-id", str(chain_id), "--silent", *options]
-    node = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    node = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield NodeChain(HTTPProvider(f"http://127.0.0.1:{port}"), wait_for=node)
     finally:

@@ -1,6 +1,6 @@
 """The registry's bytecode against the model, in this process: at least ten thousand operations a run.
 
-`BLOCKCHAINTRACER_FUZZ=1000000 pytest tests/property/test_machine.py` runs as many as it is told.
+`make fuzz`, or the variable FUZZ, makes it a million.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from tests.artifacts import artifact
 from tests.property.machine import RegistryMachine, in_process, run_on
 
-OPERATIONS = int(os.environ.get("BLOCKCHAINTRACER_FUZZ", "10000"))
+OPERATIONS = 1_000_000 if os.environ.get("FUZZ") else 10_000
 UNREACHABLE = {
     "GroupCreationRestricted",  # the machine's registry is open to all: tests/unit
     "CounterExhausted",  # needs four million groups: test_invariants
