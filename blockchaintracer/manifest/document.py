@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -13,7 +13,17 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest.base import Part, parse_json, plain, refuse
 from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
-from blockchaintracer.manifest.predicates import Digest, Line, Metric, Names, Prose, Template, Tolerance
+from blockchaintracer.manifest.predicates import (
+    Digest,
+    Experiment,
+    Line,
+    Metric,
+    Names,
+    Prose,
+    Template,
+    Tolerance,
+    Utc,
+)
 from blockchaintracer.model import Kind, Relation, label, parse_number
 
 MAX_DOCUMENT = 1 << 20
@@ -95,6 +105,9 @@ class RunDocument(_Written):
         outputs: what it writes.
         entry_point: what is started, relative to the document's folder.
         arguments: given to it.
+        experiment: free-form description.
+        declared_timestamp: a time that the author states; never a chain's.
+        error: why the run failed, if it did.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -109,6 +122,9 @@ class RunDocument(_Written):
     outputs: Annotated[tuple[DocumentOutput, ...], Field(strict=False)] = ()
     entry_point: Line | None = None
     arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    experiment: Experiment | None = None
+    declared_timestamp: Utc | None = None
+    error: Prose | None = None
 
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
         """The metrics as the run records them.
@@ -189,8 +205,8 @@ def parse_yaml(data: bytes) -> Any:
 class _CoreLoader(yaml.SafeLoader):
     """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - typed so by PyYAML
-    yaml_constructors: dict[Any, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_constructors: ClassVar[dict[Any, Any]] = {None: yaml.SafeLoader.construct_undefined}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Refuses a key that comes twice."""
@@ -201,21 +217,17 @@ class _CoreLoader(yaml.SafeLoader):
 
 
 _CORE = {
-    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""], yaml.SafeLoader.construct_yaml_null),
-    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF"), yaml.SafeLoader.construct_yaml_bool),
-    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789"), yaml.SafeLoader.construct_yaml_int),
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789")),
     "float": (
         r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
         r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
         list("-+.0123456789"),
-        yaml.SafeLoader.construct_yaml_float,
     ),
-    "str": (None, [], yaml.SafeLoader.construct_yaml_str),
-    "seq": (None, [], yaml.SafeLoader.construct_yaml_seq),
-    "map": (None, [], yaml.SafeLoader.construct_yaml_map),
 }
-for _tag, (_pattern, _first, _construct) in _CORE.items():
-    _CoreLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", _construct)
-    if _pattern is not None:
-        _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
-_CoreLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)
+for _tag, (_pattern, _first) in _CORE.items():
+    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+for _tag in (*_CORE, "str", "seq", "map"):
+    _CoreLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", getattr(yaml.SafeLoader, f"construct_yaml_{_tag}"))
+_CoreLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)  # type: ignore[type-var]

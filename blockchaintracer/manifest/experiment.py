@@ -54,7 +54,8 @@ class ExperimentData(Part):
         additional_info: plain values by name.
 
     Raises:
-        InputError: naming the field (``metrics.accuracy``), for NaN, infinity, types that JSON can't hold, unknown names.
+        InputError: naming the field (``metrics.accuracy``), for NaN, infinity, types that JSON can't hold and
+            unknown names.
     """
 
     model_config = ConfigDict(alias_generator=None)
@@ -123,4 +124,5 @@ class ExperimentData(Part):
             model_configuration=self.model_configuration,
             dataset_info=self.dataset_info,
             additional_info=self.additional_info,
+            declared_commit=self.git_commit,
         )

@@ -261,7 +261,9 @@ class ContentPredicate(Part):
         subject_type = info.data.get("subject_type")
         needed = subject_type == "folder" or (subject_type == "file" and info.field_name != "file_count")
         if subject_type and needed != (value is not None):
-            raise ValueError("a value for files and folders alone" if value is not None else f"a value for a {subject_type}")
+            raise ValueError(
+                "a value for files and folders alone" if value is not None else f"a value for a {subject_type}"
+            )
         return value
 
 
@@ -325,11 +327,16 @@ class RunEnvironment(Part):
 
 
 class Experiment(Part):
-    """What `MLTracer.update_experiment` was told, beyond parameters and metrics."""
+    """What `MLTracer.update_experiment` was told, beyond parameters and metrics.
+
+    Args:
+        declared_commit: the git commit that the caller stated, where it isn't the one that was captured: not proven.
+    """
 
     model_configuration: Names | None = Field(default=None, alias="modelConfig")
     dataset_info: Names | None = None
     additional_info: Names | None = None
+    declared_commit: Annotated[str, _matching(re.compile(r"[0-9a-f]{4,64}"), "a git commit")] | None = None
 
 
 class RunPredicate(Lineage):

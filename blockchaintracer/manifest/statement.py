@@ -82,7 +82,7 @@ class Manifest(Part):
         Args:
             kind: a `Kind`, or the lab's own number.
             predicate: of the class that the kind has (`predicate_class`).
-            sha256: the subject's digest, 64 hex digits; left out where the predicate holds the identifier that it is of.
+            sha256: the subject's digest, 64 hex digits; left out where the predicate holds the identifier it is of.
 
         Raises:
             InputError: naming the field, if they don't belong together.

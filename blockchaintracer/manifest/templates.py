@@ -172,13 +172,16 @@ def load_template(name: str, version: int | None = None) -> ExperimentTemplate:
     return found[wanted]
 
 
-def validate_against_template(run: RunPredicate | RunDocument, name: str, version: int | None = None) -> None:
+def validate_against_template(
+    run: RunPredicate | RunDocument, name: str, version: int | None = None, *, complete: bool = True
+) -> None:
     """Checks that a run states what a template asks for. More than that is allowed.
 
     Args:
         run: to be checked; of a document, metrics must have their values.
         name: of the template.
         version: the newest unless given.
+        complete: False for a run that failed: what it didn't come to may be missing.
 
     Raises:
         InputError: naming everything that is missing or out of range, also as ``values["fields"]``.
@@ -191,24 +194,24 @@ def validate_against_template(run: RunPredicate | RunDocument, name: str, versio
 
     for key, rule in template.parameters.items():
         value = run.parameters.get(key)
-        if (rule.required or value is not None) and not rule.allows(value):
+        if ((rule.required and complete) or value is not None) and not rule.allows(value):
             wrong(f"parameters.{key}", f"{rule.expected()} ({rule.description})", value)
     for key, metric_rule in template.metrics.items():
         metric = run.metrics.get(key)
         value = metric.value if metric else None
-        if value is None and not metric_rule.required and not metric:
+        if value is None and not metric and not (metric_rule.required and complete):
             continue
         if value is None or not _within(value, metric_rule.minimum, metric_rule.maximum):
             wrong(f"metrics.{key}", f"{metric_rule.expected()} ({metric_rule.description})", value)
-    if template.seeded and not run.seeds:
+    if complete and template.seeded and not run.seeds:
         wrong("seeds", "at least one seed, by name", None)
     relations = {_relation_label(entry.relation) for entry in run.inputs}
     for input_rule in template.inputs:
-        if input_rule.required and input_rule.relation not in relations:
+        if complete and input_rule.required and input_rule.relation not in relations:
             wrong("inputs", f"an input of relation {input_rule.relation} ({input_rule.description})", None)
     roles = {output.role for output in run.outputs}
     for output_rule in template.outputs:
-        if output_rule.required and output_rule.role not in roles:
+        if complete and output_rule.required and output_rule.role not in roles:
             wrong("outputs", f"an output of role {output_rule.role} ({output_rule.description})", None)
     if fields:
         lines = [f"{entry['field']}: expected {entry['expected']}, got {entry['got']}" for entry in fields]

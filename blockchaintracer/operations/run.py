@@ -98,7 +98,6 @@ class RunFacts:
         lock: the lock file its environment was made from.
         environment: what it ran on, if it isn't to be captured.
         error: why it failed; None if it completed.
-        declared_timestamp: a time its author gives.
         host_name, user_name: whether to record these.
     """
 
@@ -113,8 +112,6 @@ class RunFacts:
     lock: Path | None = None
     environment: RunEnvironment | None = None
     error: str | None = None
-    declared_timestamp: str | None = None
-    experiment: Experiment | None = None
     host_name: bool = False
     user_name: bool = False
 
@@ -135,8 +132,14 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
 
 
 def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
-    """Keeps what a run wrote and ran on, and records it."""
+    """Keeps what a run wrote and ran on, and records it.
+
+    Raises:
+        InputError: before anything is kept, if the run doesn't fit the template that it names.
+    """
     document = facts.document
+    error = facts.error or document.error
+    check_template(document, complete=error is None)
     ended = datetime.now(UTC)
     inputs = [
         *facts.linked,
@@ -153,17 +156,15 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ),
     ]
     parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
-    if document.template:
-        validate_against_template(document, document.template.name, document.template.version)
     run = RunPredicate(
         run_id=start.run_id,
         name=document.name,
         description=document.description,
-        status="failed" if facts.error else "completed",
-        error=facts.error,
+        status="failed" if error else "completed",
+        error=error,
         started_at=rfc3339(start.started_at),
         ended_at=rfc3339(ended),
-        declared_timestamp=facts.declared_timestamp,
+        declared_timestamp=document.declared_timestamp,
         parameters=document.parameters,
         metrics=document.recorded_metrics(),
         seeds=document.seeds,
@@ -173,11 +174,29 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         environment=facts.environment or _environment(lab, facts),
         hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
         not_before=start.not_before,
-        experiment=facts.experiment or Experiment(),
+        experiment=_experiment(lab, document, start.git),
         template=document.template,
         parents=named_parents(parents),
     )
     return record_run(lab, run)
+
+
+def check_template(document: RunDocument, *, complete: bool) -> None:
+    """Checks a run document against the template that it names, if it names one.
+
+    Raises:
+        InputError: naming what is missing, unless the run isn't `complete`, and what is out of range.
+    """
+    if document.template:
+        validate_against_template(document, document.template.name, document.template.version, complete=complete)
+
+
+def record_models(
+    lab: Lab, paths: Sequence[Path], inputs: Sequence[Used], progress: Progress | None = None
+) -> list[Recorded]:
+    """Records what a run trained as models, each trained on those inputs that the run was."""
+    trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
+    return [record_path(lab, Kind.MODEL, path, parents=trained_on, progress=progress) for path in paths]
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
@@ -271,6 +290,19 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[
             continue
         kept.append((role, artifact_of(path.name, lab.store.put_file(path, progress=progress))))
     return kept
+
+
+def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:
+    experiment = document.experiment or Experiment()
+    declared, captured = experiment.declared_commit, git.commit if git else None
+    if declared is None:
+        return experiment
+    if captured and captured.startswith(declared):
+        return experiment.model_copy(update={"declared_commit": None})
+    lab.say(
+        f"git_commit: {declared} was declared and {captured or 'no commit'} captured: it's recorded as declared only"
+    )
+    return experiment
 
 
 def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:

@@ -1,0 +1,641 @@
+"""Recording from Python: `MLTracer` around a training, `BlockchainTracer` after one.
+
+A recorder must never cost a result. What can be refused early is refused before the training starts; after it, nothing
+but a warning comes out of a ``with`` block: the chain being away leaves the record in the outbox, anything worse leaves
+the run document in a file that `blockchaintracer record --from` takes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from blockchaintracer.capture.credentials import MASK, mask, mask_arguments
+from blockchaintracer.capture.seeds import seed_everything
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.home import Home
+from blockchaintracer.manifest import ExperimentData, RunDocument, Tolerance
+from blockchaintracer.manifest.base import plain, rfc3339
+from blockchaintracer.model import Role, normal_digest
+from blockchaintracer.operations.lab import Lab, role_problem
+from blockchaintracer.operations.record import Recorded
+from blockchaintracer.operations.run import (
+    RUN_FILE,
+    RunFacts,
+    RunStart,
+    check_template,
+    finish_run,
+    linked_inputs,
+    record_inputs,
+    record_models,
+    start_run,
+)
+
+RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+_MAX_ERROR = 2000
+_POLL_S = 2.0
+_log = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
+
+
+class RecordingWarning(UserWarning):
+    """A run is not on the chain yet, or something was left out of it. The training itself is not affected."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A run that is kept and not on the chain yet.
+
+    Args:
+        record_id: of the run, 64 hex digits; None if the program that started this one records it.
+        run_file: the run document that this program was asked to write instead.
+    """
+
+    record_id: str | None
+    run_file: Path | None = None
+    _lab: Lab | None = None
+
+    def wait(self, timeout_s: float = 300) -> str:
+        """Sends what waits, until it is in a block; the transaction's hash, 0x-hex.
+
+        Raises:
+            ChainUnavailable: if the chain is still away after `timeout_s` seconds; it keeps waiting in the outbox.
+            InputError: if another program records the run.
+        """
+        if self._lab is None or self.record_id is None:
+            raise InputError(f"the run is recorded by the program that started this one, from {self.run_file}")
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                _reconnect(self._lab)
+                self._lab.flush()
+                for entry in self._lab.outbox.of_record(self.record_id):
+                    if entry.is_on_chain and entry.write.op == "record":
+                        return f"0x{entry.transaction}"
+                raise ChainUnavailable(f"record {self.record_id} is in no block yet")
+            except ChainUnavailable:
+                if time.monotonic() + _POLL_S > deadline:
+                    raise
+            time.sleep(_POLL_S)
+
+
+class TracedRun:
+    """One run, from `MLTracer.start_run`. Values are checked when they are logged, and recorded when the block ends.
+
+    Attributes:
+        recorded: the record, once there is one; ``recorded.state`` is ``stored`` while the chain is away.
+        problem: why there is none.
+        document: what has been logged.
+    """
+
+    def __init__(
+        self, lab: Lab, name: str, *, template: str | None = None, supersedes: str | None = None, seeds: Any = None
+    ) -> None:
+        self._lab = lab
+        self._folder = Path.cwd()
+        self._start: RunStart | None = None
+        self._seeds: dict[str, Any] = seeds if seeds is not None else {}
+        self.recorded: Recorded | None = None
+        self.problem: BaseException | None = None
+        self.document = RunDocument.read({"schema": 1, "name": name, **_template(template)})
+        if supersedes:
+            self.log_input(record=supersedes, relation="supersedes")
+
+    # -- what is logged
+
+    def log_param(self, name: str, value: Any) -> None:
+        """Logs one parameter."""
+        self.log_params({name: value})
+
+    def log_params(self, parameters: Mapping[str, Any]) -> None:
+        """Logs parameters; one that is logged again takes the new value. Text that looks like a secret is masked.
+
+        Raises:
+            InputError: naming the parameter, for NaN, infinity, or what JSON can't hold.
+        """
+        self._log("parameters", _without_secrets(plain(parameters, "parameters"), "parameters"))
+
+    def log_metric(self, name: str, value: float, tolerance: float | Tolerance | None = None) -> None:
+        """Logs one metric.
+
+        Args:
+            name: of the metric.
+            value: a finite number.
+            tolerance: within what a reproduction must find it: a number is an absolute one.
+
+        Raises:
+            InputError: naming the metric.
+        """
+        if tolerance is None:
+            self._log("metrics", {name: value})
+        else:
+            allowed = tolerance if isinstance(tolerance, Tolerance) else {"absolute": tolerance}
+            self._log("metrics", {name: {"value": value, "tolerance": allowed}})
+
+    def log_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Logs metrics: numbers, or ``{"value": …, "tolerance": {"absolute": …}}``."""
+        self._log("metrics", metrics)
+
+    def log_seed(self, name: str, value: Any) -> None:
+        """Logs a seed by what it seeds."""
+        self._log("seeds", {name: value})
+
+    def set_description(self, text: str) -> None:
+        """Says in words what the run is."""
+        self._change(description=RunDocument.read(self._piece(description=text)).description)
+
+    def log_input(
+        self,
+        path: PathLike | None = None,
+        *,
+        record: str | None = None,
+        relation: str = "uses",
+        kind: str = "dataset",
+        name: str | None = None,
+    ) -> None:
+        """Logs something that the run reads: a file or folder, a record by its id, or both.
+
+        Raises:
+            InputError: if there's nothing at `path`, or a name or id is none.
+        """
+        entry = {"path": _existing(path, "inputs"), "record": record, "relation": relation, "kind": kind, "name": name}
+        entry = {key: value for key, value in entry.items() if value is not None}
+        self._change(inputs=self.document.inputs + RunDocument.read(self._piece(inputs=[entry])).inputs)
+
+    def log_output(self, path: PathLike, role: str = "artifact") -> None:
+        """Logs a file or folder that the run wrote; one of role ``model`` is recorded as a model, too.
+
+        Raises:
+            InputError: if there's nothing at `path`, or another output has its name.
+        """
+        entry = {"path": _existing(path, "outputs"), "role": role}
+        taken = {Path(output.path).name: output for output in self.document.outputs}
+        [output] = RunDocument.read(self._piece(outputs=[entry])).outputs
+        other = taken.get(Path(output.path).name)
+        if other and other.path != output.path:
+            raise InputError(
+                f"outputs: expected names that differ, got {other.path} and {output.path}", field="outputs"
+            )
+        kept = tuple(one for one in self.document.outputs if one.path != output.path)
+        self._change(outputs=(*kept, output))
+
+    def _piece(self, **values: Any) -> dict[str, Any]:
+        return {"schema": 1, "name": self.document.name, **values}
+
+    def _log(self, field: str, values: Mapping[str, Any]) -> None:
+        read = getattr(RunDocument.read(self._piece(**{field: values})), field)
+        self._change(**{field: {**getattr(self.document, field), **read}})
+
+    def _change(self, **values: Any) -> None:
+        self.document = self.document.model_copy(update=values)
+
+    # -- from start to record
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        """Captures code, time and a final block, and tells now what would be refused after the training.
+
+        Raises:
+            ContractRevert: if the signer may not record for the group.
+            InputError: if no registry, group or key is chosen.
+        """
+        if RUN_FILE in os.environ:
+            return
+        self._start = start_run(self._lab, self._folder)
+        try:
+            if problem := role_problem(self._lab, self._lab.group(Role.RECORDER), Role.RECORDER):
+                raise problem
+        except ChainUnavailable as away:
+            _log.info("%s", away.message)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
+            self._change(error=_told(error))
+        try:
+            self.finish()
+        except BaseException as problem:
+            self.problem = problem
+            _warn(f"the run {self.document.name!r} is not recorded: {_told(problem)}\n{self._keep()}")
+            if error is None and not isinstance(problem, Exception):
+                raise
+        else:
+            if self.recorded and self.recorded.state == "stored":
+                _warn(
+                    f"the chain is away: run {self.recorded.id} is kept and waits; "
+                    "`blockchaintracer outbox flush` sends it"
+                )
+
+    def finish(self) -> str | Pending:
+        """Records what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
+        self._change(seeds={**self._seeds, **self.document.seeds})
+        document = self.document
+        check_template(document, complete=document.error is None)
+        if RUN_FILE in os.environ:
+            return self._write_run_file(Path(os.environ[RUN_FILE]))
+        if self._start is None:
+            raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
+        # a run that failed may not have come to what it announced
+        outputs = [(output.role, Path(output.path)) for output in document.outputs]
+        outputs = [(role, path) for role, path in outputs if document.error is None or path.exists()]
+        inputs = record_inputs(self._lab, document, self._folder)
+        record_models(self._lab, [path for role, path in outputs if role == "model"], inputs)
+        facts = RunFacts(
+            document=document,
+            inputs=inputs,
+            outputs=outputs,
+            parents=linked_inputs(document),
+            command=_command(self._folder),
+            folder=self._folder,
+        )
+        self.recorded = finish_run(self._lab, self._start, facts)
+        return _handle(self._lab, self.recorded)
+
+    def _write_run_file(self, file: Path) -> Pending:
+        try:
+            # one run a program: the program that records it gives it an id of its own
+            with file.open("x", encoding="utf-8") as out:
+                out.write(_written(self.document))
+        except FileExistsError:
+            raise InputError(
+                f"expected one run in a program that another records, got a second, {self.document.name!r}",
+                hint=f"The first is in {file}; unset ${RUN_FILE} to record each by itself.",
+            ) from None
+        return Pending(None, file)
+
+    def _keep(self) -> str:
+        """Leaves what was logged where it can be recorded from later; tells where."""
+        try:
+            folder = self._lab.home.path / "unrecorded"
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
+            file.write_text(_written(self.document))
+        except (OSError, BlockchainTracerError) as error:
+            return f"It could not be kept either ({_told(error)}): it's in the run's `document` until the program ends."
+        return f"It's kept: `blockchaintracer record --from {file}` records it."
+
+
+class MLTracer:
+    """Records a training run: as a context manager by `start_run`, or by `update_experiment` and `write_to_blockchain`.
+
+    Where ``$BLOCKCHAINTRACER_RUN_FILE`` is set, because `record` or `reproduce` runs the program, it writes the run
+    document there and leaves the recording to them.
+
+    Args:
+        home: the lab's working folder; see `blockchaintracer.home.Home`.
+        rpc: JSON-RPC of a chain; ``$BLOCKCHAINTRACER_RPC``, else the embedded devnet, if not said.
+        registry: its address; the one used last if not said.
+        group: number of the group to record for; the one used last if not said.
+        key: name of a key in the keystore, never a key.
+        name: of runs that get none.
+        template: experiment template that runs follow.
+        supersedes: id of the run that the next one is a new version of.
+    """
+
+    def __init__(
+        self,
+        home: PathLike | None = None,
+        rpc: str | None = None,
+        registry: str | None = None,
+        group: int | None = None,
+        key: str | None = None,
+        *,
+        name: str = "experiment",
+        template: str | None = None,
+        supersedes: str | None = None,
+    ) -> None:
+        self._lab = Lab(
+            home=Home(home),
+            rpc=rpc or os.environ.get(RPC_VARIABLE),
+            registry_address=registry,
+            key_name=key,
+            group_number=group,
+            ask=_ask if sys.stdin and sys.stdin.isatty() else None,
+            say=lambda message: _log.info("%s", message),
+        )
+        self._name = name
+        self._template = template
+        self._supersedes = supersedes
+        self._seeds: dict[str, Any] = {}
+        self._data = ExperimentData()
+        self._run: TracedRun | None = None
+        self._written: str | Pending | None = None
+
+    def start_run(
+        self, name: str | None = None, *, template: str | None = None, supersedes: str | None = None
+    ) -> TracedRun:
+        """A run to use in a ``with`` block; see `TracedRun`.
+
+        Args:
+            name: what people call it.
+            template: experiment template it follows.
+            supersedes: id of the run that it is a new version of.
+        """
+        return TracedRun(
+            self._lab,
+            name or self._name,
+            template=template or self._template,
+            supersedes=supersedes or self._supersedes,
+            seeds=self._seeds,
+        )
+
+    def seed_everything(self, seed: int) -> dict[str, Any]:
+        """Seeds all generators in use (see `blockchaintracer.capture.seeds`); the runs record what was seeded."""
+        told = seed_everything(seed)
+        self._seeds.update(told)
+        return told
+
+    def update_experiment(
+        self,
+        *,
+        model_config: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, Any] | None = None,
+        model_path: PathLike | None = None,
+        dataset_info: Mapping[str, Any] | None = None,
+        git_commit: str | None = None,
+        timestamp: str | float | datetime | None = None,
+        additional_info: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tells of the experiment; the first call starts the run, later ones add to it or replace what was told.
+
+        Args:
+            model_config: settings of the model by name.
+            metrics: finite numbers by name, or ``{"value": …, "tolerance": {"absolute": …}}``.
+            model_path: a file or folder, which is kept and recorded as a model.
+            dataset_info: what there is to say of the data, by name.
+            git_commit: 4 to 64 hex digits; one that isn't the captured commit is recorded as declared, not proven.
+            timestamp: a time that you declare (RFC 3339 text, datetime, Unix seconds); never shown as the chain's.
+            additional_info: anything else by name.
+
+        Raises:
+            InputError: naming the field, such as ``metrics.accuracy`` for NaN. Nothing of the call is taken then.
+        """
+        values = {
+            "model_config": model_config,
+            "metrics": metrics,
+            "model_path": _existing(model_path, "model_path"),
+            "dataset_info": dataset_info,
+            "git_commit": git_commit,
+            "timestamp": timestamp,
+            "additional_info": additional_info,
+        }
+        told = ExperimentData.read({key: value for key, value in values.items() if value is not None})
+        if self._run is None:
+            run = self.start_run()
+            run.begin()
+            self._run = run
+        self._data = self._data.merge(told)
+        self._written = None
+
+    def write_to_blockchain(self) -> str | Pending:
+        """Records what `update_experiment` told; the transaction's hash (0x-hex).
+
+        Called again without anything new, it answers the same and pays nothing. What is told afterwards begins a new
+        run, with all that was told before.
+
+        Returns:
+            the hash, or a `Pending` handle while the chain is away.
+
+        Raises:
+            InputError: if nothing was told, or it doesn't fit the template.
+            ContractRevert: if the registry refuses it.
+        """
+        if self._written is not None:
+            return self._written
+        if self._run is None:
+            raise InputError("expected an experiment to record, got none", hint="Call update_experiment first.")
+        run, data = self._run, self._data
+        if data.metrics:
+            run._change(metrics={**run.document.metrics, **data.metrics})
+        experiment = data.experiment().to_json()
+        run._change(
+            experiment=type(data.experiment()).read(_without_secrets(experiment, "experiment")),
+            declared_timestamp=data.timestamp,
+        )
+        if data.model_path:
+            run.log_output(data.model_path, "model")
+        self._written = run.finish()
+        self._run = None
+        return self._written
+
+    def get_transaction_details(self, tx: str) -> dict[str, Any]:
+        """What the chain knows of a transaction.
+
+        Args:
+            tx: its hash, with or without 0x.
+
+        Returns:
+            ``transaction``, ``status`` (success, reverted or pending), ``block`` (number and hash), ``time`` (Unix
+            seconds by the chain) and ``timeUtc``, ``finality`` (final, included or pending), ``chainId``,
+            ``registry``, ``recordIds``, ``from``, ``to``, ``gasUsed``, ``feeWei`` (text) and ``events`` (the registry's
+            own, decoded).
+
+        Raises:
+            InputError: if it's no hash, or the chain doesn't know it.
+        """
+        digest = normal_digest(tx, "transaction hash")
+        _reconnect(self._lab)
+        chain, registry = self._lab.chain, self._lab.registry
+        found = chain.transaction(digest)
+        if found is None:
+            raise InputError(
+                f"transaction 0x{digest} is not known on {chain.name}",
+                hint="Check the network; one that was just sent may take a moment.",
+            )
+        receipt = chain.receipt(digest)
+        events = [_event(event) for event in registry.events_of(receipt)] if receipt else []
+        block = chain.block(receipt["blockNumber"]) if receipt else None
+        final = chain.finalized()
+        ids = [event["arguments"].get("id") or event["arguments"].get("recordId") for event in events]
+        return {
+            "transaction": f"0x{digest}",
+            "status": "pending" if not receipt else "success" if receipt["status"] == 1 else "reverted",
+            "block": {"number": block.number, "hash": f"0x{block.hash}"} if block else None,
+            "time": block.timestamp if block else None,
+            "timeUtc": rfc3339(datetime.fromtimestamp(block.timestamp, UTC)) if block else None,
+            "finality": "pending" if not block else "final" if final and block.number <= final.number else "included",
+            "chainId": chain.chain_id,
+            "registry": registry.address,
+            "recordIds": list(dict.fromkeys(record_id for record_id in ids if record_id)),
+            "from": found["from"],
+            "to": found["to"],
+            "gasUsed": receipt["gasUsed"] if receipt else None,
+            "feeWei": str(receipt["gasUsed"] * receipt["effectiveGasPrice"]) if receipt else None,
+            "events": events,
+        }
+
+
+class BlockchainTracer(MLTracer):
+    """Records experiments that are over, each from one dictionary.
+
+    Args:
+        use_mlflow: also records parameters and metrics of MLflow's active run.
+        options: as `MLTracer` takes.
+
+    Raises:
+        InputError: if MLflow is asked for and not installed.
+    """
+
+    def __init__(self, use_mlflow: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._mlflow = _import_mlflow() if use_mlflow else None
+
+    def track_experiment(self, data: Mapping[str, Any]) -> str | Pending:
+        """Records one experiment as a run of its own; the transaction's hash, or a handle while the chain is away.
+
+        Args:
+            data: ``name``, ``description``, ``parameters`` and what `update_experiment` takes, by those names.
+
+        Raises:
+            InputError: naming the field that is wrong or unknown.
+        """
+        if not isinstance(data, Mapping):
+            raise InputError(f"expected the experiment as a dictionary, got {type(data).__name__}")
+        told = dict(data)
+        parameters, metrics = self._from_mlflow()
+        parameters |= told.pop("parameters", None) or {}
+        if metrics:
+            told["metrics"] = metrics | dict(told.get("metrics") or {})
+        name, description = told.pop("name", None), told.pop("description", None)
+        told["model_path"] = _existing(told.get("model_path"), "model_path")
+        read = ExperimentData.read({key: value for key, value in told.items() if value is not None})
+        run = self.start_run(name)
+        run.log_params(parameters)
+        if description:
+            run.set_description(description)
+        run.begin()
+        self._run, self._data, self._written = run, read, None
+        return self.write_to_blockchain()
+
+    def _from_mlflow(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        if self._mlflow is None:
+            return {}, {}
+        active = self._mlflow.active_run()
+        if active is None:
+            raise InputError("expected an active MLflow run, got none", hint="Call it inside mlflow.start_run().")
+        logged = self._mlflow.get_run(active.info.run_id).data
+        return dict(logged.params), dict(logged.metrics)
+
+
+def _import_mlflow() -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module("mlflow")
+    except ImportError:
+        raise InputError(
+            "use_mlflow=True needs MLflow, which is not installed", hint="Install it: pip install mlflow"
+        ) from None
+
+
+def _handle(lab: Lab, recorded: Recorded) -> str | Pending:
+    if recorded.transaction is None or recorded.block is None:
+        return Pending(recorded.id, None, lab)
+    return f"0x{recorded.transaction}"
+
+
+def _reconnect(lab: Lab) -> None:
+    """Forgets the connection: a devnet that was started again may have another port."""
+    for name in ("chain", "registry"):
+        lab.__dict__.pop(name, None)
+
+
+def _event(event: Any) -> dict[str, Any]:
+    return {"event": event["event"], "logIndex": event["logIndex"], "arguments": _jsonable(event["args"])}
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _template(name: str | None) -> dict[str, Any]:
+    if name is None:
+        return {}
+    from blockchaintracer.manifest import load_template
+
+    found = load_template(name)
+    return {"template": {"name": found.name, "version": found.version}}
+
+
+def _written(document: RunDocument) -> str:
+    """A document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
+    return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
+
+
+def _existing(path: PathLike | None, field: str) -> str | None:
+    if path is None:
+        return None
+    try:
+        found = Path(path).expanduser().resolve()
+        if found.exists():
+            return str(found)
+    except (TypeError, ValueError, RuntimeError):
+        pass
+    raise InputError(f"{field}: expected a file or folder, got nothing at {str(path)[:200]!r}", field=field)
+
+
+def _told(error: BaseException) -> str:
+    """An exception for a manifest or a warning: its type and message, without what looks like a secret."""
+    try:
+        message = str(error).encode("utf-8", "replace").decode()
+    except Exception:
+        message = ""
+    masked = mask(message)
+    masked = "\n".join(mask(line) for line in masked.split("\n"))
+    return f"{type(error).__name__}: {masked}"[:_MAX_ERROR] if masked else type(error).__name__
+
+
+def _without_secrets(value: Any, field: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_secret(key, item, f"{field}.{key}") for key, item in value.items()}
+    return [_without_secrets(item, field) for item in value] if isinstance(value, list) else value
+
+
+def _without_secret(key: str, value: Any, field: str) -> Any:
+    if not isinstance(value, str):
+        return _without_secrets(value, field)
+    if mask_arguments([f"{key}={value}"]) == [f"{key}={value}"]:
+        return value
+    _warn(f"{field} looks like a secret and is recorded as {MASK}")
+    return MASK
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RecordingWarning, stacklevel=3)
+
+
+def _ask(question: str) -> str:
+    from getpass import getpass
+
+    return getpass(f"{question}: ")
+
+
+def _command(folder: Path) -> list[str] | None:
+    """The command line of this process, so that the run can be run again; None in a notebook or a shell."""
+    given = list(sys.orig_argv)
+    if hasattr(sys, "ps1") or "-c" in given[1:2] or "ipykernel" in sys.modules or len(given) < 2:
+        return None
+    script = Path(given[1])
+    if script.is_absolute():
+        # a path from the root tells who and where
+        given[1] = script.relative_to(folder).as_posix() if script.is_relative_to(folder) else script.name
+    return given
