@@ -276,8 +276,8 @@ def render_template(name: str, version: int | None = None) -> str:
 
 
 def _section(title: str, lines: list[str]) -> list[str]:
-    empty = "" if any(not line.startswith("  #") for line in lines) else " []" if title.endswith("puts") else " {}"
-    return [f"{title}:{empty}", *lines, ""]
+    active = any(not line.startswith("  #") for line in lines)
+    return [f"{'' if active else '# '}{title}:", *lines, ""]
 
 
 def _optional(rule: ParameterRule | MetricRule | InputRule | OutputRule) -> str:
