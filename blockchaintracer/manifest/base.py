@@ -21,7 +21,7 @@ MAX_BYTES = 1 << 20
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8785, section 3.1, and RFC 7493)."""
 MAX_DEPTH = 64
-MAX_VALUES = 1 << 20
+MAX_VALUES = 1 << 18
 
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -92,7 +92,7 @@ class _Walk:
         if isinstance(value, float):
             return _finite(float(value), field)
         if isinstance(value, datetime):
-            return rfc3339(value)
+            return _time(value, field)
         if isinstance(value, date):
             return value.isoformat()
         if isinstance(value, Mapping):
@@ -122,6 +122,13 @@ def _text(value: str, field: str) -> str:
     if not value.isascii() and re.search("[\ud800-\udfff]", value):
         refuse(field, "Unicode text", "a lone surrogate")
     return value
+
+
+def _time(value: datetime, field: str) -> str:
+    try:
+        return rfc3339(value)
+    except (OverflowError, ValueError):
+        refuse(field, "a time from year 1 to 9999 in UTC", value)
 
 
 def _key(key: Any, field: str) -> str:
@@ -179,7 +186,7 @@ def _integer_literal(digits: str) -> float | int:
 
 
 class Part(BaseModel):
-    """A strict, immutable model with camelCase names in JSON. What it can't take is an `InputError`, never ValueError."""
+    """A strict, immutable model, camelCase in JSON. What it can't take is an `InputError`, never a ValueError."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -252,6 +259,8 @@ def _finding(detail: Any, field: str) -> dict[str, str]:
             return {"field": path, "expected": "no field of this name", "got": got}
         case "model_type" | "dict_type" | "model_attributes_type":
             return {"field": path, "expected": "an object", "got": got}
+        case "tuple_type" | "list_type":
+            return {"field": path, "expected": "a list", "got": got}
         case "value_error":
             return {"field": path, "expected": str(detail["ctx"]["error"]), "got": got}
     return {"field": path, "expected": _PREFIX.sub("", detail["msg"]), "got": got}

@@ -176,7 +176,7 @@ def load_run_document(path: str | Path) -> RunDocument:
         found = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
         if not isinstance(found, dict):
             refuse("document", "an object", found)
-        if found.get("schema") != 1:
+        if type(found.get("schema")) is not int or found["schema"] != 1:
             refuse(
                 "schema", "1, the version of this format", found.get("schema"), "Begin the document with `schema: 1`."
             )
