@@ -27,7 +27,7 @@ from blockchaintracer.capture.credentials import MASK, mask
 from blockchaintracer.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.capture.git import apply_diff, restore_commit
 from blockchaintracer.chain import RecordedEvent
-from blockchaintracer.digest import digest_folder, sha256_file
+from blockchaintracer.digest import digest_folder, list_folder, sha256_file
 from blockchaintracer.errors import InputError, NotVerified, StoreError
 from blockchaintracer.manifest import Artifact, RunDocument, RunPredicate, load_run_document
 from blockchaintracer.model import SubjectType
@@ -396,9 +396,11 @@ def written(done: Rerun, recorded: Artifact) -> Path | None:
     for candidate in (*told, place.output / name, folder / name):
         if not candidate.resolve().is_relative_to(place.root) or candidate.is_symlink():
             continue
-        files = [file for file in candidate.rglob("*") if file.is_file()] if is_folder else [candidate]
-        if any(file.is_file() and file.stat().st_mtime_ns > place.started.stat().st_mtime_ns for file in files):
-            return candidate
+        with suppress(InputError, FileNotFoundError):
+            # a link out of the folder is refused here
+            files = [file for _, file in list_folder(candidate)] if is_folder else [os.fspath(candidate)]
+            if any(os.stat(file).st_mtime_ns > place.started.stat().st_mtime_ns for file in files):
+                return candidate
     return None
 
 
