@@ -366,6 +366,11 @@ class Writer:
         self._transactions: dict[bytes, int] = {}
 
     def write(self, span: Span) -> None:
+        """Writes them, inside a transaction of the caller's.
+
+        Raises:
+            NotVerified: if an event names a record that no event recorded.
+        """
         registry, db = self._registry, self._db
         self._number_transactions(span.logs)
         records, links, verdicts, retractions, changes, memberships = [], [], [], [], [], []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
 _SHOWN_NAME = 60
+_LEVELS = 16
+"""Links that a tree follows: each takes four columns."""
 _DOT_SECONDS = 60
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
@@ -97,7 +99,8 @@ class Lineage:
     def tree(self) -> Tree:
         """For a terminal: a branch of what it was made from and one of what was made from it.
 
-        A record that several paths lead to is unfolded where it first comes; elsewhere its name stands alone.
+        A record that several paths lead to is unfolded where it first comes; elsewhere its line stands alone. Nothing
+        is unfolded deeper than a terminal is wide.
         """
         from rich.tree import Tree
 
@@ -107,16 +110,19 @@ class Lineage:
             if not neighbours[self.root]:
                 continue
             unfolded = {self.root}
-            left = [(tree.add(title, style="dim", guide_style="none"), self.root)]
+            left = [(tree.add(title, style="dim"), self.root, 1)]
             while left:
-                branch, record = left.pop()
+                branch, record, level = left.pop()
+                if level > _LEVELS and neighbours[record]:
+                    branch.add("… too deep to show here: ask for the lineage of this record", style="dim")
+                    continue
                 for relation, other in neighbours[record]:
                     is_new = other not in unfolded
                     line = _text(self.nodes[other], relation)
                     under = branch.add(line if is_new else line.append(" (see above)", "dim"))
                     if is_new:
                         unfolded.add(other)
-                        left.append((under, other))
+                        left.append((under, other, level + 1))
         if not self.is_complete:
             tree.add("… there is more: ask for a greater depth", style="dim")
         return tree
@@ -252,7 +258,7 @@ def _reach(
     neither depth nor the number of paths matters."""
     near, far = ("child", "parent") if up else ("parent", "child")
     frontier = list(roots)
-    seen, found, distance = set(frontier), dict[int, int](), 0
+    seen, found, distance = set[int](), dict[int, int](), 0
     while frontier:
         following: list[int] = []
         for part in parts(frontier):

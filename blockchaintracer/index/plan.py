@@ -38,9 +38,9 @@ class Search:
     descending: bool
 
 
-def find(index: Index, registry: int, search: Search, limit: int | None) -> list[tuple[Any, int]]:
-    """The records of a registry as (what is sorted by, number), sorted; `limit` at most."""
-    return _Plan(index, registry, search).run(limit)
+def find(index: Index, registry: int, search: Search, limit: int | None, offset: int = 0) -> list[tuple[Any, int]]:
+    """The records of a registry as (what is sorted by, number), sorted; `limit` at most, without the first `offset`."""
+    return _Plan(index, registry, search).run(limit, offset)
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class _Way:
         steps: a SELECT with a row for each step that it takes at most.
         met: the conditions (by name) that need not be asked again.
         weight: what one step costs beside a step of the others.
+        number: the column that it gives in order.
     """
 
     source: _Sql
@@ -75,6 +76,7 @@ class _Way:
     steps: _Sql
     met: frozenset[str]
     weight: int = 1
+    number: str = "r.pk"
 
 
 _PLAIN = {"group": "r.lab_group = ?", "kind": "r.kind = ?", "author": "r.author = ?", "subject": "r.subject = ?"}
@@ -106,26 +108,27 @@ class _Plan:
         self._values = {name: value for name in _PLAIN if (value := getattr(search, name)) is not None}
         self._terms = self._all_terms()
 
-    def run(self, limit: int | None) -> list[tuple[Any, int]]:
-        """The records as (what is sorted by, number), sorted, `limit` at most."""
+    def run(self, limit: int | None, offset: int) -> list[tuple[Any, int]]:
         search = self._search
         way = self._best()
         asked = [_Sql("r.registry = ?", (self._registry,)), way.condition]
         asked += [term for name, term in self._terms.items() if name not in way.met]
-        order = "r.pk"
+        # within a registry numbers are in the order of time
+        key, order = "r.time", way.number
         source = way.source
         if search.sort is not None:
-            order = "s.value"
+            key, order = "s.value", "s.value, s.record"
             if "sort" not in way.met:
                 source += _Sql(" CROSS JOIN facts s ON s.record = r.pk")
                 asked.append(self._sorted())
         direction = "DESC" if search.descending else "ASC"
         statement = (
-            _Sql(f"SELECT {order}, r.pk FROM ")  # noqa: S608 -- all text is this module's, all values are bound
+            _Sql(f"SELECT {key}, r.pk FROM ")  # noqa: S608 -- all text is this module's, all values are bound
             + source
             + _Sql(" WHERE ")
             + _joined(asked, " AND ")
-            + _Sql(f" ORDER BY {order} {direction}, r.pk {direction} LIMIT ?", (-1 if limit is None else limit,))
+            + _Sql(f" ORDER BY {order.replace(',', f' {direction},')} {direction}")
+            + _Sql(" LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset))
         )
         return [(row[0], row[1]) for row in self._index.rows(statement.text, statement.values)]
 
@@ -179,7 +182,7 @@ class _Plan:
         if full_text:
             source, condition = _Sql("texts CROSS JOIN records r ON r.pk = texts.rowid"), self._match()
             met = frozenset({"text", "group", "kind", "author"})
-            yield _Way(source, condition, _Sql("SELECT 1 FROM texts WHERE ") + condition, met)
+            yield _Way(source, condition, _Sql("SELECT 1 FROM texts WHERE ") + condition, met, number="texts.rowid")
         # the others ask the full text of one record at a time, which takes far longer than reading on in it
         weight = _COUNTED // _FEW if full_text else 1
         if search.sort is not None:

@@ -170,13 +170,14 @@ def query(
         sort=None if sort == "time" else _sort_field(sort),
         descending=descending,
     )
-    wanted = None if limit is None else limit + offset
     numbers = index.registry_numbers(registry)
-    found = [entry for number in numbers for entry in find(index, number, search, wanted)]
-    if len(numbers) > 1:
-        found.sort(reverse=descending)
-    end = None if limit is None else offset + limit
-    return rows_of(index, [pk for _, pk in found[offset:end]])
+    if len(numbers) == 1:
+        found = find(index, numbers[0], search, limit, offset)
+    else:
+        end = None if limit is None else offset + limit
+        found = [entry for number in numbers for entry in find(index, number, search, end)]
+        found = sorted(found, reverse=descending)[offset:end]
+    return rows_of(index, [pk for _, pk in found])
 
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:

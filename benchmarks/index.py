@@ -1,0 +1,202 @@
+"""How fast the index reads events from a node, and how fast it finds records among a million.
+
+python -m benchmarks.index sync  --events 100000
+python -m benchmarks.index query --records 1000000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from benchmarks.chain import TRANSACTION_GAS_LIMIT
+from benchmarks.chain import Chain as Node
+from blockchaintracer.chain import Block, Chain, Registry, load_artifact
+from blockchaintracer.index import Index, query
+from blockchaintracer.index.database import EVENTS, Describer, Writer
+from blockchaintracer.index.logs import Log, Span, spans
+from blockchaintracer.store import Store
+
+ADDRESS = "0x" + "ab" * 20
+START = 1_700_000_000
+"""Time of the first block; each later one is twelve seconds after the one before."""
+_PER_BLOCK = 20
+_SPAN = 10_000
+_BATCH = 500
+_WORDS = ("strain", "whitened", "template", "glitch", "detector", "noise", "merger", "ringdown", "injection", "veto")
+
+
+def fill(index: Index, count: int, seed: int = 0) -> list[str]:
+    """Fills an empty index with made-up records of one registry, with manifests and up to two parents each; their ids.
+
+    Record number n is of group 1 + n % 10; every thousandth is retracted, every hundredth reproduced by group 11.
+    """
+    rng = random.Random(seed)
+    db = index._db
+    db.execute("INSERT INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, ?, 0)", (ADDRESS,))
+    ids: list[str] = []
+    for first in range(0, count, _SPAN):
+        logs, manifests = [], []
+        for number in range(first, min(first + _SPAN, count)):
+            made, manifest = _made_up(rng, number, ids)
+            ids.append(made[0].values[0].hex())
+            logs += made
+            manifests.append(manifest)
+        last = logs[-1]
+        end = Block(last.block, last.block_hash.hex(), _time(last.block))
+        span = Span(logs[0].block, end, logs, {log.block: _time(log.block) for log in logs})
+        with index._transaction():
+            Writer(db, 1, None).write(span)  # type: ignore[arg-type]
+            describer = Describer(db)
+            for manifest in manifests:
+                describer.take_up(sha256(manifest).digest(), manifest)
+    return ids
+
+
+def _made_up(rng: random.Random, number: int, ids: list[str]) -> tuple[list[Log], bytes]:
+    manifest = json.dumps(
+        {
+            "predicate": {
+                "name": f"run {number} {rng.choice(_WORDS)}",
+                "description": " ".join(rng.choices(_WORDS, k=8)),
+                "parameters": {
+                    "lr": 10 ** rng.uniform(-5, -1),
+                    "optimizer": rng.choice(["adam", "sgd"]),
+                    "layers": number % 7,
+                },
+                "metrics": {"accuracy": {"value": rng.random()}, "loss": {"value": rng.expovariate(1)}},
+                "code": {"commit": rng.randbytes(20).hex()},
+            }
+        }
+    ).encode()
+    parents = sorted({ids[rng.randrange(max(0, number - 1000), number)] for _ in range(rng.randrange(3)) if number})
+    # all records of a span's last block are in it, because spans are whole blocks
+    block = number // _PER_BLOCK
+    where = (block, sha256(b"%d" % block).digest(), sha256(b"tx %d" % number).digest())
+    record_id = rng.randbytes(32)
+    author = sha256(b"%d" % rng.randrange(50)).digest()[:20]
+    values = (record_id, 1 + number % 10, rng.randbytes(32), author, rng.choice((1, 2, 3, 3, 3, 4)), 1,
+              sha256(manifest).digest(), [(bytes.fromhex(parent), 7) for parent in parents])  # fmt: skip
+    logs = [Log("Recorded", values, *where, 3 * number)]
+    if number % 100 == 0:
+        logs.append(Log("Attested", (record_id, 11, author, 2, rng.randbytes(32), 1), *where, 3 * number + 1))
+    if number % 1000 == 0:
+        logs.append(Log("Retracted", (record_id, values[1], author, bytes(32)), *where, 3 * number + 2))
+    return logs, manifest
+
+
+def _time(block: int) -> int:
+    return START + 12 * block
+
+
+def searches(ids: list[str], seed: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What people ask, with values drawn at random."""
+    rng = random.Random(seed)
+    while True:
+        day = START + 12 * rng.randrange(max(len(ids) // _PER_BLOCK, 1))
+        author = "0x" + sha256(b"%d" % rng.randrange(50)).hexdigest()[:40]
+        word, other = rng.sample(_WORDS, 2)
+        yield from {
+            "newest": {},
+            "page 200": {"offset": 10_000},
+            "kind": {"kind": rng.choice(["dataset", "run", "result"])},
+            "kind that is not there": {"kind": "deployment"},
+            "group and kind": {"group": rng.randrange(1, 11), "kind": "model"},
+            "author": {"author": author},
+            "author, group and kind": {"author": author, "group": rng.randrange(1, 11), "kind": "run"},
+            "a day": {"since": day, "until": day + 86_400},
+            "retracted": {"status": "retracted"},
+            "reproduced runs of a group": {"status": ("recorded", "reproduced"), "kind": "run", "group": 1},
+            "a common word": {"text": word},
+            "two common words": {"text": f"{word} {other}", "kind": "result", "group": 3},
+            "a rare word": {"text": f"run {rng.randrange(len(ids))}"},
+            "metric, common": {"where": "metrics.accuracy > 0.5"},
+            "metric, rare": {"where": "metrics.accuracy > 0.9999"},
+            "metric range": {"where": "metrics.accuracy > 0.5 and metrics.accuracy < 0.5001"},
+            "metric and parameters": {"where": "metrics.accuracy > 0.9 and params.lr < 1e-4 and params.layers = 3"},
+            "words and metric": {"text": word, "where": "metrics.accuracy > 0.99"},
+            "best accuracy": {"sort": "metrics.accuracy"},
+            "least loss of some models": {"sort": "metrics.loss", "descending": False, "kind": "model", "group": 2},
+            "ancestors of a young record": {"ancestors_of": ids[rng.randrange(min(len(ids), 3000))]},
+            "descendants of a young record": {"descendants_of": ids[-1 - rng.randrange(min(len(ids), 2000))]},
+        }.items()  # fmt: skip
+
+
+def measure_queries(records: int, rounds: int, say: Callable[[str], None] = print) -> None:
+    """Prints median and 95th percentile of each search, in milliseconds."""
+    with tempfile.TemporaryDirectory() as folder, Index(Path(folder) / "index.sqlite") as index:
+        start = time.perf_counter()
+        ids = fill(index, records)
+        size = index.path.stat().st_size / 1e6
+        say(f"{records} records with manifests in {time.perf_counter() - start:.0f} s, {size:.0f} MB")
+        times: dict[str, list[float]] = {}
+        made = searches(ids)
+        for _ in range(rounds * 22):
+            name, search = next(made)
+            start = time.perf_counter()
+            query(index, **search)
+            times.setdefault(name, []).append(1000 * (time.perf_counter() - start))
+        for name, taken in times.items():
+            say(f"{name:32} median {statistics.median(taken):8.2f} ms   p95 {_p95(taken):8.2f} ms")
+        everything = [each for taken in times.values() for each in taken]
+        say(f"{'all':32} median {statistics.median(everything):8.2f} ms   p95 {_p95(everything):8.2f} ms")
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+def measure_sync(events: int, say: Callable[[str], None] = print) -> None:
+    """Prints events a second from a node to the index, beside reading and decoding them alone, and web3's decoding."""
+    rng = random.Random(0)
+    with Node() as node, tempfile.TemporaryDirectory() as folder:
+        contract, _ = node.deploy(load_artifact()["abi"], load_artifact()["bytecode"], node.accounts[0].address, True)
+        node.send(contract.functions.createGroup(bytes(32), 7))
+        sender = node.accounts[0].address
+        sent = []
+        for _ in range(0, events, _BATCH):
+            keys = [(1, 3, 1, sender, rng.randbytes(32), rng.randbytes(32), []) for _ in range(_BATCH)]
+            options: Any = {"from": sender, "gas": TRANSACTION_GAS_LIMIT, "gasPrice": 0}
+            sent.append(contract.functions.recordMany(keys).transact(options))
+        if any(node.w3.eth.wait_for_transaction_receipt(transaction)["status"] != 1 for transaction in sent):
+            raise RuntimeError("expected every batch to be recorded")
+        chain = Chain.connect(node.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+        registry = Registry(chain, contract.address)
+        for _ in range(3):
+            start = time.perf_counter()
+            count = sum(len(span.logs) for span in spans(chain, registry.address, EVENTS, 0, chain.head()))
+            bare = count / (time.perf_counter() - start)
+            path = Path(folder) / f"{time.monotonic_ns()}.sqlite"
+            with Index(path) as index:
+                start = time.perf_counter()
+                report = index.sync(registry, Store(Path(folder) / "store"))
+                ours = report.events / (time.perf_counter() - start)
+            say(f"{ours:8.0f} events/s to the index; {bare:8.0f}/s read and decoded alone; {ours / bare:.2f} of it")
+        start = time.perf_counter()
+        few = sum(1 for _ in registry.recorded(1, 12))
+        say(f"{few / (time.perf_counter() - start):8.0f} events/s as web3 decodes them")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("sync", "query"))
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--records", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=20)
+    arguments = parser.parse_args()
+    if arguments.what == "sync":
+        measure_sync(arguments.events)
+    else:
+        measure_queries(arguments.records, arguments.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""Lineage of graphs made by hand: what is shown, what a retraction reaches, and how it is drawn."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from blockchaintracer.chain import Block
+from blockchaintracer.errors import InputError
+from blockchaintracer.index import Edge, Index, Lineage, impact, lineage, query
+from blockchaintracer.index.database import Describer, Writer
+from blockchaintracer.index.logs import Log, Span
+from blockchaintracer.model import Kind, Relation
+
+BLOCK = b"\x01" * 32
+Parents = Sequence[str | tuple[str, int]]
+
+
+def id_of(name: str) -> str:
+    return sha256(name.encode()).hexdigest()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[Index]:
+    with Index(tmp_path / "index.sqlite") as index:
+        yield index
+
+
+def made(
+    index: Index, graph: dict[str, Parents], retracted: Sequence[str] = (), names: dict[str, str] | None = None
+) -> None:
+    """Records by name with their parents (by default `Uses`), in this order, in one block."""
+    logs = []
+    manifests = {}
+    for name, parents in graph.items():
+        links = [(parent, Relation.USES) if isinstance(parent, str) else parent for parent in parents]
+        manifests[name] = json.dumps({"predicate": {"name": (names or {}).get(name, name)}}).encode()
+        digest = sha256(manifests[name]).digest()
+        links_bytes = [(bytes.fromhex(id_of(parent)), int(relation)) for parent, relation in links]
+        values = (bytes.fromhex(id_of(name)), 1, bytes(32), b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
+        logs.append(Log("Recorded", values, 1, BLOCK, b"t" * 32, len(logs)))
+    for name in retracted:
+        values = (bytes.fromhex(id_of(name)), 1, b"a" * 20, bytes(32))
+        logs.append(Log("Retracted", values, 1, BLOCK, b"t" * 32, len(logs)))
+    index._db.execute("INSERT INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, '0x00', 0)")
+    with index._transaction():
+        Writer(index._db, 1, None).write(Span(1, Block(1, BLOCK.hex(), 1_700_000_000), logs, {1: 1_700_000_000}))  # type: ignore[arg-type]
+        describer = Describer(index._db)
+        for manifest in manifests.values():
+            describer.take_up(sha256(manifest).digest(), manifest)
+
+
+def named(nodes: Any) -> list[str | None]:
+    return [node.row.name for node in nodes]
+
+
+def depths(found: Lineage) -> dict[str | None, int]:
+    return {node.row.name: node.depth for node in found.nodes.values()}
+
+
+DIAMOND: dict[str, Parents] = {
+    "data": [],
+    "left": [("data", Relation.TRAINED_ON)],
+    "right": ["data"],
+    "joined": ["left", "right"],
+    "short": ["joined", "data"],
+    "apart": [],
+}
+
+
+def test_a_lineage_has_ancestors_descendants_and_the_links_between_them(index):
+    made(index, DIAMOND)
+    found = lineage(index, id_of("left"))
+    assert depths(found) == {"data": -1, "left": 0, "joined": 1, "short": 2}
+    assert found.root == id_of("left")
+    assert found.is_complete
+    edges = {(edge.child, edge.relation, edge.parent) for edge in found.edges}
+    assert edges == {
+        (id_of("left"), "trained-on", id_of("data")),
+        (id_of("joined"), "uses", id_of("left")),
+        (id_of("short"), "uses", id_of("joined")),
+        (id_of("short"), "uses", id_of("data")),
+    }
+    assert depths(lineage(index, "0x" + id_of("data").upper())) == {
+        "data": 0,
+        "left": 1,
+        "right": 1,
+        "joined": 2,
+        "short": 1,
+    }
+    assert depths(lineage(index, id_of("apart"))) == {"apart": 0}
+    assert json.loads(json.dumps(found.as_json()))["edges"][0].keys() == {"child", "parent", "relation"}
+
+
+def test_depth_cuts_and_says_so(index):
+    made(index, DIAMOND)
+    near = lineage(index, id_of("joined"), depth=1)
+    assert depths(near) == {"left": -1, "right": -1, "joined": 0, "short": 1}
+    assert not near.is_complete
+    assert lineage(index, id_of("joined"), depth=2).is_complete
+    assert list(lineage(index, id_of("joined"), depth=0).nodes) == [id_of("joined")]
+    with pytest.raises(InputError, match="depth"):
+        lineage(index, id_of("joined"), depth=-1)
+
+
+def test_what_a_retraction_reaches_is_flagged_even_by_paths_that_are_not_shown(index):
+    graph = {**DIAMOND, "fixed": [("data", Relation.SUPERSEDES)], "on fixed": ["fixed"]}
+    made(index, graph, retracted=["right", "data"])
+    found = lineage(index, id_of("left"))
+    assert named(found.retracted) == ["data"]
+    by_name = {node.row.name: node.retracted_ancestors for node in found.nodes.values()}
+    # joined stands on right too, which is no ancestor or descendant of left
+    assert by_name == {
+        "data": (),
+        "left": (id_of("data"),),
+        "joined": (id_of("data"), id_of("right")),
+        "short": (id_of("data"), id_of("right")),
+    }
+    assert lineage(index, id_of("on fixed")).affected == []
+    assert [row.name for row in impact(index, id_of("left"))] == ["joined", "short"]
+    assert impact(index, id_of("short")) == []
+    assert [row.name for row in impact(index)] == ["left", "right", "joined", "short"]
+    cut = lineage(index, id_of("short"), depth=0)
+    assert cut.nodes[cut.root].retracted_ancestors == (id_of("data"), id_of("right"))
+
+
+def test_neither_length_nor_the_number_of_paths_is_a_limit(index):
+    """A chain longer than Python's recursion limit, each link doubled: 2^1200 paths."""
+    length = 1200
+    graph: dict[str, Parents] = {"0": [], "0'": []}
+    for number in range(1, length):
+        graph[str(number)] = graph[f"{number}'"] = [str(number - 1), f"{number - 1}'"]
+    made(index, graph, retracted=["0"])
+    found = lineage(index, id_of(str(length - 1)))
+    assert len(found.nodes) == 2 * (length - 1) + 1
+    assert found.nodes[found.root].retracted_ancestors == (id_of("0"),)
+    assert len(impact(index, id_of("0"))) == 2 * (length - 1)
+    assert len(query(index, ancestors_of=found.root, limit=None)) == 2 * (length - 1)
+    assert found.mermaid().count("-->") == found.dot().count("->") == len(found.edges)
+    assert "too deep" in shown(found)
+    assert len(shown(found).splitlines()) < 100
+
+
+def shown(found: Lineage) -> str:
+    text = StringIO()
+    Console(file=text, width=160).print(found.tree())
+    return text.getvalue()
+
+
+def test_a_tree_shows_every_record_and_unfolds_each_once(index):
+    made(index, DIAMOND, retracted=["data"])
+    lines = shown(lineage(index, id_of("short"))).splitlines()
+    assert "run short" in lines[0]
+    assert "stands on a retracted record" in lines[0]
+    assert lines[1].strip().endswith("made from")
+    assert sum("run data" in line for line in lines) >= 2
+    assert sum("RETRACTED" in line and "(see above)" not in line for line in lines) == 1
+    assert sum("run joined" in line for line in lines) == 1
+    assert not any("led to" in line for line in lines)
+    assert any("trained-on run data" in line for line in lines)
+    assert "led to" in shown(lineage(index, id_of("data")))
+    assert "greater depth" in shown(lineage(index, id_of("data"), depth=1))
+
+
+HOSTILE = 'x"]; click r0 "javascript:alert(1)" <img src=x> [bold red]\\ #quot; | \n%% \x1b[31m\u202e end'
+
+
+def test_names_can_not_act_on_what_shows_them(index):
+    made(index, {"a": [], "b": ["a"]}, names={"a": HOSTILE})
+    found = lineage(index, id_of("b"))
+    mermaid = found.mermaid().splitlines()
+    assert len(mermaid) == 7
+    label = re.fullmatch(r'  r0\["(.*)"\]', mermaid[1])
+    assert label is not None
+    without_breaks = label[1].replace("<br/>", "")
+    assert not set(without_breaks) & set('"<>[]|\\\n\x1b')
+    assert "#34;" in without_breaks
+    dot = found.dot().splitlines()
+    assert len(dot) == 7
+    assert re.fullmatch(r'  r0 \[label="([^"\\]|\\.)*"\];', dot[3])
+    text = shown(found)
+    assert "[bold red]" in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert found.nodes[id_of("a")].row.name == HOSTILE
+
+
+def test_an_svg_is_drawn_or_refused_with_a_way_out(index, monkeypatch, tmp_path):
+    made(index, DIAMOND)
+    found = lineage(index, id_of("left"))
+    if shutil.which("dot"):
+        assert found.svg().rstrip().endswith("</svg>")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="dot"):
+        found.svg()
+
+
+def test_a_record_that_is_not_there_is_said_to_be_missing(index):
+    made(index, DIAMOND)
+    for ask in (lineage, impact):
+        with pytest.raises(InputError, match="ab" * 32):
+            ask(index, "ab" * 32)
+        with pytest.raises(InputError, match="64 hex"):
+            ask(index, "abc")
+
+
+def test_edges_are_plain_values(index):
+    made(index, {"a": [], "b": [("a", 200)]})
+    assert lineage(index, id_of("a")).edges == (Edge(id_of("b"), id_of("a"), "200"),)
