@@ -2,9 +2,8 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv/bin
-FORGE := node_modules/@foundry-rs/forge-*/bin/forge
+LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 export PATH := $(CURDIR)/$(VENV):$(PATH)
-export BLOCKCHAINTRACER_HOME ?= $(CURDIR)/.blockchaintracer
 
 .DEFAULT_GOAL := help
 .PHONY: help setup record test node stop lint format gas bench fuzz artifacts lock clean
@@ -19,7 +18,6 @@ record: setup ## the main job: train, record, have a second group reproduce, ver
 	@$(VENV)/python examples/quickstart/record.py
 
 test: setup ## the whole test suite
-	@$(VENV)/ape compile > /dev/null
 	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 node: setup ## start the embedded devnet
@@ -33,34 +31,31 @@ lint: setup ## style, types, import rules, Solidity format, slither, shipped art
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
-	@$(FORGE) fmt --check contracts interfaces
-	@$(VENV)/ape compile > /dev/null
+	@forge fmt --check contracts interfaces
 	@$(VENV)/python tools/artifacts.py --check
 	@$(VENV)/python tools/slither.py
 
 format: setup ## rewrite Python and Solidity in the project's style
 	@$(VENV)/ruff check --fix .
 	@$(VENV)/ruff format .
-	@$(FORGE) fmt contracts interfaces
+	@forge fmt contracts interfaces
 
 gas: setup ## gas beside EAS, Verax, Sign and the floor; UPDATE=1 rewrites the snapshot
-	@$(VENV)/ape compile > /dev/null
 	@$(VENV)/python -m benchmarks.gas $(if $(UPDATE),--update)
 
 bench: setup ## speed of the client beside its peers
 	@$(VENV)/python -m benchmarks.client
 
 fuzz: setup ## the registry against its model, a million steps
-	@$(VENV)/ape compile > /dev/null
 	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
 
 artifacts: setup ## rewrite the ABI, bytecode and gas that the client ships
-	@$(VENV)/ape compile > /dev/null
 	@$(VENV)/python tools/artifacts.py
 
-lock: setup ## resolve the Python packages anew
-	@$(VENV)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --quiet --output-file locks/dev.txt
+lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
+	@$(LOCK) pyproject.toml --extra dev $(if $(UPGRADE),--upgrade) --output-file locks/dev.txt
+	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
 
-clean: stop ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
+clean: ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
+	-@$(MAKE) --no-print-directory stop
 	@rm -rf .venv .toolchain node_modules benchmarks/peers/node_modules .build .pytest_cache .mypy_cache .ruff_cache

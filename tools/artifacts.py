@@ -1,4 +1,4 @@
-"""Writes what the client ships of the contracts, ABI, bytecode and gas, from the sources and `make gas`: `make artifacts`.
+"""Writes what the client ships of the contracts, ABI, bytecode and gas: `make artifacts`.
 
 `python tools/artifacts.py --check` writes nothing and fails when what is shipped is stale.
 """

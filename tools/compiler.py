@@ -1,5 +1,6 @@
-"""Compiles the contracts as Ape does, settings of ape-config.yaml and all, but every time from the sources as they stand:
-Ape's cache keeps what it made of a contract when only an import of it has changed.
+"""Compiles the contracts to the same bytecode as Ape, but always from the sources as they stand.
+
+Ape's cache keeps what it made of a contract when only an import of that contract has changed.
 """
 
 import json

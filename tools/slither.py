@@ -1,0 +1,69 @@
+"""Runs slither on the contracts; whatever it finds fails `make lint`, unless it stands here with the reason beside it.
+
+Slither is given the compiler's standard JSON: its own ways to read a project need a native compiler or Foundry's build.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from compiler import COMPILER, ROOT, standard_json
+
+OUTPUTS = ("abi", "metadata", "devdoc", "userdoc", "evm.bytecode", "evm.deployedBytecode")
+
+NOT_ASKED = {
+    "assembly": "keys are hashed from calldata by hand, at half the cost; tests compare the hashes with eth-account's",
+    "pragma": "OpenZeppelin states its own ranges; one compiler, pinned in ape-config.yaml, compiles all",
+    "solc-version": "as above",
+    "timestamp": "time is what a record is about; terms and deadlines are of days, a proposer moves seconds",
+}
+
+ACCEPTED = {
+    ("incorrect-equality", "_attest"): "compares two groups; nothing that anyone could pay into",
+    ("unused-return", "_requireSignature"): "the third value explains the error, which ERC-1271 is asked about next",
+    ("missing-zero-check", "announceSuccessor"): "zero takes the announcement back",
+    ("uninitialized-local", "_requireParents"): "starts below every parent, at zero",
+    ("uninitialized-local", "attestBySig"): "zero without evidence, which is what was signed then",
+    ("shadowing-local", "announceSuccessor"): "a parameter in an interface, which has no state",
+}
+
+
+def findings() -> list[dict[str, Any]]:
+    request = standard_json(*OUTPUTS)
+    request["settings"]["outputSelection"]["*"][""] = ["ast"]
+    # inside the project: slither refuses a target that has no foundry.toml above it where this folder has one
+    target = ROOT / ".build" / "slither.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(request))
+    command = [Path(sys.executable).with_name("slither"), target, "--compile-force-framework", "solc-json"]
+    options = ["--solc", COMPILER, "--filter-paths", "node_modules", "--exclude", ",".join(NOT_ASKED), "--json", "-"]
+    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    answer = json.loads(done.stdout or "{}")
+    if not answer.get("success"):
+        raise RuntimeError(f"slither failed: {answer.get('error') or done.stderr}")
+    return list(answer["results"].get("detectors", []))
+
+
+def where(finding: dict[str, Any]) -> str:
+    """The function, or else the contract, that a finding is about."""
+    element = finding["elements"][0]
+    if element["type"] == "variable":
+        element = element["type_specific_fields"]["parent"]
+    return str(element["name"])
+
+
+def main() -> int:
+    found = findings()
+    new = [finding for finding in found if (finding["check"], where(finding)) not in ACCEPTED]
+    gone = ACCEPTED.keys() - {(finding["check"], where(finding)) for finding in found}
+    for finding in new:
+        print(f"slither: {finding['check']} ({finding['impact']}) in {where(finding)}: {finding['description']}")
+    for check, name in sorted(gone):
+        print(f"slither: {check} is no longer found in {name}: take it out of tools/slither.py")
+    return 1 if new or gone else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
