@@ -244,15 +244,16 @@ class TracedRun:
     def finish(self) -> str | Pending:
         """Records what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
         self._change(seeds={**self._seeds, **self.document.seeds})
+        if self.document.error is not None:
+            # it may not have come to what it announced
+            self._change(outputs=tuple(one for one in self.document.outputs if Path(one.path).exists()))
         document = self.document
         check_template(document, complete=document.error is None)
         if RUN_FILE in os.environ:
             return self._write_run_file(Path(os.environ[RUN_FILE]))
         if self._start is None:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
-        # a run that failed may not have come to what it announced
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
-        outputs = [(role, path) for role, path in outputs if document.error is None or path.exists()]
         inputs = record_inputs(self._lab, document, self._folder)
         record_models(self._lab, [path for role, path in outputs if role == "model"], inputs)
         facts = RunFacts(

@@ -138,7 +138,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         InputError: before anything is kept, if the run doesn't fit the template that it names.
     """
     document = facts.document
-    error = facts.error or document.error
+    error = document.error or facts.error
     check_template(document, complete=error is None)
     ended = datetime.now(UTC)
     inputs = [
