@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.chain import RecordedEvent, Registry
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.keys import KeyStore
 from blockchaintracer.model import Kind, Relation, label, normal_digest
 from blockchaintracer.networks import DEVNET
@@ -55,6 +55,9 @@ def lab_status(lab: Lab) -> dict[str, Any]:
 def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
     """What the registry and the outbox say of a record.
 
+    Raises:
+        InputError: if it is no id, or no registry is known.
+
     Returns:
         ``id``, ``status`` (unknown, cancelled, recorded, retracted; None while the chain is away), ``chainError``,
         ``outbox`` (writes about it with their states), and once it's recorded its key's fields, times, links, children
@@ -73,9 +76,6 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
                 "verdicts": verdicts(lab, wanted),
             }
     except ChainUnavailable as error:
-        found["chainError"] = error.message
-    except InputError as error:
-        # without a registry there is still the outbox
         found["chainError"] = error.message
     found["outbox"] = [_entry(entry) for entry in lab.outbox.of_record(wanted)]
     return found

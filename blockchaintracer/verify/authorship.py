@@ -10,6 +10,10 @@ from blockchaintracer.model import Link, RecordKey, record_message
 from blockchaintracer.verify.report import Check, Outcome
 
 _NAME = "author"
+_SIGNED_TYPES = (1, 2, 4)
+"""Types of transaction (EIP-2718) that are signed by the account that sends them and could call a registry."""
+_LEGACY = 0xC0
+"""From this first byte on, a transaction has no type."""
 
 
 def check_author(registry: Registry, record: RecordedEvent) -> Check:
@@ -105,13 +109,19 @@ def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str 
     try:
         with chain.reaching():
             raw = bytes(chain.web3.eth.get_raw_transaction("0x" + identifier))  # type: ignore[arg-type]
-        signer = Account.recover_transaction(raw)
-    except (ChainUnavailable, Web3Exception, ValueError, TypeError):
-        # not every node gives raw transactions, and not every type of every chain is signed by an account
+    except (ChainUnavailable, Web3Exception, ValueError):
+        # not every node gives raw transactions
         return transaction["from"], False
-    if keccak(raw).hex() != identifier or signer != transaction["from"]:
+    if keccak(raw).hex() != identifier:
         return None, False
-    return signer, True
+    if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
+        # rollups have types of their own that no account signs
+        return transaction["from"], False
+    try:
+        signer = Account.recover_transaction(raw)
+    except Exception:
+        return None, False
+    return (signer, True) if signer == transaction["from"] else (None, False)
 
 
 def _had_code(registry: Registry, address: str, block: int) -> bool | None:

@@ -27,18 +27,21 @@ class Resemblance:
     """A record that has files of the same names or digests.
 
     Args:
-        shared: how many names are the same.
         checks: of the files against it.
     """
 
     located: Located
-    shared: int
     checks: list[Check]
 
     @property
     def is_part(self) -> bool:
         """Whether the record has these very bytes."""
-        return all(check.verdict is Outcome.PASS for check in self.checks)
+        return not self.differences
+
+    @property
+    def differences(self) -> int:
+        """How many files are missing, added or changed."""
+        return sum(check.verdict is not Outcome.PASS for check in self.checks)
 
 
 def resembling(registry: Registry, store: Store, objects: Objects, shown: Shown) -> list[Resemblance]:
@@ -48,13 +51,13 @@ def resembling(registry: Registry, store: Store, objects: Objects, shown: Shown)
         if isinstance(kept, Manifest):
             if _names(kept, shown):
                 found += [
-                    Resemblance(one, 1, shown.compare(one.record.key, kept))
+                    Resemblance(one, shown.compare(one.record.key, kept))
                     for one in locate_subject(registry, kept.subject_digest)
                     if one.record.key.manifest == digest
                 ]
-        elif shared := _shared(kept, shown):
-            found += [Resemblance(one, shared, shown.against_files(kept)) for one in locate_subject(registry, digest)]
-    return sorted(found, key=lambda one: -one.shared)
+        elif _is_like(kept, shown):
+            found += [Resemblance(one, shown.against_files(kept)) for one in locate_subject(registry, digest)]
+    return sorted(found, key=lambda one: one.differences)
 
 
 def _names(manifest: Manifest, shown: Shown) -> bool:
@@ -63,14 +66,13 @@ def _names(manifest: Manifest, shown: Shown) -> bool:
     return shown.path.resolve().name in names or shown.sha256 in {artifact.sha256 for artifact in artifacts}
 
 
-def _shared(files: _Listing, shown: Shown) -> int:
+def _is_like(files: _Listing, shown: Shown) -> bool:
     if shown.folder is None:
-        same = sum(digest == shown.sha256 for _, digest in files)
-        named = sum(same_name(path, shown.path) for path, _ in files)
         # a name that several files have (README) tells nothing
-        return same or (named if named == 1 else 0)
+        named = sum(same_name(path, shown.path) for path, _ in files)
+        return named == 1 or any(digest == shown.sha256 for _, digest in files)
     shared = len({path for path, _ in files} & {entry.path for entry in shown.folder.files})
-    return shared if 2 * shared >= max(len(files), len(shown.folder.files)) else 0
+    return 2 * shared >= max(len(files), len(shown.folder.files))
 
 
 def _kept(store: Store, objects: Objects) -> Iterator[tuple[str, Manifest | _Listing]]:

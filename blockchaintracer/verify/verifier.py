@@ -180,9 +180,7 @@ class Verifier:
         else:
             limits.append("A verdict is the word of the group that gave it; several groups may be one person's.")
         if network := self._chain.network:
-            limits.append(
-                f"Times are no better than their source: {network.time_source}. Final is: {network.finality}."
-            )
+            limits.append(f"A time is as good as its source: {network.time_source}. Final is: {network.finality}.")
         limits.append(f"What the chain holds is told by the node at {self._chain.address}.")
         return tuple(limits)
 
@@ -245,7 +243,8 @@ class Verifier:
             return self._report(subject, "path", [self._count(records), *checks], records, shown.sha256)
         detail = f"{where(self._registry)} has no record{whose} of {shown.path}, whose digest is {shown.sha256}"
         checks = [Check("recorded", Outcome.FAIL, detail, {"sha256": shown.sha256})]
-        for one in alike[:_ALIKE]:
+        nearest = [one for one in alike if one.differences == alike[0].differences]
+        for one in nearest[:_ALIKE]:
             record = one.located.record
             kind, author = label(record.key.kind, Kind), checksum(record.key.author)
             detail = f"it is like {kind} {record.id} of group {record.key.group} by {author}, but not the same:"
