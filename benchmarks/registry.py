@@ -183,7 +183,7 @@ def measure(chain: Chain) -> Measured:
         1,
         domain,
         "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
-        "uint8 version,uint40 deadline)",
+        "uint32 version,uint40 deadline)",
         {
             "recordId": _bytes(attested),
             "group": 2,

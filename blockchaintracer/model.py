@@ -281,7 +281,7 @@ TYPES: dict[str, list[dict[str, str]]] = {
     ),
     "RecordAuthorization": _fields("Record record,uint40 deadline"),
     "AttestationAuthorization": _fields(
-        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,uint8 version,uint40 deadline"
+        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,uint32 version,uint40 deadline"
     ),
     "Invitation": _fields(
         "uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline"

@@ -5,7 +5,10 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
+import {IAttestations} from "../interfaces/IAttestations.sol";
+import {IGroups} from "../interfaces/IGroups.sol";
 import {ILabRegistry} from "../interfaces/ILabRegistry.sol";
+import {IRecords} from "../interfaces/IRecords.sol";
 import {Attestations} from "./modules/Attestations.sol";
 import {Groups} from "./modules/Groups.sol";
 
@@ -13,6 +16,10 @@ import {Groups} from "./modules/Groups.sol";
 /// @notice Deployed and owned by a lab or a consortium. Its owner creates groups (or leaves that open) and announces a
 /// successor; over groups and records the owner has no power at all.
 contract LabRegistry is ILabRegistry, Attestations, ERC165 {
+    /// @dev Solidity's interfaceId leaves inherited functions out.
+    bytes4 private constant INTERFACE_ID = type(ILabRegistry).interfaceId ^ type(IGroups).interfaceId
+        ^ type(IRecords).interfaceId ^ type(IAttestations).interfaceId;
+
     /// @inheritdoc ILabRegistry
     address public successor;
 
@@ -32,6 +39,6 @@ contract LabRegistry is ILabRegistry, Attestations, ERC165 {
 
     /// @inheritdoc ERC165
     function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
-        return interfaceId == type(ILabRegistry).interfaceId || super.supportsInterface(interfaceId);
+        return interfaceId == INTERFACE_ID || super.supportsInterface(interfaceId);
     }
 }

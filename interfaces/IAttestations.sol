@@ -27,16 +27,16 @@ interface IAttestations {
     }
 
     /// @notice A group's current verdict.
-    /// @param evidence low 160 bits of the evidence's record id, 0 for none: whoever is shown the evidence checks it
+    /// @param evidence low 136 bits of the evidence's record id, 0 for none: whoever is shown the evidence checks it
     /// @param attestedAt Unix time in seconds
     /// @param sealedAt Unix time in seconds of the sealed commitment it was revealed from; 0 if none
     /// @param version raised by every change; a signature names it and is used at most once
     struct Attestation {
-        uint160 evidence;
+        uint136 evidence;
         uint40 attestedAt;
         uint40 sealedAt;
         Verdict verdict;
-        uint8 version;
+        uint32 version;
     }
 
     /// @notice The group's verdict on the record is now this one. `evidence` is a record id, or zero.
@@ -46,11 +46,11 @@ interface IAttestations {
         address indexed attester,
         Verdict verdict,
         bytes32 evidence,
-        uint8 version
+        uint32 version
     );
     /// @notice The group has no verdict on the record any more; it had this one.
     event VerdictWithdrawn(
-        bytes32 indexed recordId, uint32 indexed group, address indexed by, Verdict verdict, uint8 version
+        bytes32 indexed recordId, uint32 indexed group, address indexed by, Verdict verdict, uint32 version
     );
 
     /// @notice A group can't attest to its own record.
@@ -63,10 +63,6 @@ interface IAttestations {
     error EvidenceUnusable(bytes32 evidence, EvidenceFault fault);
     /// @notice There is no verdict to withdraw.
     error NoVerdict(bytes32 recordId, uint32 group);
-    /// @notice The group changed its verdict as often as the slot can count.
-    error VersionsExhausted(bytes32 recordId, uint32 group);
-    /// @notice As many groups give this verdict as the slot can count.
-    error CounterExhausted(bytes32 recordId, Verdict verdict);
 
     /// @notice Gives the group's verdict Reviewed or Disputed on a record, in place of the one before, without evidence.
     /// Only a REVIEWER of the group.
@@ -78,7 +74,7 @@ interface IAttestations {
     function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external;
 
     /// @notice {attest} by a signature, with evidence or without: a key whose group is 0 is none. What is signed is `AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32
-    /// evidence,address attester,uint8 version,uint40 deadline)`, with the evidence's id or zero.
+    /// evidence,address attester,uint32 version,uint40 deadline)`, with the evidence's id or zero.
     /// @param attester who signed; must be a REVIEWER of the group now
     /// @param deadline Unix time in seconds after which the signature is refused
     function attestBySig(

@@ -81,8 +81,6 @@ interface IGroups {
     error MembershipEnded(uint40 until);
     /// @notice The inviter may not give these roles, or the caller may not change this membership.
     error NotAllowedToManage(uint32 group, address account, address by);
-    /// @notice The account is not a member now.
-    error NotMember(uint32 group, address account);
 
     /// @notice Creates a group owned by the caller.
     /// @param manifest SHA-256 of the group's description
@@ -103,7 +101,9 @@ interface IGroups {
     /// @dev The inviter's right is checked now, not when the invitation was signed.
     function joinGroup(Invitation calldata invitation, bytes calldata signature) external;
 
-    /// @notice Ends a membership. Everybody their own; the owner any; a MAINTAINER those without MAINTAINER.
+    /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there is
+    /// no membership to end. Everybody their own; the owner any; a MAINTAINER those without MAINTAINER.
+    /// @dev Keeps what was held and since when; only the end and the version change.
     function removeMember(uint32 group, address account) external;
 
     /// @notice Whether anyone may create groups, or only the registry's owner.

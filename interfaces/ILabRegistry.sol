@@ -7,7 +7,7 @@ import {IRecords} from "./IRecords.sol";
 import {ISignatures} from "./ISignatures.sol";
 
 /// @title A lab's registry of records
-/// @notice Its ERC-165 id is what {supportsInterface} of a registry answers to. The registry has no proxy, no upgrade,
+/// @notice Its ERC-165 id is the exclusive or of all functions here and in the four interfaces it inherits. The registry has no proxy, no upgrade,
 /// no pause, no payable function and calls no other contract but the wallet whose signature it checks.
 interface ILabRegistry is IAttestations, IRecords, IGroups, ISignatures {
     /// @notice The owner recommends another registry. Advisory: no contract follows it.

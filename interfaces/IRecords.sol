@@ -17,7 +17,8 @@ struct Link {
 /// @param author the account that answers for it
 /// @param subject digest of what is recorded, as `subjectType` says
 /// @param manifest SHA-256 of the RFC 8785 manifest
-/// @param parents strictly ascending by (parent, relation), every one of them recorded before
+/// @param parents strictly ascending by (parent, relation), every one of them recorded before, at most 1,024: so many
+/// verdicts can be taken back in one transaction
 struct RecordKey {
     uint32 group;
     uint8 kind;
@@ -42,7 +43,7 @@ interface IRecords {
     }
 
     /// @notice What one storage slot says about a record.
-    /// @dev The counts say how many groups currently give each verdict. They are information, not independence: one
+    /// @dev The counts say how many groups currently give each verdict; at 4,194,303 a count stays. They are information, not independence: one
     /// person can own several groups. A consumer that acts on verdicts names the groups that it trusts.
     /// @param flags bit 0: stored from a batch; bit 1: a relayed signature is refused
     struct RecordStatus {
@@ -89,6 +90,8 @@ interface IRecords {
     error InvalidSubjectType(uint8 subjectType);
     /// @notice Parents must be strictly ascending by (parent, relation); this one is not.
     error ParentsNotAscending(uint256 index);
+    /// @notice More parents than a record can have.
+    error TooManyParents(uint256 count, uint256 maximum);
     /// @notice A parent must be recorded before its child.
     error UnknownParent(bytes32 parent);
     /// @notice It was retracted already, at this time.
@@ -118,7 +121,7 @@ interface IRecords {
     function cancel(RecordKey calldata key) external returns (bytes32 id);
 
     /// @notice Retracts a record, once and for good. Its author while a RECORDER, or a MAINTAINER of its group.
-    /// @dev A Run that is the evidence of its group's verdict takes that verdict with it.
+    /// @dev A Run that is the evidence of its group's Reproduced or NotReproduced takes that verdict with it.
     /// @param reason SHA-256 of the reason's text, which is kept off chain as manifests are; zero if none is given
     function retract(RecordKey calldata key, bytes32 reason) external returns (bytes32 id);
 

@@ -49,7 +49,7 @@ class RecordStatus:
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """A group's current verdict; `evidence` is the low 160 bits of a record id, 40 hex digits of 0 for none."""
+    """A group's current verdict; `evidence` is the low 136 bits of a record id, 34 hex digits of 0 for none."""
 
     evidence: str
     attested_at: int
@@ -211,7 +211,7 @@ class Registry:
     def verdict(self, record_id: str, group: int) -> Attestation:
         """The current verdict of a group on a record."""
         evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
-        return Attestation(f"{evidence:040x}", attested_at, sealed_at, Verdict(verdict), version)
+        return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
     def membership(self, group: int, account: str) -> Membership:
         """The last membership of an account in a group."""

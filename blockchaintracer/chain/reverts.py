@@ -18,7 +18,6 @@ _FAULTS = (
 
 WORDS: dict[str, tuple[str, str]] = {
     "AlreadyRetracted": ("record {id} was retracted at {retractedAt}", "A retraction is once and for good."),
-    "CounterExhausted": ("record {recordId} can't count one more group that says {verdict}", "Nothing can be done."),
     "EvidenceRequired": (
         "a verdict of {verdict} needs evidence",
         "Record a run of your own that names the record as reproduced, and pass it as evidence.",
@@ -60,7 +59,6 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "NotGroupOwner": ("{caller} doesn't own group {group}", "Use the owner's key."),
     "NotInvited": ("the invitation is for {account}, not for {caller}", "Use the key of the account that was invited."),
-    "NotMember": ("{account} is not a member of group {group} now", "There is nothing to end."),
     "NotPendingGroupOwner": ("group {group} was not offered to {caller}", "Its owner offers it first."),
     "OwnRecord": ("group {group} can't attest to its own record {recordId}", "Another group has to."),
     "OwnableInvalidOwner": ("{owner} can't own a registry", "Name an account that can sign."),
@@ -76,10 +74,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "the invitation was for version {version} of the membership, which is at {current} now",
         "Invitations are accepted once: ask for a new one.",
     ),
+    "TooManyParents": ("{count} parents are more than the {maximum} that a record can have", "Record a folder of them."),
     "UnknownGroup": ("there is no group {group}", "`group list` shows the groups."),
     "UnknownParent": ("the parent {parent} is not recorded here", "Record the parent first."),
     "UnknownRecord": ("record {id} is not stored here", "Check the id, the registry and the network."),
-    "VersionsExhausted": ("group {group} changed its verdict on {recordId} as often as it can", "Nothing can be done."),
 }
 """Meaning and way out of each of the registry's errors, by name. A test holds it against the ABI."""
 

@@ -20,7 +20,7 @@ library StructHash {
 
     bytes32 internal constant ATTESTATION_AUTHORIZATION_TYPEHASH = keccak256(
         "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
-        "uint8 version,uint40 deadline)"
+        "uint32 version,uint40 deadline)"
     );
 
     bytes32 internal constant INVITATION_TYPEHASH = keccak256(
@@ -52,7 +52,7 @@ library StructHash {
         uint8 verdict,
         bytes32 evidence,
         address attester,
-        uint8 version,
+        uint32 version,
         uint40 deadline
     ) internal pure returns (bytes32) {
         return keccak256(

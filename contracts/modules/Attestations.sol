@@ -86,17 +86,9 @@ abstract contract Attestations is IAttestations, Records {
         if (slot.group() == group) revert OwnRecord(recordId, group);
         if (verdict == Verdict.None) revert InvalidVerdict(verdict);
 
-        // one version is kept back, so that a verdict can always be withdrawn
-        uint8 version = current.version();
-        if (version >= type(uint8).max - 1) revert VersionsExhausted(recordId, group);
-        unchecked {
-            ++version;
-        }
-
+        uint32 version = current.nextVersion();
         if (current.verdict() != Verdict.None) slot = slot.decrement(current.verdict());
-        (bool counted, RecordSlot updated) = slot.tryIncrement(verdict);
-        if (!counted) revert CounterExhausted(recordId, verdict);
-        _records[recordId] = updated;
+        _records[recordId] = slot.increment(verdict);
         _attestations[recordId][group] =
             AttestationSlotLib.pack(evidenceId, uint40(block.timestamp), 0, verdict, version);
         emit Attested(recordId, group, attester, verdict, evidenceId, version);
@@ -105,7 +97,7 @@ abstract contract Attestations is IAttestations, Records {
     /// @dev The caller has checked that there is a verdict.
     function _withdraw(bytes32 recordId, uint32 group, AttestationSlot current) private {
         Verdict verdict = current.verdict();
-        uint8 version = current.version() + 1;
+        uint32 version = current.nextVersion();
         _records[recordId] = _records[recordId].decrement(verdict);
         _attestations[recordId][group] = AttestationSlotLib.pack(0, 0, 0, Verdict.None, version);
         emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
@@ -121,9 +113,9 @@ abstract contract Attestations is IAttestations, Records {
         RecordSlot slot = _records[id];
         if (!slot.exists()) revert EvidenceUnusable(id, EvidenceFault.NotRecorded);
         if (slot.retractedAt() != 0) revert EvidenceUnusable(id, EvidenceFault.Retracted);
-        if (evidence.group != group) revert EvidenceUnusable(id, EvidenceFault.OtherGroup);
+        if (slot.group() != group) revert EvidenceUnusable(id, EvidenceFault.OtherGroup);
         if (!_needsEvidence(verdict)) return id;
-        if (evidence.kind != Vocabulary.KIND_RUN) revert EvidenceUnusable(id, EvidenceFault.NotARun);
+        if (slot.kind() != Vocabulary.KIND_RUN) revert EvidenceUnusable(id, EvidenceFault.NotARun);
         if (!_hasLink(evidence.parents, recordId, Vocabulary.RELATION_REPRODUCES)) {
             revert EvidenceUnusable(id, EvidenceFault.NotLinked);
         }

@@ -82,10 +82,15 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     /// @inheritdoc IGroups
     function removeMember(uint32 group, address account) external {
-        if (account != msg.sender) {
-            _requireManager(group, account, msg.sender, _memberships[memberId(group, account)], 0);
-        }
-        _endMembership(group, account);
+        MembershipSlot current = _memberships[memberId(group, account)];
+        if (account != msg.sender) _requireManager(group, account, msg.sender, current, 0);
+
+        uint40 until = uint40(block.timestamp);
+        if (current.until() < until) until = current.until();
+        uint32 version = current.version() + 1;
+        _memberships[memberId(group, account)] =
+            MembershipSlotLib.pack(current.roles(), current.since(), until, version);
+        emit MembershipChanged(group, account, msg.sender, current.roles(), current.since(), until, version);
     }
 
     /// @inheritdoc IGroups
@@ -126,16 +131,5 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         uint40 since = uint40(block.timestamp);
         _memberships[memberId(group, account)] = MembershipSlotLib.pack(roles, since, until, version);
         emit MembershipChanged(group, account, by, roles, since, until, version);
-    }
-
-    /// @dev Keeps what was held and since when; only the end and the version change.
-    function _endMembership(uint32 group, address account) private {
-        MembershipSlot current = _memberships[memberId(group, account)];
-        if (current.until() <= block.timestamp) revert NotMember(group, account);
-        uint40 until = uint40(block.timestamp);
-        uint32 version = current.version() + 1;
-        _memberships[memberId(group, account)] =
-            MembershipSlotLib.pack(current.roles(), current.since(), until, version);
-        emit MembershipChanged(group, account, msg.sender, current.roles(), current.since(), until, version);
     }
 }

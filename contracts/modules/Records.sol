@@ -10,6 +10,8 @@ import {Groups} from "./Groups.sol";
 
 /// @notice Records: written once, retracted at most once.
 abstract contract Records is IRecords, Groups {
+    uint256 private constant MAX_PARENTS = 1024;
+
     mapping(bytes32 id => RecordSlot) internal _records;
 
     /// @inheritdoc IRecords
@@ -131,6 +133,7 @@ abstract contract Records is IRecords, Groups {
 
     /// @dev Strictly ascending, so that one lineage has one key; recorded before, so that time follows lineage.
     function _requireParents(Link[] calldata parents) private view {
+        if (parents.length > MAX_PARENTS) revert TooManyParents(parents.length, MAX_PARENTS);
         bytes32 lastParent;
         uint8 lastRelation;
         for (uint256 i = 0; i < parents.length; ++i) {

@@ -6,40 +6,40 @@ import {IAttestations} from "../../interfaces/IAttestations.sol";
 /// @notice A group's current verdict on a record, in one word.
 /// @dev From the lowest bit:
 ///
-///   0        160          200        240       248       256
+///   0        136          176        216       224       256
 ///   | evidence | attestedAt | sealedAt | verdict | version |
-///       160         40          40         8         8
+///       136         40          40         8         32
 ///
-/// `evidence` is the low 160 bits of the evidence's record id, 0 for none. A withdrawn verdict leaves only the version.
+/// `evidence` is the low 136 bits of the evidence's record id, 0 for none. A withdrawn verdict leaves only the version.
 type AttestationSlot is uint256;
 
 using AttestationSlotLib for AttestationSlot global;
 
 library AttestationSlotLib {
-    uint256 private constant ATTESTED_AT = 160;
-    uint256 private constant SEALED_AT = 200;
-    uint256 private constant VERDICT = 240;
-    uint256 private constant VERSION = 248;
+    uint256 private constant ATTESTED_AT = 136;
+    uint256 private constant SEALED_AT = 176;
+    uint256 private constant VERDICT = 216;
+    uint256 private constant VERSION = 224;
 
     function pack(
         bytes32 evidence_,
         uint40 attestedAt_,
         uint40 sealedAt_,
         IAttestations.Verdict verdict_,
-        uint8 version_
+        uint32 version_
     ) internal pure returns (AttestationSlot) {
         return AttestationSlot.wrap(
-            uint256(uint160(uint256(evidence_))) | uint256(attestedAt_) << ATTESTED_AT | uint256(sealedAt_) << SEALED_AT
+            uint256(uint136(uint256(evidence_))) | uint256(attestedAt_) << ATTESTED_AT | uint256(sealedAt_) << SEALED_AT
                 | uint256(verdict_) << VERDICT | uint256(version_) << VERSION
         );
     }
 
-    function evidence(AttestationSlot slot) internal pure returns (uint160) {
-        return uint160(AttestationSlot.unwrap(slot));
+    function evidence(AttestationSlot slot) internal pure returns (uint136) {
+        return uint136(AttestationSlot.unwrap(slot));
     }
 
     function standsOn(AttestationSlot slot, bytes32 evidence_) internal pure returns (bool) {
-        return slot.evidence() == uint160(uint256(evidence_));
+        return slot.evidence() == uint136(uint256(evidence_));
     }
 
     function attestedAt(AttestationSlot slot) internal pure returns (uint40) {
@@ -54,7 +54,14 @@ library AttestationSlotLib {
         return IAttestations.Verdict(uint8(AttestationSlot.unwrap(slot) >> VERDICT));
     }
 
-    function version(AttestationSlot slot) internal pure returns (uint8) {
-        return uint8(AttestationSlot.unwrap(slot) >> VERSION);
+    /// @dev Four billion changes would take more gas than a chain has: it doesn't wrap.
+    function nextVersion(AttestationSlot slot) internal pure returns (uint32) {
+        unchecked {
+            return slot.version() + 1;
+        }
+    }
+
+    function version(AttestationSlot slot) internal pure returns (uint32) {
+        return uint32(AttestationSlot.unwrap(slot) >> VERSION);
     }
 }

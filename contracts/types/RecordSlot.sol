@@ -108,20 +108,25 @@ library RecordSlotLib {
         return RecordSlot.wrap(RecordSlot.unwrap(slot) | uint256(time) << RETRACTED_AT);
     }
 
-    /// @dev False if the count is at its largest; it never runs over into its neighbour.
-    function tryIncrement(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (bool, RecordSlot) {
-        uint256 shift = _shift(verdict);
-        uint256 counter = RecordSlot.unwrap(slot) >> shift & COUNTER_MAX;
+    /// @dev A count at its largest stays: it neither runs over into its neighbour nor keeps a group from its verdict.
+    function increment(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (RecordSlot) {
         unchecked {
-            return (counter != COUNTER_MAX, RecordSlot.wrap(RecordSlot.unwrap(slot) + (1 << shift)));
+            return RecordSlot.wrap(RecordSlot.unwrap(slot) + _step(slot, verdict));
         }
     }
 
-    /// @dev The count is above 0 because a group gives this verdict.
+    /// @dev The count is above 0 because a group gives this verdict. From its largest it doesn't come down: how many
+    /// there were beyond it is not known.
     function decrement(RecordSlot slot, IAttestations.Verdict verdict) internal pure returns (RecordSlot) {
         unchecked {
-            return RecordSlot.wrap(RecordSlot.unwrap(slot) - (1 << _shift(verdict)));
+            return RecordSlot.wrap(RecordSlot.unwrap(slot) - _step(slot, verdict));
         }
+    }
+
+    /// @dev One in the verdict's counter, or nothing if that is at its largest.
+    function _step(RecordSlot slot, IAttestations.Verdict verdict) private pure returns (uint256) {
+        uint256 full = COUNTER_MAX << _shift(verdict);
+        return RecordSlot.unwrap(slot) & full == full ? 0 : 1 << _shift(verdict);
     }
 
     /// @dev verdict is not None: None has no counter.

@@ -21,7 +21,7 @@ from blockchaintracer.manifest import Tolerance, load_run_document, parse_manife
 from blockchaintracer.model import Kind, Relation
 from blockchaintracer.operations.run import RUN_FILE
 from blockchaintracer.tracer import Pending, RecordingWarning
-from tests.client.labs import running_lab, verb
+from tests.client.labs import ROOT, running_lab, verb
 
 NOBODY = "http://127.0.0.1:9"
 TOKEN = "hunter2hunter2"
@@ -497,3 +497,16 @@ def test_the_package_loads_nothing_until_a_tracer_is_asked_for():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[] blockchaintracer.tracer False\n"
+
+
+def test_the_example_is_recorded(lab, home, folder):
+    pytest.importorskip("sklearn")
+    example = ROOT / "examples" / "tracer" / "train.py"
+    assert len(example.read_text().splitlines()) < 30
+    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home)}
+    done = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    record_id = done.stdout.split()[-1]
+    said = predicate(lab, lab.registry.find(record_id).key.manifest)
+    assert (said.name, said.status, said.template.name) == ("iris classifier", "completed", "classification")
+    assert said.metrics["accuracy"].value > 0.8

@@ -16,7 +16,7 @@ RECORD = (
 RECORD_AUTHORIZATION = "RecordAuthorization(Record record,uint40 deadline)"
 ATTESTATION_AUTHORIZATION = (
     "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
-    "uint8 version,uint40 deadline)"
+    "uint32 version,uint40 deadline)"
 )
 INVITATION = (
     "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"

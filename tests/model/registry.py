@@ -15,6 +15,8 @@ from .eip712 import Domain, Invitation, Key
 
 MAINTAINER, RECORDER, REVIEWER = 1, 2, 4
 ALL_ROLES = MAINTAINER | RECORDER | REVIEWER
+MAX_PARENTS = 1024
+MAX_COUNT = 2**22 - 1
 NO_END = 2**40 - 1
 RUN = 3
 REPRODUCES = 8
@@ -22,8 +24,6 @@ NONE, REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED = range(5)
 UNKNOWN, CANCELLED, RECORDED, RETRACTED = range(4)
 NOT_RECORDED, EVIDENCE_RETRACTED, NOT_A_RUN, OTHER_GROUP, NOT_LINKED = range(5)
 CANCELLED_FLAG = 2
-LAST_VERSION = 254
-"""A verdict may be given up to this version; the one after it is kept for taking it back."""
 NOBODY = "0x" + "00" * 20
 ZERO = bytes(32)
 
@@ -183,10 +183,8 @@ class Registry:
         if caller != account:
             self._require_manager(group, account, caller, roles=0)
         current = self.membership(group, account)
-        if current.until <= self.now:
-            raise Refused("NotMember", group, account)
-        ended = current._replace(until=self.now, version=current.version + 1)
-        self._set_membership(group, account, caller, ended)
+        ended = current._replace(until=min(current.until, self.now), version=current.version + 1)
+        self._change_membership(group, account, caller, ended)
 
     # records
 
@@ -303,9 +301,9 @@ class Registry:
         return self.state.attestations.get((record_id, group), Attestation())
 
     def count(self, record_id: bytes, verdict: int) -> int:
-        """How many groups currently say this of a record."""
+        """How many groups currently say this of a record; MAX_COUNT stands for that many or more."""
         given = self.state.attestations.items()
-        return sum(record == record_id and current.verdict == verdict for (record, _), current in given)
+        return min(sum(record == record_id and said.verdict == verdict for (record, _), said in given), MAX_COUNT)
 
     def status_of(self, record_id: bytes) -> tuple[int, ...]:
         """The fields of the contract's RecordStatus."""
@@ -321,7 +319,7 @@ class Registry:
     def verdict_of(self, record_id: bytes, group: int) -> tuple[int, ...]:
         """The fields of the contract's Attestation."""
         current, sealed_at = self.attestation(record_id, group), 0
-        evidence = int.from_bytes(current.evidence[12:])
+        evidence = int.from_bytes(current.evidence[15:])
         return (evidence, current.attested_at, sealed_at, current.verdict, current.version)
 
     def is_parent(self, key: Key, parent: bytes, relation: int) -> bool:
@@ -361,6 +359,9 @@ class Registry:
     def _set_membership(self, group: int, account: str, by: str, membership: Membership) -> None:
         if not membership.roles or membership.roles & ~ALL_ROLES:
             raise Refused("InvalidRoles", membership.roles)
+        self._change_membership(group, account, by, membership)
+
+    def _change_membership(self, group: int, account: str, by: str, membership: Membership) -> None:
         self.state.memberships[group, account] = membership
         self._emit("MembershipChanged", group, account, by, *membership)
 
@@ -392,6 +393,8 @@ class Registry:
             raise Refused("InvalidKind", key.kind)
         if not 1 <= key.subject_type <= 4:
             raise Refused("InvalidSubjectType", key.subject_type)
+        if len(key.parents) > MAX_PARENTS:
+            raise Refused("TooManyParents", len(key.parents), MAX_PARENTS)
         last = (ZERO, 0)
         for index, (parent, relation) in enumerate(key.parents):
             if not (1 <= relation <= 9 or relation >= 128):
@@ -442,8 +445,6 @@ class Registry:
         if verdict == NONE:
             raise Refused("InvalidVerdict", verdict)
         version = self.attestation(record_id, group).version + 1
-        if version > LAST_VERSION:
-            raise Refused("VersionsExhausted", record_id, group)
         self.state.attestations[record_id, group] = Attestation(evidence_id, self.now, verdict, version)
         self._emit("Attested", record_id, group, attester, verdict, evidence_id, version)
 

@@ -505,7 +505,7 @@ class RegistryMachine(RuleBasedStateMachine):
         for (record, group), (evidence, _, _, verdict, _) in self.seen.verdicts.items():
             if verdict not in (REPRODUCED, REPRODUCED + 1):
                 continue
-            (run,) = [known for known in self.keys if int.from_bytes(known[12:]) == evidence]
+            (run,) = [known for known in self.keys if int.from_bytes(known[15:]) == evidence]
             status, key = self.seen.records[run], self.keys[run]
             assert (status.group, status.kind, status.retracted_at) == (group, RUN, 0)
             assert status.recorded_at >= self.seen.records[record].recorded_at

@@ -214,7 +214,7 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     assert bits(records[cancelled], *picture) == [0, 0, 0, 0, 0, 2, 0, 0, 0, 0]
     group = (2).to_bytes(32, "big")
     verdict = registry.load(place(slots["_attestations"], record, group))
-    assert bits(verdict, 160, 40, 40, 8, 8) == [int.from_bytes(evidence[12:]), began + 14, 0, 3, 1]
+    assert bits(verdict, 136, 40, 40, 8, 32) == [int.from_bytes(evidence[15:]), began + 14, 0, 3, 1]
     member = (2 << 160 | int(bob.address, 16)).to_bytes(32, "big")
     membership = registry.load(place(slots["_memberships"], member))
     assert bits(membership, 32, 40, 40, 32) == [RECORDER | REVIEWER, began, NO_END, 1]

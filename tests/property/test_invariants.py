@@ -183,19 +183,8 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
     assert registry.read("statusOf", record)[5] == 0
 
 
-def test_the_last_version_is_kept_for_taking_the_verdict_back(registry: Contract) -> None:
-    record, _ = registry.send(ALICE.address, "record", DATA)
-    for turn in range(254):
-        registry.send(BOB.address, "attest", record, 2, 1 if turn % 2 else 4)
-    assert refusal(registry, BOB, "attest", record, 2, 1) == ("VersionsExhausted", (record, 2))
-    registry.send(BOB.address, "withdraw", record, 2)
-    assert registry.read("verdictOf", record, 2) == (0, 0, 0, 0, 255)
-    assert refusal(registry, BOB, "attest", record, 2, 1) == ("VersionsExhausted", (record, 2))
-    assert registry.read("statusOf", record)[-4:] == (0, 0, 0, 0)
-
-
 @pytest.mark.parametrize("verdict", [1, 2, 3, 4])
-def test_a_full_counter_never_runs_over(registry: Contract, verdict: int) -> None:
+def test_a_counter_fills_and_never_runs_over(registry: Contract, verdict: int) -> None:
     """Four million groups can't be made here, so the counter is set to what they would leave."""
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = Key(2, 3, 4, BOB.address, b"\3" * 32, b"\4" * 32, ((record, 8),))
@@ -207,13 +196,16 @@ def test_a_full_counter_never_runs_over(registry: Contract, verdict: int) -> Non
     registry.send(BOB.address, "attest", record, 2, verdict, run)
     assert registry.load(slot) == empty | full << shift
     registry.send(BOB.address, "attest", record, 2, verdict, run)
-    registry.send(MALLORY.address, "createGroup", bytes(32), REVIEWER | RECORDER)
-    again = run._replace(group=3, author=MALLORY.address)
-    registry.send(MALLORY.address, "record", again)
-    refused = refusal(registry, MALLORY, "attest", record, 3, verdict, again)
-    assert refused == ("CounterExhausted", (record, verdict))
-    registry.send(BOB.address, "withdraw", record, 2)
-    assert registry.load(slot) == empty | (full - 1) << shift
+    assert registry.load(slot) == empty | full << shift
+
+
+def test_a_record_has_at_most_1024_parents(registry: Contract) -> None:
+    keys = tuple(DATA._replace(subject=index.to_bytes(32, "big")) for index in range(1025))
+    ids, _ = registry.send(ALICE.address, "recordMany", keys)
+    most = DATA._replace(kind=2, parents=tuple(sorted((parent, 7) for parent in ids[:1024])))
+    registry.send(ALICE.address, "record", most)
+    more = most._replace(parents=tuple(sorted((parent, 7) for parent in ids)))
+    assert refusal(registry, ALICE, "record", more) == ("TooManyParents", (1025, 1024))
 
 
 def test_no_function_takes_value(registry: Contract) -> None:

@@ -36,7 +36,7 @@ def test_attest_with_evidence(lab, registry, alice, bob, verdict):
     run, evidence = run_of(lab, bob, 2, record)
     receipt = registry.attest(record, 2, verdict, run.as_abi(), sender=bob)
     assert lab.events(receipt) == [("Attested", (record, 2, lower(bob), verdict, evidence, 1))]
-    assert registry.verdictOf(record, 2).evidence == int.from_bytes(evidence[12:])
+    assert registry.verdictOf(record, 2).evidence == int.from_bytes(evidence[15:])
     assert counts(registry, record) == [int(verdict == which) for which in range(1, 5)]
 
 
