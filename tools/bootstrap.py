@@ -83,13 +83,13 @@ def find_python() -> Path:
         return Path(sys.base_prefix, "bin", f"python{version.rpartition('.')[0]}").resolve()
     uv = shutil.which("uv") or make_uv()
     for wanted in ("3.12", "3.11"):
-        command = [uv, "python", "find", "--no-project", "--no-python-downloads", wanted]
+        command = [uv, "python", "find", "--system", "--no-project", "--no-python-downloads", wanted]
         found = subprocess.run(command, cwd=TOOLCHAIN.parent, check=False, capture_output=True, text=True)
         if found.returncode == 0:
             return Path(found.stdout.strip()).resolve()
     fail(
         f"Python {version} is newer than Ape's pins run on (3.11 and 3.12), and uv finds neither. Install one "
-        "(`uv python install 3.12`, or your system's python3.12), or name it: `make setup PYTHON=/path/to/python3.12`. "
+        f"(`{uv} python install 3.12`, or your system's), or name it: `make setup PYTHON=/path/to/python3.12`. "
         "The client alone runs here: pip install ."
     )
     raise AssertionError
