@@ -1,4 +1,4 @@
-"""The lab's working folder: where keys, the store, the outbox and the devnet of one lab live. Only paths, no content."""
+"""The lab's working folder: where keys, store, outbox and devnet of one lab live. Only paths, no content."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Home:
     """Paths inside one working folder; folders are made on first use, readable by their owner only.
 
     Args:
-        path: the folder. Without it: ``$BLOCKCHAINTRACER_HOME``, else the nearest ``.blockchaintracer`` in this folder or
-            above it that belongs to this user, else the user's data folder.
+        path: the folder. Without it: ``$BLOCKCHAINTRACER_HOME``, else the nearest ``.blockchaintracer`` in this folder
+            or above it that belongs to this user, else the user's data folder.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from blockchaintracer.errors import InputError, KeyStoreError
 from blockchaintracer.home import Home
 
-PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"
+PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 

@@ -1,4 +1,4 @@
-"""A LabRegistry by its ABI: reads, events and the calls that change it. Facts of the contract come from its artifact."""
+"""A LabRegistry by its ABI: reads, events and the calls that change it. What it has is read from its artifact."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ class Registry:
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordedEvent]:
-        """Records by their events, oldest first; `topics` may be ``id``, ``group`` and ``subject`` (bytes, int, bytes)."""
+        """Records by their events, oldest first; `topics` may be ``id``, ``subject`` (32 bytes) or ``group`` (int)."""
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
@@ -274,7 +274,7 @@ class Registry:
         return list(self.recorded(subject=bytes.fromhex(subject)))
 
     def events_of(self, receipt: Any) -> list[Any]:
-        """The events of this registry in a receipt. Logs that another contract emitted are not its word and are left out."""
+        """The events of this registry in a receipt. Logs of another contract are not its word and are left out."""
         from web3.logs import DISCARD
 
         own = {**receipt, "logs": [log for log in receipt["logs"] if log["address"] == self.address]}

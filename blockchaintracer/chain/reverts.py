@@ -74,7 +74,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "the invitation was for version {version} of the membership, which is at {current} now",
         "Invitations are accepted once: ask for a new one.",
     ),
-    "TooManyParents": ("{count} parents are more than the {maximum} that a record can have", "Record a folder of them."),
+    "TooManyParents": (
+        "{count} parents are more than the {maximum} that a record can have",
+        "Record a folder of them.",
+    ),
     "UnknownGroup": ("there is no group {group}", "`group list` shows the groups."),
     "UnknownParent": ("the parent {parent} is not recorded here", "Record the parent first."),
     "UnknownRecord": ("record {id} is not stored here", "Check the id, the registry and the network."),

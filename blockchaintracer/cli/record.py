@@ -85,7 +85,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         return _record_things(lab, progress, parents, given), None
 
     said = _said(document or RunDocument(schema_version=1, name="run"), given)
-    start = start_run(lab)
+    start = start_run(lab, exclude=[*given["datasets"], *given["models"], *given["artifacts"]])
     code = None
     if given["program"]:
         code, written = run_command(given["program"], Path.cwd())

@@ -67,7 +67,6 @@ class _Way:
         condition: that belongs to it.
         steps: a SELECT with a row for each step that it takes at most.
         met: the conditions (by name) that need not be asked again.
-        weight: what one step costs beside a step of the others.
         number: the column that it gives in order.
     """
 
@@ -75,7 +74,6 @@ class _Way:
     condition: _Sql
     steps: _Sql
     met: frozenset[str]
-    weight: int = 1
     number: str = "r.pk"
 
 
@@ -164,55 +162,61 @@ class _Plan:
     # -- ways in
 
     def _best(self) -> _Way:
-        ways = list(self._ways())
-        if len(ways) == 1:
-            return ways[0]
-        counted = [(self._count(way) * way.weight, place) for place, way in enumerate(ways)]
-        return ways[min(counted)[1]]
+        first, *others = self._ways()
+        if "text" not in first.met:
+            return self._shortest([first, *others], _COUNTED) or first
+        # the others ask the full text of one record at a time, which takes far longer than reading on in it
+        if way := self._shortest(others, _FEW):
+            return way
+        if self._search.sort is not None and self._steps(first, _COUNTED) == _COUNTED:
+            return others[0]
+        return first
 
-    def _count(self, way: _Way) -> int:
-        counting = _Sql("SELECT count(*) FROM (") + way.steps + _Sql(" LIMIT ?)", (_COUNTED,))
+    def _shortest(self, ways: Sequence[_Way], most: int) -> _Way | None:
+        """The way of the fewest steps; None if all take `most` or more."""
+        steps, place = min((self._steps(way, most), place) for place, way in enumerate(ways))
+        return ways[place] if steps < most else None
+
+    def _steps(self, way: _Way, most: int) -> int:
+        counting = _Sql("SELECT count(*) FROM (") + way.steps + _Sql(" LIMIT ?)", (most,))
         return int(self._index.rows(counting.text, counting.values)[0][0])
 
     def _ways(self) -> Iterator[_Way]:
-        """The ways in. Of those that lead to too many records to count the first is taken, so they stand in this order:
-        the full text, which narrows down by itself; then what gives records as they are to be sorted; then the rest."""
+        """The ways in. Where all lead to too many records to count the first is taken, so they stand in this order: the
+        full text, which narrows down by itself; then what gives records as they are to be sorted; then the rest."""
         search = self._search
-        full_text = bool(search.words) and self._index.has_full_text
-        if full_text:
+        if search.words and self._index.has_full_text:
             source, condition = _Sql("texts CROSS JOIN records r ON r.pk = texts.rowid"), self._match()
             met = frozenset({"text", "group", "kind", "author"})
             yield _Way(source, condition, _Sql("SELECT 1 FROM texts WHERE ") + condition, met, number="texts.rowid")
-        # the others ask the full text of one record at a time, which takes far longer than reading on in it
-        weight = _COUNTED // _FEW if full_text else 1
         if search.sort is not None:
             source, condition = _Sql("facts s CROSS JOIN records r ON r.pk = s.record"), self._sorted()
-            yield _Way(source, condition, _Sql("SELECT 1 FROM facts s WHERE ") + condition, frozenset({"sort"}), weight)
+            yield _Way(source, condition, _Sql("SELECT 1 FROM facts s WHERE ") + condition, frozenset({"sort"}))
         for name, columns in _WAYS.items():
             if all(column in self._values for column in columns):
-                yield self._by_index(name, columns, weight)
+                yield self._by_index(name, columns)
         for place, status in enumerate(search.statuses):
             if status != "recorded":
-                yield self._by_index(f"records_{status.replace('-', '_')}", (f"status{place}",), weight)
-        yield self._by_index("records_by_registry", (), weight)
+                yield self._by_index(f"records_{status.replace('-', '_')}", (f"status{place}",))
+        yield self._by_index("records_by_registry", ())
         if search.cid:
-            yield self._by_set(self._cid_set(*search.cid), "cid", weight)
+            yield self._by_set(self._cid_set(*search.cid), "cid")
         for place, merged in enumerate(_merged(search.conditions)):
             numbers = self._numbers(merged)
             if numbers is not None:
-                yield self._by_set(numbers, f"where{place}", weight)
+                yield self._by_set(numbers, f"where{place}")
 
-    def _by_index(self, name: str, terms: Sequence[str], weight: int) -> _Way:
+    def _by_index(self, name: str, terms: Sequence[str]) -> _Way:
         source = _Sql(f"records r INDEXED BY {name}")
         condition = _joined(
             [_Sql("r.registry = ?", (self._registry,)), *(self._terms[term] for term in terms)], " AND "
         )
         steps = _Sql("SELECT 1 FROM ") + source + _Sql(" WHERE ") + condition
-        return _Way(source, condition, steps, frozenset(terms), weight)
+        return _Way(source, condition, steps, frozenset(terms))
 
-    def _by_set(self, numbers: _Sql, name: str, weight: int) -> _Way:
+    def _by_set(self, numbers: _Sql, name: str) -> _Way:
         source = _Sql("(") + numbers + _Sql(") n CROSS JOIN records r ON r.pk = n.record")
-        return _Way(source, _Sql("1"), _Sql("SELECT 1 FROM (") + numbers + _Sql(")"), frozenset({name}), weight)
+        return _Way(source, _Sql("1"), _Sql("SELECT 1 FROM (") + numbers + _Sql(")"), frozenset({name}))
 
     # -- conditions as SQL
 
@@ -312,9 +316,14 @@ def _of_one_field(condition: Condition) -> list[Compare]:
 def _compared(comparisons: Sequence[Compare]) -> _Sql:
     """Comparisons of the one field of ``f``. Numbers sort before texts, so each is kept among its own."""
     terms = [_Sql("f.name = (SELECT pk FROM names WHERE name = ?)", (comparisons[0].field,))]
-    for comparison in comparisons:
-        own = "f.value >= ''" if isinstance(comparison.value, str) else "f.value < ''"
-        terms.append(_Sql(f"f.value {comparison.operator} ? AND {own}", (comparison.value,)))
+    terms += [_Sql(f"f.value {comparison.operator} ?", (comparison.value,)) for comparison in comparisons]
+    # only where no comparison bounds that side itself: SQLite goes through an index by the first bound it is given
+    texts = [comparison for comparison in comparisons if isinstance(comparison.value, str)]
+    numbers = [comparison for comparison in comparisons if not isinstance(comparison.value, str)]
+    if texts and not any(comparison.operator in ("=", ">", ">=") for comparison in texts):
+        terms.append(_Sql("f.value >= ''"))
+    if numbers and not any(comparison.operator in ("=", "<", "<=") for comparison in numbers):
+        terms.append(_Sql("f.value < ''"))
     return _joined(terms, " AND ")
 
 

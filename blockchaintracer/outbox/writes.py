@@ -16,7 +16,7 @@ from blockchaintracer.errors import InputError
 from blockchaintracer.model import NO_END, RecordKey, Status
 
 CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
-"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it there."""
+"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
 
 _KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
 

@@ -27,7 +27,11 @@ def check_author(registry: Registry, record: RecordedEvent) -> Check:
     author = to_checksum_address(record.key.author)
     sender, proven = _sender(registry, record.transaction, transaction)
     if sender is None:
-        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} is not signed by {transaction['from']}")
+        return Check(
+            _NAME,
+            Outcome.FAIL,
+            f"what the node tells of transaction {record.transaction} is not signed by {transaction['from']}",
+        )
     values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
     if transaction.get("to") != registry.address:
         return _within_a_call(
@@ -112,7 +116,8 @@ def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str 
     except (ChainUnavailable, Web3Exception, ValueError):
         # not every node gives raw transactions
         return transaction["from"], False
-    if keccak(raw).hex() != identifier:
+    told = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
+    if keccak(raw).hex() != identifier or any(part not in raw for part in told):
         return None, False
     if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
         # rollups have types of their own that no account signs

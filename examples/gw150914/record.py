@@ -14,13 +14,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from blockchaintracer.operations.publish import publish
 from fetch import VARIABLE, gather
 
 from blockchaintracer.errors import BlockchainTracerError
 from blockchaintracer.home import Home
 from blockchaintracer.model import Kind, Link, Relation, Verdict
 from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.publish import publish
 from blockchaintracer.operations.record import Recorded, record_content, record_document
 from blockchaintracer.operations.run import RunFacts, Used, finish_run, run_command, start_run
 from blockchaintracer.operations.setup import create_group, deploy

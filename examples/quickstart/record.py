@@ -1,7 +1,7 @@
 """The main job from end to end, on a chain of your own: `make record`.
 
-A lab trains a model and records dataset, model and run. A second group, in a process and a folder of its own, reproduces
-the run from its record and says what it found. Then everything is verified.
+A lab trains a model and records dataset, model and run. A second group, in a process and a folder of its own,
+reproduces the run from its record and says what it found. Then everything is verified.
 """
 
 import json
@@ -41,7 +41,7 @@ def verb(*arguments: str, home: Path = LAB, folder: Path = ROOT, shown: str | No
     result = json.loads(done.stdout) if done.stdout.strip() else {}
     if "error" in result:
         print(f"  {result['message']}\n  {result.get('hint') or ''}", file=sys.stderr)
-    if done.returncode not in (0, 1) or "error" in result:
+    if done.returncode not in (0, 1) or not result or "error" in result:
         sys.exit(done.returncode or 1)
     return result | {"exitCode": done.returncode}
 
@@ -93,13 +93,13 @@ Verified: {"every check passed" if verified else "NOT everything, see above"}   
 
 Proven: who committed to these digests, from which data, code, environment and seed, and not later than these blocks;
 that the second group's key says what it found. Not proven: that the result is right, that the data are honest, that
-the two keys belong to two people (here both are yours), or a time that strangers must believe: a devnet is your own clock.
+the two keys belong to two people (here both are yours), or a time for strangers to believe: this clock is your own.
 
 Next:
   . .venv/bin/activate
   blockchaintracer verify {trained["id"]}
   blockchaintracer lineage {model["id"]}
-  blockchaintracer query "kind = run"
+  blockchaintracer query --kind run --sort metrics.accuracy
   blockchaintracer estimate
   ape run record --help""")
     return 0 if verified and found["exitCode"] == 0 else 1

@@ -174,17 +174,23 @@ def raw_record(lab: Lab, key: RecordKey) -> str:
     return record_id
 
 
+REFUSED = object()
+NOTHING = object()
+
+
 class _Lying(HTTPProvider):
     lie: Callable[[str, Any, Any], Any]
 
     def make_request(self, method: Any, params: Any) -> Any:
         answer = super().make_request(method, params)
         changed = self.lie(method, params, answer.get("result"))
-        return answer if changed is None else {**answer, "result": changed}
+        if changed is REFUSED:
+            return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "no such method"}}
+        return answer if changed is None else {**answer, "result": None if changed is NOTHING else changed}
 
 
 def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
-    """A verifier behind a node that answers what `lie` makes of the truth; None leaves it."""
+    """A verifier behind a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
     provider = _Lying(lab.devnet.ensure().url)
     provider.lie = lie
     return Verifier(Registry(Chain(Web3(provider), "a lying node"), lab.registry.address), lab.store)
@@ -317,6 +323,66 @@ def test_a_file_of_a_recorded_folder_and_an_output_of_a_run_are_found_by_the_rec
     assert list(failures(report)) == ["content weights.bin"]
     report = verify(lab, run.id, path=folder)
     assert list(failures(report)) == ["content weights.bin"]
+
+
+def test_a_folder_that_a_run_wrote_is_rehashed_and_compared_file_by_file(lab, folder):
+    listing = lab.store.put_folder(folder).listing
+    run = run_of(lab, outputs=(RunOutput(role="plots", artifact=kept(lab, "data/SHA256SUMS", listing)),))
+    report = verifier(lab).hash(run.id)
+    assert "3 of 3" in next(check.detail for check in report.checks if check.name == "artifact data/SHA256SUMS")
+    assert verify(lab, run.id, path=folder).verified
+    assert [seen.id for seen in verify(lab, str(folder)).records] == [run.id]
+    flip(folder / "a.txt", 0)
+    assert list(failures(verify(lab, run.id, path=folder))) == ["content a.txt"]
+
+
+def test_what_can_t_be_compared_says_why(lab, other, folder, file):
+    whole, single = record_content(lab, Kind.DATASET, folder), record_content(lab, Kind.DATASET, file)
+    run = run_of(lab, outputs=(RunOutput(role="model", artifact=kept(lab, "model.bin", b"weights")),))
+    assert verify(lab, whole.id, path=folder).verified
+    assert verify(lab, single.id, path=file).verified
+    assert "is a folder" in failures(verify(lab, single.id, path=folder))["content"]
+    assert "no file like" in failures(verify(lab, whole.id, path=file))["content"]
+    assert "no file like" in failures(verify(lab, run.id, path=file))["content"]
+    assert "has no record" in failures(verify(lab, "ab" * 32, path=file))["recorded"]
+    assert verify(lab, whole.id, path=folder / "sub" / "b.csv").verified
+    flip(folder / "a.txt", 0)
+    # the other lab has neither listing nor manifest
+    assert "which file is unknown" in failures(verify(other, whole.id, path=folder))["content"]
+    assert outcomes(verify(other, run.id, path=file), "content") == ["unknown"]
+    assert "where is unknown" in failures(verify(other, single.id, path=folder / "a.txt"))[f"content {folder}/a.txt"]
+
+
+def test_files_of_a_folder_that_are_not_here_are_named(lab, folder):
+    record = record_content(lab, Kind.DATASET, folder)
+    digest = next(line for line in lab.store.get_bytes(record.subject).decode().splitlines() if "a.txt" in line)[:64]
+    lab.store.path_of(digest).unlink()
+    report = verifier(lab).hash(record.id)
+    assert "1 of 3 files are not here: a.txt" in report.unknown[0].detail
+    assert report.unknown[0].values["missing"] == {"a.txt": digest}
+
+
+def test_a_subject_that_is_no_listing_and_an_identifier_without_its_manifest_are_unknown(lab, tmp_path):
+    bogus = lab.store.put_bytes(os.urandom(40))
+    key = RecordKey(1, Kind.DATASET, SubjectType.FOLDER, lab.signer.address, bogus, os.urandom(32).hex())
+    assert "of a listing" in verifier(lab).hash(raw_record(lab, key)).unknown[1].detail.lower()
+    run = run_of(lab)
+    report = Verifier(lab.registry, Store(tmp_path / "empty")).hash(run.id)
+    assert [check.name for check in report.unknown] == ["manifest", "subject"]
+
+
+def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, file, tmp_path):
+    record = record_content(lab, Kind.DATASET, file)
+    published = lab.store.publish([record.manifest], tmp_path / "published")
+    large = published.path_of(record.manifest)
+    large.chmod(0o600)
+    large.write_bytes(bytes(2 * MIB))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(published.folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        report = Verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
+        server.shutdown()
+    assert "more than the 1048576 bytes allowed" in report.unknown[0].detail
 
 
 def test_a_file_that_is_like_nothing_is_not_verified(lab, file):
@@ -459,22 +525,63 @@ def test_a_signature_of_somebody_else_fails(lab, file):
     def lie(method: str, params: Any, result: Any) -> Any:
         if method == "eth_getTransactionByHash":
             return {**result, "input": data[:at] + forged + data[at + 2 :]}
-        return None
+        return REFUSED if method == "eth_getRawTransactionByHash" else None
 
     report = lied_to(lab, lie).hash(record_id)
     assert "expected a signature of" in failures(report)["author"]
 
 
-def test_a_transaction_that_asks_for_another_record_or_nothing_fails(lab, file):
+@pytest.mark.parametrize("gives_raw", [False, True])
+def test_a_transaction_that_is_told_otherwise_than_it_was_sent_fails(lab, file, gives_raw):
     record = record_content(lab, Kind.DATASET, file)
     another = record_content(lab, Kind.MODEL, file)
-    swapped = lab.chain.transaction(another.transaction)["input"].hex()
-    for data, said in (("0x" + swapped, "asks for another record"), ("0x12345678", "calls nothing that records")):
+    swapped = "0x" + lab.chain.transaction(another.transaction)["input"].hex()
+    changes = {
+        "asks for another record": {"input": swapped},
+        "calls nothing that records": {"input": "0x12345678"},
+        "and without a signature": {"from": Web3.to_checksum_address(STRANGER)},
+    }
+    for said, change in changes.items():
 
-        def lie(method: str, params: Any, result: Any, data: str = data) -> Any:
-            return {**result, "input": data} if method == "eth_getTransactionByHash" else None
+        def lie(method: str, params: Any, result: Any, change: Any = change) -> Any:
+            if method == "eth_getRawTransactionByHash" and not gives_raw:
+                return REFUSED
+            return {**result, **change} if method == "eth_getTransactionByHash" else None
 
-        assert said in failures(lied_to(lab, lie).hash(record.id))["author"]
+        detail = failures(lied_to(lab, lie).hash(record.id))["author"]
+        assert ("is not signed by" if gives_raw else said) in detail
+
+
+def test_a_node_that_gives_no_raw_transactions_is_taken_at_its_word_and_one_that_gives_none_is_not(lab, file):
+    record = record_content(lab, Kind.DATASET, file)
+    said = {}
+    for name in ("eth_getRawTransactionByHash", "eth_getTransactionByHash"):
+
+        def lie(method: str, params: Any, result: Any, name: str = name) -> Any:
+            return (REFUSED if "Raw" in name else NOTHING) if method == name else None
+
+        [check] = [check for check in lied_to(lab, lie).hash(record.id).checks if check.name == "author"]
+        said[name] = check
+    assert said["eth_getRawTransactionByHash"].verdict is Outcome.PASS
+    assert "by the node's word" in said["eth_getRawTransactionByHash"].detail
+    assert said["eth_getTransactionByHash"].verdict is Outcome.UNKNOWN
+
+
+def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, file):
+    author = place(lab, FORWARDER)
+    to = "0x" + "00" * 12 + lab.registry.address[2:]
+    offer = invite(lab, lab.group(), author, Role.RECORDER)
+    joining = ("joinGroup", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    relay(lab, author, to + lab.registry.call_data(*joining)[2:])
+    key = RecordKey(1, Kind.DATASET, SubjectType.COMMITMENT, author, os.urandom(32).hex(), "ab" * 32)
+    sender = relay(lab, author, to + lab.registry.call_data("record", key.as_abi())[2:])
+    report = verifier(lab).hash(lab.registry.domain.record_id(key))
+    [check] = [check for check in report.checks if check.name == "author"]
+    assert check.verdict is Outcome.PASS
+    assert sender in check.detail
+    assert author in check.detail
+    assert [one.name for one in report.unknown] == ["manifest", "subject"]
+    assert "salted commitment" in report.unknown[1].detail
 
 
 def test_a_contract_wallet_s_record_says_what_that_means(lab, file):
@@ -596,6 +703,16 @@ def test_what_is_not_final_yet_is_unknown_and_says_how_deep_it_is(lab, file):
     assert check.verdict is Outcome.UNKNOWN
     assert "2 blocks since, not final yet" in check.detail
     assert report.verified
+
+
+def test_where_the_chain_doesn_t_say_what_is_final_nobody_knows(lab, file):
+    record = record_content(lab, Kind.DATASET, file)
+
+    def lie(method: str, params: Any, result: Any) -> Any:
+        return REFUSED if method == "eth_getBlockByNumber" and params[0] == "finalized" else None
+
+    report = lied_to(lab, lie).hash(record.id)
+    assert [check.name for check in report.unknown] == ["finality"]
 
 
 def test_parents_that_are_missing_or_later_fail(lab, file):
@@ -736,6 +853,44 @@ def test_a_verdict_of_no_reviewer_or_on_foreign_evidence_fails(lab, other, file)
     assert "not a run that names the record" in found
 
 
+def test_a_verdict_without_the_evidence_it_needs_fails(lab, other, file):
+    record = record_content(lab, Kind.DATASET, file)
+    evidence = run_of(other, (Link(record.id, Relation.REPRODUCES),))
+    attest(other, record.id, Verdict.REPRODUCED, evidence=evidence.id)
+
+    def unrecorded(method: str, params: Any, result: Any) -> Any:
+        return [] if method == "eth_getLogs" and "0x" + evidence.id in str(params[0]["topics"]) else None
+
+    def none(method: str, params: Any, result: Any) -> Any:
+        if method == "eth_getLogs" and params[0]["topics"][0] == topic("Attested"):
+            return [_with_word(log, 1, 0) for log in result]
+        return None
+
+    def another_key(method: str, params: Any, result: Any) -> Any:
+        if method == "eth_getLogs" and "0x" + evidence.id in str(params[0]["topics"]):
+            return [_with_word(log, 3, 5) for log in result]
+        return None
+
+    for lie, said in ((unrecorded, "is not recorded"), (none, "needs evidence"), (another_key, "has another id")):
+        assert said in failures(lied_to(lab, lie).hash(record.id))["verdict of group 2"]
+
+
+def test_a_withdrawn_verdict_that_the_registry_holds_and_a_retraction_without_its_event_fail(lab, other, file):
+    record = record_content(lab, Kind.DATASET, file)
+    attest(other, record.id, Verdict.REVIEWED)
+    withdraw(other, record.id)
+    retract(lab, record.id, "wrong")
+
+    def lie(method: str, params: Any, result: Any) -> Any:
+        if method == "eth_call" and params[0]["data"].startswith(selector("verdictOf")):
+            return _with_word({"data": result}, 3, 1)["data"]
+        return [] if method == "eth_getLogs" and params[0]["topics"][0] == topic("Retracted") else None
+
+    found = failures(lied_to(lab, lie).hash(record.id))
+    assert "withdrawn by its event, but reviewed" in found["verdict of group 2"]
+    assert "its event is not there" in found["retraction"]
+
+
 # -- transactions
 
 
@@ -756,6 +911,11 @@ def test_a_transaction_of_another_contract_and_one_that_was_refused_prove_nothin
     refused = send(lab, STRANGER, to=lab.registry.address, data=data, gas=hex(200_000))["transactionHash"].hex()
     assert "was refused" in failures(verifier(lab).hash(refused))["transaction"]
     assert "has no record" in failures(verifier(lab).hash("ef" * 32))["recorded"]
+
+    def pending(method: str, params: Any, result: Any) -> Any:
+        return NOTHING if method == "eth_getTransactionReceipt" else None
+
+    assert "is in no block" in failures(lied_to(lab, pending).hash(plain))["transaction"]
 
 
 def test_an_impostor_s_event_counts_for_nothing_and_is_named(lab, file):
@@ -806,6 +966,20 @@ def test_two_records_of_one_transaction_are_ordered_by_their_place_in_it(lab, fi
     assert "one transaction" in verifier(lab).before(*ids).checks[-1].detail
     assert verifier(lab).before(*ids).verified
     assert not verifier(lab).before(*reversed(ids)).verified
+
+
+def test_two_records_of_one_block_are_ordered_by_their_transactions(lab, file):
+    first, second = record_content(lab, Kind.DATASET, file), record_content(lab, Kind.MODEL, file)
+
+    def lie(method: str, params: Any, result: Any) -> Any:
+        if method != "eth_getLogs" or params[0]["topics"][0] != topic("Recorded"):
+            return None
+        number = {"0x" + first.id: "0x4", "0x" + second.id: "0x3"}
+        return [{**log, "blockNumber": "0x9", "transactionIndex": number[log["topics"][1]]} for log in result]
+
+    order = lied_to(lab, lie).before(second.id, first.id).checks[-1]
+    assert order.verdict is Outcome.PASS
+    assert "whoever made the block chose" in order.detail
 
 
 def test_a_record_that_is_not_canonical_has_no_order(lab, file):

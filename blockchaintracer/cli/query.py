@@ -1,0 +1,105 @@
+"""`blockchaintracer query`: the registry's records, searched."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, table, when
+from blockchaintracer.index import STATUSES, Row, query
+from blockchaintracer.operations.search import up_to_date
+
+_CONDITIONS = (
+    *("text", "kind", "author", "since", "until", "subject", "cid", "status", "where"),
+    *("ancestors_of", "descendants_of", "sort", "descending", "limit", "offset"),
+)
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("words", nargs=-1, metavar="[WORD]...")
+@click.option("--where", metavar="EXPRESSION", help='Such as "metrics.accuracy > 0.9 and params.lr <= 0.01".')
+@click.option("--kind", help="dataset, model, run, result, …, or your own number.")
+@click.option("--group", type=int, metavar="NUMBER", help="Records of this group.")
+@click.option("--author", metavar="ADDRESS", help="Records of this account.")
+@click.option("--since", metavar="TIME", help="Not recorded earlier: a date, or RFC 3339.")
+@click.option("--until", metavar="TIME", help="Not recorded later.")
+@click.option("--subject", metavar="SHA256", help="All records of these bytes, by whomever.")
+@click.option("--cid", help="The record with this IPFS address, of its manifest or its subject.")
+@click.option("--status", multiple=True, type=click.Choice(STATUSES), help="May be repeated; all hold.")
+@click.option("--ancestors-of", metavar="ID", help="What this record was made from.")
+@click.option("--descendants-of", metavar="ID", help="What was made from this record.")
+@click.option("--sort", default="time", show_default=True, help="time, or a number such as metrics.accuracy.")
+@click.option("--ascending", "descending", flag_value=False, default=True, help="Oldest or smallest first.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
+@click.option("--offset", default=0, type=click.IntRange(0), help="Rows to leave out at the start.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--offline", is_flag=True, help="Search what was read before, without the chain.")
+@click.pass_context
+def command(ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, offline: bool, **options: Any) -> None:
+    """Search the registry's records by words and conditions that all hold.
+
+    Names, parameters and metrics are what authors declare. A row is a place to look: `verify ID` checks it.
+
+    \b
+    Examples:
+      blockchaintracer query breast cancer
+      blockchaintracer query --kind run --where "metrics.accuracy > 0.9" --sort metrics.accuracy
+      blockchaintracer query --status reproduced --since 2026-01-01 --json
+      blockchaintracer query --descendants-of ID --csv
+    """
+    group = options.pop("group")
+    conditions = {name: options.pop(name, None) for name in _CONDITIONS if name != "text"}
+    lab = make_lab(ctx, options)
+    with up_to_date(lab, offline=offline) as index:
+        rows = query(
+            index,
+            registry=lab.registry if not offline else None,
+            text=" ".join(words) or None,
+            group=group,
+            **conditions,
+        )
+    show(ctx, {"records": [row.as_json() for row in rows]})
+    if ctx.params["as_json"]:
+        return
+    if as_csv:
+        _print_csv(rows)
+        return
+    table(
+        None,
+        ["record", "kind", "name", "group", "recorded", "status", "metrics"],
+        [
+            [row.id, row.kind, row.name or "-", str(row.group), when(row.time), _status(row), _metrics(row)]
+            for row in rows
+        ],
+    )
+    if not rows:
+        click.echo("No record meets every condition.", err=True)
+
+
+def _status(row: Row) -> str:
+    said = {
+        "reviewed": row.reviewed,
+        "reproduced": row.reproduced,
+        "not reproduced": row.not_reproduced,
+        "disputed": row.disputed,
+    }
+    return ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in said.items() if count)])
+
+
+def _metrics(row: Row) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in row.metrics.items() if not isinstance(value, str))[:60]
+
+
+def _print_csv(rows: list[Row]) -> None:
+    writer = csv.writer(sys.stdout)
+    values = [row.as_json() for row in rows]
+    plain = [name for name in (values[0] if values else {}) if name not in ("params", "metrics")]
+    named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
+    writer.writerow([*plain, *named])
+    for row in values:
+        parts = (name.partition(".") for name in named)
+        writer.writerow([*(row[name] for name in plain), *(row[part].get(name, "") for part, _, name in parts)])
