@@ -90,7 +90,9 @@ def _check_folder(objects: Objects, name: str, digest: str) -> Iterator[Check]:
     files, found = read_listing(objects, digest)
     yield from damaged_copies(name, digest, found)
     if files is None:
-        if not found.damaged:
+        if found.wrong:
+            yield Check(name, Outcome.FAIL, f"{digest} is no folder: {found.wrong}", {"sha256": digest})
+        elif not found.damaged:
             yield not_here(name, digest, found)
         return
     # hashing leaves the interpreter's lock, so threads use all cores
@@ -126,7 +128,7 @@ def read_listing(objects: Objects, digest: str) -> tuple[tuple[tuple[str, str], 
     try:
         return parse_listing(data), found
     except InputError as error:
-        found.told.append(error.message)
+        found.wrong = error.message
         return None, found
 
 
@@ -199,7 +201,8 @@ class Shown:
     def _against_listing(self, digest: str) -> list[Check]:
         files, found = read_listing(self._objects, digest)
         if files is None:
-            why = f": {'; '.join(found.told)}" if found.told else ""
+            told = [found.wrong] if found.wrong else found.told
+        why = f": {'; '.join(told)}" if told else ""
             detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
             return [self._fail(detail, digest)]
         return self.against_files(files)

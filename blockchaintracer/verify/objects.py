@@ -81,6 +81,7 @@ class Found:
         digest: of the whole copy; with `cid` only if a profile was asked for.
         damaged: the copies that were looked at before and are not whole.
         told: why a source could not be asked.
+        wrong: why a whole copy is not what a record of it says.
     """
 
     path: Path | None = None
@@ -88,6 +89,7 @@ class Found:
     digest: FileDigest | None = None
     damaged: list[Damaged] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    wrong: str | None = None
 
 
 class Objects:
