@@ -202,7 +202,7 @@ class Shown:
         files, found = read_listing(self._objects, digest)
         if files is None:
             told = [found.wrong] if found.wrong else found.told
-        why = f": {'; '.join(told)}" if told else ""
+            why = f": {'; '.join(told)}" if told else ""
             detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
             return [self._fail(detail, digest)]
         return self.against_files(files)
