@@ -26,9 +26,9 @@ from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, Inp
 from blockchaintracer.home import Home
 from blockchaintracer.manifest import ExperimentData, RunDocument, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
-from blockchaintracer.model import Role, normal_digest
-from blockchaintracer.operations.lab import Lab, role_problem
-from blockchaintracer.operations.record import Recorded
+from blockchaintracer.model import normal_digest
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import Recorded, require_recorder
 from blockchaintracer.operations.run import (
     RUN_FILE,
     RunFacts,
@@ -216,11 +216,7 @@ class TracedRun:
         if RUN_FILE in os.environ:
             return
         self._start = start_run(self._lab, self._folder)
-        try:
-            if problem := role_problem(self._lab, self._lab.group(Role.RECORDER), Role.RECORDER):
-                raise problem
-        except ChainUnavailable as away:
-            _log.info("%s", away.message)
+        require_recorder(self._lab)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

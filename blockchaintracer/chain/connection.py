@@ -67,6 +67,11 @@ class Chain:
         """EIP-155 chain id."""
         return self.ask(lambda: self.web3.eth.chain_id)
 
+    @cached_property
+    def contract_classes(self) -> dict[str, Any]:
+        """Contract classes by artifact: building one from its ABI takes longer than many calls."""
+        return {}
+
     @property
     def network(self) -> Network | None:
         """What is configured about this chain; None if it isn't a known one."""

@@ -121,7 +121,10 @@ class Registry:
     @cached_property
     def contract(self) -> Any:
         """The web3 contract."""
-        return self.chain.web3.eth.contract(address=self.address, abi=load_artifact()["abi"])  # type: ignore[call-overload]
+        classes = self.chain.contract_classes
+        if "LabRegistry" not in classes:
+            classes["LabRegistry"] = self.chain.web3.eth.contract(abi=load_artifact()["abi"])
+        return classes["LabRegistry"](self.address)
 
     @cached_property
     def domain(self) -> Domain:

@@ -15,14 +15,16 @@ from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import RunDocument, load_run_document
 from blockchaintracer.model import Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, parse_parent, record_path
+from blockchaintracer.operations.record import Recorded, known_record, parse_parent, record_path, require_recorder
 from blockchaintracer.operations.run import (
     RunFacts,
     Used,
+    check_template,
     finish_run,
     linked_inputs,
     parse_assignment,
     record_inputs,
+    record_models,
     run_command,
     start_run,
 )
@@ -85,17 +87,20 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         return _record_things(lab, progress, parents, given), None
 
     said = _said(document or RunDocument(schema_version=1, name="run"), given)
+    require_recorder(lab)
     start = start_run(lab, exclude=[*given["datasets"], *given["models"], *given["artifacts"]])
     code = None
     if given["program"]:
         code, written = run_command(given["program"], Path.cwd())
         if written:
             said = _said(written, given)
+    said.recorded_metrics()
+    check_template(said, complete=not code)
     # a document's paths count from the folder it lies in
     base = given["document"].parent if given["document"] else Path.cwd()
     inputs = [
         Used(
-            record_path(lab, Kind.DATASET, path, progress=progress),
+            known_record(lab, Kind.DATASET, path) or record_path(lab, Kind.DATASET, path, progress=progress),
             Relation.TRAINED_ON if given["models"] else Relation.USES,
             path,
         )
@@ -104,7 +109,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
     inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
     outputs = [(output.role, base / output.path) for output in said.outputs]
     models = [*given["models"], *(path for role, path in outputs if role == "model")]
-    trained = [record_path(lab, Kind.MODEL, path, parents=_trained_on(inputs), progress=progress) for path in models]
+    trained = record_models(lab, models, inputs, progress)
     facts = RunFacts(
         document=said,
         inputs=inputs,
@@ -178,10 +183,6 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
 
 def _ids(inputs: list[Used]) -> set[str]:
     return {used.record.id for used in inputs}
-
-
-def _trained_on(inputs: list[Used]) -> list[Link]:
-    return [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
 
 
 def _lines(one: Recorded) -> Iterator[str]:

@@ -200,6 +200,20 @@ def not_before(lab: Lab) -> NotBefore | None:
     )
 
 
+def require_recorder(lab: Lab) -> None:
+    """Tells before any work is done whether the signer may record for the group; nothing, while the chain is away.
+
+    Raises:
+        ContractRevert: if it may not.
+    """
+    try:
+        problem = role_problem(lab, lab.group(Role.RECORDER), Role.RECORDER)
+    except ChainUnavailable:
+        return
+    if problem:
+        raise problem
+
+
 def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
     """Keeps a manifest and commits to it on the chain; if the chain is away, it waits in the outbox.
 

@@ -36,6 +36,7 @@ from blockchaintracer.manifest import (
     validate_against_template,
 )
 from blockchaintracer.manifest.base import rfc3339
+from blockchaintracer.manifest.document import parse_yaml
 from blockchaintracer.model import Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
@@ -397,10 +398,9 @@ def parse_assignment(text: str, what: str) -> tuple[str, Any]:
     match = _ASSIGNMENT.fullmatch(text)
     if not match:
         raise InputError(f"expected a {what} as name=value, got {text!r}")
-    import yaml
-
     try:
-        value = yaml.safe_load(match[2])
-    except yaml.YAMLError:
-        value = match[2]
-    return match[1].strip(), match[2] if isinstance(value, dict | list) or hasattr(value, "isoformat") else value
+        value = parse_yaml(match[2].encode())
+    except InputError:
+        # NaN and the like are refused where the field's name is known; everything else is text
+        value = float(match[2].lstrip("+-.")) if match[2].lower().lstrip("+-.") in ("nan", "inf") else match[2]
+    return match[1].strip(), match[2] if isinstance(value, dict | list) else value

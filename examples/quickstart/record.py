@@ -5,6 +5,7 @@ reproduces the run from its record and says what it found. Then everything is ve
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,13 @@ from pathlib import Path
 import sklearn
 
 from blockchaintracer.devnet import Devnet
-from blockchaintracer.home import Home
+from blockchaintracer.home import VARIABLE, Home
 from blockchaintracer.keys import KeyStore
 from blockchaintracer.networks import redact_url
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LAB = ROOT / ".blockchaintracer"
+LAB = Path(os.environ.get(VARIABLE) or ROOT / ".blockchaintracer")
 PUBLISHED = LAB / "published"
 SECOND_GROUP = LAB / "second-group"
 DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"

@@ -1,0 +1,53 @@
+"""`make record` as a newcomer types it, twice."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from blockchaintracer.devnet import Devnet
+from blockchaintracer.home import Home
+from tests.client.labs import ROOT
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    home = tmp_path_factory.mktemp("quickstart") / "lab"
+    program = [sys.executable, str(ROOT / "examples" / "quickstart" / "record.py")]
+    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home)}
+    try:
+        runs = [
+            subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            for _ in range(2)
+        ]
+    finally:
+        Devnet(Home(home)).stop()
+    for run in runs:
+        assert run.returncode == 0, run.stdout + run.stderr
+    return [run.stdout for run in runs]
+
+
+def line(text, kind):
+    return re.search(rf"^  {kind} +([0-9a-f]{{64}})  block (\d+), (\S+ \S+ UTC) \((.*)\)$", text, re.MULTILINE).groups()
+
+
+def test_everything_is_recorded_reproduced_and_verified(printed):
+    first = printed[0]
+    for kind in ("dataset", "model", "run"):
+        assert line(first, kind)[3] == "recorded now"
+    assert re.search(r"^Reproduced by group 2, from the record alone: reproduced$", first, re.MULTILINE)
+    assert "Verified: every check passed" in first
+    assert "Not proven: that the result is right" in first
+
+
+def test_a_second_time_adds_one_run_and_reuses_the_rest(printed):
+    first, second = printed
+    for kind in ("dataset", "model"):
+        assert line(second, kind)[:3] == line(first, kind)[:3]
+        assert line(second, kind)[3] == "recorded before, nothing paid"
+    assert line(second, "run")[0] != line(first, "run")[0]
+    assert line(second, "run")[3] == "recorded now"
+    registry = r"registry (0x[0-9A-Fa-f]{40})"
+    assert re.findall(registry, second) == re.findall(registry, first)
