@@ -25,14 +25,25 @@ INPUTS = ("locks/bootstrap.txt", "locks/dev.txt", "package.json", "package-lock.
 # the machine's own certificates, also those that an organisation adds: uv and Node carry lists of their own
 CERTIFICATES = {"UV_SYSTEM_CERTS": "true", "NODE_OPTIONS": "--use-system-ca"}
 
-# Run at every start of the environment's Python, so that Ape finds compiler and anvil without a variable to export.
+# Loaded at every start of the environment's Python. What Ape needs is put into the variables of Ape's processes alone:
+# code that a lab runs with this Python sees nothing of it.
 TOOLCHAIN_MODULE = """\
 import os
+import sys
 
-os.environ.setdefault("SOLCX_BINARY_PATH", {solc!r})
-_path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-if {bin!r} not in _path:
-    os.environ["PATH"] = os.pathsep.join([{bin!r}, *_path])
+
+class Toolchain:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in ("ape", "solcx"):
+            sys.meta_path.remove(Toolchain)
+            os.environ.setdefault("SOLCX_BINARY_PATH", {solc!r})
+            paths = os.environ.get("PATH", os.defpath).split(os.pathsep)
+            if {bin!r} not in paths:
+                os.environ["PATH"] = os.pathsep.join([{bin!r}, *paths])
+
+
+sys.meta_path.insert(0, Toolchain)
 """
 
 
