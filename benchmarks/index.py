@@ -130,8 +130,8 @@ def searches(ids: list[str], seed: int = 0) -> Iterator[tuple[str, dict[str, Any
         }.items()  # fmt: skip
 
 
-def measure_queries(records: int, rounds: int, say: Callable[[str], None] = print) -> None:
-    """Prints median and 95th percentile of each search, in milliseconds."""
+def measure_queries(records: int, rounds: int, say: Callable[[str], None] = print) -> float:
+    """Prints median and 95th percentile of each search, in milliseconds; the 95th percentile of all."""
     with tempfile.TemporaryDirectory() as folder, Index(Path(folder) / "index.sqlite") as index:
         start = time.perf_counter()
         ids = fill(index, records)
@@ -148,14 +148,16 @@ def measure_queries(records: int, rounds: int, say: Callable[[str], None] = prin
             say(f"{name:32} median {statistics.median(taken):8.2f} ms   p95 {_p95(taken):8.2f} ms")
         everything = [each for taken in times.values() for each in taken]
         say(f"{'all':32} median {statistics.median(everything):8.2f} ms   p95 {_p95(everything):8.2f} ms")
+        return _p95(everything)
 
 
 def _p95(values: list[float]) -> float:
     return sorted(values)[int(0.95 * (len(values) - 1))]
 
 
-def measure_sync(events: int, say: Callable[[str], None] = print) -> None:
-    """Prints events a second from a node to the index, beside reading and decoding them alone, and web3's decoding."""
+def measure_sync(events: int, say: Callable[[str], None] = print) -> tuple[float, float]:
+    """Prints events a second from a node to the index, beside reading and decoding them alone, and web3's decoding;
+    the best of the first two."""
     rng = random.Random(0)
     with Node() as node, tempfile.TemporaryDirectory() as folder:
         contract, _ = node.deploy(load_artifact()["abi"], load_artifact()["bytecode"], node.accounts[0].address, True)
@@ -170,6 +172,7 @@ def measure_sync(events: int, say: Callable[[str], None] = print) -> None:
             raise RuntimeError("expected every batch to be recorded")
         chain = Chain.connect(node.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
         registry = Registry(chain, contract.address)
+        best = (0.0, 0.0)
         for _ in range(3):
             start = time.perf_counter()
             count = sum(len(span.logs) for span in spans(chain, registry.address, EVENTS, 0, chain.head()))
@@ -180,9 +183,11 @@ def measure_sync(events: int, say: Callable[[str], None] = print) -> None:
                 report = index.sync(registry, Store(Path(folder) / "store"))
                 ours = report.events / (time.perf_counter() - start)
             say(f"{ours:8.0f} events/s to the index; {bare:8.0f}/s read and decoded alone; {ours / bare:.2f} of it")
+            best = (max(best[0], ours), max(best[1], bare))
         start = time.perf_counter()
         few = sum(1 for _ in registry.recorded(1, 12))
         say(f"{few / (time.perf_counter() - start):8.0f} events/s as web3 decodes them")
+        return best
 
 
 def main() -> None:

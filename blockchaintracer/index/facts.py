@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from blockchaintracer.manifest.base import MAX_DEPTH, nested
 
 Value = float | int | str
 MAX_FACTS = 2_000
@@ -16,9 +17,7 @@ MAX_FACTS = 2_000
 _MAX_TEXT = 200
 _MAX_BODY = 20_000
 _MAX_DEPTH = 16
-_MAX_NESTED = 100
 _UNNAMED = "_"
-_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +41,13 @@ class Facts:
 
 def read_json(data: bytes) -> dict[str, Any] | None:
     """The bytes as a JSON object; None if they are none, or are nested deeper than any manifest."""
-    # with a raised recursion limit, as some programs set it, Python's parser would end the process
-    if data.count(b"[") + data.count(b"{") > _MAX_NESTED and _nested(data) > _MAX_NESTED:
+    if nested(data) > MAX_DEPTH:
         return None
     try:
         value = json.loads(data.decode())
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _nested(data: bytes) -> int:
-    """How deep lists and objects are nested at most."""
-    depth = deepest = 0
-    for match in _BRACKET.finditer(data):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
-        deepest = max(deepest, depth)
-    return deepest
 
 
 def facts(statement: dict[str, Any]) -> Facts:

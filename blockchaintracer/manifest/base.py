@@ -23,6 +23,7 @@ MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 64
 MAX_VALUES = 1 << 18
 
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -154,12 +155,26 @@ def parse_json(data: bytes, what: str) -> Any:
     Raises:
         InputError: if it isn't JSON, repeats a key, or holds a value that `plain` refuses.
     """
+    if nested(data) > MAX_DEPTH:
+        raise InputError(f"{what}: expected JSON in UTF-8, got something else: it is nested too deeply")
     try:
         value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer_literal, parse_constant=float)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else _json_reason(error)
         raise InputError(f"{what}: expected JSON in UTF-8, got something else: {reason}") from None
     return plain(value)
+
+
+def nested(data: bytes) -> int:
+    """How deep the lists and objects in JSON are nested. To be asked before parsing: with a raised recursion limit, as
+    some programs set it, Python's parser would end the process on a deep nesting instead of refusing it."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for match in _BRACKET.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _json_reason(error: ValueError) -> str:

@@ -7,6 +7,7 @@ need no repetition.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,7 @@ from blockchaintracer.store import Store
 
 DEVNET_KEY = "lab"
 _DEVNET_FUNDS_WEI = 100 * 10**18
+_AWAY_S = 5
 
 
 def _silent(message: str) -> None:
@@ -56,6 +58,7 @@ class Lab:
     group_number: int | None = None
     ask: Callable[[str], str] | None = None
     say: Callable[[str], None] = field(default=_silent)
+    _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
 
     # -- the folder
 
@@ -83,7 +86,14 @@ class Lab:
         Raises:
             ChainUnavailable: if it can't be reached.
         """
-        chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.ensure().url)
+        # a chain that hangs takes its time to fail: one operation asks for it more than once
+        if self._away and time.monotonic() - self._away[0] < _AWAY_S:
+            raise self._away[1]
+        try:
+            chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.ensure().url)
+        except ChainUnavailable as away:
+            self._away = (time.monotonic(), away)
+            raise
         self._remember(last=chain.chain_id)
         return chain
 
@@ -186,11 +196,11 @@ class Lab:
         if chosen is not None:
             return int(chosen)
         wanted = role or Role.RECORDER
-        time = self.chain.head().timestamp
+        now = self.chain.head().timestamp
         mine = [
             number
             for number in range(1, self.registry.last_group() + 1)
-            if self.registry.membership(number, self.signer.address).holds(wanted, time)
+            if self.registry.membership(number, self.signer.address).holds(wanted, now)
         ]
         if len(mine) != 1:
             raise InputError(

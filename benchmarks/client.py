@@ -1,0 +1,165 @@
+"""Speed of the client beside its peers, measured in one run: `make bench`.
+
+Writes benchmarks/client.json: ``{row: {ours, peer, ratio, target}}``. The machine decides the figures; the ratios and
+limits are what is held. Nothing fails here because a machine is slow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.index import measure_queries, measure_sync
+from blockchaintracer.digest import digest_file, digest_folder, sha256_file
+
+FILE = Path(__file__).with_suffix(".json")
+LARGE_BYTES = 512 << 20
+MANY = 400
+MANY_BYTES = 1 << 20
+EVENTS = 40_000
+RECORDS = 1_000_000
+REPEATS = 3
+
+
+@dataclass
+class Row:
+    """A figure beside its peer or limit.
+
+    Args:
+        unit: of `ours` and `peer`.
+        peer: the peer's figure in this run, or the limit.
+        ratio: ours divided by peer.
+        target: what the ratio should be, in words.
+    """
+
+    name: str
+    unit: str
+    ours: float
+    peer: float
+    target: str
+    met: bool
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.peer if self.peer else 0.0
+
+
+def best(work: Callable[[], object]) -> float:
+    """Seconds of the quickest of a few tries: what else the machine did is left out."""
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def hashing(folder: Path) -> list[Row]:
+    large = folder / "large"
+    with large.open("wb") as file:
+        for _ in range(LARGE_BYTES >> 20):
+            file.write(os.urandom(1 << 20))
+
+    def peer() -> str:
+        with large.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    size = LARGE_BYTES / 1e6
+    theirs, alone, both = best(peer), best(lambda: sha256_file(large)), best(lambda: digest_file(large))
+    rows = [
+        Row("SHA-256 of one large file", "MB/s", size / alone, size / theirs, "at least 0.9", alone <= theirs / 0.9),
+        Row("SHA-256 and CID in one reading", "MB/s", size / both, size / theirs, "at least 0.5", both <= theirs / 0.5),
+    ]
+    large.unlink()
+    many = folder / "many"
+    many.mkdir()
+    for number in range(MANY):
+        (many / str(number)).write_bytes(os.urandom(MANY_BYTES))
+    one = best(lambda: [digest_file(path) for path in sorted(many.iterdir())])
+    ours = best(lambda: digest_folder(many))
+    rows.append(
+        Row("many files, two cores beside one", "files/s", MANY / ours, MANY / one, "at least 1.7", one >= 1.7 * ours)
+    )
+    return rows
+
+
+def memory(folder: Path) -> Row:
+    """In a process of its own: what hashing a large file adds to the memory of an idle one."""
+    large = folder / "large"
+    with large.open("wb") as file:
+        file.truncate(LARGE_BYTES)
+    code = (
+        "import resource, sys; from blockchaintracer.digest import digest_file; "
+        "idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; digest_file(sys.argv[1]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - idle)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(large)], capture_output=True, text=True, check=True)
+    used = int(done.stdout) / (1024 if sys.platform != "darwin" else 1024 * 1024)
+    large.unlink()
+    return Row("memory while hashing, above idle", "MB", used, 64, "at most 64 MB", used <= 64)
+
+
+def importing() -> Row:
+    """Of the package alone, in fresh processes."""
+    bare = best(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True))
+    ours = best(lambda: subprocess.run([sys.executable, "-c", "import blockchaintracer"], check=True)) - bare
+    return Row("import blockchaintracer", "s", ours, 0.35, "under 0.35 s", ours < 0.35)
+
+
+def main() -> int:
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        console.print("hashing ...")
+        rows += [*hashing(Path(scratch)), memory(Path(scratch)), importing()]
+    console.print(f"reading {EVENTS:,} events from a node ...")
+    ours, bare = measure_sync(EVENTS, lambda message: None)
+    rows.append(
+        Row("events from node to searchable index", "events/s", ours, bare, "at least 40,000/s", ours >= 40_000)
+    )
+    console.print(f"searching {RECORDS:,} records ...")
+    slowest = measure_queries(RECORDS, 5, lambda message: None)
+    rows.append(Row("search among a million records, p95", "ms", slowest, 50, "under 50 ms", slowest < 50))
+
+    table = Table("", "unit", "ours", "peer or limit", "ratio", "target", "met")
+    for row in rows:
+        table.add_row(
+            row.name,
+            row.unit,
+            f"{row.ours:,.2f}",
+            f"{row.peer:,.2f}",
+            f"{row.ratio:.2f}",
+            row.target,
+            "yes" if row.met else "no",
+        )
+    console.print(table)
+    figures = {
+        row.name: {
+            "ours": round(row.ours, 3),
+            "peer": round(row.peer, 3),
+            "ratio": round(row.ratio, 3),
+            "target": row.target,
+        }
+        for row in rows
+    }
+    FILE.write_text(json.dumps(figures, indent=1) + "\n")
+    console.print(
+        f"Wrote {FILE.name}. Peak of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
