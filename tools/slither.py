@@ -4,13 +4,15 @@ Slither is given the compiler's standard JSON: its own ways to read a project ne
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from compiler import COMPILER, ROOT, standard_json
+from compiler import COMPILER, ROOT, compile_standard_json, standard_json
 
+SLITHER = Path(sys.executable).with_name("slither")
 OUTPUTS = ("abi", "metadata", "devdoc", "userdoc", "evm.bytecode", "evm.deployedBytecode")
 
 NOT_ASKED = {
@@ -37,11 +39,15 @@ def findings() -> list[dict[str, Any]]:
     target = ROOT / ".build" / "slither.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(request))
-    command = [Path(sys.executable).with_name("slither"), target, "--compile-force-framework", "solc-json"]
+    command = [SLITHER, target, "--compile-force-framework", "solc-json"]
     options = ["--solc", COMPILER, "--filter-paths", "node_modules", "--exclude", ",".join(NOT_ASKED), "--json", "-"]
-    done = subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    # it asks forge, which stands beside it, for foundry.toml
+    environment = os.environ | {"PATH": os.pathsep.join([str(SLITHER.parent), os.environ["PATH"]])}
+    done = subprocess.run([*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     answer = json.loads(done.stdout or "{}")
     if not answer.get("success"):
+        # its JSON hides what the compiler said
+        compile_standard_json(request)
         raise RuntimeError(f"slither failed: {answer.get('error') or done.stderr}")
     return list(answer["results"].get("detectors", []))
 
