@@ -55,7 +55,12 @@ class Home:
     def _folder(self, name: str) -> Path:
         folder = self.path / name
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ignored = self.path / ".gitignore"
+            if not ignored.exists():
+                # keys live here: in whatever repository the folder lies, nothing of it is ever committed
+                ignored.write_text("*\n")
+            folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise InputError(
                 f"expected a folder for the lab's files at {folder}: {error.strerror}",

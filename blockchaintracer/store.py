@@ -225,18 +225,18 @@ class Store:
             try:
                 with self._incoming() as (write, keep):
                     actual, count = hashlib.sha256(), 0
-                    for block in _from_url(source, digest) if _is_url(source) else _from_folder(source, digest):
+                    for block in read_from_url(source, digest) if is_url(source) else _from_folder(source, digest):
                         count += len(block)
                         if count > limit:
-                            raise _SourceError(f"has more than the {limit} bytes allowed")
+                            raise SourceError(f"has more than the {limit} bytes allowed")
                         actual.update(block)
                         write(block)
                     if actual.hexdigest() != digest:
-                        raise _SourceError(f"gave {count} bytes with the SHA-256 {actual.hexdigest()}")
+                        raise SourceError(f"gave {count} bytes with the SHA-256 {actual.hexdigest()}")
                     keep(digest)
-            except _SourceError as error:
+            except SourceError as error:
                 away = away or error.away
-                told.append(f"{_public(source)} {error}")
+                told.append(f"{public_name(source)} {error}")
             else:
                 return self.path_of(digest)
         looked = "; ".join(told) or "no source was given"
@@ -331,7 +331,7 @@ class Store:
                 _sync(part.parent)
 
 
-class _SourceError(Exception):
+class SourceError(Exception):
     """Why a source did not give an object; `away` if it may have it and could not be asked."""
 
     def __init__(self, reason: str, *, away: bool = False) -> None:
@@ -346,12 +346,17 @@ def _from_folder(source: str, digest: str) -> Iterator[bytes]:
             while block := file.read(_BLOCK):
                 yield block
     except FileNotFoundError:
-        raise _SourceError("does not have it") from None
+        raise SourceError("does not have it") from None
     except OSError as error:
-        raise _SourceError(f"can't be read: {error.strerror}") from error
+        raise SourceError(f"can't be read: {error.strerror}") from error
 
 
-def _from_url(source: str, digest: str) -> Iterator[bytes]:
+def read_from_url(source: str, digest: str) -> Iterator[bytes]:
+    """The blocks of an object in a published store at an http(s) address; nothing of them is checked yet.
+
+    Raises:
+        SourceError: if the store doesn't have it or can't be reached.
+    """
     import requests
 
     address = f"{source.rstrip('/')}/objects/{digest[:2]}/{digest[2:]}"
@@ -359,22 +364,23 @@ def _from_url(source: str, digest: str) -> Iterator[bytes]:
         # a compressed answer would be another sequence of bytes
         with requests.get(address, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
             if answer.status_code in (404, 410):
-                raise _SourceError("does not have it")
+                raise SourceError("does not have it")
             if answer.status_code != 200:
-                raise _SourceError(f"answered {answer.status_code}", away=True)
+                raise SourceError(f"answered {answer.status_code}", away=True)
             yield from answer.iter_content(_BLOCK)
     except requests.RequestException as error:
         # the text of a requests exception may hold the address with its credentials
-        raise _SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
+        raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
 
 
-def _is_url(source: str) -> bool:
+def is_url(source: str) -> bool:
+    """Whether a source is an address, not a folder."""
     return source.startswith(("http://", "https://"))
 
 
-def _public(source: str) -> str:
+def public_name(source: str) -> str:
     """A source as it may be shown: without credentials and query."""
-    if not _is_url(source):
+    if not is_url(source):
         return source
     parts = urlsplit(source)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

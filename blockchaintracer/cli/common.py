@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -110,7 +111,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         registry_address=chosen["registry"],
         key_name=chosen["key"],
         group_number=chosen["group"],
-        ask=_ask if sys.stdin.isatty() else None,
+        ask=ask if sys.stdin.isatty() else None,
         say=lambda message: click.echo(message, err=True),
         **ctx.meta.get(GIVEN, {}),
     )
@@ -127,7 +128,8 @@ def _rpc(rpc: str | None, network: str | None) -> str | None:
     return found.rpc
 
 
-def _ask(question: str) -> str:
+def ask(question: str) -> str:
+    """Asks for a passphrase at the terminal, unseen."""
     return str(click.prompt(question, hide_input=True, err=True))
 
 
@@ -157,3 +159,41 @@ def table(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
         drawn.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
     console.print(drawn)
+
+
+@contextmanager
+def progress_bar(ctx: click.Context, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for anything that takes over a second."""
+    if ctx.params.get("as_json"):
+        yield lambda count: None
+        return
+    import time
+
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+    began = time.monotonic()
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn(label),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=None,  # type: ignore[arg-type]
+    )
+    task = bar.add_task("", total=None)
+    started = False
+
+    def advance(count: int) -> None:
+        nonlocal started
+        if not started and time.monotonic() - began > 1:
+            started = True
+            bar.start()
+        bar.advance(task, count)
+
+    try:
+        yield advance
+    finally:
+        if started:
+            bar.stop()

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from blockchaintracer.cli.common import Verb, VerbGroup, _ask, show
+from blockchaintracer.cli.common import Verb, VerbGroup, ask, show
 from blockchaintracer.home import VARIABLE, Home
 from blockchaintracer.keys import PASSPHRASE_FILE, KeyStore
 
@@ -50,7 +50,7 @@ def list_(ctx: click.Context, /, home: str | None, as_json: bool) -> None:
 
 
 def _ask_twice(question: str) -> str:
-    first = _ask(question)
-    if _ask("The same again") != first:
+    first = ask(question)
+    if ask("The same again") != first:
         raise click.UsageError("The two passphrases differ.")
     return first

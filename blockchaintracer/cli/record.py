@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
+from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, progress_bar, show, when
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import RunDocument, load_run_document
 from blockchaintracer.model import Kind, Link, Relation, parse_number
@@ -69,7 +68,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
     """
     lab = make_lab(ctx, options)
-    with _progress(ctx) as progress:
+    with progress_bar(ctx, "hashing and keeping") as progress:
         recorded, code = _record(lab, progress, options)
     data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
     show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
@@ -193,41 +192,3 @@ def _lines(one: Recorded) -> Iterator[str]:
         yield "  waits in the outbox: the chain is away"
     else:
         yield f"  {how}: block {one.block}, {when(one.time)}, by {one.author} for group {one.group}"
-
-
-@contextmanager
-def _progress(ctx: click.Context) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for anything that takes over a second."""
-    if ctx.params.get("as_json"):
-        yield lambda count: None
-        return
-    import time
-
-    from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
-
-    began = time.monotonic()
-    bar = Progress(
-        SpinnerColumn(),
-        TextColumn("hashing and keeping"),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=None,  # type: ignore[arg-type]
-    )
-    task = bar.add_task("", total=None)
-    started = False
-
-    def advance(count: int) -> None:
-        nonlocal started
-        if not started and time.monotonic() - began > 1:
-            started = True
-            bar.start()
-        bar.advance(task, count)
-
-    try:
-        yield advance
-    finally:
-        if started:
-            bar.stop()

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
-from blockchaintracer.cli.record import _progress
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
 from blockchaintracer.errors import InputError
 from blockchaintracer.operations.verify import verify, verify_order
 from blockchaintracer.verify import Check, Outcome, Report
@@ -55,7 +54,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         report = verify_order(lab, *before)
     else:
         wanted = {name: options[name] for name in ("path", "record", "group", "sources")}
-        with _progress(ctx) as progress:
+        with progress_bar(ctx, "hashing") as progress:
             report = verify(lab, target, **wanted, progress=progress)
     verified = report.verified and not (strict and report.unknown)
     show(ctx, {**report.as_json(), "verified": verified}, *_lines(report, verified))

@@ -265,8 +265,12 @@ class Lab:
             ) from error
         return data
 
+    def choices(self, chain_id: int) -> dict[str, Any]:
+        """What was chosen on a chain: registry, key and group, as far as they were."""
+        return dict(self._settings().get("chains", {}).get(str(chain_id), {}))
+
     def _chosen(self, name: str) -> Any:
-        return self._settings().get("chains", {}).get(str(self.chain_id), {}).get(name)
+        return self.choices(self.chain_id).get(name)
 
     def _choose(self, name: str, value: Any) -> None:
         if self._chosen(name) != value:

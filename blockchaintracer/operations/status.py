@@ -39,7 +39,7 @@ def lab_status(lab: Lab) -> dict[str, Any]:
             chain |= {"id": lab.chain.chain_id, "name": lab.chain.name}
         except ChainUnavailable as error:
             chain |= {"error": error.message, "id": _last_chain(lab)}
-    chosen = lab._settings().get("chains", {}).get(str(chain["id"]), {})
+    chosen = lab.choices(chain["id"])
     entries = lab.outbox.entries()
     return {
         "home": str(lab.home.path),

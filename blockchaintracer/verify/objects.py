@@ -20,7 +20,7 @@ from blockchaintracer.digest import (
     sha256_file,
 )
 from blockchaintracer.errors import InputError
-from blockchaintracer.store import Store, _from_url, _is_url, _public, _SourceError
+from blockchaintracer.store import SourceError, Store, is_url, public_name, read_from_url
 
 CHUNK = 1 << 20
 _SHOWN = 8
@@ -122,10 +122,10 @@ class Objects:
                     if path is None:
                         continue
                     digest = self._digest(path, cid_profile)
-                except (_SourceError, InputError) as error:
-                    found.told.append(f"{_public(source)} {error}")
+                except (SourceError, InputError) as error:
+                    found.told.append(f"{public_name(source)} {error}")
                     continue
-                where = _public(source) if _is_url(source) else str(path)
+                where = public_name(source) if is_url(source) else str(path)
                 if digest.sha256 == sha256 and (limit is None or digest.size <= limit):
                     found.path, found.where, found.digest = path, where, digest
                     break
@@ -183,14 +183,14 @@ def compare_files(original: Path, other: Path) -> Differences | None:
 
 def _copy(source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
     """A file with what a source has under this digest; None if it has nothing."""
-    if not _is_url(source):
+    if not is_url(source):
         path = Store(source).path_of(sha256)
         return path if path.exists() else None
     count = 0
     with scratch.open("wb") as file:
-        for block in _from_url(source, sha256):
+        for block in read_from_url(source, sha256):
             count += len(block)
             if limit is not None and count > limit:
-                raise _SourceError(f"has more than the {limit} bytes allowed")
+                raise SourceError(f"has more than the {limit} bytes allowed")
             file.write(block)
     return scratch

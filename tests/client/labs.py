@@ -1,10 +1,12 @@
 """Labs on real devnets, for the tests of the client."""
 
 import os
+import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from blockchaintracer.home import Home
@@ -12,6 +14,15 @@ from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.setup import create_group, deploy
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    """Below the ports that the system gives to outgoing calls, so that none of these takes it meanwhile."""
+    while True:
+        port = 12000 + secrets.randbelow(18000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

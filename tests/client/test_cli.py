@@ -3,18 +3,11 @@
 import json
 
 import click
-import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import VERBS, load, main
 from blockchaintracer.cli.common import lab_options
-from tests.client.labs import running_lab, verb
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
+from tests.client.labs import verb
 
 
 def commands():

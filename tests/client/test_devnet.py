@@ -2,13 +2,10 @@
 
 import http.client
 import os
-import secrets
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +17,11 @@ from blockchaintracer.devnet.rpc import call
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.home import Home
 from blockchaintracer.networks import DEVNET, Registry, registries, remember_registry
+from tests.client.labs import free_port
 
 SENDER = "0x" + "11" * 20
 # stores 1 in slot 0 and logs nothing but itself, on deployment and whenever it's called
 LOGGER = "0x600a600c600039600a6000f3600160005560006000a000"
-
-
-def free_port() -> int:
-    """Below the ports that the system gives to outgoing calls, so that none of these takes it meanwhile."""
-    while True:
-        port = 12000 + secrets.randbelow(18000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 @pytest.fixture

@@ -19,19 +19,6 @@ from blockchaintracer.outbox import Attest, CreateGroup, Record, State
 from tests.client.labs import again, running_lab, second_lab, verb
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "data.bin"
-    path.write_bytes(os.urandom(100))
-    return path
-
-
 def nonce(lab: Lab) -> int:
     return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
 

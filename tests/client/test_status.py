@@ -1,10 +1,8 @@
 """Where a lab and its records stand, as far as it can be told."""
 
 import json
-import os
 from typing import Any
 
-import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
@@ -19,19 +17,6 @@ from blockchaintracer.operations.verdicts import attest, retract
 from tests.client.labs import again, running_lab, second_lab
 
 NOWHERE = "http://127.0.0.1:1"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
-
-
-@pytest.fixture
-def file(tmp_path):
-    path = tmp_path / "data.bin"
-    path.write_bytes(os.urandom(100))
-    return path
 
 
 def status(lab: Lab, *arguments: str) -> tuple[int, dict[str, Any], str]:

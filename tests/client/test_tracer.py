@@ -21,16 +21,10 @@ from blockchaintracer.manifest import Tolerance, load_run_document, parse_manife
 from blockchaintracer.model import Kind, Relation
 from blockchaintracer.operations.run import RUN_FILE
 from blockchaintracer.tracer import Pending, RecordingWarning
-from tests.client.labs import ROOT, running_lab, verb
+from tests.client.labs import ROOT, verb
 
 NOBODY = "http://127.0.0.1:9"
 TOKEN = "hunter2hunter2"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture

@@ -6,18 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from blockchaintracer.cli import VERBS
-from tests.client.labs import ROOT, running_lab, verb
+from tests.client.labs import ROOT, verb
 
 APE = Path(sys.executable).parent / "ape"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 def ape(*arguments, home):

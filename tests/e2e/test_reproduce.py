@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +36,7 @@ from blockchaintracer.operations.record import record_path
 from blockchaintracer.operations.reproduce import Plan, Reproduction, compare, reproduce
 from blockchaintracer.operations.run import RUN_FILE, RunFacts, Used, finish_run, start_run
 from blockchaintracer.operations.setup import invite, join
-from tests.client.labs import ROOT, running_lab, second_lab
+from tests.client.labs import ROOT, second_lab
 
 DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"
 TRAIN = '''
@@ -148,12 +147,6 @@ def project(tmp_path: Path) -> Project:
     git(made.folder, "init", "-q")
     made.commit("start")
     return made
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,17 +22,9 @@ from blockchaintracer.devnet.install import find_anvil, package
 from blockchaintracer.devnet.rpc import call
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.home import Home
+from tests.client.labs import free_port
 
 ACCOUNT = "0x" + "11" * 20
-
-
-def free_port() -> int:
-    """Below the ports that the system gives to outgoing calls, so that none of these takes it meanwhile."""
-    while True:
-        port = 12000 + secrets.randbelow(18000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -1,0 +1,53 @@
+"""Where a lab's files are, and that nobody else gets them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.errors import InputError
+from blockchaintracer.home import Home
+
+
+def test_the_nearest_folder_upward_is_taken(tmp_path, monkeypatch):
+    monkeypatch.delenv("BLOCKCHAINTRACER_HOME", raising=False)
+    (tmp_path / ".blockchaintracer").mkdir()
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert Home().path == tmp_path / ".blockchaintracer"
+    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(tmp_path / "chosen"))
+    assert Home().path == tmp_path / "chosen"
+    assert Home(tmp_path / "said").path == tmp_path / "said"
+
+
+def test_folders_are_for_their_owner_alone(tmp_path):
+    home = Home(tmp_path / "lab")
+    for folder in (home.keys, home.store, home.devnet, home.path):
+        assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_of_it_is_ever_committed(tmp_path):
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    home = Home(tmp_path / "lab")
+    (home.keys / "lab.json").write_text("{}")
+    (tmp_path / "science.py").write_text("")
+    subprocess.run(["git", "add", "--all"], cwd=tmp_path, check=True)
+    listed = subprocess.run(["git", "ls-files"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert listed.stdout.split() == ["science.py"]
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="--home"):
+        _ = Home(tmp_path / "file" / "lab").keys
+
+
+def test_another_users_folder_is_passed_over(tmp_path, monkeypatch):
+    monkeypatch.delenv("BLOCKCHAINTRACER_HOME", raising=False)
+    theirs = tmp_path / ".blockchaintracer"
+    theirs.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.getuid", lambda: theirs.stat().st_uid + 1)
+    assert Home().path != theirs
+    assert isinstance(Home().path, Path)

@@ -1,0 +1,55 @@
+"""Every refusal of the registry is told in words, with its values and a way out."""
+
+import string
+
+import pytest
+from eth_abi.abi import encode
+from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
+
+from blockchaintracer.chain import Chain, Registry, load_artifact
+from blockchaintracer.chain.reverts import WORDS
+from blockchaintracer.errors import ContractRevert
+
+OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong"}
+"""Of names of another length, which the constructor doesn't have."""
+
+ERRORS = {entry["name"]: entry for entry in load_artifact()["abi"] if entry["type"] == "error"}
+SAMPLES = {
+    "address": "0x" + "ab" * 20,
+    "bytes32": b"\xcd" * 32,
+    "uint8": 1,
+    "uint32": 2,
+    "uint40": 1_700_000_000,
+    "uint256": 3,
+}
+
+
+@pytest.fixture
+def registry():
+    from web3 import Web3
+
+    return Registry(Chain(Web3(), "nowhere"), "0x" + "11" * 20)
+
+
+def test_words_and_contract_name_the_same_errors():
+    assert set(WORDS) == set(ERRORS) - OF_OPENZEPPELIN
+
+
+@pytest.mark.parametrize("name", sorted(WORDS))
+def test_an_error_is_decoded_into_words_with_its_values(registry, name):
+    types = [entry["type"] for entry in ERRORS[name]["inputs"]]
+    selector = function_signature_to_4byte_selector(abi_to_signature(ERRORS[name]))
+    error = registry.decode_error("0x" + (selector + encode(types, [SAMPLES[kind] for kind in types])).hex())
+    assert isinstance(error, ContractRevert)
+    assert error.name == name
+    assert set(error.arguments) == {entry["name"] for entry in ERRORS[name]["inputs"]}
+    assert error.message.startswith("the registry refused it: ")
+    assert "{" not in error.message
+    assert error.hint
+    for _, field, _, _ in string.Formatter().parse(WORDS[name][0]):
+        if field:
+            assert str(error.arguments[field]) in error.message
+
+
+def test_an_unknown_error_is_told_with_its_data(registry):
+    assert "deadbeef" in str(registry.decode_error("0xdeadbeef"))
