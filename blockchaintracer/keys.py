@@ -5,6 +5,7 @@ A key never comes by an argument and never reaches a log or an exception. Encryp
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -130,18 +131,24 @@ class KeyStore:
             KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
         """
         path = self._folder / f"{_checked(name)}.json"
-        if path.exists():
-            raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
         from eth_account import Account
 
-        if devnet:
-            passphrase = secrets.token_urlsafe(32)
-            _write_private(path.with_suffix(".passphrase"), passphrase.encode())
-        else:
-            passphrase = self._passphrase(path)
-        # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
-        document = Account.encrypt(Account.create().key, passphrase, iterations=2**12 if devnet else None)
-        _write_private(path, json.dumps(document).encode())
+        try:
+            with (self._folder / ".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if path.exists():
+                    raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
+                if devnet:
+                    passphrase = secrets.token_urlsafe(32)
+                    # first: if the process dies after it there is no key yet, and the next try replaces it
+                    _write_private(path.with_suffix(".passphrase"), passphrase.encode())
+                else:
+                    passphrase = self._passphrase(path)
+                # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
+                document = Account.encrypt(Account.create().key, passphrase, iterations=2**12 if devnet else None)
+                _write_private(path, json.dumps(document).encode())
+        except OSError as error:
+            raise KeyStoreError(f"the key {name!r} can't be written to {self._folder}: {error.strerror}") from None
         return self.signer(name)
 
     def _passphrase(self, path: Path) -> str:
@@ -167,8 +174,14 @@ def _checked(name: str) -> str:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    """Writes a whole file or none: nobody meets half of a key."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.chain.connection import Chain
 from blockchaintracer.chain.reverts import in_words
-from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.model import NO_END, Domain, Link, RecordKey, Role, Status, Verdict
 
 _FIRST_SPAN = 50_000
@@ -269,8 +269,17 @@ class Registry:
             yield recorded_event(event)
 
     def find(self, record_id: str) -> RecordedEvent | None:
-        """The event of a record; None if it isn't stored."""
-        return next(self.recorded(id=bytes.fromhex(record_id)), None)
+        """The event of a record; None if it isn't stored.
+
+        Raises:
+            NotVerified: if the node answers with something that doesn't have this id.
+        """
+        found = next(self.recorded(id=bytes.fromhex(record_id)), None)
+        if found and self.domain.record_id(found.key) != record_id:
+            raise NotVerified(
+                f"{self.chain.address} answered with another record for {record_id}", hint="Don't trust that node."
+            )
+        return found
 
     def find_subject(self, subject: str) -> list[RecordedEvent]:
         """All records of a digest, by whomever: anyone may record another's file."""

@@ -42,6 +42,17 @@ class Verb(click.Command):
                 if error.hint:
                     click.echo(error.hint, err=True)
             ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # Python's own exit code 1 would read as an answer: not verified, not reproduced
+            import traceback
+
+            traceback.print_exc()
+            if ctx.params.get("as_json"):
+                fault = BlockchainTracerError(f"unexpected: {type(error).__name__}", hint="stderr tells more.")
+                click.echo(json.dumps(fault.as_dict()))
+            ctx.exit(2)
         except KeyboardInterrupt:
             click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
             ctx.exit(130)

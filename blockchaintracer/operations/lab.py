@@ -6,16 +6,18 @@ need no repetition.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
-from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError, StoreError
+from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError, StoreError
 from blockchaintracer.home import Home
 from blockchaintracer.keys import KeyStore, Signer
 from blockchaintracer.model import Domain, Role, label
@@ -170,11 +172,16 @@ class Lab:
                 hint="Name one with --key NAME (`blockchaintracer keys create NAME` makes one), or use an Ape account.",
             )
         name = name or DEVNET_KEY
+        signer = None
         if self.on_devnet and name not in keys.names() and not name.count("/"):
-            signer = keys.create(name, devnet=True)
-            self.say(f"made the key {name!r} for the devnet: {signer.address}")
-        else:
-            signer = keys.signer(name)
+            try:
+                signer = keys.create(name, devnet=True)
+                self.say(f"made the key {name!r} for the devnet: {signer.address}")
+            except KeyStoreError:
+                # another process of this lab may have made it meanwhile
+                if name not in keys.names():
+                    raise
+        signer = signer or keys.signer(name)
         self._choose("key", name)
         return signer
 
@@ -274,19 +281,30 @@ class Lab:
 
     def _choose(self, name: str, value: Any) -> None:
         if self._chosen(name) != value:
-            settings = self._settings()
-            settings.setdefault("chains", {}).setdefault(str(self.chain_id), {})[name] = value
-            self._save(settings)
+            chain_id = str(self.chain_id)
+            with self._changed_settings() as settings:
+                settings.setdefault("chains", {}).setdefault(chain_id, {})[name] = value
 
     def _remember(self, **values: Any) -> None:
-        settings = self._settings()
-        if any(settings.get(name) != value for name, value in values.items()):
-            self._save(settings | values)
+        known = self._settings()
+        if any(known.get(name) != value for name, value in values.items()):
+            with self._changed_settings() as settings:
+                settings.update(values)
 
-    def _save(self, settings: dict[str, Any]) -> None:
-        fresh = self.home.settings.with_suffix(".new")
-        fresh.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-        fresh.replace(self.home.settings)
+    @contextmanager
+    def _changed_settings(self) -> Iterator[dict[str, Any]]:
+        """The settings to change, read and written under a lock: another process keeps what it chose."""
+        path = self.home.settings
+        try:
+            with path.with_suffix(".lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                settings = self._settings()
+                yield settings
+                fresh = path.with_suffix(".new")
+                fresh.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+                fresh.replace(path)
+        except OSError as error:
+            raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
 
 
 def role_problem(lab: Lab, group: int, role: Role) -> ContractRevert | None:
@@ -318,6 +336,6 @@ def roles_of(names: Iterable[str]) -> Role:
 def forget_choices(home: Home, chain_id: int) -> None:
     """Forgets what was chosen on a chain that is no more."""
     lab = Lab(home)
-    settings = lab._settings()
-    if settings.get("chains", {}).pop(str(chain_id), None) is not None:
-        lab._save(settings)
+    if lab.choices(chain_id):
+        with lab._changed_settings() as settings:
+            settings.get("chains", {}).pop(str(chain_id), None)

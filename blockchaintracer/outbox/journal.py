@@ -20,7 +20,7 @@ from typing import Any
 from blockchaintracer.chain import Block, Chain
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, StoreError
 from blockchaintracer.keys import Signer
-from blockchaintracer.outbox.writes import Write, from_payload
+from blockchaintracer.outbox.writes import Overtaken, Write, from_payload
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -118,7 +118,10 @@ class Outbox:
             self._db.execute(
                 "INSERT INTO entries (chain_id, identity, op, payload, record_id, sender, state)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chain_id, identity) DO UPDATE"
-                " SET state = iif(state = 'failed', 'stored', state), error = NULL, sender = excluded.sender",
+                " SET state = iif(state = 'failed', 'stored', state), error = NULL,"
+                # what another key signed, or what failed, is of no use: its nonce says nothing about this sender
+                " raw = iif(state = 'failed' OR lower(sender) <> lower(excluded.sender), NULL, raw),"
+                " sender = excluded.sender",
                 (
                     chain_id,
                     write.identity,
@@ -163,6 +166,7 @@ class Outbox:
 
         Raises:
             ContractRevert: if the registry refuses one; it's marked failed with the reason, those behind it wait.
+            Overtaken: if somebody else changed the same thing first; as above.
             ChainUnavailable: if the chain can't be reached; everything stays where it was.
         """
         with self._only_one_flush():
@@ -198,7 +202,13 @@ class Outbox:
                 self._update(entry, State.FINAL)
 
     def _drive(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
-        if entry.write.is_done(chain):
+        try:
+            done = entry.write.is_done(chain)
+        except Overtaken as error:
+            # it would stand in the way of everything behind it for good
+            self._update(entry, State.FAILED, error=error.message)
+            raise
+        if done:
             return self._found(entry, chain)
         if entry.raw and entry.transaction and self._nonce_is_free(entry, chain, signer):
             self._send(entry.raw, chain)

@@ -21,6 +21,10 @@ CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 _KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
 
 
+class Overtaken(InputError):
+    """Somebody else changed the same thing first: this write will never be right as it is."""
+
+
 @dataclass(frozen=True)
 class Write:
     """One change. Subclasses say which.
@@ -109,14 +113,14 @@ class _Versioned(Write):
         """Whether the version after the one that was seen is this change.
 
         Raises:
-            InputError: if it's another change.
+            Overtaken: if it's another change.
         """
         registry = Registry(chain, self.registry)
         if self._current(registry) <= self._seen:
             return False
         event = self.event(chain)
         if event is not None and not self._is_this(event):
-            raise InputError(
+            raise Overtaken(
                 f"{self.op}: somebody else changed the same thing first (transaction "
                 f"{bytes(event['transactionHash']).hex()})",
                 hint="Look at what it is now, and decide again.",

@@ -1,0 +1,76 @@
+"""A write that others made pointless stays out of the way of those behind it; so does what another key signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from web3 import HTTPProvider, Web3
+
+from blockchaintracer.chain import Chain, Registry
+from blockchaintracer.errors import InputError, NotVerified
+from blockchaintracer.model import Kind, Verdict
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.verdicts import attest
+from blockchaintracer.outbox import Attest, State
+from tests.client.labs import again, running_lab, second_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+def file(folder: Path, text: str) -> Path:
+    path = folder / "data.csv"
+    path.write_text(text)
+    return path
+
+
+def test_what_was_overtaken_fails_and_the_next_write_goes_on(lab: Lab, tmp_path: Path) -> None:
+    other = second_lab(lab, tmp_path / "other")
+    record = record_content(lab, Kind.DATASET, file(tmp_path, "1\n")).id
+    # entered, and before it was sent the group said something else, from another machine
+    waits = Attest(other.registry.address, record, other.group(), 0, int(Verdict.DISPUTED), None)
+    attest(other, record, Verdict.REVIEWED)
+    other.outbox.add(other.chain_id, waits, other.signer.address)
+    with pytest.raises(InputError, match="somebody else"):
+        again_on(other).flush()
+    assert other.outbox.find(other.chain_id, waits).state is State.FAILED
+    assert record_content(again_on(other), Kind.DATASET, file(tmp_path, "2\n")).state in ("included", "final")
+
+
+def again_on(lab: Lab) -> Lab:
+    return Lab(lab.home, rpc=lab.rpc, registry_address=lab.registry_address)
+
+
+def test_what_another_key_signed_is_signed_again(lab: Lab, tmp_path: Path) -> None:
+    other = second_lab(lab, tmp_path / "other", "A third lab")
+    record = record_content(lab, Kind.DATASET, file(tmp_path, "3\n")).id
+    write = Attest(other.registry.address, record, other.group(), 0, int(Verdict.DISPUTED), None)
+    entry = other.outbox.add(other.chain_id, write, lab.signer.address)
+    other.outbox._update(entry, State.SIGNED, raw=b"\x02signed by the other key", nonce=10**6, tx="ab" * 32)
+    other.write(write)
+    assert other.outbox.find(other.chain_id, write).is_on_chain
+
+
+class Lying(HTTPProvider):
+    """A node that shows every record with another manifest."""
+
+    def make_request(self, method, params):  # type: ignore[no-untyped-def]
+        answer = super().make_request(method, params)
+        if method == "eth_getLogs":
+            for log in answer["result"]:
+                log["data"] = log["data"].replace(self.manifest, "ab" * 32)
+        return answer
+
+
+def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab, tmp_path: Path) -> None:
+    recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "4\n"))
+    provider = Lying(lab.devnet.ensure().url)
+    provider.manifest = recorded.manifest
+    with pytest.raises(NotVerified, match="another record"):
+        Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find(recorded.id)
