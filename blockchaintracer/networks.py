@@ -56,6 +56,11 @@ class Network:
     testnet: bool = False
 
     @property
+    def is_devnet(self) -> bool:
+        """Whether it's a chain of one's own, which may be set back."""
+        return self.kind == "devnet"
+
+    @property
     def rpc_env(self) -> str:
         """Environment variable that overrides the RPC address; the only way for one that holds a key."""
         return f"BLOCKCHAINTRACER_RPC_{self.name.upper().replace('-', '_')}"

@@ -264,6 +264,8 @@ class Lab:
     def _settings(self) -> dict[str, Any]:
         try:
             data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
+            if not isinstance(data, dict):
+                raise ValueError("no JSON object")  # noqa: TRY004, TRY301 -- told below
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

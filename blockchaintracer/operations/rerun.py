@@ -220,11 +220,13 @@ def _restore(
 def _put(lab: Lab, record: RecordedEvent, target: Path, place: Workspace, sources: Sequence[str]) -> bool:
     """Puts an input in its place; whether it wasn't part of the code."""
     subject, is_folder = record.key.subject, record.key.subject_type == SubjectType.FOLDER
-    _inside(target.parent, place.root)
-    if ".git" in (part.lower() for part in target.relative_to(place.root).parts):
+    real = _inside(target.parent, place.root).resolve() / target.name
+    if ".git" in (part.lower() for part in real.relative_to(place.root).parts):
         raise NotVerified(f"expected the path of an input, got one inside git's own folder: {target}")
     known = os.path.lexists(target)
     if known:
+        if target.is_relative_to(place.inputs):
+            raise NotVerified(f"two inputs of the run claim one place: {target.relative_to(place.root)}")
         if target.is_dir() == is_folder and digest_of(target) == subject:
             return False
         lab.say(f"{target.relative_to(place.code)} of the code is not the recorded input, which is used instead")
@@ -357,9 +359,10 @@ def _run_program(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            # an argument with a zero byte is no argument
             raise InputError(
-                f"the recorded program {command[0]!r} can't be started here: {error.strerror}",
+                f"the recorded program {command[0]!r} can't be started here: {getattr(error, 'strerror', error)}",
                 hint="Install what it needs. Nothing was attested.",
             ) from None
     try:

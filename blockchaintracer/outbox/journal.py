@@ -180,14 +180,25 @@ class Outbox:
             return [self._entries("seq = ?", entry.seq)[0] for entry in moved]
 
     def recheck(self, chain: Chain) -> list[Entry]:
-        """Puts back what the chain no longer holds, and gives it: from the newest on, until a block is still there."""
+        """Puts back what the chain no longer holds, and gives it: from the newest on, until a block is still there.
+
+        Raises:
+            ChainUnavailable: if the node of a public chain is behind what was seen of it.
+        """
         lost: list[Entry] = []
         known = self._entries("chain_id = ? AND state IN ('included', 'final')", chain.chain_id)
         for entry in sorted(
             known, key=lambda entry: (entry.block.number if entry.block else 0, entry.seq), reverse=True
         ):
-            if entry.block and chain.is_canonical(entry.block.number, entry.block.hash):
+            block = chain.block(entry.block.number) if entry.block else None
+            if entry.block and block and block.hash == entry.block.hash:
                 break
+            if block is None and chain.network and not chain.network.is_devnet:
+                # a public chain does not get shorter, and what is sent twice may be paid and done twice
+                raise ChainUnavailable(
+                    f"{chain.address} does not have the block yet that holds {entry.write.op} of this lab",
+                    hint="The node is behind: try again, or another node. What is stored here waits.",
+                )
             lost.append(entry)
             self._update(entry, State.STORED, raw=None, nonce=None, tx=None, block=None)
         return lost

@@ -9,8 +9,9 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from blockchaintracer.chain import Chain, Registry
-from blockchaintracer.errors import InputError, NotVerified
+from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.model import Kind, Verdict
+from blockchaintracer.networks import network_by_name
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import record_content
 from blockchaintracer.operations.verdicts import attest
@@ -74,3 +75,24 @@ def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab,
     provider.manifest = recorded.manifest
     with pytest.raises(NotVerified, match="another record"):
         Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find(recorded.id)
+
+
+class Behind(HTTPProvider):
+    """A node that has none of the blocks by number."""
+
+    def make_request(self, method, params):  # type: ignore[no-untyped-def]
+        answer = super().make_request(method, params)
+        return {**answer, "result": None} if method == "eth_getBlockByNumber" and params[0] != "latest" else answer
+
+
+class Public(Chain):
+    """The devnet, taken for a public chain."""
+
+    network = network_by_name("base-sepolia")
+
+
+def test_a_node_that_is_behind_loses_nothing(lab: Lab, tmp_path: Path) -> None:
+    recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "5\n"))
+    with pytest.raises(ChainUnavailable, match="does not have the block yet"):
+        lab.outbox.recheck(Public(Web3(Behind(lab.devnet.ensure().url)), "a node behind"))
+    assert all(entry.is_on_chain for entry in lab.outbox.of_record(recorded.id))

@@ -643,6 +643,8 @@ def run_on(setting: Callable[[], Setting], operations: int) -> type[RegistryMach
                 max_examples=max(2, min(60, operations // 40)),
                 stateful_step_count=50 if operations > 100 else 20,
                 deadline=None,
+                # Hypothesis repeats itself where it sees a CI; each round has to bring new histories
+                derandomize=False,
                 database=None,
                 phases=[Phase.generate, Phase.shrink],
                 suppress_health_check=list(HealthCheck),

@@ -24,7 +24,7 @@ UNREACHABLE = {
 def test_the_bytecode_does_what_the_model_does() -> None:
     machine = run_on(in_process, OPERATIONS)
     missing = missed(machine)
-    while missing and machine.executed < 4 * OPERATIONS:
+    while missing and machine.executed < 12 * OPERATIONS:
         more = run_on(in_process, OPERATIONS // 5)
         missing -= set(more.performed) | set(more.refused)
         machine.executed += more.executed

@@ -1,0 +1,60 @@
+"""What a stranger's manifest can name is refused in words, and reaches nothing that isn't its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from blockchaintracer.chain import RecordedEvent
+from blockchaintracer.cli.common import Verb
+from blockchaintracer.errors import InputError, NotVerified
+from blockchaintracer.home import Home
+from blockchaintracer.model import Kind, RecordKey, SubjectType
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.rerun import Workspace, _put, _run_program
+
+AUTHOR = "0x" + "11" * 20
+
+
+def placed(lab: Lab, place: Workspace, target: Path) -> None:
+    content = lab.store.put_bytes(b"[core]\n\thooksPath = /anywhere\n")
+    key = RecordKey(1, int(Kind.DATASET), int(SubjectType.FILE), AUTHOR, content, "00" * 32, ())
+    _put(lab, RecordedEvent("00" * 32, key, "00" * 32, 1, "00" * 32), target, place, ())
+
+
+def test_no_input_is_put_into_git_by_a_link(tmp_path: Path) -> None:
+    place = Workspace((tmp_path / "place").resolve())
+    (place.code / ".git").mkdir(parents=True)
+    (place.code / "data").symlink_to(".git")
+    with pytest.raises(NotVerified, match="git's own"):
+        placed(Lab(Home(tmp_path / "home")), place, place.code / "data" / "config")
+    assert not (place.code / ".git" / "config").exists()
+
+
+def test_no_input_takes_the_place_of_another(tmp_path: Path) -> None:
+    place = Workspace((tmp_path / "place").resolve())
+    (place.inputs / "1").mkdir(parents=True)
+    (place.inputs / "1" / "x").write_text("another input")
+    with pytest.raises(NotVerified, match="one place"):
+        placed(Lab(Home(tmp_path / "home")), place, place.inputs / "1")
+    assert (place.inputs / "1" / "x").exists()
+
+
+def test_a_command_that_no_system_takes_is_no_finding(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="can't be started"):
+        _run_program(["echo", "a\0b"], tmp_path, {}, tmp_path / "log", 5)
+
+
+def test_a_fault_of_the_program_is_not_told_as_an_answer() -> None:
+    @click.command(cls=Verb)
+    @click.option("--json", "as_json", is_flag=True)
+    def faulty(as_json: bool) -> None:
+        raise FileExistsError("what nobody thought of")
+
+    told = CliRunner().invoke(faulty, ["--json"])
+    assert told.exit_code == 2
+    assert json.loads(told.stdout)["error"] == "BlockchainTracerError"
