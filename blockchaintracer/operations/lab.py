@@ -265,7 +265,7 @@ class Lab:
         try:
             data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
             if not isinstance(data, dict):
-                raise ValueError("no JSON object")  # noqa: TRY004, TRY301 -- told below
+                raise ValueError("no JSON object")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

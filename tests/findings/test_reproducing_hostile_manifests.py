@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from blockchaintracer.chain import RecordedEvent
 from blockchaintracer.cli.common import Verb
@@ -49,12 +48,13 @@ def test_a_command_that_no_system_takes_is_no_finding(tmp_path: Path) -> None:
         _run_program(["echo", "a\0b"], tmp_path, {}, tmp_path / "log", 5)
 
 
-def test_a_fault_of_the_program_is_not_told_as_an_answer() -> None:
+def test_a_fault_of_the_program_is_not_told_as_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command(cls=Verb)
     @click.option("--json", "as_json", is_flag=True)
     def faulty(as_json: bool) -> None:
         raise FileExistsError("what nobody thought of")
 
-    told = CliRunner().invoke(faulty, ["--json"])
-    assert told.exit_code == 2
-    assert json.loads(told.stdout)["error"] == "BlockchainTracerError"
+    with pytest.raises(SystemExit) as ended:
+        faulty(["--json"])
+    assert ended.value.code == 2
+    assert json.loads(capsys.readouterr().out)["error"] == "BlockchainTracerError"
