@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from blockchaintracer.digest import (
     FileDigest,
@@ -32,6 +31,7 @@ from blockchaintracer.digest import (
 )
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.model import normal_digest
+from blockchaintracer.networks import redact_url
 
 FETCH_LIMIT = 64 << 30
 """Bytes that `Store.fetch` takes at most unless told otherwise: a source can't fill the disk."""
@@ -379,11 +379,8 @@ def is_url(source: str) -> bool:
 
 
 def public_name(source: str) -> str:
-    """A source as it may be shown: without credentials and query."""
-    if not is_url(source):
-        return source
-    parts = urlsplit(source)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    """A source as it may be shown: without credentials, query, and what may be a key in its path."""
+    return redact_url(source) if is_url(source) else source
 
 
 @contextmanager

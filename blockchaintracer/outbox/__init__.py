@@ -3,7 +3,6 @@
 from blockchaintracer.outbox.journal import Entry, Outbox, State
 from blockchaintracer.outbox.writes import (
     Attest,
-    Cancel,
     CreateGroup,
     Deploy,
     JoinGroup,
@@ -16,7 +15,6 @@ from blockchaintracer.outbox.writes import (
 
 __all__ = [
     "Attest",
-    "Cancel",
     "CreateGroup",
     "Deploy",
     "Entry",

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.chain import Block, Chain
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, StoreError
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
 from blockchaintracer.keys import Signer
 from blockchaintracer.outbox.writes import Overtaken, Write, from_payload
 
@@ -43,6 +45,9 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
 """
+MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
+"""Environment variable: what one transaction may cost at most, in the chain's coin."""
+_MAX_COST_WEI = 2 * 10**17
 _WAIT_S = 180
 _POLL_S = 0.05
 _MAX_POLL_S = 2.0
@@ -248,6 +253,13 @@ class Outbox:
             call = {"from": signer.address, "to": to, "data": data}
             gas = web3.eth.estimate_gas(call) * 5 // 4 if balance else 0  # type: ignore[arg-type]
         price = 2 * base_fee + tip
+        most = _most_wei()
+        if gas * price > most:
+            raise BlockchainTracerError(
+                f"one transaction on {chain.name} would cost up to {gas * price / 10**18:.6f} of its coin, and at most "
+                f"{most / 10**18} is allowed",
+                hint=f"Wait until it's cheaper, ask another node, or allow more: ${MAX_COST}=0.5, in the chain's coin.",
+            )
         if balance < gas * price or not balance:
             raise BlockchainTracerError(
                 f"{signer.address} has {balance} wei on {chain.name} and this may cost up to {gas * price} wei",
@@ -381,6 +393,17 @@ class Outbox:
         with self._path.with_suffix(".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _most_wei() -> int:
+    """The price is the node's word, and a node may lie: what a transaction may cost is decided here."""
+    chosen = os.environ.get(MAX_COST)
+    try:
+        return int(Decimal(chosen) * 10**18) if chosen else _MAX_COST_WEI
+    except (ArithmeticError, ValueError):
+        raise InputError(
+            f"expected an amount of {chain.name}'s coin in ${MAX_COST}, such as 0.5, got {chosen!r}"
+        ) from None
 
 
 def _entry(row: sqlite3.Row) -> Entry:

@@ -315,25 +315,6 @@ class Record(_OfRecord):
 
 
 @dataclass(frozen=True)
-class Cancel(_OfRecord):
-    """The refusal of all signatures over a record that isn't stored."""
-
-    op: ClassVar[str] = "cancel"
-
-    def call(self) -> tuple[str, tuple[Any, ...]]:
-        """``cancel``."""
-        return "cancel", (self.key.as_abi(),)
-
-    def is_done(self, chain: Chain) -> bool:
-        """Whether signatures are refused, or the record is stored and it is too late."""
-        return Registry(chain, self.registry).status(self.record_id).status is not Status.UNKNOWN
-
-    def event(self, chain: Chain) -> Any | None:
-        """``RecordCancelled``."""
-        return self._event(chain, "RecordCancelled")
-
-
-@dataclass(frozen=True)
 class Retract(_OfRecord):
     """A retraction.
 
@@ -425,8 +406,7 @@ class Withdraw(_OfVerdict):
 
 
 _BY_OP: dict[str, type[Write]] = {
-    write.op: write
-    for write in (Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Cancel, Retract, Attest, Withdraw)
+    write.op: write for write in (Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Retract, Attest, Withdraw)
 }
 
 
