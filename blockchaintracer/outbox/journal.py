@@ -401,9 +401,7 @@ def _most_wei() -> int:
     try:
         return int(Decimal(chosen) * 10**18) if chosen else _MAX_COST_WEI
     except (ArithmeticError, ValueError):
-        raise InputError(
-            f"expected an amount of {chain.name}'s coin in ${MAX_COST}, such as 0.5, got {chosen!r}"
-        ) from None
+        raise InputError(f"expected an amount of coin in ${MAX_COST}, such as 0.5, got {chosen!r}") from None
 
 
 def _entry(row: sqlite3.Row) -> Entry:
