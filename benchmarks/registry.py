@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,12 +13,11 @@ from benchmarks.chain import (
     CODE_SIZE_LIMIT,
     DEADLINE,
     INITCODE_SIZE_LIMIT,
-    ROOT,
     Chain,
     Sent,
     Work,
 )
-from blockchaintracer.errors import StoreError
+from blockchaintracer.chain import load_artifact
 from blockchaintracer.model import (
     DOMAIN_NAME,
     DOMAIN_VERSION,
@@ -33,8 +31,6 @@ from blockchaintracer.model import (
     Verdict,
 )
 
-ARTIFACT = ROOT / "blockchaintracer/artifacts/LabRegistry.json"
-COMPILED = ROOT / ".build/__local__.json"
 NO_EVIDENCE: tuple[Any, ...] = (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
 BATCH = 100
 REASON = "wrong calibration"
@@ -84,14 +80,9 @@ def digest(label: str) -> str:
 
 
 def read_artifact() -> tuple[list[Any], str]:
-    """ABI and creation code of LabRegistry: as the client ships them, else as `ape compile` left them."""
-    if ARTIFACT.exists():
-        artifact = json.loads(ARTIFACT.read_text())
-        return artifact["abi"], artifact["bytecode"]
-    if COMPILED.exists():
-        compiled = json.loads(COMPILED.read_text())["contractTypes"]["LabRegistry"]
-        return compiled["abi"], compiled["deploymentBytecode"]["bytecode"]
-    raise StoreError(f"expected {ARTIFACT} or {COMPILED}, found neither", hint="Type `make artifacts`.")
+    """ABI and creation code of LabRegistry, as the client ships them."""
+    artifact = load_artifact()
+    return artifact["abi"], artifact["bytecode"]
 
 
 def measure(chain: Chain) -> Measured:

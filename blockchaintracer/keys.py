@@ -5,7 +5,6 @@ A key never comes by an argument and never reaches a log or an exception. Encryp
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from blockchaintracer.errors import InputError, KeyStoreError
+from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
 
 PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
@@ -134,19 +134,18 @@ class KeyStore:
         from eth_account import Account
 
         try:
-            with (self._folder / ".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(self._folder / ".lock"):
                 if path.exists():
                     raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
                 if devnet:
                     passphrase = secrets.token_urlsafe(32)
                     # first: if the process dies after it there is no key yet, and the next try replaces it
-                    _write_private(path.with_suffix(".passphrase"), passphrase.encode())
+                    write_whole(path.with_suffix(".passphrase"), passphrase.encode())
                 else:
                     passphrase = self._passphrase(path)
                 # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
                 document = Account.encrypt(Account.create().key, passphrase, iterations=2**12 if devnet else None)
-                _write_private(path, json.dumps(document).encode())
+                write_whole(path, json.dumps(document).encode())
         except OSError as error:
             raise KeyStoreError(f"the key {name!r} can't be written to {self._folder}: {error.strerror}") from None
         return self.signer(name)
@@ -171,17 +170,3 @@ def _checked(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
     return name
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Writes a whole file or none: nobody meets half of a key."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)

@@ -138,6 +138,19 @@ def normal_digest(text: str, what: str = "digest") -> str:
     return digits
 
 
+def checksummed(text: str, what: str = "an address") -> str:
+    """An address with its EIP-55 checksum.
+
+    Raises:
+        InputError: if it isn't 0x and 40 hex digits, or has a checksum that doesn't fit.
+    """
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(text):
+        raise InputError(f"expected {what}, 0x and 40 hex digits, got {text!r}")
+    return str(to_checksum_address(text))
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Link:
     """An edge of the lineage, ordered as the registry orders parents.

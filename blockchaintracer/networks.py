@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from blockchaintracer.errors import InputError, StoreError
+from blockchaintracer.files import write_whole
 from blockchaintracer.home import Home
 
 DEPLOYMENTS = "deployments"
@@ -157,11 +158,10 @@ def remember_registry(chain_id: int, home: Home, registry: Registry) -> Path:
     others = [one for one in registries(chain_id, home) if one.address.lower() != registry.address.lower()]
     entries = [asdict(one) for one in sorted((*others, registry), key=lambda one: one.block)]
     path = _deployments(chain_id, home)
-    fresh = path.with_suffix(f".{os.getpid()}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(json.dumps({"chainId": chain_id, "registries": entries}, indent=2) + "\n")
-        fresh.replace(path)
+        document = json.dumps({"chainId": chain_id, "registries": entries}, indent=2) + "\n"
+        write_whole(path, document.encode(), mode=0o666)
     except OSError as error:
         raise StoreError(f"the registry {registry.address} can't be noted in {path}: {error.strerror}") from error
     return path

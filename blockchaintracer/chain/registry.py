@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.chain.connection import Chain
 from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.model import NO_END, Domain, Link, RecordKey, Role, Status, Verdict
+from blockchaintracer.model import NO_END, Domain, Link, RecordKey, Role, Status, Verdict, checksummed
 
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
@@ -110,12 +110,8 @@ class Registry:
     """
 
     def __init__(self, chain: Chain, address: str, first_block: int = 0) -> None:
-        from eth_utils.address import is_address, to_checksum_address
-
-        if not is_address(address):
-            raise InputError(f"expected a registry's address, 0x and 40 hex digits, got {address!r}")
         self.chain = chain
-        self.address: str = to_checksum_address(address)
+        self.address = checksummed(address, "a registry's address")
         self.first_block = first_block
 
     @cached_property
@@ -218,7 +214,7 @@ class Registry:
 
     def membership(self, group: int, account: str) -> Membership:
         """The last membership of an account in a group."""
-        roles, since, until, version = self.read("membershipOf", group, _checksum(account))
+        roles, since, until, version = self.read("membershipOf", group, checksummed(account))
         return Membership(Role(roles), since, until, version)
 
     def group(self, number: int) -> Group:
@@ -321,9 +317,3 @@ def recorded_event(event: Any) -> RecordedEvent:
 def as_json(value: Any) -> dict[str, Any]:
     """A dataclass of this module as JSON-ready values, enums by their numbers."""
     return {key: int(item) if isinstance(item, int) else item for key, item in asdict(value).items()}
-
-
-def _checksum(address: str) -> str:
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address(address))

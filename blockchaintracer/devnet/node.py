@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.devnet import rpc
 from blockchaintracer.devnet.install import find_anvil, install_anvil
-from blockchaintracer.devnet.state import ChainState, locked, write_whole
+from blockchaintracer.devnet.state import ChainState
 from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
 from blockchaintracer.networks import DEVNET, forget_registries
 

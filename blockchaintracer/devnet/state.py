@@ -7,41 +7,19 @@ receipts) is asked for by ``anvil_dumpState`` and put in place by renaming; it's
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from blockchaintracer.devnet.rpc import call
 from blockchaintracer.errors import ChainUnavailable
+from blockchaintracer.files import locked, write_whole
 
 DUMP_SECONDS = 300.0
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds a lock among processes; waits for whoever has it."""
-    with path.open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Replaces a file so that any reader, also after a power cut, finds the old or the new content."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 class ChainState:

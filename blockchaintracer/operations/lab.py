@@ -6,7 +6,6 @@ need no repetition.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +17,10 @@ from typing import Any
 from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
 from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError, StoreError
+from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
 from blockchaintracer.keys import KeyStore, Signer
-from blockchaintracer.model import Domain, Role, label
+from blockchaintracer.model import Domain, Role, checksummed, label
 from blockchaintracer.networks import DEVNET, registries
 from blockchaintracer.outbox import Entry, Outbox, Write
 from blockchaintracer.store import Store
@@ -139,8 +139,6 @@ class Lab:
         return Domain(self.chain_id, self._registry_address())
 
     def _registry_address(self) -> str:
-        from eth_utils.address import is_address, to_checksum_address
-
         known = [entry.address for entry in registries(self.chain_id, self.home)]
         address = self.registry_address or self._chosen("registry") or (known[-1] if known else None)
         if address is None:
@@ -148,9 +146,7 @@ class Lab:
                 f"no registry is known on chain {self.chain_id}",
                 hint="Deploy one (`blockchaintracer deploy`) or name one with --registry ADDRESS.",
             )
-        if not is_address(address):
-            raise InputError(f"expected a registry's address, 0x and 40 hex digits, got {address!r}")
-        return str(to_checksum_address(address))
+        return checksummed(address, "a registry's address")
 
     # -- who acts
 
@@ -298,13 +294,10 @@ class Lab:
         """The settings to change, read and written under a lock: another process keeps what it chose."""
         path = self.home.settings
         try:
-            with path.with_suffix(".lock").open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with locked(path.with_suffix(".lock")):
                 settings = self._settings()
                 yield settings
-                fresh = path.with_suffix(".new")
-                fresh.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-                fresh.replace(path)
+                write_whole(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
         except OSError as error:
             raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import InputError
-from blockchaintracer.model import DOMAIN_VERSION, NO_END, Role, label
+from blockchaintracer.model import DOMAIN_VERSION, NO_END, Role, checksummed, label
 from blockchaintracer.networks import Registry as KnownRegistry
 from blockchaintracer.networks import remember_registry
 from blockchaintracer.operations.lab import Lab
@@ -49,11 +49,7 @@ def deploy(
         name: tells several registries of one owner apart.
         owner: who owns it; the signer if not said.
     """
-    from eth_utils.address import is_address, to_checksum_address
-
-    if owner is not None and not is_address(owner):
-        raise InputError(f"expected the owner's address, 0x and 40 hex digits, got {owner!r}")
-    owner = to_checksum_address(owner) if owner else lab.signer.address
+    owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
     write = Deploy.plan(owner, open_group_creation=open_group_creation, salt=sha256(name.encode()).hexdigest())
     existing = write.is_done(lab.chain)
     [entry] = lab.write(write)
@@ -173,11 +169,7 @@ def invite(
     Returns:
         the invitation with its signature, as one JSON object to send to the account.
     """
-    from eth_utils.address import is_address, to_checksum_address
-
-    if not is_address(account):
-        raise InputError(f"expected the account's address, 0x and 40 hex digits, got {account!r}")
-    account = to_checksum_address(account)
+    account = checksummed(account, "the account's address")
     message = {
         "group": group,
         "account": account,
@@ -225,11 +217,7 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
 
 def remove_member(lab: Lab, group: int, account: str) -> Entry:
     """Ends a membership: one's own, or another's where the signer may."""
-    from eth_utils.address import is_address, to_checksum_address
-
-    if not is_address(account):
-        raise InputError(f"expected the account's address, 0x and 40 hex digits, got {account!r}")
-    account = to_checksum_address(account)
+    account = checksummed(account, "the account's address")
     version = lab.registry.membership(group, account).version
     [entry] = lab.write(RemoveMember(lab.registry.address, group, account, version))
     return entry

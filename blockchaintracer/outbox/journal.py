@@ -6,7 +6,6 @@ while the chain shows the effect already. So every step can be repeated and the 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -21,6 +20,7 @@ from typing import Any
 
 from blockchaintracer.chain import Block, Chain
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
+from blockchaintracer.files import locked
 from blockchaintracer.keys import Signer
 from blockchaintracer.outbox.writes import Overtaken, Write, from_payload
 
@@ -390,8 +390,7 @@ class Outbox:
     @contextmanager
     def _only_one_flush(self) -> Iterator[None]:
         """Two processes with one key would take one nonce twice."""
-        with self._path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path.with_suffix(".lock")):
             yield
 
 

@@ -1,0 +1,39 @@
+"""Files that several processes share: written whole or not at all, and changed by one at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds a lock among processes; waits for whoever has it."""
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replaces a file so that any reader, also after a power cut, finds the old or the new content.
+
+    Args:
+        mode: permissions of the file, as far as the process's umask leaves them; for its owner alone if not said.
+
+    Raises:
+        OSError: if it can't be written; the old content stays.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
