@@ -218,8 +218,8 @@ def measure(chain: Chain) -> Measured:
         "uint40 deadline)",
         invitation,
     )
-    figures["join_group"] = Figure.of(
-        chain.send(f.joinGroup(tuple(invitation.values()), signature), 3), Work(new_slots=1, cold_reads=1, signatures=1)
+    figures["join_by_sig"] = Figure.of(
+        chain.send(f.joinBySig(tuple(invitation.values()), signature), 3), Work(new_slots=1, cold_reads=1, signatures=1)
     )
 
     return Measured(figures, deployed.gas, len(chain.w3.eth.get_code(registry.address)), len(deployed.data))

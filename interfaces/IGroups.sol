@@ -99,7 +99,7 @@ interface IGroups {
 
     /// @notice Accepts an invitation, signed by its inviter. Only the account it names.
     /// @dev The inviter's right is checked now, not when the invitation was signed.
-    function joinGroup(Invitation calldata invitation, bytes calldata signature) external;
+    function joinBySig(Invitation calldata invitation, bytes calldata signature) external;
 
     /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there is
     /// no membership to end. Everybody their own; the owner any; a MAINTAINER those without MAINTAINER.

@@ -2,14 +2,27 @@
 pragma solidity ^0.8.24;
 
 import {IAttestations} from "./IAttestations.sol";
+import {IBatches} from "./IBatches.sol";
+import {IForeignAttestations} from "./IForeignAttestations.sol";
 import {IGroups} from "./IGroups.sol";
+import {ILineage} from "./ILineage.sol";
 import {IRecords} from "./IRecords.sol";
+import {ISeals} from "./ISeals.sol";
 import {ISignatures} from "./ISignatures.sol";
 
 /// @title A lab's registry of records
-/// @notice Its ERC-165 id is the exclusive or of all functions here and in the four interfaces it inherits. The registry has no proxy, no upgrade,
+/// @notice Its ERC-165 id is the exclusive or of all functions here and in the interfaces it inherits. The registry has no proxy, no upgrade,
 /// no pause, no payable function and calls no other contract but the wallet whose signature it checks.
-interface ILabRegistry is IAttestations, IRecords, IGroups, ISignatures {
+interface ILabRegistry is
+    IForeignAttestations,
+    ISeals,
+    IBatches,
+    ILineage,
+    IAttestations,
+    IRecords,
+    IGroups,
+    ISignatures
+{
     /// @notice The owner recommends another registry. Advisory: no contract follows it.
     event SuccessorAnnounced(address indexed successor);
 

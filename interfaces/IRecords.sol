@@ -63,7 +63,7 @@ interface IRecords {
     /// @notice A record was written. The event holds its whole key.
     event Recorded(
         bytes32 indexed id,
-        uint32 indexed group,
+        uint32 group,
         bytes32 indexed subject,
         address author,
         uint8 kind,
@@ -71,7 +71,7 @@ interface IRecords {
         bytes32 manifest,
         Link[] parents
     );
-    /// @notice The author refuses every signature over this record from now on.
+    /// @notice The author refuses every signature over this record, and every batch that holds it, from now on.
     event RecordCancelled(bytes32 indexed id, address indexed author);
     /// @notice The record was retracted. It keeps its time, and its parents and children keep their links.
     event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, bytes32 reason);
@@ -94,12 +94,14 @@ interface IRecords {
     error TooManyParents(uint256 count, uint256 maximum);
     /// @notice A parent must be recorded before its child.
     error UnknownParent(bytes32 parent);
+    /// @notice A record from a batch has the batch's time, which is before the parent's.
+    error ParentRecordedLater(bytes32 parent, uint40 parentRecordedAt, uint40 recordedAt);
     /// @notice It was retracted already, at this time.
     error AlreadyRetracted(bytes32 id, uint40 retractedAt);
     /// @notice Only the author while a RECORDER, or a MAINTAINER of the record's group, retracts.
     error NotAllowedToRetract(bytes32 id, address caller);
-    /// @notice The author cancelled signatures over this record.
-    error SignatureCancelled(bytes32 id);
+    /// @notice The author cancelled this record: signatures over it and batches that hold it are refused.
+    error RecordIsCancelled(bytes32 id);
 
     /// @notice Stores a record of the caller, who must be its author and a RECORDER of its group.
     /// @return id the record's id

@@ -65,7 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "OwnableUnauthorizedAccount": ("{account} doesn't own the registry", "Use the owner's key."),
     "ParentsNotAscending": ("parent number {index} is out of order or repeated", "This is a fault of the client."),
     "RecordExists": ("record {id} is stored already, since {recordedAt}", "There is nothing to pay for."),
-    "SignatureCancelled": (
+    "RecordIsCancelled": (
         "the author cancelled signatures over record {id}",
         "The author can still record it directly.",
     ),

@@ -467,8 +467,8 @@ class ReferencePredicate(Lineage):
 
     @property
     def identifier(self) -> str:
-        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10)."""
-        return f"eip155:{self.chain_id}:{self.registry}:{self.record_id}"
+        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10; both with 0x, in lower case)."""
+        return f"eip155:{self.chain_id}:{self.registry}:0x{self.record_id}"
 
 
 Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate

@@ -234,8 +234,8 @@ class JoinGroup(_Versioned):
     signature: str
 
     def call(self) -> tuple[str, tuple[Any, ...]]:
-        """``joinGroup``."""
-        return "joinGroup", (tuple(self.invitation.values()), bytes.fromhex(self.signature))
+        """``joinBySig``."""
+        return "joinBySig", (tuple(self.invitation.values()), bytes.fromhex(self.signature))
 
     @property
     def _seen(self) -> int:

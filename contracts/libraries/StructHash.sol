@@ -27,6 +27,12 @@ library StructHash {
         "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
     );
 
+    bytes32 internal constant RECORD_COMMITMENT_TYPEHASH = keccak256("RecordCommitment(bytes32 recordId,bytes32 salt)");
+
+    bytes32 internal constant VERDICT_COMMITMENT_TYPEHASH = keccak256(
+        "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt)"
+    );
+
     /// @dev The six static fields of a key stand side by side in calldata as EIP-712 wants them, so they are copied as
     /// they are. `parents` are the key's. A field with dirty high bits would give an id that no valid key has: whoever stores a record reads
     /// every field by its type first, which refuses such a key.
@@ -64,6 +70,22 @@ library StructHash {
 
     function hash(IGroups.Invitation calldata invitation) internal pure returns (bytes32) {
         return keccak256(abi.encode(INVITATION_TYPEHASH, invitation));
+    }
+
+    /// @dev A commitment needs no domain: the record's id is bound to one.
+    function recordCommitment(bytes32 recordId, bytes32 salt) internal pure returns (bytes32) {
+        return keccak256(abi.encode(RECORD_COMMITMENT_TYPEHASH, recordId, salt));
+    }
+
+    function verdictCommitment(
+        bytes32 recordId,
+        uint32 group,
+        uint8 verdict,
+        bytes32 evidence,
+        address attester,
+        bytes32 salt
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(VERDICT_COMMITMENT_TYPEHASH, recordId, group, verdict, evidence, attester, salt));
     }
 
     /// @dev EIP-712: an array is hashed as the concatenation of its members' hashes. Each link is two words of calldata.

@@ -17,13 +17,13 @@ abstract contract Attestations is IAttestations, Records {
     /// @inheritdoc IAttestations
     function attest(bytes32 recordId, uint32 group, Verdict verdict) external {
         if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
-        _attest(recordId, group, verdict, 0, msg.sender, _attestations[recordId][group]);
+        _attest(recordId, group, verdict, 0, msg.sender, _attestations[recordId][group], 0);
     }
 
     /// @inheritdoc IAttestations
     function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external {
         bytes32 evidenceId = _requireEvidence(recordId, group, verdict, evidence);
-        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group]);
+        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group], 0);
     }
 
     /// @inheritdoc IAttestations
@@ -36,15 +36,13 @@ abstract contract Attestations is IAttestations, Records {
         uint40 deadline,
         bytes calldata signature
     ) external {
-        bytes32 evidenceId;
-        if (evidence.group != 0) evidenceId = _requireEvidence(recordId, group, verdict, evidence);
-        else if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
+        bytes32 evidenceId = _evidenceOrNone(recordId, group, verdict, evidence);
         AttestationSlot current = _attestations[recordId][group];
         bytes32 structHash = StructHash.attestationAuthorization(
             recordId, group, uint8(verdict), evidenceId, attester, current.version(), deadline
         );
         _requireSignature(attester, structHash, deadline, signature);
-        _attest(recordId, group, verdict, evidenceId, attester, current);
+        _attest(recordId, group, verdict, evidenceId, attester, current, 0);
     }
 
     /// @inheritdoc IAttestations
@@ -73,13 +71,26 @@ abstract contract Attestations is IAttestations, Records {
         }
     }
 
+    /// @dev The verdict of the caller, from a seal.
+    function _attestSealed(
+        bytes32 recordId,
+        uint32 group,
+        Verdict verdict,
+        RecordKey calldata evidence,
+        uint40 sealedAt_
+    ) internal {
+        bytes32 evidenceId = _evidenceOrNone(recordId, group, verdict, evidence);
+        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group], sealedAt_);
+    }
+
     function _attest(
         bytes32 recordId,
         uint32 group,
         Verdict verdict,
         bytes32 evidenceId,
         address attester,
-        AttestationSlot current
+        AttestationSlot current,
+        uint40 sealedAt_
     ) private {
         _requireRole(group, attester, ROLE_REVIEWER);
         RecordSlot slot = _requireRecord(recordId);
@@ -90,7 +101,7 @@ abstract contract Attestations is IAttestations, Records {
         if (current.verdict() != Verdict.None) slot = slot.decrement(current.verdict());
         _records[recordId] = slot.increment(verdict);
         _attestations[recordId][group] =
-            AttestationSlotLib.pack(evidenceId, uint40(block.timestamp), 0, verdict, version);
+            AttestationSlotLib.pack(evidenceId, uint40(block.timestamp), sealedAt_, verdict, version);
         emit Attested(recordId, group, attester, verdict, evidenceId, version);
     }
 
@@ -103,9 +114,20 @@ abstract contract Attestations is IAttestations, Records {
         emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
     }
 
+    /// @dev The evidence's id, or zero for a key whose group is 0.
+    function _evidenceOrNone(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence)
+        private
+        view
+        returns (bytes32)
+    {
+        if (evidence.group != 0) return _requireEvidence(recordId, group, verdict, evidence);
+        if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
+        return 0;
+    }
+
     /// @dev Returns the evidence's id. A record naming another as its parent was stored after it.
     function _requireEvidence(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence)
-        private
+        internal
         view
         returns (bytes32 id)
     {
@@ -121,7 +143,7 @@ abstract contract Attestations is IAttestations, Records {
         }
     }
 
-    function _needsEvidence(Verdict verdict) private pure returns (bool) {
+    function _needsEvidence(Verdict verdict) internal pure returns (bool) {
         return verdict == Verdict.Reproduced || verdict == Verdict.NotReproduced;
     }
 }

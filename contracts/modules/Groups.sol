@@ -67,7 +67,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     }
 
     /// @inheritdoc IGroups
-    function joinGroup(Invitation calldata invitation, bytes calldata signature) external {
+    function joinBySig(Invitation calldata invitation, bytes calldata signature) external {
         if (invitation.account != msg.sender) revert NotInvited(invitation.account, msg.sender);
         if (invitation.until <= block.timestamp) revert MembershipEnded(invitation.until);
         _requireSignature(invitation.inviter, StructHash.hash(invitation), invitation.deadline, signature);

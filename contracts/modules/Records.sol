@@ -21,7 +21,7 @@ abstract contract Records is IRecords, Groups {
         id = _hashTypedDataV4(StructHash.hash(key, parents));
         RecordSlot slot = _records[id];
         if (slot.exists()) revert RecordExists(id, slot.recordedAt());
-        _record(id, key, parents, msg.sender);
+        _record(id, key, parents, msg.sender, 0);
     }
 
     /// @inheritdoc IRecords
@@ -33,7 +33,7 @@ abstract contract Records is IRecords, Groups {
             Link[] calldata parents = key.parents;
             bytes32 id = _hashTypedDataV4(StructHash.hash(key, parents));
             ids[i] = id;
-            if (!_records[id].exists()) _record(id, key, parents, msg.sender);
+            if (!_records[id].exists()) _record(id, key, parents, msg.sender, 0);
         }
     }
 
@@ -45,20 +45,18 @@ abstract contract Records is IRecords, Groups {
         Link[] calldata parents = key.parents;
         bytes32 structHash = StructHash.hash(key, parents);
         id = _hashTypedDataV4(structHash);
-        RecordSlot slot = _records[id];
-        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
-        if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert SignatureCancelled(id);
+        RecordSlot slot = _requireAbsent(id);
+        if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert RecordIsCancelled(id);
         address author = key.author;
         _requireSignature(author, StructHash.recordAuthorization(structHash, deadline), deadline, signature);
-        _record(id, key, parents, author);
+        _record(id, key, parents, author, 0);
     }
 
     /// @inheritdoc IRecords
     function cancel(RecordKey calldata key) external returns (bytes32 id) {
         _requireAuthor(key);
         id = idOf(key);
-        RecordSlot slot = _records[id];
-        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
+        RecordSlot slot = _requireAbsent(id);
         _records[id] = slot.withFlag(RecordSlotLib.FLAG_CANCELLED);
         emit RecordCancelled(id, key.author);
     }
@@ -102,17 +100,39 @@ abstract contract Records is IRecords, Groups {
     /// @dev Takes back what its group said on the strength of a Run that is now retracted.
     function _withdrawVerdictsOn(bytes32 evidenceId, RecordKey calldata evidence) internal virtual;
 
-    /// @dev The one place where a record is written. The caller has checked that it isn't stored and that `author`, the
-    /// key's, consents.
-    function _record(bytes32 id, RecordKey calldata key, Link[] calldata parents, address author) internal {
-        (uint32 group, uint8 kind, uint8 subjectType) = (key.group, key.kind, key.subjectType);
+    /// @dev Stores a record as of now. The caller has checked that it isn't stored and that `author`, the key's, consents.
+    /// @param sealedAt_ when it was sealed, 0 if it was not
+    function _record(bytes32 id, RecordKey calldata key, Link[] calldata parents, address author, uint40 sealedAt_)
+        internal
+    {
+        uint32 group = key.group;
         _requireRole(group, author, ROLE_RECORDER);
+        _store(id, key, parents, group, author, RecordSlotLib.pack(uint40(block.timestamp), sealedAt_, 0));
+    }
+
+    /// @dev The one place where a record is written. The caller has checked that it isn't stored, that its author
+    /// consents to it and was a RECORDER at that time.
+    /// @param slot its times and flags
+    function _store(
+        bytes32 id,
+        RecordKey calldata key,
+        Link[] calldata parents,
+        uint32 group,
+        address author,
+        RecordSlot slot
+    ) internal {
+        (uint8 kind, uint8 subjectType) = (key.kind, key.subjectType);
         if (!Vocabulary.isKind(kind)) revert InvalidKind(kind);
         if (!Vocabulary.isSubjectType(subjectType)) revert InvalidSubjectType(subjectType);
-        _requireParents(parents);
+        if (parents.length != 0) _requireParents(parents, slot.recordedAt());
 
-        _records[id] = RecordSlotLib.pack(uint40(block.timestamp), 0, group, kind, 0);
+        _records[id] = slot.withKey(group, kind);
         emit Recorded(id, group, key.subject, author, kind, subjectType, key.manifest, parents);
+    }
+
+    function _requireAbsent(bytes32 id) internal view returns (RecordSlot slot) {
+        slot = _records[id];
+        if (slot.exists()) revert RecordExists(id, slot.recordedAt());
     }
 
     function _requireRecord(bytes32 id) internal view returns (RecordSlot slot) {
@@ -127,12 +147,12 @@ abstract contract Records is IRecords, Groups {
         return false;
     }
 
-    function _requireAuthor(RecordKey calldata key) private view {
+    function _requireAuthor(RecordKey calldata key) internal view {
         if (key.author != msg.sender) revert NotAuthor(key.author, msg.sender);
     }
 
     /// @dev Strictly ascending, so that one lineage has one key; recorded before, so that time follows lineage.
-    function _requireParents(Link[] calldata parents) private view {
+    function _requireParents(Link[] calldata parents, uint40 recordedAt) private view {
         if (parents.length > MAX_PARENTS) revert TooManyParents(parents.length, MAX_PARENTS);
         bytes32 lastParent;
         uint8 lastRelation;
@@ -143,7 +163,9 @@ abstract contract Records is IRecords, Groups {
             if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) {
                 revert ParentsNotAscending(i);
             }
-            if (!_records[parent].exists()) revert UnknownParent(parent);
+            uint40 time = _records[parent].recordedAt();
+            if (time == 0) revert UnknownParent(parent);
+            if (time > recordedAt) revert ParentRecordedLater(parent, time, recordedAt);
             (lastParent, lastRelation) = (parent, relation);
         }
     }

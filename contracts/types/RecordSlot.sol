@@ -31,15 +31,12 @@ library RecordSlotLib {
     uint256 private constant COUNTER_BITS = 22;
     uint256 private constant COUNTER_MAX = (1 << COUNTER_BITS) - 1;
 
-    function pack(uint40 recordedAt_, uint40 sealedAt_, uint32 group_, uint8 kind_, uint8 flags_)
-        internal
-        pure
-        returns (RecordSlot)
-    {
-        return RecordSlot.wrap(
-            uint256(recordedAt_) | uint256(sealedAt_) << SEALED_AT | uint256(group_) << GROUP | uint256(kind_) << KIND
-                | uint256(flags_) << FLAGS
-        );
+    function pack(uint40 recordedAt_, uint40 sealedAt_, uint8 flags_) internal pure returns (RecordSlot) {
+        return RecordSlot.wrap(uint256(recordedAt_) | uint256(sealedAt_) << SEALED_AT | uint256(flags_) << FLAGS);
+    }
+
+    function withKey(RecordSlot slot, uint32 group_, uint8 kind_) internal pure returns (RecordSlot) {
+        return RecordSlot.wrap(RecordSlot.unwrap(slot) | uint256(group_) << GROUP | uint256(kind_) << KIND);
     }
 
     function exists(RecordSlot slot) internal pure returns (bool) {

@@ -571,7 +571,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
     author = place(lab, FORWARDER)
     to = "0x" + "00" * 12 + lab.registry.address[2:]
     offer = invite(lab, lab.group(), author, Role.RECORDER)
-    joining = ("joinGroup", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
     relay(lab, author, to + lab.registry.call_data(*joining)[2:])
     key = RecordKey(1, Kind.DATASET, SubjectType.COMMITMENT, author, os.urandom(32).hex(), "ab" * 32)
     sender = relay(lab, author, to + lab.registry.call_data("record", key.as_abi())[2:])
@@ -587,7 +587,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
 def test_a_contract_wallet_s_record_says_what_that_means(lab, file):
     wallet = place(lab, WALLET)
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
-    joining = ("joinGroup", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
     send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))
     record_id, data = authorized(lab, file, author=wallet, signature=b"whatever")
     relay(lab, lab.registry.address, data)

@@ -17,7 +17,7 @@ def wallet(registry):
     """A member of Bob's group whose key is Carol's."""
     wallet = registry.chain.deploy("Wallet", CAROL.address)
     invitation = Invitation(2, wallet.address, RECORDER | REVIEWER, NO_END, 0, BOB.address, NO_END)
-    registry.send(wallet.address, "joinGroup", invitation, BOB.sign(domain(registry).invitation(invitation)))
+    registry.send(wallet.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     return wallet
 
 
@@ -47,12 +47,12 @@ def test_a_wallet_can_own_invite_and_cancel(registry, wallet) -> None:
     registry.send(wallet.address, "createGroup", bytes(32), 0)
     invitation = Invitation(3, ALICE.address, RECORDER, NO_END, 0, wallet.address, NO_END)
     signature = CAROL.sign(domain(registry).invitation(invitation))
-    registry.send(ALICE.address, "joinGroup", invitation, signature)
+    registry.send(ALICE.address, "joinBySig", invitation, signature)
     own = DATA._replace(group=2, author=wallet.address)
     registry.send(wallet.address, "cancel", own)
     authorization = CAROL.sign(domain(registry).record_authorization(own, NO_END))
     name, _ = refusal(lambda: registry.send(MALLORY.address, "recordBySig", own, NO_END, authorization))
-    assert name == "SignatureCancelled"
+    assert name == "RecordIsCancelled"
 
 
 def test_a_wallet_that_accepts_everything_is_still_bound_by_role_cancel_and_once(registry) -> None:

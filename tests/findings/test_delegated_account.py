@@ -51,7 +51,7 @@ def test_an_account_with_delegated_code_keeps_its_signatures(chain, registry) ->
 
     invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
     chain.tick()
-    registry.send(CAROL.address, "joinGroup", invitation, ALICE.sign(domain(registry).invitation(invitation)))
+    registry.send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain(registry).invitation(invitation)))
 
     other = DATA._replace(subject=b"\7" * 32)
     carols = CAROL.sign(domain(registry).record_authorization(other, NO_END))

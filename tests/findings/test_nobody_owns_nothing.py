@@ -14,7 +14,7 @@ from tests.model.registry import ALL_ROLES, NO_END, NOBODY, RECORDER, Signature
 @pytest.mark.parametrize("raw", [b"", bytes(65), bytes(64) + b"\x1b", b"\1" * 65])
 def test_zero_invites_nobody(registry, group, raw) -> None:
     invitation = Invitation(group, MALLORY.address, ALL_ROLES, NO_END, 0, NOBODY, NO_END)
-    met = refusal(lambda: registry.send(MALLORY.address, "joinGroup", invitation, Signature(raw, plain=False)))
+    met = refusal(lambda: registry.send(MALLORY.address, "joinBySig", invitation, Signature(raw, plain=False)))
     assert met == ("InvalidSignature", (NOBODY,))
 
 
@@ -22,7 +22,7 @@ def test_a_group_can_not_be_taken_over_before_it_exists(registry) -> None:
     """A group's future number can be named, and nothing done with it."""
     early = Invitation(3, MALLORY.address, ALL_ROLES, NO_END, 0, MALLORY.address, NO_END)
     signature = MALLORY.sign(domain(registry).invitation(early))
-    assert refusal(lambda: registry.send(MALLORY.address, "joinGroup", early, signature))[0] == "NotAllowedToManage"
+    assert refusal(lambda: registry.send(MALLORY.address, "joinBySig", early, signature))[0] == "NotAllowedToManage"
     for function, *more in (("transferGroup", MALLORY.address), ("acceptGroup",), ("describeGroup", bytes(32))):
         assert refusal(lambda call=(function, 3, *more): registry.send(MALLORY.address, *call))[0].startswith("Not")
 
@@ -42,11 +42,11 @@ def test_a_closed_registry_that_is_given_up_keeps_its_groups(chain) -> None:
     # who created the group has no say in it after handing it over
     stale = Invitation(1, CAROL.address, ALL_ROLES, NO_END, 0, CAROL.address, NO_END)
     met = refusal(
-        lambda: registry.send(CAROL.address, "joinGroup", stale, CAROL.sign(domain(registry).invitation(stale)))
+        lambda: registry.send(CAROL.address, "joinBySig", stale, CAROL.sign(domain(registry).invitation(stale)))
     )
     assert met[0] == "NotAllowedToManage"
     own = Invitation(1, ALICE.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
-    registry.send(ALICE.address, "joinGroup", own, ALICE.sign(domain(registry).invitation(own)))
+    registry.send(ALICE.address, "joinBySig", own, ALICE.sign(domain(registry).invitation(own)))
     registry.send(ALICE.address, "record", DATA)
 
 
@@ -54,7 +54,7 @@ def test_joining_leaving_and_joining_in_one_block(registry) -> None:
     """Time stands still here: each change counts at once, and none twice."""
     first, again = (Invitation(1, MALLORY.address, RECORDER, NO_END, v, ALICE.address, NO_END) for v in (0, 2))
     own = DATA._replace(author=MALLORY.address)
-    registry.send(MALLORY.address, "joinGroup", first, ALICE.sign(domain(registry).invitation(first)))
+    registry.send(MALLORY.address, "joinBySig", first, ALICE.sign(domain(registry).invitation(first)))
     registry.send(MALLORY.address, "record", own)
     registry.send(MALLORY.address, "removeMember", 1, MALLORY.address)
     other = own._replace(kind=2)
@@ -62,7 +62,7 @@ def test_joining_leaving_and_joining_in_one_block(registry) -> None:
     assert met == ("MissingRole", (1, MALLORY.address, RECORDER))
     met = refusal(lambda: registry.send(MALLORY.address, "retract", own, bytes(32)))
     assert met[0] == "NotAllowedToRetract"
-    registry.send(MALLORY.address, "joinGroup", again, ALICE.sign(domain(registry).invitation(again)))
+    registry.send(MALLORY.address, "joinBySig", again, ALICE.sign(domain(registry).invitation(again)))
     registry.send(MALLORY.address, "retract", own, bytes(32))
     now = registry.chain.now
     assert registry.read("membershipOf", 1, MALLORY.address) == (RECORDER, now, NO_END, 3)

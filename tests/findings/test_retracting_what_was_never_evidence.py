@@ -14,7 +14,7 @@ from tests.model.registry import NO_END, RECORDER, REVIEWER
 def record(registry) -> bytes:
     """Alice's record; Carol is a RECORDER of Bob's group and nothing else."""
     invitation = Invitation(2, CAROL.address, RECORDER, NO_END, 0, BOB.address, NO_END)
-    registry.send(CAROL.address, "joinGroup", invitation, BOB.sign(domain(registry).invitation(invitation)))
+    registry.send(CAROL.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     return registry.send(ALICE.address, "record", DATA)[0]
 
 

@@ -19,19 +19,19 @@ def invite(registry, account: Actor, roles: int, version: int = 0, until: int = 
 def test_before_the_first_membership(registry) -> None:
     regretted = invite(registry, MALLORY, MAINTAINER)
     registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
-    assert refusal(lambda: registry.send(MALLORY.address, "joinGroup", *regretted)) == ("StaleInvitation", (0, 1))
+    assert refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted)) == ("StaleInvitation", (0, 1))
     assert registry.read("membershipOf", 1, MALLORY.address)[0] == 0
-    registry.send(MALLORY.address, "joinGroup", *invite(registry, MALLORY, RECORDER, version=1))
+    registry.send(MALLORY.address, "joinBySig", *invite(registry, MALLORY, RECORDER, version=1))
 
 
 def test_after_a_membership_that_ended_by_itself(registry) -> None:
     until = registry.chain.now + 10
-    registry.send(MALLORY.address, "joinGroup", *invite(registry, MALLORY, RECORDER, until=until))
+    registry.send(MALLORY.address, "joinBySig", *invite(registry, MALLORY, RECORDER, until=until))
     regretted = invite(registry, MALLORY, MAINTAINER, version=1)
     registry.chain.now = until + 100
     registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
     assert registry.read("membershipOf", 1, MALLORY.address)[2] == until, "what has ended keeps its end"
-    assert refusal(lambda: registry.send(MALLORY.address, "joinGroup", *regretted)) == ("StaleInvitation", (1, 2))
+    assert refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted)) == ("StaleInvitation", (1, 2))
 
 
 @pytest.mark.parametrize("stranger", [BOB, CAROL])
@@ -39,4 +39,4 @@ def test_only_by_who_manages_it(registry, stranger) -> None:
     standing = invite(registry, MALLORY, RECORDER)
     met = refusal(lambda: registry.send(stranger.address, "removeMember", 1, MALLORY.address))
     assert met == ("NotAllowedToManage", (1, MALLORY.address, stranger.address))
-    registry.send(MALLORY.address, "joinGroup", *standing)
+    registry.send(MALLORY.address, "joinBySig", *standing)

@@ -19,7 +19,7 @@ def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]
     none = DATA._replace(group=0)
     return {
         "recordBySig": (DATA, deadline, ALICE.sign(here.record_authorization(DATA, deadline))),
-        "joinGroup": (invitation, ALICE.sign(here.invitation(invitation))),
+        "joinBySig": (invitation, ALICE.sign(here.invitation(invitation))),
         "attestBySig": (
             record,
             1,
@@ -32,9 +32,9 @@ def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]
     }
 
 
-@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+@pytest.mark.parametrize("function", ["recordBySig", "joinBySig", "attestBySig"])
 def test_a_signature_is_for_one_chain_and_one_registry(registry, function) -> None:
-    sender = CAROL if function == "joinGroup" else MALLORY
+    sender = CAROL if function == "joinBySig" else MALLORY
     other_chain = found(Chain(chain_id=5).deploy("LabRegistry", CAROL.address, True))
     assert other_chain.address == registry.address
     other_registry = found(registry.chain.deploy("LabRegistry", CAROL.address, True))
@@ -48,9 +48,9 @@ def test_a_signature_is_for_one_chain_and_one_registry(registry, function) -> No
     registry.send(sender.address, function, *relayed(registry)[function])
 
 
-@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+@pytest.mark.parametrize("function", ["recordBySig", "joinBySig", "attestBySig"])
 def test_a_signature_has_an_end(registry, function) -> None:
-    sender, deadline = CAROL if function == "joinGroup" else MALLORY, registry.chain.now + 60
+    sender, deadline = CAROL if function == "joinBySig" else MALLORY, registry.chain.now + 60
     registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
     arguments = relayed(registry, deadline)[function]
     registry.chain.now = deadline + 1
@@ -60,14 +60,14 @@ def test_a_signature_has_an_end(registry, function) -> None:
     registry.send(sender.address, function, *arguments)
 
 
-@pytest.mark.parametrize("function", ["recordBySig", "joinGroup", "attestBySig"])
+@pytest.mark.parametrize("function", ["recordBySig", "joinBySig", "attestBySig"])
 def test_a_signature_is_used_once(registry, function) -> None:
-    sender = CAROL if function == "joinGroup" else MALLORY
+    sender = CAROL if function == "joinBySig" else MALLORY
     registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
     arguments = relayed(registry)[function]
     registry.send(sender.address, function, *arguments)
     met, _ = refusal(lambda: registry.send(sender.address, function, *arguments))
-    assert met == {"recordBySig": "RecordExists", "joinGroup": "StaleInvitation"}.get(function, "InvalidSignature")
+    assert met == {"recordBySig": "RecordExists", "joinBySig": "StaleInvitation"}.get(function, "InvalidSignature")
 
 
 def test_a_withdrawn_verdict_does_not_come_back(registry) -> None:

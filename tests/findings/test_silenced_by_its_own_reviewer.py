@@ -11,7 +11,7 @@ from tests.model.registry import DISPUTED, NO_END, REVIEWED, REVIEWER
 def test_a_group_outlasts_a_rogue_reviewer(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     invitation = Invitation(2, CAROL.address, REVIEWER, NO_END, 0, BOB.address, NO_END)
-    registry.send(CAROL.address, "joinGroup", invitation, BOB.sign(domain(registry).invitation(invitation)))
+    registry.send(CAROL.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     for _ in range(254):
         registry.send(CAROL.address, "attest", record, 2, REVIEWED)
     registry.send(BOB.address, "removeMember", 2, CAROL.address)

@@ -17,30 +17,30 @@ def invite(registry, roles=RECORDER, version=0, account=CAROL, inviter=ALICE):
 @pytest.mark.parametrize("by", [ALICE, CAROL])
 def test_after_removal_and_after_leaving(registry, by) -> None:
     used, never_used = invite(registry), invite(registry, version=1)
-    registry.send(CAROL.address, "joinGroup", *used)
+    registry.send(CAROL.address, "joinBySig", *used)
     registry.send(by.address, "removeMember", 1, CAROL.address)
     for (invitation, signature), version in ((used, 0), (never_used, 1)):
-        met = refusal(lambda given=(invitation, signature): registry.send(CAROL.address, "joinGroup", *given))
+        met = refusal(lambda given=(invitation, signature): registry.send(CAROL.address, "joinBySig", *given))
         assert met == ("StaleInvitation", (version, 2))
-    registry.send(CAROL.address, "joinGroup", *invite(registry, version=2))
+    registry.send(CAROL.address, "joinBySig", *invite(registry, version=2))
 
 
 def test_after_a_membership_ended_by_itself(registry) -> None:
     until = registry.chain.now + 10
     invitation = Invitation(1, CAROL.address, RECORDER, until, 0, ALICE.address, NO_END)
     signature = ALICE.sign(domain(registry).invitation(invitation))
-    registry.send(CAROL.address, "joinGroup", invitation, signature)
+    registry.send(CAROL.address, "joinBySig", invitation, signature)
     registry.chain.now = until
-    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", invitation, signature))
+    met = refusal(lambda: registry.send(CAROL.address, "joinBySig", invitation, signature))
     assert met == ("MembershipEnded", (until,))
-    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", *invite(registry)))
+    met = refusal(lambda: registry.send(CAROL.address, "joinBySig", *invite(registry)))
     assert met == ("StaleInvitation", (0, 1))
 
 
 def test_of_an_inviter_who_may_not_invite_any_more(registry) -> None:
     """The right is the one at the time of joining."""
-    registry.send(BOB.address, "joinGroup", *invite(registry, MAINTAINER, account=BOB))
+    registry.send(BOB.address, "joinBySig", *invite(registry, MAINTAINER, account=BOB))
     invitation = invite(registry, inviter=BOB)
     registry.send(ALICE.address, "removeMember", 1, BOB.address)
-    met = refusal(lambda: registry.send(CAROL.address, "joinGroup", *invitation))
+    met = refusal(lambda: registry.send(CAROL.address, "joinBySig", *invitation))
     assert met == ("NotAllowedToManage", (1, CAROL.address, BOB.address))

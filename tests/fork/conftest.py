@@ -59,7 +59,7 @@ def live(chain: NodeChain, registry: NodeContract) -> None:
     send(BOB.address, "createGroup", bytes(32), RECORDER | REVIEWER)
     invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
     domain = Domain(chain.chain_id, registry.address)
-    send(CAROL.address, "joinGroup", invitation, ALICE.sign(domain.invitation(invitation)))
+    send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain.invitation(invitation)))
     data = Key(1, 1, 1, ALICE.address, b"\xa1" * 32, b"\xa2" * 32)
     dataset = send(ALICE.address, "record", data)
     model = Key(1, 2, 1, CAROL.address, b"\xa3" * 32, b"\xa4" * 32, ((dataset, 1),))

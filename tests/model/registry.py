@@ -166,7 +166,7 @@ class Registry:
         self.state.groups[group] = stored._replace(owner=caller, pending_owner=NOBODY)
         self._emit("GroupTransferred", group, stored.owner, caller)
 
-    def join_group(self, caller: str, invitation: Invitation, signature: Signature) -> None:
+    def join_by_sig(self, caller: str, invitation: Invitation, signature: Signature) -> None:
         if invitation.account != caller:
             raise Refused("NotInvited", invitation.account, caller)
         if invitation.until <= self.now:
@@ -207,7 +207,7 @@ class Registry:
     def record_by_sig(self, caller: str, key: Key, deadline: int, signature: Signature) -> bytes:
         record_id = self._require_absent(key)
         if record_id in self.state.cancelled:
-            raise Refused("SignatureCancelled", record_id)
+            raise Refused("RecordIsCancelled", record_id)
         self._require_signature(key.author, self.domain.record_authorization(key, deadline), deadline, signature)
         self._store(record_id, key)
         return record_id

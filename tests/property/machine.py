@@ -49,7 +49,7 @@ OWNER, ALICE, BOB, CAROL, DAVE, MALLORY = (
 PEOPLE = (OWNER, ALICE, BOB, CAROL, DAVE, MALLORY)
 BY_ADDRESS = {actor.address: actor for actor in PEOPLE}
 NO_KEY = Key(0, 0, 0, NOBODY, ZERO, ZERO)
-SIGNED = {"joinGroup": 1, "recordBySig": 2, "attestBySig": 6}
+SIGNED = {"joinBySig": 1, "recordBySig": 2, "attestBySig": 6}
 """Which argument is the signature."""
 
 
@@ -222,16 +222,16 @@ class RegistryMachine(RuleBasedStateMachine):
         form=forms,
         thief=st.one_of(st.none(), anyone),
     )
-    def join_group(self, group, account, roles, inviter, honest, until, deadline, mistake, form, thief) -> None:
+    def join_by_sig(self, group, account, roles, inviter, honest, until, deadline, mistake, form, thief) -> None:
         account = self._address(account)
         inviter = self._owner(group) if honest else self._address(inviter)
         version = max(0, self.model.membership(group, account).version + mistake)
         invitation = Invitation(group, account, roles, self._time(until), version, inviter, self._time(deadline))
         signature = self._sign(inviter, self.domain.invitation(invitation), form)
-        self.relayed.append(("joinGroup", (invitation, signature)))
+        self.relayed.append(("joinBySig", (invitation, signature)))
         if thief and not honest:
-            self.step(self._address(thief), "joinGroup", invitation, signature)
-        self.step(account, "joinGroup", invitation, signature)
+            self.step(self._address(thief), "joinBySig", invitation, signature)
+        self.step(account, "joinBySig", invitation, signature)
 
     @rule(caller=anyone, group=group_number, account=anyone, by=st.sampled_from(["self", "owner", "anyone", "anyone"]))
     def remove_member(self, caller: str, group: int, account: str, by: str) -> None:
@@ -353,7 +353,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def replay_signature(self, which: int, caller: str, honest: bool) -> None:
         """What was signed once is sent again, by anyone, at any later time."""
         function, arguments = pick(self.relayed, which)
-        invited = function == "joinGroup" and honest
+        invited = function == "joinBySig" and honest
         self.step(arguments[0].account if invited else self._address(caller), function, *arguments)
 
     @rule(key=st.sampled_from([*(actor.address for actor in PEOPLE), NOBODY]))
@@ -420,7 +420,7 @@ class RegistryMachine(RuleBasedStateMachine):
         assert signature.plain
         assert signature.digest not in self.used
         self.used.add(signature.digest)
-        deadline = arguments[0].deadline if function == "joinGroup" else arguments[SIGNED[function] - 1]
+        deadline = arguments[0].deadline if function == "joinBySig" else arguments[SIGNED[function] - 1]
         assert self.clock.now <= deadline
 
     def _check_authority(
@@ -582,7 +582,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def _invite(self, inviter: Actor, group: int, account: str, roles: int) -> None:
         invitation = Invitation(group, account, roles, NO_END, 0, inviter.address, NO_END)
-        self.step(account, "joinGroup", invitation, inviter.sign(self.domain.invitation(invitation)))
+        self.step(account, "joinBySig", invitation, inviter.sign(self.domain.invitation(invitation)))
 
     def _relay_verdict(
         self, relayer, record, group, verdict, evidence, attester, deadline, *, mistake=0, form=None

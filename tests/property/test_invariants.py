@@ -146,7 +146,7 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
         ("describeGroup", 1, bytes(32)): ("NotGroupOwner", (1, OWNER.address)),
         ("transferGroup", 1, OWNER.address): ("NotGroupOwner", (1, OWNER.address)),
         ("acceptGroup", 1): ("NotPendingGroupOwner", (1, OWNER.address)),
-        ("joinGroup", invitation, invited): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
+        ("joinBySig", invitation, invited): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
         ("removeMember", 1, ALICE.address): ("NotAllowedToManage", (1, ALICE.address, OWNER.address)),
     }
     for (function, *arguments), expected in attempts.items():
@@ -169,7 +169,7 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
     other, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
     invitation = Invitation(1, BOB.address, role, NO_END, 0, MALLORY.address, NO_END)
     signature = MALLORY.sign(domain(registry).invitation(invitation))
-    refused = refusal(registry, BOB, "joinGroup", invitation, signature)
+    refused = refusal(registry, BOB, "joinBySig", invitation, signature)
     assert refused == ("NotAllowedToManage", (1, BOB.address, MALLORY.address))
     for function, *arguments in (
         ("retract", DATA, bytes(32)),

@@ -75,7 +75,7 @@ class Lab:
     def invitation(
         self, group: int, account: Any, roles: int, inviter: Any, **other: int
     ) -> tuple[tuple[Any, ...], bytes]:
-        """What `joinGroup` takes."""
+        """What `joinBySig` takes."""
         message = {
             "group": group,
             "account": account.address,
@@ -88,7 +88,7 @@ class Lab:
         return tuple(message.values()), self.sign(inviter, "Invitation", message)
 
     def join(self, group: int, account: Any, roles: int, inviter: Any, **other: int) -> Any:
-        return self.registry.joinGroup(*self.invitation(group, account, roles, inviter, **other), sender=account)
+        return self.registry.joinBySig(*self.invitation(group, account, roles, inviter, **other), sender=account)
 
     def person(self, address: str) -> Any:
         return next(person for person in self.people.values() if person.address.lower() == address)

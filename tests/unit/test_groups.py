@@ -90,7 +90,7 @@ def test_join_again_replaces_the_roles(lab, registry, alice, carol):
 def test_join_for_another(lab, registry, alice, carol, mallory):
     invitation, signature = lab.invitation(1, carol, Role.RECORDER, alice)
     with lab.refuses("NotInvited", account=carol.address, caller=mallory.address):
-        registry.joinGroup(invitation, signature, sender=mallory)
+        registry.joinBySig(invitation, signature, sender=mallory)
 
 
 def test_join_what_has_ended(lab, alice, carol):
@@ -109,7 +109,7 @@ def test_join_with_roles_that_were_not_offered(lab, registry, alice, carol):
     invitation, signature = lab.invitation(1, carol, Role.RECORDER, alice)
     more = (*invitation[:2], int(ALL_ROLES), *invitation[3:])
     with lab.refuses("InvalidSignature", signer=alice.address):
-        registry.joinGroup(more, signature, sender=carol)
+        registry.joinBySig(more, signature, sender=carol)
 
 
 @pytest.mark.parametrize("version", [0, 2])

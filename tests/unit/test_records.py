@@ -177,7 +177,7 @@ def test_cancel(lab, registry, alice, mallory):
     assert lab.events(registry.cancel(key.as_abi(), sender=alice)) == [("RecordCancelled", (record, lower(alice)))]
     assert registry.statusOf(record).status == Status.CANCELLED
     assert registry.statusOf(record).recordedAt == 0
-    with lab.refuses("SignatureCancelled", id=record):
+    with lab.refuses("RecordIsCancelled", id=record):
         registry.recordBySig(key.as_abi(), NO_END, lab.sign_record(key), sender=mallory)
     registry.record(key.as_abi(), sender=alice)
     assert registry.statusOf(record).status == Status.RECORDED

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {RecordKey} from "./IRecords.sol";
+
+/// @title Batches: any number of records under one Merkle root
+/// @notice Whoever anchors a root is committed to every record under it from that block on. The records are proven by
+/// their keys and Merkle paths, and can be stored one by one when they are needed, with the batch's time.
+/// @dev Trees are OpenZeppelin's StandardMerkleTree over one `bytes32`, the record's id: a leaf is keccak256(keccak256(id)),
+/// so that an inner node never passes as a leaf. A batch belongs to its group and author, as each of its records must.
+interface IBatches {
+    /// @notice A group's author is committed to all records under this root. `manifest` is the SHA-256 of the batch's
+    /// description, kept off chain; `declaredCount` is how many records the author says there are.
+    event Anchored(
+        uint32 indexed group, address indexed author, bytes32 indexed root, uint32 declaredCount, bytes32 manifest
+    );
+    /// @notice The same, with the ids of all records, from which the registry computed the root itself.
+    event LeavesAnchored(uint32 indexed group, address indexed author, bytes32 indexed root, uint256 count);
+    /// @notice The record that was just stored has the time of this batch.
+    event Materialized(bytes32 indexed id, bytes32 indexed root, uint40 recordedAt);
+
+    /// @notice The author anchored this root for the group already, at this time, which doesn't change.
+    error BatchExists(bytes32 root, uint40 anchoredAt);
+    /// @notice The key's author never anchored this root for the key's group.
+    error UnknownBatch(uint32 group, address author, bytes32 root);
+    /// @notice A batch has at least one record.
+    error EmptyBatch();
+    /// @notice Ids must be strictly ascending, so that each counts once; this one is not.
+    error IdsNotAscending(uint256 index);
+    /// @notice This Merkle path doesn't lead from the record to the root.
+    error NotInBatch(bytes32 id, bytes32 root);
+
+    /// @notice Commits the caller, a RECORDER of the group, to all records under a Merkle root.
+    /// @param declaredCount how many there are; declared, not checked
+    /// @param manifest SHA-256 of the batch's description
+    function anchor(uint32 group, uint32 declaredCount, bytes32 root, bytes32 manifest) external;
+
+    /// @notice Commits the caller, a RECORDER of the group, to the records with these ids. The ids stay readable in the
+    /// transaction, and their number is checked.
+    /// @param ids strictly ascending
+    /// @return root of the standard tree whose leaves stand in the order of the ids
+    function anchorLeaves(uint32 group, bytes32[] calldata ids) external returns (bytes32 root);
+
+    /// @notice Stores a record from a batch of its own group and author, with the batch's time. Anyone may, once: the
+    /// author consented by anchoring, and as a RECORDER then.
+    /// @dev Every parent must be stored, with a time no later than the batch's. A cancelled record stays out.
+    /// @return id the record's id
+    function materialize(RecordKey calldata key, bytes32 root, bytes32[] calldata proof) external returns (bytes32 id);
+
+    /// @notice When this group and author committed to a record with this id under this root, in Unix seconds; 0 if they
+    /// didn't. The record need not be stored; its parents are not looked at.
+    /// @dev Anyone can put the id of another's record into a batch of their own. Whose record it is, its key says: ask
+    /// with the group and author of the key.
+    function verifyBatched(uint32 group, address author, bytes32 root, bytes32 id, bytes32[] calldata proof)
+        external
+        view
+        returns (uint40 anchoredAt);
+
+    /// @notice A batch's time in Unix seconds, 0 if there is none; its number of records; whether the registry counted them.
+    function batchOf(uint32 group, address author, bytes32 root)
+        external
+        view
+        returns (uint40 anchoredAt, uint32 count, bool counted);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {IAttestations} from "./IAttestations.sol";
+import {RecordKey} from "./IRecords.sol";
+
+/// @title Verdicts on records of other registries and chains
+/// @notice This registry can't see the other one: neither that the record exists nor whose it is nor whether it was
+/// retracted. So these verdicts stand apart: nothing counts them, and whoever uses them checks the record where it is.
+interface IForeignAttestations {
+    /// @notice A record elsewhere.
+    /// @param chainId EIP-155 chain id
+    /// @param registry the registry's address there
+    /// @param recordId the record's id there
+    struct ForeignRecord {
+        uint256 chainId;
+        address registry;
+        bytes32 recordId;
+    }
+
+    /// @notice What Reproduced and NotReproduced on a foreign record stand on.
+    /// @param referenceKey key of a Reference to the foreign record: its subject is the SHA-256 of the text
+    /// `eip155:<chain id>:<registry, lower case>:<record id>` (after CAIP-10)
+    /// @param run key of a stored, unretracted Run of the attesting group that names the Reference in relation Reproduces
+    struct ForeignEvidence {
+        RecordKey referenceKey;
+        RecordKey run;
+    }
+
+    /// @notice A group's current verdict on a foreign record.
+    /// @param evidence id of the Run that it stands on, 0 for none
+    /// @param attestedAt Unix time in seconds
+    /// @param verdict None if there is none, or if its evidence was retracted since
+    /// @param version raised by every change
+    struct ForeignAttestation {
+        bytes32 evidence;
+        uint40 attestedAt;
+        IAttestations.Verdict verdict;
+        uint32 version;
+    }
+
+    /// @notice The group's verdict on the foreign record is now this one; None takes it back.
+    event ForeignAttested(
+        uint256 indexed chainId,
+        address indexed registry,
+        bytes32 indexed recordId,
+        uint32 group,
+        address attester,
+        IAttestations.Verdict verdict,
+        bytes32 evidence,
+        uint32 version
+    );
+
+    /// @notice This record is of this very registry: use {IAttestations-attest}.
+    error NotForeign(bytes32 recordId);
+    /// @notice The key is not that of a Reference to this foreign record, whose subject would be `subject`.
+    error NotTheReference(bytes32 id, bytes32 subject);
+
+    /// @notice Gives the group's verdict on a foreign record, in place of the one before; None takes it back. Only a REVIEWER
+    /// of the group.
+    /// @param evidence for Reproduced and NotReproduced; the verdict falls when the Run is retracted. Ignored for others.
+    function attestForeign(
+        ForeignRecord calldata foreign,
+        uint32 group,
+        IAttestations.Verdict verdict,
+        ForeignEvidence calldata evidence
+    ) external;
+
+    /// @notice The group's current verdict on a foreign record.
+    function foreignAttestation(ForeignRecord calldata foreign, uint32 group)
+        external
+        view
+        returns (ForeignAttestation memory);
+}
