@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test node stop lint format gas bench fuzz artifacts lock clean
+.PHONY: help setup record test node stop lint format gas bench fuzz reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup ## speed of the client beside its peers
 
 fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
+
+reference: setup ## render the contracts' NatSpec as a book, Markdown and HTML
+	@$(VENV)/python tools/reference.py
 
 artifacts: setup ## rewrite the ABI, bytecode and gas that the client ships
 	@$(VENV)/python tools/artifacts.py
