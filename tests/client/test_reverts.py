@@ -10,8 +10,8 @@ from blockchaintracer.chain import Chain, Registry, load_artifact
 from blockchaintracer.chain.reverts import WORDS
 from blockchaintracer.errors import ContractRevert
 
-OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong"}
-"""Of names of another length, which the constructor doesn't have."""
+OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong", "StringsInsufficientHexLength"}
+"""Of names and numbers of another length, which the registry doesn't have."""
 
 ERRORS = {entry["name"]: entry for entry in load_artifact()["abi"] if entry["type"] == "error"}
 SAMPLES = {
@@ -49,6 +49,13 @@ def test_an_error_is_decoded_into_words_with_its_values(registry, name):
     for _, field, _, _ in string.Formatter().parse(WORDS[name][0]):
         if field:
             assert str(error.arguments[field]) in error.message
+
+
+def test_a_missing_role_names_each_that_would_do(registry):
+    selector = function_signature_to_4byte_selector(abi_to_signature(ERRORS["MissingRole"]))
+    data = encode(["uint32", "address", "uint32"], [7, SAMPLES["address"], 2 | 4])
+    error = registry.decode_error("0x" + (selector + data).hex())
+    assert "is not a recorder or reviewer of group 7" in error.message
 
 
 def test_an_unknown_error_is_told_with_its_data(registry):
