@@ -4,8 +4,22 @@ pragma solidity ^0.8.24;
 import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
+/// @notice Does whatever anyone tells it to.
+abstract contract Executor {
+    /// @notice Calls another contract as this wallet.
+    function execute(address to, bytes calldata data) external returns (bytes memory) {
+        (bool success, bytes memory result) = to.call(data);
+        if (!success) {
+            assembly ("memory-safe") {
+                revert(add(result, 0x20), mload(result))
+            }
+        }
+        return result;
+    }
+}
+
 /// @notice A contract wallet of one key, which can be replaced. Also what an EOA delegates to under EIP-7702.
-contract Wallet is IERC1271 {
+contract Wallet is Executor, IERC1271 {
     address public key;
 
     constructor(address key_) {
@@ -23,21 +37,10 @@ contract Wallet is IERC1271 {
         bool valid = err == ECDSA.RecoverError.NoError && recovered == key;
         return valid ? IERC1271.isValidSignature.selector : bytes4(0xffffffff);
     }
-
-    /// @notice Calls another contract as this wallet.
-    function execute(address to, bytes calldata data) external returns (bytes memory) {
-        (bool success, bytes memory result) = to.call(data);
-        if (!success) {
-            assembly ("memory-safe") {
-                revert(add(result, 0x20), mload(result))
-            }
-        }
-        return result;
-    }
 }
 
 /// @notice Accepts whatever anyone calls a signature.
-contract CarelessWallet is IERC1271 {
+contract CarelessWallet is Executor, IERC1271 {
     /// @inheritdoc IERC1271
     function isValidSignature(bytes32, bytes calldata) external pure returns (bytes4) {
         return IERC1271.isValidSignature.selector;
@@ -45,7 +48,7 @@ contract CarelessWallet is IERC1271 {
 }
 
 /// @notice Answers in every way but the right one.
-contract HostileWallet {
+contract HostileWallet is Executor {
     enum Answer {
         Revert,
         Nothing,
@@ -53,7 +56,8 @@ contract HostileWallet {
         Dirty,
         Flood,
         Burn,
-        Call
+        Call,
+        TryAndConsent
     }
 
     Answer public answer;
@@ -70,6 +74,11 @@ contract HostileWallet {
         if (chosen == Answer.Call) {
             (bool success,) = target.call(data);
             require(success, "static");
+        }
+        if (chosen == Answer.TryAndConsent) {
+            // whatever came of it; a call that changes state burns the gas it is given, so it gets a part
+            (bool done,) = target.call{gas: gasleft() / 2}(data);
+            done;
         }
         assembly {
             switch chosen
