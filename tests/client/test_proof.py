@@ -1,0 +1,341 @@
+"""Proof bundles: made on a real chain, verified without one, refused after any change."""
+
+import ast
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+import rlp
+from eth_utils import keccak
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trie import HexaryTrie
+
+from blockchaintracer import layout
+from blockchaintracer.model import Kind, RecordKey, Status, SubjectType, Verdict
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.verdicts import attest, required_record, retract
+from blockchaintracer.proof import BundleRefused, export_bundle, verify_bundle
+from blockchaintracer.proof.exporter import BatchPath, Wanted
+from tests.artifacts import ROOT, artifact
+from tests.client.labs import running_lab, second_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def recorded(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Three datasets; another group says that the second is reviewed, and the third is retracted."""
+    folder = tmp_path_factory.mktemp("data")
+    ids = []
+    for name in ("one", "two", "three"):
+        (folder / name).write_text(name)
+        ids.append(record_content(lab, Kind.DATASET, folder / name, name=name).id)
+    attest(second_lab(lab, tmp_path_factory.mktemp("second")), ids[1], Verdict.REVIEWED)
+    retract(lab, ids[2], "a mistake")
+    return ids
+
+
+@pytest.fixture(scope="module")
+def small(lab: Lab, recorded: list[str]) -> bytes:
+    """The bundle of the first record."""
+    return export_bundle(lab.registry, [wanted(lab, recorded[0])])
+
+
+def wanted(lab: Lab, record_id: str) -> Wanted:
+    found = required_record(lab, record_id)
+    return Wanted(found.key, lab.store.get_bytes(found.key.manifest), found.transaction)
+
+
+def refusal(data: bytes) -> str:
+    """The place that the refusal names."""
+    with pytest.raises(BundleRefused) as refused:
+        verify_bundle(data)
+    return refused.value.place
+
+
+def changed(data: bytes, change: Any) -> bytes:
+    """The bundle after a change of its JSON, in the canonical form again."""
+    plain = json.loads(data)
+    change(plain)
+    return rfc8785.dumps(plain)
+
+
+# what is proven
+
+
+def test_a_bundle_proves_key_manifest_time_and_status(lab: Lab, recorded: list[str]) -> None:
+    proven = verify_bundle(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in recorded]))
+
+    assert (proven.chain_id, proven.registry) == (lab.chain.chain_id, lab.registry.address.lower())
+    assert proven.code_hash == keccak(lab.chain.web3.eth.get_code(lab.registry.address)).hex()
+    assert [record.id for record in proven.records] == recorded
+    assert [record.status for record in proven.records] == [Status.RECORDED, Status.RECORDED, Status.RETRACTED]
+    for record in proven.records:
+        status = lab.registry.status(record.id)
+        assert record.stored is not None
+        assert record.committed_at == status.recorded_at
+        assert (record.stored.retracted_at, record.stored.reviewed) == (status.retracted_at, status.reviewed)
+        assert record.manifest is not None
+        assert record.manifest["predicate"]["name"] in ("one", "two", "three")
+    assert proven.records[1].stored is not None
+    assert proven.records[1].stored.reviewed == 1
+
+
+def test_what_is_left_to_trust_is_said(lab: Lab, small: bytes) -> None:
+    proven = verify_bundle(small)
+
+    assert {block.hash for block in proven.blocks} == set(json.loads(small)["blocks"])
+    assert all(f"0x{block.hash}" in proven.trust[0] for block in proven.blocks)
+    for block in proven.blocks:
+        assert lab.chain.is_canonical(block.number, block.hash)
+
+
+def test_an_older_state_is_proven_as_of_its_block(lab: Lab, recorded: list[str]) -> None:
+    then = required_record(lab, recorded[2]).block_number
+    (proven,) = verify_bundle(export_bundle(lab.registry, [wanted(lab, recorded[2])], block=then)).records
+    assert (proven.status, proven.as_of.number) == (Status.RECORDED, then)
+    assert lab.registry.status(recorded[2]).status == Status.RETRACTED
+
+
+def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
+    keys = [
+        RecordKey(lab.group(), Kind.RESULT, SubjectType.FILE, lab.signer.address, f"{i:064x}", f"{i + 9:064x}")
+        for i in range(2)
+    ]
+    ids = [lab.domain.record_id(key) for key in keys]
+    leaves = [keccak(keccak(bytes.fromhex(record_id))) for record_id in ids]
+    root = keccak(min(leaves) + max(leaves))
+    anchored = send(lab, "anchor", lab.group(), 2, root, bytes(32))
+    stored = send(lab, "materialize", keys[1].as_abi(), root, [leaves[0]])
+    paths = [BatchPath(root.hex(), (leaves[1 - i].hex(),), anchored) for i in range(2)]
+
+    data = export_bundle(lab.registry, [Wanted(keys[0], None, None, paths[0]), Wanted(keys[1], None, stored, paths[1])])
+    under, taken = verify_bundle(data).records
+
+    assert (under.status, under.stored, under.recorded) == (Status.UNKNOWN, None, None)
+    assert (taken.status, taken.stored and taken.stored.batched) == (Status.RECORDED, True)
+    assert under.batch is not None
+    assert under.committed_at == taken.committed_at == under.batch.anchored.timestamp
+    assert taken.recorded is not None
+    assert taken.recorded.number > under.batch.anchored.number
+
+    path = changed(data, lambda it: it["records"][0]["batched"]["path"].append("00" * 32))
+    assert refusal(path) == "records[0].batched.path"
+    swapped = changed(data, lambda it: it["records"][1].update(recorded=None))
+    assert refusal(swapped) == "records[1].recorded"
+
+
+def test_many_records_share_their_parts(lab: Lab, recorded: list[str]) -> None:
+    head = lab.chain.head().number
+    together = export_bundle(lab.registry, [wanted(lab, record_id) for record_id in recorded], head)
+    apart = [export_bundle(lab.registry, [wanted(lab, record_id)], head) for record_id in recorded]
+    nodes = [json.loads(bundle)["nodes"] for bundle in apart]
+    assert set(json.loads(together)["nodes"]) == set().union(*nodes)
+    assert len(json.loads(together)["nodes"]) < sum(map(len, nodes))
+    assert len(together) < sum(map(len, apart))
+
+
+def test_a_bundle_verifies_without_a_network(small: bytes, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.write_bytes(small)
+    program = (
+        "import socket, sys\n"
+        "try:\n"
+        "    socket.create_connection(('127.0.0.1', 9), timeout=1)\n"
+        "except OSError as error:\n"
+        "    print(error.errno)\n"
+        "from blockchaintracer.proof import verify_bundle\n"
+        "print(verify_bundle(open(sys.argv[1], 'rb').read()).records[0].id)\n"
+    )
+    alone = subprocess.run(
+        ["unshare", "--net", "--map-root-user", sys.executable, "-c", program, bundle],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    network_is_unreachable = "101"
+    assert alone.stdout.split() == [network_is_unreachable, json.loads(small)["records"][0]["id"]]
+
+
+def test_the_verifier_shares_no_code_with_the_exporter() -> None:
+    def imported(name: str) -> set[str]:
+        tree = ast.parse((ROOT / "blockchaintracer" / "proof" / f"{name}.py").read_text())
+        modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+        return {module.removeprefix("blockchaintracer.") for module in modules if module.startswith("blockchaintracer")}
+
+    assert imported("verifier") <= {"errors", "layout", "manifest", "model", "digest"}
+    assert imported("verifier") & imported("exporter") <= {"errors", "layout", "model"}
+
+
+def test_a_bundle_written_from_the_documented_format_verifies(lab: Lab, recorded: list[str]) -> None:
+    proven = verify_bundle(written_by_hand(lab, recorded[0]))
+    assert [record.id for record in proven.records] == [recorded[0]]
+
+
+def written_by_hand(lab: Lab, record_id: str) -> bytes:
+    """docs/proof-bundle.md, read by somebody who doesn't know the exporter."""
+
+    def ask(method: str, *parameters: Any) -> Any:
+        return lab.chain.web3.provider.make_request(method, list(parameters))["result"]  # type: ignore[arg-type]
+
+    def header(block: Any) -> bytes:
+        fields = """parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number
+            gasLimit gasUsed timestamp extraData mixHash nonce baseFeePerGas withdrawalsRoot blobGasUsed excessBlobGas
+            parentBeaconBlockRoot requestsHash"""
+        numbers = {"difficulty", "number", "timestamp", "gasLimit", "gasUsed", "baseFeePerGas"}
+        numbers |= {"blobGasUsed", "excessBlobGas"}
+        return rlp.encode([int(block[n], 16) if n in numbers else bytes.fromhex(block[n][2:]) for n in fields.split()])
+
+    found = required_record(lab, record_id)
+    receipt = ask("eth_getTransactionReceipt", "0x" + found.transaction)
+    trie = HexaryTrie({})
+    for index, each in enumerate(ask("eth_getBlockReceipts", receipt["blockHash"])):
+        logs = [
+            [bytes.fromhex(x["address"][2:]), [bytes.fromhex(t[2:]) for t in x["topics"]], bytes.fromhex(x["data"][2:])]
+            for x in each["logs"]
+        ]
+        body = [int(each["status"], 16), int(each["cumulativeGasUsed"], 16), bytes.fromhex(each["logsBloom"][2:]), logs]
+        trie[rlp.encode(index)] = bytes.fromhex(each["type"][2:].zfill(2)) + rlp.encode(body)
+    index = int(receipt["transactionIndex"], 16)
+    nodes = {rlp.encode(node).hex() for node in trie.get_proof(rlp.encode(index))}
+    state = ask("eth_getBlockByNumber", "latest", False)
+    slot = "0x" + keccak(bytes.fromhex(record_id) + (7).to_bytes(32)).hex()
+    proof = ask("eth_getProof", lab.registry.address, [slot], state["number"])
+    nodes |= {node[2:] for node in [*proof["accountProof"], *proof["storageProof"][0]["proof"]]}
+    inclusion = ask("eth_getBlockByHash", receipt["blockHash"], False)
+    topic = keccak(text="Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])").hex()
+    return rfc8785.dumps(
+        {
+            "format": "blockchaintracer-proof-1",
+            "chainId": str(lab.chain.chain_id),
+            "registry": lab.registry.address.lower(),
+            "blocks": {block["hash"][2:]: header(block).hex() for block in (state, inclusion)},
+            "nodes": sorted(nodes),
+            "records": [
+                {
+                    "id": record_id,
+                    "key": found.key.as_json(),
+                    "manifest": None,
+                    "recorded": {
+                        "block": receipt["blockHash"][2:],
+                        "transaction": index,
+                        "log": [log["topics"][0][2:] for log in receipt["logs"]].index(topic),
+                    },
+                    "batched": None,
+                    "state": state["hash"][2:],
+                }
+            ],
+        }
+    )
+
+
+def test_the_words_are_where_the_compiler_put_them() -> None:
+    slots = artifact("LabRegistry").slots
+    assert (slots["_records"], slots["_batches"]) == (layout.RECORDS_SLOT, layout.BATCHES_SLOT)
+
+
+# what is refused
+
+
+def test_every_single_byte_corruption_is_refused_with_its_place(small: bytes) -> None:
+    choice = random.Random(20261123)
+    for position in range(len(small)):
+        damaged = bytearray(small)
+        damaged[position] ^= choice.randrange(1, 256)
+        assert refusal(bytes(damaged)), position
+
+
+def test_a_damaged_node_is_named(small: bytes) -> None:
+    nodes = json.loads(small)["nodes"]
+    for index in range(len(nodes)):
+        digit = "0" if nodes[index][-1] != "0" else "1"
+        damaged = changed(small, lambda it, i=index, d=digit: it["nodes"].__setitem__(i, it["nodes"][i][:-1] + d))
+        assert refusal(damaged) == f"nodes[{index}]"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_a_truncated_bundle_is_refused(small: bytes, cut: int) -> None:
+    assert refusal(small[:cut]).startswith("byte")
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda it: it.update(format="blockchaintracer-proof-2"), "format"),
+        (lambda it: it.update(note="hello"), "note"),
+        (lambda it: it.update(chainId="1"), "records[0].key"),
+        (lambda it: it.update(registry="0x" + "11" * 20), "records[0].key"),
+        (lambda it: it["nodes"].append("ff" * 40), "nodes["),
+        (lambda it: it["nodes"].reverse(), "nodes"),
+        (lambda it: it["records"].append(it["records"][0]), "records[1].id"),
+        (lambda it: it["records"].clear(), "records"),
+        (lambda it: it["records"][0]["key"].update(group=99), "records[0].key"),
+        (lambda it: it["records"][0]["key"].update(author="0x" + "22" * 20), "records[0].key"),
+        (lambda it: it["records"][0]["manifest"]["predicate"].update(name="another"), "records[0].manifest"),
+        (lambda it: it["records"][0]["recorded"].update(log=5), "records[0].recorded.log"),
+        (lambda it: it["records"][0]["recorded"].update(transaction=7), "records[0].recorded.transaction"),
+        (lambda it: it["records"][0].update(state="00" * 32), "records[0].state"),
+        (lambda it: it["records"][0].update(recorded=None), "records[0]"),
+    ],
+)
+def test_a_lie_is_refused_where_it_is_told(small: bytes, change: Any, place: str) -> None:
+    assert refusal(changed(small, change)).startswith(place)
+
+
+def test_a_header_has_the_hash_that_it_is_named_by(small: bytes) -> None:
+    def rename(plain: Any) -> None:
+        name = plain["records"][0]["state"]
+        plain["blocks"]["ab" * 32] = plain["blocks"].pop(name)
+        plain["records"][0]["state"] = "ab" * 32
+
+    assert refusal(changed(small, rename)) == "blocks." + "ab" * 32
+
+
+def test_whitespace_and_order_are_refused(small: bytes) -> None:
+    assert refusal(small + b"\n").startswith("byte")
+    assert refusal(json.dumps(json.loads(small)).encode()).startswith("byte")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_no_bytes_crash_the_verifier(data: bytes) -> None:
+    refusal(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_no_json_crashes_the_verifier(value: Any) -> None:
+    refusal(json.dumps(value).encode())
+
+
+def test_nesting_without_end_is_refused() -> None:
+    assert refusal(b"[" * 100_000)
+
+
+def send(lab: Lab, function: str, *arguments: Any) -> str:
+    """Calls the registry as the lab's signer; the transaction's hash."""
+    web3 = lab.chain.web3
+    call = lab.registry.contract.get_function_by_name(function)(*arguments)
+    sender = lab.signer.address
+    transaction = call.build_transaction({"from": sender, "nonce": web3.eth.get_transaction_count(sender)})
+    digest = web3.eth.send_raw_transaction(lab.signer.sign_transaction(transaction))
+    web3.eth.wait_for_transaction_receipt(digest)
+    return bytes(digest).hex()
