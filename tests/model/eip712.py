@@ -21,6 +21,10 @@ ATTESTATION_AUTHORIZATION = (
 INVITATION = (
     "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
 )
+RECORD_COMMITMENT = "RecordCommitment(bytes32 recordId,bytes32 salt)"
+VERDICT_COMMITMENT = (
+    "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt)"
+)
 DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 LINK_TYPE = keccak(LINK.encode())
@@ -29,6 +33,8 @@ RECORD_TYPE = keccak((RECORD + LINK).encode())
 RECORD_AUTHORIZATION_TYPE = keccak((RECORD_AUTHORIZATION + LINK + RECORD).encode())
 ATTESTATION_AUTHORIZATION_TYPE = keccak(ATTESTATION_AUTHORIZATION.encode())
 INVITATION_TYPE = keccak(INVITATION.encode())
+RECORD_COMMITMENT_TYPE = keccak(RECORD_COMMITMENT.encode())
+VERDICT_COMMITMENT_TYPE = keccak(VERDICT_COMMITMENT.encode())
 DOMAIN_TYPE = keccak(DOMAIN.encode())
 
 
@@ -72,6 +78,16 @@ def record_struct(key: Key) -> bytes:
     """hashStruct of a record's key."""
     links = b"".join(struct(LINK_TYPE, parent, relation) for parent, relation in key.parents)
     return struct(RECORD_TYPE, *key[:-1], keccak(links))
+
+
+def record_commitment(record: bytes, salt: bytes) -> bytes:
+    """What an author seals of a record to come."""
+    return struct(RECORD_COMMITMENT_TYPE, record, salt)
+
+
+def verdict_commitment(record: bytes, group: int, verdict: int, evidence: bytes, attester: str, salt: bytes) -> bytes:
+    """What a reviewer seals of a verdict to come."""
+    return struct(VERDICT_COMMITMENT_TYPE, record, group, verdict, evidence, attester, salt)
 
 
 class Domain(NamedTuple):

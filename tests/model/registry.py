@@ -6,24 +6,28 @@ changes nothing. Where the contract checks several things, the model checks them
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from .eip712 import Domain, Invitation, Key
+from . import merkle
+from .eip712 import Domain, Invitation, Key, record_commitment, verdict_commitment
 
 MAINTAINER, RECORDER, REVIEWER = 1, 2, 4
 ALL_ROLES = MAINTAINER | RECORDER | REVIEWER
 MAX_PARENTS = 1024
 MAX_COUNT = 2**22 - 1
 NO_END = 2**40 - 1
-RUN = 3
+RUN, REFERENCE = 3, 10
+IDENTIFIER = 4
 REPRODUCES = 8
 NONE, REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED = range(5)
 UNKNOWN, CANCELLED, RECORDED, RETRACTED = range(4)
 NOT_RECORDED, EVIDENCE_RETRACTED, NOT_A_RUN, OTHER_GROUP, NOT_LINKED = range(5)
-CANCELLED_FLAG = 2
+CLEAN, FOREIGN, INCOMPLETE, LINEAGE_RETRACTED = range(4)
+BATCHED_FLAG, CANCELLED_FLAG = 1, 2
 NOBODY = "0x" + "00" * 20
 ZERO = bytes(32)
 
@@ -73,9 +77,49 @@ class Record(NamedTuple):
     key: Key
     recorded_at: int
     retracted_at: int = 0
+    sealed_at: int = 0
+    batched: bool = False
 
 
 class Attestation(NamedTuple):
+    evidence: bytes = ZERO
+    attested_at: int = 0
+    sealed_at: int = 0
+    verdict: int = NONE
+    version: int = 0
+
+
+class Batch(NamedTuple):
+    """In the order of the contract's batchOf."""
+
+    anchored_at: int = 0
+    count: int = 0
+    counted: bool = False
+
+
+class ForeignRecord(NamedTuple):
+    """The contract's ForeignRecord."""
+
+    chain_id: int
+    registry: str
+    record: bytes
+
+    @property
+    def name(self) -> str:
+        """What the subject of a Reference to it is the SHA-256 of."""
+        return f"eip155:{self.chain_id}:{self.registry}:0x{self.record.hex()}"
+
+
+class ForeignEvidence(NamedTuple):
+    """The contract's ForeignEvidence."""
+
+    reference: Key
+    run: Key
+
+
+class ForeignAttestation(NamedTuple):
+    """The contract's ForeignAttestation."""
+
     evidence: bytes = ZERO
     attested_at: int = 0
     verdict: int = NONE
@@ -94,6 +138,9 @@ class State:
     records: dict[bytes, Record] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
     attestations: dict[tuple[bytes, int], Attestation] = field(default_factory=dict)
+    seals: dict[tuple[int, str, bytes], int] = field(default_factory=dict)
+    batches: dict[tuple[int, str, bytes], Batch] = field(default_factory=dict)
+    foreign_attestations: dict[tuple[ForeignRecord, int], ForeignAttestation] = field(default_factory=dict)
 
     def copy(self) -> State:
         return replace(
@@ -103,7 +150,16 @@ class State:
             records=dict(self.records),
             cancelled=set(self.cancelled),
             attestations=dict(self.attestations),
+            seals=dict(self.seals),
+            batches=dict(self.batches),
+            foreign_attestations=dict(self.foreign_attestations),
         )
+
+    def drop_foreign_verdicts_on(self, evidence: bytes) -> None:
+        """What groups said of foreign records on the strength of this evidence falls with it; no event says so."""
+        for place, current in self.foreign_attestations.items():
+            if current.evidence == evidence:
+                self.foreign_attestations[place] = ForeignAttestation(version=current.version)
 
 
 class Registry:
@@ -191,7 +247,7 @@ class Registry:
     def record(self, caller: str, key: Key) -> bytes:
         self._require_author(caller, key)
         record_id = self._require_absent(key)
-        self._store(record_id, key)
+        self._record(record_id, key)
         return record_id
 
     def record_many(self, caller: str, keys: Iterable[Key]) -> tuple[bytes, ...]:
@@ -200,7 +256,7 @@ class Registry:
             self._require_author(caller, key)
             record_id = self.domain.record_id(key)
             if record_id not in self.state.records:
-                self._store(record_id, key)
+                self._record(record_id, key)
             ids.append(record_id)
         return tuple(ids)
 
@@ -209,7 +265,7 @@ class Registry:
         if record_id in self.state.cancelled:
             raise Refused("RecordIsCancelled", record_id)
         self._require_signature(key.author, self.domain.record_authorization(key, deadline), deadline, signature)
-        self._store(record_id, key)
+        self._record(record_id, key)
         return record_id
 
     def cancel(self, caller: str, key: Key) -> bytes:
@@ -224,8 +280,8 @@ class Registry:
         stored = self._require_record(record_id)
         if stored.retracted_at:
             raise Refused("AlreadyRetracted", record_id, stored.retracted_at)
-        by_author = caller == key.author and self.has_roles(key.group, caller, RECORDER)
-        if not by_author and not self.has_roles(key.group, caller, MAINTAINER):
+        by_author = caller == key.author and self.holds(key.group, caller, RECORDER)
+        if not by_author and not self.holds(key.group, caller, MAINTAINER):
             raise Refused("NotAllowedToRetract", record_id, caller)
         self.state.records[record_id] = stored._replace(retracted_at=self.now)
         self._emit("Retracted", record_id, key.group, caller, reason)
@@ -234,6 +290,7 @@ class Registry:
             stands_on_it = current.verdict in (REPRODUCED, NOT_REPRODUCED) and current.evidence == record_id
             if relation == REPRODUCES and stands_on_it:
                 self._withdraw(caller, parent, key.group)
+        self.state.drop_foreign_verdicts_on(record_id)
         return record_id
 
     # verdicts
@@ -267,6 +324,93 @@ class Registry:
             raise Refused("NoVerdict", record_id, group)
         self._withdraw(caller, record_id, group)
 
+    # seals
+
+    def seal(self, caller: str, group: int, commitment: bytes) -> None:
+        self._require_role(group, caller, RECORDER | REVIEWER)
+        if time := self.sealed_at(group, caller, commitment):
+            raise Refused("AlreadySealed", commitment, time)
+        self.state.seals[group, caller, commitment] = self.now
+        self._emit("Sealed", group, caller, commitment)
+
+    def reveal(self, caller: str, key: Key, salt: bytes) -> bytes:
+        self._require_author(caller, key)
+        record_id = self._require_absent(key)
+        commitment = record_commitment(record_id, salt)
+        time = self._require_seal(key.group, caller, commitment)
+        self._record(record_id, key, sealed_at=time)
+        self._emit("Revealed", record_id, commitment, time)
+        return record_id
+
+    def reveal_verdict(
+        self, caller: str, record_id: bytes, group: int, verdict: int, evidence: Key, salt: bytes
+    ) -> None:
+        given = evidence if evidence.group else None
+        evidence_id = self.domain.record_id(given) if given else ZERO
+        commitment = verdict_commitment(record_id, group, verdict, evidence_id, caller, salt)
+        time = self._require_seal(group, caller, commitment)
+        if given and evidence_id not in self.state.records:
+            self._require_author(caller, given)
+            self._record(evidence_id, given, sealed_at=time)
+            self._emit("Revealed", evidence_id, commitment, time)
+        self._require_evidence(record_id, group, verdict, given)
+        self._attest(record_id, group, verdict, evidence_id, caller, sealed_at=time)
+        self._emit("VerdictRevealed", record_id, group, commitment, time)
+
+    # batches
+
+    def anchor(self, caller: str, group: int, declared_count: int, root: bytes, manifest: bytes) -> None:
+        if declared_count == 0:
+            raise Refused("EmptyBatch")
+        self._anchor(caller, group, root, declared_count, counted=False)
+        self._emit("Anchored", group, caller, root, declared_count, manifest)
+
+    def anchor_leaves(self, caller: str, group: int, ids: tuple[bytes, ...]) -> bytes:
+        if not ids:
+            raise Refused("EmptyBatch")
+        for index, (before, record_id) in enumerate(zip((ZERO, *ids), ids, strict=False)):
+            if record_id <= before:
+                raise Refused("IdsNotAscending", index)
+        root = merkle.root(ids)
+        self._anchor(caller, group, root, len(ids), counted=True)
+        self._emit("LeavesAnchored", group, caller, root, len(ids))
+        return root
+
+    def materialize(self, caller: str, key: Key, root: bytes, proof: tuple[bytes, ...]) -> bytes:
+        record_id = self._require_absent(key)
+        if record_id in self.state.cancelled:
+            raise Refused("RecordIsCancelled", record_id)
+        time = self.batch(key.group, key.author, root).anchored_at
+        if not time:
+            raise Refused("UnknownBatch", key.group, key.author, root)
+        if merkle.climb(record_id, proof) != root:
+            raise Refused("NotInBatch", record_id, root)
+        self._store(record_id, Record(key, recorded_at=time, batched=True))
+        self._emit("Materialized", record_id, root, time)
+        return record_id
+
+    # verdicts on records elsewhere
+
+    def attest_foreign(
+        self, caller: str, foreign: ForeignRecord, group: int, verdict: int, evidence: ForeignEvidence
+    ) -> None:
+        if (foreign.chain_id, foreign.registry) == self.domain:
+            raise Refused("NotForeign", foreign.record)
+        self._require_role(group, caller, REVIEWER)
+        current, evidence_id = self.foreign_attestation(foreign, group), ZERO
+        if verdict in (REPRODUCED, NOT_REPRODUCED):
+            reference, subject = evidence.reference, hashlib.sha256(foreign.name.encode()).digest()
+            reference_id = self.domain.record_id(reference)
+            if (reference.kind, reference.subject_type, reference.subject) != (REFERENCE, IDENTIFIER, subject):
+                raise Refused("NotTheReference", reference_id, subject)
+            evidence_id = self._require_evidence(reference_id, group, verdict, evidence.run)
+        if verdict == NONE and current.verdict == NONE:
+            raise Refused("NoVerdict", foreign.record, group)
+        attested_at, version = self.now if verdict else 0, current.version + 1
+        said = ForeignAttestation(evidence_id, attested_at, verdict, version)
+        self.state.foreign_attestations[foreign, group] = said
+        self._emit("ForeignAttested", *foreign, group, caller, verdict, evidence_id, version)
+
     # the registry itself
 
     def announce_successor(self, caller: str, successor: str) -> None:
@@ -293,9 +437,10 @@ class Registry:
     def membership(self, group: int, account: str) -> Membership:
         return self.state.memberships.get((group, account), Membership())
 
-    def has_roles(self, group: int, account: str, roles: int) -> bool:
+    def holds(self, group: int, account: str, roles: int) -> bool:
+        """Whether the account holds one of these roles now."""
         held = self.membership(group, account)
-        return held.roles & roles == roles and held.since <= self.now < held.until
+        return held.roles & roles != 0 and held.since <= self.now < held.until
 
     def attestation(self, record_id: bytes, group: int) -> Attestation:
         return self.state.attestations.get((record_id, group), Attestation())
@@ -313,17 +458,42 @@ class Registry:
             return (CANCELLED if cancelled else UNKNOWN, 0, CANCELLED_FLAG if cancelled else 0, *[0] * 8)
         counts = [self.count(record_id, verdict) for verdict in (REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED)]
         status = RETRACTED if stored.retracted_at else RECORDED
-        key, sealed_at = stored.key, 0
-        return (status, key.kind, 0, key.group, stored.recorded_at, stored.retracted_at, sealed_at, *counts)
+        flags, key = BATCHED_FLAG if stored.batched else 0, stored.key
+        times = (stored.recorded_at, stored.retracted_at, stored.sealed_at)
+        return (status, key.kind, flags, key.group, *times, *counts)
 
     def verdict_of(self, record_id: bytes, group: int) -> tuple[int, ...]:
         """The fields of the contract's Attestation."""
-        current, sealed_at = self.attestation(record_id, group), 0
-        evidence = int.from_bytes(current.evidence[15:])
-        return (evidence, current.attested_at, sealed_at, current.verdict, current.version)
+        evidence, *rest = self.attestation(record_id, group)
+        return (int.from_bytes(evidence[15:]), *rest)
 
     def is_parent(self, key: Key, parent: bytes, relation: int) -> bool:
         return self.domain.record_id(key) in self.state.records and (parent, relation) in key.parents
+
+    def sealed_at(self, group: int, author: str, commitment: bytes) -> int:
+        return self.state.seals.get((group, author, commitment), 0)
+
+    def batch(self, group: int, author: str, root: bytes) -> Batch:
+        return self.state.batches.get((group, author, root), Batch())
+
+    def verify_batched(self, group: int, author: str, root: bytes, record_id: bytes, proof: tuple[bytes, ...]) -> int:
+        return self.batch(group, author, root).anchored_at if merkle.climb(record_id, proof) == root else 0
+
+    def foreign_attestation(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
+        return self.state.foreign_attestations.get((foreign, group), ForeignAttestation())
+
+    def lineage_status(self, path: Iterable[Key]) -> tuple[int, bytes]:
+        """The worst that is found, and the first record for which it is found."""
+        keys = list(path)
+        ids = [self.domain.record_id(key) for key in keys]
+        found = [
+            self._lineage_of(key, record_id, ids[:at])
+            for at, (key, record_id) in enumerate(zip(keys, ids, strict=True))
+        ]
+        if not found:
+            return INCOMPLETE, ZERO
+        worst = max(found)
+        return worst, ids[found.index(worst)] if worst else ZERO
 
     # the rules
 
@@ -345,15 +515,15 @@ class Registry:
         return stored
 
     def _require_role(self, group: int, account: str, role: int) -> None:
-        if not self.has_roles(group, account, role):
+        if not self.holds(group, account, role):
             raise Refused("MissingRole", group, account, role)
 
     def _require_manager(self, group: int, account: str, by: str, roles: int) -> None:
         """The owner manages every membership; a MAINTAINER those that neither have nor get MAINTAINER."""
         if group in self.state.groups and self.state.groups[group].owner == by:
             return
-        touches_maintainer = roles & MAINTAINER or self.has_roles(group, account, MAINTAINER)
-        if touches_maintainer or not self.has_roles(group, by, MAINTAINER):
+        touches_maintainer = roles & MAINTAINER or self.holds(group, account, MAINTAINER)
+        if touches_maintainer or not self.holds(group, by, MAINTAINER):
             raise Refused("NotAllowedToManage", group, account, by)
 
     def _set_membership(self, group: int, account: str, by: str, membership: Membership) -> None:
@@ -387,8 +557,32 @@ class Registry:
             raise Refused("RecordExists", record_id, self.state.records[record_id].recorded_at)
         return record_id
 
-    def _store(self, record_id: bytes, key: Key) -> None:
+    def _require_seal(self, group: int, author: str, commitment: bytes) -> int:
+        time = self.sealed_at(group, author, commitment)
+        if not time:
+            raise Refused("NotSealed", group, author, commitment)
+        return time
+
+    def _anchor(self, caller: str, group: int, root: bytes, count: int, *, counted: bool) -> None:
+        self._require_role(group, caller, RECORDER)
+        if time := self.batch(group, caller, root).anchored_at:
+            raise Refused("BatchExists", root, time)
+        self.state.batches[group, caller, root] = Batch(self.now, count, counted)
+
+    def _lineage_of(self, key: Key, record_id: bytes, before: list[bytes]) -> int:
+        stored = self.state.records.get(record_id)
+        if stored and stored.retracted_at:
+            return LINEAGE_RETRACTED
+        if not stored or any(parent not in before for parent, _ in key.parents):
+            return INCOMPLETE
+        return FOREIGN if key.kind == REFERENCE else CLEAN
+
+    def _record(self, record_id: bytes, key: Key, sealed_at: int = 0) -> None:
         self._require_role(key.group, key.author, RECORDER)
+        self._store(record_id, Record(key, recorded_at=self.now, sealed_at=sealed_at))
+
+    def _store(self, record_id: bytes, record: Record) -> None:
+        key = record.key
         if not (1 <= key.kind <= 10 or key.kind >= 128):
             raise Refused("InvalidKind", key.kind)
         if not 1 <= key.subject_type <= 4:
@@ -403,8 +597,11 @@ class Registry:
                 raise Refused("ParentsNotAscending", index)
             if parent not in self.state.records:
                 raise Refused("UnknownParent", parent)
+            time = self.state.records[parent].recorded_at
+            if time > record.recorded_at:
+                raise Refused("ParentRecordedLater", parent, time, record.recorded_at)
             last = (parent, relation)
-        self.state.records[record_id] = Record(key, recorded_at=self.now)
+        self.state.records[record_id] = record
         self.state.cancelled.discard(record_id)
         self._emit(
             "Recorded",
@@ -438,14 +635,16 @@ class Registry:
             raise Refused("EvidenceUnusable", evidence_id, NOT_LINKED)
         return evidence_id
 
-    def _attest(self, record_id: bytes, group: int, verdict: int, evidence_id: bytes, attester: str) -> None:
+    def _attest(
+        self, record_id: bytes, group: int, verdict: int, evidence_id: bytes, attester: str, sealed_at: int = 0
+    ) -> None:
         self._require_role(group, attester, REVIEWER)
         if self._require_record(record_id).key.group == group:
             raise Refused("OwnRecord", record_id, group)
         if verdict == NONE:
             raise Refused("InvalidVerdict", verdict)
         version = self.attestation(record_id, group).version + 1
-        self.state.attestations[record_id, group] = Attestation(evidence_id, self.now, verdict, version)
+        self.state.attestations[record_id, group] = Attestation(evidence_id, self.now, sealed_at, verdict, version)
         self._emit("Attested", record_id, group, attester, verdict, evidence_id, version)
 
     def _withdraw(self, caller: str, record_id: bytes, group: int) -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .eip712 import Key
-from .registry import NOBODY, Attestation, Event, Group, Membership, Record, State
+from .registry import (
+    NOBODY,
+    Attestation,
+    Batch,
+    Event,
+    ForeignAttestation,
+    ForeignRecord,
+    Group,
+    Membership,
+    Record,
+    State,
+)
 
 
 def replay(history: Iterable[tuple[int, Event]]) -> State:
@@ -37,10 +48,29 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 state.cancelled.add(record)
             case "Retracted", (record, _, _, _):
                 state.records[record] = state.records[record]._replace(retracted_at=time)
+                state.drop_foreign_verdicts_on(record)
             case "Attested", (record, group, _, verdict, evidence, version):
-                state.attestations[record, group] = Attestation(evidence, time, verdict, version)
+                state.attestations[record, group] = Attestation(evidence, time, 0, verdict, version)
             case "VerdictWithdrawn", (record, group, _, _, version):
                 state.attestations[record, group] = Attestation(version=version)
+            case "Sealed", (group, author, commitment):
+                state.seals[group, author, commitment] = time
+            case "Revealed", (record, _, sealed_at):
+                state.records[record] = state.records[record]._replace(sealed_at=sealed_at)
+            case "VerdictRevealed", (record, group, _, sealed_at):
+                current = state.attestations[record, group]
+                state.attestations[record, group] = current._replace(sealed_at=sealed_at)
+            case "Anchored", (group, author, root, count, _):
+                state.batches[group, author, root] = Batch(time, count, counted=False)
+            case "LeavesAnchored", (group, author, root, count):
+                state.batches[group, author, root] = Batch(time, count, counted=True)
+            case "Materialized", (record, _, recorded_at):
+                state.records[record] = state.records[record]._replace(recorded_at=recorded_at, batched=True)
+            case "ForeignAttested", (chain_id, registry, record, group, _, verdict, evidence, version):
+                place = ForeignRecord(chain_id, registry, record), group
+                state.foreign_attestations[place] = ForeignAttestation(
+                    evidence, time if verdict else 0, verdict, version
+                )
             case _:
                 raise ValueError(f"expected an event of the registry, got {name}{values}")
     return state

@@ -6,6 +6,7 @@ the chain alone, which would hold the model to account as well.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -22,19 +23,29 @@ from hypothesis.stateful import (
 
 from tests.actors import FORGERIES, Actor
 from tests.evm import Chain
-from tests.model.eip712 import Domain, Invitation, Key
+from tests.model import merkle
+from tests.model.eip712 import Domain, Invitation, Key, keccak, record_commitment, verdict_commitment
 from tests.model.registry import (
     ALL_ROLES,
+    BATCHED_FLAG,
+    CLEAN,
+    FOREIGN,
+    IDENTIFIER,
     MAINTAINER,
     NO_END,
     NOBODY,
+    NOT_REPRODUCED,
+    RECORDED,
     RECORDER,
+    REFERENCE,
     REPRODUCED,
     REPRODUCES,
     REVIEWER,
     RUN,
     ZERO,
     Event,
+    ForeignEvidence,
+    ForeignRecord,
     Refused,
     Registry,
     Signature,
@@ -49,6 +60,9 @@ OWNER, ALICE, BOB, CAROL, DAVE, MALLORY = (
 PEOPLE = (OWNER, ALICE, BOB, CAROL, DAVE, MALLORY)
 BY_ADDRESS = {actor.address: actor for actor in PEOPLE}
 NO_KEY = Key(0, 0, 0, NOBODY, ZERO, ZERO)
+NO_EVIDENCE = ForeignEvidence(NO_KEY, NO_KEY)
+ELSEWHERE = "0x" + "f0" * 20
+FINDINGS = (REPRODUCED, NOT_REPRODUCED)
 SIGNED = {"joinBySig": 1, "recordBySig": 2, "attestBySig": 6}
 """Which argument is the signature."""
 
@@ -105,11 +119,33 @@ class Status(NamedTuple):
     disputed: int
 
 
+class Seal(NamedTuple):
+    """What somebody may seal, and the call that would reveal it."""
+
+    group: int
+    author: str
+    commitment: bytes
+    function: str
+    arguments: tuple[Any, ...]
+
+
+class Tree(NamedTuple):
+    """A root that somebody may anchor, and the ids under it; none if no ids could be."""
+
+    group: int
+    author: str
+    root: bytes
+    ids: tuple[bytes, ...]
+
+
 class Seen(NamedTuple):
     """What the chain says, read through the registry's views."""
 
     records: dict[bytes, Status]
     verdicts: dict[tuple[bytes, int], tuple[int, ...]]
+    foreign_verdicts: dict[tuple[ForeignRecord, int], tuple[Any, ...]]
+    seals: dict[tuple[int, str, bytes], int]
+    batches: dict[tuple[int, str, bytes], tuple[Any, ...]]
     memberships: dict[tuple[int, str], tuple[int, ...]]
     groups: dict[int, tuple[str, str, int]]
     owner: str
@@ -141,6 +177,8 @@ templates = st.builds(
 delays = st.sampled_from([-1, 0, 1, 50, 50, 1000, 1000, NO_END])
 forms: st.SearchStrategy[Callable[[Signature], Signature] | None] = st.sampled_from([None] * 12 + list(FORGERIES))
 mistakes = st.sampled_from([0] * 8 + [-1, 1])
+salts = st.integers(0, 1).map(lambda value: bytes([0x5A + value]) * 32)
+paths = st.sampled_from(["right"] * 5 + ["short", "long", "of another"])
 
 
 class RegistryMachine(RuleBasedStateMachine):
@@ -153,6 +191,8 @@ class RegistryMachine(RuleBasedStateMachine):
     """How often each error has been met, in all examples."""
     performed: ClassVar[dict[str, int]] = {}
     """How often each function has succeeded, in all examples."""
+    answered: ClassVar[dict[str, int]] = {}
+    """How often views have given each answer that matters, in all examples."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -168,8 +208,14 @@ class RegistryMachine(RuleBasedStateMachine):
         self.keys = {record: stored.key for record, stored in self.model.state.records.items()}
         self.most_groups = len(self.model.state.groups) + 4
         self.relayed: list[tuple[str, tuple[Any, ...]]] = []
+        self.seals: list[Seal] = []
+        self.trees: list[Tree] = []
+        self.seal_places = set(self.model.state.seals)
+        self.batch_places = set(self.model.state.batches)
+        self.foreign_places = set(self.model.state.foreign_attestations)
         self.used: set[bytes] = set()
         self.first_seen: dict[bytes, Status] = {}
+        self.first_times: dict[tuple[int, str, bytes], Any] = {}
         self.seen = self._look()
         self.settled = True
 
@@ -237,7 +283,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def remove_member(self, caller: str, group: int, account: str, by: str) -> None:
         account = self._address(account)
         if by != "anyone":
-            members = [place for place in self.model.state.memberships if self.model.has_roles(*place, 0)]
+            members = [place for place in self.model.state.memberships if self.model.holds(*place, ALL_ROLES)]
             group, account = pick(members or [(group, account)], group)
         who = {"self": account, "owner": self._owner(group)}
         self.step(who.get(by) or self._address(caller), "removeMember", group, account)
@@ -348,6 +394,166 @@ class RegistryMachine(RuleBasedStateMachine):
             by = pick(self._holders(group, REVIEWER) or [by], which)
         self.step(by, "withdraw", record, group)
 
+    @rule(
+        template=templates,
+        what=st.sampled_from(["record", "record", "verdict", "verdict", "copy", "again"]),
+        which=number,
+        other=number,
+        salt=salts,
+        caller=anyone,
+        honest=st.booleans(),
+        shown=st.booleans(),
+    )
+    def seal(self, template, what, which, other, salt, caller, honest, shown) -> None:
+        if what == "copy" and self.seals:
+            # another's commitment, in one's own group: it names the other, so it is worth nothing
+            copied, thief = pick(self.seals, which), self._address(caller)
+            sealed = copied._replace(author=thief, group=self._group_of(thief, RECORDER | REVIEWER, other))
+        elif what == "again" and self.seals:
+            sealed = pick(self.seals, which)
+        elif what in ("verdict", "again"):
+            sealed = self._blind_verdict(which, other, salt)
+        else:
+            author = self._member(RECORDER, which)[1] if honest else self._address(caller)
+            key = self._key(template._replace(author=author), honest=True)
+            commitment = record_commitment(self.domain.record_id(key), salt)
+            sealed = Seal(key.group, key.author, commitment, "reveal", (key, salt))
+        by = sealed.author if honest or what in ("copy", "again") else self._address(caller)
+        self.seals.append(sealed)
+        self.seal_places.add((sealed.group, by, sealed.commitment))
+        self.step(by, "seal", sealed.group, sealed.commitment)
+        if shown:
+            self._wait(1)
+            self.step(sealed.author, sealed.function, *sealed.arguments)
+
+    @rule(which=number, caller=anyone, honest=st.booleans(), other_salt=seldom, before=st.integers(0, 15))
+    @precondition(lambda self: self.seals)
+    def reveal(self, which: int, caller: str, honest: bool, other_salt: bool, before: int) -> None:
+        pending = [seal for seal in self.seals if self.model.sealed_at(*seal[:3]) and not self._is_revealed(seal)]
+        sealed = pick(pending if honest and pending else self.seals, which)
+        arguments = (*sealed.arguments[:-1], b"\x0a" * 32) if other_salt else sealed.arguments
+        if before == 0:
+            self.step(sealed.author, "removeMember", sealed.group, sealed.author)
+        elif before == 1 and sealed.function == "reveal":
+            self.step(sealed.author, "record", sealed.arguments[0])
+        self.step(sealed.author if honest else self._address(caller), sealed.function, *arguments)
+
+    @rule(
+        templates=st.lists(templates, min_size=1, max_size=4),
+        caller=anyone,
+        which=number,
+        honest=st.booleans(),
+        mistake=mistakes,
+        stored=st.booleans(),
+    )
+    def anchor_leaves(self, templates, caller, which, honest, mistake, stored) -> None:
+        tree = self._batch(templates, self._address(caller), which, honest)
+        ids = tuple(sorted(set(tree.ids)))
+        given = {-1: (), 1: (*ids, ids[-1])}.get(mistake, ids)
+        tree = tree._replace(root=merkle.root(ids), ids=ids)
+        self.step(self._anchored(tree), "anchorLeaves", tree.group, given)
+        if stored:
+            self._materialize(tree, which, self._address(caller), "right", "parents of the batch")
+
+    @rule(
+        templates=st.lists(templates, min_size=1, max_size=4),
+        caller=anyone,
+        which=number,
+        honest=st.booleans(),
+        what=st.sampled_from(["tree"] * 5 + ["same", "same", "no tree", "nothing"]),
+    )
+    def anchor(self, templates, caller, which, honest, what) -> None:
+        """The ids stand in any order here, also twice; others' are among them."""
+        tree = self._batch(templates, self._address(caller), which, honest)
+        if what == "same" and self.trees:
+            # as it was before, or by somebody else
+            same = pick(self.trees, which)
+            tree = same if honest else tree._replace(root=same.root, ids=same.ids)
+        elif what == "no tree":
+            record = tree.ids[0]
+            tree = tree._replace(root=keccak(record) if which % 2 else record, ids=())
+        count = 0 if what == "nothing" else which + 1
+        self.step(self._anchored(tree), "anchor", tree.group, count, tree.root, b"\x0b" * 32)
+
+    @rule(
+        which=number,
+        leaf=number,
+        caller=anyone,
+        path=paths,
+        before=st.sampled_from(["parents of the batch", "parents of the batch", "parents now", "cancel", "", ""]),
+    )
+    @precondition(lambda self: self.trees)
+    def materialize(self, which: int, leaf: int, caller: str, path: str, before: str) -> None:
+        self._materialize(self._some_tree(which), leaf, self._address(caller), path, before)
+
+    @rule(which=number, leaf=number, whose=anyone, path=paths, inner=seldom)
+    @precondition(lambda self: self.trees)
+    def verify_batched(self, which: int, leaf: int, whose: str, path: str, inner: bool) -> None:
+        """Also with a node of the tree in the place of an id."""
+        tree = self._some_tree(which)
+        record, proof = pick(tree.ids or tuple(self.keys), leaf), ()
+        if inner and tree.ids:
+            nodes = merkle.tree(tree.ids)
+            node = leaf % len(nodes)
+            record, proof = nodes[node], merkle.siblings(nodes, node)
+        else:
+            proof = self._path(tree, record, path)
+        author = tree.author if leaf % 3 else self._address(whose)
+        asked = (tree.group, author, tree.root, record, proof)
+        (answer,) = self.registry.read_all([("verifyBatched", *asked)])
+        assert answer == self.model.verify_batched(*asked)
+        assert not answer or (record in tree.ids and answer == self.seen.batches[asked[:3]][0])
+        self._answered("verifyBatched", bool(answer))
+
+    @rule(which=number, other=number, order=st.sampled_from(["right"] * 5 + ["reversed", "hole", "more", "nothing"]))
+    def lineage_status(self, which: int, other: int, order: str) -> None:
+        path = self._lineage(pick(list(self.keys), which))
+        if order == "more":
+            path += [record for record in self._lineage(pick(list(self.keys), other)) if record not in path]
+        given = {"reversed": path[::-1], "nothing": []}.get(order, path)
+        if order == "hole":
+            given.pop(other % len(given))
+        keys = tuple(self.keys[record] for record in given)
+        ((lineage, culprit),) = self.registry.read_all([("lineageStatus", keys)])
+        assert (lineage, culprit) == self.model.lineage_status(keys)
+        if lineage in (CLEAN, FOREIGN):
+            assert all(self.seen.records[record].status == RECORDED for record in given)
+            assert {parent for key in keys for parent, _ in key.parents} <= set(given)
+            assert (lineage == FOREIGN) == any(key.kind == REFERENCE for key in keys)
+        self._answered("lineageStatus", lineage)
+
+    @rule(
+        here=st.sampled_from(["chain", "registry", "neither", "both"]),
+        record=st.integers(0, 1),
+        verdict=st.sampled_from([0, 1, REPRODUCED, REPRODUCED, NOT_REPRODUCED, 4]),
+        which=number,
+        caller=anyone,
+        evidence=st.sampled_from(["its run"] * 4 + ["any", "none"]),
+        retracted=seldom,
+    )
+    def attest_foreign(self, here, record, verdict, which, caller, evidence, retracted) -> None:
+        foreign = ForeignRecord(
+            self.domain.chain_id if here in ("chain", "both") else 5,
+            self.registry.address if here in ("registry", "both") else ELSEWHERE,
+            bytes([record]) * 32,
+        )
+        group = self._group_of(self._address(caller), REVIEWER, which)
+        by = (
+            pick(self._holders(group, REVIEWER) or [self._address(caller)], which)
+            if which % 4
+            else self._address(caller)
+        )
+        recorders = self._holders(group, RECORDER)
+        given = NO_EVIDENCE
+        if evidence == "its run" and recorders and verdict in FINDINGS:
+            given = self._foreign_evidence(foreign, group, pick(recorders, which))
+        elif evidence != "none":
+            given = ForeignEvidence(*(pick(list(self.keys.values()), number) for number in (which, which // 7)))
+        self.foreign_places.add((foreign, group))
+        self.step(by, "attestForeign", foreign, group, verdict, given)
+        if retracted and given.run.group:
+            self.step(given.run.author, "retract", given.run, ZERO)
+
     @rule(which=number, caller=anyone, honest=st.booleans())
     @precondition(lambda self: self.relayed)
     def replay_signature(self, which: int, caller: str, honest: bool) -> None:
@@ -383,15 +589,13 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 12, 60, 1000]))
     def time_passes(self, seconds: int) -> None:
-        self.clock.now += seconds
-        self.model.now = self.clock.now
-        self.seen = self._look()
+        self._wait(seconds)
 
     # what must hold of every step
 
     def step(self, caller: str, function: str, *arguments: Any) -> None:
         """One operation in the model and on the chain, which must agree on what comes of it."""
-        if len(self.keys) != len(self.seen.records):
+        if not self._sees_all():
             self.seen = self._look()
         before, self.settled = self.seen, False
         self.clock.tick()
@@ -411,6 +615,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.history += [(self.clock.now, event) for event in events]
         self._check_signature(function, arguments)
         self._check_authority(caller, function, arguments, events, before)
+        self._check_times(caller, function, arguments, events, before)
 
     def _check_signature(self, function: str, arguments: tuple[Any, ...]) -> None:
         """A signature is used at most once, before its deadline, in its one accepted form."""
@@ -433,9 +638,22 @@ class RegistryMachine(RuleBasedStateMachine):
             consenting.add(self.wallet.address)
         for name, values in events:
             match name, values:
+                case "Recorded", (record, group, _, author, *_) if function == "materialize":
+                    assert before.batches[group, author, arguments[1]][0], "its author never anchored it"
+                    under = [tree.ids for tree in self.trees if tree.root == arguments[1]]
+                    assert any(record in ids for ids in under)
                 case "Recorded", (_, group, _, author, *_):
                     assert author in consenting
                     assert self._held(before, group, author, RECORDER)
+                case "Anchored" | "LeavesAnchored", (group, author, *_):
+                    assert author == caller
+                    assert self._held(before, group, author, RECORDER)
+                case "Sealed", (group, author, _):
+                    assert author == caller
+                    assert self._held(before, group, author, RECORDER | REVIEWER)
+                case "ForeignAttested", (_, _, _, group, attester, *_):
+                    assert attester == caller
+                    assert self._held(before, group, attester, REVIEWER)
                 case "RecordCancelled", (_, author):
                     assert author == caller
                 case "Attested", (_, group, attester, *_):
@@ -455,6 +673,25 @@ class RegistryMachine(RuleBasedStateMachine):
                 case "GroupTransferred", (group, _, to):
                     assert before.groups[group][1] == to == caller
 
+    def _check_times(
+        self, caller: str, function: str, arguments: tuple[Any, ...], events: list[Event], before: Seen
+    ) -> None:
+        """A record has the time of its block or of its author's batch, and that of its author's seal or none."""
+        sealed_at = {event.arguments[0]: event.arguments[2] for event in events if event.name == "Revealed"}
+        for name, values in events:
+            match name, values:
+                case "Recorded", (record, group, _, author, *_):
+                    written = self.seen.records[record]
+                    batch = before.batches[group, author, arguments[1]][0] if function == "materialize" else 0
+                    assert written.recorded_at == (batch or self.clock.now)
+                    assert written.flags == (BATCHED_FLAG if batch else 0)
+                    assert written.sealed_at == sealed_at.get(record, 0)
+                case "Revealed", (record, commitment, time):
+                    assert 0 < time == before.seals[self.keys[record].group, caller, commitment]
+                    assert self.keys[record].author == caller
+                case "VerdictRevealed", (record, group, commitment, time):
+                    assert 0 < time == before.seals[group, caller, commitment] == self.seen.verdicts[record, group][2]
+
     # what must hold at any time, by what the chain says
 
     @invariant()
@@ -462,6 +699,9 @@ class RegistryMachine(RuleBasedStateMachine):
         model, seen = self.model, self.seen
         assert seen.records == {record: model.status_of(record) for record in seen.records}
         assert seen.verdicts == {place: model.verdict_of(*place) for place in seen.verdicts}
+        assert seen.foreign_verdicts == {place: model.foreign_attestation(*place) for place in seen.foreign_verdicts}
+        assert seen.seals == {place: model.sealed_at(*place) for place in seen.seals}
+        assert seen.batches == {place: model.batch(*place) for place in seen.batches}
         assert seen.memberships == {place: model.membership(*place) for place in seen.memberships}
         assert seen.groups == model.state.groups
         owners = (model.state.owner, model.state.pending_owner, model.state.successor)
@@ -474,13 +714,26 @@ class RegistryMachine(RuleBasedStateMachine):
             if not now.recorded_at:
                 continue
             first = self.first_seen.setdefault(record, now)
-            written = ("recorded_at", "sealed_at", "group", "kind")
+            written = ("recorded_at", "sealed_at", "group", "kind", "flags")
             assert all(getattr(now, name) == getattr(first, name) for name in written)
             if first.retracted_at:
                 assert now.retracted_at == first.retracted_at
             elif now.retracted_at:
                 assert now.retracted_at >= now.recorded_at
                 self.first_seen[record] = now
+
+    @invariant()
+    def seals_and_batches_are_written_once(self) -> None:
+        for place, now in (*self.seen.seals.items(), *self.seen.batches.items()):
+            if now not in (0, (0, 0, False)):
+                assert now == self.first_times.setdefault(place, now)
+
+    @invariant()
+    def nothing_is_sealed_after_it_is_shown(self) -> None:
+        for status in self.seen.records.values():
+            assert status.sealed_at <= status.recorded_at <= self.clock.now
+        for _, attested_at, sealed_at, *_ in self.seen.verdicts.values():
+            assert sealed_at <= attested_at <= self.clock.now
 
     @invariant()
     def every_group_has_an_owner(self) -> None:
@@ -503,13 +756,24 @@ class RegistryMachine(RuleBasedStateMachine):
     def findings_stand_on_an_unretracted_run(self) -> None:
         """A current Reproduced or NotReproduced has its evidence: a Run of the same group linked to the record."""
         for (record, group), (evidence, _, _, verdict, _) in self.seen.verdicts.items():
-            if verdict not in (REPRODUCED, REPRODUCED + 1):
-                continue
-            (run,) = [known for known in self.keys if int.from_bytes(known[15:]) == evidence]
-            status, key = self.seen.records[run], self.keys[run]
-            assert (status.group, status.kind, status.retracted_at) == (group, RUN, 0)
-            assert status.recorded_at >= self.seen.records[record].recorded_at
-            assert (record, REPRODUCES) in key.parents
+            if verdict in FINDINGS:
+                (run,) = [known for known in self.keys if int.from_bytes(known[15:]) == evidence]
+                self._assert_run(run, group)
+                assert self.seen.records[run].recorded_at >= self.seen.records[record].recorded_at
+                assert (record, REPRODUCES) in self.keys[run].parents
+
+    @invariant()
+    def findings_on_foreign_records_stand_on_an_unretracted_run(self) -> None:
+        """The Run is linked to a Reference to that very record."""
+        for (foreign, group), (evidence, attested_at, verdict, _) in self.seen.foreign_verdicts.items():
+            assert (attested_at > 0) == (verdict > 0)
+            if verdict in FINDINGS:
+                self._assert_run(evidence, group)
+                named = [self.keys[parent] for parent, link in self.keys[evidence].parents if link == REPRODUCES]
+                references = [key for key in named if (key.kind, key.subject_type) == (REFERENCE, IDENTIFIER)]
+                assert hashlib.sha256(foreign.name.encode()).digest() in [key.subject for key in references]
+            else:
+                assert evidence == ZERO
 
     @invariant()
     def no_group_judges_itself(self) -> None:
@@ -532,6 +796,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def _look(self) -> Seen:
         (last,) = self.registry.read_all([("lastGroup",)])
         groups, ids = range(1, last + 1), tuple(self.keys)
+        foreign, seals, batches = (tuple(places) for places in self._places())
         verdicts = [(record, group) for record in ids for group in groups]
         members = [(group, account) for group in groups for account in self.addresses]
         answers = iter(
@@ -539,6 +804,9 @@ class RegistryMachine(RuleBasedStateMachine):
                 [
                     ("statusOfMany", ids),
                     *(("verdictOf", *place) for place in verdicts),
+                    *(("foreignAttestation", *place) for place in foreign),
+                    *(("sealedAt", *place) for place in seals),
+                    *(("batchOf", *place) for place in batches),
                     *(("membershipOf", *place) for place in members),
                     *(("groupOf", group) for group in groups),
                     ("owner",),
@@ -550,12 +818,41 @@ class RegistryMachine(RuleBasedStateMachine):
         return Seen(
             records={record: Status(*status) for record, status in zip(ids, next(answers), strict=True)},
             verdicts={place: next(answers) for place in verdicts},
+            foreign_verdicts={place: next(answers) for place in foreign},
+            seals={place: next(answers) for place in seals},
+            batches={place: next(answers) for place in batches},
             memberships={place: next(answers) for place in members},
             groups={group: next(answers) for group in groups},
             owner=next(answers),
             pending_owner=next(answers),
             successor=next(answers),
         )
+
+    def _places(self) -> tuple[set[Any], ...]:
+        """Where there is something to look at beside records, groups and members."""
+        return self.foreign_places, self.seal_places, self.batch_places
+
+    def _sees_all(self) -> bool:
+        """What is known only since a moment ago has not been looked at."""
+        seen = (self.seen.foreign_verdicts, self.seen.seals, self.seen.batches)
+        watched = (self.keys, *self._places())
+        return all(len(known) == len(looked) for known, looked in zip(watched, (self.seen.records, *seen), strict=True))
+
+    def _answered(self, view: str, answer: int) -> None:
+        name = f"{view} {int(answer)}"
+        self.answered[name] = self.answered.get(name, 0) + 1
+
+    def _assert_run(self, run: bytes, group: int) -> None:
+        status = self.seen.records[run]
+        assert (status.status, status.group, status.kind) == (RECORDED, group, RUN)
+
+    def _wait(self, seconds: int) -> None:
+        self.clock.now += seconds
+        self.model.now = self.clock.now
+        self.seen = self._look()
+
+    def _stored(self, record: bytes) -> bool:
+        return record in self.model.state.records
 
     def _held(self, seen: Seen, group: int, account: str, role: int) -> bool:
         roles, since, until, _ = seen.memberships[group, account]
@@ -572,7 +869,18 @@ class RegistryMachine(RuleBasedStateMachine):
         return stored.owner if stored else MALLORY.address
 
     def _holders(self, group: int, role: int) -> list[str]:
-        return [address for address in self.addresses if self.model.has_roles(group, address, role)]
+        return [address for address in self.addresses if self.model.holds(group, address, role)]
+
+    def _group_of(self, account: str, roles: int, which: int) -> int:
+        """One that the account holds one of these roles in, if there is any."""
+        groups = [group for group in self.model.state.groups if self.model.holds(group, account, roles)]
+        return pick(groups or [*self.model.state.groups, 0], which)
+
+    def _member(self, roles: int, which: int) -> tuple[int, str]:
+        """Somebody who holds one of these roles, and where."""
+        groups = self.model.state.groups
+        members = [(group, account) for group in groups for account in self._holders(group, roles)]
+        return pick(members or [(1, MALLORY.address)], which)
 
     def _sign(self, signer: str, digest: bytes, form: Callable[[Signature], Signature] | None = None) -> Signature:
         """A wallet signs with the key it has now; who has none leaves it to Mallory."""
@@ -599,6 +907,11 @@ class RegistryMachine(RuleBasedStateMachine):
         self.keys[self.domain.record_id(key)] = key
 
     def _key(self, template: Key, honest: bool) -> Key:
+        key = self._draft(template, honest)
+        self._remember(key)
+        return key
+
+    def _draft(self, template: Key, honest: bool) -> Key:
         """A template with parents among what is known; an honest one with a group its author records for."""
         known = list(self.keys)
         links = [
@@ -614,8 +927,111 @@ class RegistryMachine(RuleBasedStateMachine):
             stored = self.model.state.records
             valid = sorted({link for link in links if link[0] in stored and (1 <= link[1] <= 9 or link[1] >= 128)})
             key = key._replace(parents=tuple([*valid, *valid[:1]] if order == 2 else valid))
-        self._remember(key)
+        if honest and order != 1:
+            key = key._replace(kind=key.kind % 10 + 1, subject_type=key.subject_type % 4 + 1)
         return key
+
+    def _blind_verdict(self, which: int, other: int, salt: bytes) -> Seal:
+        """A reviewer's verdict on another group's record, with a Run that nobody has seen, or any evidence."""
+        group, attester = self._member(REVIEWER, other)
+        stored = self.model.state.records
+        record = pick([record for record in stored if stored[record].key.group != group] or list(self.keys), which)
+        verdict, evidence = which % 5, NO_KEY
+        if verdict in FINDINGS or other % 3 == 0:
+            run = Key(group, RUN, 4, attester, bytes([other % 4]) * 32, b"\5" * 32, ((record, REPRODUCES),))
+            evidence = run if other % 8 else pick([NO_KEY, *self.keys.values()], other // 8)
+        if evidence.group:
+            self._remember(evidence)
+        evidence_id = self.domain.record_id(evidence) if evidence.group else ZERO
+        commitment = verdict_commitment(record, group, verdict, evidence_id, attester, salt)
+        return Seal(group, attester, commitment, "revealVerdict", (record, group, verdict, evidence, salt))
+
+    def _batch(self, templates: list[Key], author: str, which: int, honest: bool) -> Tree:
+        """Records of one author, a child of the first among them, and what belongs to others or is stored already."""
+        group = which % 6
+        if honest:
+            group, author = self._member(RECORDER, which)
+        drafts = [self._draft(template, honest=True) for template in templates]
+        keys = [key._replace(author=author, group=group) for key in drafts]
+        if which % 2:
+            keys.append(keys[0]._replace(subject=b"\x0d" * 32, parents=((self.domain.record_id(keys[0]), 6),)))
+        for key in keys:
+            self._remember(key)
+        ids = [self.domain.record_id(key) for key in keys]
+        if which % 3 == 0:
+            ids.append(pick(list(self.keys), which))
+        return Tree(group, author, merkle.root(ids), tuple(ids))
+
+    def _is_revealed(self, seal: Seal) -> bool:
+        return seal.function == "reveal" and self._stored(self.domain.record_id(seal.arguments[0]))
+
+    def _some_tree(self, which: int) -> Tree:
+        """Mostly one that is anchored."""
+        anchored = [tree for tree in self.trees if self.model.batch(*tree[:3]).anchored_at]
+        return pick(self.trees if which % 4 == 3 or not anchored else anchored, which)
+
+    def _is_own(self, tree: Tree, key: Key) -> bool:
+        return (tree.group, tree.author) == (key.group, key.author)
+
+    def _anchored(self, tree: Tree) -> str:
+        """Who is going to anchor it."""
+        self.trees.append(tree)
+        self.batch_places.add((tree.group, tree.author, tree.root))
+        return tree.author
+
+    def _materialize(self, tree: Tree, leaf: int, by: str, path: str, before: str) -> None:
+        """Stores a record of a batch, mostly one that may be stored, after what comes before it."""
+        own = [record for record in tree.ids if self._is_own(tree, self.keys[record]) and not self._stored(record)]
+        record = pick(own if own and leaf % 4 != 3 else tree.ids or tuple(self.keys), leaf)
+        key = self.keys[record]
+        missing = [parent for parent, _ in key.parents if parent in self.keys and not self._stored(parent)]
+        if before == "cancel":
+            self.step(key.author, "cancel", key)
+        elif before == "parents now":
+            self._wait(1)
+            for parent in missing:
+                self.step(self.keys[parent].author, "record", self.keys[parent])
+        elif before:
+            for parent in missing:
+                self.step(by, "materialize", self.keys[parent], tree.root, self._path(tree, parent))
+        self.step(by, "materialize", key, tree.root, self._path(tree, record, path))
+
+    def _path(self, tree: Tree, record: bytes, path: str = "right") -> tuple[bytes, ...]:
+        """The siblings of a record on its way to the root, or a wrong way."""
+        if record not in tree.ids:
+            return ()
+        at = tree.ids.index(record)
+        right = merkle.proof(tree.ids, at)
+        wrong = {
+            "short": right[:-1],
+            "long": (*right, tree.root),
+            "of another": merkle.proof(tree.ids, (at + 1) % len(tree.ids)),
+        }
+        return wrong.get(path, right)
+
+    def _lineage(self, record: bytes) -> list[bytes]:
+        """A record with all it rests on, as far as it is known, parents first."""
+        found: list[bytes] = []
+
+        def visit(record: bytes) -> None:
+            for parent, _ in self.keys[record].parents:
+                if parent in self.keys and parent not in found:
+                    visit(parent)
+            found.append(record)
+
+        visit(record)
+        return found
+
+    def _foreign_evidence(self, foreign: ForeignRecord, group: int, recorder: str) -> ForeignEvidence:
+        """A Reference to a foreign record and a Run that reproduced it, stored by one of the group."""
+        subject = hashlib.sha256(foreign.name.encode()).digest()
+        reference = Key(group, REFERENCE, IDENTIFIER, recorder, subject, ZERO)
+        parents = ((self.domain.record_id(reference), REPRODUCES),)
+        run = Key(group, RUN, 4, recorder, subject, b"\6" * 32, parents)
+        for key in (reference, run):
+            self._remember(key)
+        self.step(recorder, "recordMany", (reference, run))
+        return ForeignEvidence(reference, run)
 
     def _claim(self, which: int, other: int, group: int, honest: bool) -> tuple[bytes, int, Key]:
         """What to attest to, for which group and on what evidence."""
@@ -634,6 +1050,7 @@ def run_on(setting: Callable[[], Setting], operations: int) -> type[RegistryMach
         executed = 0
         refused: ClassVar[dict[str, int]] = {}
         performed: ClassVar[dict[str, int]] = {}
+        answered: ClassVar[dict[str, int]] = {}
 
     Machine.setting = staticmethod(setting)
     while Machine.executed < operations:
