@@ -8,8 +8,8 @@ import pytest
 
 from tests.actors import Actor
 from tests.evm import Chain, Contract
-from tests.model.eip712 import Domain, Key
-from tests.model.registry import ALL_ROLES, Refused
+from tests.model.eip712 import Domain, Invitation, Key
+from tests.model.registry import ALL_ROLES, NO_END, Refused
 
 ALICE, BOB, CAROL, MALLORY = (Actor.named(name) for name in ("alice", "bob", "carol", "mallory"))
 DATA = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
@@ -26,6 +26,15 @@ def found(registry: Contract) -> Contract:
 
 def domain(registry: Contract) -> Domain:
     return Domain(registry.chain.chain_id, registry.address)
+
+
+def join(registry: Contract, member: Actor | str, roles: int, group: int = 1, inviter: Actor = ALICE) -> None:
+    """Makes an account, or the contract at an address, a member."""
+    address = member if isinstance(member, str) else member.address
+    version = registry.read("membershipOf", group, address)[3]
+    invitation = Invitation(group, address, roles, NO_END, version, inviter.address, NO_END)
+    registry.chain.tick()
+    registry.send(address, "joinBySig", invitation, inviter.sign(domain(registry).invitation(invitation)))
 
 
 def run_reproducing(*records: bytes, author: Actor = BOB, group: int = 2, subject: int = 1) -> Key:
