@@ -19,6 +19,7 @@ abstract contract Records is IRecords, Groups {
         _requireAuthor(key);
         Link[] calldata parents = key.parents;
         id = _hashTypedDataV4(StructHash.hash(key, parents));
+        // what _requireAbsent does, without the 31 gas of calling it
         RecordSlot slot = _records[id];
         if (slot.exists()) revert RecordExists(id, slot.recordedAt());
         _record(id, key, parents, msg.sender, 0);
@@ -124,6 +125,7 @@ abstract contract Records is IRecords, Groups {
         (uint8 kind, uint8 subjectType) = (key.kind, key.subjectType);
         if (!Vocabulary.isKind(kind)) revert InvalidKind(kind);
         if (!Vocabulary.isSubjectType(subjectType)) revert InvalidSubjectType(subjectType);
+        // most records have none: the check saves them 61 gas
         if (parents.length != 0) _requireParents(parents, slot.recordedAt());
 
         _records[id] = slot.withKey(group, kind);
