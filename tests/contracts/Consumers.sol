@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {ProvenanceConsumer} from "../../contracts/consumers/ProvenanceConsumer.sol";
+import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
+import {RecordKey} from "../../interfaces/IRecords.sol";
+
+/// @notice Shows every question of ProvenanceConsumer.
+contract Asker is ProvenanceConsumer {
+    constructor(ILabRegistry registry_) ProvenanceConsumer(registry_) {}
+
+    function recorded(RecordKey calldata key) external view returns (bytes32) {
+        return _requireRecorded(key);
+    }
+
+    function reproducedBy(RecordKey calldata key, uint32[] calldata groups, uint256 minimum)
+        external
+        view
+        returns (bytes32)
+    {
+        return _requireReproducedBy(key, groups, minimum);
+    }
+
+    function batched(RecordKey calldata key, bytes32 root, bytes32[] calldata proof)
+        external
+        view
+        returns (bytes32, uint40)
+    {
+        return _requireBatched(key, root, proof);
+    }
+
+    function cleanLineage(RecordKey[] calldata path) external view returns (bytes32) {
+        return _requireCleanLineage(path);
+    }
+}
