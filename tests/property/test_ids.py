@@ -15,9 +15,10 @@ from tests.artifacts import artifact
 from tests.evm import CHAIN_ID, Chain, Contract
 from tests.model import eip712, merkle
 from tests.model.eip712 import Invitation, Key
-from tests.model.registry import NO_END, RECORDER, REVIEWER, Refused
+from tests.model.registry import NO_END, RECORDER, REVIEWER, ForeignEvidence, ForeignRecord, Refused
 
 ALICE = Actor.named("alice")
+NO_KEY = Key(0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32))
 uint8, uint32, uint40 = (st.integers(0, 2**bits - 1) for bits in (8, 32, 40))
 words = st.binary(min_size=32, max_size=32)
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
@@ -130,9 +131,7 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
     registry = Chain().deploy("LabRegistry", ALICE.address, True)
     registry.send(ALICE.address, "createGroup", bytes(32), RECORDER)
     key = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
-    record = registry.read("idOf", key)
-    commitment = eip712.record_commitment(record, bytes(32))
-    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.send(ALICE.address, "seal", 1, eip712.record_commitment(registry.read("idOf", key), bytes(32)))
 
     def dirty(function: str, *arguments: object) -> bytes:
         clean = registry.interface.encode_call(function, key, *arguments)
@@ -140,8 +139,11 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
         at = start + Key._fields.index(field) * 32
         return clean[:at] + b"\1" + clean[at + 1 :]
 
-    digest, _ = registry.send_raw(ALICE.address, dirty("idOf"))
-    assert digest != record
+    value = getattr(key, field)
+    soiled = key._replace(**{field: (int(value, 16) if field == "author" else value) | 1 << 248})
+    here = eip712.Domain(registry.chain.chain_id, registry.address)
+    digest = here.record_id(soiled)
+    assert registry.send_raw(ALICE.address, dirty("idOf"))[0] == digest
     # what can be committed to as bare words, for an id that no key has
     registry.send(ALICE.address, "seal", 1, eip712.record_commitment(digest, bytes(32)))
     registry.send(ALICE.address, "anchorLeaves", 1, (digest,))
@@ -149,11 +151,11 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
         dirty("record"),
         dirty("reveal", bytes(32)),
         dirty("materialize", merkle.root((digest,)), ()),
-        dirty("recordBySig", NO_END, ALICE.sign(digest)),
+        dirty("recordBySig", NO_END, ALICE.sign(here.record_authorization(soiled, NO_END))),
     ):
         with pytest.raises(Refused) as refusal:
             registry.send_raw(ALICE.address, attempt)
-        assert refusal.value.name in ("", "InvalidSignature"), "refused by the ABI, without words"
+        assert refusal.value.name == "", "refused by the ABI, without words"
         assert registry.read("statusOf", digest)[0] == 0
     registry.send(ALICE.address, "reveal", key, bytes(32))
 
@@ -223,6 +225,25 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     chain.now += 7
     registry.send(ALICE.address, "retract", data, bytes(32))
     cancelled, _ = registry.send(ALICE.address, "cancel", data._replace(kind=128))
+    here, salt = eip712.Domain(chain.chain_id, registry.address), b"\5" * 32
+    plan, batched = data._replace(kind=5), data._replace(kind=9)
+    commitment = eip712.record_commitment(here.record_id(plan), salt)
+    registry.send(ALICE.address, "seal", 1, commitment)
+    blind = eip712.verdict_commitment(record, 2, 1, bytes(32), bob.address, salt)
+    registry.send(bob.address, "seal", 2, blind)
+    root, _ = registry.send(ALICE.address, "anchorLeaves", 1, (here.record_id(batched),))
+    registry.send(ALICE.address, "anchor", 1, 2**32 - 1, b"\6" * 32, bytes(32))
+    chain.now += 7
+    registry.send(ALICE.address, "reveal", plan, salt)
+    registry.send(ALICE.address, "materialize", batched, root, ())
+    other = data._replace(subject=b"\7" * 32)
+    registry.send(ALICE.address, "record", other)
+    unseen = eip712.verdict_commitment(here.record_id(other), 2, 1, bytes(32), bob.address, salt)
+    registry.send(bob.address, "seal", 2, unseen)
+    chain.now += 7
+    registry.send(bob.address, "revealVerdict", here.record_id(other), 2, 1, NO_KEY, salt)
+    foreign = ForeignRecord(5, registry.address, b"\x0b" * 32)
+    registry.send(bob.address, "attestForeign", foreign, 2, 4, ForeignEvidence(NO_KEY, NO_KEY))
 
     picture = (40, 40, 40, 32, 8, 8, 22, 22, 22, 22)
     records = {name: registry.load(place(slots["_records"], name)) for name in (record, evidence, cancelled)}
@@ -235,3 +256,17 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     member = (2 << 160 | int(bob.address, 16)).to_bytes(32, "big")
     membership = registry.load(place(slots["_memberships"], member))
     assert bits(membership, 32, 40, 40, 32) == [RECORDER | REVIEWER, began, NO_END, 1]
+
+    revealed, stored = (registry.load(place(slots["_records"], here.record_id(key))) for key in (plan, batched))
+    assert bits(revealed, *picture) == [began + 28, 0, began + 21, 1, 5, 0, 0, 0, 0, 0]
+    assert bits(stored, *picture) == [began + 21, 0, 0, 1, 9, 1, 0, 0, 0, 0]
+    verdict = registry.load(place(slots["_attestations"], here.record_id(other), group))
+    assert bits(verdict, 136, 40, 40, 8, 32) == [0, began + 35, began + 28, 1, 1]
+    author = (1 << 160 | int(ALICE.address, 16)).to_bytes(32, "big")
+    assert registry.load(place(slots["_sealedAt"], author, commitment)) == began + 21
+    assert registry.load(place(slots["_sealedAt"], member, blind)) == began + 21
+    batches = [registry.load(place(slots["_batches"], author, name)) for name in (root, b"\6" * 32)]
+    assert bits(batches[0], 40, 32, 8) == [began + 21, 1, 1]
+    assert bits(batches[1], 40, 32, 8) == [began + 21, 2**32 - 1, 0]
+    at = place(slots["_foreignAttestations"], eip712.keccak(b"".join(map(eip712.word, foreign))), group)
+    assert (registry.load(at), bits(registry.load(at + 1), 40, 8, 32)) == (0, [began + 35, 4, 1])
