@@ -1,5 +1,5 @@
-"""A commitment waits in the mempool for everyone to see, and so does its reveal. Whoever copies either has nothing: a seal
-belongs to its author, and what it commits to names the author."""
+"""A commitment waits in the mempool for everyone to see, and so does its reveal. Whoever copies either has nothing: a
+seal belongs to its author, and what it commits to names the author."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def test_a_copied_verdict_is_not_the_copiers(registry) -> None:
 
 @pytest.mark.parametrize("way", ["relayed", "materialized"])
 def test_a_record_stored_before_its_reveal(registry, way) -> None:
-    """What its author consented to earlier can be used against the reveal, unless the author cancels it: that is said in
-    `ISeals`. Cancelling takes nothing from the reveal."""
+    """What its author consented to earlier can be used against the reveal, unless the author cancels it, which takes
+    nothing from the reveal."""
     record = domain(registry).record_id(DATA)
     signature = ALICE.sign(domain(registry).record_authorization(DATA, NO_END))
     registry.send(ALICE.address, "seal", 1, sealed(registry))

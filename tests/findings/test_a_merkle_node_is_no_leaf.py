@@ -1,5 +1,5 @@
-"""A tree whose leaves look like its nodes proves what nobody put into it: a node as a leaf, or a leaf of 64 bytes that is a
-node. Here a leaf is the hash of a hash."""
+"""A tree whose leaves look like its nodes proves what nobody put into it: a node as a leaf, or a leaf of 64 bytes that
+is a node. Here a leaf is the hash of a hash."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ids(registry) -> list[bytes]:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_every_node_with_every_path(registry, ids, size) -> None:
-    """Each node of the tree is presented as a record, with its own path and with every path of a record, cut anywhere."""
+    """Each node of the tree is presented as a record, with the path of every record, cut anywhere."""
     ids = ids[:size]
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, ids)
     nodes = merkle.tree(ids)

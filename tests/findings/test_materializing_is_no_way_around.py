@@ -1,5 +1,5 @@
-"""Anyone may store a batched record, and it gets a time from the past. So nothing may be stored this way that its author
-didn't commit to, in a role, at that time, after all of its parents."""
+"""Anyone may store a batched record, and it gets a time from the past. So nothing may be stored this way that its
+author didn't commit to, in a role, at that time, after all of its parents."""
 
 from __future__ import annotations
 

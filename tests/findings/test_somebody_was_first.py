@@ -1,5 +1,5 @@
-"""EAS's multiTimestamp reverts whole when anyone has stamped one of its hashes first. Here nobody's seal, root or record
-stands in another's way, and who stores one of an author's records does the author's work."""
+"""EAS's multiTimestamp reverts whole when anyone has stamped one of its hashes first. Here nobody's seal, root or
+record stands in another's way, and who stores one of an author's records does the author's work."""
 
 from __future__ import annotations
 
