@@ -121,7 +121,7 @@ def test_one_groups_evidence_falls_alone(market: Market) -> None:
 
 
 def test_ids_of_bounties_survive_a_reorganisation(market: Market) -> None:
-    """Counted ids would point elsewhere when two fundings change places; a group would enter terms that it never saw."""
+    """Counted ids would point elsewhere when two fundings change places, and a group would enter other terms."""
     one, other = market.terms(), market.terms(share=2 * SHARE)
     expected = [market.id_of(one), market.id_of(other)]
     before = market.chain.evm.snapshot()

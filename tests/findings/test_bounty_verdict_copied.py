@@ -1,5 +1,5 @@
-"""Bounties for verdicts are emptied by those who wait and repeat what others found. Here a group is paid for what it was
-committed to before anything that is paid was shown."""
+"""Bounties for verdicts are emptied by those who wait and repeat what others found. Here a group is paid for what it
+was committed to before anything that is paid was shown."""
 
 from __future__ import annotations
 
