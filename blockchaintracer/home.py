@@ -38,6 +38,16 @@ class Home:
         return self._folder("devnet")
 
     @property
+    def seals(self) -> Path:
+        """Folder of what was sealed, with the salts: to lose it is to lose the seals."""
+        return self._folder("seals")
+
+    @property
+    def batches(self) -> Path:
+        """Folder of the open batch's records and of the proofs of anchored ones."""
+        return self._folder("batches")
+
+    @property
     def outbox(self) -> Path:
         """SQLite file of what is to be written to a chain, and has been."""
         return self._folder(".") / "outbox.sqlite"

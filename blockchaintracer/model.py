@@ -274,6 +274,72 @@ class Domain:
         return self.digest("Record", record_message(key)).hex()
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignRecord:
+    """A record of another registry or chain.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        registry: address of the registry there, checksummed.
+        record_id: 64 hex digits.
+    """
+
+    chain_id: int
+    registry: str
+    record_id: str
+
+    @classmethod
+    def parse(cls, text: str) -> ForeignRecord:
+        """From ``CHAIN:REGISTRY:ID`` or the identifier that a Reference to it has.
+
+        Raises:
+            InputError: if it is neither.
+        """
+        chain_id, colon, rest = text.removeprefix("eip155:").partition(":")
+        registry, second, record_id = rest.partition(":")
+        if not (colon and second and chain_id.isdecimal() and chain_id.isascii() and int(chain_id) < 2**256):
+            raise InputError(
+                f"expected a record elsewhere as CHAIN:REGISTRY:ID, got {text!r}", hint="For example 1:0x12…:ab…."
+            )
+        return cls(int(chain_id), checksummed(registry, "a registry's address"), normal_digest(record_id, "record id"))
+
+    @property
+    def identifier(self) -> str:
+        """What the subject of a Reference to it is the SHA-256 of (interfaces/IForeignAttestations.sol)."""
+        return f"eip155:{self.chain_id}:{self.registry.lower()}:0x{self.record_id}"
+
+    def as_abi(self) -> tuple[int, str, bytes]:
+        """As the registry's functions take it."""
+        return self.chain_id, self.registry, bytes.fromhex(self.record_id)
+
+
+def record_commitment(record_id: str, salt: str) -> str:
+    """What a seal of a record shows of it (64 hex digits; interfaces/ISeals.sol). The salt is 32 random bytes, hex."""
+    return _struct_hash("RecordCommitment", {"recordId": bytes.fromhex(record_id), "salt": bytes.fromhex(salt)})
+
+
+def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str | None, attester: str, salt: str) -> str:
+    """What a seal of a verdict shows of it (64 hex digits). `evidence` is a record id, or None."""
+    message = {
+        "recordId": bytes.fromhex(record_id),
+        "group": group,
+        "verdict": verdict,
+        "evidence": bytes.fromhex(evidence) if evidence else bytes(32),
+        "attester": attester,
+        "salt": bytes.fromhex(salt),
+    }
+    return _struct_hash("VerdictCommitment", message)
+
+
+def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
+    """EIP-712's hashStruct, which needs no domain."""
+    from eth_account.messages import encode_typed_data
+
+    types = {"EIP712Domain": [], primary_type: TYPES[primary_type]}
+    document = {"types": types, "primaryType": primary_type, "domain": {}, "message": message}
+    return encode_typed_data(full_message=document).body.hex()
+
+
 def record_message(key: RecordKey) -> dict[str, Any]:
     """A key as the EIP-712 message ``Record``."""
     fields = (entry["name"] for entry in TYPES["Record"])
@@ -296,11 +362,15 @@ TYPES: dict[str, list[dict[str, str]]] = {
     "AttestationAuthorization": _fields(
         "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,uint32 version,uint40 deadline"
     ),
+    "RecordCommitment": _fields("bytes32 recordId,bytes32 salt"),
+    "VerdictCommitment": _fields(
+        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt"
+    ),
     "Invitation": _fields(
         "uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline"
     ),
 }
-"""EIP-712 types of everything that is identified or signed, as in contracts/libraries/StructHash.sol."""
+"""EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol."""
 
 
 def _needed(primary_type: str) -> list[str]:

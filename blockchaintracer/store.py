@@ -30,6 +30,7 @@ from blockchaintracer.digest import (
     sha256_file,
 )
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.files import sync_folder
 from blockchaintracer.model import normal_digest
 from blockchaintracer.networks import redact_url
 
@@ -315,7 +316,7 @@ class Store:
                     self._make(path.parent)
                     # an object that is there already is replaced too: if it was damaged, it's whole now
                     partial.rename(path)
-                    _sync(path.parent)
+                    sync_folder(path.parent)
 
                 yield write, keep
         except OSError as error:
@@ -328,7 +329,7 @@ class Store:
         for part in reversed((folder, *folder.parents)):
             if not part.is_dir():
                 part.mkdir(self._folder_mode, exist_ok=True)
-                _sync(part.parent)
+                sync_folder(part.parent)
 
 
 class SourceError(Exception):
@@ -395,14 +396,6 @@ def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
 
     try:
         yield descriptor, write
-    finally:
-        os.close(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

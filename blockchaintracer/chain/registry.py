@@ -12,7 +12,17 @@ from typing import Any
 from blockchaintracer.chain.connection import Chain
 from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.model import NO_END, Domain, Link, RecordKey, Role, Status, Verdict, checksummed
+from blockchaintracer.model import (
+    NO_END,
+    Domain,
+    ForeignRecord,
+    Link,
+    RecordKey,
+    Role,
+    Status,
+    Verdict,
+    checksummed,
+)
 
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
@@ -40,6 +50,11 @@ class RecordStatus:
     reproduced: int
     not_reproduced: int
     disputed: int
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it was stored from a batch, whose time it has."""
+        return bool(self.flags & 1)
 
     @property
     def exists(self) -> bool:
@@ -84,6 +99,30 @@ class Group:
     owner: str
     pending_owner: str | None
     created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch. `counted` says whether the registry counted its records, or its author did."""
+
+    anchored_at: int
+    count: int
+    counted: bool
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was anchored."""
+        return self.anchored_at != 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAttestation:
+    """A group's current verdict on a record of another registry; `evidence` is a record id, or None."""
+
+    evidence: str | None
+    attested_at: int
+    verdict: Verdict
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +251,19 @@ class Registry:
         evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
         return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
+    def sealed_at(self, group: int, author: str, commitment: str) -> int:
+        """When an author sealed this for a group, Unix seconds; 0 if never."""
+        return int(self.read("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
+
+    def batch(self, group: int, author: str, root: str) -> Batch:
+        """What the registry knows of a batch."""
+        return Batch(*self.read("batchOf", group, checksummed(author), bytes.fromhex(root)))
+
+    def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
+        """The current verdict of a group on a record of another registry."""
+        evidence, attested_at, verdict, version = self.read("foreignAttestation", foreign.as_abi(), group)
+        return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
+
     def membership(self, group: int, account: str) -> Membership:
         """The last membership of an account in a group."""
         roles, since, until, version = self.read("membershipOf", group, checksummed(account))
@@ -260,7 +312,7 @@ class Registry:
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordedEvent]:
-        """Records by their events, oldest first; `topics` may be ``id``, ``subject`` (32 bytes) or ``group`` (int)."""
+        """Records by their events, oldest first; `topics` may be ``id`` or ``subject`` (32 bytes)."""
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
@@ -276,6 +328,21 @@ class Registry:
                 f"{self.chain.address} answered with another record for {record_id}", hint="Don't trust that node."
             )
         return found
+
+    def anchored(self, group: int, author: str, root: str) -> Any | None:
+        """The event that anchored a batch, ``Anchored`` or ``LeavesAnchored``; None if there is none."""
+        about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": bytes.fromhex(root)}
+        for name in ("Anchored", "LeavesAnchored"):
+            if (event := next(self.events(name, **about), None)) is not None:
+                return event
+        return None
+
+    def foreign_attested(self, foreign: ForeignRecord, group: int | None = None) -> Iterator[Any]:
+        """The verdicts on a record of another registry by their events, oldest first, of one group or of all."""
+        chain_id, registry, record_id = foreign.as_abi()
+        for event in self.events("ForeignAttested", chainId=chain_id, registry=registry, recordId=record_id):
+            if group is None or event["args"]["group"] == group:
+                yield event
 
     def find_subject(self, subject: str) -> list[RecordedEvent]:
         """All records of a digest, by whomever: anyone may record another's file."""

@@ -81,7 +81,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "NotTheReference": (
         "{id} is no reference to that record, whose subject would be {subject}",
-        "Record a reference to it first: `attest --foreign` makes it.",
+        "Record the run with `record --reproduces CHAIN:REGISTRY:ID`, which makes the reference.",
     ),
     "OwnRecord": ("group {group} can't attest to its own record {recordId}", "Another group has to."),
     "OwnableInvalidOwner": ("{owner} can't own a registry", "Name an account that can sign."),

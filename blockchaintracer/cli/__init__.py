@@ -10,11 +10,13 @@ from blockchaintracer import __version__
 
 VERBS = {
     "attest": "Say in your group's name what you found of another group's record.",
+    "batch": "Commit to any number of records with one transaction.",
     "deploy": "Deploy your lab's registry.",
     "estimate": "What recording costs on each network.",
     "group": "Create groups, invite members, list both.",
     "keys": "Make and list signing keys.",
     "lineage": "What a record came from and what came of it.",
+    "materialize": "Store a record from its batch.",
     "new": "Start a run document from a template.",
     "node": "The embedded devnet: start, stop, status, log, reset.",
     "outbox": "What still waits to reach the chain.",
@@ -23,6 +25,8 @@ VERBS = {
     "record": "Record datasets, models, software, results or a run.",
     "reproduce": "Re-run somebody's run from its record, compare, and attest.",
     "retract": "Retract a record, once and for good.",
+    "reveal": "Show what was sealed: a record or a verdict.",
+    "seal": "Commit to a record or a verdict now, and show it later.",
     "status": "The state of your lab, or of one record.",
     "verify": "Check a record, a file or a transaction.",
 }

@@ -9,12 +9,19 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, progress_bar, show, when
+from blockchaintracer.cli.common import F, Verb, group_option, lab_options, make_lab, progress_bar, show, when
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import RunDocument, load_run_document
-from blockchaintracer.model import Kind, Link, Relation, parse_number
+from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, known_record, parse_parent, record_path, require_recorder
+from blockchaintracer.operations.record import (
+    Recorded,
+    known_record,
+    parse_parent,
+    record_path,
+    record_reference,
+    require_recorder,
+)
 from blockchaintracer.operations.run import (
     RunFacts,
     Used,
@@ -31,26 +38,48 @@ from blockchaintracer.operations.run import (
 _PATH = click.Path(path_type=Path)
 
 
+_OPTIONS = (
+    click.option("--dataset", "datasets", multiple=True, type=_PATH, help="A file or folder to record as a dataset."),
+    click.option("--model", "models", multiple=True, type=_PATH, help="A file or folder to record as a model."),
+    click.option(
+        "--artifact", "artifacts", multiple=True, type=_PATH, help="A file that the run wrote; see also --kind."
+    ),
+    click.option(
+        "--kind", help="Record each --artifact as this kind instead: result, software, document, 128 to 255, …."
+    ),
+    click.option("--name", help="Name of the run, or of the one thing that is recorded."),
+    click.option("--description", help="What it is, in words."),
+    click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
+    click.option("--source", help="Where a dataset, model or software comes from."),
+    click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run."),
+    click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A metric of the run."),
+    click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run."),
+    click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one)."),
+    click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
+    click.option(
+        "--reproduces",
+        metavar="CHAIN:REGISTRY:ID",
+        help="A record of another registry that the run reproduces; a reference to it is recorded with it.",
+    ),
+    click.option(
+        "--lock", type=_PATH, help="Lock file of the run's environment. [default: found in the working folder]"
+    ),
+    click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
+    click.option("--with-user-name", is_flag=True, help="Record your user name."),
+    click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]"),
+)
+
+
+def record_options(function: F) -> F:
+    """What is recorded, and how it's described."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return group_option(function)
+
+
 @click.command(cls=Verb)
 @lab_options
-@group_option
-@click.option("--dataset", "datasets", multiple=True, type=_PATH, help="A file or folder to record as a dataset.")
-@click.option("--model", "models", multiple=True, type=_PATH, help="A file or folder to record as a model.")
-@click.option("--artifact", "artifacts", multiple=True, type=_PATH, help="A file that the run wrote; see also --kind.")
-@click.option("--kind", help="Record each --artifact as this kind instead: result, software, document, 128 to 255, ….")
-@click.option("--name", help="Name of the run, or of the one thing that is recorded.")
-@click.option("--description", help="What it is, in words.")
-@click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier.")
-@click.option("--source", help="Where a dataset, model or software comes from.")
-@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run.")
-@click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A metric of the run.")
-@click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run.")
-@click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one).")
-@click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes.")
-@click.option("--lock", type=_PATH, help="Lock file of the run's environment. [default: found in the working folder]")
-@click.option("--with-host-name", is_flag=True, help="Record this machine's name.")
-@click.option("--with-user-name", is_flag=True, help="Record your user name.")
-@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]")
+@record_options
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Record datasets, models, software, results, or a run with all of them.
@@ -66,10 +95,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --from run.yaml
       blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
+      blockchaintracer record --reproduces 1:0x…:ID --metric accuracy=0.93 -- python train.py
     """
     lab = make_lab(ctx, options)
     with progress_bar(ctx, "hashing and keeping") as progress:
-        recorded, code = _record(lab, progress, options)
+        recorded, code = record_given(lab, progress, options)
     data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
     show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
     if code:
@@ -78,10 +108,17 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         ctx.exit(3)
 
 
-def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) -> tuple[list[Recorded], int | None]:
+def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) -> tuple[list[Recorded], int | None]:
+    """Records what the options of `record_options` say; gives the records and the program's exit code."""
     parents = [parse_parent(text) for text in given["parents"]]
     document = load_run_document(given["document"]) if given["document"] else None
     is_run = bool(document or given["params"] or given["metrics"] or given["program"])
+    foreign = ForeignRecord.parse(given["reproduces"]) if given["reproduces"] else None
+    if foreign and not is_run:
+        raise InputError(
+            "expected a run that reproduces the other record, got none",
+            hint="A --param, a --metric, --from or a program after `--` makes one.",
+        )
     if not is_run:
         return _record_things(lab, progress, parents, given), None
 
@@ -106,6 +143,8 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         for path in given["datasets"]
     ]
     inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
+    references = [record_reference(lab, foreign)] if foreign else []
+    parents += [Link(one.id, Relation.REPRODUCES) for one in references]
     outputs = [(output.role, base / output.path) for output in said.outputs]
     models = [*given["models"], *(path for role, path in outputs if role == "model")]
     trained = record_models(lab, models, inputs, progress)
@@ -125,7 +164,7 @@ def _record(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) ->
         user_name=given["with_user_name"],
     )
     run = finish_run(lab, start, facts, progress)
-    return [*(used.record for used in inputs), *trained, run], code
+    return [*references, *(used.record for used in inputs), *trained, run], code
 
 
 def _record_things(

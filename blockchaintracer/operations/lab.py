@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
@@ -24,6 +24,11 @@ from blockchaintracer.model import Domain, Role, checksummed, label
 from blockchaintracer.networks import DEVNET, registries
 from blockchaintracer.outbox import Entry, Outbox, Write
 from blockchaintracer.store import Store
+
+if TYPE_CHECKING:
+    from blockchaintracer.operations.record import Draft, Recorded
+
+    Committer = Callable[["Lab", Draft], Recorded]
 
 DEVNET_KEY = "lab"
 _DEVNET_FUNDS_WEI = 100 * 10**18
@@ -49,6 +54,7 @@ class Lab:
         group_number: the group to act for; None for the one chosen before.
         ask: asks a person for a passphrase.
         say: is told what a person would want to know while it happens.
+        committer: what is done with each record instead of sending it: sealing it, or adding it to a batch.
     """
 
     home: Home
@@ -60,6 +66,7 @@ class Lab:
     group_number: int | None = None
     ask: Callable[[str], str] | None = None
     say: Callable[[str], None] = field(default=_silent)
+    committer: Committer | None = None
     _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
 
     # -- the folder

@@ -21,10 +21,21 @@ from blockchaintracer.manifest import (
     NotBefore,
     Parent,
     RecordPredicate,
+    ReferencePredicate,
     RunPredicate,
     parse_manifest,
 )
-from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, label, normal_digest
+from blockchaintracer.model import (
+    ForeignRecord,
+    Kind,
+    Link,
+    RecordKey,
+    Relation,
+    Role,
+    checksummed,
+    label,
+    normal_digest,
+)
 from blockchaintracer.operations.lab import Lab, role_problem
 from blockchaintracer.outbox import Entry, Record, State
 
@@ -170,13 +181,24 @@ def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
         key = write.key
         if (key.subject, key.kind, key.group, key.author) == (subject, kind, group, lab.signer.address.lower()):
             manifest = parse_manifest(lab.store.get_bytes(key.manifest))
-            return _recorded(manifest, key, write.record_id, entry, existing=True)
+            return recorded(lab, Draft(manifest, key, write.record_id), entry, existing=True)
     return None
 
 
 def record_run(lab: Lab, run: RunPredicate) -> Recorded:
     """Records a run. Its subject is the SHA-256 of its own id, which it has from its start."""
     return commit(lab, Manifest.of(Kind.RUN, run), run.links())
+
+
+def record_reference(lab: Lab, foreign: ForeignRecord) -> Recorded:
+    """Records a Reference to a record of another registry, which a run here can name as reproduced."""
+    reference = ReferencePredicate(
+        name=foreign.identifier,
+        chain_id=str(foreign.chain_id),
+        registry=foreign.registry.lower(),
+        record_id=foreign.record_id,
+    )
+    return commit(lab, Manifest.of(Kind.REFERENCE, reference), ())
 
 
 def named_parents(parents: Iterable[Link]) -> tuple[Parent, ...]:
@@ -214,54 +236,96 @@ def require_recorder(lab: Lab) -> None:
         raise problem
 
 
-def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
-    """Keeps a manifest and commits to it on the chain; if the chain is away, it waits in the outbox.
+@dataclass(frozen=True)
+class Draft:
+    """A record that nobody is committed to yet.
 
-    Raises:
-        ContractRevert: before anything is written, if the signer lacks the role or a parent isn't recorded.
+    Args:
+        manifest: what it says.
+        key: what it will be identified by.
+        id: of the record, 64 hex digits.
     """
-    data = manifest.to_bytes()
-    author = lab.signer.address
+
+    manifest: Manifest
+    key: RecordKey
+    id: str
+
+    @property
+    def name(self) -> str | None:
+        """What its manifest calls it."""
+        return self.manifest.predicate.name
+
+
+def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
+    """A manifest's record of the signer for the group."""
     key = RecordKey(
         group=lab.group(Role.RECORDER),
         kind=manifest.kind,
         subject_type=int(manifest.subject_type),
-        author=author,
+        author=lab.signer.address,
         subject=manifest.subject_digest,
         manifest=manifest.digest(),
         parents=tuple(parents),
     )
-    record_id = lab.domain.record_id(key)
-    write = Record(lab.domain.registry, record_id, key)
+    return Draft(manifest, key, lab.domain.record_id(key))
+
+
+def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
+    """Keeps a manifest and commits to it on the chain, or as the lab's committer does; if the chain is away, it waits
+    in the outbox.
+
+    Raises:
+        ContractRevert: before anything is written, if the signer lacks the role or a parent isn't recorded.
+    """
+    made = draft(lab, manifest, parents)
+    return lab.committer(lab, made) if lab.committer else send(lab, made)
+
+
+def send(lab: Lab, made: Draft) -> Recorded:
+    """Keeps a draft's manifest and records it on the chain, as `commit` does without a committer."""
+    data = made.manifest.to_bytes()
+    write = Record(lab.domain.registry, made.id, made.key)
     try:
         existing = write.is_done(lab.chain)
-        if not existing and (problem := role_problem(lab, key.group, Role.RECORDER)):
+        if not existing and (problem := role_problem(lab, made.key.group, Role.RECORDER)):
             raise problem
         lab.store.put_bytes(data)
         [entry] = lab.write(write)
     except ChainUnavailable as away:
         existing = False
         lab.store.put_bytes(data)
-        entry = lab.outbox.add(lab.chain_id, write, author)
+        entry = lab.outbox.add(lab.chain_id, write, lab.signer.address)
         lab.say(f"{away.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
-    return _recorded(manifest, key, record_id, entry, existing)
+    return recorded(lab, made, entry, existing)
 
 
-def _recorded(manifest: Manifest, key: RecordKey, record_id: str, entry: Entry, existing: bool) -> Recorded:
-    return Recorded(
-        id=record_id,
-        kind=label(key.kind, Kind),
-        name=manifest.predicate.name,
-        group=key.group,
-        author=entry.sender,
-        subject=key.subject,
-        manifest=key.manifest,
-        cid=manifest.cid(),
-        registry=entry.write.registry,
-        chain_id=entry.chain_id,
-        state=str(entry.state),
-        transaction=entry.transaction,
-        block=entry.block.number if entry.block else None,
-        time=entry.block.timestamp if entry.block else None,
-        existing=existing,
-    )
+def recorded(lab: Lab, made: Draft, entry: Entry, existing: bool) -> Recorded:
+    """A draft's record, as the outbox knows it."""
+    return Recorded(**described(lab, made), **progress_of(entry), existing=existing)
+
+
+def described(lab: Lab, made: Draft) -> dict[str, Any]:
+    """What a draft tells of its record, whatever becomes of it."""
+    key = made.key
+    return {
+        "id": made.id,
+        "kind": label(key.kind, Kind),
+        "name": made.name,
+        "group": key.group,
+        "author": checksummed(key.author),
+        "subject": key.subject,
+        "manifest": key.manifest,
+        "cid": made.manifest.cid(),
+        "registry": lab.domain.registry,
+        "chain_id": lab.chain_id,
+    }
+
+
+def progress_of(entry: Entry) -> dict[str, Any]:
+    """How far a write has come, and where and when it happened."""
+    return {
+        "state": str(entry.state),
+        "transaction": entry.transaction,
+        "block": entry.block.number if entry.block else None,
+        "time": entry.block.timestamp if entry.block else None,
+    }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.chain import RecordedEvent
+from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import InputError
-from blockchaintracer.model import Role, Verdict, label, normal_digest
+from blockchaintracer.model import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label, normal_digest
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.outbox import Attest, Entry, Retract, Withdraw
+from blockchaintracer.outbox import Attest, AttestForeign, Entry, Retract, Withdraw
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,72 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     return _written(entry, record.id, group, "withdrawn")
 
 
+def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, evidence: str | None = None) -> Written:
+    """Gives the group's verdict on a record of another registry, or takes it back (`Verdict.NONE`).
+
+    This registry can't see that record, so nothing counts the verdict: whoever uses it checks the record where it is.
+
+    Args:
+        foreign: the record there.
+        verdict: what the group says.
+        evidence: id of the group's own run that names a Reference to it as reproduced (`record_reference`); needed for
+            Reproduced and NotReproduced. The verdict falls when that run is retracted.
+
+    Raises:
+        InputError: if the run names no Reference to the record.
+    """
+    group = lab.group(Role.REVIEWER)
+    reference = run = None
+    if verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED):
+        if evidence is None:
+            raise in_words("EvidenceRequired", {"verdict": int(verdict)})
+        run = required_record(lab, evidence).key
+        reference = _reference(lab, run, foreign)
+    elif evidence is not None:
+        raise InputError(
+            f"expected no evidence for {label(verdict)} on a record of another registry, got {evidence}",
+            hint="Only reproduced and not-reproduced stand on evidence there.",
+        )
+    current = lab.registry.foreign_verdict(foreign, group)
+    where = (lab.registry.address, foreign.chain_id, foreign.registry, foreign.record_id)
+    [entry] = lab.write(AttestForeign(*where, group, current.version, int(verdict), reference, run))
+    return _written(entry, foreign.record_id, group, label(verdict) if verdict else "withdrawn")
+
+
+def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
+    """The Reference to a foreign record that a run names as reproduced."""
+    subject = sha256(foreign.identifier.encode()).hexdigest()
+    for link in run.parents:
+        found = lab.registry.find(link.parent) if link.relation == Relation.REPRODUCES else None
+        if found and (found.key.kind, found.key.subject) == (Kind.REFERENCE, subject):
+            return found.key
+    raise InputError(
+        f"the run names no reference to {foreign.identifier} as reproduced, so it can't be evidence",
+        hint="Record the run with it: `blockchaintracer record --reproduces CHAIN:REGISTRY:ID …`.",
+    )
+
+
+def foreign_verdicts(lab: Lab, foreign: ForeignRecord) -> list[dict[str, Any]]:
+    """The current verdicts of all groups on a record of another registry. One whose evidence was retracted is none."""
+    latest = {event["args"]["group"]: event for event in lab.registry.foreign_attested(foreign)}
+    rows = []
+    for group, event in sorted(latest.items()):
+        current = lab.registry.foreign_verdict(foreign, group)
+        if current.verdict is Verdict.NONE:
+            continue
+        rows.append(
+            {
+                "group": group,
+                "verdict": label(current.verdict),
+                "attester": event["args"]["attester"],
+                "attestedAt": current.attested_at,
+                "evidence": current.evidence,
+                "transaction": bytes(event["transactionHash"]).hex(),
+            }
+        )
+    return rows
+
+
 def retract(lab: Lab, record_id: str, reason: str) -> Written:
     """Retracts a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
 
@@ -107,6 +175,7 @@ def verdicts(lab: Lab, record_id: str) -> list[dict[str, Any]]:
                 "verdict": label(current.verdict),
                 "attester": event["args"]["attester"],
                 "attestedAt": current.attested_at,
+                "sealedAt": current.sealed_at or None,
                 "evidence": evidence if int(evidence, 16) else None,
                 "transaction": bytes(event["transactionHash"]).hex(),
             }

@@ -6,14 +6,14 @@ A write can be repeated safely: it's sent only while the chain doesn't show its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar
 
 from blockchaintracer.chain import Chain, Registry, load_artifact
 from blockchaintracer.errors import InputError
-from blockchaintracer.model import NO_END, RecordKey, Status
+from blockchaintracer.model import NO_END, ForeignRecord, RecordKey, Status
 
 CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
@@ -405,15 +405,215 @@ class Withdraw(_OfVerdict):
         return bool(event["event"] == "VerdictWithdrawn")
 
 
+@dataclass(frozen=True)
+class AttestForeign(_Versioned):
+    """A verdict on a record of another registry; None takes it back.
+
+    Args:
+        chain_id, foreign_registry, record_id: the record there.
+        group: whose verdict it is.
+        version: of the verdict that was seen before.
+        verdict: a `Verdict`.
+        reference: key of the Reference to it that `evidence` names; None for a verdict that needs no evidence.
+        evidence: key of the run that it stands on.
+    """
+
+    op: ClassVar[str] = "attest-foreign"
+    chain_id: int
+    foreign_registry: str
+    record_id: str
+    group: int
+    version: int
+    verdict: int
+    reference: RecordKey | None
+    evidence: RecordKey | None
+
+    @property
+    def _foreign(self) -> ForeignRecord:
+        return ForeignRecord(self.chain_id, self.foreign_registry, self.record_id)
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``attestForeign``."""
+        evidence = (_or_none(self.reference), _or_none(self.evidence))
+        return "attestForeign", (self._foreign.as_abi(), self.group, self.verdict, evidence)
+
+    @property
+    def _seen(self) -> int:
+        return self.version
+
+    def _current(self, registry: Registry) -> int:
+        return registry.foreign_verdict(self._foreign, self.group).version
+
+    def _changes(self, registry: Registry) -> Iterator[Any]:
+        return registry.foreign_attested(self._foreign, self.group)
+
+    def _is_this(self, event: Any) -> bool:
+        return bool(event["args"]["verdict"] == self.verdict)
+
+
+@dataclass(frozen=True)
+class Seal(Write):
+    """A commitment of its sender to what is shown later.
+
+    Args:
+        group: for which it is made.
+        author: the sender.
+        commitment: 64 hex digits.
+    """
+
+    op: ClassVar[str] = "seal"
+    group: int
+    author: str
+    commitment: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``seal``."""
+        return "seal", (self.group, bytes.fromhex(self.commitment))
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the registry has it."""
+        return Registry(chain, self.registry).sealed_at(self.group, self.author, self.commitment) != 0
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Sealed``."""
+        topics = {"group": self.group, "author": self.author, "commitment": bytes.fromhex(self.commitment)}
+        return _newest(Registry(chain, self.registry), "Sealed", **topics)
+
+
+@dataclass(frozen=True)
+class Reveal(_OfRecord):
+    """A sealed record of its sender, shown.
+
+    Args:
+        salt: of the seal, 64 hex digits.
+    """
+
+    op: ClassVar[str] = "reveal"
+    salt: str = field(repr=False)
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``reveal``."""
+        return "reveal", (self.key.as_abi(), bytes.fromhex(self.salt))
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it's stored with the time of a seal."""
+        return Registry(chain, self.registry).status(self.record_id).sealed_at != 0
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Revealed``."""
+        return self._event(chain, "Revealed")
+
+
+@dataclass(frozen=True)
+class RevealVerdict(Attest):
+    """A sealed verdict of its sender, shown; its evidence is stored with it if it isn't yet.
+
+    Args:
+        salt: of the seal, 64 hex digits.
+    """
+
+    op: ClassVar[str] = "reveal-verdict"
+    salt: str = field(repr=False)
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``revealVerdict``."""
+        start = (bytes.fromhex(self.record_id), self.group, self.verdict)
+        return "revealVerdict", (*start, _or_none(self.evidence), bytes.fromhex(self.salt))
+
+
+@dataclass(frozen=True)
+class Anchor(Write):
+    """A batch of its sender.
+
+    Args:
+        group: for which it is anchored.
+        author: the sender.
+        root: of its tree, 64 hex digits.
+        count: how many records it has.
+        manifest: SHA-256 of its description.
+    """
+
+    op: ClassVar[str] = "anchor"
+    group: int
+    author: str
+    root: str
+    count: int
+    manifest: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``anchor``."""
+        return "anchor", (self.group, self.count, bytes.fromhex(self.root), bytes.fromhex(self.manifest))
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the registry has it."""
+        return Registry(chain, self.registry).batch(self.group, self.author, self.root).exists
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Anchored`` or ``LeavesAnchored``: whichever was first is the batch."""
+        return Registry(chain, self.registry).anchored(self.group, self.author, self.root)
+
+
+@dataclass(frozen=True)
+class AnchorLeaves(Anchor):
+    """A batch of its sender with the ids of all its records.
+
+    Args:
+        ids: ascending, 64 hex digits each.
+    """
+
+    op: ClassVar[str] = "anchor-leaves"
+    ids: Sequence[str]
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``anchorLeaves``."""
+        return "anchorLeaves", (self.group, [bytes.fromhex(one) for one in self.ids])
+
+
+@dataclass(frozen=True)
+class Materialize(_OfRecord):
+    """A record from a batch, stored. Anyone may send it.
+
+    Args:
+        root: of the batch, 64 hex digits.
+        proof: from the record to the root.
+    """
+
+    op: ClassVar[str] = "materialize"
+    root: str
+    proof: Sequence[str]
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``materialize``."""
+        proof = [bytes.fromhex(sibling) for sibling in self.proof]
+        return "materialize", (self.key.as_abi(), bytes.fromhex(self.root), proof)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it's stored."""
+        return Registry(chain, self.registry).status(self.record_id).exists
+
+    def event(self, chain: Chain) -> Any | None:
+        """``Recorded``."""
+        return self._event(chain, "Recorded")
+
+
+def _or_none(key: RecordKey | None) -> tuple[Any, ...]:
+    """A key, or what the registry takes for none: one of group 0."""
+    return key.as_abi() if key else (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
+
+
 _BY_OP: dict[str, type[Write]] = {
-    write.op: write for write in (Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Retract, Attest, Withdraw)
+    write.op: write
+    for write in (
+        *(Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Retract, Attest, Withdraw),
+        *(AttestForeign, Seal, Reveal, RevealVerdict, Anchor, AnchorLeaves, Materialize),
+    )
 }
 
 
 def from_payload(op: str, payload: dict[str, Any]) -> Write:
     """The write of this kind and payload."""
     values = dict(payload)
-    for name in ("key", "evidence"):
+    for name in ("key", "evidence", "reference"):
         if values.get(name):
             values[name] = RecordKey.from_json(values[name])
     return _BY_OP[op](**values)
