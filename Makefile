@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test node stop lint format gas bench fuzz reference artifacts lock clean
+.PHONY: help setup record test node stop lint format gas bench fuzz mutate reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench: setup ## speed of the client beside its peers
 
 fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
+
+mutate: setup ## whether a test notices each small change to a contract; FILES=... for some of them
+	@$(VENV)/python tools/mutate.py $(FILES)
 
 reference: setup ## render the contracts' NatSpec as a book, Markdown and HTML
 	@$(VENV)/python tools/reference.py

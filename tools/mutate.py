@@ -1,0 +1,418 @@
+"""Changes the contracts in every small way, one at a time, and asks whether a test notices: `make mutate`.
+
+Mutants are compiled without optimizer, which is the fastest, and judged by the tests that run contracts in process.
+What they let through is compiled as it is shipped: if its bytecode equals the original's, the change is none; otherwise
+the tests that need a node judge it. Results are kept under .build/mutation and are used again as long as the mutant and
+the tests that judged it are the same. docs/mutation.md says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from compiler import COMPILER, ROOT, SOLIDITY, standard_json
+from mutants import Mutant, mutants
+
+BUILD = ROOT / ".build" / "mutation"
+RESULTS = BUILD / "results.jsonl"
+EXPLAINED = ROOT / "tests" / "mutation" / "survivors.yaml"
+REGISTRY = "contracts/LabRegistry.sol"
+OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
+LEAST = 0.95
+
+FAST = ("tests/property", "tests/findings", "tests/consumers", "tests/mutation/histories.py")
+"""Tests that run the contracts in process."""
+SLOW = tuple(f"tests/unit/test_{name}.py" for name in ("records", "groups", "attestations", "registry"))
+"""Tests that need a node, for what the fast ones let through."""
+SKIPPED = {
+    "test_machine.py": "other histories each time: tests/mutation/histories.py runs the same machine",
+    "test_a_node_that_asks_too_much.py": "the client",
+    "test_ids_after_a_reorg.py": "needs a node",
+    "test_delegated_account.py": "needs a node",
+    "test_lab_shared_by_processes.py": "the client",
+    "test_overtaken_write_blocks_nothing.py": "the client",
+    "test_reproducing_hostile_manifests.py": "the client",
+    "test_events_of_an_impostor.py": "the client",
+}
+SUPPORT = ("tests/*.py", "tests/model/*.py", "tests/*/[!t]*.py", "tests/contracts/*.sol")
+PRELOADED = ("ape", "coincurve", "eth_abi", "hypothesis.stateful", "pyrevm", "pytest", "tests.actors", "tests.evm")
+SECONDS = 60
+"""CPU time after which a mutant counts as noticed: the tests of the original take a fifth of it."""
+
+
+class Result(NamedTuple):
+    """What became of a mutant: killed (by which test), survived, equivalent or invalid; and what that rests on."""
+
+    mutant: str
+    verdict: str
+    by: str
+    rests_on: str
+
+
+# compiling
+
+
+class Sources:
+    """The contracts as they stood when the campaign began."""
+
+    def __init__(self) -> None:
+        request = standard_json()
+        self.texts: dict[str, bytes] = {path: entry["content"].encode() for path, entry in request["sources"].items()}
+        for path in sorted((ROOT / "tests" / "contracts").glob("*.sol")):
+            self.texts[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+        output = self.compile({"*": {"": ["ast"], "*": OUTPUT}}, shipped=False)
+        self.trees = {path: entry["ast"] for path, entry in output["sources"].items()}
+        ours = ("contracts/", "interfaces/", "tests/contracts/")
+        self.compiled = {path: names for path, names in output["contracts"].items() if path.startswith(ours)}
+
+    def compile(self, selection: dict[str, Any], *, shipped: bool, mutant: Mutant | None = None) -> dict[str, Any]:
+        """Compiler output, as it is shipped or as fast as can be.
+
+        Raises:
+            ValueError: if it does not compile.
+        """
+        texts = dict(self.texts)
+        if mutant:
+            texts[mutant.path] = mutant.apply(texts[mutant.path])
+        request = {
+            "language": "Solidity",
+            "sources": {path: {"content": text.decode()} for path, text in texts.items()},
+            "settings": {
+                "viaIR": shipped and SOLIDITY["via_ir"],
+                "evmVersion": SOLIDITY["evm_version"],
+                "optimizer": {"enabled": shipped, "runs": SOLIDITY["optimization_runs"]},
+                "remappings": SOLIDITY["import_remapping"],
+                # its hash of the source would make every mutant's code differ
+                "metadata": {"appendCBOR": False},
+                "outputSelection": selection,
+            },
+        }
+        command = [COMPILER, "--standard-json", "--base-path", ROOT]
+        done = subprocess.run(command, cwd=ROOT, input=json.dumps(request), capture_output=True, text=True, check=True)
+        output: dict[str, Any] = json.loads(done.stdout)
+        if errors := [error["formattedMessage"] for error in output.get("errors", []) if error["severity"] == "error"]:
+            raise ValueError("\n".join(errors))
+        return output
+
+    def with_mutant(self, mutant: Mutant, *, shipped: bool) -> dict[str, Any]:
+        """The compiled contracts, with those that the mutant is part of changed."""
+        selection = {path: {"*": OUTPUT} for path in self.deployed(mutant.path)}
+        changed = self.compile(selection, shipped=shipped, mutant=mutant)["contracts"]
+        base = self.shipped if shipped else self.compiled
+        return {path: names | changed.get(path, {}) for path, names in base.items()}
+
+    @functools.cached_property
+    def shipped(self) -> dict[str, Any]:
+        output = self.compile({"*": {"*": OUTPUT}}, shipped=True)["contracts"]
+        return {path: output[path] for path in self.compiled}
+
+    def deployed(self, path: str) -> list[str]:
+        """The files whose contracts a file is part of; the registry alone if it is part of that."""
+        reached = {
+            root: self.imports(root) for root in self.texts if root.startswith(("contracts/", "tests/contracts/"))
+        }
+        roots = [root for root, files in reached.items() if path in files]
+        return [REGISTRY] if REGISTRY in roots else roots
+
+    def imports(self, path: str) -> set[str]:
+        found, waiting = set(), [path]
+        while waiting:
+            if (file := waiting.pop()) not in found:
+                found.add(file)
+                nodes = self.trees[file]["nodes"] if file in self.trees else []
+                waiting += [node["absolutePath"] for node in nodes if node["nodeType"] == "ImportDirective"]
+        return found
+
+
+# judging
+
+
+class Verdicts:
+    """A pytest plugin: which tests fail and how long each takes; the tests to run first, and those to leave out."""
+
+    def __init__(self, first: str = "", left_out: Iterable[str] = (), seconds: dict[str, float] | None = None) -> None:
+        self.failed: list[str] = []
+        self.seconds: Counter[str] = Counter()
+        self._first, self._left_out, self._known = first, set(left_out), seconds or {}
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = [item for item in items if item.nodeid not in self._left_out]
+        items.sort(key=lambda item: (item.nodeid != self._first, self._known.get(item.nodeid, 0)))
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.failed:
+            self.failed.append(report.nodeid)
+
+
+def run_fast(compiled: str, options: list[str], plugin: Verdicts, answer: Connection) -> None:
+    """Runs the fast tests on a file of compiler output, in a process of its own."""
+    import hypothesis
+    import pyrevm
+    import pytest
+
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, 2 * SECONDS))
+    # a mutant that never ends may fill memory before its time is over
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+    os.environ["COMPILED_CONTRACTS"] = compiled
+    # without the optimizer the code is larger than a chain takes
+    pyrevm.CfgEnv = functools.partial(pyrevm.CfgEnv, limit_contract_code_size=1 << 20)
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("mutants", database=None, derandomize=True, deadline=None, phases=phases)
+    hypothesis.settings.load_profile("mutants")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    disabled = ("ape_test", "cacheprovider", "xdist")
+    pytest.main(
+        [*options, "--rootdir", str(ROOT), *(f"-pno:{name}" for name in disabled), *_files(FAST)], plugins=[plugin]
+    )
+    answer.send((plugin.failed, dict(plugin.seconds)))
+
+
+class Judge:
+    """Runs the tests on mutants and knows what they say of the original."""
+
+    def __init__(self, sources: Sources) -> None:
+        self.sources = sources
+        self._context = multiprocessing.get_context("forkserver")
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        self._context.set_forkserver_preload(list(PRELOADED))
+        self.left_out: list[str] = []
+        self.left_out, self.seconds = self._fast(sources.compiled, [], Verdicts())
+        self.left_out += self._slow(sources.shipped)
+
+    def __call__(self, mutant: Mutant, first: str) -> tuple[str, str]:
+        """The verdict and the test that gave it."""
+        try:
+            compiled = self.sources.with_mutant(mutant, shipped=False)
+        except ValueError:
+            return "invalid", ""
+        try:
+            failed, _ = self._fast(compiled, ["-x"], Verdicts(first, self.left_out, self.seconds))
+        except TimeoutError:
+            return "killed", "time"
+        if failed:
+            if failed[0] not in self.seconds:
+                raise RuntimeError(f"{failed[0]} fails, which was not there when the original was tested")
+            return "killed", failed[0]
+        shipped = self.sources.with_mutant(mutant, shipped=True)
+        if _code(shipped) == _code(self.sources.shipped):
+            return "equivalent", ""
+        failed = self._slow(shipped, "-x")
+        return ("killed", failed[0]) if failed else ("survived", "")
+
+    def _fast(
+        self, compiled: dict[str, Any], options: list[str], plugin: Verdicts
+    ) -> tuple[list[str], dict[str, float]]:
+        """Which tests failed, and the time that each took.
+
+        Raises:
+            TimeoutError: when they took too much time or memory.
+        """
+        given = _written(compiled)
+        receive, send = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=run_fast, args=(str(given), options, plugin, send))
+        process.start()
+        send.close()
+        try:
+            answer: tuple[list[str], dict[str, float]] = receive.recv()
+        except EOFError:
+            process.join()
+            # of time or of memory, as revm aborts when it gets none
+            if -(process.exitcode or 0) in {signal.SIGXCPU, signal.SIGABRT}:
+                raise TimeoutError from None
+            raise RuntimeError(f"a process of tests ended with {process.exitcode}") from None
+        finally:
+            given.unlink()
+        process.join()
+        return answer
+
+    def _slow(self, compiled: dict[str, Any], *options: str) -> list[str]:
+        given = _written(compiled)
+        left_out = (f"--deselect={test}" for test in self.left_out)
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options, *left_out]
+        environment = os.environ | {"COMPILED_CONTRACTS": str(given)}
+        done = subprocess.run(
+            [*command, *_files(SLOW)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        given.unlink()
+        if done.returncode not in {0, 1}:
+            raise RuntimeError(done.stdout + done.stderr)
+        return [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+
+
+def _code(compiled: dict[str, Any]) -> list[str]:
+    return [entry["evm"]["bytecode"]["object"] for names in compiled.values() for entry in names.values()]
+
+
+def _written(compiled: dict[str, Any]) -> Path:
+    text = json.dumps(compiled)
+    path = BUILD / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
+    path.write_text(text)
+    return path
+
+
+def _files(patterns: Iterable[str]) -> list[str]:
+    """The test files that these files and folders hold, of those that there are."""
+    found = []
+    for pattern in patterns:
+        path = ROOT / pattern
+        found += sorted(path.glob("test_*.py")) if path.is_dir() else [path] * path.exists()
+    return [path.relative_to(ROOT).as_posix() for path in found if path.name not in SKIPPED]
+
+
+# what is known already
+
+
+class Known:
+    """Results of earlier campaigns, by mutant."""
+
+    def __init__(self) -> None:
+        self._support = _digest(path for pattern in SUPPORT for path in sorted(ROOT.glob(pattern)))
+        self._all = _digest([*map(Path, _files((*FAST, *SLOW)))]) + self._support
+        lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+        self._results = {result.mutant: result for result in (Result(*json.loads(line)) for line in lines)}
+
+    def find(self, key: str) -> Result | None:
+        """A result that still holds."""
+        result = self._results.get(key)
+        return result if result and result.rests_on == self._rests_on(result.verdict, result.by) else None
+
+    def killer(self, key: str) -> str:
+        """The test that killed the mutant last."""
+        return self._results[key].by if key in self._results else ""
+
+    def add(self, key: str, verdict: str, by: str) -> Result:
+        result = Result(key, verdict, by, self._rests_on(verdict, by))
+        self._results[key] = result
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+        return result
+
+    def _rests_on(self, verdict: str, by: str) -> str:
+        """A kill rests on the test that made it; that nothing was noticed rests on all of them."""
+        if verdict in {"equivalent", "invalid"}:
+            return ""
+        if verdict == "killed" and "::" in by:
+            file = ROOT / by.partition("::")[0]
+            return (_digest([file]) if file.exists() else "") + self._support
+        return self._all
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name}\0".encode() + (ROOT / path).read_bytes())
+    return digest.hexdigest()
+
+
+def _key(mutant: Mutant, sources: Sources) -> str:
+    """A mutant is the same if all code of the contracts that it is in is the same."""
+    digest = hashlib.sha256(mutant.apply(sources.texts[mutant.path]))
+    digest.update(json.dumps([SOLIDITY["version"], mutant.path]).encode())
+    for root in sources.deployed(mutant.path):
+        for path in sorted(sources.imports(root) & sources.texts.keys() - {mutant.path}):
+            digest.update(hashlib.sha256(sources.texts[path]).digest())
+    return digest.hexdigest()
+
+
+# the campaign
+
+
+def explained() -> dict[tuple[str, str], str]:
+    """Survivors that are known, with the reason why no test can or need notice them."""
+    files = yaml.safe_load(EXPLAINED.read_text()) or {}
+    return {(path, name): reason for path, names in files.items() for name, reason in names.items()}
+
+
+def report(judged: list[tuple[Mutant, Result]], whole: bool) -> int:
+    verdicts = ("killed", "survived", "equivalent", "invalid")
+    print(f"\n{'':44}" + "".join(f"{name:>12}" for name in verdicts))
+    for path in dict.fromkeys(mutant.path for mutant, _ in judged):
+        count = Counter(result.verdict for mutant, result in judged if mutant.path == path)
+        print(f"{path:44}" + "".join(f"{count[name]:12}" for name in verdicts))
+    total = Counter(result.verdict for _, result in judged)
+    print(f"{'':44}" + "".join(f"{total[name]:12}" for name in verdicts))
+    known = explained()
+    survivors = [mutant for mutant, result in judged if result.verdict == "survived"]
+    new = [mutant for mutant in survivors if (mutant.path, mutant.name) not in known]
+    gone = known.keys() - {(mutant.path, mutant.name) for mutant in survivors} if whole else set()
+    score = total["killed"] / max(1, total["killed"] + total["survived"])
+    print(f"\n{score:.1%} killed; {len(survivors)} survived, {len(survivors) - len(new)} of them explained")
+    for mutant in new:
+        print(f"survived, unexplained: {mutant.path}:{mutant.line} {mutant.name}")
+    for path, name in sorted(gone):
+        print(f"no longer survives: take it out of {EXPLAINED.relative_to(ROOT)}: {path} {name}")
+    return 1 if new or gone or score < LEAST else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("files", nargs="*", help="contracts to change; all of them if none is named")
+    parser.add_argument("--list", action="store_true", help="only print the mutants")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    arguments = parser.parse_args()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    sources = Sources()
+    ours = sorted(path for path in sources.texts if path.startswith("contracts/"))
+    chosen = [str(Path(file)) for file in arguments.files] or ours
+    todo = [mutant for path in chosen for mutant in mutants(path, sources.texts, sources.trees)]
+    if arguments.list:
+        for number, mutant in enumerate(todo, 1):
+            print(f"{number} {mutant.path}:{mutant.line} {mutant.name}")
+        return 0
+    known = Known()
+    keys = {mutant: _key(mutant, sources) for mutant in todo}
+    results = {mutant: result for mutant in todo if (result := known.find(keys[mutant]))}
+    waiting = [mutant for mutant in todo if mutant not in results]
+    print(f"{len(todo)} mutants, {len(results)} of them known from before")
+    if waiting:
+        judge = Judge(sources)
+        print(f"{len(judge.seconds)} tests in process, {sum(judge.seconds.values()):.0f} s")
+        for test in judge.left_out:
+            print(f"fails on the original, so it judges nothing: {test}")
+        began = time.monotonic()
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            running = {pool.submit(judge, mutant, known.killer(keys[mutant])): mutant for mutant in waiting}
+            try:
+                for done, future in enumerate(as_completed(running), 1):
+                    mutant = running[future]
+                    result = results[mutant] = known.add(keys[mutant], *future.result())
+                    left = (time.monotonic() - began) / done * (len(waiting) - done)
+                    number = todo.index(mutant) + 1
+                    print(
+                        f"{done}/{len(waiting)}, {left / 60:.0f} min left: {number} {result.verdict:10} "
+                        f"{mutant.path.removeprefix('contracts/')}:{mutant.line} {mutant.name[:100]}"
+                        + (f" [{result.by.rsplit('/', 1)[-1]}]" if result.by else ""),
+                        flush=True,
+                    )
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    return report([(mutant, results[mutant]) for mutant in todo], whole=not arguments.files)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
