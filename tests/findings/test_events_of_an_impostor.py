@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hexbytes import HexBytes
 
 from blockchaintracer.chain import Chain, Registry
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, found
-from tests.node import NodeChain, anvil
+from tests.node import NodeChain, NodeContract, anvil
+
+FORGED = b"\x66" * 32
 
 
 @pytest.fixture
@@ -17,21 +21,54 @@ def node() -> Iterator[NodeChain]:
         yield chain
 
 
-def test_a_copied_event_is_not_the_registrys(node) -> None:
-    contract = found(node.deploy("LabRegistry", CAROL.address, True))
-    impostor = node.deploy("Impostor")
-    record = contract.read("idOf", DATA)
-    node.tick()
-    contract.send(ALICE.address, "record", DATA)
-    (log,) = node.rpc("eth_getLogs", [{"address": contract.address, "topics": [None, "0x" + record.hex()]}])
-    topics, data = [bytes.fromhex(topic[2:]) for topic in log["topics"]], bytes.fromhex(log["data"][2:])
-    topics[1] = b"\x66" * 32
-    node.tick()
-    forged = node.transact(MALLORY.address, impostor.address, impostor.interface.encode_call("emitAs", topics, data))
-    assert [entry["topics"][0] for entry in forged["logs"]] == [log["topics"][0]]
+@pytest.fixture
+def contract(node: NodeChain) -> NodeContract:
+    return found(node.deploy("LabRegistry", CAROL.address, True))
 
+
+def sent(contract: NodeContract, *call: Any) -> dict[str, Any]:
+    """The log that a transaction of Alice leaves."""
+    contract.chain.tick()
+    receipt = contract.chain.transact(ALICE.address, contract.address, contract.interface.encode_call(*call))
+    (log,) = receipt["logs"]
+    return log
+
+
+def copied(node: NodeChain, log: dict[str, Any]) -> dict[str, Any]:
+    """The receipt of a contract that emits the same, but for one word."""
+    impostor = node.deploy("Impostor")
+    topics, data = [bytes.fromhex(topic[2:]) for topic in log["topics"]], bytes.fromhex(log["data"][2:])
+    # the id of a record, the root of a batch, the commitment of a seal
+    topics[1 if len(topics) == 3 else 3] = FORGED
+    node.tick()
+    receipt = node.transact(MALLORY.address, impostor.address, impostor.interface.encode_call("emitAs", topics, data))
+    (forged,) = receipt["logs"]
+    assert (forged["topics"][0], forged["data"]) == (log["topics"][0], log["data"])
+    return receipt
+
+
+def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
+    record = contract.read("idOf", DATA)
+    log = sent(contract, "record", DATA)
+    assert log["topics"][1] == "0x" + record.hex()
+    receipt = copied(node, log)
     client = Registry(Chain.connect(node.url), contract.address)
     assert [event.id for event in client.recorded()] == [record.hex()]
-    assert client.find("66" * 32) is None
-    receipt = client.chain.web3.eth.get_transaction_receipt(forged["transactionHash"])
-    assert client.events_of(receipt) == []
+    assert client.find(FORGED.hex()) is None
+    assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []
+
+
+@pytest.mark.parametrize(
+    ("event", "field", "call"),
+    [
+        ("Sealed", "commitment", ("seal", 1, b"\1" * 32)),
+        ("Anchored", "root", ("anchor", 1, 5, b"\1" * 32, b"\2" * 32)),
+        ("LeavesAnchored", "root", ("anchorLeaves", 1, [b"\1" * 32])),
+    ],
+)
+def test_nor_is_a_copied_commitment(node, contract, event, field, call) -> None:
+    log = sent(contract, *call)
+    receipt = copied(node, log)
+    client = Registry(Chain.connect(node.url), contract.address)
+    assert ["0x" + bytes(heard["args"][field]).hex() for heard in client.events(event)] == [log["topics"][3]]
+    assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []

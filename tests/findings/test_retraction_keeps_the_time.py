@@ -1,8 +1,12 @@
-"""In Sign Protocol a revocation destroyed the time of what it revoked. Here a retracted record keeps its own."""
+"""In Sign Protocol a revocation destroyed the time of what it revoked. Here a retracted record keeps its own, that of
+its seal or of its batch as well, and so does everything else that was committed to."""
 
 from __future__ import annotations
 
-from tests.findings.conftest import ALICE, BOB, DATA, run_reproducing
+from tests.findings.conftest import ALICE, BOB, DATA, domain, run_reproducing
+from tests.model.eip712 import record_commitment
+
+SALT = b"\x5a" * 32
 
 
 def test_a_retracted_record_still_says_when_it_was_made(registry) -> None:
@@ -17,3 +21,36 @@ def test_a_retracted_record_still_says_when_it_was_made(registry) -> None:
     # status, kind, flags, group, recordedAt, retractedAt, sealedAt and the four counts
     assert registry.read("statusOf", record) == (3, 1, 0, 1, made, made + 2000, 0, 0, 1, 0, 0)
     assert registry.read("isParent", run, record, 8)
+
+
+def test_a_sealed_record_keeps_the_time_of_its_seal(registry) -> None:
+    start, commitment = registry.chain.now, record_commitment(domain(registry).record_id(DATA), SALT)
+    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.chain.now += 100
+    record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
+    registry.chain.now += 100
+    registry.send(ALICE.address, "retract", DATA, bytes(32))
+    assert registry.read("statusOf", record)[4:7] == (start + 100, start + 200, start)
+    assert registry.read("sealedAt", 1, ALICE.address, commitment) == start
+
+
+def test_a_batched_record_keeps_the_time_of_its_batch(registry) -> None:
+    start, record = registry.chain.now, domain(registry).record_id(DATA)
+    root, _ = registry.send(ALICE.address, "anchorLeaves", 1, [record])
+    registry.chain.now += 100
+    registry.send(ALICE.address, "materialize", DATA, root, ())
+    registry.chain.now += 100
+    registry.send(ALICE.address, "retract", DATA, bytes(32))
+    assert registry.read("statusOf", record)[2:7] == (1, 1, start, start + 200, 0)
+    assert registry.read("verifyBatched", 1, ALICE.address, root, record, ()) == start
+
+
+def test_a_verdict_keeps_its_times_when_its_record_is_retracted(registry) -> None:
+    record, _ = registry.send(ALICE.address, "record", DATA)
+    run = run_reproducing(record)
+    registry.send(BOB.address, "record", run)
+    registry.send(BOB.address, "attest", record, 2, 2, run)
+    before = registry.read("verdictOf", record, 2)
+    registry.chain.now += 100
+    registry.send(ALICE.address, "retract", DATA, bytes(32))
+    assert registry.read("verdictOf", record, 2) == before
