@@ -35,6 +35,8 @@ def test_a_wallet_that_changes_its_answer_changes_nothing_stored(registry, walle
     wallet.send(CAROL.address, "replaceKey", NOBODY)
 
     assert (registry.read("statusOf", stored), registry.read("verdictOf", record, 2)) == before
+    refused = refusal(lambda: registry.send(MALLORY.address, "recordBySig", own, NO_END, authorization))
+    assert refused == ("RecordExists", (stored, before[0][4]))
     later = own._replace(subject=b"\7" * 32)
     authorization = CAROL.sign(domain(registry).record_authorization(later, NO_END))
     refused = refusal(lambda: registry.send(MALLORY.address, "recordBySig", later, NO_END, authorization))

@@ -6,8 +6,8 @@ import pytest
 
 from tests.evm import Chain
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, found, refusal
-from tests.model.eip712 import Invitation
-from tests.model.registry import NO_END, RECORDER
+from tests.model.eip712 import Invitation, verdict_commitment
+from tests.model.registry import DISPUTED, NO_END, RECORDER
 
 
 def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:
@@ -77,3 +77,14 @@ def test_a_withdrawn_verdict_does_not_come_back(registry) -> None:
     registry.send(ALICE.address, "withdraw", arguments[0], 1)
     met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
     assert met == ("InvalidSignature", (ALICE.address,))
+
+
+def test_a_signed_verdict_is_overtaken_by_a_revealed_one(registry) -> None:
+    """Signed before the group revealed what it had sealed, it names the version of then."""
+    record, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
+    arguments, salt, none = relayed(registry)["attestBySig"], b"\x5a" * 32, DATA._replace(group=0)
+    registry.send(ALICE.address, "seal", 1, verdict_commitment(record, 1, DISPUTED, bytes(32), ALICE.address, salt))
+    registry.send(ALICE.address, "revealVerdict", record, 1, DISPUTED, none, salt)
+    met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
+    assert met == ("InvalidSignature", (ALICE.address,))
+    assert registry.read("verdictOf", record, 1)[3] == DISPUTED
