@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from eth_account.signers.local import LocalAccount
 from hexbytes import HexBytes
 from web3 import Web3
 from web3.contract import Contract
+from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint, TxParams, Wei
 
 from blockchaintracer.devnet.install import find_anvil
@@ -29,6 +30,7 @@ HARDFORK = "osaka"
 TRANSACTION_GAS_LIMIT = 16_777_216  # EIP-7825
 CODE_SIZE_LIMIT = 24_576  # EIP-170
 INITCODE_SIZE_LIMIT = 49_152  # EIP-3860
+POOL_SIZE_LIMIT = 131_072  # bytes of one signed transaction that geth's pool takes
 
 BASE = 21_000
 NEW_SLOT = 22_100  # EIP-2929 and EIP-3529: 20,000 to set, 2,100 for the first access
@@ -110,8 +112,8 @@ class Chain:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
             self.w3 = Web3(Web3.HTTPProvider(f"http://{self._listening_on()}"))
-            self._set("anvil_setBlockTimestampInterval", 1)
-            self._set("anvil_setLoggingEnabled", False)  # nobody reads the pipe from here on
+            self._ask("anvil_setBlockTimestampInterval", 1)
+            self._ask("anvil_setLoggingEnabled", False)  # nobody reads the pipe from here on
         except BaseException:
             self._stop()
             raise
@@ -127,6 +129,73 @@ class Chain:
             ContractLogicError, RuntimeError: if it reverts or needs more gas than one transaction may use.
         """
         return self._mined(function.transact(self._options(sender)))
+
+    def send_all(self, items: Sequence[Any], function: Callable[[Sequence[Any]], Any]) -> list[tuple[int, Sent]]:
+        """Sends the items in as few transactions as may be, all but the last one as large as may be.
+
+        Args:
+            function: the call that takes some of the items.
+
+        Returns:
+            each transaction and how many items it took.
+        """
+        count = self.most(items, function)
+        parts = [items[start : start + count] for start in range(0, len(items), count)]
+        return [(len(part), self.send(function(part))) for part in parts]
+
+    def most(
+        self, items: Sequence[Any], function: Callable[[Sequence[Any]], Any], size_limit: int = POOL_SIZE_LIMIT
+    ) -> int:
+        """How many of the items one transaction takes: within the gas limit of a transaction and, in bytes, within
+        `size_limit`.
+
+        Raises:
+            ContractLogicError, Web3RPCError: if a single one doesn't pass.
+        """
+
+        def fits(count: int) -> bool:
+            call = function(items[:count])
+            if self.size(call) > size_limit:
+                return False
+            try:
+                call.call(self._options(0))
+            except (ContractLogicError, Web3RPCError):  # behind a proxy, running out of gas is a bare revert
+                if count == 1:
+                    raise
+                return False
+            return True
+
+        if fits(len(items)):
+            return len(items)
+        least, too_many = int(fits(1)), len(items)
+        while too_many - least > 1:
+            middle = (least + too_many) // 2
+            least, too_many = (middle, too_many) if fits(middle) else (least, middle)
+        return least
+
+    def size(self, function: Any) -> int:
+        """Bytes of the signed EIP-1559 transaction, its gas limit the largest and its fees 30 and 1 gwei."""
+        fields = {
+            "to": function.address,
+            "data": function._encode_transaction_data(),
+            "nonce": 1000,
+            "chainId": CHAIN_ID,
+            "gas": TRANSACTION_GAS_LIMIT,
+            "maxFeePerGas": 30 * 10**9,
+            "maxPriorityFeePerGas": 10**9,
+        }
+        return len(self.accounts[0].sign_transaction(fields).raw_transaction)
+
+    def executed(self, function: Any) -> int:
+        """Gas that the code of a view uses, its storage not yet read in the transaction, from a trace of the call. A
+        contract that calls pays this, and for the call itself 100, or 2,600 if it is the first to that address."""
+        call = {"to": function.address, "data": function._encode_transaction_data()}
+        silent = {"disableStack": True, "disableStorage": True, "enableMemory": False, "enableReturnData": False}
+        trace = self._ask("debug_traceCall", call, "latest", silent)
+        if trace["failed"]:
+            raise RuntimeError(f"expected {function.fn_name} to return, it reverted")
+        first, last = trace["structLogs"][0], trace["structLogs"][-1]
+        return int(first["gas"] - last["gas"] + last["gasCost"])
 
     def transfer(self, data: bytes) -> Sent:
         """Sends data to an account without code, which runs nothing."""
@@ -159,10 +228,11 @@ class Chain:
     def sign_message(self, signer: int, message: SignableMessage) -> bytes:
         return bytes(self.accounts[signer].sign_message(message).signature)
 
-    def _set(self, method: str, value: Any) -> None:
-        response = self.w3.provider.make_request(RPCEndpoint(method), [value])
+    def _ask(self, method: str, *values: Any) -> Any:
+        response = self.w3.provider.make_request(RPCEndpoint(method), list(values))
         if "error" in response:
             raise ChainUnavailable(f"anvil refused {method}: {response['error']}")
+        return response["result"]
 
     def _options(self, sender: int) -> TxParams:
         return {"from": self.accounts[sender].address, "gas": TRANSACTION_GAS_LIMIT, "gasPrice": Wei(0)}

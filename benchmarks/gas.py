@@ -6,8 +6,9 @@ alone charges for the same work.
 
 Gas comes from receipts of whole transactions (`benchmarks.chain`) and is the same in every run. gas.json holds
 ``{operation: {ours, eas, verax, floor, target}}``: gas for ``parent`` is that of each further parent, for ``batch_100``
-that of one record of a hundred; null where a peer has no such operation; for peers the figure
-with 128 bytes of content.
+and ``leaves_1024`` that of one record of a hundred or 1,024, for ``verify_leaf_20`` and ``lineage_10`` what their code
+uses when a contract asks; for peers the figure with 128 bytes of content. null: the peer has no such operation or was
+not compared, or there is no target. What deploying costs is printed only: a comment in a contract moves it.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from rich.table import Table
 
 from benchmarks import peers
 from benchmarks.chain import CODE_SIZE_LIMIT, HARDFORK, INITCODE_SIZE_LIMIT, ROOT, Chain
-from benchmarks.peers import eas, sign, verax
-from benchmarks.registry import Figure, Measured, measure
+from benchmarks.peers import eas, leaves, sign, verax
+from benchmarks.registry import MILLION, SIZES, Measured, measure
 from blockchaintracer.errors import BlockchainTracerError
 
 SNAPSHOT = ROOT / "benchmarks/gas.json"
@@ -35,8 +36,14 @@ TARGETS = {
     "by_sig": 61_500,
     "attest_reviewed": 56_500,
     "attest_reproduced": 62_500,
+    "seal": 48_500,
+    "anchor_root": 50_500,
+    "leaves_1024": 1_310,
     "retract": 35_500,
+    "verify_leaf_20": 8_500,
 }
+PEERS = {"EAS": eas, "Verax": verax, "Sign": sign}
+BY_SIZE = ("batch", "leaves", "anchor")
 
 T = TypeVar("T")
 Snapshot = dict[str, dict[str, int | None]]
@@ -49,17 +56,23 @@ def on_fresh_chain(run: Callable[[Chain], T]) -> T:
         return run(chain)
 
 
-def snapshot(ours: Measured, peers_eas: peers.Figures, peers_verax: peers.Figures) -> Snapshot:
-    """The measurement as gas.json holds it."""
+def snapshot(
+    ours: Measured, peers_eas: peers.Figures, peers_verax: peers.Figures, libraries: peers.Figures
+) -> Snapshot:
+    """The measurement as gas.json holds it: operations with a target first.
+
+    Args:
+        libraries: the floor of what Solady does nothing else than, its figure first.
+    """
     return {
         name: {
             "ours": ours.operations[name].gas,
             "eas": peers_eas.get(name, [None])[0],
             "verax": peers_verax.get(name, [None])[0],
-            "floor": ours.operations[name].floor,
-            "target": target,
+            "floor": libraries.get(name, [ours.operations[name].floor])[0],
+            "target": TARGETS.get(name),
         }
-        for name, target in TARGETS.items()
+        for name in sorted(ours.operations, key=lambda name: [*TARGETS, name].index(name))
     }
 
 
@@ -76,38 +89,84 @@ def drift(measured: Snapshot, committed: Snapshot, columns: Sequence[str]) -> li
 
 def missed(measured: Snapshot) -> list[str]:
     """The operations that cost more than their target."""
-    return [name for name, figures in measured.items() if (figures["ours"] or 0) > (figures["target"] or 0)]
+    return [
+        f"{name} costs {ours:,}, {ours - target:,} more than its target"
+        for name, figures in measured.items()
+        if (target := figures["target"]) is not None and (ours := figures["ours"] or 0) > target
+    ]
 
 
-def table(ours: Measured, others: dict[str, peers.Figures]) -> Table:
-    """The comparison for people; operations with a target first."""
+def table(measured: Snapshot, others: dict[str, peers.Figures]) -> Table:
+    """The comparison for people; operations with a target first; what `by_size` shows is left out."""
     shown = Table(
         title=f"Gas of whole transactions ({HARDFORK})",
-        caption="Peers: with 128 bytes of content / with a 32 byte commitment, without any check of roles. Floor: what "
-        "the protocol charges for the calldata, logs and storage of this work.",
+        caption="Peers: with 128 bytes of content / with a 32 byte commitment, without any check of roles; none: no "
+        "such operation. Floor: what the protocol charges for the calldata, logs and storage of this work. "
+        "verify_leaf_20 and lineage_10: what their code uses when a contract asks, storage cold; the floor of the former "
+        "is Solady's MerkleProofLib in a contract that does nothing else.",
     )
-    shown.add_column("operation")
+    shown.add_column("operation", no_wrap=True)
     for column in ("ours", *others, "floor", "target"):
         shown.add_column(column, justify="right", no_wrap=True)
     shown.add_column("verdict", no_wrap=True)
-    for name in [*TARGETS, *(name for name in ours.operations if name not in TARGETS)]:
-        figure, target = ours.operations[name], TARGETS.get(name)
+    for name, figures in measured.items():
+        if name not in TARGETS and name.partition("_")[0] in BY_SIZE:
+            continue
+        ours, target = figures["ours"] or 0, figures["target"]
         shown.add_row(
             name,
-            f"{figure.gas:,}",
-            *(" / ".join(f"{gas:,}" for gas in other.get(name, [])) for other in others.values()),
-            f"{figure.floor:,}",
+            f"{ours:,}",
+            *(_peer(other.get(name), "none" if target else "") for other in others.values()),
+            f"{figures['floor']:,}",
             f"{target:,}" if target else "",
-            _verdict(figure, target),
+            _verdict(ours, target),
             end_section=name == [*TARGETS][-1],
         )
     return shown
 
 
-def _verdict(figure: Figure, target: int | None) -> str:
+def by_size(ours: Measured, others: dict[str, peers.Figures]) -> Table:
+    """Gas of one record by how many are recorded at once, and of a root, which is the same for all."""
+    shown = Table(
+        title="Gas a record, by how many at once",
+        caption="Stored: every record has its slot (peers with 128 bytes of content). Leaves: 32 bytes of calldata a "
+        "record (EAS: timestamps; Sign: off-chain attestations; both take a slot each). Root: all of it, however many. "
+        "Largest: as many as one transaction takes in gas (EIP-7825) and in geth's pool (128 KiB), ours stored by gas "
+        "alone. 1,024 are sent in as few transactions as it takes.",
+    )
+    shown.add_column("records", justify="right")
+    stored, leaves_ = others, {name: other for name, other in others.items() if "leaves_1" in other}
+    for title in ("stored: ours", *stored, "leaves: ours", *leaves_, "root"):
+        shown.add_column(title, justify="right", no_wrap=True)
+
+    def cells(kind: str, size: int | str, peers_: dict[str, peers.Figures]) -> list[str]:
+        largest = size == "largest"
+        name = f"{kind}_{size}"
+        own = f"{ours.operations[name].gas:,}" + (f" x {ours.most[name]:,}" if largest else "")
+        return [own] + [
+            f"{other[name][0]:,}" + (f" x {other[f'{kind}_most'][0]:,}" if largest else "") for other in peers_.values()
+        ]
+
+    for size in (*SIZES, "largest"):
+        shown.add_row(
+            f"{size:,}" if isinstance(size, int) else size,
+            *cells("batch", size, stored),
+            *cells("leaves", size, leaves_),
+            f"{ours.operations[f'anchor_{size}'].gas:,}" if isinstance(size, int) else "no end",
+        )
+    blank = [""] * (2 + len(stored) + len(leaves_))
+    shown.add_row(f"{MILLION:,}", *blank, f"{ours.operations[f'anchor_{MILLION}'].gas:,}")
+    return shown
+
+
+def _peer(figures: list[int] | None, missing: str) -> str:
+    return f"[dim]{missing}[/]" if figures is None else " / ".join(f"{gas:,}" for gas in figures)
+
+
+def _verdict(gas: int, target: int | None) -> str:
     if target is None:
         return ""
-    spare = target - figure.gas
+    spare = target - gas
     return f"[green]{spare:,} to spare[/]" if spare >= 0 else f"[red]missed by {-spare:,}[/]"
 
 
@@ -118,22 +177,26 @@ def main(update: bool) -> None:
     try:
         peers.install()
         ours = on_fresh_chain(measure)
-        others = {
-            name: on_fresh_chain(peer.measure) for name, peer in {"EAS": eas, "Verax": verax, "Sign": sign}.items()
-        }
+        others = {name: on_fresh_chain(peer.measure) for name, peer in PEERS.items()}
+        libraries = on_fresh_chain(leaves.measure)
     except BlockchainTracerError as error:
         click.echo(error, err=True)
         sys.exit(error.exit_code)
 
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(table(ours, others))
+    measured = snapshot(ours, others["EAS"], others["Verax"], libraries)
+    console = Console(width=None if sys.stdout.isatty() else 150)
+    console.print(table(measured, others))
+    console.print(by_size(ours, others))
+    solady, openzeppelin = libraries["verify_leaf_20"]
+    deployments = ", ".join(f"{name} {gas:,}" for name, gas in ours.deployments.items())
     console.print(
-        f"Deploying a registry: {ours.deployment:,} gas. Code: {ours.code:,} of {CODE_SIZE_LIMIT:,} bytes (EIP-170), "
+        f"Verifying a leaf at depth 20 by itself: Solady {solady:,}, OpenZeppelin {openzeppelin:,}.\n"
+        f"geth's pool takes {ours.most['batch_pool']:,} stored records a transaction.\n"
+        f"Deploying: {deployments} gas. Code of a registry: {ours.code:,} of {CODE_SIZE_LIMIT:,} bytes (EIP-170), "
         f"creation code: {ours.initcode:,} of {INITCODE_SIZE_LIMIT:,} bytes (EIP-3860).",
         highlight=False,
     )
-    measured = snapshot(ours, others["EAS"], others["Verax"])
-    problems = [f"{name} costs more than its target" for name in missed(measured)]
+    problems = missed(measured)
     if not ours.fits:
         problems.append("The registry is larger than a contract may be")
     if update:

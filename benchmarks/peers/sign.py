@@ -4,24 +4,34 @@ no schema hook: nothing checks who may record what."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections.abc import Sequence
 from typing import Any
 
 from eth_account.messages import encode_defunct
 
-from benchmarks.chain import ROOT, Chain, Sent
-from benchmarks.peers import MODULES, PROXY, Figures, batch, commitment, content, node, read_package
-from benchmarks.registry import REASON
+from benchmarks.chain import Chain
+from benchmarks.peers import (
+    MODULES,
+    PROXY,
+    Figures,
+    batches,
+    commitment,
+    compile_source,
+    content,
+    read_package,
+    together,
+)
+from benchmarks.registry import REASON, digest
 
-SOURCE = "@ethsign/sign-protocol-evm/src/core/SP.sol"
+SOURCE = MODULES / "@ethsign/sign-protocol-evm/src/core/SP.sol"
+OPENZEPPELIN = "@openzeppelin=benchmarks/peers/node_modules/@openzeppelin"
 NOBODY = "0x" + "00" * 20
 ATTESTATION = "(uint64,uint64,uint64,uint64,address,uint64,uint8,bool,bytes[],bytes)"
 
 
 def measure(chain: Chain) -> Figures:
     """Deploys Sign Protocol and puts it to the work that LabRegistry is measured by."""
-    abi, bytecode = _compile()
+    abi, bytecode = compile_source(SOURCE, "SP", [OPENZEPPELIN], via_ir=False, runs=200)
     proxy = read_package(PROXY)
     implementation, _ = chain.deploy(abi, bytecode)
     initialize = implementation.functions.initialize(1, 1)._encode_transaction_data()
@@ -39,8 +49,11 @@ def measure(chain: Chain) -> Figures:
     def attest(data: bytes, linked: int = 0) -> int:
         return chain.send(attest_one(attestation(data, linked), "", b"", b"")).gas
 
-    def attest_batch(data: list[bytes]) -> Sent:
-        return chain.send(attest_many([attestation(it) for it in data], [""] * len(data), b"", b""))
+    def attest_batch(data: Sequence[bytes]) -> Any:
+        return attest_many([attestation(it) for it in data], [""] * len(data), b"", b"")
+
+    def attest_offchain(ids: Sequence[str]) -> Any:
+        return sp.functions.attestOffchainBatch(ids, attester, b"")
 
     def relay(data: bytes) -> int:
         signed = sp.functions.getDelegatedAttestHash(attestation(data)).call()
@@ -49,32 +62,15 @@ def measure(chain: Chain) -> Figures:
 
     record, short_record = attest(content("strain")), attest(commitment("strain"))
     child = attest(commitment("strain"), linked=1)
+    stored = together(batches(chain, "batch", content, attest_batch), batches(chain, "batch", commitment, attest_batch))
     return {
+        **stored,
+        **together(batches(chain, "leaves", digest, attest_offchain)),
         "record": [record, short_record],
         "parent": [child - short_record],
-        "batch_100": [batch(content, attest_batch, transactions=2), batch(commitment, attest_batch)],
         "by_sig": [relay(content("relayed")), relay(commitment("relayed"))],
         "attest_reviewed": [attest((1).to_bytes(32), linked=1)],
         "attest_reproduced": [attest(commitment("reproduction"), linked=1)],
         "retract": [chain.send(revoke(number, REASON, b"", b"")).gas for number in (1, 2)],
+        "seal": [chain.send(sp.functions.attestOffchain(digest("plan"), attester, b"")).gas],
     }
-
-
-def _compile() -> tuple[list[Any], str]:
-    task = {
-        "language": "Solidity",
-        "sources": {SOURCE: {"content": (MODULES / SOURCE).read_text()}},
-        "settings": {
-            "optimizer": {"enabled": True, "runs": 200},
-            "evmVersion": "cancun",
-            "outputSelection": {SOURCE: {"SP": ["abi", "evm.bytecode.object"]}},
-        },
-    }
-    command = [str(node()), str(ROOT / "tools/solc.js"), "--standard-json", "--base-path", str(MODULES)]
-    done = subprocess.run(command, input=json.dumps(task), check=True, capture_output=True, text=True)
-    answer = json.loads(done.stdout)
-    failures = [it["formattedMessage"] for it in answer.get("errors", []) if it["severity"] == "error"]
-    if failures:
-        raise RuntimeError(f"expected {SOURCE} to compile, got:\n" + "\n".join(failures))
-    contract = answer["contracts"][SOURCE]["SP"]
-    return contract["abi"], contract["evm"]["bytecode"]["object"]

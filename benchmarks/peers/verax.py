@@ -3,12 +3,13 @@ deployed, and its default portal without modules, so that nothing checks who may
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from web3 import Web3
 
 from benchmarks.chain import Chain, Sent
-from benchmarks.peers import PROXY, Figures, batch, commitment, content, read_package
+from benchmarks.peers import PROXY, Figures, batches, commitment, content, read_package, together
 
 SCHEMA = "(uint32 group, uint8 kind, bytes32 manifest)"
 
@@ -53,16 +54,27 @@ def measure(chain: Chain) -> Figures:
     def attest(payload: tuple[bytes, int, bytes, bytes]) -> Sent:
         return chain.send(portal.functions.attest(payload, []))
 
-    def attest_many(payloads: list[Any]) -> Sent:
-        return chain.send(portal.functions.bulkAttest(payloads, [[]] * len(payloads)))
+    def attest_many(payloads: Sequence[Any]) -> Any:
+        return portal.functions.bulkAttest(payloads, [[]] * len(payloads))
+
+    def id_of(attested: Sent) -> bytes:
+        [log] = [log for log in attested.logs if log["address"] == attestations.address]
+        return bytes(log["topics"][1])
 
     def revoke(attested: Sent) -> int:
-        [log] = [log for log in attested.logs if log["address"] == attestations.address]
-        return chain.send(portal.functions.revoke(bytes(log["topics"][1]))).gas
+        return chain.send(portal.functions.revoke(id_of(attested))).gas
 
     record, short_record = attest(payload("strain")), attest(short_payload("strain"))
+    # an attestation whose subject is another one
+    reviewed = attest((schema, 0, id_of(record), (1).to_bytes(32)))
+    reproduced = attest((schema, 0, id_of(record), id_of(short_record)))
+    stored = together(
+        batches(chain, "batch", payload, attest_many), batches(chain, "batch", short_payload, attest_many)
+    )
     return {
+        **stored,
         "record": [record.gas, short_record.gas],
-        "batch_100": [batch(payload, attest_many, transactions=2), batch(short_payload, attest_many, transactions=2)],
+        "attest_reviewed": [reviewed.gas],
+        "attest_reproduced": [reproduced.gas],
         "retract": [revoke(record), revoke(short_record)],
     }
