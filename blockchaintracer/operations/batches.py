@@ -399,15 +399,13 @@ def _scopes(lab: Lab) -> list[Path]:
 
 def _open_keys(lab: Lab, group: int) -> dict[str, RecordKey]:
     """The records of the open batch by id. What a process that died had anchored already is closed first."""
+    waiting = _folder(lab, group) / _OPEN
     for folder in _anchored_folders(lab, group):
-        if _entry(lab, group, folder.name):
-            _close(
-                lab,
-                group,
-                (file.stem for file in (_folder(lab, group) / _OPEN).glob("*.json") if (folder / file.name).exists()),
-            )
+        anchored = [file.stem for file in waiting.glob("*.json") if (folder / file.name).exists()]
+        if anchored and _entry(lab, group, folder.name):
+            _close(lab, group, anchored)
     keys = {}
-    for file in sorted((_folder(lab, group) / _OPEN).glob("*.json")):
+    for file in sorted(waiting.glob("*.json")):
         try:
             keys[file.stem] = RecordKey.from_json(json.loads(file.read_bytes()))
         except (OSError, ValueError, KeyError, TypeError) as error:
