@@ -9,13 +9,19 @@ import pytest
 
 from blockchaintracer.networks import DEVNET
 from tests.evm import Chain
-from tests.model.eip712 import Domain, Invitation, Key
-from tests.model.registry import ALL_ROLES, NO_END, RECORDER, REVIEWER, Event
+from tests.model import merkle
+from tests.model.eip712 import Domain, Invitation, Key, record_commitment
+from tests.model.registry import ALL_ROLES, NO_END, RECORDER, REVIEWER, Event, ForeignEvidence, ForeignRecord
 from tests.node import NodeChain, NodeContract, anvil
-from tests.property.machine import ALICE, BOB, CAROL, DAVE, OWNER, Setting
+from tests.property.machine import ALICE, BOB, CAROL, DAVE, ELSEWHERE, NO_KEY, OWNER, Setting
 
 FORK_SECONDS = 100
 """A fork goes on this much later than its upstream stopped."""
+PLAN = Key(1, 5, 1, ALICE.address, b"\xb1" * 32, b"\xb2" * 32)
+"""Sealed in the past with this salt, and not revealed."""
+SALT = b"\xb3" * 32
+BATCHED = tuple(Key(1, 4, 1, CAROL.address, bytes([0xC0 + index]) * 32, b"\xb4" * 32) for index in range(5))
+"""Anchored in the past, in the order of their ids; the first one is stored."""
 
 
 class Upstream(NamedTuple):
@@ -48,8 +54,13 @@ def upstream() -> Iterator[Upstream]:
         yield Upstream(chain, registry, wallet, registry.history())
 
 
+def ids_of(domain: Domain) -> tuple[bytes, ...]:
+    """What BATCHED's tree is over."""
+    return tuple(sorted(map(domain.record_id, BATCHED)))
+
+
 def live(chain: NodeChain, registry: NodeContract) -> None:
-    """Two groups, a member, lineage, a reproduction, a retraction and a cancelled record."""
+    """Two groups, a member, lineage, a reproduction, a retraction, a cancelled record; seals, batches and more."""
 
     def send(caller: str, function: str, *arguments: object) -> bytes:
         chain.tick()
@@ -70,3 +81,13 @@ def live(chain: NodeChain, registry: NodeContract) -> None:
     send(BOB.address, "attest", dataset, 2, 1)
     send(ALICE.address, "retract", data, b"\xa7" * 32)
     send(CAROL.address, "cancel", model._replace(kind=4))
+    send(ALICE.address, "seal", 1, record_commitment(domain.record_id(PLAN), SALT))
+    shown = PLAN._replace(kind=8)
+    send(ALICE.address, "seal", 1, record_commitment(domain.record_id(shown), SALT))
+    send(ALICE.address, "reveal", shown, SALT)
+    ids = ids_of(domain)
+    root = send(CAROL.address, "anchorLeaves", 1, ids)
+    send(ALICE.address, "anchor", 1, 1000, b"\xa8" * 32, b"\xa9" * 32)
+    send(BOB.address, "materialize", BATCHED[0], root, merkle.proof(ids, ids.index(domain.record_id(BATCHED[0]))))
+    foreign = ForeignRecord(5, ELSEWHERE, b"\xaa" * 32)
+    send(BOB.address, "attestForeign", foreign, 2, 4, ForeignEvidence(NO_KEY, NO_KEY))

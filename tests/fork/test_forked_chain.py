@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.evm import Contract
-from tests.fork.conftest import Upstream
+from tests.fork.conftest import BATCHED, PLAN, SALT, Upstream, ids_of
+from tests.model import merkle
+from tests.model.eip712 import Domain, record_commitment
 from tests.node import anvil
-from tests.property.machine import OWNER, Setting, run_on
+from tests.property.machine import ALICE, CAROL, DAVE, OWNER, Setting, run_on
 
 # the same properties of ids, on the forked registry that `registry` gives below
 from tests.property.test_ids import (  # noqa: F401
@@ -29,6 +31,28 @@ def test_what_is_forked_has_a_past(upstream: Upstream) -> None:
     assert setting.registry.read("owner") == OWNER.address
     kinds = {event.name for _, event in setting.history}
     assert {"Recorded", "Attested", "Retracted", "RecordCancelled", "MembershipChanged"} <= kinds
+    assert {"Sealed", "Revealed", "Anchored", "LeavesAnchored", "Materialized", "ForeignAttested"} <= kinds
+
+
+def test_what_was_committed_to_before_the_fork_is_shown_after(upstream: Upstream) -> None:
+    """A seal and a batch keep their times."""
+    registry = upstream.forked().registry
+    domain = Domain(upstream.chain.chain_id, registry.address)
+    times = {event.name: time for time, event in upstream.history}
+    commitment = record_commitment(domain.record_id(PLAN), SALT)
+    sealed_at = registry.read("sealedAt", 1, ALICE.address, commitment)
+    plan, _ = registry.send(ALICE.address, "reveal", PLAN, SALT)
+    assert registry.read("statusOf", plan)[4:7] == (registry.chain.now, 0, sealed_at)
+    assert 0 < sealed_at < times["Revealed"]
+    ids = ids_of(domain)
+    for key in BATCHED[1:]:
+        record = domain.record_id(key)
+        path = merkle.proof(ids, ids.index(record))
+        assert (
+            registry.read("verifyBatched", 1, CAROL.address, merkle.root(ids), record, path) == times["LeavesAnchored"]
+        )
+        registry.send(DAVE.address, "materialize", key, merkle.root(ids), path)
+        assert registry.read("statusOf", record)[4:7] == (times["LeavesAnchored"], 0, 0)
 
 
 def test_groups_and_records_go_on_in_process(upstream: Upstream) -> None:
