@@ -87,7 +87,7 @@ def mutants(path: str, sources: dict[str, bytes], trees: dict[str, Node]) -> lis
     for (start, end, text), (scope, change) in sorted(found.items()):
         low, high = change.around
         before, after = source[low:high].decode(), (source[low:start] + text.encode() + source[end:high]).decode()
-        name = f"{scope}: {_plain(before)} -> {_plain(after) or 'nothing'}"
+        name = f"{scope}: {_plain(before)} -> {_plain(after).removeprefix('{}') or 'nothing'}"
         seen[name] += 1
         name = name if seen[name] == 1 else f"{name} ({seen[name]})"
         result.append(Mutant(path, source[:start].count(b"\n") + 1, start, end, text, name))

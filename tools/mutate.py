@@ -18,16 +18,18 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from compiler import COMPILER, ROOT, SOLIDITY, standard_json
+from compiler import COMPILER, ROOT, SOLIDITY
 from mutants import Mutant, mutants
 
 BUILD = ROOT / ".build" / "mutation"
@@ -72,25 +74,25 @@ class Result(NamedTuple):
 class Sources:
     """The contracts as they stood when the campaign began."""
 
-    def __init__(self) -> None:
-        request = standard_json()
-        self.texts: dict[str, bytes] = {path: entry["content"].encode() for path, entry in request["sources"].items()}
-        for path in sorted((ROOT / "tests" / "contracts").glob("*.sol")):
-            self.texts[path.relative_to(ROOT).as_posix()] = path.read_bytes()
-        output = self.compile({"*": {"": ["ast"], "*": OUTPUT}}, shipped=False)
+    def __init__(self, texts: dict[str, bytes]) -> None:
+        self.texts = texts
+        output = self.compile(self.texts, {"*": {"": ["ast"], "*": OUTPUT}}, shipped=False)
         self.trees = {path: entry["ast"] for path, entry in output["sources"].items()}
         ours = ("contracts/", "interfaces/", "tests/contracts/")
         self.compiled = {path: names for path, names in output["contracts"].items() if path.startswith(ours)}
 
-    def compile(self, selection: dict[str, Any], *, shipped: bool, mutant: Mutant | None = None) -> dict[str, Any]:
+    @classmethod
+    def in_the_tree(cls) -> Sources:
+        folders = ("contracts", "interfaces", "tests/contracts")
+        files = sorted(path for folder in folders for path in (ROOT / folder).rglob("*.sol"))
+        return cls({path.relative_to(ROOT).as_posix(): path.read_bytes() for path in files})
+
+    def compile(self, texts: dict[str, bytes], selection: dict[str, Any], *, shipped: bool) -> dict[str, Any]:
         """Compiler output, as it is shipped or as fast as can be.
 
         Raises:
             ValueError: if it does not compile.
         """
-        texts = dict(self.texts)
-        if mutant:
-            texts[mutant.path] = mutant.apply(texts[mutant.path])
         request = {
             "language": "Solidity",
             "sources": {path: {"content": text.decode()} for path, text in texts.items()},
@@ -113,14 +115,17 @@ class Sources:
 
     def with_mutant(self, mutant: Mutant, *, shipped: bool) -> dict[str, Any]:
         """The compiled contracts, with those that the mutant is part of changed."""
-        selection = {path: {"*": OUTPUT} for path in self.deployed(mutant.path)}
-        changed = self.compile(selection, shipped=shipped, mutant=mutant)["contracts"]
+        roots = self.deployed(mutant.path)
+        needed = set().union(*map(self.imports, roots)) & self.texts.keys()
+        texts = {path: self.texts[path] for path in needed} | {mutant.path: mutant.apply(self.texts[mutant.path])}
+        selection = {path: {"*": OUTPUT} for path in roots}
+        changed = self.compile(texts, selection, shipped=shipped)["contracts"]
         base = self.shipped if shipped else self.compiled
         return {path: names | changed.get(path, {}) for path, names in base.items()}
 
     @functools.cached_property
     def shipped(self) -> dict[str, Any]:
-        output = self.compile({"*": {"*": OUTPUT}}, shipped=True)["contracts"]
+        output = self.compile(self.texts, {"*": {"*": OUTPUT}}, shipped=True)["contracts"]
         return {path: output[path] for path in self.compiled}
 
     def deployed(self, path: str) -> list[str]:
@@ -231,33 +236,30 @@ class Judge:
         Raises:
             TimeoutError: when they took too much time or memory.
         """
-        given = _written(compiled)
         receive, send = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=run_fast, args=(str(given), options, plugin, send))
-        process.start()
-        send.close()
-        try:
-            answer: tuple[list[str], dict[str, float]] = receive.recv()
-        except EOFError:
+        with _written(compiled) as given:
+            process = self._context.Process(target=run_fast, args=(given, options, plugin, send))
+            process.start()
+            send.close()
+            try:
+                answer: tuple[list[str], dict[str, float]] = receive.recv()
+            except EOFError:
+                process.join()
+                # of time or of memory, as revm aborts when it gets none
+                if -(process.exitcode or 0) in {signal.SIGXCPU, signal.SIGABRT}:
+                    raise TimeoutError from None
+                raise RuntimeError(f"a process of tests ended with {process.exitcode}") from None
             process.join()
-            # of time or of memory, as revm aborts when it gets none
-            if -(process.exitcode or 0) in {signal.SIGXCPU, signal.SIGABRT}:
-                raise TimeoutError from None
-            raise RuntimeError(f"a process of tests ended with {process.exitcode}") from None
-        finally:
-            given.unlink()
-        process.join()
-        return answer
+            return answer
 
     def _slow(self, compiled: dict[str, Any], *options: str) -> list[str]:
-        given = _written(compiled)
         left_out = (f"--deselect={test}" for test in self.left_out)
         command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *options, *left_out]
-        environment = os.environ | {"COMPILED_CONTRACTS": str(given)}
-        done = subprocess.run(
-            [*command, *_files(SLOW)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        given.unlink()
+        with _written(compiled) as given:
+            environment = os.environ | {"COMPILED_CONTRACTS": given}
+            done = subprocess.run(
+                [*command, *_files(SLOW)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            )
         if done.returncode not in {0, 1}:
             raise RuntimeError(done.stdout + done.stderr)
         return [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -267,11 +269,13 @@ def _code(compiled: dict[str, Any]) -> list[str]:
     return [entry["evm"]["bytecode"]["object"] for names in compiled.values() for entry in names.values()]
 
 
-def _written(compiled: dict[str, Any]) -> Path:
-    text = json.dumps(compiled)
-    path = BUILD / f"{hashlib.sha256(text.encode()).hexdigest()}.json"
-    path.write_text(text)
-    return path
+@contextmanager
+def _written(compiled: dict[str, Any]) -> Iterator[str]:
+    """A file of compiler output, for as long as it is needed."""
+    with tempfile.NamedTemporaryFile("w", dir=BUILD, suffix=".json") as file:
+        json.dump(compiled, file)
+        file.flush()
+        yield file.name
 
 
 def _files(patterns: Iterable[str]) -> list[str]:
@@ -375,7 +379,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
-    sources = Sources()
+    sources = Sources.in_the_tree()
     ours = sorted(path for path in sources.texts if path.startswith("contracts/"))
     chosen = [str(Path(file)) for file in arguments.files] or ours
     todo = [mutant for path in chosen for mutant in mutants(path, sources.texts, sources.trees)]
