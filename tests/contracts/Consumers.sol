@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+
 import {ProvenanceConsumer} from "../../contracts/consumers/ProvenanceConsumer.sol";
 import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
 import {RecordKey} from "../../interfaces/IRecords.sol";
@@ -33,3 +35,6 @@ contract Asker is ProvenanceConsumer {
         return _requireCleanLineage(path);
     }
 }
+
+/// @notice Speaks ERC-165 and is no registry.
+contract OtherERC165 is ERC165 {}
