@@ -150,3 +150,8 @@ owner, alice, bob, carol, mallory = map(_person, ("owner", "alice", "bob", "caro
 def time_of(receipt: Any) -> int:
     """The time of a transaction's block."""
     return ape.chain.provider.get_block(receipt.block_number).timestamp
+
+
+def wait(seconds: int = 10) -> None:
+    """The next block is this much later than it would be; mined blocks may share a second."""
+    ape.chain.pending_timestamp += seconds

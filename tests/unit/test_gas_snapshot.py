@@ -123,9 +123,6 @@ def test_the_most_that_a_transaction_takes(chain):
         def _encode_transaction_data(self):
             return self.data
 
-        def call(self, options):
-            chain.w3.eth.call(options | {"to": self.address, "data": self.data})
-
     kilobytes = [b"\xff" * 1024] * 600
     # 21,000 and 40 gas a byte (EIP-7623) of 16,777,216
     assert chain.most(kilobytes, Call, size_limit=1 << 30) == (16_777_216 - 21_000) // (40 * 1024) == 409
