@@ -1,5 +1,5 @@
-"""In EAS an attestation is valid if it exists. Here a status says why a record counts, or that it does not. That somebody
-was committed to something says less than that it stands: the status is asked besides."""
+"""In EAS an attestation is valid if it exists. Here a status says why a record counts, or that it does not. That
+somebody was committed to something says less than that it stands: the status is asked besides."""
 
 from __future__ import annotations
 
