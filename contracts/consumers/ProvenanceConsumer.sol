@@ -60,7 +60,7 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
     {
         if (minimum == 0) revert NoMinimum();
         id = _requireRecorded(key);
-        uint256 count;
+        uint256 count = 0;
         for (uint256 i = 0; i < groups.length; ++i) {
             if (groups[i] == key.group || _isRepeated(groups, i)) continue;
             if (registry.verdictOf(id, groups[i]).verdict == IAttestations.Verdict.Reproduced) ++count;

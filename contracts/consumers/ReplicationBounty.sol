@@ -138,7 +138,7 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         uint256 count = groups.length;
         if (count == 0 || count > MAX_ELIGIBLE_GROUPS) revert GroupCountOutOfRange(count, MAX_ELIGIBLE_GROUPS);
         uint32 own = _requireStanding(recordId).group;
-        uint32 last;
+        uint32 last = 0;
         for (uint256 i = 0; i < count; ++i) {
             uint32 group = groups[i];
             if (group <= last) revert GroupsNotAscending(i);
