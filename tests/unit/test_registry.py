@@ -79,9 +79,8 @@ def test_it_fits():
         "EIP-3860 creation": INITCODE_LIMIT - len(code.bytecode) - arguments,
     }
     print("bytes left:", remaining)
-    # seals, batches and foreign attestations are still to come
-    assert remaining["EIP-170 runtime"] > 6_000
-    assert remaining["EIP-3860 creation"] > 6_000
+    # room for a repair
+    assert min(remaining.values()) > 1_000
 
 
 def test_the_compiled_contract_is_what_runs(registry):
