@@ -125,3 +125,15 @@ def test_a_seal_outlasts_the_role_and_a_reveal_needs_it(registry) -> None:
     join(registry, MALLORY, ALL_ROLES)
     record, _ = registry.send(MALLORY.address, "reveal", own, SALT)
     assert registry.read("statusOf", record)[4:7:2] == (since + 100, since)
+
+
+def test_a_seal_is_not_renewed(registry) -> None:
+    """Neither before nor after its reveal: its time is the first."""
+    commitment, start = sealed(registry), registry.chain.now
+    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.chain.now += 10
+    again = ("AlreadySealed", (commitment, start))
+    assert refusal(lambda: registry.send(ALICE.address, "seal", 1, commitment)) == again
+    record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
+    assert refusal(lambda: registry.send(ALICE.address, "seal", 1, commitment)) == again
+    assert registry.read("statusOf", record)[6] == start
