@@ -155,10 +155,11 @@ class Chain:
 
         def fits(count: int) -> bool:
             call = function(items[:count])
-            if self.size(call) > size_limit:
+            data = call._encode_transaction_data()
+            if self.size(call.address, data) > size_limit:
                 return False
             try:
-                call.call(self._options(0))
+                self.w3.eth.call({"to": call.address, "data": data} | self._options(0))
             except (ContractLogicError, Web3RPCError):  # behind a proxy, running out of gas is a bare revert
                 if count == 1:
                     raise
@@ -173,11 +174,11 @@ class Chain:
             least, too_many = (middle, too_many) if fits(middle) else (least, middle)
         return least
 
-    def size(self, function: Any) -> int:
+    def size(self, to: Any, data: Any) -> int:
         """Bytes of the signed EIP-1559 transaction, its gas limit the largest and its fees 30 and 1 gwei."""
         fields = {
-            "to": function.address,
-            "data": function._encode_transaction_data(),
+            "to": to,
+            "data": data,
             "nonce": 1000,
             "chainId": CHAIN_ID,
             "gas": TRANSACTION_GAS_LIMIT,

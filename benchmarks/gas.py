@@ -2,7 +2,7 @@
 alone charges for the same work.
 
     python -m benchmarks.gas             measure, compare with gas.json, exit 1 on drift or a missed target
-    python -m benchmarks.gas --update    measure and rewrite gas.json
+    python -m benchmarks.gas --update    measure and rewrite gas.json and the table in docs/gas.md
 
 Gas comes from receipts of whole transactions (`benchmarks.chain`) and is the same in every run. gas.json holds
 ``{operation: {ours, eas, verax, floor, target}}``: gas for ``parent`` is that of each further parent, for ``batch_100``
@@ -29,6 +29,8 @@ from benchmarks.registry import MILLION, SIZES, Measured, measure
 from blockchaintracer.errors import BlockchainTracerError
 
 SNAPSHOT = ROOT / "benchmarks/gas.json"
+DOCUMENT = ROOT / "docs/gas.md"
+COLUMNS = ("ours", "eas", "verax", "floor", "target")
 TARGETS = {
     "record": 53_500,
     "parent": 4_500,
@@ -96,14 +98,26 @@ def missed(measured: Snapshot) -> list[str]:
     ]
 
 
+def document(text: str, measured: Snapshot) -> str:
+    """The text of docs/gas.md with its last table, that of the figures, as measured."""
+    rows = [
+        f"| `{name}` | "
+        + " | ".join("" if figures[column] is None else f"{figures[column]:,}" for column in COLUMNS)
+        + " |"
+        for name, figures in measured.items()
+    ]
+    head = "| operation | ours | EAS | Verax | floor | target |\n|---|---|---|---|---|---|\n"
+    return text[: text.rindex("| operation |")] + head + "\n".join(rows) + "\n"
+
+
 def table(measured: Snapshot, others: dict[str, peers.Figures]) -> Table:
     """The comparison for people; operations with a target first; what `by_size` shows is left out."""
     shown = Table(
         title=f"Gas of whole transactions ({HARDFORK})",
         caption="Peers: with 128 bytes of content / with a 32 byte commitment, without any check of roles; none: no "
         "such operation. Floor: what the protocol charges for the calldata, logs and storage of this work. "
-        "verify_leaf_20 and lineage_10: what their code uses when a contract asks, storage cold; the floor of the former "
-        "is Solady's MerkleProofLib in a contract that does nothing else.",
+        "verify_leaf_20 and lineage_10: what their code uses when a contract asks, storage cold; floor of the first: "
+        "Solady's MerkleProofLib in a contract that does nothing else.",
     )
     shown.add_column("operation", no_wrap=True)
     for column in ("ours", *others, "floor", "target"):
@@ -171,7 +185,7 @@ def _verdict(gas: int, target: int | None) -> str:
 
 
 @click.command()
-@click.option("--update", is_flag=True, help="Rewrite gas.json with what is measured.")
+@click.option("--update", is_flag=True, help="Rewrite gas.json and docs/gas.md with what is measured.")
 def main(update: bool) -> None:
     """Measure the gas of every operation beside that of other attestation contracts."""
     try:
@@ -201,10 +215,11 @@ def main(update: bool) -> None:
         problems.append("The registry is larger than a contract may be")
     if update:
         SNAPSHOT.write_text(json.dumps(measured, indent=2) + "\n")
-        console.print(f"Wrote {SNAPSHOT.relative_to(ROOT)}.", highlight=False)
+        DOCUMENT.write_text(document(DOCUMENT.read_text(), measured))
+        console.print(f"Wrote {SNAPSHOT.relative_to(ROOT)} and {DOCUMENT.relative_to(ROOT)}.", highlight=False)
     else:
         committed = json.loads(SNAPSHOT.read_text()) if SNAPSHOT.exists() else {}
-        moved = drift(measured, committed, ("ours", "eas", "verax", "floor", "target"))
+        moved = drift(measured, committed, COLUMNS)
         problems += [*moved, "If that is meant: python -m benchmarks.gas --update"] if moved else []
     for problem in problems:
         click.echo(problem, err=True)

@@ -18,7 +18,7 @@ from blockchaintracer.operations.estimate import estimate
 @click.option("--gas-price", type=float, metavar="GWEI", help="Reckon with this price instead of asking the networks.")
 @click.pass_context
 def command(ctx: click.Context, /, names: tuple[str, ...], gas_price: float | None, **options: Any) -> None:
-    """What one record, a batch of a hundred and a root cost on each network, at the price of this moment.
+    """What recording, sealing, anchoring a batch and storing from it cost on each network, at the price of this moment.
 
     \b
     Examples:
@@ -31,16 +31,7 @@ def command(ctx: click.Context, /, names: tuple[str, ...], gas_price: float | No
     show(ctx, {"costs": [asdict(cost) for cost in costs]})
     if ctx.params["as_json"]:
         return
-    rows = [
-        [
-            c.network,
-            c.operation,
-            f"{c.gas:,}{'' if c.measured else ' (limit of the design)'}",
-            _coins(c.wei),
-            c.note or "",
-        ]
-        for c in costs
-    ]
+    rows = [[c.network, c.operation, f"{c.gas:,}", _coins(c.wei), c.note or ""] for c in costs]
     table(None, ["network", "operation", "gas", "cost in its coin", ""], rows)
 
 

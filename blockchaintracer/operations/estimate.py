@@ -14,9 +14,8 @@ from blockchaintracer.networks import DEVNET, NETWORKS, Network
 
 _L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
 """GasPriceOracle of OP-stack chains: what publishing a transaction on Ethereum adds."""
-_BATCH = 100
-_ROOT_LIMIT_GAS = 50_500
-"""what anchoring a Merkle root may cost by design; this version of the contract has no roots yet"""
+_BATCH, _LEAVES, _DEPTH = 100, 1024, 20
+"""records of a stored batch, ids anchored as leaves, and length of a Merkle path (a million records), as measured"""
 _ENVELOPE_BYTES = 120
 """an EIP-1559 transaction around its calldata: fields, signature and RLP"""
 
@@ -26,44 +25,41 @@ class Cost:
     """What one operation costs on one network.
 
     Args:
-        operation: ``record``, ``batch of 100`` (all of it) or ``root``.
-        gas: units of execution.
+        operation: such as ``record`` or ``batch of 100``, which is all of it.
+        gas: of the whole transaction, as measured on the shipped contract.
         wei: with the price of the moment, data fees of a rollup included; None if the network didn't answer.
-        measured: whether `gas` was measured on the shipped contract; a root's is the limit of its design.
     """
 
     network: str
     operation: str
     gas: int
     wei: int | None
-    measured: bool
     note: str | None = None
 
 
-def gas_figures() -> list[tuple[str, int, int, bool]]:
-    """Operation, gas, bytes of its transaction, and whether the gas was measured (`make gas`)."""
-    gas = json.loads((resources.files("blockchaintracer") / "artifacts" / "gas.json").read_bytes())
-    return [
-        ("record", gas["record"], _transaction_bytes(1), True),
-        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, _transaction_bytes(_BATCH), True),
-        ("root of any number", _ROOT_LIMIT_GAS, _ENVELOPE_BYTES + 4 + 4 * 32, False),
-    ]
-
-
-def _transaction_bytes(count: int) -> int:
-    """Size of a signed transaction that records `count` keys without parents."""
+def gas_figures() -> list[tuple[str, int, int]]:
+    """Operation, gas of its transaction as `make gas` measured it, and bytes of its transaction."""
     from web3 import Web3
 
+    gas = json.loads((resources.files("blockchaintracer") / "artifacts" / "gas.json").read_bytes())
+    functions = Web3().eth.contract(abi=load_artifact()["abi"]).functions
+    word = b"\x11" * 32
     key = RecordKey(
         group=1, kind=1, subject_type=1, author="0x" + "11" * 20, subject="11" * 32, manifest="11" * 32
     ).as_abi()
-    contract = Web3().eth.contract(abi=load_artifact()["abi"])
-    call = contract.functions.recordMany([key] * count) if count > 1 else contract.functions.record(key)
-    return _ENVELOPE_BYTES + (len(call._encode_transaction_data()) - 2) // 2
+    calls = [
+        ("record", gas["record"], functions.record(key)),
+        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, functions.recordMany([key] * _BATCH)),
+        ("seal", gas["seal"], functions.seal(1, word)),
+        ("root of any number", gas["anchor_root"], functions.anchor(1, 1, word, word)),
+        (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, functions.anchorLeaves(1, [word] * _LEAVES)),
+        ("materialize", gas[f"materialize_{_DEPTH}"], functions.materialize(key, word, [word] * _DEPTH)),
+    ]
+    return [(name, gas_, _ENVELOPE_BYTES + len(call._encode_transaction_data()) // 2 - 1) for name, gas_, call in calls]
 
 
 def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> list[Cost]:
-    """The cost of one record, a batch of a hundred and a root, network by network.
+    """The cost of a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, network by network.
 
     Args:
         networks: which; all public ones if not said.
@@ -87,11 +83,11 @@ def _of(network: Network, gas_price_wei: int | None) -> list[Cost]:
     elif network.kind == "op-stack":
         note = "without the data fee on Ethereum, which only the network itself tells"
     rows = []
-    for operation, gas, size, measured in gas_figures():
+    for operation, gas, size in gas_figures():
         wei = None if price is None else gas * price
         if wei is not None and chain is not None and network.kind == "op-stack":
             wei += _data_fee(chain, size)
-        rows.append(Cost(network.title, operation, gas, wei, measured, note))
+        rows.append(Cost(network.title, operation, gas, wei, note))
     return rows
 
 

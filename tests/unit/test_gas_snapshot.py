@@ -1,12 +1,13 @@
 """The gas that operations cost is committed: whoever moves a figure sees it here. `make gas` compares with peers."""
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
 
-from benchmarks.chain import Chain, Work, floor
-from benchmarks.gas import SNAPSHOT, TARGETS, drift, missed, snapshot
+from benchmarks.chain import ROOT, Chain, Work, floor
+from benchmarks.gas import COLUMNS, DOCUMENT, SNAPSHOT, TARGETS, document, drift, missed, snapshot
 from benchmarks.registry import MILLION, SIZES, Measured, measure
 
 
@@ -41,7 +42,7 @@ def test_targets_are_met(committed):
 
 def test_snapshot_has_every_column_and_beats_the_peers(committed):
     for name, figures in committed.items():
-        assert list(figures) == ["ours", "eas", "verax", "floor", "target"], name
+        assert list(figures) == [*COLUMNS], name
         # a timestamp of EAS is for anyone and of nobody: it neither checks a role nor keeps an author
         if name in ("seal", "leaves_1"):
             continue
@@ -58,6 +59,16 @@ def test_a_root_costs_the_same_however_many_records(measured):
 
 def test_a_transaction_holds_as_many_records_as_the_documents_say(measured):
     assert measured.most == {"batch_pool": 454, "batch_largest": 559, "leaves_largest": 4089}
+
+
+def test_the_documents_show_what_is_committed(committed):
+    shown = DOCUMENT.read_text()
+    assert shown == document(shown, committed)
+    readme = (ROOT / "README.md").read_text()
+    section = readme[readme.index("## What it costs") :].partition("\n## ")[0]
+    figures = {int(figure.replace(",", "")) for figure in re.findall(r"\d+,\d{3}", section)}
+    known = {committed[name][column] for name in committed for column in ("ours", "eas")}
+    assert figures - {1_000, 1_024, 1_000_000, 24_576} <= known
 
 
 def test_no_operation_costs_less_than_its_floor(measured):
