@@ -280,13 +280,17 @@ class ForeignRecord:
 
     Args:
         chain_id: EIP-155 chain id.
-        registry: address of the registry there, checksummed.
+        registry: address of the registry there.
         record_id: 64 hex digits.
     """
 
     chain_id: int
     registry: str
     record_id: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "registry", checksummed(self.registry, "a registry's address"))
+        object.__setattr__(self, "record_id", normal_digest(self.record_id, "record id"))
 
     @classmethod
     def parse(cls, text: str) -> ForeignRecord:
@@ -301,7 +305,7 @@ class ForeignRecord:
             raise InputError(
                 f"expected a record elsewhere as CHAIN:REGISTRY:ID, got {text!r}", hint="For example 1:0x12…:ab…."
             )
-        return cls(int(chain_id), checksummed(registry, "a registry's address"), normal_digest(record_id, "record id"))
+        return cls(int(chain_id), registry, record_id)
 
     @property
     def identifier(self) -> str:

@@ -9,22 +9,36 @@ chain, registry, transaction and block where it can be checked, and `verify` che
 ...     print(lineage(index, best[0].id).mermaid())
 """
 
+from blockchaintracer.index.commitments import (
+    BatchRow,
+    ForeignVerdictRow,
+    SealRow,
+    batches,
+    foreign_verdicts,
+    seals,
+)
 from blockchaintracer.index.database import Index, Progress, SyncReport
 from blockchaintracer.index.lineage import Edge, Lineage, Node, impact, lineage
 from blockchaintracer.index.query import STATUSES, Row, VerdictRow, query, verdicts
 
 __all__ = [
     "STATUSES",
+    "BatchRow",
     "Edge",
+    "ForeignVerdictRow",
     "Index",
     "Lineage",
     "Node",
     "Progress",
     "Row",
+    "SealRow",
     "SyncReport",
     "VerdictRow",
+    "batches",
+    "foreign_verdicts",
     "impact",
     "lineage",
     "query",
+    "seals",
     "verdicts",
 ]

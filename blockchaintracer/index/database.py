@@ -30,7 +30,19 @@ EVENTS = (
     "GroupDescribed",
     "GroupTransferred",
     "MembershipChanged",
+    "Sealed",
+    "Revealed",
+    "VerdictRevealed",
+    "Anchored",
+    "LeavesAnchored",
+    "Materialized",
+    "ForeignAttested",
 )
+_OF_BLOCKS = (
+    *("records", "verdicts", "retractions", "group_changes", "memberships", "transactions"),
+    *("seals", "reveals", "batches", "foreign_verdicts"),
+)
+"""The tables whose rows come and go with the block that they name."""
 _MANIFEST_LIMIT = 1 << 20
 _CHUNK = 500
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -230,7 +242,7 @@ class Index:
         dropped = "SELECT pk FROM records WHERE registry = ? AND block > ?"
         for table, column in (("links", "child"), ("facts", "record"), ("cids", "record")):
             db.execute(f"DELETE FROM {table} WHERE {column} IN ({dropped})", after)  # noqa: S608
-        for table in ("records", "verdicts", "retractions", "group_changes", "memberships", "transactions"):
+        for table in _OF_BLOCKS:
             db.execute(f"DELETE FROM {table} WHERE registry = ? AND block > ?", after)  # noqa: S608
         db.execute("DELETE FROM blocks WHERE registry = ? AND number > ?", after)
         db.execute(
@@ -364,6 +376,7 @@ class Writer:
         self._chain = chain
         self._known: dict[bytes, int] = {}
         self._transactions: dict[bytes, int] = {}
+        self._next = 0
 
     def write(self, span: Span) -> None:
         """Writes them, inside a transaction of the caller's.
@@ -371,71 +384,89 @@ class Writer:
         Raises:
             NotVerified: if an event names a record that no event recorded.
         """
-        registry, db = self._registry, self._db
+        db = self._db
         self._number_transactions(span.logs)
-        records, links, verdicts, retractions, changes, memberships = [], [], [], [], [], []
-        first = pk = db.execute(
+        rows: dict[str, list[list[Any]]] = {table: [] for table in _INSERT}
+        first = self._next = db.execute(
             "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
         ).fetchone()[0]
         documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
         db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
-        for event, values, block, _, transaction, _ in span.logs:
-            tx = self._transactions[transaction]
-            where = (block, span.times[block], tx)
-            match event:
-                case "Recorded":
-                    record_id, group, subject, author, kind, subject_type, manifest, parents = values
-                    records.append(
-                        (pk, registry, record_id, group, kind, subject_type, author, subject, manifest, *where)
-                    )
-                    links += [(pk, self._record(parent, "parent"), relation) for parent, relation in parents]
-                    self._known[record_id] = pk
-                    pk += 1
-                case "Attested":
-                    record_id, group, attester, verdict, evidence, version = values
-                    record = self._record(record_id, "subject of a verdict")
-                    basis = evidence if any(evidence) else None
-                    verdicts.append((registry, record, group, verdict, attester, basis, version, *where))
-                case "VerdictWithdrawn":
-                    record_id, group, by, _, version = values
-                    record = self._record(record_id, "subject of a verdict")
-                    verdicts.append((registry, record, group, 0, by, None, version, *where))
-                case "Retracted":
-                    record_id, _, by, reason = values
-                    retractions.append((self._record(record_id, "retracted record"), registry, by, reason, *where))
-                case "GroupCreated":
-                    changes.append((registry, *values, *where))
-                case "GroupDescribed":
-                    changes.append((registry, values[0], None, values[1], *where))
-                case "GroupTransferred":
-                    changes.append((registry, values[0], values[2], None, *where))
-                case "MembershipChanged":
-                    memberships.append((registry, *values, block, tx))
-        db.executemany(
-            "INSERT INTO records (pk, registry, id, lab_group, kind, subject_type, author, subject, document, block,"
-            " time, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
-            records,
-        )
-        db.executemany("INSERT INTO links VALUES (?, ?, ?)", links)
-        db.executemany(
-            "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time, tx)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            verdicts,
-        )
-        db.executemany("INSERT INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)", retractions)
-        db.executemany(
-            "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
-            " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
-            changes,
-        )
-        db.executemany(
-            "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version, block,"
-            " tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            memberships,
-        )
+        for log in span.logs:
+            where = [log.block, span.times[log.block], self._transactions[log.transaction]]
+            if not self._take_record(rows, log, where):
+                self._take_commitment(rows, log, where)
+        for table, insert in _INSERT.items():
+            db.executemany(insert, rows[table])
         self._note_blocks(span)
-        _settle(db, [row[1] for row in verdicts] + [row[0] for row in retractions])
+        _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
         Describer(db).describe_from(first)
+
+    def _take_record(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> bool:
+        """Takes up an event of a record, a verdict or a group; says whether it is one."""
+        registry, values = self._registry, log.values
+        match log.event:
+            case "Recorded":
+                record_id, subject, group, author, kind, subject_type, manifest, parents = values
+                pk, self._next = self._next, self._next + 1
+                about = [pk, registry, record_id, group, kind, subject_type, author, subject, manifest]
+                # unless it was sealed or batched, as the event after this one then tells
+                rows["records"].append([*about, *where, None, None, None])
+                rows["links"] += [[pk, self._record(parent, "parent"), relation] for parent, relation in parents]
+                self._known[record_id] = pk
+            case "Attested":
+                record_id, group, attester, verdict, evidence, version = values
+                record = self._record(record_id, "subject of a verdict")
+                basis = evidence if any(evidence) else None
+                rows["verdicts"].append([registry, record, group, verdict, attester, basis, version, *where, None])
+            case "VerdictWithdrawn":
+                record_id, group, by, _, version = values
+                record = self._record(record_id, "subject of a verdict")
+                rows["verdicts"].append([registry, record, group, 0, by, None, version, *where, None])
+            case "Retracted":
+                record_id, _, by, reason = values
+                record = self._record(record_id, "retracted record")
+                rows["retractions"].append([record, registry, by, reason, *where])
+            case "GroupCreated":
+                rows["group_changes"].append([registry, *values, *where])
+            case "GroupDescribed":
+                rows["group_changes"].append([registry, values[0], None, values[1], *where])
+            case "GroupTransferred":
+                rows["group_changes"].append([registry, values[0], values[2], None, *where])
+            case "MembershipChanged":
+                rows["memberships"].append([registry, *values, where[0], where[2]])
+            case _:
+                return False
+        return True
+
+    def _take_commitment(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:
+        """Takes up an event of a seal, a batch or a foreign verdict."""
+        registry, values = self._registry, log.values
+        match log.event:
+            case "Sealed":
+                rows["seals"].append([registry, *values, *where])
+            case "Revealed":
+                record_id, commitment, sealed_at = values
+                row = _just_made(rows["records"], 2, record_id, where)
+                row[_SEALED_AT] = sealed_at
+                rows["reveals"].append([registry, row[3], row[6], commitment, 0, row[0], *where])
+            case "VerdictRevealed":
+                record_id, group, commitment, sealed_at = values
+                row = _just_made(rows["verdicts"], 1, self._record(record_id, "subject of a verdict"), where)
+                row[-1] = sealed_at
+                rows["reveals"].append([registry, group, row[4], commitment, 1, row[1], *where])
+            case "Anchored":
+                rows["batches"].append([registry, *values[:4], 0, values[4], *where])
+            case "LeavesAnchored":
+                rows["batches"].append([registry, *values[:3], int.from_bytes(values[3], "big"), 1, None, *where])
+            case "Materialized":
+                record_id, root, anchored_at = values
+                _just_made(rows["records"], 2, record_id, where)[_ROOT:] = [root, anchored_at]
+            case "ForeignAttested":
+                number, address, record_id, group, attester, verdict, evidence, version = values
+                about = [registry, str(int.from_bytes(number, "big")), address, record_id, group]
+                basis = evidence if any(evidence) else None
+                rows["foreign_verdicts"].append([*about, attester, verdict, basis, version, *where])
 
     def _number_transactions(self, logs: Iterable[Log]) -> None:
         number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
@@ -478,7 +509,46 @@ class Writer:
         return int(row[0])
 
 
-_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1}
+_INSERT = {
+    "records": "INSERT INTO records (pk, registry, id, lab_group, kind, subject_type, author, subject, document, block,"
+    " time, tx, sealed_at, root, anchored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+    " (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?, ?, ?, ?)",
+    "links": "INSERT INTO links VALUES (?, ?, ?)",
+    "verdicts": "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time,"
+    " tx, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "retractions": "INSERT INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "group_changes": "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
+    " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+    "memberships": "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version,"
+    " block, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "seals": "INSERT INTO seals (registry, lab_group, author, commitment, block, time, tx)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "reveals": "INSERT INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "batches": "INSERT INTO batches (registry, lab_group, author, root, count, counted, document, block, time, tx)"
+    " VALUES (?, ?, ?, ?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+    "foreign_verdicts": "INSERT INTO foreign_verdicts (registry, chain_id, foreign_registry, record_id, lab_group,"
+    " account, verdict, evidence, version, block, time, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+}
+"""How the rows of each table that events make are written."""
+_SEALED_AT, _ROOT = -3, -2
+"""Places in a record's row."""
+
+
+def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[int]) -> list[Any]:
+    """The row that the event before made, to which this one adds.
+
+    Raises:
+        NotVerified: if it made none.
+    """
+    if not rows or rows[-1][place] != value:
+        raise NotVerified(
+            f"block {where[0]} reveals or materializes what no event before it stores",
+            hint="The node does not give all logs: ask another one.",
+        )
+    return rows[-1]
+
+
+_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4}
 """Which argument of an event is a manifest's digest."""
 
 

@@ -24,7 +24,7 @@ _WORD = 32
 
 class Log(NamedTuple):
     """One decoded log. `values` are the event's arguments, indexed ones first: numbers, or bytes (20 of an address, 32
-    of a word), or a list of tuples."""
+    of a word or of a number of 256 bits), or a list of tuples."""
 
     event: str
     values: tuple[Any, ...]
@@ -48,7 +48,7 @@ class Span:
     times: dict[int, int]
 
 
-_WORDS = {"address": "12x20s", "bytes32": "32s", "tuple[]": "24xQ"}
+_WORDS = {"address": "12x20s", "bytes32": "32s", "uint256": "32s", "tuple[]": "24xQ"}
 """How a word of 32 bytes is read (`struct`); a list's word is the place where it starts."""
 
 
@@ -68,7 +68,7 @@ def _decoders(events: tuple[str, ...]) -> dict[str, tuple[str, Struct, Struct | 
 
 
 def _words(inputs: Sequence[dict[str, Any]]) -> Struct:
-    # no number in the events has more than 64 bits
+    # no other number in the events has more than 64 bits
     return Struct(">" + "".join(_WORDS.get(part["type"], "24xQ") for part in inputs))
 
 

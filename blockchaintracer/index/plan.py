@@ -88,6 +88,8 @@ _WAYS = {
 STATUS = {
     "recorded": "r.retracted_at IS NULL",
     "retracted": "r.retracted_at IS NOT NULL",
+    "sealed": "r.sealed_at IS NOT NULL",
+    "batched": "r.anchored_at IS NOT NULL",
     "reviewed": "r.reviewed > 0",
     "reproduced": "r.reproduced > 0",
     "not-reproduced": "r.not_reproduced > 0",
@@ -140,9 +142,12 @@ class _Plan:
         if search.since is not None:
             bounds.append(_Sql("r.pk >= ?", (self._first_at(search.since),)))
         if search.until is not None:
-            bounds.append(_Sql("r.pk < ?", (self._first_at(search.until + 1),)))
+            bounds.append(_Sql("r.pk < ?", (self._first_after(search.until),)))
         if bounds:
             terms["time"] = _joined(bounds, " AND ")
+            # a record from a batch is older than its block
+            span = _seconds(search.since or 0), _seconds(2**62 if search.until is None else search.until)
+            terms["batch time"] = _Sql("coalesce(r.anchored_at, r.time) BETWEEN ? AND ?", span)
         if search.words:
             terms["text"] = self._text_of_one()
         if search.cid:
@@ -151,11 +156,20 @@ class _Plan:
             terms[f"where{number}"] = self._condition(condition)
         return terms
 
+    def _first_after(self, time: int) -> int:
+        """The number from which on all records are later than a time."""
+        batched = self._index.rows(
+            "SELECT max(pk) FROM records INDEXED BY records_batched WHERE registry = ? AND anchored_at IS NOT NULL"
+            " AND anchored_at <= ?",
+            (self._registry, _seconds(time)),
+        )
+        return max(self._first_at(time + 1), (batched[0][0] or 0) + 1)
+
     def _first_at(self, time: int) -> int:
         """The number of the first record at or after a time."""
         rows = self._index.rows(
             "SELECT pk FROM records INDEXED BY records_by_time WHERE registry = ? AND time >= ? ORDER BY time LIMIT 1",
-            (self._registry, min(max(time, 0), 2**62)),
+            (self._registry, _seconds(time)),
         )
         return int(rows[0][0]) if rows else 2**62
 
@@ -325,6 +339,11 @@ def _compared(comparisons: Sequence[Compare]) -> _Sql:
     if numbers and not any(comparison.operator in ("=", "<", "<=") for comparison in numbers):
         terms.append(_Sql("f.value < ''"))
     return _joined(terms, " AND ")
+
+
+def _seconds(time: int) -> int:
+    """A time that SQLite can hold."""
+    return min(max(time, 0), 2**62)
 
 
 def _fts_word(word: str) -> str:

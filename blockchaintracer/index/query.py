@@ -39,7 +39,10 @@ class Row:
     Args:
         id: 64 hex digits.
         chain_id, registry, transaction, block, block_hash: where to check it.
-        time: of the block, Unix seconds.
+        time: at which it counts as recorded, Unix seconds: the block's, or for a record from a batch the batch's.
+        stored_at: of the block, Unix seconds.
+        sealed_at: when it was sealed, Unix seconds; None if it was not.
+        batch: root of the batch that it was stored from, 64 hex digits; None if it was not.
         kind, subject_type: names, or the lab's own numbers as text.
         group_name, name, description, params, metrics: as its group and author declare them, not proven; empty if the
             manifest is not in this lab's store.
@@ -61,6 +64,9 @@ class Row:
     description: str
     status: str
     time: int
+    stored_at: int
+    sealed_at: int | None
+    batch: str | None
     retracted_at: int | None
     reviewed: int
     reproduced: int
@@ -88,6 +94,7 @@ class VerdictRow:
     Args:
         evidence: id of the run it stands on, 64 hex digits; None without.
         current: whether it is what the group says now.
+        sealed_at: when it was sealed, Unix seconds; None if it was not.
     """
 
     record_id: str
@@ -97,6 +104,7 @@ class VerdictRow:
     evidence: str | None
     version: int
     current: bool
+    sealed_at: int | None
     time: int
     transaction: str
     block: int
@@ -145,7 +153,8 @@ def query(
         where: a condition as in `expression`: ``metrics.accuracy > 0.9 and descendants of ID``.
         ancestors_of: id of a record: everything that it was made from.
         descendants_of: id of a record: everything that was made from it.
-        sort: ``time``, or a number such as ``metrics.accuracy``; records without it are left out then.
+        sort: ``time`` for the order in which they were stored, or a number such as ``metrics.accuracy``; records
+            without it are left out then.
         descending: newest or largest first.
         limit: rows at most; None for all.
         offset: rows to leave out at the start.
@@ -198,6 +207,7 @@ def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) 
                     evidence=row["evidence"].hex() if row["evidence"] else None,
                     version=row["version"],
                     current=bool(row["current"]),
+                    sealed_at=row["sealed_at"],
                     time=row["time"],
                     transaction=row["transaction_hash"].hex(),
                     block=row["block"],
@@ -257,7 +267,10 @@ def _row(row: Any) -> Row:
         name=found.name if found else None,
         description=found.description if found else "",
         status="recorded" if row["retracted_at"] is None else "retracted",
-        time=row["time"],
+        time=row["time"] if row["anchored_at"] is None else row["anchored_at"],
+        stored_at=row["time"],
+        sealed_at=row["sealed_at"],
+        batch=row["root"].hex() if row["root"] else None,
         retracted_at=row["retracted_at"],
         reviewed=row["reviewed"],
         reproduced=row["reproduced"],

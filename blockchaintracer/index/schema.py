@@ -1,12 +1,12 @@
 """The tables of the index. Within a registry, records are numbered (``pk``) in chain order, so their numbers sort as
-their times do and every SQL index below ends in them."""
+the times of their blocks do and every SQL index below ends in them."""
 
 from __future__ import annotations
 
 import sqlite3
 
 APPLICATION_ID = 0x42544958
-VERSION = 1
+VERSION = 2
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
@@ -34,6 +34,8 @@ CREATE TABLE records (
   pk INTEGER PRIMARY KEY AUTOINCREMENT, registry INTEGER NOT NULL, id BLOB NOT NULL, lab_group INTEGER NOT NULL,
   kind INTEGER NOT NULL, subject_type INTEGER NOT NULL, author BLOB NOT NULL, subject BLOB NOT NULL,
   document INTEGER NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL,
+  -- of a sealed record the seal's time; of one from a batch its root and its time, which counts as the record's
+  sealed_at INTEGER, root BLOB, anchored_at INTEGER,
   retracted_at INTEGER, reviewed INTEGER NOT NULL DEFAULT 0, reproduced INTEGER NOT NULL DEFAULT 0,
   not_reproduced INTEGER NOT NULL DEFAULT 0, disputed INTEGER NOT NULL DEFAULT 0
 );
@@ -46,7 +48,7 @@ CREATE INDEX links_by_parent ON links (parent, child, relation);
 -- every verdict and withdrawal (verdict 0); current marks what holds now
 CREATE TABLE verdicts (
   pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, record INTEGER NOT NULL, lab_group INTEGER NOT NULL,
-  verdict INTEGER NOT NULL, account BLOB NOT NULL, evidence BLOB, version INTEGER NOT NULL,
+  verdict INTEGER NOT NULL, account BLOB NOT NULL, evidence BLOB, version INTEGER NOT NULL, sealed_at INTEGER,
   block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL, current INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX verdicts_by_record ON verdicts (record, lab_group);
@@ -57,6 +59,32 @@ CREATE TABLE retractions (
   block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
 );
 CREATE INDEX retractions_by_block ON retractions (registry, block);
+
+CREATE TABLE seals (
+  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL,
+  commitment BLOB NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
+);
+CREATE INDEX seals_by_author ON seals (registry, lab_group, author);
+-- a commitment is shown by its author alone: whoever copied it has not shown anything
+CREATE TABLE reveals (
+  registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL, commitment BLOB NOT NULL,
+  is_verdict INTEGER NOT NULL, record INTEGER NOT NULL,
+  block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
+);
+CREATE INDEX reveals_by_seal ON reveals (registry, lab_group, author, commitment);
+CREATE TABLE batches (
+  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL,
+  root BLOB NOT NULL, count INTEGER NOT NULL, counted INTEGER NOT NULL, document INTEGER,
+  block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
+);
+CREATE INDEX batches_by_root ON batches (registry, root);
+-- every verdict on a record of another registry and withdrawal (0); a group's newest holds while its evidence does
+CREATE TABLE foreign_verdicts (
+  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, chain_id TEXT NOT NULL, foreign_registry BLOB NOT NULL,
+  record_id BLOB NOT NULL, lab_group INTEGER NOT NULL, account BLOB NOT NULL, verdict INTEGER NOT NULL,
+  evidence BLOB, version INTEGER NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
+);
+CREATE INDEX foreign_verdicts_by_record ON foreign_verdicts (record_id, registry, lab_group);
 
 CREATE TABLE group_changes (
   pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, owner BLOB, document INTEGER,
@@ -97,6 +125,8 @@ RECORD_INDEXES = {
     "records_by_author": "INDEX {} ON records (registry, author)",
     "records_by_subject": "INDEX {} ON records (registry, subject)",
     "records_by_document": "INDEX {} ON records (document)",
+    "records_sealed": "INDEX {} ON records (registry) WHERE sealed_at IS NOT NULL",
+    "records_batched": "INDEX {} ON records (registry) WHERE anchored_at IS NOT NULL",
     "records_retracted": "INDEX {} ON records (registry) WHERE retracted_at IS NOT NULL",
     **{
         f"records_{verdict}": f"INDEX {{}} ON records (registry) WHERE {verdict} > 0"

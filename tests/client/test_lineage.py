@@ -44,7 +44,7 @@ def made(
         manifests[name] = json.dumps({"predicate": {"name": (names or {}).get(name, name)}}).encode()
         digest = sha256(manifests[name]).digest()
         links_bytes = [(bytes.fromhex(id_of(parent)), int(relation)) for parent, relation in links]
-        values = (bytes.fromhex(id_of(name)), 1, bytes(32), b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
+        values = (bytes.fromhex(id_of(name)), bytes(32), 1, b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
         logs.append(Log("Recorded", values, 1, BLOCK, b"t" * 32, len(logs)))
     for name in retracted:
         values = (bytes.fromhex(id_of(name)), 1, b"a" * 20, bytes(32))
