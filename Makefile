@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test node stop lint format gas bench fuzz mutate reference artifacts lock clean
+.PHONY: help setup record test node stop lint format gas bench fuzz mutate prove reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ fuzz: setup ## the registry against its model, a million steps
 mutate: setup ## whether a test notices each small change to a contract; FILES=... for some of them
 	@$(VENV)/python tools/mutate.py $(FILES)
 
+prove: setup ## prove the registry with halmos, which it installs; ARGS=IdsProof proves one contract of tests/symbolic
+	@$(VENV)/python tools/prove.py $(ARGS)
+
 reference: setup ## render the contracts' NatSpec as a book, Markdown and HTML
 	@$(VENV)/python tools/reference.py
 
@@ -61,6 +64,7 @@ artifacts: setup ## rewrite the ABI, bytecode and gas that the client ships
 lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 	@$(LOCK) pyproject.toml --extra dev $(if $(UPGRADE),--upgrade) --output-file locks/dev.txt
 	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
+	@printf 'halmos==0.3.0\nrich<14.1\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/prove.txt
 
 clean: ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
 	-@$(MAKE) --no-print-directory stop

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {IAttestations} from "../../interfaces/IAttestations.sol";
+import {IBatches} from "../../interfaces/IBatches.sol";
+import {IForeignAttestations} from "../../interfaces/IForeignAttestations.sol";
+import {IGroups, ROLE_MAINTAINER, ROLE_RECORDER, ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
+import {IRecords} from "../../interfaces/IRecords.sol";
+import {ISeals} from "../../interfaces/ISeals.sol";
+import {EveryFunction} from "./EveryFunction.sol";
+
+/// @notice Whoever changes something of a group holds the role for it in that group, at that time.
+/// @custom:halmos --default-array-lengths 0,1 --default-bytes-lengths 65 --loop 8
+contract RolesProof is EveryFunction {
+    struct Rights {
+        bool owns;
+        bool maintains;
+        bool records;
+        bool reviews;
+    }
+
+    function _around(address caller, bytes memory data, bytes4 selector) internal override {
+        uint32 group = uint32(svm.createUint(32, "group"));
+        address account = svm.createAddress("account");
+        bytes32 id = svm.createBytes32("id");
+        uint256 lastGroup = uint32(_load(bytes32(SLOT_LAST_GROUP)));
+        uint256 membership = _membership(group, account);
+        uint256 attestation = _attestation(id, group);
+        address owner = _groupOwner(group);
+        address pendingOwner = _pendingGroupOwner(group);
+        Rights memory rights = Rights({
+            owns: owner == caller,
+            maintains: _holds(group, caller, ROLE_MAINTAINER),
+            records: _holds(group, caller, ROLE_RECORDER),
+            reviews: _holds(group, caller, ROLE_REVIEWER)
+        });
+
+        bool success = _callAs(caller, data);
+
+        if (success) _assertRole(selector, data, group, rights);
+        if (_attestation(id, group) != attestation) {
+            if (selector == IRecords.retract.selector) assert(rights.records || rights.maintains);
+            // of a signed one, see SignaturesProof
+            else assert(selector == IAttestations.attestBySig.selector || rights.reviews);
+        }
+        if (selector == IGroups.createGroup.selector && group == lastGroup + 1) return;
+        _assertMembership(membership, _membership(group, account), account == caller, selector, rights);
+        if (_groupOwner(group) != owner) {
+            assert(selector == IGroups.acceptGroup.selector && caller == pendingOwner);
+            assert(_groupOwner(group) == caller);
+        }
+        if (_pendingGroupOwner(group) != pendingOwner) {
+            assert(
+                selector == IGroups.transferGroup.selector && rights.owns || selector == IGroups.acceptGroup.selector
+                    && caller == pendingOwner
+            );
+        }
+    }
+
+    /// @dev The group of a call is one of its first words.
+    function _assertRole(bytes4 selector, bytes memory data, uint32 group, Rights memory rights) private pure {
+        bool first = uint256(_word(data, 0)) == group;
+        bool second = uint256(_word(data, 1)) == group;
+        if (selector == IBatches.anchor.selector || selector == IBatches.anchorLeaves.selector) {
+            assert(!first || rights.records);
+        } else if (selector == ISeals.seal.selector) {
+            assert(!first || rights.records || rights.reviews);
+        } else if (
+            selector == ATTEST || selector == ATTEST_WITH_EVIDENCE || selector == IAttestations.withdraw.selector
+                || selector == ISeals.revealVerdict.selector
+        ) {
+            assert(!second || rights.reviews);
+        } else if (selector == IForeignAttestations.attestForeign.selector) {
+            assert(uint256(_word(data, 3)) != group || rights.reviews);
+        }
+    }
+
+    function _assertMembership(uint256 before, uint256 after_, bool own, bytes4 selector, Rights memory rights)
+        private
+        view
+    {
+        if (after_ == before) return;
+        if (selector == IGroups.joinBySig.selector) {
+            // the account consents; of the inviter's right, see SignaturesProof
+            assert(own);
+            return;
+        }
+        assert(selector == IGroups.removeMember.selector);
+        assert(own || rights.owns || rights.maintains);
+        bool ofMaintainer = uint32(before) & ROLE_MAINTAINER != 0 && block.timestamp < uint40(before >> 72);
+        assert(own || rights.owns || !ofMaintainer);
+        // it ends, and nothing else but its version changes
+        assert(uint72(after_) == uint72(before));
+        assert(uint40(after_ >> 72) <= uint40(before >> 72) && uint40(after_ >> 72) <= block.timestamp);
+    }
+}
