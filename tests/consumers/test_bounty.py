@@ -387,3 +387,14 @@ def test_a_bounty_is_not_opened_again(market: Market) -> None:
     market.chain.now = bounty.claim_until + 1
     market.refund(bounty)
     assert refusal(lambda: market.fund(bounty))[0] == "InvalidTimes"
+
+
+@pytest.mark.parametrize("word", [1, 2, 3, 5, 6, 9], ids=["sponsor", "token", "share", "entry", "verdict", "group"])
+def test_dirt_above_a_field_is_no_second_spelling_of_terms(market: Market, word: int) -> None:
+    """Each field is narrower than its word of calldata: the same terms must not be funded twice under two ids."""
+    bounty = market.funded()
+    clean = market.bounty.interface.encode_call("fund", bounty)
+    at = 4 + 32 * word
+    dirty = clean[:at] + b"\1" + clean[at + 1 :]
+    market.chain.value = bounty.total
+    assert refusal(lambda: market.bounty.send_raw(SPONSOR.address, dirty)) == ("", ())
