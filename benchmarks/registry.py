@@ -138,7 +138,13 @@ class _Bench:
         self._foreign_verdicts()
         self._lineage()
         code = len(self.chain.w3.eth.get_code(self.registry.address))
-        return Measured(self.figures, self.most, {"a registry": self.deployed.gas}, code, len(self.deployed.data))
+        return Measured(self.figures, self.most, self._deployments(), code, len(self.deployed.data))
+
+    def _deployments(self) -> dict[str, int]:
+        artifact = load_artifact("LabRegistryFactory")
+        factory, deployed = self.chain.deploy(artifact["abi"], artifact["bytecode"])
+        made = self.chain.send(factory.functions.deploy(self.author, True, _bytes(digest("salt"))))
+        return {"a registry": self.deployed.gas, "the factory": deployed.gas, "a registry by the factory": made.gas}
 
     def _groups(self) -> None:
         self.chain.send(self.f.createGroup(_bytes(digest("group 1")), ALL_ROLES))
