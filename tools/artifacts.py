@@ -1,4 +1,4 @@
-"""Writes what the client ships of the contracts, ABI, bytecode and gas: `make artifacts`.
+"""Writes what the client ships of the contracts, ABI, bytecode, sources and gas: `make artifacts`.
 
 `python tools/artifacts.py --check` writes nothing and fails when what is shipped is stale.
 """
@@ -10,14 +10,21 @@ from typing import Any
 
 from compiler import ROOT, compile_standard_json, standard_json
 
-SHIPPED = {"LabRegistry": "contracts/LabRegistry.sol"}
-OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object")
+SHIPPED = {
+    "LabRegistry": "contracts/LabRegistry.sol",
+    "LabRegistryFactory": "contracts/LabRegistryFactory.sol",
+}
+IMPORTS_ALL = "LabRegistryFactory"
+"""the shipped contract whose sources are those of all shipped contracts"""
+OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode")
 FOLDER = ROOT / "blockchaintracer" / "artifacts"
 
 
 def artifact(name: str, contract: dict[str, Any]) -> str:
-    """The shipped form of a compiled contract: ABI, bytecode and compiler settings as JSON text."""
+    """The shipped form of a compiled contract as JSON text: ABI, bytecode, where its immutables stand in the runtime
+    code (32 bytes each), and compiler settings."""
     metadata = json.loads(contract["metadata"])
+    runtime = contract["evm"]["deployedBytecode"]
     shipped = {
         "contractName": name,
         "compiler": metadata["compiler"]["version"],
@@ -25,7 +32,26 @@ def artifact(name: str, contract: dict[str, Any]) -> str:
         "evmVersion": metadata["settings"]["evmVersion"],
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
-        "runtimeBytecode": "0x" + contract["evm"]["deployedBytecode"]["object"],
+        "runtimeBytecode": "0x" + runtime["object"],
+        "immutables": sorted(place["start"] for places in runtime["immutableReferences"].values() for place in places),
+    }
+    return json.dumps(shipped, indent=1, sort_keys=True) + "\n"
+
+
+def verification(request: dict[str, Any], contract: dict[str, Any]) -> str:
+    """What an explorer compiles to compare with the chain: the compiler's standard JSON input, with the sources of the
+    shipped contracts alone, and beside it the compiler's version, for which that input has no place."""
+    metadata = json.loads(contract["metadata"])
+    settings = {name: value for name, value in request["settings"].items() if name != "outputSelection"}
+    selection = {"*": {"*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
+    shipped = {
+        "compiler": metadata["compiler"]["version"],
+        "contracts": SHIPPED,
+        "input": {
+            "language": "Solidity",
+            "sources": {name: {"content": (ROOT / name).read_text()} for name in metadata["sources"]},
+            "settings": settings | {"outputSelection": selection},
+        },
     }
     return json.dumps(shipped, indent=1, sort_keys=True) + "\n"
 
@@ -38,8 +64,11 @@ def gas() -> str:
 
 def fresh() -> dict[Path, str]:
     """Every shipped file as it would be written now."""
-    contracts = compile_standard_json(standard_json(*OUTPUTS))["contracts"]
-    files = {FOLDER / f"{name}.json": artifact(name, contracts[source][name]) for name, source in SHIPPED.items()}
+    request = standard_json(*OUTPUTS)
+    compiled = compile_standard_json(request)["contracts"]
+    contracts = {name: compiled[source][name] for name, source in SHIPPED.items()}
+    files = {FOLDER / f"{name}.json": artifact(name, contract) for name, contract in contracts.items()}
+    files[FOLDER / "verification.json"] = verification(request, contracts[IMPORTS_ALL])
     return files | {FOLDER / "gas.json": gas()}
 
 
