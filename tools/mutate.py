@@ -14,6 +14,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -124,18 +125,22 @@ class Sources:
             raise ValueError("\n".join(errors))
         return output
 
-    def with_mutant(self, mutant: Mutant, *, shipped: bool) -> dict[str, Any]:
-        """The compiled contracts, with those that the mutant is part of changed."""
-        roots = self.deployed(mutant.path)
+    def part(self, path: str, *, shipped: bool, text: bytes | None = None) -> dict[str, Any]:
+        """The contracts that a file is part of, compiled by themselves; `text` replaces the file's."""
+        roots = self.deployed(path)
         needed = set().union(*map(self.imports, roots)) & self.texts.keys()
-        texts = {path: self.texts[path] for path in needed} | {mutant.path: mutant.apply(self.texts[mutant.path])}
-        selection = {path: {"*": OUTPUT} for path in roots}
-        changed = self.compile(texts, selection, shipped=shipped)["contracts"]
-        base = self.shipped if shipped else self.compiled
-        return {path: names | changed.get(path, {}) for path, names in base.items()}
+        texts = {name: self.texts[name] for name in sorted(needed)} | ({path: text} if text is not None else {})
+        output = self.compile(texts, {root: {"*": OUTPUT} for root in roots}, shipped=shipped)["contracts"]
+        return {root: output.get(root, {}) for root in roots}
+
+    @functools.cache  # noqa: B019, lives as long as the campaign
+    def code(self, path: str, *, shipped: bool) -> list[str]:
+        """The original's bytecode, made of the same sources as a mutant's: with others it could differ."""
+        return bytecode(self.part(path, shipped=shipped))
 
     @functools.cached_property
     def shipped(self) -> dict[str, Any]:
+        """`compiled` as it is shipped."""
         output = self.compile(self.texts, {"*": {"*": OUTPUT}}, shipped=True)["contracts"]
         return {path: output[path] for path in self.compiled}
 
@@ -223,12 +228,17 @@ class Judge:
 
     def __call__(self, mutant: Mutant, first: str) -> tuple[str, str]:
         """The verdict and the test that gave it."""
+        text = mutant.apply(self.sources.texts[mutant.path])
         try:
-            compiled = self.sources.with_mutant(mutant, shipped=False)
+            changed = self.sources.part(mutant.path, shipped=False, text=text)
         except ValueError:
             return "invalid", ""
+        if bytecode(changed) == self.sources.code(mutant.path, shipped=False):
+            return "equivalent", ""
         try:
-            failed, _ = self._fast(compiled, ["-x"], Verdicts(first, self.left_out, self.seconds))
+            failed, _ = self._fast(
+                self.sources.compiled | changed, ["-x"], Verdicts(first, self.left_out, self.seconds)
+            )
         except TimeoutError:
             return "killed", "time"
         if failed:
@@ -238,10 +248,11 @@ class Judge:
         with self._first_survivor:
             if self._slow_left_out is None:
                 self._slow_left_out = self._slow(self.sources.shipped)
-        shipped = self.sources.with_mutant(mutant, shipped=True)
-        if _code(shipped) == _code(self.sources.shipped):
+        changed = self.sources.part(mutant.path, shipped=True, text=text)
+        if bytecode(changed) == self.sources.code(mutant.path, shipped=True):
             return "equivalent", ""
-        failed = self._slow(shipped, "-x", *(f"--deselect={test}" for test in self._slow_left_out))
+        options = ["-x", *(f"--deselect={test}" for test in self._slow_left_out)]
+        failed = self._slow(self.sources.shipped | changed, *options)
         return ("killed", failed[0]) if failed else ("survived", "")
 
     def _fast(
@@ -280,7 +291,7 @@ class Judge:
         return [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
 
 
-def _code(compiled: dict[str, Any]) -> list[str]:
+def bytecode(compiled: dict[str, Any]) -> list[str]:
     return [entry["evm"]["bytecode"]["object"] for names in compiled.values() for entry in names.values()]
 
 
@@ -390,6 +401,7 @@ def report(judged: list[tuple[Mutant, Result]], whole: bool) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", help="contracts to change; all of them if none is named")
+    parser.add_argument("--only", default="", help="regular expression for the names of mutants")
     parser.add_argument("--list", action="store_true", help="only print the mutants")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
@@ -398,6 +410,7 @@ def main() -> int:
     ours = sorted(path for path in sources.texts if path.startswith("contracts/"))
     chosen = [str(Path(file)) for file in arguments.files] or ours
     todo = [mutant for path in chosen for mutant in mutants(path, sources.texts, sources.trees)]
+    todo = [mutant for mutant in todo if re.search(arguments.only, mutant.name)]
     if arguments.list:
         for number, mutant in enumerate(todo, 1):
             print(f"{number} {mutant.path}:{mutant.line} {mutant.name}")
@@ -430,7 +443,7 @@ def main() -> int:
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-    return report([(mutant, results[mutant]) for mutant in todo], whole=not arguments.files)
+    return report([(mutant, results[mutant]) for mutant in todo], whole=not arguments.files and not arguments.only)
 
 
 if __name__ == "__main__":

@@ -96,20 +96,20 @@ def test_what_a_mutant_says_is_what_it_does(small: mutate.Sources) -> None:
 
 
 def test_a_mutant_is_compiled(small: mutate.Sources) -> None:
-    def runtime(mutant: Mutant, *, shipped: bool) -> str:
-        compiled = small.with_mutant(mutant, shipped=shipped)
-        return str(compiled["contracts/Small.sol"]["Small"]["evm"]["deployedBytecode"]["object"])
+    def code(mutant: Mutant) -> list[str]:
+        text = mutant.apply(small.texts[mutant.path])
+        return mutate.bytecode(small.part(mutant.path, shipped=True, text=text))
 
     by_name = {mutant.name: mutant for mutant in all_of(small)}
     changed, unused = (
         by_name["add: emit Added(amount) -> nothing"],
         by_name["LEAST: uint256 private constant LEAST = 1 -> uint256 private constant LEAST = 0"],
     )
-    original = small.shipped["contracts/Small.sol"]["Small"]["evm"]["deployedBytecode"]["object"]
-    assert runtime(changed, shipped=True) != original
-    assert runtime(unused, shipped=True) == original, "what nothing uses changes nothing"
+    original = small.code("contracts/Small.sol", shipped=True)
+    assert code(changed) != original
+    assert code(unused) == original, "what nothing uses changes nothing"
     with pytest.raises(ValueError, match="ParserError"):
-        small.with_mutant(changed._replace(text="nonsense"), shipped=False)
+        code(changed._replace(text="nonsense"))
 
 
 def test_a_result_holds_as_long_as_what_it_rests_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
