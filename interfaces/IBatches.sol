@@ -31,6 +31,7 @@ interface IBatches {
     error NotInBatch(bytes32 id, bytes32 root);
 
     /// @notice Commits the caller, a RECORDER of the group, to all records under a Merkle root.
+    /// @dev A root is anchored once, by either function: one that was declared is never counted.
     /// @param declaredCount how many there are; declared, not checked
     /// @param manifest SHA-256 of the batch's description
     function anchor(uint32 group, uint32 declaredCount, bytes32 root, bytes32 manifest) external;
@@ -48,7 +49,7 @@ interface IBatches {
     function materialize(RecordKey calldata key, bytes32 root, bytes32[] calldata proof) external returns (bytes32 id);
 
     /// @notice When this group and author committed to a record with this id under this root, in Unix seconds; 0 if they
-    /// didn't. The record need not be stored; its parents are not looked at.
+    /// didn't. The record need not be stored, and may be cancelled or retracted: {IRecords-statusOf} tells.
     /// @dev Anyone can put the id of another's record into a batch of their own. Whose record it is, its key says: ask
     /// with the group and author of the key.
     function verifyBatched(uint32 group, address author, bytes32 root, bytes32 id, bytes32[] calldata proof)

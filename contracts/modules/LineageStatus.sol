@@ -11,35 +11,35 @@ import {Records} from "./Records.sol";
 abstract contract LineageStatus is ILineage, Records {
     /// @inheritdoc ILineage
     function lineageStatus(RecordKey[] calldata path) external view returns (Lineage lineage, bytes32 culprit) {
-        bytes32[] memory ids = new bytes32[](path.length);
         if (path.length == 0) lineage = Lineage.Incomplete;
+        // half of it stays free, so that looking up an id takes a few steps however long the path is
+        bytes32[] memory seen = new bytes32[](2 * path.length);
         for (uint256 i = 0; i < path.length; ++i) {
             bytes32 id = idOf(path[i]);
-            Lineage found = _lineageOf(id, path[i].parents, ids, i);
+            Lineage found = _lineageOf(id, path[i].parents, seen);
             if (found > lineage) (lineage, culprit) = (found, id);
-            ids[i] = id;
+            seen[_placeOf(id, seen)] = id;
         }
     }
 
-    /// @param before the ids of the keys before this one, `count` of them
-    function _lineageOf(bytes32 id, Link[] calldata parents, bytes32[] memory before, uint256 count)
-        private
-        view
-        returns (Lineage)
-    {
+    /// @dev A stored record has no parent 0, which would look like a free place.
+    /// @param seen the ids of the keys before this one
+    function _lineageOf(bytes32 id, Link[] calldata parents, bytes32[] memory seen) private view returns (Lineage) {
         RecordSlot slot = _records[id];
         if (slot.retractedAt() != 0) return Lineage.Retracted;
         if (!slot.exists()) return Lineage.Incomplete;
         for (uint256 i = 0; i < parents.length; ++i) {
-            if (!_isAmong(parents[i].parent, before, count)) return Lineage.Incomplete;
+            bytes32 parent = parents[i].parent;
+            if (seen[_placeOf(parent, seen)] != parent) return Lineage.Incomplete;
         }
         return slot.kind() == Vocabulary.KIND_REFERENCE ? Lineage.Foreign : Lineage.Clean;
     }
 
-    function _isAmong(bytes32 id, bytes32[] memory ids, uint256 count) private pure returns (bool) {
-        for (uint256 i = 0; i < count; ++i) {
-            if (ids[i] == id) return true;
+    /// @dev A hash table with linear probing: where the id is, or else the free place where it belongs. Ids are hashes.
+    function _placeOf(bytes32 id, bytes32[] memory seen) private pure returns (uint256 place) {
+        place = uint256(id) % seen.length;
+        while (seen[place] != 0 && seen[place] != id) {
+            place = (place + 1) % seen.length;
         }
-        return false;
     }
 }

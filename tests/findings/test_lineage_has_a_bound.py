@@ -42,7 +42,6 @@ def test_a_long_line(registry, line) -> None:
     assert asked(registry, line[1:])[0] == (INCOMPLETE, domain(registry).record_id(line[1]))
 
 
-@pytest.mark.xfail(strict=True, reason="every parent is looked for from the beginning of the path")
 def test_a_line_twice_as_long_costs_twice(registry, line) -> None:
     half, whole = (asked(registry, line[:length])[1] for length in (DEPTH // 2, DEPTH))
     assert whole < 2.2 * half
