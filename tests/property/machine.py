@@ -211,6 +211,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.relayed: list[tuple[str, tuple[Any, ...]]] = []
         self.seals: list[Seal] = []
         self.trees: list[Tree] = []
+        self.verdict_places = set(self.model.state.attestations)
         self.seal_places = set(self.model.state.seals)
         self.batch_places = set(self.model.state.batches)
         self.foreign_places = set(self.model.state.foreign_attestations)
@@ -596,6 +597,8 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def step(self, caller: str, function: str, *arguments: Any) -> None:
         """One operation in the model and on the chain, which must agree on what comes of it."""
+        if function in ("attest", "attestBySig", "withdraw", "revealVerdict"):
+            self.verdict_places.add(arguments[:2])
         if not self._sees_all():
             self.seen = self._look()
         before, self.settled = self.seen, False
@@ -750,7 +753,8 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def counters_count_current_verdicts(self) -> None:
         for record, status in self.seen.records.items():
-            given = [self.seen.verdicts[record, group][3] for group in self.seen.groups]
+            places = [(record, group) for group in self.seen.groups if (record, group) in self.seen.verdicts]
+            given = [self.seen.verdicts[place][3] for place in places]
             assert list(status[-4:]) == [given.count(verdict) for verdict in range(1, 5)]
 
     @invariant()
@@ -782,9 +786,12 @@ class RegistryMachine(RuleBasedStateMachine):
             assert not verdict or self.seen.records[record].group != group
 
     def teardown(self) -> None:
-        """The state can be rebuilt from the events alone."""
+        """The state can be rebuilt from the events alone; and no verdict was changed where nobody gave any."""
         if self.settled:
             assert replay(self.history) == self.model.state
+            self.verdict_places |= {(record, group) for record in self.keys for group in self.model.state.groups}
+            self.seen = self._look()
+            self.chain_equals_model()
 
     # how
 
@@ -797,8 +804,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def _look(self) -> Seen:
         (last,) = self.registry.read_all([("lastGroup",)])
         groups, ids = range(1, last + 1), tuple(self.keys)
-        foreign, seals, batches = (tuple(places) for places in self._places())
-        verdicts = [(record, group) for record in ids for group in groups]
+        verdicts, foreign, seals, batches = (tuple(places) for places in self._places())
         members = [(group, account) for group in groups for account in self.addresses]
         answers = iter(
             self.registry.read_all(
@@ -831,11 +837,11 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def _places(self) -> tuple[set[Any], ...]:
         """Where there is something to look at beside records, groups and members."""
-        return self.foreign_places, self.seal_places, self.batch_places
+        return self.verdict_places, self.foreign_places, self.seal_places, self.batch_places
 
     def _sees_all(self) -> bool:
         """What is known only since a moment ago has not been looked at."""
-        seen = (self.seen.foreign_verdicts, self.seen.seals, self.seen.batches)
+        seen = (self.seen.verdicts, self.seen.foreign_verdicts, self.seen.seals, self.seen.batches)
         watched = (self.keys, *self._places())
         return all(len(known) == len(looked) for known, looked in zip(watched, (self.seen.records, *seen), strict=True))
 
