@@ -36,6 +36,12 @@ def refused(market: Market, payee: Contract, data: bytes) -> None:
     assert (error.name, error.arguments) == expected
 
 
+def assert_guarded(market: Market, payee: Contract) -> None:
+    """What the payee tried when money came was refused because money was moving."""
+    assert payee.read("called") is False
+    assert market.bounty.interface.decode_error(payee.read("answer")).name == "ReentrancyGuardReentrantCall"
+
+
 def earned_by_contract(market: Market, manner: int) -> tuple[Bounty, Work, Contract]:
     """A bounty of which groups 2 and 3 earned their shares; a contract owns group 2."""
     bounty = market.funded()
@@ -149,8 +155,7 @@ def test_a_receiver_that_calls_back_is_paid_once(market: Market) -> None:
     payee.send(DEPLOYER, "set", CALL, market.bounty.address, again)
     execute(market, payee, "claim", bounty, 2, work.opening, payee.address)
     assert market.chain.evm.get_balance(payee.address) == SHARE
-    assert payee.read("called") is False
-    assert market.bounty.interface.decode_error(payee.read("answer")).name == "ReentrancyGuardReentrantCall"
+    assert_guarded(market, payee)
     assert market.held(bounty) == market.ether(market.bounty.address) == SHARE
 
 
@@ -178,7 +183,7 @@ def test_a_sponsor_that_calls_back_is_refunded_once(market: Market) -> None:
     again = market.bounty.interface.encode_call("refund", bounty, payee.address)
     payee.send(DEPLOYER, "set", CALL, market.bounty.address, again)
     execute(market, payee, "refund", bounty, payee.address)
-    assert payee.read("called") is False
+    assert_guarded(market, payee)
     assert market.ether(payee.address) == 3 * SHARE
     assert market.held(other) == market.ether(market.bounty.address) == 3 * SHARE
 

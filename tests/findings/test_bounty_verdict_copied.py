@@ -64,6 +64,24 @@ def test_sealing_both_verdicts_gives_no_choice(market: Market, chosen: int) -> N
         assert refusal(lambda: market.claim(bounty, both[REPRODUCED]))[0] == "VerdictNotStanding"
 
 
+def test_one_run_does_not_carry_the_other_verdict(market: Market) -> None:
+    """Both verdicts sealed in one block on the same Run: in the registry they differ in nothing but the verdict."""
+    bounty = market.funded()
+    noted = market.work(2, REPRODUCED)
+    other = verdict_commitment(market.record, 2, NOT_REPRODUCED, noted.evidence, BOB.address, SALT)
+    market.registry.send(BOB.address, "seal", 2, other)
+    market.enter(bounty, noted)
+    market.chain.now = bounty.entry_until + 1
+    market.reveal(noted._replace(verdict=NOT_REPRODUCED, salt=SALT))
+    market.chain.now = bounty.verdict_until + 1
+    name, (_, current) = refusal(lambda: market.claim(bounty, noted))
+    assert (name, current[0], current[3]) == (
+        "VerdictNotStanding",
+        int.from_bytes(noted.evidence[15:]),
+        NOT_REPRODUCED,
+    )
+
+
 def test_two_seals_of_one_verdict_are_two(market: Market) -> None:
     """The same verdict on other evidence, sealed in the same block: only the noted evidence counts."""
     bounty = market.funded()
