@@ -8,14 +8,15 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
-from blockchaintracer.model import Status, label
-from blockchaintracer.operations.status import lab_status, record_status
+from blockchaintracer.cli.seal import unrevealed_line
+from blockchaintracer.model import ForeignRecord, Status, label
+from blockchaintracer.operations.status import foreign_status, lab_status, record_status
 
 
 @click.command(cls=Verb)
 @lab_options
 @group_option
-@click.argument("record_id", metavar="[ID]", required=False)
+@click.argument("record_id", metavar="[ID|CHAIN:REGISTRY:ID]", required=False)
 @click.pass_context
 def command(ctx: click.Context, /, record_id: str | None, **options: Any) -> None:
     """Show the state of your lab, or of one record. It tells; `verify` checks.
@@ -25,7 +26,9 @@ def command(ctx: click.Context, /, record_id: str | None, **options: Any) -> Non
       blockchaintracer status
       blockchaintracer status ID --json
 
-    Exit codes: 0 done, 1 the record is not on the chain or retracted, 2 wrong use, 3 chain unavailable.
+    Of a record of another registry, CHAIN:REGISTRY:ID, it tells what groups of this one say.
+
+    Exit codes: 0 done, 1 the record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
     """
     lab = make_lab(ctx, options)
     if record_id is None:
@@ -34,11 +37,15 @@ def command(ctx: click.Context, /, record_id: str | None, **options: Any) -> Non
         if state["chain"]["error"]:
             ctx.exit(3)
         return
+    if ":" in record_id:
+        state = foreign_status(lab, ForeignRecord.parse(record_id))
+        show(ctx, state, *_foreign_lines(state))
+        return
     state = record_status(lab, record_id)
     show(ctx, state, *_record_lines(state))
     if state["status"] is None:
         ctx.exit(3)
-    if state["status"] != label(Status.RECORDED):
+    if state["status"] not in (label(Status.RECORDED), "batched", "sealed"):
         ctx.exit(1)
 
 
@@ -64,6 +71,10 @@ def _record_lines(state: dict[str, Any]) -> Iterator[str]:
     if "block" in state:
         yield f"What      {state['kind']} of group {state['group']}, by {state['author']}"
         yield f"When      {when(state['recordedAt'])}, block {state['block']}, transaction {state['transaction']}"
+        if state["batch"]:
+            yield f"Batch     {state['batch']}, whose time it has"
+        if state["sealedAt"]:
+            yield f"Sealed    {when(state['sealedAt'])}; {unrevealed_line(state['seals'])}"
         if state["retractedAt"]:
             yield f"Retracted {when(state['retractedAt'])}"
         if state["page"]:
@@ -73,8 +84,27 @@ def _record_lines(state: dict[str, Any]) -> Iterator[str]:
         for parent in state["parents"]:
             yield f"Parent    {parent['id']} ({parent['relation']})"
         for verdict in state["verdicts"]:
-            evidence = f", evidence {verdict['evidence']}" if verdict["evidence"] else ""
-            yield f"Verdict   {verdict['verdict']}, says {verdict['attester']} for group {verdict['group']}{evidence}"
+            yield _verdict_line(verdict)
+            if verdict["sealedAt"]:
+                yield f"          sealed {when(verdict['sealedAt'])}; {unrevealed_line(verdict['seals'])}"
+    if batch := state.get("committed"):
+        yield f"Batch     committed to in batch {batch['root']} at {when(batch['anchoredAt'])}"
+        yield f"          by {batch['author']} for group {batch['group']}; not stored (`materialize` stores it)"
+    if "commitment" in state:
+        yield f"Seal      {state['commitment']}, {when(state['sealedAt'])}; not revealed"
+        yield f"          {unrevealed_line(state['seals'])}"
     for write in state["outbox"]:
         error = f": {write['error']}" if write["error"] else ""
         yield f"Outbox    {write['operation']} is {write['state']}{error}"
+
+
+def _verdict_line(verdict: dict[str, Any]) -> str:
+    evidence = f", evidence {verdict['evidence']}" if verdict["evidence"] else ""
+    return f"Verdict   {verdict['verdict']}, says {verdict['attester']} for group {verdict['group']}{evidence}"
+
+
+def _foreign_lines(state: dict[str, Any]) -> Iterator[str]:
+    yield f"Record    {state['id']}"
+    yield f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands"
+    yield f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups"
+    yield from map(_verdict_line, state["verdicts"])

@@ -31,6 +31,8 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Check a record, a file or folder, or a transaction: each check with its verdict, then what that proves.
 
+    A record that is only in a batch is checked by its proof file: the one kept here, or one named instead of the id.
+
     What is there is re-hashed: one changed byte is found and the file named. A check whose material is not here is
     unknown, which fails only with --strict.
 
@@ -40,6 +42,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify data.csv
       blockchaintracer verify folder/ --record ID
       blockchaintracer verify ID --from https://lab.example/published
+      blockchaintracer verify proof.json
       blockchaintracer verify --before ID_A ID_B
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.

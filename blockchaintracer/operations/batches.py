@@ -303,17 +303,27 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
     """
     path = Path(target)
     first = Proof.read(path) if path.is_file() else _required_proof(lab, target)
-    if (first.chain_id, first.registry) != (lab.chain_id, lab.registry.address):
-        raise InputError(
-            f"the proof is for the registry {first.registry} on chain {first.chain_id}, not for"
-            f" {lab.registry.address} on chain {lab.chain_id}",
-            hint="Choose them with --registry and --network or --rpc.",
-        )
+    required_here(lab, first)
     proofs = list(_with_parents(lab, first, path.parent if path.is_file() else None))
     writes = [Materialize(first.registry, one.id, one.key, one.root, one.path) for one in proofs]
     existing = [write.is_done(lab.chain) for write in writes]
     entries = lab.write(*writes)
     return [_stored(lab, *each) for each in zip(proofs, entries, existing, strict=True)]
+
+
+def required_here(lab: Lab, proof: Proof) -> Proof:
+    """A proof, if it's for the lab's registry.
+
+    Raises:
+        InputError: if it's for another.
+    """
+    if (proof.chain_id, proof.registry) != (lab.chain_id, lab.registry.address):
+        raise InputError(
+            f"the proof is for the registry {proof.registry} on chain {proof.chain_id}, not for"
+            f" {lab.registry.address} on chain {lab.chain_id}",
+            hint="Choose them with --registry and --network or --rpc.",
+        )
+    return proof
 
 
 def _stored(lab: Lab, proof: Proof, entry: Entry, existing: bool) -> Recorded:

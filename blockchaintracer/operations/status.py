@@ -9,10 +9,12 @@ from typing import Any
 from blockchaintracer.chain import RecordedEvent, Registry
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.keys import KeyStore
-from blockchaintracer.model import Kind, Relation, label, normal_digest
+from blockchaintracer.model import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
 from blockchaintracer.networks import DEVNET
+from blockchaintracer.operations.batches import find_proof
 from blockchaintracer.operations.lab import DEVNET_KEY, Lab
-from blockchaintracer.operations.verdicts import verdicts
+from blockchaintracer.operations.seals import listed, sealed_by
+from blockchaintracer.operations.verdicts import foreign_verdicts, verdicts
 from blockchaintracer.outbox import Entry
 
 
@@ -59,9 +61,10 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
         InputError: if it is no id, or no registry is known.
 
     Returns:
-        ``id``, ``status`` (unknown, cancelled, recorded, retracted; None while the chain is away), ``chainError``,
-        ``outbox`` (writes about it with their states), and once it's recorded its key's fields, times, links, children
-        and verdicts.
+        ``id``, ``status`` (unknown, cancelled, recorded, retracted; ``batched`` or ``sealed`` if it's not stored but
+        known here to be; None while the chain is away), ``chainError``, ``outbox`` (writes about it with their states),
+        and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and of a
+        sealed one ``seals``: how many its author made for the group, and how many are unrevealed.
     """
     wanted = normal_digest(record_id, "record id")
     found: dict[str, Any] = {"id": wanted, "status": None, "chainError": None}
@@ -73,12 +76,58 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
             found |= {
                 "recordedAt": status.recorded_at,
                 "retractedAt": status.retracted_at or None,
-                "verdicts": verdicts(lab, wanted),
+                "sealedAt": status.sealed_at or None,
+                "batch": _batch_of(lab, wanted) if status.is_batched else None,
+                "seals": sealed_by(lab, record.key.group, record.key.author) if status.sealed_at else None,
+                "verdicts": _with_counts(lab, verdicts(lab, wanted)),
             }
+        elif not status.exists:
+            found |= _elsewhere(lab, wanted)
     except ChainUnavailable as error:
         found["chainError"] = error.message
     found["outbox"] = [_entry(entry) for entry in lab.outbox.of_record(wanted)]
     return found
+
+
+def foreign_status(lab: Lab, foreign: ForeignRecord) -> dict[str, Any]:
+    """What the registry's groups say of a record of another registry, which this one can't see."""
+    return {
+        "chainId": foreign.chain_id,
+        "registry": foreign.registry,
+        "id": foreign.record_id,
+        "saidIn": lab.registry.address,
+        "verdicts": foreign_verdicts(lab, foreign),
+    }
+
+
+def _batch_of(lab: Lab, record_id: str) -> str | None:
+    event = next(lab.registry.events("Materialized", id=bytes.fromhex(record_id)), None)
+    return bytes(event["args"]["root"]).hex() if event else None
+
+
+def _with_counts(lab: Lab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Verdicts, and of each sealed one how many seals there are beside it."""
+    return [
+        {**row, "seals": sealed_by(lab, row["group"], row["attester"]) if row["sealedAt"] else None} for row in rows
+    ]
+
+
+def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
+    """What this lab knows of a record that isn't stored: its proof of a batch, or its seal."""
+    if proof := find_proof(lab, record_id):
+        batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)
+        if batch.exists:
+            told = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
+            return {"status": "batched", "committed": {**told, "author": checksummed(proof.key.author)}}
+    for seal in listed(lab)["seals"]:
+        if (seal["recordId"], seal["what"], seal["state"]) == (record_id, "record", "sealed"):
+            return {
+                "status": "sealed",
+                "commitment": seal["commitment"],
+                "sealedAt": seal["sealedAt"],
+                "seals": sealed_by(lab, seal["group"], seal["author"]),
+            }
+    return {}
 
 
 def _of_record(registry: Registry, record: RecordedEvent) -> dict[str, Any]:

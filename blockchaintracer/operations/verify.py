@@ -10,11 +10,14 @@ from pathlib import Path
 from blockchaintracer.digest import Progress
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.model import normal_digest
+from blockchaintracer.operations.batches import PROOF_TYPE, Proof, find_proof, required_here
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.outbox import Entry, Record
 from blockchaintracer.verify import Check, Outcome, Report, Verifier
 
 Sources = Sequence[str | os.PathLike[str]]
+_LOOKED_AT = 200
+"""bytes at a file's start that tell a proof file"""
 
 
 def verify(
@@ -27,7 +30,9 @@ def verify(
     sources: Sources = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Verifies a record, a transaction, a recorded digest, or a file or folder.
+    """Verifies a record, a transaction, a recorded digest, a batch's proof file, or a file or folder.
+
+    A record that is only in a batch is verified by the proof that the lab keeps of it.
 
     Args:
         target: 64 hex digits, or the path of a file or folder.
@@ -57,8 +62,11 @@ def verify(
     try:
         verifier = Verifier(lab.registry, lab.store, sources, progress)
         if path is not None:
-            return verifier.path(path, record, group)
+            proof = _proof(lab, path) if record is None else None
+            return verifier.batched(proof.key, proof.root, proof.path) if proof else verifier.path(path, record, group)
         report = verifier.hash(target)
+        if digest and not report.records and (proof := find_proof(lab, digest)):
+            return verifier.batched(proof.key, proof.root, proof.path)
     except ChainUnavailable as away:
         if waiting := _entry(lab, digest or record):
             raise ChainUnavailable(
@@ -79,6 +87,16 @@ def verify(
 def verify_order(lab: Lab, first: str, second: str) -> Report:
     """Verifies that one record came before another."""
     return Verifier(lab.registry, lab.store).before(first, second)
+
+
+def _proof(lab: Lab, path: Path) -> Proof | None:
+    """The batch's proof that a file is, if it is one."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        if PROOF_TYPE.encode() not in file.read(_LOOKED_AT):
+            return None
+    return required_here(lab, Proof.read(path))
 
 
 def _digest(text: str) -> str | None:

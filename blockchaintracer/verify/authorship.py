@@ -7,6 +7,7 @@ from typing import Any
 from blockchaintracer.chain import RecordedEvent, Registry
 from blockchaintracer.errors import ChainUnavailable
 from blockchaintracer.model import Link, RecordKey, record_message
+from blockchaintracer.verify.commitments import Commitment
 from blockchaintracer.verify.report import Check, Outcome
 
 _NAME = "author"
@@ -41,7 +42,7 @@ def check_author(registry: Registry, record: RecordedEvent) -> Check:
         function, arguments = registry.contract.decode_function_input(transaction["input"])
     except (Web3Exception, ValueError):
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} calls nothing that records", values)
-    keys = arguments.get("keys") or [arguments.get("key")]
+    keys = arguments.get("keys") or [arguments.get("key") or arguments.get("evidence")]
     if record.id not in [registry.domain.record_id(_key(key)) for key in keys if key is not None]:
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} asks for another record", values)
     if sender == author:
@@ -51,6 +52,31 @@ def check_author(registry: Registry, record: RecordedEvent) -> Check:
     if function.fn_name != "recordBySig":
         return Check(_NAME, Outcome.FAIL, f"{sender} sent it, not its author {author}, and without a signature", values)
     return _by_signature(registry, record, arguments, values)
+
+
+def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
+    """Recovers who sent the transaction that anchored a record's batch, and holds it against the record's author."""
+    from eth_utils.address import to_checksum_address
+
+    transaction = registry.chain.transaction(batch.transaction)
+    if transaction is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
+    author = to_checksum_address(author)
+    sender, proven = _sender(registry, batch.transaction, transaction)
+    if sender is None:
+        detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"
+        return Check(_NAME, Outcome.FAIL, detail)
+    values = {"author": author, "sender": sender, "how": "anchored"}
+    if sender == author and transaction.get("to") == registry.address:
+        how = "recovered from its signature" if proven else "by the node's word"
+        return Check(_NAME, Outcome.PASS, f"{author} sent the batch's root, {how}", values)
+    if _had_code(registry, author, batch.position.block):
+        detail = (
+            f"the author {author} is a contract, which anchored the batch in a transaction of {sender}:"
+            " who its code lets act is for that contract to say"
+        )
+        return Check(_NAME, Outcome.PASS, detail, values)
+    return Check(_NAME, Outcome.FAIL, f"{sender} sent the batch's root, not its author {author}", values)
 
 
 def _by_signature(

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.chain import Block, RecordedEvent, RecordStatus, Registry
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import MAX_BYTES, Manifest, NotBefore, check_against_key, parse_manifest
 from blockchaintracer.model import Kind, Link, Relation, Role, Status, SubjectType, label
-from blockchaintracer.verify.authorship import check_author
+from blockchaintracer.verify.authorship import check_anchorer, check_author
+from blockchaintracer.verify.commitments import (
+    Commitment,
+    anchored,
+    check_batch,
+    check_path,
+    check_seal,
+    commitment_of,
+    when,
+)
 from blockchaintracer.verify.content import check_artifacts, check_subject, damaged_copies, not_here
 from blockchaintracer.verify.events import Located, locate, member_at
 from blockchaintracer.verify.objects import Objects
@@ -22,6 +30,8 @@ _REASON_LIMIT = 64 << 10
 _REASON_SHOWN = 500
 _COMMITMENT = ("recorded", "id", "status", "time", "author", "role")
 """The checks without which nothing is proven of who committed to what, and when."""
+_BATCHED = ("id", "batch", "time", "author", "role")
+"""The same of a record that is only in a batch."""
 _ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
 """Relations to a parent that a record does not rest on: what it says of the parent stands when that is retracted."""
 
@@ -46,12 +56,14 @@ class RecordChecks:
         seen, checks = self.standing(located)
         seen = replace(seen, name=name_of(manifest))
         status = self._registry.status(record.id)
-        checks.append(check_author(self._registry, record))
-        checks.append(self._role(located, seen.time))
+        committed = commitment_of(self._registry, located, status)
+        checks += self._answers(record, committed)
+        checks += check_batch(self._registry, record, status, committed)
+        checks += check_seal(self._registry, record, status)
         checks += manifest_checks
         checks += self._lineage(located, manifest)
         if manifest is not None:
-            checks += self._not_before(record, manifest)
+            checks += self._not_before(committed, manifest)
         if shown != record.key.subject:
             checks += check_subject(self._objects, record.key, manifest)
         if manifest is not None:
@@ -61,19 +73,73 @@ class RecordChecks:
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 
+    def batched(
+        self, record: RecordedEvent, root: str, path: Sequence[str]
+    ) -> tuple[RecordSeen, list[Check], list[str]]:
+        """All checks of a record that is only in a batch; its place is to be that of the batch.
+
+        Args:
+            record: its key, and nothing yet of where it is.
+            root: of the batch.
+            path: the siblings from the record's leaf to the root.
+        """
+        key = record.key
+        manifest, manifest_checks = self.manifest(record)
+        checks = [self._id(record), check_path(self._registry, record, root, path)]
+        found = anchored(self._registry, key.group, key.author, root)
+        time = 0
+        if found is not None:
+            batch, time = self._registry.batch(key.group, key.author, root), found.block.timestamp if found.block else 0
+            checks.append(self._time(batch.anchored_at, found))
+            checks.append(self._finality(found.position.block))
+            checks += self._answers(record, found)
+            if manifest is not None:
+                manifest_checks += self._not_before(found, manifest)
+            record = replace(record, transaction=found.transaction, block_number=found.position.block)
+        checks += manifest_checks
+        if manifest is not None:
+            checks += check_subject(self._objects, key, manifest)
+            checks += check_artifacts(self._objects, manifest)
+        status = self._registry.status(record.id).status
+        cancelled = status is Status.CANCELLED
+        detail = "its author cancelled it: it can never be stored from a batch" if cancelled else "it is not stored"
+        checks.append(Check("stored", Outcome.FAIL if cancelled else Outcome.UNKNOWN, detail))
+        checks = [replace(check, record=record.id) for check in checks]
+        seen = replace(self._seen(record, time, "cancelled" if cancelled else "batched"), batch=root)
+        seen = replace(seen, name=name_of(manifest))
+        return seen, checks, self._proven(seen, checks)
+
+    def _answers(self, record: RecordedEvent, committed: Commitment) -> Iterator[Check]:
+        """Who is committed to a record, and by what right."""
+        if committed.root is None:
+            yield check_author(self._registry, record)
+        else:
+            yield check_anchorer(self._registry, record.key.author, committed)
+        yield self._role(record, committed)
+
+    def committed(self, located: Located) -> Commitment:
+        """When and where a record's author was committed to it."""
+        return commitment_of(self._registry, located, self._registry.status(located.record.id))
+
     def standing(self, located: Located) -> tuple[RecordSeen, list[Check]]:
         """That a record is there, by its event, its id, the registry's state and its block."""
-        record, key = located.record, located.record.key
+        record = located.record
         status = self._registry.status(record.id)
-        block = self._chain.block(record.block_number)
+        committed = commitment_of(self._registry, located, status)
         checks = [
-            self._emitted(record, block),
+            self._emitted(record, self._chain.block(record.block_number)),
             self._id(record),
             self._status(record, status),
-            self._time(status, block),
+            self._time(status.recorded_at, committed),
             self._finality(record.block_number),
         ]
-        seen = RecordSeen(
+        seen = self._seen(record, committed.block.timestamp if committed.block else 0, label(status.status))
+        seen = replace(seen, sealed_at=status.sealed_at or None, batch=committed.root)
+        return seen, [replace(check, record=record.id) for check in checks]
+
+    def _seen(self, record: RecordedEvent, time: int, status: str) -> RecordSeen:
+        key = record.key
+        return RecordSeen(
             id=record.id,
             kind=label(key.kind, Kind),
             name=None,
@@ -85,10 +151,9 @@ class RecordChecks:
             parents=tuple((link.parent, label(link.relation, Relation)) for link in key.parents),
             transaction=record.transaction,
             block=record.block_number,
-            time=block.timestamp if block else 0,
-            status=label(status.status),
+            time=time,
+            status=status,
         )
-        return seen, [replace(check, record=record.id) for check in checks]
 
     def _emitted(self, record: RecordedEvent, block: Block | None) -> Check:
         name = "recorded"
@@ -120,14 +185,15 @@ class RecordChecks:
             return Check("status", Outcome.FAIL, detail)
         return Check("status", Outcome.PASS, f"the registry holds it as {label(status.status)}")
 
-    def _time(self, status: RecordStatus, block: Block | None) -> Check:
-        if block is None or status.recorded_at != block.timestamp:
-            said = block.timestamp if block else "unknown"
-            detail = f"the registry says {status.recorded_at}, its block {said}"
+    def _time(self, time: int, committed: Commitment) -> Check:
+        block, whose = committed.block, "its batch's block" if committed.root else "its block"
+        if block is None or time != block.timestamp:
+            detail = f"the registry says {time}, {whose} {block.timestamp if block else 'unknown'}"
             return Check("time", Outcome.FAIL, detail)
         network = self._chain.network
         source = network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
-        detail = f"{when(block.timestamp)}; the time is from {source}"
+        since = ", that of its batch" if committed.root else ""
+        detail = f"{when(block.timestamp)}{since}; the time is from {source}"
         return Check("time", Outcome.PASS, detail, {"time": block.timestamp})
 
     def _finality(self, number: int) -> Check:
@@ -143,11 +209,11 @@ class RecordChecks:
             return Check("finality", Outcome.UNKNOWN, detail, values)
         return Check("finality", Outcome.PASS, f"final, {depth} blocks since{rule}", values)
 
-    def _role(self, located: Located, time: int) -> Check:
-        key = located.record.key
+    def _role(self, record: RecordedEvent, committed: Commitment) -> Check:
+        key = record.key
         author = checksum(key.author)
-        member = member_at(self._registry, key.group, author, located.position)
-        if problem := member.problem(Role.RECORDER, time):
+        member = member_at(self._registry, key.group, author, committed.position)
+        if problem := member.problem(Role.RECORDER, committed.block.timestamp if committed.block else 0):
             return Check("role", Outcome.FAIL, f"{author} was no recorder of group {key.group} then: {problem}")
         later = f"; {member.later}" if member.later else ""
         return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
@@ -217,7 +283,7 @@ class RecordChecks:
             found += self._registry.read("statusOfMany", [bytes.fromhex(one) for one in ids[start : start + 500]])
         return found
 
-    def _not_before(self, record: RecordedEvent, manifest: Manifest) -> Iterator[Check]:
+    def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
         name = "not-before"
         said: NotBefore | None = getattr(manifest.predicate, "not_before", None)
         if said is None:
@@ -234,8 +300,11 @@ class RecordChecks:
             there = f"has {block.hash} of {when(block.timestamp)}" if block else "does not"
             detail = f"it names block {number} as {said.block_hash} of {when(int(said.timestamp))}; the chain {there}"
             yield Check(name, Outcome.FAIL, detail)
-        elif number >= record.block_number:
-            detail = f"block {number}, which it names from its start, is not before its own block {record.block_number}"
+        elif number >= committed.position.block:
+            whose = "its batch's" if committed.root else "its own"
+            detail = (
+                f"block {number}, which it names from its start, is not before {whose} block {committed.position.block}"
+            )
             yield Check(name, Outcome.FAIL, detail)
         else:
             detail = f"it names block {number}, whose hash nobody knew before {when(block.timestamp)}"
@@ -265,15 +334,22 @@ class RecordChecks:
 
     def _proven(self, seen: RecordSeen, checks: list[Check]) -> list[str]:
         verdicts = {check.name: check.verdict for check in checks}
-        if any(verdicts[name] is not Outcome.PASS for name in _COMMITMENT):
+        needed = _BATCHED if seen.status == "batched" else (*_COMMITMENT, *(["batch"] if seen.batch else []))
+        if any(verdicts.get(name) is not Outcome.PASS for name in needed):
             return []
         start = next((check for check in checks if check.name == "not-before" and "time" in check.values), None)
         since = f"; its manifest is not older than {when(start.values['time'])}" if start else ""
         named = f" {seen.name!r}" if seen.name else ""
+        how = f"in the batch {seen.batch}" if seen.batch else f"in block {seen.block}"
         sentences = [
             f"{seen.author}, for group {seen.group}, committed to {seen.kind}{named},"
-            f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, in block {seen.block} of"
+            f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, {how} of"
             f" {self._chain.name}{since}."
+        ]
+        if seen.status == "batched":
+            sentences.append("It is not stored: it is known by its key and its Merkle path alone.")
+        sentences += [
+            f"It was {check.detail}." for check in checks if check.name == "seal" and check.verdict is Outcome.PASS
         ]
         for check in checks:
             if check.name.startswith("verdict of") and check.values.get("attester") and check.verdict is Outcome.PASS:
@@ -293,11 +369,6 @@ def name_of(manifest: Manifest | None) -> str | None:
 def where(registry: Registry) -> str:
     """A registry in words."""
     return f"the registry {registry.address} on {registry.chain.name}"
-
-
-def when(timestamp: int) -> str:
-    """A chain's time (Unix seconds) in words, in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def checksum(address: str) -> str:

@@ -42,8 +42,10 @@ class RecordSeen:
 
     Args:
         name: that its manifest gives it; None if it gives none or is not at hand.
-        time: of its block, Unix time in seconds by the chain.
-        status: ``recorded`` or ``retracted``.
+        time: at which it counts as recorded, Unix seconds by the chain: its block's, or its batch's.
+        status: ``recorded`` or ``retracted``; of one that is not stored ``batched`` or ``cancelled``.
+        sealed_at: when it was sealed, Unix seconds; None if it was not.
+        batch: root of the batch that it is from; None if it is from none.
     """
 
     id: str
@@ -59,6 +61,8 @@ class RecordSeen:
     block: int
     time: int
     status: str
+    sealed_at: int | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Report:
 
     Args:
         subject: what was verified, as it was given.
-        looked_up_as: ``record``, ``transaction``, ``digest``, ``path`` or ``order``.
+        looked_up_as: ``record``, ``batch``, ``transaction``, ``digest``, ``path`` or ``order``.
         checks: in the order in which they were made.
         records: that the subject led to: all of them, by whomever.
         proves: what follows, in sentences; nothing where the checks that it needs did not pass.

@@ -8,6 +8,7 @@ from typing import Any
 
 from blockchaintracer.chain import RecordStatus, Registry
 from blockchaintracer.model import Kind, Link, Relation, Role, Status, Verdict, label
+from blockchaintracer.verify.commitments import verdict_seal_problems
 from blockchaintracer.verify.events import Position, locate, member_at
 from blockchaintracer.verify.report import Check, Outcome
 
@@ -61,6 +62,7 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
         "verdict": label(verdict),
         "attester": values["attester"],
         "attestedAt": current.attested_at,
+        "sealedAt": current.sealed_at or None,
         "evidence": evidence_id,
     }
     problems = []
@@ -81,6 +83,9 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
         problems += _evidence_problems(registry, record_id, group, verdict, evidence_id)
     elif verdict in _ON_EVIDENCE:
         problems.append("such a verdict needs evidence")
+    wrong, sealed = verdict_seal_problems(registry, record_id, group, event, current.sealed_at)
+    problems += wrong
+    said += sealed
     if problems:
         return Check(name, Outcome.FAIL, f"{said}: but {'; '.join(problems)}", shown)
     return Check(name, Outcome.PASS, said, shown)

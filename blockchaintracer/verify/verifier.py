@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.chain import Registry, load_artifact
+from blockchaintracer.chain import RecordedEvent, Registry, load_artifact
 from blockchaintracer.digest import Progress
-from blockchaintracer.model import Kind, label, normal_digest
+from blockchaintracer.model import Kind, RecordKey, label, normal_digest
 from blockchaintracer.store import Store
 from blockchaintracer.verify.content import Shown
 from blockchaintracer.verify.events import Located, Position, locate, locate_subject
@@ -96,6 +96,22 @@ class Verifier:
         ]
         return self._report(transaction, "transaction", checks, [*records.values()])
 
+    def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
+        """Verifies that a record is in a batch of its own group and author. One that is stored is verified as such.
+
+        Args:
+            key: of the record.
+            root: of the batch, 64 hex digits.
+            path: the siblings from the record's leaf to the root, 64 hex digits each.
+        """
+        record_id = self._registry.domain.record_id(key)
+        if found := locate(self._registry, [record_id]).get(record_id):
+            return self._report(record_id, "record", [], [found])
+        record = RecordedEvent(record_id, key, transaction="", block_number=0, block_hash="")
+        seen, checks, proves = self._checks.batched(record, root, path)
+        limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
+        return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
+
     def path(self, path: Path, record_id: str | None = None, group: int | None = None) -> Report:
         """Verifies a file or folder: against one record, or against all records of its digest.
 
@@ -147,8 +163,12 @@ class Verifier:
             checks += its_checks
         if len(found) < len(set(ids)):
             return Report(subject, "order", tuple(checks), tuple(seen))
-        one, other = (found[record_id].position for record_id in ids)
-        order = self._order(ids, one, other)
+        one, other = (self._checks.committed(found[record_id]) for record_id in ids)
+        order = self._order(ids, one.position, other.position)
+        if ids[0] != ids[1] and one.position == other.position:
+            order = Check(
+                "order", Outcome.FAIL, f"both are in the batch {one.root}, which tells nothing of their order"
+            )
         checks.append(order)
         held = all(check.verdict is not Outcome.FAIL for check in checks)
         proves = (

@@ -42,8 +42,8 @@ from tests.client.labs import again, running_lab, second_lab, verb
 
 MIB = 1 << 20
 STRANGER = "0x" + "11" * 20
-# emits a log with the four topics and the data that it is called with
-IMPOSTOR = "6080360360805f376060356040356020355f35608036035fa400"
+# emits a log with the three topics and the data that it is called with
+IMPOSTOR = "6060360360605f376040356020355f35606036035fa300"
 # calls the address in the first word with the rest of what it is called with, and reverts if that fails
 FORWARDER = "6020360360205f375f5f602036035f5f5f355af1601a575f5ffd5b00"
 # an ERC-1271 wallet that takes anything for a signature
@@ -652,7 +652,7 @@ def test_a_changed_event_has_another_id(lab, file):
 
     def lie(method: str, params: Any, result: Any) -> Any:
         if method == "eth_getLogs" and params[0]["topics"][0] == topic("Recorded"):
-            return [_with_word(log, 3, int("ab" * 32, 16)) for log in result]
+            return [_with_word(log, 4, int("ab" * 32, 16)) for log in result]
         return None
 
     assert "but the key has the id" in failures(lied_to(lab, lie).hash(record.id))["id"]

@@ -1,0 +1,229 @@
+"""Verifying what is sealed, batched or said of another registry's record; and a node that lies about it."""
+
+import json
+import os
+import shutil
+
+import pytest
+
+from blockchaintracer.errors import InputError
+from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, Verdict
+from blockchaintracer.operations.batches import anchor, batching, materialize
+from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.seals import reveal, seal_verdict, sealing
+from blockchaintracer.operations.status import record_status
+from blockchaintracer.operations.verdicts import attest, attest_foreign, retract
+from blockchaintracer.operations.verify import verify, verify_order
+from blockchaintracer.outbox import Seal
+from tests.client.labs import second_lab, verb
+
+
+def later(lab):
+    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+
+
+def new(folder):
+    file = folder / os.urandom(4).hex()
+    file.write_bytes(os.urandom(20))
+    return file
+
+
+def sealed(lab, folder):
+    with sealing(lab):
+        return record_content(lab, Kind.DATASET, new(folder))
+
+
+def batched(lab, folder, *links):
+    with batching(lab):
+        return record_content(lab, Kind.DATASET, new(folder), parents=[Link(one, Relation.USES) for one in links])
+
+
+def one(report, name):
+    [check] = [check for check in report.checks if check.name == name]
+    return check
+
+
+class Lying:
+    """The lab's chain, with some views of the registry answered otherwise."""
+
+    def __init__(self, lab, monkeypatch, **answers):
+        from blockchaintracer.chain import Registry
+
+        read = Registry.read
+        monkeypatch.setattr(
+            Registry,
+            "read",
+            lambda self, function, *given: answers[function] if function in answers else read(self, function, *given),
+        )
+
+
+def test_a_revealed_record_is_verified_with_its_seal_and_those_that_are_hidden(lab, tmp_path):
+    hidden = sealed(lab, tmp_path)
+    seal = sealed(lab, tmp_path)
+    later(lab)
+    shown = reveal(lab, seal.id)
+    report = verify(lab, seal.id)
+    assert report.verified, report.failed
+    check = one(report, "seal")
+    assert (check.verdict.value, check.values["commitment"]) == ("pass", seal.commitment)
+    assert (check.values["seals"], check.values["unrevealed"]) == (shown.seals, shown.unrevealed)
+    assert shown.unrevealed >= 1
+    assert any(f"{shown.unrevealed} are unrevealed" in sentence for sentence in report.proves)
+    assert (report.records[0].sealed_at, report.records[0].time) == (seal.time, shown.revealed_at)
+    state = record_status(lab, seal.id)
+    assert (state["sealedAt"], state["seals"]["unrevealed"]) == (seal.time, shown.unrevealed)
+    text = verb("status", seal.id, home=lab.home.path).stdout
+    assert f"{shown.seals} seals for group 1: {shown.unrevealed} unrevealed" in text
+    # what isn't revealed is known to its own lab
+    state = record_status(lab, hidden.id)
+    assert (state["status"], state["commitment"]) == ("sealed", hidden.commitment)
+    assert not verify(lab, hidden.id).verified
+
+
+def test_a_seal_whose_times_disagree_fails(lab, tmp_path, monkeypatch):
+    seal = sealed(lab, tmp_path)
+    reveal(lab, seal.id)
+    Lying(lab, monkeypatch, sealedAt=seal.time - 1000)
+    assert "its time is" in one(verify(lab, seal.id), "seal").detail
+    assert not verify(lab, seal.id).verified
+
+
+def test_a_blind_verdict_is_verified_with_its_seal(lab, tmp_path):
+    record = record_content(lab, Kind.DATASET, new(tmp_path))
+    reviewer = second_lab(lab, tmp_path / "reviewer")
+    address, group = reviewer.signer.address, reviewer.group()
+    reviewer.write(Seal(lab.registry.address, group, address, "ab" * 32))
+    seal = seal_verdict(reviewer, record.id, Verdict.DISPUTED)
+    later(lab)
+    reveal(reviewer, seal.commitment)
+    report = verify(lab, record.id)
+    check = one(report, f"verdict of group {group}")
+    assert (check.verdict.value, check.values["sealedAt"]) == ("pass", seal.time)
+    assert f"of 2 seals of {address} for group {group}, 1 are unrevealed" in check.detail
+    [verdict] = record_status(lab, record.id)["verdicts"]
+    assert (verdict["sealedAt"], verdict["seals"]["unrevealed"]) == (seal.time, 1)
+    # the next one is given openly and has no seal
+    attest(reviewer, record.id, Verdict.REVIEWED)
+    assert one(verify(lab, record.id), f"verdict of group {group}").values["sealedAt"] is None
+
+
+def test_a_blind_verdict_s_evidence_is_verified_as_sealed(lab, tmp_path):
+    record = record_content(lab, Kind.DATASET, new(tmp_path))
+    reviewer = second_lab(lab, tmp_path / "reviewer")
+    done = verb(
+        *("seal", "verdict", record.id, "reproduced", "--metric", "accuracy=0.9", "--json", "--rpc", reviewer.rpc),
+        home=reviewer.home.path,
+    )
+    evidence = reveal(reviewer, json.loads(done.stdout)["commitment"]).evidence
+    report = verify(reviewer, evidence)
+    assert report.verified, report.failed
+    assert (one(report, "seal").verdict.value, one(report, "author").verdict.value) == ("pass", "pass")
+
+
+def test_a_record_that_is_only_batched_is_verified_by_its_proof(lab, tmp_path):
+    first = batched(lab, tmp_path)
+    child = batched(lab, tmp_path, first.id)
+    done = anchor(lab)
+    report = verify(lab, child.id)
+    assert report.verified, report.failed
+    assert report.looked_up_as == "batch"
+    [seen] = report.records
+    assert (seen.status, seen.batch, seen.time, seen.author) == ("batched", done.root, done.time, lab.signer.address)
+    assert any(f"in the batch {done.root}" in sentence for sentence in report.proves)
+    assert any("It is not stored" in sentence for sentence in report.proves)
+    state = record_status(lab, child.id)
+    assert state["status"] == "batched"
+    assert state["committed"] == {
+        "root": done.root,
+        "anchoredAt": done.time,
+        "group": 1,
+        "author": lab.signer.address,
+    }
+    told = verb("status", child.id, home=lab.home.path)
+    assert told.returncode == 0
+    assert f"committed to in batch {done.root}" in told.stdout
+    assert "not stored" in told.stdout
+    # anybody with the file can
+    other = second_lab(lab, tmp_path / "other")
+    path = tmp_path / "proof.json"
+    shutil.copy(f"{done.proofs}/{child.id}.json", path)
+    theirs = verify(other, str(path))
+    assert theirs.verified, theirs.failed
+    assert one(theirs, "author").verdict.value == "pass"
+    data = json.loads(path.read_text())
+    data["key"]["group"] = 2
+    path.write_text(json.dumps(data, indent=2))
+    with pytest.raises(InputError, match="doesn't lead"):
+        verify(other, str(path))
+
+
+def test_a_materialized_record_is_verified_with_the_time_and_the_author_of_its_batch(lab, tmp_path):
+    first = batched(lab, tmp_path)
+    second = batched(lab, tmp_path)
+    done = anchor(lab)
+    later(lab)
+    between = record_content(lab, Kind.DATASET, new(tmp_path))
+    other = second_lab(lab, tmp_path / "other")
+    materialize(other, f"{done.proofs}/{first.id}.json")
+    materialize(lab, second.id)
+    report = verify(lab, first.id)
+    assert report.verified, report.failed
+    [seen] = report.records
+    assert (seen.time, seen.batch) == (done.time, done.root)
+    assert one(report, "author").values["sender"] == lab.signer.address
+    assert one(report, "batch").values["root"] == done.root
+    # it counts from the batch's time on, though it was stored after the other
+    assert verify_order(lab, first.id, between.id).verified
+    assert not verify_order(lab, between.id, first.id).verified
+    both = one(verify_order(lab, first.id, second.id), "order")
+    assert (both.verdict.value, "tells nothing of their order" in both.detail) == ("fail", True)
+    state = record_status(lab, first.id)
+    assert (state["status"], state["recordedAt"], state["batch"]) == ("recorded", done.time, done.root)
+
+
+def test_a_batch_s_time_or_root_that_is_not_the_chain_s_fails(lab, tmp_path, monkeypatch):
+    first = batched(lab, tmp_path)
+    waiting = batched(lab, tmp_path)
+    done = anchor(lab)
+    materialize(lab, first.id)
+    with monkeypatch.context() as patch:
+        Lying(lab, patch, batchOf=(0, 0, False))
+        report = verify(lab, first.id)
+        assert "never anchored" in one(report, "batch").detail
+        assert report.proves == ()
+    with monkeypatch.context() as patch:
+        Lying(lab, patch, batchOf=(done.time - 1000, 2, False))
+        report = verify(lab, waiting.id)
+        assert one(report, "time").verdict.value == "fail"
+        assert report.proves == ()
+
+
+def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):
+    foreign = ForeignRecord(1, "0x" + "12" * 20, os.urandom(32).hex())
+    named = f"1:{foreign.registry}:{foreign.record_id}"
+    home = lab.home.path
+    done = verb("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
+    assert done.returncode == 0, done.stderr
+    reference, run = json.loads(done.stdout)["records"]
+    assert reference["kind"] == "reference"
+    again = verb("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
+    assert json.loads(again.stdout)["records"][0]["id"] == reference["id"]
+    refused = verb("attest", named, "reproduced", "--json", home=home)
+    assert (refused.returncode, "needs evidence" in refused.stdout) == (2, True)
+    unrelated = record_content(lab, Kind.DATASET, new(tmp_path))
+    refused = verb("attest", named, "reproduced", "--evidence", unrelated.id, "--json", home=home)
+    assert "record --reproduces" in refused.stdout
+    given = verb("attest", named, "reproduced", "--evidence", run["id"], "--json", home=home)
+    assert given.returncode == 0, given.stderr
+    told = verb("status", named, "--json", home=home)
+    [verdict] = json.loads(told.stdout)["verdicts"]
+    assert (verdict["verdict"], verdict["group"], verdict["evidence"]) == ("reproduced", 1, run["id"])
+    assert "reproduced, says" in verb("status", named, home=home).stdout
+    retract(lab, run["id"], "wrong seed")
+    assert json.loads(verb("status", named, "--json", home=home).stdout)["verdicts"] == []
+    assert attest_foreign(lab, foreign, Verdict.REVIEWED).what == "reviewed"
+    assert verb("attest", named, "withdraw", home=home).returncode == 0
+    assert verb("attest", named, "withdraw", home=home).returncode == 2
+    own = f"{lab.chain_id}:{lab.registry.address}:{unrelated.id}"
+    refused = verb("attest", own, "reviewed", "--json", home=home)
+    assert "is of this registry" in refused.stdout
