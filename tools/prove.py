@@ -1,7 +1,7 @@
 """Proves with halmos what tests/symbolic states of the registry: `make prove`. docs/proofs.md says what that is.
 
-Halmos executes compiled code symbolically. It is installed on demand, by hash, into an environment of its own. What it is
-given is the shipped code, built by forge with the settings of ape-config.yaml: this fails where the two differ.
+Halmos executes compiled code symbolically. It is installed on demand, by hash, into an environment of its own. What it
+is given is the shipped code, built by forge with the settings of ape-config.yaml: this fails where the two differ.
 """
 
 import json
@@ -92,7 +92,6 @@ def halmos(contracts: str, prefix: str) -> list[dict[str, Any]]:
     report = ROOT / BUILD / f"{prefix}.json"
     report.unlink(missing_ok=True)
     options = ["--root", ".", "--forge-build-out", str(BUILD / "out"), "--no-status", "--json-output", str(report)]
-    # what is sought may be far from the branches, so that a solver that gives up early leaves more paths than it saves
     command = [str(ENVIRONMENT / "bin" / "python"), str(PROOFS / "run_halmos.py"), *options]
     chosen = ["--match-contract", contracts, "--function", prefix]
     subprocess.run([*command, *chosen], cwd=ROOT, env=environment(), check=False)

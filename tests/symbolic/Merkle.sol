@@ -8,7 +8,7 @@ import {Proof} from "./Proof.sol";
 
 /// @notice The tree that the registry computes, and what a proof under it says.
 contract MerkleProofs is Proof {
-    /// @custom:halmos --default-array-lengths 1,2,3,4,5,6,7,8 --loop 16
+    /// @custom:halmos --default-array-lengths 1,2,3,4,5 --loop 16
     function check_rootIsOfTheStandardTree(bytes32[] memory values) public pure {
         uint256 count = values.length;
         bytes32[] memory leaves = new bytes32[](count);

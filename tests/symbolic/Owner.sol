@@ -38,11 +38,14 @@ contract OwnerProof is EveryFunction {
         assert(asOwner == asStranger);
     }
 
-    function _outcome(address owner, address caller, bytes memory data, Probe memory probe) private returns (bytes32) {
+    function _outcome(address owner, address caller, bytes memory data, Probe memory probe)
+        private
+        returns (bytes32 result)
+    {
         try this.attempt(owner, caller, data, probe) {
             assert(false);
         } catch (bytes memory outcome) {
-            return keccak256(outcome);
+            result = keccak256(outcome);
         }
     }
 

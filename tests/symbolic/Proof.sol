@@ -9,6 +9,7 @@ import {memberId, MemberId} from "../../contracts/types/MembershipSlot.sol";
 interface IVm {
     function assume(bool condition) external pure;
     function chainId(uint256 id) external;
+    function getCode(string calldata contractName) external view returns (bytes memory);
     function load(address account, bytes32 slot) external view returns (bytes32);
     function prank(address caller) external;
     function store(address account, bytes32 slot, bytes32 word) external;
@@ -54,7 +55,15 @@ abstract contract Proof {
     }
 
     function _deploy() internal returns (LabRegistry deployed) {
-        deployed = new LabRegistry(address(0xA11CE), svm.createBool("openGroupCreation"));
+        // by its code: with `new`, the compiler would optimise the registry anew for every contract here
+        bytes memory creation = bytes.concat(
+            vm.getCode(".build/prove/out/LabRegistry.sol/LabRegistry.json"),
+            abi.encode(address(0xA11CE), svm.createBool("openGroupCreation"))
+        );
+        assembly ("memory-safe") {
+            deployed := create(0, add(creation, 0x20), mload(creation))
+        }
+        assert(address(deployed) != address(0));
         svm.enableSymbolicStorage(address(deployed));
         vm.store(address(deployed), bytes32(SLOT_OWNER), bytes32(uint256(uint160(svm.createAddress("owner")))));
         vm.store(
