@@ -86,6 +86,11 @@ class Registry:
         transaction: 0x-hex hash of its deployment.
         block: number of the block that holds it; nothing of it is to be found before.
         version: of the contract.
+        factory: 0x-hex address of the factory that deployed it; None, as all below, if it isn't known.
+        open_group_creation: whether anyone may create groups in it.
+        salt: 0x-hex, which with factory, owner and rule leads to the same address on every chain.
+        genesis: 0x-hex hash of the chain's first block: a chain id can be used twice.
+        code_hash: 0x-hex Keccak-256 of its code there.
     """
 
     address: str
@@ -93,6 +98,11 @@ class Registry:
     transaction: str
     block: int
     version: str
+    factory: str | None = None
+    open_group_creation: bool | None = None
+    salt: str | None = None
+    genesis: str | None = None
+    code_hash: str | None = None
 
 
 def _load() -> tuple[Network, ...]:
@@ -160,7 +170,9 @@ def remember_registry(chain_id: int, home: Home, registry: Registry) -> Path:
     path = _deployments(chain_id, home)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        document = json.dumps({"chainId": chain_id, "registries": entries}, indent=2) + "\n"
+        network = network_by_chain_id(chain_id)
+        head = {"chainId": chain_id, "network": network.name if network else None}
+        document = json.dumps(head | {"registries": entries}, indent=2) + "\n"
         write_whole(path, document.encode(), mode=0o666)
     except OSError as error:
         raise StoreError(f"the registry {registry.address} can't be noted in {path}: {error.strerror}") from error

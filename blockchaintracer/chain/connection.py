@@ -161,8 +161,18 @@ class Chain:
             except TransactionNotFound:
                 return None
 
-    def has_code(self, address: str) -> bool:
-        """Whether a contract lives at an address."""
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty if no contract lives there."""
         from eth_utils.address import to_checksum_address
 
-        return len(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address)))) > 0
+        return bytes(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address))))
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract lives at an address."""
+        return len(self.code(address)) > 0
+
+    def balance(self, address: str) -> int:
+        """What an address has, in wei."""
+        from eth_utils.address import to_checksum_address
+
+        return int(self.ask(lambda: self.web3.eth.get_balance(to_checksum_address(address))))

@@ -86,12 +86,13 @@ def _of(network: Network, gas_price_wei: int | None) -> list[Cost]:
     for operation, gas, size in gas_figures():
         wei = None if price is None else gas * price
         if wei is not None and chain is not None and network.kind == "op-stack":
-            wei += _data_fee(chain, size)
+            wei += data_fee(chain, size)
         rows.append(Cost(network.title, operation, gas, wei, note))
     return rows
 
 
-def _data_fee(chain: Chain, size: int) -> int:
+def data_fee(chain: Chain, size: int) -> int:
+    """What an OP-stack chain adds at most for publishing a transaction of `size` bytes on Ethereum, in wei."""
     from eth_abi.abi import encode
     from eth_utils.crypto import keccak
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from blockchaintracer.chain.factory import Factory, require_owner
 from blockchaintracer.chain.reverts import in_words
 from blockchaintracer.errors import InputError
 from blockchaintracer.model import DOMAIN_VERSION, NO_END, Role, checksummed, label
 from blockchaintracer.networks import Registry as KnownRegistry
 from blockchaintracer.networks import remember_registry
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.outbox import CreateGroup, Deploy, Entry, JoinGroup, RemoveMember
+from blockchaintracer.outbox import CreateGroup, Deploy, Entry, FundProxy, JoinGroup, RemoveMember, factory_steps
 
 _INVITATION_FIELDS = ("group", "account", "roles", "until", "version", "inviter", "deadline")
 _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
@@ -25,51 +26,114 @@ class Deployed:
     """A registry and where it came to be.
 
     Args:
+        factory: that deployed it.
+        salt: 0x-hex; with factory, owner and rule it leads to the same address on every chain.
+        genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
+        code_hash: Keccak-256 of the registry's code there (0x-hex).
         existing: whether it was there already and nothing was paid.
         noted_in: the file that names it; for a public network to be committed.
     """
 
     registry: str
     chain_id: int
+    network: str | None
+    factory: str
     owner: str
     open_group_creation: bool
+    salt: str
     transaction: str
     block: int
+    genesis: str | None
+    code_hash: str
     existing: bool
     noted_in: str
 
 
 def deploy(
-    lab: Lab, *, open_group_creation: bool = False, name: str = "registry", owner: str | None = None
+    lab: Lab,
+    *,
+    open_group_creation: bool = False,
+    name: str = "registry",
+    owner: str | None = None,
+    factory: str | None = None,
 ) -> Deployed:
     """Deploys the lab's registry, or answers with the one that is there: same owner, rule and name, same address.
+
+    What it needs and the chain lacks is deployed first: the deployment proxy and the factory.
 
     Args:
         open_group_creation: whether anyone may create groups, or only the owner.
         name: tells several registries of one owner apart.
         owner: who owns it; the signer if not said.
+        factory: another factory's address than the usual, on a chain that couldn't have it there.
+
+    Raises:
+        NotVerified: if the factory's code on the chain is not this version's.
     """
     owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
-    write = Deploy.plan(owner, open_group_creation=open_group_creation, salt=sha256(name.encode()).hexdigest())
+    require_owner(owner)
+    salt = salt_of(name)
+    write = Deploy.plan(lab.chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
     existing = write.is_done(lab.chain)
+    maker = Factory(lab.chain, factory) if factory else deploy_factory(lab)
+    maker.require()
     [entry] = lab.write(write)
     block = entry.block
-    if block is None or entry.transaction is None:
+    if block is None or entry.transaction is None or not maker.is_genuine(write.registry):
         raise InputError(f"the registry {write.registry} is not in a block yet")
-    known = KnownRegistry(write.registry, owner, "0x" + entry.transaction, block.number, DOMAIN_VERSION)
+    from eth_utils.crypto import keccak
+
+    genesis = lab.chain.block(0)
+    network = lab.chain.network
+    known = KnownRegistry(
+        address=write.registry,
+        owner=owner,
+        transaction="0x" + entry.transaction,
+        block=block.number,
+        version=DOMAIN_VERSION,
+        factory=maker.address,
+        open_group_creation=open_group_creation,
+        salt="0x" + salt,
+        genesis="0x" + genesis.hash if genesis else None,
+        code_hash="0x" + keccak(lab.chain.code(write.registry)).hex(),
+    )
     noted = remember_registry(lab.chain_id, lab.home, known)
     lab.choose(registry=write.registry)
     lab.__dict__.pop("registry", None)
     return Deployed(
         registry=write.registry,
         chain_id=lab.chain_id,
+        network=network.name if network else None,
+        factory=maker.address,
         owner=owner,
         open_group_creation=open_group_creation,
+        salt="0x" + salt,
         transaction=entry.transaction,
         block=block.number,
+        genesis=known.genesis,
+        code_hash=str(known.code_hash),
         existing=existing,
         noted_in=str(noted),
     )
+
+
+def deploy_factory(lab: Lab) -> Factory:
+    """The factory of registries on the chain, deployed if it isn't there, the deployment proxy before it.
+
+    Raises:
+        NotVerified: if the code at its address is not this version's.
+    """
+    steps = factory_steps(lab.chain)
+    if isinstance(steps[0], FundProxy):
+        # several writes are not checked before they are entered, and this one is in vain where the next is refused
+        steps[0].check(lab.chain, lab.signer.address)
+    lab.write(*steps)
+    return Factory(lab.chain).require()
+
+
+def salt_of(name: str) -> str:
+    """The salt of a registry's name, 64 hex digits."""
+    return sha256(name.encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,9 @@ from blockchaintracer.outbox.writes import (
     AttestForeign,
     CreateGroup,
     Deploy,
+    DeployFactory,
+    DeployProxy,
+    FundProxy,
     JoinGroup,
     Materialize,
     Record,
@@ -18,6 +21,7 @@ from blockchaintracer.outbox.writes import (
     Seal,
     Withdraw,
     Write,
+    factory_steps,
 )
 
 __all__ = [
@@ -27,7 +31,10 @@ __all__ = [
     "AttestForeign",
     "CreateGroup",
     "Deploy",
+    "DeployFactory",
+    "DeployProxy",
     "Entry",
+    "FundProxy",
     "JoinGroup",
     "Materialize",
     "Outbox",
@@ -40,4 +47,5 @@ __all__ = [
     "State",
     "Withdraw",
     "Write",
+    "factory_steps",
 ]

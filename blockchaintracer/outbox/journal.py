@@ -102,6 +102,7 @@ class Outbox:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._tip: int | None = None
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
@@ -175,6 +176,7 @@ class Outbox:
             ChainUnavailable: if the chain can't be reached; everything stays where it was.
         """
         with self._only_one_flush():
+            self._tip = None
             self.recheck(chain)
             moved = []
             for entry in self.pending(chain.chain_id):
@@ -234,35 +236,46 @@ class Outbox:
         self._update(entry, State.SUBMITTED)
         receipt = self._wait(entry.transaction or "", chain)
         if receipt["status"] != 1:
+            if not entry.write.has_event and entry.write.is_done(chain):
+                # somebody else made the same thing first
+                return self._found(entry, chain)
             return self._refused(entry, chain)
         return self._included(entry, chain, entry.transaction or "", receipt["blockNumber"])
 
     def _sign(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
+        web3 = chain.web3
+        if entry.write.presigned:
+            # its price is fixed and may be far above the market, which the node then suggests for what comes behind
+            self._tip = chain.ask(lambda: web3.eth.max_priority_fee)
         try:
             entry.write.check(chain, signer.address)
-        except ContractRevert as error:
+        except (ContractRevert, InputError) as error:
             self._update(entry, State.FAILED, error=error.message)
             raise
-        web3 = chain.web3
+        from eth_utils.crypto import keccak
+
+        if raw := entry.write.presigned:
+            return self._update(entry, State.SIGNED, raw=raw, tx=keccak(raw).hex())
         to, data = entry.write.transaction(chain)
+        value = entry.write.value(chain)
         with chain.reaching():
             base_fee = web3.eth.get_block("latest").get("baseFeePerGas", 0)
-            tip = web3.eth.max_priority_fee
+            tip = web3.eth.max_priority_fee if self._tip is None else self._tip
             nonce = web3.eth.get_transaction_count(signer.address, "pending")  # type: ignore[arg-type]
             balance = web3.eth.get_balance(signer.address)  # type: ignore[arg-type]
-            call = {"from": signer.address, "to": to, "data": data}
+            call = {"from": signer.address, "to": to, "data": data, "value": value}
             gas = web3.eth.estimate_gas(call) * 5 // 4 if balance else 0  # type: ignore[arg-type]
         price = 2 * base_fee + tip
-        most = _most_wei()
-        if gas * price > most:
+        cost, most = gas * price + value, _most_wei()
+        if cost > most:
             raise BlockchainTracerError(
-                f"one transaction on {chain.name} would cost up to {gas * price / 10**18:.6f} of its coin, and at most "
+                f"one transaction on {chain.name} would cost up to {cost / 10**18:.6f} of its coin, and at most "
                 f"{most / 10**18} is allowed",
                 hint=f"Wait until it's cheaper, ask another node, or allow more: ${MAX_COST}=0.5, in the chain's coin.",
             )
-        if balance < gas * price or not balance:
+        if balance < cost or not balance:
             raise BlockchainTracerError(
-                f"{signer.address} has {balance} wei on {chain.name} and this may cost up to {gas * price} wei",
+                f"{signer.address} has {balance} wei on {chain.name} and this may cost up to {cost} wei",
                 hint="Send it some coin of this chain; what is stored here waits.",
                 address=signer.address,
                 balance=str(balance),
@@ -273,13 +286,11 @@ class Outbox:
             "nonce": nonce,
             "to": to,
             "data": data,
-            "value": 0,
+            "value": value,
             "gas": gas,
             "maxFeePerGas": price,
             "maxPriorityFeePerGas": tip,
         }
-        from eth_utils.crypto import keccak
-
         raw = signer.sign_transaction(transaction)
         return self._update(entry, State.SIGNED, raw=raw, nonce=nonce, tx=keccak(raw).hex())
 
@@ -321,6 +332,12 @@ class Outbox:
     def _found(self, entry: Entry, chain: Chain) -> Entry:
         """The effect is there: by this entry's own transaction, or by somebody who relayed it."""
         event = entry.write.event(chain)
+        if event is None and not entry.write.has_event:
+            receipt = chain.receipt(entry.transaction) if entry.transaction else None
+            if receipt is not None and receipt["status"] == 1:
+                return self._included(entry, chain, entry.transaction, receipt["blockNumber"])
+            # nothing says where somebody else made it: it stands as long as the block in which it was seen
+            return self._included(entry, chain, None, chain.head().number)
         if event is None:
             raise ChainUnavailable(
                 f"{chain.address} shows the effect of {entry.write.op} but not its event",
@@ -328,7 +345,7 @@ class Outbox:
             )
         return self._included(entry, chain, bytes(event["transactionHash"]).hex(), event["blockNumber"])
 
-    def _included(self, entry: Entry, chain: Chain, transaction: str, number: int) -> Entry:
+    def _included(self, entry: Entry, chain: Chain, transaction: str | None, number: int) -> Entry:
         block = chain.block(number)
         if block is None or not entry.write.is_done(chain):
             raise ChainUnavailable(

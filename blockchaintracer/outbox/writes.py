@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, ClassVar
 
-from blockchaintracer.chain import Chain, Registry, load_artifact
+from blockchaintracer.chain import Chain, Registry
+from blockchaintracer.chain import factory as factories
 from blockchaintracer.errors import InputError
 from blockchaintracer.model import NO_END, ForeignRecord, RecordKey, Status
-
-CREATE2_PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
-"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
 
 _KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
 
@@ -30,10 +28,14 @@ class Write:
     """One change. Subclasses say which.
 
     Args:
-        registry: address of the registry it changes.
+        registry: address of the registry it changes, or of what it makes.
     """
 
     op: ClassVar[str] = ""
+    presigned: ClassVar[bytes] = b""
+    """The signed transaction, where it is one that everybody sends alike."""
+    has_event: ClassVar[bool] = True
+    """Whether an event tells where its effect came to be."""
     registry: str
 
     def payload(self) -> dict[str, Any]:
@@ -70,11 +72,16 @@ class Write:
         registry = Registry(chain, self.registry)
         return registry.address, registry.call_data(function, *arguments)
 
+    def value(self, chain: Chain) -> int:
+        """What the transaction pays to its address, in wei."""
+        return 0
+
     def check(self, chain: Chain, sender: str) -> None:
         """Tells before anything is paid whether the registry would refuse it.
 
         Raises:
             ContractRevert: if so.
+            InputError: if the chain would.
         """
         function, arguments = self.call()
         Registry(chain, self.registry).simulate(sender, function, *arguments)
@@ -136,57 +143,140 @@ class _Versioned(Write):
 
 
 @dataclass(frozen=True)
-class Deploy(Write):
-    """A new registry by CREATE2, so that its address is known before and is the same if it has to be repeated.
+class _Made(Write):
+    """Something at an address that follows from its code: whoever makes it, and however often, it's the same."""
 
-    Args:
-        registry: the address it will have, from `Deploy.plan`.
-        owner: who creates groups if they are not open.
-        open_group_creation: whether anyone may create groups.
-        salt: 64 hex digits; another salt gives another registry.
-    """
-
-    op: ClassVar[str] = "deploy"
-    owner: str
-    open_group_creation: bool
-    salt: str
-
-    @classmethod
-    def plan(cls, owner: str, *, open_group_creation: bool, salt: str) -> Deploy:
-        """The deployment of these settings, with the address they lead to."""
-        from eth_utils.address import to_checksum_address
-        from eth_utils.crypto import keccak
-
-        code = _init_code(owner, open_group_creation)
-        preimage = b"\xff" + bytes.fromhex(CREATE2_PROXY[2:]) + bytes.fromhex(salt) + keccak(code)
-        return cls(to_checksum_address(keccak(preimage)[12:]), owner, open_group_creation, salt)
+    has_event: ClassVar[bool] = False
 
     def is_done(self, chain: Chain) -> bool:
         """Whether code is at the address: nothing but this code can be, because the code is in the address."""
         return chain.has_code(self.registry)
 
     def event(self, chain: Chain) -> Any | None:
+        """None: it leaves no event."""
+
+    def check(self, chain: Chain, sender: str) -> None:
+        """It can only run out of gas, which estimating it tells."""
+
+
+@dataclass(frozen=True)
+class FundProxy(_Made):
+    """What the signer of the deployment proxy's transaction lacks, paid to it."""
+
+    op: ClassVar[str] = "fund-proxy"
+    registry: str = factories.PROXY
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it has enough, or the proxy is there."""
+        return super().is_done(chain) or self.value(chain) == 0
+
+    def transaction(self, chain: Chain) -> tuple[str, str]:
+        """A payment to the signer."""
+        return factories.PROXY_SIGNER, "0x"
+
+    def value(self, chain: Chain) -> int:
+        """What is missing, in wei."""
+        return max(0, factories.PROXY_COST_WEI - chain.balance(factories.PROXY_SIGNER))
+
+    def check(self, chain: Chain, sender: str) -> None:
+        """Whether the proxy's transaction would pass once this is paid.
+
+        Raises:
+            InputError: if not.
+        """
+        if problem := factories.proxy_problem(chain):
+            raise InputError(f"the deployment proxy can't be put on {chain.name}: {problem}")
+        factories.offer_proxy_transaction(chain)
+
+
+@dataclass(frozen=True)
+class DeployProxy(_Made):
+    """The deterministic deployment proxy, by the one transaction that puts it at its address."""
+
+    op: ClassVar[str] = "deploy-proxy"
+    presigned: ClassVar[bytes] = factories.PROXY_TRANSACTION
+    registry: str = factories.PROXY
+
+    def check(self, chain: Chain, sender: str) -> None:
+        """Whether the node takes a transaction without a chain id.
+
+        Raises:
+            InputError: if not.
+        """
+        factories.offer_proxy_transaction(chain)
+
+
+@dataclass(frozen=True)
+class DeployFactory(_Made):
+    """This version's factory, at the address that it has on every chain."""
+
+    op: ClassVar[str] = "deploy-factory"
+    registry: str = field(default_factory=factories.factory_address)
+
+    def transaction(self, chain: Chain) -> tuple[str, str]:
+        """A call of the proxy with salt and code."""
+        return factories.PROXY, "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex()
+
+
+@dataclass(frozen=True)
+class Deploy(_Made):
+    """A new registry by the factory.
+
+    Args:
+        registry: the address it will have, from `Deploy.plan`.
+        owner: who creates groups if they are not open.
+        open_group_creation: whether anyone may create groups.
+        salt: 64 hex digits; another salt gives another registry.
+        factory: another factory's address than this version's usual.
+    """
+
+    op: ClassVar[str] = "deploy"
+    has_event: ClassVar[bool] = True
+    owner: str
+    open_group_creation: bool
+    salt: str
+    factory: str | None = None
+
+    @classmethod
+    def plan(
+        cls, chain: Chain, owner: str, *, open_group_creation: bool, salt: str, factory: str | None = None
+    ) -> Deploy:
+        """The deployment of these settings, with the address they lead to."""
+        address = factories.Factory(chain, factory).registry_address(owner, open_group_creation, salt)
+        return cls(address, owner, open_group_creation, salt, factory)
+
+    def event(self, chain: Chain) -> Any | None:
         """The event by which the owner became the owner."""
         return next(Registry(chain, self.registry).events("OwnershipTransferred"), None)
 
     def transaction(self, chain: Chain) -> tuple[str, str]:
-        """A call of the deployment proxy with salt and code."""
-        if not chain.has_code(CREATE2_PROXY):
-            raise InputError(
-                f"{chain.name} has no deterministic deployment proxy at {CREATE2_PROXY}",
-                hint="Deploy the proxy there first (its page tells how), so that the registry's address can be known.",
-            )
-        return CREATE2_PROXY, "0x" + self.salt + _init_code(self.owner, self.open_group_creation).hex()
+        """A call of the factory."""
+        maker = factories.Factory(chain, self.factory)
+        return maker.address, maker.deployment(self.owner, self.open_group_creation, self.salt)
 
     def check(self, chain: Chain, sender: str) -> None:
-        """A deployment can only run out of gas, which estimating it tells."""
+        """Whether the registry takes this owner, and the factory is there to be called.
+
+        Raises:
+            ContractRevert: if it doesn't.
+            InputError: if it isn't.
+        """
+        factories.require_owner(self.owner)
+        maker = factories.Factory(chain, self.factory)
+        if not maker.exists():
+            raise InputError(
+                f"expected a factory at {maker.address} on {chain.name}, got no contract",
+                hint="`blockchaintracer deploy` deploys it first.",
+            )
 
 
-def _init_code(owner: str, open_group_creation: bool) -> bytes:
-    from eth_abi.abi import encode
-
-    arguments = encode(["address", "bool"], [owner, open_group_creation])
-    return bytes.fromhex(load_artifact()["bytecode"][2:]) + arguments
+def factory_steps(chain: Chain) -> list[Write]:
+    """What has to be on a chain before a registry can be, in order: what is missing of it, and in any
+    case the factory, so that a chain which loses it gets it again."""
+    factory = DeployFactory()
+    if factory.is_done(chain):
+        return [factory]
+    return [*(step for step in (FundProxy(), DeployProxy()) if not step.is_done(chain)), factory]
 
 
 @dataclass(frozen=True)
@@ -604,6 +694,7 @@ def _or_none(key: RecordKey | None) -> tuple[Any, ...]:
 _BY_OP: dict[str, type[Write]] = {
     write.op: write
     for write in (
+        *(FundProxy, DeployProxy, DeployFactory),
         *(Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Retract, Attest, Withdraw),
         *(AttestForeign, Seal, Reveal, RevealVerdict, Anchor, AnchorLeaves, Materialize),
     )

@@ -31,7 +31,7 @@ from blockchaintracer.manifest import (
     RunPredicate,
 )
 from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict
-from blockchaintracer.outbox import Attest, CreateGroup, Deploy, Outbox, Record, Retract, Withdraw, Write
+from blockchaintracer.outbox import Attest, CreateGroup, Deploy, Outbox, Record, Retract, Withdraw, Write, factory_steps
 from blockchaintracer.store import Store
 
 ROLES = int(Role.MAINTAINER | Role.RECORDER | Role.REVIEWER)
@@ -61,8 +61,11 @@ class Lab:
             self.groups[signer.address] = number
 
     def deploy(self, name: str) -> Registry:
-        write = Deploy.plan(self.one.address, open_group_creation=True, salt=sha256(name.encode()).hexdigest())
-        self.write(write, self.one)
+        write = Deploy.plan(
+            self.chain, self.one.address, open_group_creation=True, salt=sha256(name.encode()).hexdigest()
+        )
+        for step in (*factory_steps(self.chain), write):
+            self.write(step, self.one)
         return Registry(self.chain, write.registry)
 
     def write(self, write: Write, signer: Any) -> None:
