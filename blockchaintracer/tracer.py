@@ -26,9 +26,9 @@ from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, Inp
 from blockchaintracer.home import Home
 from blockchaintracer.manifest import ExperimentData, RunDocument, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
-from blockchaintracer.model import normal_digest
+from blockchaintracer.model import Kind, normal_digest, parse_number
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, require_recorder
+from blockchaintracer.operations.record import Recorded, record_path, require_recorder
 from blockchaintracer.operations.run import (
     RUN_FILE,
     RunFacts,
@@ -40,6 +40,7 @@ from blockchaintracer.operations.run import (
     record_models,
     start_run,
 )
+from blockchaintracer.operations.seals import Revealed, Sealed, reveal, sealing
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 _MAX_ERROR = 2000
@@ -356,6 +357,42 @@ class MLTracer:
         told = seed_everything(seed)
         self._seeds.update(told)
         return told
+
+    def seal(self, path: PathLike, *, kind: str = "plan", name: str | None = None) -> Sealed:
+        """Commits to a file or folder without showing it: a plan before the data, a result before it's unblinded.
+
+        Its salt is kept in the lab's folder and nowhere else.
+
+        Args:
+            path: what is sealed; it's kept.
+            kind: ``plan``, ``result``, ``document``, …, or your own number.
+            name: what people will call it once it's revealed.
+
+        Returns:
+            the seal: `commitment` for others to see, `id` for `reveal` and for nobody else until then.
+
+        Raises:
+            InputError: if there is nothing at `path`, or it is recorded already.
+            ContractRevert: before anything is kept, if the signer lacks the role.
+        """
+        what = Path(_existing(path, "path") or "")
+        with sealing(self._lab):
+            sealed = record_path(self._lab, parse_number(kind, Kind), what, name=name)
+        if not isinstance(sealed, Sealed):
+            raise InputError(f"{what} is recorded already, as {sealed.id}: there is nothing left to seal")
+        return sealed
+
+    def reveal(self, commitment: str) -> Revealed:
+        """Shows what was sealed, with the time of the seal, and says how many other seals are unrevealed.
+
+        Args:
+            commitment: of the seal, or the id of its record.
+
+        Raises:
+            InputError: if this lab's folder has no such seal, or it was never sent.
+            ContractRevert: if the registry refuses it.
+        """
+        return reveal(self._lab, commitment)
 
     def update_experiment(
         self,

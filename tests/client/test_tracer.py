@@ -504,3 +504,19 @@ def test_the_example_is_recorded(lab, home, folder):
     said = predicate(lab, lab.registry.find(record_id).key.manifest)
     assert (said.name, said.status, said.template.name) == ("iris classifier", "completed", "classification")
     assert said.metrics["accuracy"].value > 0.8
+
+
+def test_a_plan_is_sealed_and_revealed(lab, home, folder):
+    plan = folder / "plan.md"
+    plan.write_text(f"threshold 8 {os.urandom(4).hex()}\n")
+    tracer = MLTracer(home)
+    seal = tracer.seal(plan)
+    assert tracer.seal(plan).commitment == seal.commitment
+    shown = MLTracer(home).reveal(seal.commitment)
+    status = lab.registry.status(shown.record_id)
+    assert (status.kind, status.sealed_at) == (Kind.PLAN, seal.time)
+    assert shown.unrevealed == 0
+    with pytest.raises(InputError, match="recorded already"):
+        tracer.seal(plan)
+    with pytest.raises(InputError, match="expected a file or folder"):
+        tracer.seal(folder / "nowhere")
