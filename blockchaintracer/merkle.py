@@ -26,7 +26,7 @@ class MerkleTree:
     """The tree over some values, complete and without padding: 2n - 1 nodes, of which the last n are the leaves.
 
     Args:
-        values: ids of 64 hex digits, in any order; kept ascending. A million take 110 MB.
+        values: ids of 64 hex digits, in any order; kept ascending. A million take some 400 MB.
 
     Raises:
         InputError: if there is none, one is repeated, or one is no id.
