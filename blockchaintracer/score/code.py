@@ -1,0 +1,102 @@
+"""What restored code shows: which file a command starts, and which generators of random numbers it imports."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+GENERATORS = {
+    "random": ("random",),
+    "numpy": ("numpy", "sklearn", "scipy", "pandas"),
+    "torch": ("torch", "pytorch_lightning", "lightning", "transformers"),
+    "tensorflow": ("tensorflow", "keras"),
+    "jax": ("jax", "flax"),
+}
+"""Generators by the packages that draw from them."""
+_SOURCE_LIMIT = 4 << 20
+_FILES_LIMIT = 2000
+_PYTHON = re.compile(r"python[0-9.]*")
+
+
+def entry_file(command: Sequence[str], folder: Path, root: Path) -> Path | None:
+    """The first file of the code that a command names, also as ``-m module``; None if it names none.
+
+    Args:
+        command: as recorded.
+        folder: the working folder, inside `root`.
+        root: of the restored code. What lies outside of it is no part of the code.
+    """
+    words = iter(command)
+    for word in words:
+        if word == "-m":
+            if found := _module(next(words, ""), (folder, root)):
+                return found
+        elif found := _file(folder, word, root):
+            return found
+    return None
+
+
+def is_inline(command: Sequence[str]) -> bool:
+    """Whether the command holds the program itself: ``python -c …``."""
+    return len(command) > 2 and bool(_PYTHON.fullmatch(Path(command[0]).name)) and command[1] == "-c"
+
+
+def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
+    """The generators that a Python script imports, itself or by files of the code; None if it can't be read."""
+    found: set[str] = set()
+    waiting, seen = [entry], {entry}
+    while waiting:
+        file = waiting.pop()
+        names = _imports(file)
+        if names is None or len(seen) > _FILES_LIMIT:
+            return None
+        for name in names:
+            found |= {one for one, packages in GENERATORS.items() if name.partition(".")[0] in packages}
+            local = _module(name, (file.parent, folder, root))
+            if local and local not in seen:
+                seen.add(local)
+                waiting.append(local)
+    return found
+
+
+def _imports(file: Path) -> set[str] | None:
+    try:
+        if file.suffix != ".py" or file.stat().st_size > _SOURCE_LIMIT:
+            return None
+        tree = ast.parse(file.read_bytes())
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            # what is imported from a package may be a module of it
+            found |= {base} if base else set()
+            found |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+    return found
+
+
+def _module(name: str, folders: Sequence[Path]) -> Path | None:
+    parts = name.split(".")
+    if not all(part.isidentifier() for part in parts):
+        return None
+    for folder in folders:
+        place = folder.joinpath(*parts)
+        for file in (place.with_name(f"{parts[-1]}.py"), place / "__main__.py", place / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def _file(folder: Path, word: str, root: Path) -> Path | None:
+    if not word or "\0" in word or len(word) > 1000:
+        return None
+    try:
+        path = (folder / word).resolve()
+        return path if path.is_file() and path.is_relative_to(root.resolve()) else None
+    except OSError:
+        return None
