@@ -251,7 +251,7 @@ class _Bench:
     def _seals(self) -> None:
         salt = digest("salt")
         plan = self._key("plan", kind=Kind.PLAN)
-        sealed = self.chain.send(self.f.seal(1, _bytes(record_commitment(self.domain.record_id(plan), salt))))
+        sealed = self.chain.send(self.f.seal(_bytes(record_commitment(self.domain.record_id(plan), salt)), 1))
         self.figures["seal"] = Figure.of(sealed, ANCHOR)
         revealed = self.chain.send(self.f.reveal(plan.as_abi(), _bytes(salt)))
         self.figures["reveal"] = Figure.of(revealed, Work(new_slots=1, cold_reads=2))
@@ -261,7 +261,7 @@ class _Bench:
             evidence = self._reproduction(result)
             evidence_id = self.domain.record_id(evidence)
             commitment = verdict_commitment(result, 2, Verdict.REPRODUCED, evidence_id, self.attester, salt)
-            self.chain.send(self.f.seal(2, _bytes(commitment)), 1)
+            self.chain.send(self.f.seal(_bytes(commitment), 2), 1)
             if stored:
                 self._record(evidence)
             shown = self.f.revealVerdict(_bytes(result), 2, Verdict.REPRODUCED, evidence.as_abi(), _bytes(salt))

@@ -66,7 +66,7 @@ class StoredBatch:
     @classmethod
     def of(cls, word: int) -> StoredBatch:
         """Reads contracts/types/BatchSlot.sol's layout."""
-        return cls(word & (1 << 40) - 1, word >> 40 & (1 << 32) - 1, bool(word >> 72 & 0xFF))
+        return cls(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
 
 
 def record_slot(record_id: str) -> bytes:

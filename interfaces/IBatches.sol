@@ -11,11 +11,9 @@ import {RecordKey} from "./IRecords.sol";
 interface IBatches {
     /// @notice A group's author is committed to all records under this root. `manifest` is the SHA-256 of the batch's
     /// description, kept off chain; `declaredCount` is how many records the author says there are.
-    event Anchored(
-        uint32 indexed group, address indexed author, bytes32 indexed root, uint32 declaredCount, bytes32 manifest
-    );
+    event Anchored(uint32 group, address indexed author, bytes32 indexed root, uint48 declaredCount, bytes32 manifest);
     /// @notice The same, with the ids of all records, from which the registry computed the root itself.
-    event LeavesAnchored(uint32 indexed group, address indexed author, bytes32 indexed root, uint256 count);
+    event LeavesAnchored(uint32 group, address indexed author, bytes32 indexed root, uint48 count);
     /// @notice The record that was just stored has the time of this batch.
     event Materialized(bytes32 indexed id, bytes32 indexed root, uint40 recordedAt);
 
@@ -34,7 +32,7 @@ interface IBatches {
     /// @dev A root is anchored once, by either function: one that was declared is never counted.
     /// @param declaredCount how many there are; declared, not checked
     /// @param manifest SHA-256 of the batch's description
-    function anchor(uint32 group, uint32 declaredCount, bytes32 root, bytes32 manifest) external;
+    function anchor(uint32 group, uint48 declaredCount, bytes32 root, bytes32 manifest) external;
 
     /// @notice Commits the caller, a RECORDER of the group, to the records with these ids. The ids stay readable in the
     /// transaction, and their number is checked.
@@ -61,5 +59,5 @@ interface IBatches {
     function batchOf(uint32 group, address author, bytes32 root)
         external
         view
-        returns (uint40 anchoredAt, uint32 count, bool counted);
+        returns (uint40 anchoredAt, uint48 count, bool counted);
 }

@@ -134,7 +134,7 @@ interface IRecords {
     function statusOf(bytes32 id) external view returns (RecordStatus memory);
 
     /// @notice {statusOf} for many ids, in order.
-    function statusOfMany(bytes32[] calldata ids) external view returns (RecordStatus[] memory);
+    function statusOfRecords(bytes32[] calldata ids) external view returns (RecordStatus[] memory);
 
     /// @notice Whether the record of this key is stored and names `parent` in `relation`.
     function isParent(RecordKey calldata key, bytes32 parent, uint8 relation) external view returns (bool);

@@ -12,7 +12,7 @@ import {RecordKey} from "./IRecords.sol";
 /// nothing: what it commits to names the author.
 interface ISeals {
     /// @notice The author is committed, for the group, from this block on.
-    event Sealed(uint32 indexed group, address indexed author, bytes32 indexed commitment);
+    event Sealed(uint32 group, address indexed author, bytes32 indexed commitment);
     /// @notice The record that was just stored had been sealed at `sealedAt`, which its slot keeps.
     event Revealed(bytes32 indexed id, bytes32 indexed commitment, uint40 sealedAt);
     /// @notice The verdict that was just given had been sealed at `sealedAt`, which its slot keeps.
@@ -28,7 +28,7 @@ interface ISeals {
     /// recordId, salt)); for a verdict the same of "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32
     /// evidence,address attester,bytes32 salt)", evidence being the id of its record or zero. The salt is 32 random bytes,
     /// or the seal can be guessed.
-    function seal(uint32 group, bytes32 commitment) external;
+    function seal(bytes32 commitment, uint32 group) external;
 
     /// @notice Stores a sealed record of the caller, with the time of the seal beside that of the record. Its author must
     /// be a RECORDER of its group now.

@@ -50,7 +50,7 @@ def gas_figures() -> list[tuple[str, int, int]]:
     calls = [
         ("record", gas["record"], functions.record(key)),
         (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, functions.recordMany([key] * _BATCH)),
-        ("seal", gas["seal"], functions.seal(1, word)),
+        ("seal", gas["seal"], functions.seal(word, 1)),
         ("root of any number", gas["anchor_root"], functions.anchor(1, 1, word, word)),
         (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, functions.anchorLeaves(1, [word] * _LEAVES)),
         ("materialize", gas[f"materialize_{_DEPTH}"], functions.materialize(key, word, [word] * _DEPTH)),

@@ -558,7 +558,7 @@ class Seal(Write):
 
     def call(self) -> tuple[str, tuple[Any, ...]]:
         """``seal``."""
-        return "seal", (self.group, bytes.fromhex(self.commitment))
+        return "seal", (bytes.fromhex(self.commitment), self.group)
 
     def is_done(self, chain: Chain) -> bool:
         """Whether the registry has it."""

@@ -27,7 +27,7 @@ _HEADER_FIELDS = {"parent": 0, "state_root": 3, "receipts_root": 5, "number": 8,
 _RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
 _RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
-_ANCHORED = ("Anchored(uint32,address,bytes32,uint32,bytes32)", "LeavesAnchored(uint32,address,bytes32,uint256)")
+_ANCHORED = ("Anchored(uint32,address,bytes32,uint48,bytes32)", "LeavesAnchored(uint32,address,bytes32,uint48)")
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$")]
@@ -450,9 +450,10 @@ class _Verification:
         if node.hex() != root:
             raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {node.hex()}")
         batch = StoredBatch.of(self._word(place, as_of, batch_slot(key.group, key.author, root)))
-        block, (topics, _) = self._log(f"{place}.anchored", batched.anchored)
-        member = [key.group.to_bytes(32), bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root)]
-        if topics[0] not in map(_topic, _ANCHORED) or list(topics[1:]) != member:
+        block, (topics, data) = self._log(f"{place}.anchored", batched.anchored)
+        named = [bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root)]
+        by_group = data[:32] == key.group.to_bytes(32)
+        if topics[0] not in map(_topic, _ANCHORED) or list(topics[1:]) != named or not by_group:
             raise BundleRefused(
                 f"{place}.anchored.log", "expected the event that anchored this root for this group and author"
             )

@@ -280,7 +280,7 @@ class RecordChecks:
     def _statuses(self, ids: list[str]) -> list[Any]:
         found: list[Any] = []
         for start in range(0, len(ids), 500):
-            found += self._registry.read("statusOfMany", [bytes.fromhex(one) for one in ids[start : start + 500]])
+            found += self._registry.read("statusOfRecords", [bytes.fromhex(one) for one in ids[start : start + 500]])
         return found
 
     def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:

@@ -14,22 +14,19 @@ library MerkleTree {
         }
     }
 
-    /// @dev The tree is complete: its nodes form a queue that starts with the leaves; two are taken from its head, their
-    /// parent joins its end, and the last one is the root. There is room for the parents in `queue`, as each needs one
-    /// place and has made two free: position i is queue[i], and from the length on queue[i - length].
-    /// @param queue the leaves, at least one, in order; overwritten
-    function root(bytes32[] memory queue) internal pure returns (bytes32) {
-        uint256 length = queue.length;
+    /// @dev The tree is complete: its nodes stand in a row that starts with the leaves. Two are taken from the head, their
+    /// parent joins the end, and the last one is the root.
+    /// @param nodes the leaves in order, at least one, and room for as many parents but one; filled
+    function root(bytes32[] memory nodes) internal pure returns (bytes32) {
+        uint256 left;
         unchecked {
-            for (uint256 made = 0; made < length - 1; ++made) {
-                uint256 left = 2 * made;
-                uint256 right = left + 1;
-                queue[made] = Hashes.commutativeKeccak256(
-                    queue[left < length ? left : left - length], queue[right < length ? right : right - length]
-                );
+            for (uint256 parent = nodes.length / 2 + 1; parent < nodes.length; ++parent) {
+                (bytes32 a, bytes32 b) = (nodes[left], nodes[left + 1]);
+                // the smaller one first
+                nodes[parent] = a < b ? Hashes.efficientKeccak256(a, b) : Hashes.efficientKeccak256(b, a);
+                left += 2;
             }
-            // a single leaf is its own root
-            return queue[length < 2 ? 0 : length - 2];
         }
+        return nodes[nodes.length - 1];
     }
 }

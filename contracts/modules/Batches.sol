@@ -17,7 +17,7 @@ abstract contract Batches is IBatches, Records {
     mapping(MemberId author => mapping(bytes32 root => BatchSlot)) private _batches;
 
     /// @inheritdoc IBatches
-    function anchor(uint32 group, uint32 declaredCount, bytes32 root, bytes32 manifest) external {
+    function anchor(uint32 group, uint48 declaredCount, bytes32 root, bytes32 manifest) external {
         if (declaredCount == 0) revert EmptyBatch();
         _anchor(group, root, declaredCount, false);
         emit Anchored(group, msg.sender, root, declaredCount, manifest);
@@ -26,17 +26,17 @@ abstract contract Batches is IBatches, Records {
     /// @inheritdoc IBatches
     function anchorLeaves(uint32 group, bytes32[] calldata ids) external returns (bytes32 root) {
         if (ids.length == 0) revert EmptyBatch();
-        bytes32[] memory leaves = new bytes32[](ids.length);
+        bytes32[] memory nodes = new bytes32[](2 * ids.length - 1);
         bytes32 last;
         for (uint256 i = 0; i < ids.length; ++i) {
             bytes32 id = ids[i];
             if (id <= last) revert IdsNotAscending(i);
             last = id;
-            leaves[i] = MerkleTree.leaf(id);
+            nodes[i] = MerkleTree.leaf(id);
         }
-        root = MerkleTree.root(leaves);
-        _anchor(group, root, uint32(ids.length), true);
-        emit LeavesAnchored(group, msg.sender, root, ids.length);
+        root = MerkleTree.root(nodes);
+        _anchor(group, root, uint48(ids.length), true);
+        emit LeavesAnchored(group, msg.sender, root, uint48(ids.length));
     }
 
     /// @inheritdoc IBatches
@@ -65,13 +65,13 @@ abstract contract Batches is IBatches, Records {
     function batchOf(uint32 group, address author, bytes32 root)
         external
         view
-        returns (uint40 anchoredAt, uint32 count, bool counted)
+        returns (uint40 anchoredAt, uint48 count, bool counted)
     {
         BatchSlot batch = _batches[memberId(group, author)][root];
         return (batch.anchoredAt(), batch.count(), batch.counted());
     }
 
-    function _anchor(uint32 group, bytes32 root, uint32 count, bool counted) private {
+    function _anchor(uint32 group, bytes32 root, uint48 count, bool counted) private {
         _requireRole(group, msg.sender, ROLE_RECORDER);
         mapping(bytes32 root => BatchSlot) storage batches = _batches[memberId(group, msg.sender)];
         uint40 time = batches[root].anchoredAt();

@@ -81,7 +81,7 @@ abstract contract Records is IRecords, Groups {
     }
 
     /// @inheritdoc IRecords
-    function statusOfMany(bytes32[] calldata ids) external view returns (RecordStatus[] memory statuses) {
+    function statusOfRecords(bytes32[] calldata ids) external view returns (RecordStatus[] memory statuses) {
         statuses = new RecordStatus[](ids.length);
         for (uint256 i = 0; i < ids.length; ++i) {
             statuses[i] = statusOf(ids[i]);

@@ -10,14 +10,15 @@ import {Attestations} from "./Attestations.sol";
 
 /// @notice What was committed to before it was shown: sealed records and blind verdicts.
 abstract contract Seals is ISeals, Attestations {
-    mapping(MemberId author => mapping(bytes32 commitment => uint40)) private _sealedAt;
+    mapping(MemberId author => mapping(bytes32 commitment => uint256)) private _sealedAt;
 
     /// @inheritdoc ISeals
-    function seal(uint32 group, bytes32 commitment) external {
+    function seal(bytes32 commitment, uint32 group) external {
         _requireRole(group, msg.sender, ROLE_RECORDER | ROLE_REVIEWER);
-        uint40 time = sealedAt(group, msg.sender, commitment);
-        if (time != 0) revert AlreadySealed(commitment, time);
-        _sealedAt[memberId(group, msg.sender)][commitment] = uint40(block.timestamp);
+        mapping(bytes32 commitment => uint256) storage seals = _sealedAt[memberId(group, msg.sender)];
+        uint256 time = seals[commitment];
+        if (time != 0) revert AlreadySealed(commitment, uint40(time));
+        seals[commitment] = block.timestamp;
         emit Sealed(group, msg.sender, commitment);
     }
 
@@ -47,7 +48,7 @@ abstract contract Seals is ISeals, Attestations {
 
     /// @inheritdoc ISeals
     function sealedAt(uint32 group, address author, bytes32 commitment) public view returns (uint40) {
-        return _sealedAt[memberId(group, author)][commitment];
+        return uint40(_sealedAt[memberId(group, author)][commitment]);
     }
 
     function _recordSealed(bytes32 id, RecordKey calldata key, bytes32 commitment, uint40 time) private {

@@ -4,9 +4,9 @@ pragma solidity ^0.8.24;
 /// @notice Everything that is stored of a batch, in one word.
 /// @dev From the lowest bit:
 ///
-///   0            40      72        80
+///   0            40      88        96
 ///   | anchoredAt | count | counted |
-///         40        32        8
+///         40        48        8
 ///
 /// A batch exists if and only if anchoredAt is not 0.
 type BatchSlot is uint256;
@@ -15,10 +15,10 @@ using BatchSlotLib for BatchSlot global;
 
 library BatchSlotLib {
     uint256 private constant COUNT = 40;
-    uint256 private constant COUNTED = 72;
+    uint256 private constant COUNTED = 88;
 
     /// @param counted_ whether the registry saw the leaves; otherwise the author declared their number
-    function pack(uint40 anchoredAt_, uint32 count_, bool counted_) internal pure returns (BatchSlot) {
+    function pack(uint40 anchoredAt_, uint48 count_, bool counted_) internal pure returns (BatchSlot) {
         return BatchSlot.wrap(uint256(anchoredAt_) | uint256(count_) << COUNT | uint256(counted_ ? 1 : 0) << COUNTED);
     }
 
@@ -26,8 +26,8 @@ library BatchSlotLib {
         return uint40(BatchSlot.unwrap(slot));
     }
 
-    function count(BatchSlot slot) internal pure returns (uint32) {
-        return uint32(BatchSlot.unwrap(slot) >> COUNT);
+    function count(BatchSlot slot) internal pure returns (uint48) {
+        return uint48(BatchSlot.unwrap(slot) >> COUNT);
     }
 
     function counted(BatchSlot slot) internal pure returns (bool) {

@@ -143,7 +143,7 @@ class Market:
         run = run_by(group, attester, record, keccak(b"run %d" % self.works))
         evidence = self.domain.record_id(run)
         commitment = verdict_commitment(record, group, verdict, evidence, attester, salt)
-        self.registry.send(attester, "seal", group, commitment)
+        self.registry.send(attester, "seal", commitment, group)
         return Work(group, attester, verdict, run, evidence, salt, commitment)
 
     def enter(self, bounty: Bounty, work: Work, by: str | None = None, **changes: Any) -> list[Event]:

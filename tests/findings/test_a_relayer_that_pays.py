@@ -159,7 +159,7 @@ def test_a_wallet_that_burns_gas_burns_its_own_share(registry, relayer, orders) 
         ("removeMember", 1, CAROL.address),
         ("retract", STORED, bytes(32)),
         ("record", "own"),
-        ("seal", 1, b"\1" * 32),
+        ("seal", b"\1" * 32, 1),
         ("anchor", 1, 1, b"\1" * 32, bytes(32)),
         ("cancel", "own"),
     ],

@@ -94,7 +94,7 @@ def test_a_stranger_with_a_group_of_its_own_stops_nobody(market: Market) -> None
     """A verdict, a seal of the same commitment, an entry, a claim: of somebody whom the sponsor didn't name."""
     bounty = market.funded(groups=(2, 4))
     work = market.work()
-    market.registry.send(DAVE.address, "seal", 3, work.commitment)
+    market.registry.send(DAVE.address, "seal", work.commitment, 3)
     market.registry.send(DAVE.address, "attest", market.record, 3, DISPUTED)
     assert refusal(lambda: market.enter(bounty, work._replace(group=3, attester=DAVE.address), by=DAVE.address)) == (
         "NotEligible",

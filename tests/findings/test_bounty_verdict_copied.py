@@ -69,7 +69,7 @@ def test_one_run_does_not_carry_the_other_verdict(market: Market) -> None:
     bounty = market.funded()
     noted = market.work(2, REPRODUCED)
     other = verdict_commitment(market.record, 2, NOT_REPRODUCED, noted.evidence, BOB.address, SALT)
-    market.registry.send(BOB.address, "seal", 2, other)
+    market.registry.send(BOB.address, "seal", other, 2)
     market.enter(bounty, noted)
     market.chain.now = bounty.entry_until + 1
     market.reveal(noted._replace(verdict=NOT_REPRODUCED, salt=SALT))
@@ -105,7 +105,7 @@ def test_a_seal_of_another_time_is_another(market: Market) -> None:
         actor: verdict_commitment(market.record, 2, REPRODUCED, evidence, actor.address, SALT) for actor in (BOB, ERIN)
     }
     for actor, commitment in commitments.items():
-        market.registry.send(actor.address, "seal", 2, commitment)
+        market.registry.send(actor.address, "seal", commitment, 2)
         market.chain.now += 1
     market.bounty.send(BOB.address, "enter", bounty, 2, BOB.address, commitments[BOB])
     market.registry.send(BOB.address, "record", run)
@@ -123,7 +123,7 @@ def test_a_copied_commitment_opens_for_nobody_else(market: Market) -> None:
     work = market.entered(bounty, 2)
     stolen = work._replace(group=3, attester=DAVE.address)
     assert refusal(lambda: market.enter(bounty, work._replace(group=3)))[0] == "NotSealed"
-    market.registry.send(DAVE.address, "seal", 3, work.commitment)
+    market.registry.send(DAVE.address, "seal", work.commitment, 3)
     market.enter(bounty, stolen)
     market.chain.now = bounty.entry_until + 1
     market.reveal(work)

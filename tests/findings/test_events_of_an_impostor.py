@@ -34,12 +34,12 @@ def sent(contract: NodeContract, *call: Any) -> dict[str, Any]:
     return log
 
 
-def copied(node: NodeChain, log: dict[str, Any]) -> dict[str, Any]:
+def copied(node: NodeChain, log: dict[str, Any], place: int) -> dict[str, Any]:
     """The receipt of a contract that emits the same, but for one word."""
     impostor = node.deploy("Impostor")
     topics, data = [bytes.fromhex(topic[2:]) for topic in log["topics"]], bytes.fromhex(log["data"][2:])
     # the id of a record, the root of a batch, the commitment of a seal
-    topics[1 if len(topics) == 3 else 3] = FORGED
+    topics[place] = FORGED
     node.tick()
     receipt = node.transact(MALLORY.address, impostor.address, impostor.interface.encode_call("emitAs", topics, data))
     (forged,) = receipt["logs"]
@@ -51,7 +51,7 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
     record = contract.read("idOf", DATA)
     log = sent(contract, "record", DATA)
     assert log["topics"][1] == "0x" + record.hex()
-    receipt = copied(node, log)
+    receipt = copied(node, log, 1)
     client = Registry(Chain.connect(node.url), contract.address)
     assert [event.id for event in client.recorded()] == [record.hex()]
     assert client.find(FORGED.hex()) is None
@@ -61,14 +61,14 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
 @pytest.mark.parametrize(
     ("event", "field", "call"),
     [
-        ("Sealed", "commitment", ("seal", 1, b"\1" * 32)),
+        ("Sealed", "commitment", ("seal", b"\1" * 32, 1)),
         ("Anchored", "root", ("anchor", 1, 5, b"\1" * 32, b"\2" * 32)),
         ("LeavesAnchored", "root", ("anchorLeaves", 1, [b"\1" * 32])),
     ],
 )
 def test_nor_is_a_copied_commitment(node, contract, event, field, call) -> None:
     log = sent(contract, *call)
-    receipt = copied(node, log)
+    receipt = copied(node, log, 2)
     client = Registry(Chain.connect(node.url), contract.address)
-    assert ["0x" + bytes(heard["args"][field]).hex() for heard in client.events(event)] == [log["topics"][3]]
+    assert ["0x" + bytes(heard["args"][field]).hex() for heard in client.events(event)] == [log["topics"][2]]
     assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []

@@ -30,7 +30,7 @@ def test_a_commitment_is_no_record(registry) -> None:
     """A seal and a batch say since when, and nothing else, whatever became of the record since."""
     record, salt = domain(registry).record_id(DATA), b"\x5a" * 32
     commitment, start = record_commitment(record, salt), registry.chain.now
-    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.send(ALICE.address, "seal", commitment, 1)
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, [record])
 
     def said() -> tuple[int, int, int]:

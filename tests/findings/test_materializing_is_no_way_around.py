@@ -193,7 +193,7 @@ def test_what_no_record_may_be_stays_out(registry) -> None:
 
 def test_a_batched_record_has_no_seal(registry) -> None:
     """A seal is proven by its salt; without it nobody says since when."""
-    registry.send(ALICE.address, "seal", 1, record_commitment(domain(registry).record_id(DATA), SALT))
+    registry.send(ALICE.address, "seal", record_commitment(domain(registry).record_id(DATA), SALT), 1)
     registry.chain.now += 100
     batch = Batch(registry, DATA)
     assert registry.read("statusOf", batch.materialize(DATA))[4:7] == (batch.time, 0, 0)

@@ -25,7 +25,7 @@ def test_a_retracted_record_still_says_when_it_was_made(registry) -> None:
 
 def test_a_sealed_record_keeps_the_time_of_its_seal(registry) -> None:
     start, commitment = registry.chain.now, record_commitment(domain(registry).record_id(DATA), SALT)
-    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.send(ALICE.address, "seal", commitment, 1)
     registry.chain.now += 100
     record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
     registry.chain.now += 100

@@ -49,7 +49,7 @@ def test_the_one_not_shown_is_counted(registry, record, history) -> None:
     run, since = run_reproducing(record), registry.chain.now
     both = {verdict: commitment(registry, record, verdict, run) for verdict in (REPRODUCED, NOT_REPRODUCED)}
     for sealed in both.values():
-        registry.send(BOB.address, "seal", 2, sealed)
+        registry.send(BOB.address, "seal", sealed, 2)
     registry.chain.now += 100
     registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
     assert registry.read("verdictOf", record, 2)[2:] == (since, REPRODUCED, 1)
@@ -67,7 +67,7 @@ def test_a_verdict_taken_back_and_given_again(registry, record, history) -> None
     """The same salt reveals the same verdict again. `sealedAt` stays the seal's; that it did not stand all the time is
     in `attestedAt` and `version`, which a consumer that cares about it compares."""
     run, since = run_reproducing(record), registry.chain.now
-    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
     registry.chain.now += 100
     registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
     registry.chain.now += 100
@@ -84,7 +84,7 @@ def test_a_verdict_taken_back_and_given_again(registry, record, history) -> None
 
 def test_a_retracted_run_does_not_come_back_with_its_salt(registry, record) -> None:
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
     registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
     run_id, _ = registry.send(BOB.address, "retract", run, bytes(32))
     assert registry.read("verdictOf", record, 2)[3] == 0
@@ -95,7 +95,7 @@ def test_a_retracted_run_does_not_come_back_with_its_salt(registry, record) -> N
 def test_a_plain_verdict_loses_the_seal(registry, record) -> None:
     """The seal's time is that of the verdict that stands, not of an earlier one."""
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
     registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
     registry.send(BOB.address, "attest", record, 2, REPRODUCED, run)
     assert registry.read("verdictOf", record, 2)[2:] == (0, REPRODUCED, 2)
@@ -106,7 +106,7 @@ def test_a_seal_older_than_the_record(registry) -> None:
     asks for a `sealedAt` after the record's `recordedAt`. The Run itself is stored after the record in any case."""
     record, since = domain(registry).record_id(DATA), registry.chain.now
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
     registry.chain.now += 100
     met = refusal(lambda: registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT))
     assert met == ("UnknownParent", (record,))

@@ -83,7 +83,7 @@ def test_a_signed_verdict_is_overtaken_by_a_revealed_one(registry) -> None:
     """Signed before the group revealed what it had sealed, it names the version of then."""
     record, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
     arguments, salt, none = relayed(registry)["attestBySig"], b"\x5a" * 32, DATA._replace(group=0)
-    registry.send(ALICE.address, "seal", 1, verdict_commitment(record, 1, DISPUTED, bytes(32), ALICE.address, salt))
+    registry.send(ALICE.address, "seal", verdict_commitment(record, 1, DISPUTED, bytes(32), ALICE.address, salt), 1)
     registry.send(ALICE.address, "revealVerdict", record, 1, DISPUTED, none, salt)
     met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
     assert met == ("InvalidSignature", (ALICE.address,))

@@ -25,10 +25,10 @@ def test_a_root_or_a_commitment_that_somebody_else_had_first(registry, theirs) -
     ids, start = ids_of(registry), registry.chain.now
     root = merkle.root(ids)
     registry.send(CAROL.address, "anchor", theirs, 4, root, bytes(32))
-    registry.send(CAROL.address, "seal", theirs, root)
+    registry.send(CAROL.address, "seal", root, theirs)
     registry.chain.now += 100
     registry.send(ALICE.address, "anchorLeaves", 1, ids)
-    registry.send(ALICE.address, "seal", 1, root)
+    registry.send(ALICE.address, "seal", root, 1)
     assert registry.read("batchOf", 1, ALICE.address, root) == (start + 100, 4, True)
     assert registry.read("batchOf", theirs, CAROL.address, root) == (start, 4, False)
     assert registry.read("sealedAt", 1, ALICE.address, root) == start + 100
@@ -41,7 +41,7 @@ def test_the_same_author_in_two_groups(registry) -> None:
     for index, group in enumerate((2, 1)):
         registry.chain.now = start + index
         root, _ = registry.send(ALICE.address, "anchorLeaves", group, ids)
-        registry.send(ALICE.address, "seal", group, root)
+        registry.send(ALICE.address, "seal", root, group)
     assert [registry.read("batchOf", group, ALICE.address, root)[0] - start for group in (1, 2)] == [1, 0]
     assert [registry.read("sealedAt", group, ALICE.address, root) - start for group in (1, 2)] == [1, 0]
 
@@ -51,7 +51,7 @@ def test_a_stranger_materializes_one_of_many(registry) -> None:
     ids, start = ids_of(registry), registry.chain.now
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, ids)
     one, two, three, four = (domain(registry).record_id(key) for key in KEYS)
-    registry.send(ALICE.address, "seal", 1, record_commitment(four, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(four, SALT), 1)
     registry.chain.now += 100
     registry.send(MALLORY.address, "materialize", KEYS[0], root, merkle.proof(ids, ids.index(one)))
 
@@ -71,7 +71,7 @@ def test_sealed_evidence_that_somebody_stored_first(registry, way) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     run_id, start = domain(registry).record_id(run), registry.chain.now
-    registry.send(BOB.address, "seal", 2, verdict_commitment(record, 2, REPRODUCED, run_id, BOB.address, SALT))
+    registry.send(BOB.address, "seal", verdict_commitment(record, 2, REPRODUCED, run_id, BOB.address, SALT), 2)
     if way == "relayed":
         signature = BOB.sign(domain(registry).record_authorization(run, NO_END))
         registry.send(MALLORY.address, "recordBySig", run, NO_END, signature)
@@ -91,7 +91,7 @@ def test_nobody_is_first_without_the_author(registry) -> None:
     ids = ids_of(registry)
     root, _ = registry.send(CAROL.address, "anchorLeaves", 1, ids)
     path = merkle.proof(ids, ids.index(domain(registry).record_id(DATA)))
-    registry.send(CAROL.address, "seal", 1, record_commitment(domain(registry).record_id(DATA), SALT))
+    registry.send(CAROL.address, "seal", record_commitment(domain(registry).record_id(DATA), SALT), 1)
     signature = CAROL.sign(domain(registry).record_authorization(DATA, NO_END))
     for call, error in (
         (("record", DATA), "NotAuthor"),

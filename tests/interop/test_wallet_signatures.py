@@ -120,7 +120,7 @@ def test_invitation(registry) -> None:
 def test_a_sealed_record(registry, family) -> None:
     key = family[1]
     sealed = commitment("RecordCommitment", recordId=registry.read("idOf", key), salt=SALT)
-    registry.send(ALICE.address, "seal", 1, sealed)
+    registry.send(ALICE.address, "seal", sealed, 1)
     time = registry.chain.now
     registry.chain.now += 100
     record, _ = registry.send(ALICE.address, "reveal", key, SALT)
@@ -141,7 +141,7 @@ def test_a_sealed_verdict(registry, verdict) -> None:
         attester=BOB.address,
         salt=SALT,
     )
-    registry.send(BOB.address, "seal", 2, sealed)
+    registry.send(BOB.address, "seal", sealed, 2)
     time = registry.chain.now
     registry.chain.now += 100
     registry.send(BOB.address, "revealVerdict", record, 2, verdict, evidence, SALT)

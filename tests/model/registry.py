@@ -326,7 +326,7 @@ class Registry:
 
     # seals
 
-    def seal(self, caller: str, group: int, commitment: bytes) -> None:
+    def seal(self, caller: str, commitment: bytes, group: int) -> None:
         self._require_role(group, caller, RECORDER | REVIEWER)
         if time := self.sealed_at(group, caller, commitment):
             raise Refused("AlreadySealed", commitment, time)

@@ -423,7 +423,7 @@ class RegistryMachine(RuleBasedStateMachine):
         by = sealed.author if honest or what in ("copy", "again") else self._address(caller)
         self.seals.append(sealed)
         self.seal_places.add((sealed.group, by, sealed.commitment))
-        self.step(by, "seal", sealed.group, sealed.commitment)
+        self.step(by, "seal", sealed.commitment, sealed.group)
         if shown:
             self._wait(1)
             self.step(sealed.author, sealed.function, *sealed.arguments)
@@ -809,7 +809,7 @@ class RegistryMachine(RuleBasedStateMachine):
         answers = iter(
             self.registry.read_all(
                 [
-                    ("statusOfMany", ids),
+                    ("statusOfRecords", ids),
                     *(("verdictOf", *place) for place in verdicts),
                     *(("foreignAttestation", *place) for place in foreign),
                     *(("sealedAt", *place) for place in seals),

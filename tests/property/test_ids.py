@@ -131,7 +131,7 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
     registry = Chain().deploy("LabRegistry", ALICE.address, True)
     registry.send(ALICE.address, "createGroup", bytes(32), RECORDER)
     key = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
-    registry.send(ALICE.address, "seal", 1, eip712.record_commitment(registry.read("idOf", key), bytes(32)))
+    registry.send(ALICE.address, "seal", eip712.record_commitment(registry.read("idOf", key), bytes(32)), 1)
 
     def dirty(function: str, *arguments: object) -> bytes:
         clean = registry.interface.encode_call(function, key, *arguments)
@@ -145,7 +145,7 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
     digest = here.record_id(soiled)
     assert registry.send_raw(ALICE.address, dirty("idOf"))[0] == digest
     # what can be committed to as bare words, for an id that no key has
-    registry.send(ALICE.address, "seal", 1, eip712.record_commitment(digest, bytes(32)))
+    registry.send(ALICE.address, "seal", eip712.record_commitment(digest, bytes(32)), 1)
     registry.send(ALICE.address, "anchorLeaves", 1, (digest,))
     for attempt in (
         dirty("record"),
@@ -228,9 +228,9 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     here, salt = eip712.Domain(chain.chain_id, registry.address), b"\5" * 32
     plan, batched = data._replace(kind=5), data._replace(kind=9)
     commitment = eip712.record_commitment(here.record_id(plan), salt)
-    registry.send(ALICE.address, "seal", 1, commitment)
+    registry.send(ALICE.address, "seal", commitment, 1)
     blind = eip712.verdict_commitment(record, 2, 1, bytes(32), bob.address, salt)
-    registry.send(bob.address, "seal", 2, blind)
+    registry.send(bob.address, "seal", blind, 2)
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, (here.record_id(batched),))
     registry.send(ALICE.address, "anchor", 1, 2**32 - 1, b"\6" * 32, bytes(32))
     chain.now += 7
@@ -239,7 +239,7 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     other = data._replace(subject=b"\7" * 32)
     registry.send(ALICE.address, "record", other)
     unseen = eip712.verdict_commitment(here.record_id(other), 2, 1, bytes(32), bob.address, salt)
-    registry.send(bob.address, "seal", 2, unseen)
+    registry.send(bob.address, "seal", unseen, 2)
     chain.now += 7
     registry.send(bob.address, "revealVerdict", here.record_id(other), 2, 1, NO_KEY, salt)
     foreign = ForeignRecord(5, registry.address, b"\x0b" * 32)
@@ -266,7 +266,7 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     assert registry.load(place(slots["_sealedAt"], author, commitment)) == began + 21
     assert registry.load(place(slots["_sealedAt"], member, blind)) == began + 21
     batches = [registry.load(place(slots["_batches"], author, name)) for name in (root, b"\6" * 32)]
-    assert bits(batches[0], 40, 32, 8) == [began + 21, 1, 1]
-    assert bits(batches[1], 40, 32, 8) == [began + 21, 2**32 - 1, 0]
+    assert bits(batches[0], 40, 48, 8) == [began + 21, 1, 1]
+    assert bits(batches[1], 40, 48, 8) == [began + 21, 2**32 - 1, 0]
     at = place(slots["_foreignAttestations"], eip712.keccak(b"".join(map(eip712.word, foreign))), group)
     assert (registry.load(at), bits(registry.load(at + 1), 40, 8, 32)) == (0, [began + 35, 4, 1])

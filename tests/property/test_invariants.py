@@ -83,7 +83,7 @@ def test_a_record_is_written_once(registry: Contract) -> None:
     """Whatever way it came, there is no second way to store it; what comes later leaves it as it was."""
     here = domain(registry)
     record = here.record_id(DATA)
-    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     signature = ALICE.sign(here.record_authorization(DATA, NO_END))
     ways: dict[str, tuple[Any, ...]] = {
@@ -112,13 +112,13 @@ def test_recorded_at_and_sealed_at_never_change(registry: Contract) -> None:
     """Not by verdicts, retraction, children, another seal, another batch."""
     here, chain = domain(registry), registry.chain
     record = here.record_id(DATA)
-    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
     chain.now += 10
     registry.send(ALICE.address, "reveal", DATA, SALT)
     times = (START + 10, START)
     run = run_reproducing(record)
     for caller, function, *arguments in (
-        (ALICE, "seal", 1, record_commitment(record, bytes(32))),
+        (ALICE, "seal", record_commitment(record, bytes(32)), 1),
         (ALICE, "anchorLeaves", 1, (record,)),
         (ALICE, "record", DATA._replace(kind=2, parents=((record, 4),))),
         (BOB, "record", run),
@@ -131,14 +131,14 @@ def test_recorded_at_and_sealed_at_never_change(registry: Contract) -> None:
         registry.send(caller.address, function, *arguments)
         status = state_of(registry, record)
         assert (status[RECORDED_AT], status[SEALED_AT]) == times, function
-    assert refusal(registry, ALICE, "seal", 1, record_commitment(record, SALT))[0] == "AlreadySealed"
+    assert refusal(registry, ALICE, "seal", record_commitment(record, SALT), 1)[0] == "AlreadySealed"
     assert registry.read("sealedAt", 1, ALICE.address, record_commitment(record, SALT)) == START
 
 
 @pytest.mark.parametrize("way", ["record", "reveal", "materialize"])
 def test_a_record_is_retracted_once_and_for_good(registry: Contract, way: str) -> None:
     record = domain(registry).record_id(DATA)
-    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     arguments = {"record": (), "reveal": (SALT,), "materialize": (merkle.root((record,)), ())}[way]
     registry.send(ALICE.address, way, DATA, *arguments)
@@ -193,7 +193,7 @@ def test_every_parent_precedes_its_child(registry: Contract, way: str) -> None:
     here = domain(registry)
     child = DATA._replace(kind=2, parents=((here.record_id(DATA), 4),))
     record = here.record_id(child)
-    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     arguments: dict[str, tuple[Any, ...]] = {
         "record": (child,),
@@ -219,7 +219,7 @@ def test_nothing_is_stored_with_a_time_before_its_parents(registry: Contract, pa
     """A batch's records take the batch's time, so that a parent stored later keeps its child out of that batch."""
     here, chain = domain(registry), registry.chain
     parent, child = here.record_id(DATA), DATA._replace(kind=2, parents=((here.record_id(DATA), 4),))
-    registry.send(ALICE.address, "seal", 1, record_commitment(parent, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(parent, SALT), 1)
     first, _ = registry.send(ALICE.address, "anchorLeaves", 1, (here.record_id(child),))
     chain.now += late
     second, _ = registry.send(ALICE.address, "anchorLeaves", 1, (parent,))
@@ -279,7 +279,7 @@ def test_a_finding_stands_on_its_unretracted_run(registry: Contract, way: str, v
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     evidence = here.record_id(run)
-    registry.send(BOB.address, "seal", 2, verdict_commitment(record, 2, verdict, evidence, BOB.address, SALT))
+    registry.send(BOB.address, "seal", verdict_commitment(record, 2, verdict, evidence, BOB.address, SALT), 2)
     if way != "revealVerdict":
         registry.send(BOB.address, "record", run)
     signature = BOB.sign(here.attestation_authorization(record, 2, verdict, evidence, BOB.address, 0, NO_END))
@@ -320,7 +320,7 @@ def test_nobody_causes_a_record_in_anothers_name(registry: Contract, caller: Act
     here = domain(registry)
     record = here.record_id(DATA)
     root = merkle.root((record,))
-    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
     registry.send(BOB.address, "anchorLeaves", 2, (record,))
     for function, *arguments in (
         ("record", DATA),
@@ -416,8 +416,8 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
         (BOB, "acceptOwnership"),
         (BOB, "transferOwnership", MALLORY.address),
         (ALICE, "record", DATA),
-        (ALICE, "seal", 1, commitments[0]),
-        (BOB, "seal", 2, commitments[1]),
+        (ALICE, "seal", commitments[0], 1),
+        (BOB, "seal", commitments[1], 2),
         (ALICE, "anchorLeaves", 1, (here.record_id(batched),)),
         (ALICE, "anchor", 1, 77, b"\6" * 32, bytes(32)),
         (ALICE, "cancel", cancelled),
@@ -492,7 +492,7 @@ def test_a_batch_equals_a_loop(keys: list[Key], already: set[int]) -> None:
         if not looped.read("statusOf", record)[0]:
             expected += looped.send(ALICE.address, "record", key)[1]
     assert (list(returned), events) == (ids, expected)
-    assert batched.read("statusOfMany", tuple(ids)) == looped.read("statusOfMany", tuple(ids))
+    assert batched.read("statusOfRecords", tuple(ids)) == looped.read("statusOfRecords", tuple(ids))
 
 
 def test_a_batch_is_all_or_nothing(registry: Contract) -> None:
@@ -553,8 +553,8 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
     invitation = Invitation(1, OWNER.address, ALL_ROLES, NO_END, 0, OWNER.address, NO_END)
     invited = OWNER.sign(domain(registry).invitation(invitation))
     plan = DATA._replace(kind=5)
-    registry.send(ALICE.address, "seal", 1, record_commitment(domain(registry).record_id(plan), SALT))
-    registry.send(BOB.address, "seal", 2, verdict_commitment(record, 2, 1, bytes(32), BOB.address, SALT))
+    registry.send(ALICE.address, "seal", record_commitment(domain(registry).record_id(plan), SALT), 1)
+    registry.send(BOB.address, "seal", verdict_commitment(record, 2, 1, bytes(32), BOB.address, SALT), 2)
     blind = verdict_commitment(record, 2, 1, bytes(32), OWNER.address, SALT)
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     forged = OWNER.sign(domain(registry).record_authorization(DATA._replace(kind=2), NO_END))
@@ -572,7 +572,7 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
         ("acceptGroup", 1): ("NotPendingGroupOwner", (1, OWNER.address)),
         ("joinBySig", invitation, invited): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
         ("removeMember", 1, ALICE.address): ("NotAllowedToManage", (1, ALICE.address, OWNER.address)),
-        ("seal", 1, SALT): ("MissingRole", (1, OWNER.address, RECORDER | REVIEWER)),
+        ("seal", SALT, 1): ("MissingRole", (1, OWNER.address, RECORDER | REVIEWER)),
         ("reveal", plan, SALT): ("NotAuthor", (ALICE.address, OWNER.address)),
         ("revealVerdict", record, 2, 1, NO_KEY, SALT): ("NotSealed", (2, OWNER.address, blind)),
         ("anchor", 1, 1, SALT, SALT): ("MissingRole", (1, OWNER.address, RECORDER)),
@@ -608,7 +608,7 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
     for function, *arguments in (
         ("retract", DATA, bytes(32)),
         ("record", DATA._replace(author=MALLORY.address)),
-        ("seal", 1, SALT),
+        ("seal", SALT, 1),
         ("anchor", 1, 1, SALT, SALT),
         ("anchorLeaves", 1, (SALT,)),
         ("attestForeign", ELSEWHERE, 1, 1, NO_EVIDENCE),

@@ -93,7 +93,7 @@ def test_each_invariant_can_fail(invariant: str, damage: Callable[[Seen], Seen])
     machine.batch_places.add((1, ALICE.address, merkle.root((record,))))
     machine.foreign_places.add((foreign, 2))
     for caller, function, *arguments in (
-        (ALICE, "seal", 1, record_commitment(here.record_id(plan), ZERO)),
+        (ALICE, "seal", record_commitment(here.record_id(plan), ZERO), 1),
         (ALICE, "reveal", plan, ZERO),
         (ALICE, "anchorLeaves", 1, (record,)),
         (BOB, "record", run),

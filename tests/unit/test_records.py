@@ -128,7 +128,7 @@ def test_record_many(lab, registry, alice):
     assert [bytes(record) for record in registry.recordMany.call(batch, sender=alice)] == ids
     receipt = registry.recordMany(batch, sender=alice)
     assert [event.arguments[0] for event in lab.events(receipt)] == [ids[0], ids[2]], "what is stored is skipped"
-    assert [status.status for status in registry.statusOfMany(ids)] == [Status.RECORDED] * 3
+    assert [status.status for status in registry.statusOfRecords(ids)] == [Status.RECORDED] * 3
     assert lab.events(registry.recordMany([], sender=alice)) == []
 
 
@@ -216,4 +216,4 @@ def test_who_retracts(lab, registry, alice, bob, carol, mallory):
 
 def test_status_of_what_nobody_knows(registry):
     assert tuple(registry.statusOf(b"\x09" * 32)) == (Status.UNKNOWN, *[0] * 10)
-    assert registry.statusOfMany([]) == []
+    assert registry.statusOfRecords([]) == []

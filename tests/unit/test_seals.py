@@ -28,7 +28,7 @@ def blind(record, group, verdict, attester, evidence=bytes(32), salt=SALT):
 
 def test_seal(lab, registry, alice):
     assert registry.sealedAt(1, alice, SALT) == 0
-    receipt = registry.seal(1, SALT, sender=alice)
+    receipt = registry.seal(SALT, 1, sender=alice)
     assert lab.events(receipt) == [("Sealed", (1, lower(alice), SALT))]
     assert registry.sealedAt(1, alice, SALT) == time_of(receipt)
 
@@ -36,29 +36,29 @@ def test_seal(lab, registry, alice):
 @pytest.mark.parametrize("role", [Role.RECORDER, Role.REVIEWER])
 def test_one_of_two_roles_seals(lab, registry, alice, carol, role):
     lab.join(1, carol, role, alice)
-    registry.seal(1, SALT, sender=carol)
+    registry.seal(SALT, 1, sender=carol)
 
 
 @pytest.mark.parametrize("group", [0, 1, 9])
 def test_seal_without_a_role(lab, registry, alice, carol, group):
     lab.join(1, carol, Role.MAINTAINER, alice)
     with lab.refuses("MissingRole", group=group, account=carol.address, role=Role.RECORDER | Role.REVIEWER):
-        registry.seal(group, SALT, sender=carol)
+        registry.seal(SALT, group, sender=carol)
 
 
 def test_seal_twice(lab, registry, alice, carol):
-    first = time_of(registry.seal(1, SALT, sender=alice))
+    first = time_of(registry.seal(SALT, 1, sender=alice))
     wait()
     with lab.refuses("AlreadySealed", commitment=SALT, sealedAt=first):
-        registry.seal(1, SALT, sender=alice)
+        registry.seal(SALT, 1, sender=alice)
     lab.join(1, carol, Role.RECORDER, alice)
-    registry.seal(1, SALT, sender=carol)
+    registry.seal(SALT, 1, sender=carol)
     assert registry.sealedAt(1, alice, SALT) == first, "a copy is another's seal"
 
 
 def test_reveal(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    sealed_at = time_of(registry.seal(1, commitment, sender=alice))
+    sealed_at = time_of(registry.seal(commitment, 1, sender=alice))
     wait()
     assert bytes(registry.reveal.call(key.as_abi(), SALT, sender=alice)) == lab.id(key)
     receipt = registry.reveal(key.as_abi(), SALT, sender=alice)
@@ -72,7 +72,7 @@ def test_reveal(lab, registry, alice):
 
 def test_reveal_with_another_salt(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     other = record_commitment(lab.id(key), OTHER_SALT)
     with lab.refuses("NotSealed", group=1, author=alice.address, commitment=other):
         registry.reveal(key.as_abi(), OTHER_SALT, sender=alice)
@@ -80,7 +80,7 @@ def test_reveal_with_another_salt(lab, registry, alice):
 
 def test_reveal_another_key(lab, registry, alice):
     _, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     other, its_commitment = plan_of(lab, alice, subject=2)
     with lab.refuses("NotSealed", group=1, author=alice.address, commitment=its_commitment):
         registry.reveal(other.as_abi(), SALT, sender=alice)
@@ -89,23 +89,23 @@ def test_reveal_another_key(lab, registry, alice):
 def test_a_seal_of_one_group_reveals_nothing_in_another(lab, registry, alice, bob):
     lab.join(2, alice, Role.RECORDER, bob)
     key, commitment = plan_of(lab, alice, group=2)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     with lab.refuses("NotSealed", group=2, author=alice.address, commitment=commitment):
         registry.reveal(key.as_abi(), SALT, sender=alice)
 
 
 def test_reveal_anothers_seal(lab, registry, alice, carol):
     key, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     lab.join(1, carol, Role.RECORDER, alice)
-    registry.seal(1, commitment, sender=carol)
+    registry.seal(commitment, 1, sender=carol)
     with lab.refuses("NotAuthor", author=alice.address, caller=carol.address):
         registry.reveal(key.as_abi(), SALT, sender=carol)
 
 
 def test_reveal_twice(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     first = time_of(registry.reveal(key.as_abi(), SALT, sender=alice))
     with lab.refuses("RecordExists", id=lab.id(key), recordedAt=first):
         registry.reveal(key.as_abi(), SALT, sender=alice)
@@ -113,7 +113,7 @@ def test_reveal_twice(lab, registry, alice):
 
 def test_what_was_stored_openly_is_not_revealed_any_more(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     stored = time_of(registry.record(key.as_abi(), sender=alice))
     with lab.refuses("RecordExists", id=lab.id(key), recordedAt=stored):
         registry.reveal(key.as_abi(), SALT, sender=alice)
@@ -123,7 +123,7 @@ def test_what_was_stored_openly_is_not_revealed_any_more(lab, registry, alice):
 def test_reveal_after_leaving_the_group(lab, registry, alice, carol):
     lab.join(1, carol, Role.RECORDER, alice)
     key, commitment = plan_of(lab, carol)
-    registry.seal(1, commitment, sender=carol)
+    registry.seal(commitment, 1, sender=carol)
     registry.removeMember(1, carol, sender=alice)
     with lab.refuses("MissingRole", group=1, account=carol.address, role=Role.RECORDER):
         registry.reveal(key.as_abi(), SALT, sender=carol)
@@ -136,7 +136,7 @@ def test_reveal_after_leaving_the_group(lab, registry, alice, carol):
 
 def test_its_author_may_reveal_what_is_cancelled(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     registry.cancel(key.as_abi(), sender=alice)
     registry.reveal(key.as_abi(), SALT, sender=alice)
     assert registry.statusOf(lab.id(key)).flags == 0
@@ -144,12 +144,12 @@ def test_its_author_may_reveal_what_is_cancelled(lab, registry, alice):
 
 def test_a_sealed_record_obeys_the_rules_of_all(lab, registry, alice):
     key, commitment = plan_of(lab, alice, parents=[("09" * 32, Relation.USES)])
-    registry.seal(1, commitment, sender=alice)
+    registry.seal(commitment, 1, sender=alice)
     with lab.refuses("UnknownParent", parent=b"\x09" * 32):
         registry.reveal(key.as_abi(), SALT, sender=alice)
     fields = list(lab.key(alice, kind=Kind.PLAN).as_abi())
     fields[1] = 11
-    registry.seal(1, record_commitment(bytes(registry.idOf(tuple(fields))), SALT), sender=alice)
+    registry.seal(record_commitment(bytes(registry.idOf(tuple(fields))), SALT), 1, sender=alice)
     with lab.refuses("InvalidKind", kind=11):
         registry.reveal(tuple(fields), SALT, sender=alice)
 
@@ -158,7 +158,7 @@ def test_a_sealed_record_obeys_the_rules_of_all(lab, registry, alice):
 def test_reveal_a_verdict_without_evidence(lab, registry, alice, bob, verdict):
     _, record = lab.record(alice)
     commitment = blind(record, 2, verdict, bob)
-    sealed_at = time_of(registry.seal(2, commitment, sender=bob))
+    sealed_at = time_of(registry.seal(commitment, 2, sender=bob))
     receipt = registry.revealVerdict(record, 2, verdict, NO_EVIDENCE, SALT, sender=bob)
     assert lab.events(receipt) == [
         ("Attested", (record, 2, lower(bob), verdict, bytes(32), 1)),
@@ -174,7 +174,7 @@ def test_reveal_a_verdict_with_its_evidence(lab, registry, alice, bob, verdict):
     run = run_of(lab, bob, 2, record)
     evidence = lab.id(run)
     commitment = blind(record, 2, verdict, bob, evidence)
-    sealed_at = time_of(registry.seal(2, commitment, sender=bob))
+    sealed_at = time_of(registry.seal(commitment, 2, sender=bob))
     receipt = registry.revealVerdict(record, 2, verdict, run.as_abi(), SALT, sender=bob)
     recorded, *others = lab.events(receipt)
     assert (recorded.name, recorded.arguments[0]) == ("Recorded", evidence)
@@ -193,7 +193,7 @@ def test_reveal_a_verdict_whose_evidence_is_stored(lab, registry, alice, bob, ca
     lab.join(2, carol, Role.RECORDER, bob)
     run = run_of(lab, carol, 2, record)
     registry.record(run.as_abi(), sender=carol)
-    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), sender=bob)
+    registry.seal(blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), 2, sender=bob)
     receipt = registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
     assert [event.name for event in lab.events(receipt)] == ["Attested", "VerdictRevealed"]
     assert registry.statusOf(lab.id(run)).sealedAt == 0
@@ -203,7 +203,7 @@ def test_reveal_a_verdict_with_anothers_unstored_evidence(lab, registry, alice, 
     _, record = lab.record(alice)
     lab.join(2, carol, Role.RECORDER, bob)
     run = run_of(lab, carol, 2, record)
-    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), sender=bob)
+    registry.seal(blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), 2, sender=bob)
     with lab.refuses("NotAuthor", author=carol.address, caller=bob.address):
         registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
 
@@ -212,7 +212,7 @@ def test_reveal_a_verdict_with_evidence_as_a_mere_reviewer(lab, registry, alice,
     _, record = lab.record(alice)
     lab.join(2, carol, Role.REVIEWER, bob)
     run = run_of(lab, carol, 2, record)
-    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, carol, lab.id(run)), sender=carol)
+    registry.seal(blind(record, 2, Verdict.REPRODUCED, carol, lab.id(run)), 2, sender=carol)
     with lab.refuses("MissingRole", group=2, account=carol.address, role=Role.RECORDER):
         registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=carol)
 
@@ -226,7 +226,7 @@ def test_reveal_another_verdict_than_the_sealed(lab, registry, alice, bob, carol
     run = run_of(lab, bob, 2, record)
     commitment = blind(record, 2, Verdict.REVIEWED, bob)
     for sealer in (bob, carol):
-        registry.seal(2, commitment, sender=sealer)
+        registry.seal(commitment, 2, sender=sealer)
     said = {"record": record, "verdict": Verdict.REVIEWED, "evidence": None, "salt": SALT, "attester": bob}
     said[change] = {
         "record": other,
@@ -268,7 +268,7 @@ def test_a_sealed_verdict_obeys_the_rules_of_all(lab, registry, alice, bob):
     ]
     for target, verdict, evidence, error, values in refused:
         evidence_id = lab.id(evidence) if evidence else bytes(32)
-        registry.seal(2, blind(target, 2, verdict, bob, evidence_id), sender=bob)
+        registry.seal(blind(target, 2, verdict, bob, evidence_id), 2, sender=bob)
         with lab.refuses(error, **values):
             given = evidence.as_abi() if evidence else NO_EVIDENCE
             registry.revealVerdict(target, 2, verdict, given, SALT, sender=bob)
@@ -279,7 +279,7 @@ def test_a_sealed_verdict_obeys_the_rules_of_all(lab, registry, alice, bob):
 def test_reveal_a_verdict_as_a_reviewer_no_more(lab, registry, alice, bob, carol):
     _, record = lab.record(alice)
     lab.join(2, carol, Role.REVIEWER, bob)
-    registry.seal(2, blind(record, 2, Verdict.REVIEWED, carol), sender=carol)
+    registry.seal(blind(record, 2, Verdict.REVIEWED, carol), 2, sender=carol)
     registry.removeMember(2, carol, sender=bob)
     with lab.refuses("MissingRole", group=2, account=carol.address, role=Role.REVIEWER):
         registry.revealVerdict(record, 2, Verdict.REVIEWED, NO_EVIDENCE, SALT, sender=carol)
@@ -287,7 +287,7 @@ def test_reveal_a_verdict_as_a_reviewer_no_more(lab, registry, alice, bob, carol
 
 def test_an_open_verdict_replaces_a_sealed_one(lab, registry, alice, bob):
     _, record = lab.record(alice)
-    registry.seal(2, blind(record, 2, Verdict.REVIEWED, bob), sender=bob)
+    registry.seal(blind(record, 2, Verdict.REVIEWED, bob), 2, sender=bob)
     registry.revealVerdict(record, 2, Verdict.REVIEWED, NO_EVIDENCE, SALT, sender=bob)
     registry.attest(record, 2, Verdict.DISPUTED, sender=bob)
     assert registry.verdictOf(record, 2).sealedAt == 0
