@@ -1,5 +1,6 @@
 """`ape run deploy`: the client's verb under Ape, and `--verify`, for which Ape's explorer plugins are needed."""
 
+import copy
 from typing import Any
 
 import click
@@ -36,9 +37,8 @@ def _publish(explorer: ExplorerAPI, contract: str, address: str) -> None:
     click.echo(f"{contract} {address}: handed to {explorer.name}, {explorer.get_address_url(address)}", err=True)
 
 
-cli = door("deploy")
-cli.params.append(click.Option(["--verify"], is_flag=True, help="Show the source to the network's block explorer."))
-_run = cli.callback
+_client = door("deploy")
+_run = _client.callback
 assert _run is not None
 
 
@@ -55,4 +55,10 @@ def _deploy(verify: bool, **options: Any) -> None:
         _publish(explorer, "LabRegistry", deployed["registry"])
 
 
+# a copy: Ape loads a script more than once, and the client's own command stays as it is
+cli = copy.copy(_client)
+cli.params = [
+    *_client.params,
+    click.Option(["--verify"], is_flag=True, help="Show the source to the network's block explorer."),
+]
 cli.callback = _deploy
