@@ -285,20 +285,24 @@ class Registry:
     # -- events
 
     def events(self, name: str, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[Any]:
-        """The registry's events of one name, oldest first, decoded by web3. `topics` are indexed values to match.
+        """The registry's events of one name, oldest first, decoded by web3. `topics` are values that all have to match: the
+        node chooses by the indexed ones, this by the others, for web3 takes an event that matches any of them.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
         from web3.exceptions import ContractLogicError, Web3RPCError
 
         event = getattr(self.contract.events, name)
+        indexed = {part["name"] for part in event.abi["inputs"] if part["indexed"]}
+        asked = {key: value for key, value in topics.items() if key in indexed}
+        others = {key: value for key, value in topics.items() if key not in indexed}
         start = self.first_block if first is None else first
         end = self.chain.head().number if last is None else last
         span = max(end - start + 1, 1)
         while start <= end:
             stop = min(start + span - 1, end)
             try:
-                found = event.get_logs(from_block=start, to_block=stop, argument_filters=topics)
+                found = event.get_logs(from_block=start, to_block=stop, argument_filters=asked)
             except (Web3RPCError, ContractLogicError):
                 if span == 1:
                     with self.chain.reaching():
@@ -308,7 +312,7 @@ class Registry:
             except Exception:
                 with self.chain.reaching():
                     raise
-            yield from found
+            yield from (one for one in found if all(one["args"][key] == value for key, value in others.items()))
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordedEvent]:
@@ -340,9 +344,8 @@ class Registry:
     def foreign_attested(self, foreign: ForeignRecord, group: int | None = None) -> Iterator[Any]:
         """The verdicts on a record of another registry by their events, oldest first, of one group or of all."""
         chain_id, registry, record_id = foreign.as_abi()
-        for event in self.events("ForeignAttested", chainId=chain_id, registry=registry, recordId=record_id):
-            if group is None or event["args"]["group"] == group:
-                yield event
+        about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
+        return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
 
     def find_subject(self, subject: str) -> list[RecordedEvent]:
         """All records of a digest, by whomever: anyone may record another's file."""

@@ -444,7 +444,8 @@ class Writer:
         registry, values = self._registry, log.values
         match log.event:
             case "Sealed":
-                rows["seals"].append([registry, *values, *where])
+                author, commitment, group = values
+                rows["seals"].append([registry, group, author, commitment, *where])
             case "Revealed":
                 record_id, commitment, sealed_at = values
                 row = _just_made(rows["records"], 2, record_id, where)
@@ -456,9 +457,11 @@ class Writer:
                 row[-1] = sealed_at
                 rows["reveals"].append([registry, group, row[4], commitment, 1, row[1], *where])
             case "Anchored":
-                rows["batches"].append([registry, *values[:4], 0, values[4], *where])
+                author, root, group, count, manifest = values
+                rows["batches"].append([registry, group, author, root, count, 0, manifest, *where])
             case "LeavesAnchored":
-                rows["batches"].append([registry, *values[:3], int.from_bytes(values[3], "big"), 1, None, *where])
+                author, root, group, count = values
+                rows["batches"].append([registry, group, author, root, count, 1, None, *where])
             case "Materialized":
                 record_id, root, anchored_at = values
                 _just_made(rows["records"], 2, record_id, where)[_ROOT:] = [root, anchored_at]

@@ -213,7 +213,7 @@ def test_a_chain_that_lost_everything_gets_seal_and_reveal_again(tmp_path, file)
         reveal(lab, seal.commitment)
         lab.devnet.reset()
         after = Lab(lab.home)
-        assert [entry.write.op for entry in after.flush()] == ["deploy", "create-group", "seal", "reveal"]
+        assert [entry.write.op for entry in after.flush()][-3:] == ["create-group", "seal", "reveal"]
         assert after.registry.status(seal.id).sealed_at
 
 

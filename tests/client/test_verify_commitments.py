@@ -16,6 +16,7 @@ from blockchaintracer.operations.verdicts import attest, attest_foreign, retract
 from blockchaintracer.operations.verify import verify, verify_order
 from blockchaintracer.outbox import Seal
 from tests.client.labs import second_lab, verb
+from tests.client.test_verify import lied_to, topic
 
 
 def later(lab):
@@ -227,3 +228,49 @@ def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):
     own = f"{lab.chain_id}:{lab.registry.address}:{unrelated.id}"
     refused = verb("attest", own, "reviewed", "--json", home=home)
     assert "is of this registry" in refused.stdout
+
+
+def changed_input(lab, transaction, word):
+    """A node that tells another word of a transaction's data than was sent."""
+
+    def lie(method, params, result):
+        if method != "eth_getTransactionByHash" or transaction not in params[0]:
+            return None
+        data = bytearray.fromhex(result["input"][2:])
+        start = 4 + 32 * word if word >= 0 else len(data) + 32 * word
+        data[start] ^= 1
+        return {**result, "input": "0x" + data.hex()}
+
+    return lied_to(lab, lie)
+
+
+def test_a_reveal_of_something_else_than_was_sealed_fails(lab, tmp_path):
+    seal = sealed(lab, tmp_path)
+    shown = reveal(lab, seal.id)
+    check = one(changed_input(lab, shown.transaction, 1).hash(seal.id), "seal")
+    assert (check.verdict.value, "what was revealed has the commitment" in check.detail) == ("fail", True)
+
+
+def test_a_path_that_leads_elsewhere_fails(lab, tmp_path):
+    first, _ = batched(lab, tmp_path), batched(lab, tmp_path)
+    anchor(lab)
+    [stored] = materialize(lab, first.id)
+    check = one(changed_input(lab, stored.transaction, -1).hash(first.id), "batch")
+    assert (check.verdict.value, "doesn't lead" in check.detail) == ("fail", True)
+
+
+def test_a_batch_whose_root_another_sent_fails(lab, tmp_path):
+    first = batched(lab, tmp_path)
+    anchor(lab)
+    materialize(lab, first.id)
+    other = second_lab(lab, tmp_path / "other")
+    theirs = record_content(other, Kind.DATASET, new(tmp_path)).transaction
+
+    def lie(method, params, result):
+        if method == "eth_getLogs" and params[0]["topics"][0] == topic("Anchored"):
+            return [{**log, "transactionHash": "0x" + theirs} for log in result]
+        return None
+
+    check = one(lied_to(lab, lie).hash(first.id), "author")
+    assert check.verdict.value == "fail"
+    assert f"{other.signer.address} sent the batch's root, not its author {lab.signer.address}" in check.detail
