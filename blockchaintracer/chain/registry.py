@@ -285,8 +285,8 @@ class Registry:
     # -- events
 
     def events(self, name: str, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[Any]:
-        """The registry's events of one name, oldest first, decoded by web3. `topics` are values that all have to match: the
-        node chooses by the indexed ones, this by the others, for web3 takes an event that matches any of them.
+        """The registry's events of one name, oldest first, decoded by web3. `topics` are values that all have to match:
+        the node chooses by the indexed ones, this by the others, for web3 takes an event that matches any of them.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
