@@ -467,8 +467,8 @@ class ReferencePredicate(Lineage):
 
     @property
     def identifier(self) -> str:
-        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10), the last two
-        with 0x and in lower case."""
+        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10), the
+        last two with 0x and in lower case."""
         return f"eip155:{self.chain_id}:{self.registry}:0x{self.record_id}"
 
 
