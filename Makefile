@@ -49,8 +49,8 @@ bench: setup ## speed of the client beside its peers
 fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
 
-mutate: setup ## whether a test notices each small change to a contract; FILES=... for some of them
-	@$(VENV)/python tools/mutate.py $(FILES)
+mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
+	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)
 
 prove: setup ## prove the registry with halmos, which it installs; ARGS=IdsProof proves one contract of tests/symbolic
 	@$(VENV)/python tools/prove.py $(ARGS)

@@ -11,18 +11,18 @@ contract MerkleProofs is Proof {
     /// @custom:halmos --default-array-lengths 1,2,3,4,5 --loop 16
     function check_rootIsOfTheStandardTree(bytes32[] memory values) public pure {
         uint256 count = values.length;
-        bytes32[] memory leaves = new bytes32[](count);
+        bytes32[] memory nodes = new bytes32[](2 * count - 1);
         // OpenZeppelin's layout: the root at 0, the children of node i at 2i + 1 and 2i + 2, the leaves backwards at the end
         bytes32[] memory tree = new bytes32[](2 * count - 1);
         for (uint256 i = 0; i < count; ++i) {
-            leaves[i] = MerkleTree.leaf(values[i]);
-            assert(leaves[i] == keccak256(bytes.concat(keccak256(abi.encode(values[i])))));
-            tree[tree.length - 1 - i] = leaves[i];
+            nodes[i] = MerkleTree.leaf(values[i]);
+            assert(nodes[i] == keccak256(bytes.concat(keccak256(abi.encode(values[i])))));
+            tree[tree.length - 1 - i] = nodes[i];
         }
         for (uint256 i = count - 1; i > 0; --i) {
             tree[i - 1] = Hashes.commutativeKeccak256(tree[2 * i - 1], tree[2 * i]);
         }
-        assert(MerkleTree.root(leaves) == tree[0]);
+        assert(MerkleTree.root(nodes) == tree[0]);
     }
 
     /// @dev Whatever verifies is a leaf, so neither an inner node nor the root is.
