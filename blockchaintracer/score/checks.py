@@ -204,7 +204,7 @@ def training_entry(case: Case) -> Finding:
     if is_inline(command):
         return passed("the command holds the program itself")
     if not (case.tree and case.folder):
-        return unknown("a command is named; the code that it starts is not here")
+        return _without_code(case)
     if found := entry_file(command, case.folder, case.tree):
         return passed(f"{found.relative_to(case.tree.resolve()).as_posix()} of the recorded code")
     return failed("the command names no file of the recorded code")
@@ -217,7 +217,7 @@ def evaluation_entry(case: Case) -> Finding:
     said = _declared(case, "evaluation_entry_point")
     if said is not None:
         if not (case.tree and case.folder):
-            return unknown("an evaluation script is named; the code is not here")
+            return _without_code(case)
         found = entry_file([said], case.folder, case.tree) if isinstance(said, str) else None
         if found is None:
             return failed("the evaluation script that is named is not in the recorded code")
@@ -230,7 +230,7 @@ def evaluation_entry(case: Case) -> Finding:
 def code_licence(case: Case) -> Finding:
     """Licence and citation lie in the root of the recorded code."""
     if case.tree is None:
-        return unknown("the code is not here") if case.run.code.commit else failed("no code is recorded")
+        return _without_code(case)
     names = {path.name.lower() for path in case.tree.iterdir() if path.is_file()}
     lacks = [] if any(name.startswith(_LICENCES) for name in names) else ["LICENSE"]
     lacks += [] if names & {*_CITATIONS} else ["CITATION.cff"]
@@ -522,6 +522,10 @@ def _reproduced(case: Case) -> Seen | None:
 
 def _of_command(code: Any) -> tuple[Any, ...]:
     return code.entry_point, code.arguments
+
+
+def _without_code(case: Case) -> Finding:
+    return unknown("the code is not here") if case.run.code.commit else failed("no code is recorded")
 
 
 def _command(case: Case) -> list[str]:
