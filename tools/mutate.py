@@ -41,7 +41,7 @@ REGISTRY = "contracts/LabRegistry.sol"
 OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
 LEAST = 0.95
 
-FAST = ("tests/property", "tests/findings", "tests/consumers", "tests/mutation/histories.py")
+FAST = ("tests/property", "tests/findings", "tests/consumers", "tests/factory", "tests/mutation/histories.py")
 """Tests that run the contracts in process."""
 SLOW = tuple(
     f"tests/unit/test_{name}.py"
@@ -49,6 +49,7 @@ SLOW = tuple(
 )
 """Tests that need a node, for what the fast ones let through."""
 SKIPPED = {
+    "test_shipped_code.py": "any change at all",
     "test_machine.py": "other histories each time: tests/mutation/histories.py runs the same machine",
     "test_a_node_that_asks_too_much.py": "the client",
     "test_ids_after_a_reorg.py": "needs a node",

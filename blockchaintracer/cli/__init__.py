@@ -13,6 +13,7 @@ VERBS = {
     "batch": "Commit to any number of records with one transaction.",
     "deploy": "Deploy your lab's registry.",
     "estimate": "What recording costs on each network.",
+    "export-proof": "Write a file that proves records without a network.",
     "group": "Create groups, invite members, list both.",
     "keys": "Make and list signing keys.",
     "lineage": "What a record came from and what came of it.",
@@ -31,7 +32,7 @@ VERBS = {
     "status": "The state of your lab, or of one record.",
     "verify": "Check a record, a file or a transaction.",
 }
-"""Each verb and what it does in one line: the module of that name here has the click command ``command``."""
+"""Each verb and what it does in one line: the module of its name here (_ for -) has the click command ``command``."""
 
 
 class _Verbs(click.Group):
@@ -50,7 +51,7 @@ class _Verbs(click.Group):
 
 def load(verb: str) -> click.Command:
     """The click command of a verb."""
-    command = import_module(f"blockchaintracer.cli.{verb}").command
+    command = import_module(f"blockchaintracer.cli.{verb.replace('-', '_')}").command
     assert isinstance(command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
     return command
 

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
+from blockchaintracer.cli.export_proof import as_json, lines
 from blockchaintracer.errors import InputError
+from blockchaintracer.operations.proof import is_bundle, verify_proof
 from blockchaintracer.operations.verify import verify, verify_order
 from blockchaintracer.verify import Check, Outcome, Report
 
@@ -44,11 +46,17 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify ID --from https://lab.example/published
       blockchaintracer verify proof.json
       blockchaintracer verify --before ID_A ID_B
+      blockchaintracer verify result.proof
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
     """
-    lab = make_lab(ctx, {**options, "group": None})
     target, before, strict = options["target"], options["before"], options["strict"]
+    if target is not None and is_bundle(Path(target)):
+        proven = verify_proof(Path(target))
+        found = f"Verified without a network: {len(proven.records)} records, given the blocks above."
+        show(ctx, {**as_json(proven), "verified": True}, *lines(proven), "", click.style(found, fg="green", bold=True))
+        return
+    lab = make_lab(ctx, {**options, "group": None})
     if (target is None) == (before is None):
         raise InputError(
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."

@@ -18,7 +18,7 @@ library MerkleTree {
     /// parent joins the end, and the last one is the root.
     /// @param nodes the leaves in order, at least one, and room for as many parents but one; filled
     function root(bytes32[] memory nodes) internal pure returns (bytes32) {
-        uint256 left;
+        uint256 left = 0;
         unchecked {
             for (uint256 parent = nodes.length / 2 + 1; parent < nodes.length; ++parent) {
                 (bytes32 a, bytes32 b) = (nodes[left], nodes[left + 1]);

@@ -176,10 +176,6 @@ def test_the_factory_takes_no_argument_and_no_money() -> None:
     assert changing == ["deploy"], "nobody has any other power"
 
 
-def test_factory_is_made_of_the_very_code_that_is_shipped_and_tested() -> None:
-    assert artifact("LabRegistry").bytecode in artifact("LabRegistryFactory").bytecode
-
-
 def test_too_little_gas_leaves_nothing_behind(factory: Contract) -> None:
     evm, data = factory.chain.evm, factory.interface.encode_call("deploy", OWNER.address, True, SALT)
     outcomes = set()

@@ -86,3 +86,23 @@ def test_order_repetition_and_nothing(registry, line) -> None:
     assert asked(registry, [reference, child])[0] == (FOREIGN, reference_id)
     registry.send(ALICE.address, "retract", child, bytes(32))
     assert asked(registry, [reference, child])[0] == (RETRACTED, child_id)
+
+
+def test_ids_that_fall_on_one_place_are_told_apart(registry) -> None:
+    """`lineageStatus` keeps the ids of n records in 2n places: three that belong on the last one lie on it and, from the
+    front, on the first two."""
+    last = 2 * 3 - 1
+    keys: list[Key] = []
+    parents: tuple[tuple[bytes, int], ...] = ()
+    for subject in range(1, 10_000):
+        key = Key(1, 1, 1, ALICE.address, subject.to_bytes(32, "big"), b"\2" * 32, parents)
+        record = domain(registry).record_id(key)
+        if int.from_bytes(record, "big") % (last + 1) == last:
+            registry.send(ALICE.address, "record", key)
+            keys.append(key)
+            parents = tuple(sorted((domain(registry).record_id(one), 4) for one in keys))
+        if len(keys) == 3:
+            break
+    assert asked(registry, keys)[0] == (CLEAN, bytes(32))
+    assert asked(registry, [keys[1], keys[0], keys[2]])[0] == (INCOMPLETE, domain(registry).record_id(keys[1]))
+    assert asked(registry, [keys[0], keys[2], keys[1]])[0] == (INCOMPLETE, domain(registry).record_id(keys[2]))

@@ -3,8 +3,9 @@ its seal or of its batch as well, and so does everything else that was committed
 
 from __future__ import annotations
 
-from tests.findings.conftest import ALICE, BOB, DATA, domain, run_reproducing
+from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, join, refusal, run_reproducing
 from tests.model.eip712 import record_commitment
+from tests.model.registry import MAINTAINER, RECORDER, RETRACTED, REVIEWER
 
 SALT = b"\x5a" * 32
 
@@ -54,3 +55,24 @@ def test_a_verdict_keeps_its_times_when_its_record_is_retracted(registry) -> Non
     registry.chain.now += 100
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     assert registry.read("verdictOf", record, 2) == before
+
+
+def test_a_recorder_cannot_retract_anothers_record(registry) -> None:
+    record, _ = registry.send(ALICE.address, "record", DATA)
+    for member, roles in ((CAROL, RECORDER | REVIEWER), (MALLORY, 0)):
+        if roles:
+            join(registry, member, roles)
+        met = refusal(lambda by=member: registry.send(by.address, "retract", DATA, bytes(32)))
+        assert met == ("NotAllowedToRetract", (record, member.address))
+
+
+def test_an_author_who_is_no_recorder_any_more_cannot_retract_but_a_maintainer_can(registry) -> None:
+    join(registry, CAROL, RECORDER)
+    data = DATA._replace(author=CAROL.address)
+    record, _ = registry.send(CAROL.address, "record", data)
+    join(registry, CAROL, REVIEWER)
+    met = refusal(lambda: registry.send(CAROL.address, "retract", data, bytes(32)))
+    assert met == ("NotAllowedToRetract", (record, CAROL.address))
+    join(registry, CAROL, MAINTAINER)
+    registry.send(CAROL.address, "retract", data, bytes(32))
+    assert registry.read("statusOf", record)[0] == RETRACTED

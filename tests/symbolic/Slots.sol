@@ -128,12 +128,12 @@ contract SlotsProof {
         assert(same == (group == group2 && account == account2));
     }
 
-    function check_batchSlotRoundTrips(uint40 anchoredAt, uint32 count, bool counted) public pure {
+    function check_batchSlotRoundTrips(uint40 anchoredAt, uint48 count, bool counted) public pure {
         BatchSlot slot = BatchSlotLib.pack(anchoredAt, count, counted);
         assert(slot.anchoredAt() == anchoredAt);
         assert(slot.count() == count);
         assert(slot.counted() == counted);
-        assert(BatchSlot.unwrap(slot) >> 80 == 0);
+        assert(BatchSlot.unwrap(slot) >> 96 == 0);
     }
 
     function _shift(IAttestations.Verdict verdict) private pure returns (uint256) {

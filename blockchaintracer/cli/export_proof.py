@@ -1,0 +1,103 @@
+"""`blockchaintracer export-proof`: a file that proves records to somebody who has nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
+from blockchaintracer.model import Kind, label
+from blockchaintracer.operations.proof import export_proof
+from blockchaintracer.proof import ProvenBundle, ProvenRecord
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("record_ids", metavar="ID...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
+@click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
+@click.pass_context
+def command(
+    ctx: click.Context, /, record_ids: tuple[str, ...], output: Path, block: int | None, **options: Any
+) -> None:
+    """Write a proof bundle: `verify FILE` checks it anywhere, without a network.
+
+    It holds the records' keys and manifests, the events that stored them with the proofs of their receipts, their
+    storage words with the proofs of the state, and the headers of the blocks. What is left to trust is that the chain
+    has blocks with these hashes: it's printed.
+
+    \b
+    Examples:
+      blockchaintracer export-proof ID -o result.proof
+      blockchaintracer export-proof ID ID ID -o paper.proof --network base
+    """
+    lab = make_lab(ctx, options)
+    with progress_bar(ctx, "proving") as progress:
+        result = export_proof(lab, record_ids, output, block=block, progress=lambda _: progress(1))
+    show(
+        ctx,
+        {
+            "file": result.file,
+            "size": result.size,
+            "withoutManifest": list(result.without_manifest),
+            **as_json(result.proven),
+        },
+        f"Wrote {result.file}: {len(result.proven.records)} records in {result.size:,} bytes.",
+        *(f"Without its manifest, which is not in this lab: {record}" for record in result.without_manifest),
+        *lines(result.proven),
+    )
+
+
+def as_json(proven: ProvenBundle) -> dict[str, Any]:
+    """What a bundle proves as JSON-ready values."""
+    return {
+        "chainId": proven.chain_id,
+        "registry": proven.registry,
+        "codeHash": proven.code_hash,
+        "blocks": [{"number": it.number, "hash": it.hash, "timestamp": it.timestamp} for it in proven.blocks],
+        "records": [_record(record) for record in proven.records],
+        "trust": list(proven.trust),
+    }
+
+
+def lines(proven: ProvenBundle) -> Iterator[str]:
+    """What a bundle proves, for people."""
+    for record in proven.records:
+        yield ""
+        yield f"Record {record.id}"
+        kind = label(record.key.kind, Kind)
+        yield f"  {kind} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
+        yield f"  {_standing(record)}"
+    yield ""
+    yield "What is left to trust"
+    yield from (f"  {sentence}" for sentence in proven.trust)
+
+
+def _standing(record: ProvenRecord) -> str:
+    as_of = f"as of block {record.as_of.number}, {when(record.as_of.timestamp)}"
+    if record.stored is None:
+        return f"committed to in a batch and not stored, {as_of}"
+    sealed = f", sealed {when(record.stored.sealed_at)}" if record.stored.sealed_at else ""
+    if record.stored.retracted_at:
+        return f"retracted {when(record.stored.retracted_at)}{sealed}, {as_of}"
+    counts = f"{record.stored.reproduced} groups reproduced it, {record.stored.not_reproduced} did not"
+    return f"stands{sealed}; {counts}, {as_of}"
+
+
+def _record(record: ProvenRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "key": record.key.as_json(),
+        "status": label(record.status),
+        "committedAt": record.committed_at,
+        "stored": asdict(record.stored) if record.stored else None,
+        "batch": record.batch.root if record.batch else None,
+        "asOf": {"number": record.as_of.number, "timestamp": record.as_of.timestamp},
+        "manifest": record.manifest,
+    }
