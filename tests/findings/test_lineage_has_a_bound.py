@@ -89,8 +89,8 @@ def test_order_repetition_and_nothing(registry, line) -> None:
 
 
 def test_ids_that_fall_on_one_place_are_told_apart(registry) -> None:
-    """`lineageStatus` keeps the ids of n records in 2n places: three that belong on the last one lie on it and, from the
-    front, on the first two."""
+    """`lineageStatus` keeps the ids of n records in 2n places: three that belong on the last one lie on it and on the
+    first two."""
     last = 2 * 3 - 1
     keys: list[Key] = []
     parents: tuple[tuple[bytes, int], ...] = ()
