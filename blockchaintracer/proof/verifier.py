@@ -18,10 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from blockchaintracer.errors import NotVerified
 from blockchaintracer.layout import StoredBatch, StoredRecord, batch_slot, record_slot
 from blockchaintracer.manifest import check_against_key, parse_manifest
+from blockchaintracer.manifest.base import MAX_DEPTH, nested
 from blockchaintracer.model import Domain, RecordKey, Status
 
 FORMAT: Literal["blockchaintracer-proof-1"] = "blockchaintracer-proof-1"
 MAX_BYTES = 1 << 30
+_MAX_DEPTH = MAX_DEPTH + 4
+"""a manifest stands four levels deep in a bundle"""
 
 _HEADER_FIELDS = {"parent": 0, "state_root": 3, "receipts_root": 5, "number": 8, "timestamp": 11}
 _RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
@@ -200,6 +203,8 @@ def _parse(data: bytes) -> _Bundle:
 
     if len(data) > MAX_BYTES:
         raise BundleRefused("byte 0", f"expected at most {MAX_BYTES:,} bytes, got {len(data):,}")
+    if nested(data) > _MAX_DEPTH:
+        raise BundleRefused("byte 0", f"expected JSON that is nested at most {_MAX_DEPTH} deep")
     try:
         plain = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
         canonical = rfc8785.dumps(plain)
@@ -207,8 +212,6 @@ def _parse(data: bytes) -> _Bundle:
         raise BundleRefused(f"byte {error.start}", "expected UTF-8") from None
     except json.JSONDecodeError as error:
         raise BundleRefused(f"byte {len(error.doc[: error.pos].encode())}", f"expected JSON: {error.msg}") from None
-    except RecursionError:
-        raise BundleRefused("byte 0", "expected JSON that is not nested without end") from None
     except (ValueError, UnicodeEncodeError, rfc8785.CanonicalizationError) as error:
         raise BundleRefused("byte 0", f"expected canonical JSON (RFC 8785): {error}") from None
     if canonical != data:
