@@ -430,7 +430,7 @@ def test_every_kind_reads_back(kind: int) -> None:
     elif kind == Kind.REFERENCE:
         foreign = ReferencePredicate(name="theirs", chain_id=10, registry="0x" + "Ab" * 20, record_id="cd" * 32)
         manifest = Manifest.of(kind, foreign)
-        text = f"eip155:10:0x{'ab' * 20}:{'cd' * 32}"
+        text = f"eip155:10:0x{'ab' * 20}:0x{'cd' * 32}"
         assert manifest.subject_digest == hashlib.sha256(text.encode()).hexdigest()
         assert json.loads(manifest.to_bytes())["predicate"]["chainId"] == "10"
     else:

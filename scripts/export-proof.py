@@ -1,4 +1,4 @@
-"""`ape run export_proof`: the client's verb under Ape."""
+"""`ape run export-proof`: the client's verb under Ape."""
 
 from scripts._door import door
 
