@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -138,14 +138,9 @@ class Proof:
         return proof
 
 
-@contextmanager
-def batching(lab: Lab) -> Iterator[None]:
+def batching(lab: Lab) -> AbstractContextManager[None]:
     """Inside, what would be recorded is added to the open batch instead."""
-    before, lab.committer = lab.committer, _add
-    try:
-        yield
-    finally:
-        lab.committer = before
+    return lab.committing(_add)
 
 
 def _add(lab: Lab, made: Draft) -> Recorded:

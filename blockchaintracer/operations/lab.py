@@ -244,6 +244,15 @@ class Lab:
         self.flush()
         return [self.outbox.find(self.chain_id, write) for write in writes]
 
+    @contextmanager
+    def committing(self, committer: Committer) -> Iterator[None]:
+        """Inside, `committer` is given what would be recorded."""
+        before, self.committer = self.committer, committer
+        try:
+            yield
+        finally:
+            self.committer = before
+
     def flush(self) -> list[Entry]:
         """Brings everything of this signer that waits into blocks; gives what it moved.
 

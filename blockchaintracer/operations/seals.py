@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -153,14 +153,9 @@ class Revealed:
 # -- sealing
 
 
-@contextmanager
-def sealing(lab: Lab) -> Iterator[None]:
+def sealing(lab: Lab) -> AbstractContextManager[None]:
     """Inside, what would be recorded is sealed instead."""
-    before, lab.committer = lab.committer, _seal_record
-    try:
-        yield
-    finally:
-        lab.committer = before
+    return lab.committing(_seal_record)
 
 
 @contextmanager
@@ -177,11 +172,8 @@ def holding_evidence(lab: Lab, record_id: str) -> Iterator[list[Draft]]:
         nowhere: dict[str, Any] = {"state": "held", "transaction": None, "block": None, "time": None}
         return Recorded(**described(lab, made), **nowhere, existing=False)
 
-    before, lab.committer = lab.committer, hold
-    try:
+    with lab.committing(hold):
         yield held
-    finally:
-        lab.committer = before
 
 
 def _seal_record(lab: Lab, made: Draft) -> Recorded:
