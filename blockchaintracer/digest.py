@@ -478,23 +478,35 @@ class _Link:
     size: int
 
 
+_idle_buffers: list[bytearray] = []
+"""Blocks that nobody reads into now: making one zeroes it and faults its pages in, which takes as long as reading it
+and holds up all other threads. There are as many as files were read at once."""
+
+
 def _blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Iterator[memoryview]:
     """Whole blocks up to the end of the file; each is overwritten by the next."""
-    block = memoryview(bytearray(min(_BLOCK, size + 1)))
-    while True:
-        filled = 0
-        while filled < len(block):
-            try:
-                count = os.readv(descriptor, [block[filled:]])
-            except OSError as error:
-                raise InputError(f"can't read {os.fspath(path)}: {error.strerror}") from error
-            if not count:
-                break
-            filled += count
-        if filled:
-            yield block[:filled]
-        if filled < len(block):
-            return
+    try:
+        buffer = _idle_buffers.pop()
+    except IndexError:
+        buffer = bytearray(_BLOCK)
+    try:
+        block = memoryview(buffer)[: min(_BLOCK, size + 1)]
+        while True:
+            filled = 0
+            while filled < len(block):
+                try:
+                    count = os.readv(descriptor, [block[filled:]])
+                except OSError as error:
+                    raise InputError(f"can't read {os.fspath(path)}: {error.strerror}") from error
+                if not count:
+                    break
+                filled += count
+            if filled:
+                yield block[:filled]
+            if filled < len(block):
+                return
+    finally:
+        _idle_buffers.append(buffer)
 
 
 def _changed(path: str | os.PathLike[str]) -> InputError:

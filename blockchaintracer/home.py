@@ -58,6 +58,11 @@ class Home:
         return self._folder(".") / "index.sqlite"
 
     @property
+    def hashes(self) -> Path:
+        """SQLite file of what files were hashed to before; may be deleted at any time."""
+        return self._folder(".") / "hashes.sqlite"
+
+    @property
     def settings(self) -> Path:
         """JSON file of the registry, group and signer that were last chosen on each chain."""
         return self._folder(".") / "settings.json"

@@ -31,6 +31,7 @@ from blockchaintracer.digest import (
 )
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.files import sync_folder
+from blockchaintracer.hashcache import HashCache
 from blockchaintracer.model import normal_digest
 from blockchaintracer.networks import redact_url
 
@@ -53,10 +54,12 @@ class Store:
     Args:
         folder: made on first use.
         public: whether others may read what is put in (for a folder that a web server shows).
+        cache: of digests: a file that is known, and whose copy here is known to be whole, is not read again.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, public: bool = False) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, public: bool = False, cache: HashCache | None = None) -> None:
         self.folder = Path(folder)
+        self._cache = cache
         self._file_mode, self._folder_mode = (0o444, 0o755) if public else (0o400, 0o700)
 
     def path_of(self, sha256: str) -> Path:
@@ -97,6 +100,9 @@ class Store:
             InputError: if it isn't a readable regular file, changes while it's read, or isn't what was expected.
             StoreError: if the disk is full or can't be written.
         """
+        if (known := self._kept(path, expected, progress)) is not None:
+            return known
+        reading = self._cache.begin(path) if self._cache else None
         with self._incoming() as (write, keep):
             digest = copy_digesting(path, write, progress=progress)
             if expected and digest.sha256 != normal_digest(expected):
@@ -105,7 +111,21 @@ class Store:
                     hint="It isn't the file that was meant, or it has changed since.",
                 )
             keep(digest.sha256)
+        if self._cache and reading:
+            self._cache.enter(reading, digest)
         return digest
+
+    def _kept(self, path: str | os.PathLike[str], expected: str | None, progress: Progress | None) -> FileDigest | None:
+        """The digest of a file that is known, if the copy that is here is whole; None if it has to be read."""
+        known = self._cache.find(path) if self._cache else None
+        if not self._cache or known is None or (expected and known.sha256 != normal_digest(expected)):
+            return None
+        with suppress(InputError):
+            if self._cache.digest(self.path_of(known.sha256)).sha256 == known.sha256:
+                if progress:
+                    progress(known.size)
+                return known
+        return None
 
     def put_folder(
         self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()

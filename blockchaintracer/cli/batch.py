@@ -18,7 +18,7 @@ from blockchaintracer.cli.common import (
     table,
     when,
 )
-from blockchaintracer.cli.record import record_given, record_options
+from blockchaintracer.cli.record import given_paths, record_given, record_options
 from blockchaintracer.operations import batches
 
 
@@ -51,7 +51,7 @@ def add(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer batch add --param lr=0.1 --metric accuracy=0.93
     """
     lab = make_lab(ctx, options)
-    with progress_bar(ctx, "hashing and keeping") as progress, batches.batching(lab):
+    with progress_bar(ctx, "hashing and keeping", given_paths(options)) as progress, batches.batching(lab):
         added, code = record_given(lab, progress, options)
     lines = []
     for one in added:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -172,28 +174,46 @@ def table(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
     console.print(drawn)
 
 
+def _bytes_in(paths: Iterable[Path]) -> int:
+    """Bytes of files and of all files in folders; what can't be looked at counts nothing here and is told elsewhere."""
+    total = 0
+    for path in paths:
+        files = path.rglob("*") if path.is_dir() else [path]
+        for file in files:
+            with suppress(OSError):
+                found = file.stat()
+                total += found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return total
+
+
 @contextmanager
-def progress_bar(ctx: click.Context, label: str) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr for anything that takes over a second."""
+def progress_bar(ctx: click.Context, label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr for anything that takes over a second, with rate and remaining time.
+
+    Args:
+        paths: what will be read, as far as that is known before; without it there is no remaining time.
+    """
     if ctx.params.get("as_json"):
         yield lambda count: None
         return
     import time
 
     from rich.console import Console
-    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import TransferSpeedColumn as Rate
 
-    began = time.monotonic()
+    console = Console(stderr=True)
+    total = _bytes_in(paths) if console.is_terminal else 0
+    columns = [SpinnerColumn(), TextColumn(label), DownloadColumn(), Rate()]
     bar = Progress(
-        SpinnerColumn(),
-        TextColumn(label),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
+        *columns,
+        *([TimeRemainingColumn()] if total else []),
+        console=console,
         transient=True,
         disable=None,  # type: ignore[arg-type]
     )
-    task = bar.add_task("", total=None)
+    task = bar.add_task("", total=total or None)
+    began = time.monotonic()
     started = False
 
     def advance(count: int) -> None:

@@ -98,7 +98,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --reproduces 1:0x…:ID --metric accuracy=0.93 -- python train.py
     """
     lab = make_lab(ctx, options)
-    with progress_bar(ctx, "hashing and keeping") as progress:
+    with progress_bar(ctx, "hashing and keeping", given_paths(options)) as progress:
         recorded, code = record_given(lab, progress, options)
     data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
     show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
@@ -106,6 +106,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         click.echo(f"The program ended with {code}: it's recorded as a failed run.", err=True)
     if any(one.state == "stored" for one in recorded):
         ctx.exit(3)
+
+
+def given_paths(given: dict[str, Any]) -> list[Path]:
+    """What the options of `record_options` name to be read."""
+    return [path for name in ("datasets", "models", "artifacts") for path in given[name]]
 
 
 def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any]) -> tuple[list[Recorded], int | None]:

@@ -18,7 +18,7 @@ from blockchaintracer.cli.common import (
     table,
     when,
 )
-from blockchaintracer.cli.record import record_given, record_options
+from blockchaintracer.cli.record import given_paths, record_given, record_options
 from blockchaintracer.errors import InputError
 from blockchaintracer.model import Verdict, label, normal_digest
 from blockchaintracer.operations import seals
@@ -60,7 +60,7 @@ def record(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer seal record --param threshold=8 -- python search.py --blind
     """
     lab = make_lab(ctx, options)
-    with progress_bar(ctx, "hashing and keeping") as progress, seals.sealing(lab):
+    with progress_bar(ctx, "hashing and keeping", given_paths(options)) as progress, seals.sealing(lab):
         sealed, code = record_given(lab, progress, options)
     data: dict[str, Any] = {"seals": [asdict(one) for one in sealed], "programExitCode": code}
     last = sealed[-1]
@@ -113,7 +113,8 @@ def verdict(ctx: click.Context, /, record_id: str, verdict: str, evidence: str |
         if evidence:
             raise InputError("expected a run or --evidence, got both")
         options["parents"] = (*options["parents"], f"{record_id}:reproduces")
-        with progress_bar(ctx, "hashing and keeping") as progress, seals.holding_evidence(lab, record_id) as held:
+        bar = progress_bar(ctx, "hashing and keeping", given_paths(options))
+        with bar as progress, seals.holding_evidence(lab, record_id) as held:
             _, code = record_given(lab, progress, options)
         sealed = seals.seal_verdict(lab, record_id, chosen, held[-1])
     else:

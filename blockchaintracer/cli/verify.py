@@ -65,7 +65,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         report = verify_order(lab, *before)
     else:
         wanted = {name: options[name] for name in ("path", "record", "group", "sources")}
-        with progress_bar(ctx, "hashing") as progress:
+        shown = [path for path in (Path(target), options["path"]) if path and path.exists()]
+        with progress_bar(ctx, "hashing", shown) as progress:
             report = verify(lab, target, **wanted, progress=progress)
     verified = report.verified and not (strict and report.unknown)
     show(ctx, {**report.as_json(), "verified": verified}, *_lines(report, verified))

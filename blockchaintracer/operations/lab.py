@@ -18,6 +18,7 @@ from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
 from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError, StoreError
 from blockchaintracer.files import locked, write_whole
+from blockchaintracer.hashcache import HashCache
 from blockchaintracer.home import Home
 from blockchaintracer.keys import KeyStore, Signer
 from blockchaintracer.model import Domain, Role, checksummed, label
@@ -74,7 +75,12 @@ class Lab:
     @cached_property
     def store(self) -> Store:
         """The lab's content-addressed store."""
-        return Store(self.home.store)
+        return Store(self.home.store, cache=self.hashes)
+
+    @cached_property
+    def hashes(self) -> HashCache:
+        """What files were hashed to before."""
+        return HashCache(self.home.hashes)
 
     @cached_property
     def outbox(self) -> Outbox:

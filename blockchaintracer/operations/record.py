@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.digest import FileDigest, digest_bytes, digest_folder, sha256_file
+from blockchaintracer.digest import FileDigest, digest_bytes
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.manifest import (
     CONTENT_KINDS,
@@ -172,7 +172,7 @@ def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
 
     Its name and description may be others: what a run read is a matter of bytes.
     """
-    subject = digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
+    subject = lab.hashes.folder(path).sha256 if path.is_dir() else lab.hashes.digest(path).sha256
     group = lab.group(Role.RECORDER)
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
         write = entry.write

@@ -143,6 +143,17 @@ def test_memory_stays_flat(tmp_path: Path):
     assert int(out.stdout) * scale < 64 * MIB
 
 
+def test_holes_of_a_sparse_file_are_zeros(tmp_path: Path):
+    sparse, dense = tmp_path / "sparse", tmp_path / "dense"
+    with sparse.open("wb") as file:
+        file.seek(5 * MIB + 3)
+        file.write(b"end")
+        file.truncate(9 * MIB)
+    dense.write_bytes(bytes(5 * MIB + 3) + b"end" + bytes(4 * MIB - 6))
+    assert digest_file(sparse) == digest_file(dense)
+    assert digest_file(sparse).sha256 == hashlib.sha256(dense.read_bytes()).hexdigest()
+
+
 def test_a_file_that_grows_while_read_is_refused(tmp_path: Path):
     file = tmp_path / "log"
     file.write_bytes(bytes(3 * MIB))

@@ -1,0 +1,238 @@
+"""The cache of digests: an unchanged file is not read again, and a changed one is, whatever was done to it."""
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer import hashcache
+from blockchaintracer.digest import digest_file, digest_folder
+from blockchaintracer.errors import InputError
+from blockchaintracer.hashcache import SETTLED_NS, HashCache
+from blockchaintracer.store import Store
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> HashCache:
+    return HashCache(tmp_path / "hashes.sqlite")
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch):
+    """Waits no three seconds, but two ticks of this file system's clock (at most 10 ms)."""
+    monkeypatch.setattr(hashcache, "SETTLED_NS", 20_000_000)
+
+    def wait() -> None:
+        time.sleep(0.05)
+
+    return wait
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that were really read."""
+    read: list[str] = []
+
+    def noting(path, *more):
+        read.append(os.fspath(path))
+        return digest_file(path, *more)
+
+    monkeypatch.setattr(hashcache, "digest_file", noting)
+    return read
+
+
+def test_an_unchanged_file_is_read_once_also_by_a_later_process(cache, tmp_path, settled, reads):
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    settled()
+    found = cache.digest(file)
+    assert found == digest_file(file)
+    counted: list[int] = []
+    assert cache.digest(file, progress=counted.append) == found
+    assert HashCache(cache.path).digest(file) == found
+    assert (reads, counted) == ([str(file)], [3])
+    assert cache.digest(file, "legacy").cid_profile == "legacy"
+    assert len(reads) == 2
+
+
+def _rewritten(file: Path) -> None:
+    file.write_bytes(b"two")
+
+
+def _rewritten_with_the_old_times(file: Path) -> None:
+    before = file.stat()
+    file.write_bytes(b"two")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _replaced_with_the_old_times(file: Path) -> None:
+    before, other = file.stat(), file.with_name("other")
+    other.write_bytes(b"two")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(file)
+
+
+def _one_byte_in_place(file: Path) -> None:
+    before = file.stat()
+    with file.open("r+b") as out:
+        out.write(b"t")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def _linked_to_another(file: Path) -> None:
+    other = file.with_name("other")
+    other.write_bytes(b"two")
+    file.unlink()
+    file.symlink_to(other)
+
+
+CHANGES = [
+    _rewritten,
+    _rewritten_with_the_old_times,
+    _replaced_with_the_old_times,
+    _one_byte_in_place,
+    _linked_to_another,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_file_is_never_found(cache, tmp_path, settled, change):
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    settled()
+    cache.digest(file)
+    assert cache.find(file) is not None
+    change(file)
+    assert cache.find(file) is None
+    assert cache.digest(file).sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+TICK_NS = 20_000_000
+
+
+def _missed(cache: HashCache, file: Path, monkeypatch: pytest.MonkeyPatch, settled_ns: int) -> tuple[int, int]:
+    """How often a second change went unseen, and how often an unchanged file was found, on a clock of 20 ms ticks.
+
+    Today's Linux gives each write that was looked at a time of its own; older ones, NFS and FAT do not.
+    """
+    exact = hashcache._key
+    monkeypatch.setattr(hashcache, "SETTLED_NS", settled_ns)
+    monkeypatch.setattr(
+        hashcache, "_key", lambda path: (*(key := exact(path))[:3], *(time - time % TICK_NS for time in key[3:]))
+    )
+    missed = found = 0
+    for number in range(40):
+        file.write_bytes(b"%06d" % number)
+        time.sleep(0.003 * (number % 20))
+        cache.digest(file)
+        found += cache.find(file) is not None
+        file.write_bytes(b"%06d" % (number + 500_000))
+        missed += cache.digest(file).sha256 != hashlib.sha256(file.read_bytes()).hexdigest()
+    return missed, found
+
+
+def test_changes_within_one_tick_of_the_clock_are_never_missed(cache, tmp_path, monkeypatch):
+    missed, found = _missed(cache, tmp_path / "file", monkeypatch, TICK_NS)
+    assert missed == 0
+    assert found > 0
+
+
+def test_without_that_rule_such_changes_would_be_missed(cache, tmp_path, monkeypatch):
+    """What the rule is for: if nothing is missed without it, the test above tests nothing."""
+    missed, _ = _missed(cache, tmp_path / "file", monkeypatch, 0)
+    assert missed > 0
+
+
+def test_what_changed_shortly_before_or_lies_ahead_is_not_entered(cache, tmp_path):
+    assert SETTLED_NS > 2 * 10**9
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    cache.digest(file)
+    assert cache.find(file) is None
+    os.utime(file, ns=(0, time.time_ns() + 10**15))
+    cache.digest(file)
+    assert cache.find(file) is None
+
+
+def test_a_file_that_changes_while_it_is_hashed_is_not_entered(cache, tmp_path, settled, monkeypatch):
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    settled()
+
+    def slow(path, *more):
+        found = digest_file(path, *more)
+        _rewritten_with_the_old_times(file)
+        return found
+
+    monkeypatch.setattr(hashcache, "digest_file", slow)
+    cache.digest(file)
+    monkeypatch.undo()
+    assert cache.find(file) is None
+
+
+def test_what_is_no_file_is_refused_as_without_a_cache(cache, tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InputError):
+            cache.digest(path)
+
+
+def test_a_folder_is_what_it_is_without_a_cache(cache, tmp_path, settled, reads):
+    folder = tmp_path / "folder"
+    for number in range(20):
+        (folder / str(number % 3)).mkdir(parents=True, exist_ok=True)
+        (folder / str(number % 3) / f"{number}").write_bytes(b"%d" % number)
+    settled()
+    assert cache.folder(folder) == digest_folder(folder)
+    assert len(reads) == 20
+    (folder / "0" / "0").write_bytes(b"x")
+    assert cache.folder(folder) == digest_folder(folder)
+    assert len(reads) == 21
+
+
+@pytest.mark.parametrize("content", [b"this is no database, and longer than its header would be" * 9, b""])
+def test_a_damaged_cache_is_replaced(tmp_path, settled, content):
+    path, file = tmp_path / "hashes.sqlite", tmp_path / "file"
+    path.write_bytes(content)
+    file.write_bytes(b"one")
+    settled()
+    cache = HashCache(path)
+    assert cache.digest(file) == digest_file(file) == cache.find(file)
+
+
+def test_a_cache_that_cannot_be_used_only_costs_time(tmp_path, settled):
+    file = tmp_path / "file"
+    file.write_bytes(b"one")
+    settled()
+    nowhere = HashCache(tmp_path / "none" / "hashes.sqlite")
+    assert nowhere.digest(file) == digest_file(file)
+    assert nowhere.find(file) is None
+    cache = HashCache(tmp_path / "hashes.sqlite")
+    with sqlite3.connect(cache.path) as other:
+        other.execute("DROP TABLE digests")
+    assert cache.digest(file) == digest_file(file)
+
+
+def test_a_kept_file_is_not_copied_again_and_a_damaged_copy_is(cache, tmp_path, settled, reads):
+    store, file = Store(tmp_path / "store", cache=cache), tmp_path / "file"
+    file.write_bytes(b"one")
+    settled()
+    first = store.put_file(file)
+    kept = store.path_of(first.sha256)
+    inode = kept.stat().st_ino
+    settled()
+    assert store.put_file(file) == first
+    assert store.put_file(file) == first
+    assert (kept.stat().st_ino, reads) == (inode, [str(kept)])
+    kept.chmod(0o600)
+    kept.write_bytes(b"two")
+    assert store.put_file(file) == first
+    store.verify(first.sha256)
+    shutil.rmtree(store.folder)
+    store.put_file(file)
+    store.verify(first.sha256)
+    with pytest.raises(InputError, match="expected"):
+        store.put_file(file, expected="00" * 32)
