@@ -33,6 +33,16 @@ class Home:
         return self._folder("keys")
 
     @property
+    def encryption_keys(self) -> Path:
+        """Folder of the keys that decrypt, each encrypted under a passphrase."""
+        return self._folder("encryption-keys")
+
+    @property
+    def private(self) -> Path:
+        """Folder of private values, and of the salts of what was committed to: to lose it is to lose both."""
+        return self._folder("private")
+
+    @property
     def devnet(self) -> Path:
         """Folder of the embedded chain: its state, log and process file."""
         return self._folder("devnet")

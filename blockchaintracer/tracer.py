@@ -299,7 +299,7 @@ class MLTracer:
         rpc: JSON-RPC of a chain; ``$BLOCKCHAINTRACER_RPC``, else the embedded devnet, if not said.
         registry: its address; the one used last if not said.
         group: number of the group to record for; the one used last if not said.
-        key: name of a key in the keystore, never a key.
+        key: name of a key in the keystore, or ``command:`` and a program that signs; never a key.
         name: of runs that get none.
         template: experiment template that runs follow.
         supersedes: id of the run that the next one is a new version of.

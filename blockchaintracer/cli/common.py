@@ -15,6 +15,7 @@ import click
 
 from blockchaintracer.errors import BlockchainTracerError, InputError
 from blockchaintracer.home import VARIABLE, Home
+from blockchaintracer.keys import KEY
 from blockchaintracer.networks import NETWORKS, network_by_name
 from blockchaintracer.operations.lab import Lab
 
@@ -88,7 +89,13 @@ def lab_options(function: F) -> F:
         _option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
         _option("--home", type=click.Path(file_okay=False), help=f"The lab's working folder. [env: {VARIABLE}]"),
         _option("--registry", metavar="ADDRESS", help="The registry; the one used last if not said."),
-        _option("--key", metavar="NAME", connection=True, help="Key in the keystore, or path of a keystore file."),
+        _option(
+            "--key",
+            metavar="NAME",
+            envvar=KEY,
+            connection=True,
+            help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
+        ),
         _option(
             "--network",
             metavar="NAME",

@@ -7,6 +7,7 @@ need no repetition.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,16 @@ from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.files import locked, write_whole
 from blockchaintracer.hashcache import HashCache
 from blockchaintracer.home import Home
-from blockchaintracer.keys import KeyStore, Signer
+from blockchaintracer.keys import (
+    COMMAND,
+    KEY,
+    PRIVATE_KEY,
+    CheckedSigner,
+    CommandSigner,
+    EnvironmentSigner,
+    KeyStore,
+    Signer,
+)
 from blockchaintracer.model import Domain, Role, checksummed, label
 from blockchaintracer.networks import DEVNET, registries
 from blockchaintracer.outbox import Entry, Outbox, Write
@@ -49,8 +59,9 @@ class Lab:
         rpc: address of the chain's JSON-RPC; None for the embedded devnet.
         connect: opens the connection instead (Ape's).
         registry_address: of the registry; None for the one chosen before.
-        key_name: name of a key in the keystore, or path of a keystore file; None for the one chosen before, and on the
-            devnet for a key made on first use.
+        key_name: name of a key in the keystore, path of a keystore file, or ``command:`` and a program that signs; None
+            for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
+            before, and on the devnet for a key made on first use.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         group_number: the group to act for; None for the one chosen before.
         ask: asks a person for a passphrase.
@@ -165,16 +176,23 @@ class Lab:
 
     @cached_property
     def signer(self) -> Signer:
-        """Who signs.
+        """Who signs; each signature is checked before it is used.
 
         Raises:
             KeyStoreError: if the key isn't there.
             InputError: on a public network, if no key was chosen.
         """
-        if self.signer_given:
-            return self.signer_given
+        return CheckedSigner(self.signer_given or self._chosen_signer())
+
+    def _chosen_signer(self) -> Signer:
+        said = self.key_name or os.environ.get(KEY)
+        if said and said.startswith(COMMAND):
+            # not remembered: a settings file that came with somebody's repository must not start a program
+            return CommandSigner(said.removeprefix(COMMAND))
+        if said is None and PRIVATE_KEY in os.environ:
+            return EnvironmentSigner()
         keys = KeyStore(self.home, self.ask)
-        name = self.key_name or self._chosen("key")
+        name = said or self._chosen("key")
         if name is None and not self.on_devnet:
             raise InputError(
                 "no signing key was chosen for this network",

@@ -22,6 +22,7 @@ from blockchaintracer.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.capture.hardware import capture_hardware
 from blockchaintracer.digest import digest_bytes
 from blockchaintracer.errors import InputError
+from blockchaintracer.keys import without_secrets
 from blockchaintracer.manifest import (
     Artifact,
     Code,
@@ -211,7 +212,8 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
     """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
-        environment = os.environ | {RUN_FILE: str(file)}
+        # the program has no need to sign
+        environment = without_secrets(os.environ) | {RUN_FILE: str(file)}
         try:
             done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
                 [*command],
@@ -349,7 +351,7 @@ def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
     program = shutil.which(facts.command[0]) if facts.command else None
     other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
-    captured = environment_of(program, os.environ) if program and other else None
+    captured = environment_of(program, without_secrets(os.environ)) if program and other else None
     kept = artifact_of(lock.name, lab.store.put_file(lock)) if lock else None
     return RunEnvironment(lock=kept, **(captured or _captured(capture_environment())))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.chain import RecordedEvent, Registry
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable
-from blockchaintracer.keys import KeyStore
+from blockchaintracer.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
 from blockchaintracer.model import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
 from blockchaintracer.networks import DEVNET
 from blockchaintracer.operations.batches import find_proof
@@ -184,8 +185,11 @@ def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any]
     """Name and address of the key that would sign; nothing is made or opened."""
     if lab.signer_given:
         return {"name": lab.signer_given.source, "address": lab.signer_given.address}
+    said = lab.key_name or os.environ.get(KEY)
+    if (said and said.startswith(COMMAND)) or (said is None and PRIVATE_KEY in os.environ):
+        return {"name": lab.signer.source, "address": lab.signer.address}
     keys = KeyStore(lab.home)
-    name = lab.key_name or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
+    name = said or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
     if name is None or (name not in keys.names() and "/" not in name):
         return None
     return {"name": name, "address": keys.signer(name).address}

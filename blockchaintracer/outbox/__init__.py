@@ -2,6 +2,7 @@
 
 from blockchaintracer.outbox.journal import Entry, Outbox, State
 from blockchaintracer.outbox.writes import (
+    AcceptGroup,
     Anchor,
     AnchorLeaves,
     Attest,
@@ -19,12 +20,14 @@ from blockchaintracer.outbox.writes import (
     Reveal,
     RevealVerdict,
     Seal,
+    TransferGroup,
     Withdraw,
     Write,
     factory_steps,
 )
 
 __all__ = [
+    "AcceptGroup",
     "Anchor",
     "AnchorLeaves",
     "Attest",
@@ -45,6 +48,7 @@ __all__ = [
     "RevealVerdict",
     "Seal",
     "State",
+    "TransferGroup",
     "Withdraw",
     "Write",
     "factory_steps",

@@ -375,6 +375,59 @@ class RemoveMember(_Versioned):
 
 
 @dataclass(frozen=True)
+class TransferGroup(Write):
+    """A group offered to another account, which accepts it by `AcceptGroup`.
+
+    Args:
+        group: of its sender.
+        to: the account.
+    """
+
+    op: ClassVar[str] = "transfer-group"
+    group: int
+    to: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``transferGroup``."""
+        return "transferGroup", (self.group, self.to)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether it is offered to the account, or the account's already."""
+        found = Registry(chain, self.registry).group(self.group)
+        return self.to.lower() in (found.owner.lower(), (found.pending_owner or "").lower())
+
+    def event(self, chain: Chain) -> Any | None:
+        """``GroupTransferStarted``."""
+        return _newest(Registry(chain, self.registry), "GroupTransferStarted", group=self.group, to=self.to)
+
+
+@dataclass(frozen=True)
+class AcceptGroup(Write):
+    """A group that was offered to its sender, taken.
+
+    Args:
+        group: which.
+        owner: the sender.
+    """
+
+    op: ClassVar[str] = "accept-group"
+    group: int
+    owner: str
+
+    def call(self) -> tuple[str, tuple[Any, ...]]:
+        """``acceptGroup``."""
+        return "acceptGroup", (self.group,)
+
+    def is_done(self, chain: Chain) -> bool:
+        """Whether the sender owns it."""
+        return Registry(chain, self.registry).group(self.group).owner.lower() == self.owner.lower()
+
+    def event(self, chain: Chain) -> Any | None:
+        """``GroupTransferred``."""
+        return _newest(Registry(chain, self.registry), "GroupTransferred", group=self.group, to=self.owner)
+
+
+@dataclass(frozen=True)
 class _OfRecord(Write):
     """A change to the record of a key."""
 
@@ -695,7 +748,7 @@ _BY_OP: dict[str, type[Write]] = {
     write.op: write
     for write in (
         *(FundProxy, DeployProxy, DeployFactory),
-        *(Deploy, CreateGroup, JoinGroup, RemoveMember, Record, Retract, Attest, Withdraw),
+        *(Deploy, CreateGroup, JoinGroup, RemoveMember, TransferGroup, AcceptGroup, Record, Retract, Attest, Withdraw),
         *(AttestForeign, Seal, Reveal, RevealVerdict, Anchor, AnchorLeaves, Materialize),
     )
 }

@@ -1,7 +1,4 @@
-"""Signing keys: encrypted keystore files of one lab, and the protocol that any other signer follows.
-
-A key never comes by an argument and never reaches a log or an exception. Encryption keys are something else.
-"""
+"""Signing keys in encrypted keystore files of one lab."""
 
 from __future__ import annotations
 
@@ -11,32 +8,15 @@ import re
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from blockchaintracer.errors import InputError, KeyStoreError
 from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
+from blockchaintracer.keys.environment import account_of
 
 PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-class Signer(Protocol):
-    """Whoever signs. An account's address and two signatures are all that the client asks for."""
-
-    @property
-    def address(self) -> str:
-        """Checksummed address."""
-
-    @property
-    def source(self) -> str:
-        """Where the key is, in words: ``keystore lab``."""
-
-    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """The signed transaction (web3's fields, complete), ready to send."""
-
-    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
-        """65 bytes of ECDSA over an EIP-712 document."""
 
 
 class KeystoreSigner:
@@ -117,7 +97,7 @@ class KeyStore:
         Raises:
             KeyStoreError: if there is none.
         """
-        path = Path(name).expanduser() if os.sep in name else self._folder / f"{_checked(name)}.json"
+        path = Path(name).expanduser() if os.sep in name else self._folder / f"{key_name(name)}.json"
         if not path.exists():
             known = ", ".join(self.names()) or "none"
             raise KeyStoreError(f"expected a key named {name!r}, got none; known here: {known}")
@@ -130,43 +110,100 @@ class KeyStore:
         Raises:
             KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
         """
-        path = self._folder / f"{_checked(name)}.json"
         from eth_account import Account
 
+        # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
+        iterations = 2**12 if devnet else None
+        return self._keep(
+            name, lambda passphrase: Account.encrypt(Account.create().key, passphrase, iterations=iterations), devnet
+        )
+
+    def add(self, name: str, text: str, where: str) -> KeystoreSigner:
+        """Keeps a key that is there already: a keystore file's content as it is, under its own passphrase, or a private
+        key of 64 hex digits, under a passphrase that a person chooses.
+
+        Args:
+            text: the keystore's JSON, or the key.
+            where: the text is from, for errors, which never show it.
+
+        Raises:
+            KeyStoreError: if it is neither, the name is taken, or nobody can be asked for a passphrase.
+        """
+        if text.lstrip().startswith("{"):
+            document = _keystore(text, where)
+            return self._keep(name, lambda _: document, needs_passphrase=False)
+        account = account_of(text, where)
+        from eth_account import Account
+
+        return self._keep(name, lambda passphrase: Account.encrypt(account.key, passphrase))
+
+    def _keep(
+        self, name: str, make: Callable[[str], dict[str, Any]], devnet: bool = False, *, needs_passphrase: bool = True
+    ) -> KeystoreSigner:
+        path = self._folder / f"{key_name(name)}.json"
         try:
             with locked(self._folder / ".lock"):
                 if path.exists():
                     raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
+                passphrase = ""
                 if devnet:
                     passphrase = secrets.token_urlsafe(32)
                     # first: if the process dies after it there is no key yet, and the next try replaces it
                     write_whole(path.with_suffix(".passphrase"), passphrase.encode())
-                else:
+                elif needs_passphrase:
                     passphrase = self._passphrase(path)
-                # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
-                document = Account.encrypt(Account.create().key, passphrase, iterations=2**12 if devnet else None)
-                write_whole(path, json.dumps(document).encode())
+                write_whole(path, json.dumps(make(passphrase)).encode())
         except OSError as error:
             raise KeyStoreError(f"the key {name!r} can't be written to {self._folder}: {error.strerror}") from None
         return self.signer(name)
 
     def _passphrase(self, path: Path) -> str:
-        beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
-        file = Path(chosen) if chosen else beside if beside.exists() else None
-        if file is not None:
-            try:
-                return file.read_text().rstrip("\n")
-            except OSError as error:
-                raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
-        if self._ask is None:
-            raise KeyStoreError(
-                f"the key {path.stem!r} needs its passphrase and nobody can be asked",
-                hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
-            )
-        return self._ask(f"Passphrase of {path.stem}")
+        return passphrase_of(path, self._ask)
 
 
-def _checked(name: str) -> str:
+def _keystore(text: str, where: str) -> dict[str, Any]:
+    from eth_utils.address import is_address
+
+    try:
+        document = json.loads(text)
+        crypto = {key.lower(): value for key, value in document.items()}["crypto"]
+        if document["version"] == 3 and is_address(document["address"]) and {"ciphertext", "kdf", "mac"} <= {*crypto}:
+            return dict(document)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise KeyStoreError(
+        f"expected a keystore (Web3 Secret Storage, version 3, with its address) in {where}, got something else"
+    )
+
+
+def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
+    """The passphrase of a key's file: from the file that ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, from the one
+    beside it, or from a person.
+
+    Raises:
+        KeyStoreError: if there is none of the three.
+    """
+    beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
+    file = Path(chosen) if chosen else beside if beside.exists() else None
+    if file is not None:
+        try:
+            return file.read_text().rstrip("\n")
+        except OSError as error:
+            raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
+    if ask is None:
+        raise KeyStoreError(
+            f"the key {path.stem!r} needs its passphrase and nobody can be asked",
+            hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
+        )
+    return ask(f"Passphrase of {path.stem}")
+
+
+def key_name(name: str) -> str:
+    """A key's name, if it can be one.
+
+    Raises:
+        InputError: if not.
+    """
     if not _NAME.fullmatch(name):
         raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
     return name
