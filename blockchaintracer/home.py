@@ -9,6 +9,7 @@ from blockchaintracer.errors import InputError
 
 FOLDER = ".blockchaintracer"
 VARIABLE = "BLOCKCHAINTRACER_HOME"
+PLACED = "placed"
 
 
 class Home:
@@ -56,6 +57,11 @@ class Home:
     def batches(self) -> Path:
         """Folder of the open batch's records and of the proofs of anchored ones."""
         return self._folder("batches")
+
+    @property
+    def placed(self) -> Path:
+        """Folder of files that a run made to be recorded, until it is."""
+        return self._folder(PLACED)
 
     @property
     def outbox(self) -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -23,7 +24,7 @@ from typing import Any, Self
 from blockchaintracer.capture.credentials import MASK, mask, mask_arguments
 from blockchaintracer.capture.seeds import seed_everything
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
-from blockchaintracer.home import Home
+from blockchaintracer.home import PLACED, Home
 from blockchaintracer.manifest import ExperimentData, RunDocument, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
 from blockchaintracer.model import Kind, normal_digest, parse_number
@@ -105,6 +106,7 @@ class TracedRun:
     ) -> None:
         self._lab = lab
         self._folder = Path.cwd()
+        self._key = os.urandom(8).hex()
         self._start: RunStart | None = None
         self._seeds: dict[str, Any] = seeds if seeds is not None else {}
         self.recorded: Recorded | None = None
@@ -191,6 +193,23 @@ class TracedRun:
         kept = tuple(one for one in self.document.outputs if one.path != output.path)
         self._change(outputs=(*kept, output))
 
+    def place(self, name: str) -> Path:
+        """A path in the lab's folder for a file of this run, to write and then to log as input or output.
+
+        Where nothing else needs the file: it is the store's once the run is recorded, and removed here.
+
+        Args:
+            name: of the file.
+
+        Raises:
+            InputError: if it's no file's name.
+        """
+        if Path(name).name != name or name in ("", ".", ".."):
+            raise InputError(f"expected the name of a file, got {name!r}")
+        folder = self._lab.home.placed / self._key
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / name
+
     def _piece(self, **values: Any) -> dict[str, Any]:
         return {"schema": 1, "name": self.document.name, **values}
 
@@ -262,6 +281,7 @@ class TracedRun:
             folder=self._folder,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
+        shutil.rmtree(self._lab.home.path / PLACED / self._key, ignore_errors=True)
         return _handle(self._lab, self.recorded)
 
     def _write_run_file(self, file: Path) -> Pending:
