@@ -80,7 +80,7 @@ class Pending:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                _reconnect(self._lab)
+                self._lab.reconnect()
                 self._lab.flush()
                 for entry in self._lab.outbox.of_record(self.record_id):
                     if entry.is_on_chain and entry.write.op == "record":
@@ -237,6 +237,8 @@ class TracedRun:
             return
         self._start = start_run(self._lab, self._folder)
         require_recorder(self._lab)
+        if self._lab.hand_over:
+            self._lab.prepare_hand_over()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -251,7 +253,7 @@ class TracedRun:
             if error is None and not isinstance(problem, Exception):
                 raise
         else:
-            if self.recorded and self.recorded.state == "stored":
+            if self.recorded and self.recorded.state == "stored" and not self._lab.hand_over:
                 _warn(
                     f"the chain is away: run {self.recorded.id} is kept and waits; "
                     "`blockchaintracer outbox flush` sends it"
@@ -323,6 +325,8 @@ class MLTracer:
         name: of runs that get none.
         template: experiment template that runs follow.
         supersedes: id of the run that the next one is a new version of.
+        wait: whether this process brings its runs to the chain. With False it hands them over to the outbox, signs
+            nothing, and asks the chain for nothing once a run has started: `blockchaintracer outbox flush` sends them.
     """
 
     def __init__(
@@ -336,6 +340,7 @@ class MLTracer:
         name: str = "experiment",
         template: str | None = None,
         supersedes: str | None = None,
+        wait: bool = True,
     ) -> None:
         self._lab = Lab(
             home=Home(home),
@@ -345,6 +350,7 @@ class MLTracer:
             group_number=group,
             ask=_ask if sys.stdin and sys.stdin.isatty() else None,
             say=lambda message: _log.info("%s", message),
+            hand_over=not wait,
         )
         self._name = name
         self._template = template
@@ -503,7 +509,7 @@ class MLTracer:
             InputError: if it's no hash, or the chain doesn't know it.
         """
         digest = normal_digest(tx, "transaction hash")
-        _reconnect(self._lab)
+        self._lab.reconnect()
         chain, registry = self._lab.chain, self._lab.registry
         found = chain.transaction(digest)
         if found is None:
@@ -601,12 +607,6 @@ def _handle(lab: Lab, recorded: Recorded) -> str | Pending:
     if recorded.transaction is None or recorded.block is None:
         return Pending(recorded.id, None, lab)
     return f"0x{recorded.transaction}"
-
-
-def _reconnect(lab: Lab) -> None:
-    """Forgets the connection: a devnet that was started again may have another port."""
-    for name in ("chain", "registry"):
-        lab.__dict__.pop(name, None)
 
 
 def _event(event: Any) -> dict[str, Any]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from web3 import Web3
 
 T = TypeVar("T")
-_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +46,27 @@ class Chain:
 
     @classmethod
     def connect(cls, url: str) -> Chain:
-        """Connects to a JSON-RPC endpoint over HTTP and asks for its chain id.
+        """Connects to a JSON-RPC endpoint over HTTP, or to several of one chain, and asks for its chain id.
+
+        Args:
+            url: of the endpoint; several are separated by commas, the preferred one first.
 
         Raises:
-            InputError: if `url` is not an HTTP address.
+            InputError: if `url` is not an HTTP address, or the endpoints are of different chains.
             ChainUnavailable: if nothing answers there.
         """
-        if not url.startswith(("http://", "https://")):
-            raise InputError(f"expected an RPC address starting with http:// or https://, got {redact_url(url)!r}")
-        from web3 import HTTPProvider, Web3
+        urls = [one.strip() for one in url.split(",") if one.strip()]
+        for one in urls or [url]:
+            if not one.startswith(("http://", "https://")):
+                raise InputError(f"expected an RPC address starting with http:// or https://, got {redact_url(one)!r}")
+        from web3 import Web3
 
-        web3 = Web3(HTTPProvider(url, request_kwargs={"timeout": _TIMEOUT_S}))
-        chain = cls(web3, redact_url(url))
+        from blockchaintracer.chain.endpoints import Endpoints
+
+        endpoints = Endpoints(urls)
+        chain = cls(Web3(endpoints), ", ".join(redact_url(one) for one in urls))
+        with chain.reaching():
+            endpoints.open()
         _ = chain.chain_id
         return chain
 
@@ -66,6 +74,19 @@ class Chain:
     def chain_id(self) -> int:
         """EIP-155 chain id."""
         return self.ask(lambda: self.web3.eth.chain_id)
+
+    def require_same(self) -> None:
+        """Asks for the chain id again: an address can come to lead elsewhere.
+
+        Raises:
+            ChainUnavailable: if it's another chain now.
+        """
+        now = self.ask(lambda: self.web3.eth.chain_id)
+        if now != self.chain_id:
+            raise ChainUnavailable(
+                f"{self.address} was chain {self.chain_id} and is chain {now} now",
+                hint="Check the address: what is stored waits for the chain that it's for.",
+            )
 
     @cached_property
     def contract_classes(self) -> dict[str, Any]:
@@ -90,22 +111,28 @@ class Chain:
     @contextmanager
     def reaching(self) -> Iterator[None]:
         """Turns failures of the connection inside the block into `ChainUnavailable`; refusals by a contract pass."""
+        from eth_abi.exceptions import DecodingError
         from requests.exceptions import RequestException
         from web3.exceptions import (
-            BadResponseFormat,
+            BadFunctionCallOutput,
             BlockNotFound,
             ContractLogicError,
-            Web3RPCError,
+            TransactionNotFound,
+            Web3Exception,
         )
+
+        from blockchaintracer.chain.endpoints import WrongAnswer
 
         try:
             yield
-        except (ContractLogicError, BlockNotFound):
+        except (ContractLogicError, BlockNotFound, TransactionNotFound, BadFunctionCallOutput):
             raise
-        except (RequestException, BadResponseFormat, Web3RPCError, ConnectionError, TimeoutError) as error:
+        except (RequestException, Web3Exception, DecodingError, ConnectionError, TimeoutError) as error:
             # the text of such errors can hold the RPC address with its key: only a node's own answer is repeated
             answer = getattr(error, "rpc_response", None) or {}
-            said = answer.get("error", {}).get("message") if isinstance(answer, dict) else None
+            refusal = answer.get("error") if isinstance(answer, dict) else None
+            said = refusal.get("message") if isinstance(refusal, dict) else None
+            said = str(error) if isinstance(error, WrongAnswer) else said
             raise ChainUnavailable(
                 f"{self.address} did not answer as a node does: {said or type(error).__name__}",
                 hint="Nothing is lost: what was stored is sent by the next command that reaches the chain.",

@@ -17,7 +17,7 @@ from blockchaintracer.errors import BlockchainTracerError, InputError
 from blockchaintracer.home import VARIABLE, Home
 from blockchaintracer.keys import KEY
 from blockchaintracer.networks import NETWORKS, network_by_name
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.lab import Lab, Until
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 GIVEN = "blockchaintracer.given"
@@ -107,7 +107,8 @@ def lab_options(function: F) -> F:
             metavar="URL",
             envvar=RPC_VARIABLE,
             connection=True,
-            help=f"JSON-RPC of any EVM chain; one with a key in it only by the variable. [env: {RPC_VARIABLE}]",
+            help="JSON-RPC of any EVM chain, or several of one chain with commas between; one with a key in it only by "
+            f"the variable. [env: {RPC_VARIABLE}]",
         ),
     ):
         function = option(function)
@@ -121,6 +122,33 @@ def group_option(function: F) -> F:
     )
 
 
+class _Until(click.ParamType):
+    """How far writes are to come: see `operations.lab.Until`."""
+
+    name = "until"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Until:
+        """A state's name, or a number of blocks."""
+        if isinstance(value, int) or value in ("stored", "included", "final"):
+            return value  # type: ignore[no-any-return]
+        if isinstance(value, str) and value.isdecimal() and len(value) < 7:
+            return int(value)
+        self.fail(f"expected stored, included, final or a number of blocks, got {value!r}", param, ctx)
+
+
+def wait_option(function: F) -> F:
+    """The option that says how long to wait for the chain."""
+    return _option(
+        "--wait",
+        "until",
+        type=_Until(),
+        default="included",
+        metavar="UNTIL",
+        help="Wait until it's included in a block (the default), final, or has a NUMBER of blocks on top. With stored, "
+        "nothing is sent: `blockchaintracer outbox flush` does it.",
+    )(function)
+
+
 def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
     """The lab of a verb's options, which are taken out of `options`."""
     chosen = {name: options.pop(name, None) for name in ("home", "rpc", "network", "registry", "key", "group")}
@@ -131,6 +159,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         registry_address=chosen["registry"],
         key_name=chosen["key"],
         group_number=chosen["group"],
+        hand_over=options.get("until") == "stored",
         ask=ask if sys.stdin.isatty() else None,
         say=lambda message: click.echo(message, err=True),
         **ctx.meta.get(GIVEN, {}),

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, show, table, when
-from blockchaintracer.outbox import Entry
+from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, show, table, wait_option, when
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.outbox import Entry, State
+
+_WATCH_S = 2.0
+_MAX_WATCH_S = 60.0
 
 
-@click.group(cls=VerbGroup)
-def command() -> None:
-    """The journal of all writes: stored, signed, submitted, included, final, or failed with the reason.
+@click.group(cls=VerbGroup, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """The journal of all writes: captured, stored, signed, submitted, included, final, or failed with the reason.
 
     \b
     Examples:
-      blockchaintracer outbox list
-      blockchaintracer outbox flush
+      blockchaintracer outbox                       what there is; needs no chain
+      blockchaintracer outbox list --waiting        what still has to reach a block
+      blockchaintracer outbox flush                 send what waits, and again what the chain has lost
+      blockchaintracer outbox flush --wait final    ... and stay until all of it is final
+      blockchaintracer outbox flush --watch         ... and what other processes hand over, until Ctrl-C
     """
+    if ctx.invoked_subcommand is None:
+        list_.main([], prog_name=f"{ctx.command_path} list", standalone_mode=False)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -29,6 +42,8 @@ def _row(entry: Entry) -> dict[str, Any]:
         "recordId": entry.write.record_id_of,
         "state": str(entry.state),
         "transaction": entry.transaction,
+        "nonce": entry.nonce,
+        "replaced": list(entry.replaced),
         "block": entry.block.number if entry.block else None,
         "time": entry.block.timestamp if entry.block else None,
         "error": entry.error,
@@ -36,38 +51,89 @@ def _row(entry: Entry) -> dict[str, Any]:
 
 
 def _print(ctx: click.Context, name: str, entries: list[Entry]) -> None:
-    rows = [_row(entry) for entry in entries]
-    show(ctx, {name: rows})
+    show(ctx, {name: [_row(entry) for entry in entries]})
     if not ctx.params["as_json"]:
-        table(
-            None,
-            ["", "operation", "record", "state", "block", "time", ""],
+        _table(entries)
+
+
+def _table(entries: list[Entry]) -> None:
+    table(
+        None,
+        ["", "operation", "record", "state", "block", "time", ""],
+        [
             [
-                [
-                    str(r["seq"]),
-                    r["operation"],
-                    (r["recordId"] or "-")[:16],
-                    r["state"],
-                    str(r["block"] or "-"),
-                    when(r["time"]),
-                    r["error"] or "",
-                ]
-                for r in rows
-            ],
-        )
+                str(r["seq"]),
+                r["operation"],
+                (r["recordId"] or "-")[:16],
+                r["state"],
+                str(r["block"] or "-"),
+                when(r["time"]),
+                r["error"] or "",
+            ]
+            for r in map(_row, entries)
+        ],
+    )
 
 
 @command.command("list", cls=Verb)
 @lab_options
+@click.option("--waiting", is_flag=True, help="Only what is not in a block yet, or was refused.")
 @click.pass_context
-def list_(ctx: click.Context, /, **options: Any) -> None:
+def list_(ctx: click.Context, /, waiting: bool, **options: Any) -> None:
     """List all writes of this lab. Needs no chain."""
-    _print(ctx, "writes", make_lab(ctx, options).outbox.entries())
+    entries = make_lab(ctx, options).outbox.entries()
+    _print(ctx, "writes", [entry for entry in entries if not (waiting and entry.is_on_chain)])
 
 
 @command.command(cls=Verb)
 @lab_options
+@wait_option
+@click.option("--watch", is_flag=True, help="Go on, with what other processes hand over, until Ctrl-C.")
 @click.pass_context
-def flush(ctx: click.Context, /, **options: Any) -> None:
-    """Send what waits, and again what the chain has lost."""
-    _print(ctx, "moved", make_lab(ctx, options).flush())
+def flush(ctx: click.Context, /, watch: bool, **options: Any) -> None:
+    """Send what waits, and again what the chain has lost.
+
+    Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice.
+    """
+    until = options.pop("until")
+    if until == "stored":
+        raise InputError("expected included, final or a number of blocks to wait for, got stored")
+    lab = make_lab(ctx, options)
+    if watch:
+        _watch(ctx, lab)
+    moved = lab.flush()
+    lab.reach(until)
+    now = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}
+    _print(ctx, "moved", [now.get(entry.seq, entry) for entry in moved])
+
+
+def _watch(ctx: click.Context, lab: Lab) -> None:
+    """Tells each change once, as a line or a JSON object a line, and never ends by itself."""
+    told = {entry.seq: entry.state for entry in lab.outbox.entries()}
+    pause, problem = _WATCH_S, None
+    while True:
+        try:
+            lab.flush()
+            lab.outbox.settle(lab.chain)
+            pause, problem = _WATCH_S, None
+        except BlockchainTracerError as error:
+            if error.message != problem:
+                click.echo(error.message, err=True)
+            problem = error.message
+            if isinstance(error, ChainUnavailable):
+                pause = min(pause * 2, _MAX_WATCH_S)
+                lab.reconnect()
+        for entry in lab.outbox.entries():
+            if told.get(entry.seq) is not entry.state:
+                told[entry.seq] = entry.state
+                _tell(ctx, entry)
+        time.sleep(pause)
+
+
+def _tell(ctx: click.Context, entry: Entry) -> None:
+    if ctx.params["as_json"]:
+        click.echo(json.dumps(_row(entry)))
+        return
+    where = f" in block {entry.block.number}" if entry.block else ""
+    reason = f": {entry.error}" if entry.state is State.FAILED else ""
+    click.echo(f"{entry.write.op} {(entry.write.record_id_of or '')[:16]} is {entry.state}{where}{reason}")

@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import F, Verb, group_option, lab_options, make_lab, progress_bar, show, when
+from blockchaintracer.cli.common import (
+    F,
+    Verb,
+    group_option,
+    lab_options,
+    make_lab,
+    progress_bar,
+    show,
+    wait_option,
+    when,
+)
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import RunDocument, load_run_document
 from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, parse_number
@@ -18,6 +28,7 @@ from blockchaintracer.operations.record import (
     Recorded,
     known_record,
     parse_parent,
+    reached,
     record_path,
     record_reference,
     require_recorder,
@@ -80,6 +91,7 @@ def record_options(function: F) -> F:
 @click.command(cls=Verb)
 @lab_options
 @record_options
+@wait_option
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Record datasets, models, software, results, or a run with all of them.
@@ -95,16 +107,19 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --from run.yaml
       blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
+      blockchaintracer record --dataset data.csv --wait final
       blockchaintracer record --reproduces 1:0x…:ID --metric accuracy=0.93 -- python train.py
     """
     lab = make_lab(ctx, options)
     with progress_bar(ctx, "hashing and keeping", given_paths(options)) as progress:
         recorded, code = record_given(lab, progress, options)
+    if all(one.state != "stored" for one in recorded):
+        recorded = reached(lab, recorded, options["until"])
     data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
     show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
     if code:
         click.echo(f"The program ended with {code}: it's recorded as a failed run.", err=True)
-    if any(one.state == "stored" for one in recorded):
+    if not lab.hand_over and any(one.state == "stored" for one in recorded):
         ctx.exit(3)
 
 
@@ -233,6 +248,6 @@ def _lines(one: Recorded) -> Iterator[str]:
     how = "is recorded already" if one.existing else f"is {one.state}"
     yield f"{one.kind}{name}: {one.id}"
     if one.state == "stored":
-        yield "  waits in the outbox: the chain is away"
+        yield "  waits in the outbox: `blockchaintracer outbox flush` sends it"
     else:
         yield f"  {how}: block {one.block}, {when(one.time)}, by {one.author} for group {one.group}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
@@ -33,7 +33,7 @@ from blockchaintracer.keys import (
 )
 from blockchaintracer.model import Domain, Role, checksummed, label
 from blockchaintracer.networks import DEVNET, registries
-from blockchaintracer.outbox import Entry, Outbox, Write
+from blockchaintracer.outbox import Entry, Outbox, State, Write
 from blockchaintracer.store import Store
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 DEVNET_KEY = "lab"
 _DEVNET_FUNDS_WEI = 100 * 10**18
 _AWAY_S = 5
+_REACH_S = 2 * 3600
+_REACH_POLL_S = 0.2
+_REACH_MAX_POLL_S = 6.0
+_SILENT = 5
+Until = Literal["stored", "included", "final"] | int
+"""How far writes are to have come before an operation is over; a number is one of blocks on top."""
 
 
 def _silent(message: str) -> None:
@@ -67,6 +73,8 @@ class Lab:
         ask: asks a person for a passphrase.
         say: is told what a person would want to know while it happens.
         committer: what is done with each record instead of sending it: sealing it, or adding it to a batch.
+        hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
+            group are known, the chain isn't asked for anything.
     """
 
     home: Home
@@ -79,6 +87,8 @@ class Lab:
     ask: Callable[[str], str] | None = None
     say: Callable[[str], None] = field(default=_silent)
     committer: Committer | None = None
+    hand_over: bool = False
+    _handed_to: int | None = field(default=None, init=False, repr=False)
     _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
 
     # -- the folder
@@ -123,16 +133,35 @@ class Lab:
         self._remember(last=chain.chain_id)
         return chain
 
+    def prepare_hand_over(self) -> None:
+        """Learns all that a record's id needs while the chain can be asked: from now on it isn't.
+
+        Raises:
+            InputError, KeyStoreError: if registry, group or key can't be told from what there is.
+            ChainUnavailable: if the chain is away and they were never chosen before.
+        """
+        _ = self.domain, self.signer.address, self.group(Role.RECORDER)
+
+    def reconnect(self) -> None:
+        """Forgets the connection: a devnet that was started again may have another port."""
+        for name in ("chain", "registry"):
+            self.__dict__.pop(name, None)
+
     @property
     def chain_id(self) -> int:
         """The chain's id: its own word, or if it's away the one of the last command."""
+        if self._handed_to is not None:
+            return self._handed_to
         try:
-            return self.chain.chain_id
+            number = self.chain.chain_id
         except ChainUnavailable:
             last = self._settings().get("last")
-            if last is None or (self.is_embedded and last != DEVNET.chain_id):
+            if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
                 raise
-            return int(last)
+            number = last
+        if self.hand_over:
+            self._handed_to = number
+        return number
 
     @property
     def on_devnet(self) -> bool:
@@ -241,6 +270,8 @@ class Lab:
                 f"{self.signer.address} is {label(wanted)} of {len(mine)} groups here: {mine or 'none'}",
                 hint="Name one with --group NUMBER, create one (`blockchaintracer group create NAME`), or join one.",
             )
+        if self.hand_over:
+            self.group_number = mine[0]
         return mine[0]
 
     def choose(self, **values: Any) -> None:
@@ -283,6 +314,7 @@ class Lab:
         Raises:
             ContractRevert, ChainUnavailable: as `Outbox.flush`.
         """
+        self.outbox.complete(self.store.put_bytes)
         self.fund_on_devnet()
         lost = self.outbox.recheck(self.chain)
         if lost:
@@ -295,6 +327,45 @@ class Lab:
             self.outbox.settle(self.chain)
         return moved
 
+    def reach(self, until: Until) -> None:
+        """Waits until everything that is in a block is final, or has that many blocks on top; what the chain loses
+        meanwhile is sent again.
+
+        Raises:
+            ContractRevert: if what was lost is refused now.
+            ChainUnavailable: after two hours, or where the chain doesn't say what is final.
+        """
+        if until in ("stored", "included"):
+            return
+        deadline, pause, silent = time.monotonic() + _REACH_S, _REACH_POLL_S, 0
+        while True:
+            try:
+                if self.outbox.pending(self.chain_id) or self.outbox.recheck(self.chain):
+                    self.flush()
+                self.outbox.settle(self.chain)
+                head, final = self.chain.head(), self.chain.finalized()
+                included = [one for one in self.outbox.entries(self.chain_id) if one.state is State.INCLUDED]
+                if isinstance(until, int):
+                    included = [one for one in included if one.block and head.number - one.block.number < until]
+                if not included:
+                    return
+                silent = silent + 1 if final is None and until == "final" else 0
+            except ChainUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            if silent > _SILENT:
+                raise ChainUnavailable(
+                    f"{self.chain.address} does not say which blocks are final",
+                    hint="Wait for a number of blocks instead: --wait 64.",
+                )
+            if time.monotonic() > deadline:
+                raise ChainUnavailable(
+                    f"{len(included)} writes are in blocks and not final after {_REACH_S // 3600} hours",
+                    hint="They stay in the outbox; any later command looks again.",
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, _REACH_MAX_POLL_S)
+
     # -- settings
 
     def _settings(self) -> dict[str, Any]:
@@ -302,9 +373,13 @@ class Lab:
             data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
             if not isinstance(data, dict):
                 raise ValueError("no JSON object")
+            if not isinstance(chains := data.get("chains", {}), dict) or not all(
+                isinstance(choices, dict) for choices in chains.values()
+            ):
+                raise ValueError("chains that are none")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise StoreError(
                 f"expected the lab's settings in {self.home.settings}, got: {error}", hint="Mend or delete the file."
             ) from error

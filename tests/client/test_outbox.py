@@ -167,7 +167,7 @@ def test_a_reorganised_record_is_noticed_and_sent_again(lab, file):
     assert lab.registry.status(recorded.id).exists
 
 
-@pytest.mark.parametrize("where", ["_sign", "_send", "_wait", "_included"])
+@pytest.mark.parametrize("where", ["complete", "_sign", "_send", "_wait", "_held"])
 def test_a_process_killed_between_any_two_steps_records_once(lab, file, tmp_path, where):
     program = f"""
 import os, sys
@@ -179,7 +179,7 @@ from blockchaintracer.operations.record import record_content
 from blockchaintracer.outbox import Outbox
 step = Outbox.{where}
 def dying(self, *given):
-    {"step(self, *given)" if where != "_included" else "pass"}
+    {"step(self, *given)" if where != "_held" else "pass"}
     os.kill(os.getpid(), 9)
 Outbox.{where} = dying
 record_content(Lab(Home(sys.argv[1])), Kind.DATASET, Path(sys.argv[2]))
@@ -191,7 +191,7 @@ record_content(Lab(Home(sys.argv[1])), Kind.DATASET, Path(sys.argv[2]))
     before = nonce(lab)
     recorded = record_content(again(lab), Kind.DATASET, file)
     again(lab).flush()
-    assert nonce(lab) - before == (1 if where == "_sign" else 0)
+    assert nonce(lab) - before == (1 if where in ("complete", "_sign") else 0)
     assert lab.registry.status(recorded.id).exists
     assert len(list(lab.registry.recorded(id=bytes.fromhex(recorded.id)))) == 1
     entries = lab.outbox.of_record(recorded.id)
