@@ -11,6 +11,7 @@ from blockchaintracer import __version__
 VERBS = {
     "attest": "Say in your group's name what you found of another group's record.",
     "batch": "Commit to any number of records with one transaction.",
+    "compare": "What differs between runs, and what repeated runs say.",
     "deploy": "Deploy your lab's registry.",
     "estimate": "What recording costs on each network.",
     "export-proof": "Write a file that proves records without a network.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,9 @@ from blockchaintracer.operations.lab import Lab, Until
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 GIVEN = "blockchaintracer.given"
 """Key in a click context's meta under which Ape's scripts leave connection and signer."""
+
+_FORMULA = tuple("=+-@\t\r")
+"""How what a spreadsheet runs begins (OWASP, CSV injection)."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -220,6 +223,26 @@ def _bytes_in(paths: Iterable[Path]) -> int:
                 found = file.stat()
                 total += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return total
+
+
+def plain(text: str) -> str:
+    """What a stranger wrote, on one line and without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe before it: names are
+    their authors' choice, and opening a table must run nothing. Numbers stay numbers."""
+    import csv
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow([_inert(column) for column in columns])
+    for row in rows:
+        writer.writerow([_inert(value) for value in row])
+
+
+def _inert(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
 
 
 @contextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, table, when
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, print_csv, show, table, when
 from blockchaintracer.index import STATUSES, Row, query
 from blockchaintracer.operations.search import up_to_date
 
@@ -95,11 +93,11 @@ def _metrics(row: Row) -> str:
 
 
 def _print_csv(rows: list[Row]) -> None:
-    writer = csv.writer(sys.stdout)
     values = [row.as_json() for row in rows]
-    plain = [name for name in (values[0] if values else {}) if name not in ("params", "metrics")]
+    about = [name for name in (values[0] if values else {}) if name not in ("params", "metrics")]
     named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
-    writer.writerow([*plain, *named])
-    for row in values:
-        parts = (name.partition(".") for name in named)
-        writer.writerow([*(row[name] for name in plain), *(row[part].get(name, "") for part, _, name in parts)])
+    split = [name.partition(".") for name in named]
+    print_csv(
+        [*about, *named],
+        ([*(row[name] for name in about), *(row[part].get(name, "") for part, _, name in split)] for row in values),
+    )

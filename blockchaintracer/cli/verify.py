@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
 from blockchaintracer.cli.export_proof import as_json, lines
 from blockchaintracer.errors import InputError
 from blockchaintracer.operations.proof import is_bundle, verify_proof
@@ -77,7 +77,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 def _lines(report: Report, verified: bool) -> Iterator[str]:
     yield from (_line(check) for check in report.checks if check.record is None)
     for record in report.records:
-        named = f" {_plain(record.name)!r}" if record.name else ""
+        named = f" {plain(record.name)!r}" if record.name else ""
         yield ""
         yield f"Record {record.id}"
         yield f"  {record.kind}{named} of group {record.group}, by {record.author}, {when(record.time)}"
@@ -86,27 +86,20 @@ def _lines(report: Report, verified: bool) -> Iterator[str]:
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
     yield ""
     yield "What this proves"
-    yield from (
-        f"  {_plain(sentence)}" for sentence in report.proves or ["Nothing of who committed to what, and when."]
-    )
+    yield from (f"  {plain(sentence)}" for sentence in report.proves or ["Nothing of who committed to what, and when."])
     yield "What this does not prove"
-    yield from (f"  {_plain(sentence)}" for sentence in report.does_not_prove)
+    yield from (f"  {plain(sentence)}" for sentence in report.does_not_prove)
     yield ""
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if verified:
         passed = len(report.checks) - len(report.unknown)
         yield click.style(f"Verified: {passed} checks passed{unknown}.", fg="green", bold=True)
     else:
-        names = ", ".join(dict.fromkeys(_plain(check.name) for check in report.failed))
+        names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
         failed = f"{len(report.failed)} checks failed ({names})" if names else "no check failed, but --strict was asked"
         yield click.style(f"Not verified: {failed}{unknown}.", fg="red", bold=True)
 
 
 def _line(check: Check) -> str:
     verdict = click.style(f"{check.verdict.value:<8}", fg=_COLOURS[check.verdict])
-    return f"  {verdict} {_plain(check.name):<16} {_plain(check.detail)}"
-
-
-def _plain(text: str) -> str:
-    """What a stranger wrote, on one line and without what a terminal would act on."""
-    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
+    return f"  {verdict} {plain(check.name):<16} {plain(check.detail)}"
