@@ -16,6 +16,7 @@ VERBS = {
     "estimate": "What recording costs on each network.",
     "export-proof": "Write a file that proves records without a network.",
     "group": "Create groups, invite members, list both.",
+    "impact": "What stands on a record, and so on its retraction.",
     "keys": "Keys that sign and keys that decrypt.",
     "lineage": "What a record came from and what came of it.",
     "materialize": "Store a record from its batch.",

@@ -202,14 +202,16 @@ def when(timestamp: int | None) -> str:
 
 
 def table(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
-    """Prints a table, as wide as the terminal or as its content where there is none."""
+    """Prints a table, as wide as the terminal or as its content where there is none. What strangers wrote in it acts on
+    nothing: neither as the terminal's commands nor as rich's markup."""
     from rich.console import Console
     from rich.table import Table
 
     drawn = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        drawn.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else 200, highlight=False, soft_wrap=False)
+        drawn.add_row(*map(plain, row))
+    width = None if sys.stdout.isatty() else 200
+    console = Console(width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
     console.print(drawn)
 
 

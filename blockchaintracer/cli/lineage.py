@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, show
+from blockchaintracer.errors import InputError
+from blockchaintracer.files import write_whole
 from blockchaintracer.index import impact, lineage
 from blockchaintracer.model import normal_digest
 from blockchaintracer.operations.search import up_to_date
+
+_ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
 
 
 @click.command(cls=Verb)
@@ -22,10 +27,13 @@ from blockchaintracer.operations.search import up_to_date
     type=click.Choice(["tree", "mermaid", "dot", "svg"]),
     default="tree",
     show_default=True,
-    help="svg needs Graphviz's dot.",
+    help="How to show it.",
 )
 @click.option(
     "--impact", "only_impact", is_flag=True, help="Only list what stands on the record, as if it were retracted."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file: .mmd, .dot or .svg."
 )
 @click.option("--offline", is_flag=True, help="Follow what was read before, without the chain.")
 @click.pass_context
@@ -36,6 +44,7 @@ def command(
     depth: int | None,
     form: str,
     only_impact: bool,
+    output: Path | None,
     offline: bool,
     **options: Any,
 ) -> None:
@@ -45,8 +54,13 @@ def command(
     Examples:
       blockchaintracer lineage ID
       blockchaintracer lineage ID --format mermaid
+      blockchaintracer lineage ID -o lineage.svg
       blockchaintracer lineage ID --impact
     """
+    if output:
+        if output.suffix not in _ENDINGS:
+            raise InputError(f"expected a file that ends in {', '.join(_ENDINGS)}, got {output}")
+        form = _ENDINGS[output.suffix]
     record_id = normal_digest(record_id, "record id")
     lab = make_lab(ctx, options)
     with up_to_date(lab, offline=offline) as index:
@@ -60,6 +74,14 @@ def command(
             )
             return
         found = lineage(index, record_id, depth, registry=registry)
+    if output:
+        picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
+        try:
+            write_whole(output, picture.encode(), 0o666)
+        except OSError as error:
+            raise InputError(f"expected a file that can be written, got {output}: {error.strerror}") from None
+        show(ctx, {**found.as_json(), "file": str(output)}, f"Wrote {output}: {len(found.nodes)} records.")
+        return
     show(ctx, found.as_json())
     if ctx.params["as_json"]:
         return

@@ -18,7 +18,7 @@ from blockchaintracer.index.commitments import (
     seals,
 )
 from blockchaintracer.index.database import Index, Progress, SyncReport
-from blockchaintracer.index.lineage import Edge, Lineage, Node, impact, lineage
+from blockchaintracer.index.lineage import Edge, Lineage, Node, Retraction, downstream, impact, lineage, retraction
 from blockchaintracer.index.query import STATUSES, Row, VerdictRow, query, verdicts
 
 __all__ = [
@@ -30,15 +30,18 @@ __all__ = [
     "Lineage",
     "Node",
     "Progress",
+    "Retraction",
     "Row",
     "SealRow",
     "SyncReport",
     "VerdictRow",
     "batches",
+    "downstream",
     "foreign_verdicts",
     "impact",
     "lineage",
     "query",
+    "retraction",
     "seals",
     "verdicts",
 ]

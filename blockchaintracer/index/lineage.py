@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,6 +12,7 @@ from blockchaintracer.chain import Registry
 from blockchaintracer.errors import InputError
 from blockchaintracer.index.database import Index
 from blockchaintracer.index.query import Row, numbers_of, parts, rows_of, utc
+from blockchaintracer.index.svg import Box, draw
 from blockchaintracer.model import Relation, label
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _SHOWN_NAME = 60
 _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
-_DOT_SECONDS = 60
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -157,26 +155,17 @@ class Lineage:
         return "\n".join([*lines, "}"]) + "\n"
 
     def svg(self) -> str:
-        """An SVG image, drawn by Graphviz.
-
-        Raises:
-            InputError: if its ``dot`` is not on PATH or fails.
-        """
-        program = shutil.which("dot")
-        if program is None:
-            raise InputError(
-                "expected Graphviz's `dot` on PATH to draw an SVG, found none",
-                hint="Install Graphviz (https://graphviz.org), or take Mermaid, DOT or JSON.",
+        """An SVG image; arrows lead up from a record to what it was made from."""
+        boxes = {
+            record: Box(
+                tuple(_lines(node)),
+                "#cc0000" if node.row.status == "retracted" else "#cc6600" if node.is_affected else "#555555",
+                dashed=node.row.status == "retracted",
+                thick=record == self.root,
             )
-        try:
-            done = subprocess.run(  # noqa: S603 -- the labels come by stdin
-                [program, "-Tsvg"], input=self.dot(), capture_output=True, text=True, timeout=_DOT_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(f"{program} did not draw the lineage: {error}", hint="Take less depth, or DOT.") from None
-        if done.returncode:
-            raise InputError(f"{program} did not draw the lineage: {done.stderr.strip()[:200]}")
-        return done.stdout
+            for record, node in self.nodes.items()
+        }
+        return draw(boxes, [(edge.child, edge.parent, edge.relation) for edge in self.edges])
 
     def _neighbours(self, up: bool) -> dict[str, list[tuple[str, str]]]:
         """By record: relation and id of its parents, or of its children."""
@@ -239,6 +228,59 @@ def impact(index: Index, record_id: str | None = None, *, registry: Registry | N
         ]
     reached, _ = _reach(index, roots, up=False, depth=None, except_relation=Relation.SUPERSEDES)
     return rows_of(index, sorted(reached))
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """By whom, why and when a record was retracted.
+
+    Args:
+        account: 0x-hex.
+        reason: SHA-256 of the reason's text, 64 hex digits; None if none was given.
+        time: Unix seconds.
+        transaction, block: where to check it.
+    """
+
+    account: str
+    reason: str | None
+    time: int
+    transaction: str
+    block: int
+
+
+def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
+    """The retraction of a record; None if it stands.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    for row in index.rows(
+        "SELECT r.*, t.hash FROM retractions r JOIN transactions t ON t.pk = r.tx WHERE r.record = ?",
+        (_required(index, record_id, registry),),
+    ):
+        reason = row["reason"].hex() if any(row["reason"]) else None
+        return Retraction("0x" + row["account"].hex(), reason, row["time"], row["hash"].hex(), row["block"])
+    return None
+
+
+def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> Lineage:
+    """A record and everything that stands on it, as `impact` finds it, with the links between them.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    root = _required(index, record_id, registry)
+    reached, _ = _reach(index, [root], up=False, depth=None, except_relation=Relation.SUPERSEDES)
+    depths = {root: 0} | reached
+    rows = dict(zip(depths, rows_of(index, list(depths)), strict=True))
+    tainted = _retracted_ancestors(index, list(depths))
+    edges = tuple(
+        Edge(rows[child].id, rows[parent].id, label(relation, Relation))
+        for child, parent, relation in _links(index, reached)
+        if parent in rows and relation != Relation.SUPERSEDES
+    )
+    nodes = {row.id: Node(row, depths[number], tainted[number]) for number, row in rows.items()}
+    return Lineage(rows[root].id, nodes, edges, True)
 
 
 def _required(index: Index, record_id: str, registry: Registry | None) -> int:

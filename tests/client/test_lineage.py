@@ -2,7 +2,7 @@
 
 import json
 import re
-import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from io import StringIO
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from blockchaintracer.chain import Block
 from blockchaintracer.errors import InputError
-from blockchaintracer.index import Edge, Index, Lineage, impact, lineage, query
+from blockchaintracer.index import Edge, Index, Lineage, downstream, impact, lineage, query, retraction
 from blockchaintracer.index.database import Describer, Writer
 from blockchaintracer.index.logs import Log, Span
 from blockchaintracer.model import Kind, Relation
@@ -192,14 +192,70 @@ def test_names_can_not_act_on_what_shows_them(index):
     assert found.nodes[id_of("a")].row.name == HOSTILE
 
 
-def test_an_svg_is_drawn_or_refused_with_a_way_out(index, monkeypatch, tmp_path):
-    made(index, DIAMOND)
-    found = lineage(index, id_of("left"))
-    if shutil.which("dot"):
-        assert found.svg().rstrip().endswith("</svg>")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="dot"):
-        found.svg()
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(svg: str) -> list[str]:
+    return [element.text or "" for element in ET.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_an_svg_shows_every_record_and_link_above_one_another(index):
+    made(index, DIAMOND, retracted=["right"])
+    found = lineage(index, id_of("joined"))
+    svg = found.svg()
+    assert svg == found.svg()
+    root = ET.fromstring(svg)
+    boxes = [box for box in root.iter(f"{SVG}rect") if box.get("rx")]
+    assert len(boxes) == len(found.nodes) == 5
+    arrows = [path for path in root.iter(f"{SVG}path") if path.get("marker-end")]
+    assert len(arrows) == len(found.edges) == 6
+    assert texts(svg).count("trained-on") == 1
+    # in the order of the nodes: every box lies in the picture, none on another, and parents above their children
+    place = dict(zip(found.nodes, boxes, strict=True))
+    width, height = float(root.get("width")), float(root.get("height"))
+    spans = []
+    for box in boxes:
+        x, y, w, h = (float(box.get(name)) for name in ("x", "y", "width", "height"))
+        assert 0 <= x < x + w <= width
+        assert 0 <= y < y + h <= height
+        assert not any(x < b and a < x + w and y < d and c < y + h for a, b, c, d in spans)
+        spans.append((x, x + w, y, y + h))
+    for edge in found.edges:
+        assert float(place[edge.parent].get("y")) < float(place[edge.child].get("y"))
+    assert place[id_of("right")].get("stroke-dasharray")
+    assert [record for record, box in place.items() if box.get("stroke-width") == "3"] == [id_of("joined")]
+
+
+def test_an_svg_holds_whatever_people_call_things(index):
+    made(index, {"a": [], "b": ["a"]}, names={"a": HOSTILE + "\ufffe\ud7ff", "b": "漢字" * 40})
+    svg = lineage(index, id_of("b")).svg()
+    assert not [
+        element for element in ET.fromstring(svg).iter() if "script" in element.tag or element.tag == f"{SVG}img"
+    ]
+    assert "\x1b" not in svg
+    assert any("<img" in text for text in texts(svg)) or "&lt;" in svg
+    wide = next(text for text in texts(svg) if "漢" in text)
+    assert len(wide) < 20
+    assert wide.endswith("…")
+
+
+def test_what_stands_on_a_record_is_shown_with_the_links(index):
+    graph = {**DIAMOND, "fixed": [("data", Relation.SUPERSEDES)], "on fixed": ["fixed", "left"]}
+    made(index, graph, retracted=["data", "joined"])
+    found = downstream(index, id_of("data"))
+    assert [node.row.name for node in found.nodes.values()] == ["data", "left", "right", "short", "joined", "on fixed"]
+    assert {row.id for row in impact(index, id_of("data"))} == set(found.nodes) - {id_of("data")}
+    assert all(edge.relation != "supersedes" and {edge.child, edge.parent} <= set(found.nodes) for edge in found.edges)
+    text = shown(found)
+    assert "made from" not in text
+    assert text.count("RETRACTED") >= 2
+    assert "fixed" not in text.replace("on fixed", "")
+    retracted = retraction(index, id_of("data"))
+    assert retracted is not None
+    assert (retracted.account, retracted.reason, retracted.block) == ("0x" + (b"a" * 20).hex(), None, 1)
+    assert retraction(index, id_of("left")) is None
+    with pytest.raises(InputError, match="ab" * 32):
+        downstream(index, "ab" * 32)
 
 
 def test_a_record_that_is_not_there_is_said_to_be_missing(index):
