@@ -10,14 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blockchaintracer.report import DocumentationTracer
     from blockchaintracer.tracer import BlockchainTracer, MLTracer
 
-__all__ = ["BlockchainTracer", "MLTracer"]
+__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Imports the tracers when they are first asked for: a verb of the command line doesn't wait for them."""
+    if name == "DocumentationTracer":
+        from blockchaintracer import report
+
+        return report.DocumentationTracer
     if name in __all__:
         from blockchaintracer import tracer
 

@@ -26,6 +26,7 @@ VERBS = {
     "publish": "Copy what others need to reproduce a record.",
     "query": "Search the registry's records.",
     "record": "Record datasets, models, software, results or a run.",
+    "report": "Write cards, sheets and pages of a record.",
     "reproduce": "Re-run somebody's run from its record, compare, and attest.",
     "retract": "Retract a record, once and for good.",
     "reveal": "Show what was sealed: a record or a verdict.",

@@ -1,0 +1,25 @@
+"""Reports of records: cards, sheets, pages. All is generated from records; nothing is retyped.
+
+>>> from blockchaintracer.report import gather, make                         # doctest: +SKIP
+>>> files = make(gather(lab, record_id), ["html", "csv"])                    # doctest: +SKIP
+"""
+
+from blockchaintracer.report.documentation import Documentation, DocumentationTracer
+from blockchaintracer.report.documents import FORMATS, Report, formats_for, history, make, record_report, restore, write
+from blockchaintracer.report.facts import Facts, gather, view
+
+__all__ = [
+    "FORMATS",
+    "Documentation",
+    "DocumentationTracer",
+    "Facts",
+    "Report",
+    "formats_for",
+    "gather",
+    "history",
+    "make",
+    "record_report",
+    "restore",
+    "view",
+    "write",
+]
