@@ -117,9 +117,16 @@ class TracedRun:
 
     # -- what is logged
 
-    def log_param(self, name: str, value: Any) -> None:
-        """Logs one parameter."""
-        self.log_params({name: value})
+    def log_param(self, name: str, value: Any, *, private: bool = False) -> None:
+        """Logs one parameter; a `private` one is committed to and not shown (docs/privacy.md).
+
+        Raises:
+            InputError: as `log_params`, or if another parameter of the name is shown.
+        """
+        if private:
+            self._hide("parameters", name, value)
+        else:
+            self.log_params({name: value})
 
     def log_params(self, parameters: Mapping[str, Any]) -> None:
         """Logs parameters; one that is logged again takes the new value. Text that looks like a secret is masked.
@@ -129,18 +136,25 @@ class TracedRun:
         """
         self._log("parameters", _without_secrets(plain(parameters, "parameters"), "parameters"))
 
-    def log_metric(self, name: str, value: float, tolerance: float | Tolerance | None = None) -> None:
+    def log_metric(
+        self, name: str, value: float, tolerance: float | Tolerance | None = None, *, private: bool = False
+    ) -> None:
         """Logs one metric.
 
         Args:
             name: of the metric.
             value: a finite number.
             tolerance: within what a reproduction must find it: a number is an absolute one.
+            private: commit to it and do not show it: then nothing compares it, and it has no tolerance.
 
         Raises:
             InputError: naming the metric.
         """
-        if tolerance is None:
+        if private:
+            if tolerance is not None:
+                raise InputError(f"metrics.{name}: expected no tolerance of a private metric: nothing compares it")
+            self._hide("metrics", name, value)
+        elif tolerance is None:
             self._log("metrics", {name: value})
         else:
             allowed = tolerance if isinstance(tolerance, Tolerance) else {"absolute": tolerance}
@@ -215,7 +229,19 @@ class TracedRun:
 
     def _log(self, field: str, values: Mapping[str, Any]) -> None:
         read = getattr(RunDocument.read(self._piece(**{field: values})), field)
-        self._change(**{field: {**getattr(self.document, field), **read}})
+        merged = {**getattr(self.document, field), **read}
+        if field in ("parameters", "metrics"):
+            self.document.private.require_apart(
+                **{name: merged if name == field else () for name in ("parameters", "metrics")}
+            )
+        self._change(**{field: merged})
+
+    def _hide(self, what: str, name: str, value: Any) -> None:
+        read = RunDocument.read(self._piece(private={what: {name: value}})).private
+        private = self.document.private
+        private = private.model_copy(update={what: {**getattr(private, what), **getattr(read, what)}})
+        private.require_apart(self.document.parameters, self.document.metrics)
+        self._change(private=private)
 
     def _change(self, **values: Any) -> None:
         self.document = self.document.model_copy(update=values)

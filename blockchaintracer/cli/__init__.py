@@ -13,6 +13,7 @@ VERBS = {
     "batch": "Commit to any number of records with one transaction.",
     "compare": "What differs between runs, and what repeated runs say.",
     "deploy": "Deploy your lab's registry.",
+    "disclose": "Show one private value of a run, provably.",
     "estimate": "What recording costs on each network.",
     "export-proof": "Write a file that proves records without a network.",
     "group": "Create groups, invite members, list both.",

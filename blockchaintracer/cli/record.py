@@ -21,7 +21,7 @@ from blockchaintracer.cli.common import (
     when,
 )
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import RunDocument, load_run_document
+from blockchaintracer.manifest import PrivateDocument, RunDocument, load_run_document
 from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
@@ -64,6 +64,12 @@ _OPTIONS = (
     click.option("--source", help="Where a dataset, model or software comes from."),
     click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the run."),
     click.option("--metric", "metrics", multiple=True, metavar="K=V", help="A metric of the run."),
+    click.option(
+        "--private-param", "private_params", multiple=True, metavar="K=V", help="A parameter that is not shown."
+    ),
+    click.option(
+        "--private-metric", "private_metrics", multiple=True, metavar="K=V", help="A metric that is not shown."
+    ),
     click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run."),
     click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one)."),
     click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
@@ -105,6 +111,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --dataset data.csv --name "survey 2026"
       blockchaintracer record --dataset data.csv --model model.json --param lr=0.1 --metric accuracy=0.93
       blockchaintracer record --from run.yaml
+      blockchaintracer record --private-param lr=0.1 --metric accuracy=0.93
       blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
       blockchaintracer record --dataset data.csv --wait final
@@ -132,7 +139,8 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     """Records what the options of `record_options` say; gives the records and the program's exit code."""
     parents = [parse_parent(text) for text in given["parents"]]
     document = load_run_document(given["document"]) if given["document"] else None
-    is_run = bool(document or given["params"] or given["metrics"] or given["program"])
+    values = ("params", "metrics", "private_params", "private_metrics")
+    is_run = bool(document or given["program"] or any(given[name] for name in values))
     foreign = ForeignRecord.parse(given["reproduces"]) if given["reproduces"] else None
     if foreign and not is_run:
         raise InputError(
@@ -226,14 +234,26 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
             "parameters": dict(parse_assignment(text, "parameter") for text in given["params"]),
             "metrics": dict(parse_assignment(text, "metric") for text in given["metrics"]),
             "seeds": dict(parse_assignment(text, "seed") for text in given["seeds"]),
+            "private": {
+                "parameters": dict(parse_assignment(text, "parameter") for text in given["private_params"]),
+                "metrics": dict(parse_assignment(text, "metric") for text in given["private_metrics"]),
+            },
         }
     )
+    parameters = {**document.parameters, **added.parameters}
+    metrics = {**document.metrics, **added.metrics}
+    private = PrivateDocument(
+        parameters={**document.private.parameters, **added.private.parameters},
+        metrics={**document.private.metrics, **added.private.metrics},
+    )
+    private.require_apart(parameters, metrics)
     return document.model_copy(
         update={
             "name": added.name,
             "description": added.description,
-            "parameters": {**document.parameters, **added.parameters},
-            "metrics": {**document.metrics, **added.metrics},
+            "parameters": parameters,
+            "metrics": metrics,
+            "private": private,
             "seeds": {**document.seeds, **added.seeds},
         }
     )

@@ -11,6 +11,7 @@ import click
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
 from blockchaintracer.cli.export_proof import as_json, lines
 from blockchaintracer.errors import InputError
+from blockchaintracer.operations.disclosure import is_disclosure, verify_disclosure
 from blockchaintracer.operations.proof import is_bundle, verify_proof
 from blockchaintracer.operations.verify import verify, verify_order
 from blockchaintracer.verify import Check, Outcome, Report
@@ -47,6 +48,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify proof.json
       blockchaintracer verify --before ID_A ID_B
       blockchaintracer verify result.proof
+      blockchaintracer verify learning-rate.json    (what `disclose` wrote)
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
     """
@@ -57,6 +59,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         show(ctx, {**as_json(proven), "verified": True}, *lines(proven), "", click.style(found, fg="green", bold=True))
         return
     lab = make_lab(ctx, {**options, "group": None})
+    if target is not None and is_disclosure(Path(target)):
+        report = verify_disclosure(lab, Path(target), options["sources"])
+        _show(ctx, report, strict)
+        return
     if (target is None) == (before is None):
         raise InputError(
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
@@ -68,6 +74,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         shown = [path for path in (Path(target), options["path"]) if path and path.exists()]
         with progress_bar(ctx, "hashing", shown) as progress:
             report = verify(lab, target, **wanted, progress=progress)
+    _show(ctx, report, strict)
+
+
+def _show(ctx: click.Context, report: Report, strict: bool) -> None:
     verified = report.verified and not (strict and report.unknown)
     show(ctx, {**report.as_json(), "verified": verified}, *_lines(report, verified))
     if not verified:

@@ -177,14 +177,14 @@ def _keystore(text: str, where: str) -> dict[str, Any]:
 
 
 def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
-    """The passphrase of a key's file: from the file that ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, from the one
-    beside it, or from a person.
+    """The passphrase of a key's file: from the one beside it, which is this key's own, from the file that
+    ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, or from a person.
 
     Raises:
         KeyStoreError: if there is none of the three.
     """
     beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
-    file = Path(chosen) if chosen else beside if beside.exists() else None
+    file = beside if beside.exists() else Path(chosen) if chosen else None
     if file is not None:
         try:
             return file.read_text().rstrip("\n")

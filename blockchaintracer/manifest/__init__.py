@@ -9,7 +9,13 @@ True
 """
 
 from blockchaintracer.manifest.base import MAX_BYTES, Part, plain
-from blockchaintracer.manifest.document import DocumentInput, DocumentOutput, RunDocument, load_run_document
+from blockchaintracer.manifest.document import (
+    DocumentInput,
+    DocumentOutput,
+    PrivateDocument,
+    RunDocument,
+    load_run_document,
+)
 from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, ExperimentData, GivenMetric
 from blockchaintracer.manifest.paths import check_paths, normal_path
 from blockchaintracer.manifest.predicates import (
@@ -22,6 +28,7 @@ from blockchaintracer.manifest.predicates import (
     NotBefore,
     Parent,
     Predicate,
+    PrivateValues,
     RecordPredicate,
     ReferencePredicate,
     RunEnvironment,
@@ -67,6 +74,8 @@ __all__ = [
     "Parent",
     "Part",
     "Predicate",
+    "PrivateDocument",
+    "PrivateValues",
     "RecordPredicate",
     "ReferencePredicate",
     "RunDocument",

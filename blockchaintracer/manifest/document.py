@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -89,6 +89,35 @@ class DocumentOutput(_Written):
     role: Line = "output"
 
 
+class PrivateDocument(_Written):
+    """Values that the run commits to and does not show. They stay in the lab's folder.
+
+    Args:
+        parameters: plain values by name.
+        metrics: numbers by name; nothing compares them in a reproduction.
+    """
+
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, float] = Field(default_factory=dict)
+
+    def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
+        """Refuses a name that a value has which is shown.
+
+        Raises:
+            InputError: naming it.
+        """
+        for what, shown in (("parameters", parameters), ("metrics", metrics)):
+            for name in getattr(self, what):
+                if name in shown:
+                    refuse(f"private.{what}.{name}", f"a name that no value of the {what} has that is shown", name)
+
+    def fields(self) -> dict[str, Any]:
+        """All by the names that a disclosure gives them: ``parameters.lr``, ``metrics.accuracy``."""
+        return {f"parameters.{name}": value for name, value in self.parameters.items()} | {
+            f"metrics.{name}": value for name, value in self.metrics.items()
+        }
+
+
 class RunDocument(_Written):
     """A run as its author writes it down.
 
@@ -101,6 +130,7 @@ class RunDocument(_Written):
         metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
         tolerance: of every metric that gives none of its own.
         seeds: plain values by name.
+        private: values that are committed to and not shown.
         inputs: what it reads.
         outputs: what it writes.
         entry_point: what is started, relative to the document's folder.
@@ -118,6 +148,7 @@ class RunDocument(_Written):
     metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
     tolerance: Tolerance = DEFAULT_TOLERANCE
     seeds: Names = Field(default_factory=dict)
+    private: PrivateDocument = Field(default_factory=PrivateDocument)
     inputs: Annotated[tuple[DocumentInput, ...], Field(strict=False)] = ()
     outputs: Annotated[tuple[DocumentOutput, ...], Field(strict=False)] = ()
     entry_point: Line | None = None
@@ -125,6 +156,12 @@ class RunDocument(_Written):
     experiment: Experiment | None = None
     declared_timestamp: Utc | None = None
     error: Prose | None = None
+
+    @field_validator("private")
+    @classmethod
+    def _named_once(cls, private: PrivateDocument, info: ValidationInfo) -> PrivateDocument:
+        private.require_apart(info.data.get("parameters", ()), info.data.get("metrics", ()))
+        return private
 
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
         """The metrics as the run records them.

@@ -285,6 +285,27 @@ class RunInput(Part):
     sha256: Digest
 
 
+class PrivateValues(Part):
+    """Values of a run that are not shown, by a Merkle root over salted commitments to them.
+
+    Args:
+        root: of the tree that `blockchaintracer.privacy.commitments` describes.
+        leaves: how many the tree has, most of them random: a power of two, 1,024 or more.
+        encrypted: values and salts, for those that they were encrypted to.
+    """
+
+    root: Digest
+    leaves: Annotated[int, Field(ge=1024, le=1 << 22)]
+    encrypted: Artifact | None = None
+
+    @field_validator("leaves")
+    @classmethod
+    def _power_of_two(cls, leaves: int) -> int:
+        if leaves & (leaves - 1):
+            raise ValueError("a power of two")
+        return leaves
+
+
 class RunOutput(Part):
     """A file that a run wrote, such as a model."""
 
@@ -362,6 +383,7 @@ class RunPredicate(Lineage):
         not_before: the block that was final when it started; None if the machine was offline.
         experiment: free-form description.
         template: what it says to follow.
+        private: parameters and metrics that are not shown.
         parents: the parents of the record's key, all of them.
     """
 
@@ -383,6 +405,7 @@ class RunPredicate(Lineage):
     hardware: Names = Field(default_factory=dict)
     experiment: Experiment = Field(default_factory=Experiment)
     template: Template | None = None
+    private: PrivateValues | None = None
 
     @field_validator("error")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -27,7 +28,9 @@ from blockchaintracer.manifest import (
     Artifact,
     Code,
     Experiment,
+    GivenMetric,
     NotBefore,
+    PrivateValues,
     RunDocument,
     RunEnvironment,
     RunInput,
@@ -39,6 +42,7 @@ from blockchaintracer.manifest import (
 from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.manifest.document import parse_yaml
 from blockchaintracer.model import Kind, Link, Relation, parse_number
+from blockchaintracer.operations.disclosure import context_of, keep_private
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
@@ -51,6 +55,7 @@ from blockchaintracer.operations.record import (
     record_path,
     record_run,
 )
+from blockchaintracer.privacy.commitments import FieldTree
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
@@ -158,6 +163,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ),
     ]
     parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
+    private = _private(lab, document, start.run_id)
     run = RunPredicate(
         run_id=start.run_id,
         name=document.name,
@@ -178,9 +184,19 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         not_before=start.not_before,
         experiment=_experiment(lab, document, start.git),
         template=document.template,
+        private=private,
         parents=named_parents(parents),
     )
     return record_run(lab, run)
+
+
+def _private(lab: Lab, document: RunDocument, run_id: str) -> PrivateValues | None:
+    """Commits to what a run does not show; values and salts are on the disk before anything is recorded."""
+    if not (values := document.private.fields()):
+        return None
+    tree = FieldTree.of(context_of(lab), hashlib.sha256(run_id.encode("ascii")).hexdigest(), values)
+    keep_private(lab, tree)
+    return PrivateValues(root=tree.root, leaves=tree.leaves)
 
 
 def check_template(document: RunDocument, *, complete: bool) -> None:
@@ -189,6 +205,15 @@ def check_template(document: RunDocument, *, complete: bool) -> None:
     Raises:
         InputError: naming what is missing, unless the run isn't `complete`, and what is out of range.
     """
+    if document.template:
+        private = document.private
+        hidden = {name: GivenMetric(value=value) for name, value in private.metrics.items()}
+        document = document.model_copy(
+            update={
+                "parameters": {**document.parameters, **private.parameters},
+                "metrics": {**document.metrics, **hidden},
+            }
+        )
     if document.template:
         validate_against_template(document, document.template.name, document.template.version, complete=complete)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from blockchaintracer.digest import FolderDigest, digest_folder, parse_listing, sha256_file
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, artifacts_of
+from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, RunPredicate, artifacts_of
 from blockchaintracer.manifest.predicates import identifier_of
 from blockchaintracer.model import RecordKey, SubjectType
 from blockchaintracer.store import LISTING_LIMIT
@@ -49,6 +49,16 @@ def check_artifacts(objects: Objects, manifest: Manifest) -> Iterator[Check]:
             yield from _check_folder(objects, name, artifact.sha256)
         else:
             yield from _check_copies(objects, name, artifact)
+
+
+def check_private(manifest: Manifest) -> Iterator[Check]:
+    """Says of private values that nothing is told of them."""
+    private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
+    if private:
+        detail = (
+            f"it commits to values that are not shown, by the root {private.root}: `verify` of a disclosure shows one"
+        )
+        yield Check("private", Outcome.UNKNOWN, detail, {"root": private.root, "leaves": private.leaves})
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from blockchaintracer.verify.commitments import (
     commitment_of,
     when,
 )
-from blockchaintracer.verify.content import check_artifacts, check_subject, damaged_copies, not_here
+from blockchaintracer.verify.content import check_artifacts, check_private, check_subject, damaged_copies, not_here
 from blockchaintracer.verify.events import Located, locate, member_at
 from blockchaintracer.verify.objects import Objects
 from blockchaintracer.verify.report import Check, Outcome, RecordSeen
@@ -68,6 +68,7 @@ class RecordChecks:
             checks += check_subject(self._objects, record.key, manifest)
         if manifest is not None:
             checks += check_artifacts(self._objects, manifest)
+            checks += check_private(manifest)
         checks.append(self._retraction(record, status))
         checks += check_verdicts(self._registry, record.id, status)
         checks = [replace(check, record=record.id) for check in checks]
@@ -100,6 +101,7 @@ class RecordChecks:
         if manifest is not None:
             checks += check_subject(self._objects, key, manifest)
             checks += check_artifacts(self._objects, manifest)
+            checks += check_private(manifest)
         status = self._registry.status(record.id).status
         cancelled = status is Status.CANCELLED
         detail = "its author cancelled it: it can never be stored from a batch" if cancelled else "it is not stored"

@@ -189,7 +189,10 @@ class Verifier:
             seen.append(record)
             checks = [*checks, *its_checks]
             proves += sentences
-        return Report(subject, looked_up_as, tuple(checks), tuple(seen), tuple(proves), self._limits())
+        limits = self._limits()
+        if any(check.name == "private" for check in checks):
+            limits = (*limits, "It tells nothing of private values, nor how many there are, until one is disclosed.")
+        return Report(subject, looked_up_as, tuple(checks), tuple(seen), tuple(proves), limits)
 
     # -- what follows
 

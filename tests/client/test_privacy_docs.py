@@ -63,3 +63,13 @@ def test_keys(shell, lab):
     assert len(lines) > 8
     for line in lines:
         shell.type(line)
+
+
+def test_privacy(shell, lab):
+    lines = commands("privacy.md")
+    assert len(lines) > 2
+    for line in lines:
+        if " record " in line:
+            shell.environment["ID"] = json.loads(shell.type(f"{line} --json"))["id"]
+        else:
+            shell.type(line)
