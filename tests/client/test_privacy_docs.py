@@ -50,6 +50,7 @@ class Shell:
 
 @pytest.fixture
 def shell(lab, tmp_path):
+    lab.choose(key="lab")
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "passphrase").write_text("correct horse\n")
