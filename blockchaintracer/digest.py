@@ -25,11 +25,16 @@ from blockchaintracer.errors import InputError
 Progress = Callable[[int], None]
 """Called with the number of bytes just read; may be called from several threads, never from two at once."""
 
+Emit = Callable[[bytes, bytes], object]
+"""Called with the binary CID and the bytes of a block."""
+
 DEFAULT_PROFILE = "unixfs-v1-2025"
 
 _BLOCK = 1 << 20
 _BUFFER_FROM = 4 * _BLOCK
-_RAW, _DAG_PB = 0x55, 0x70
+RAW, DAG_PB = 0x55, 0x70
+"""Codecs of an IPFS block: the bytes alone, or a node with links."""
+
 _LISTED = re.compile(r"([0-9a-f]{64})  (.+)")
 _UNKEEPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
 
@@ -115,24 +120,55 @@ class FolderDigest:
         return sum(entry.size for entry in self.files)
 
 
+@dataclass(frozen=True, slots=True)
+class DagLink:
+    """A node of a UnixFS tree, as its parent names it.
+
+    Args:
+        cid: binary.
+        total: bytes of all blocks below it and its own.
+        size: bytes of the content below it.
+    """
+
+    cid: bytes
+    total: int
+    size: int
+
+    def encode(self, name: str) -> bytes:
+        """The link as a field of its parent (ipld.io/specs/codecs/dag-pb)."""
+        fields = protobuf_field(1, self.cid) + protobuf_field(2, name.encode()) + b"\x18" + varint(self.total)
+        return protobuf_field(2, fields)
+
+
+def profile_named(name: str) -> CidProfile:
+    """The profile of that name.
+
+    Raises:
+        InputError: if there's no such profile.
+    """
+    if name not in PROFILES:
+        raise InputError(f"expected a CID profile of {', '.join(PROFILES)}, got {name!r}")
+    return PROFILES[name]
+
+
 class Digester:
     """SHA-256 and CID of bytes that arrive in blocks, in flat memory.
 
     Args:
         profile: a name in `PROFILES`.
+        emit: is given each block of the tree, children before parents: its binary CID and its bytes.
 
     Raises:
         InputError: if there's no such profile.
     """
 
-    def __init__(self, profile: str = DEFAULT_PROFILE) -> None:
-        if profile not in PROFILES:
-            raise InputError(f"expected a CID profile of {', '.join(PROFILES)}, got {profile!r}")
+    def __init__(self, profile: str = DEFAULT_PROFILE, emit: Emit | None = None) -> None:
+        self._profile = profile_named(profile)
         self._name = profile
-        self._profile = PROFILES[profile]
+        self._emit = emit
         self._whole = hashlib.sha256()
         self._size = 0
-        self._levels: list[list[_Link]] = [[]]
+        self._levels: list[list[DagLink]] = [[]]
 
     def update(self, block: memoryview, pool: ThreadPoolExecutor | None = None) -> None:
         """Takes the next block; every block but the last has a multiple of the profile's chunk.
@@ -155,15 +191,21 @@ class Digester:
 
     def finish(self) -> FileDigest:
         """The digest of everything taken."""
+        root = self.root()
+        return FileDigest(self._whole.hexdigest(), self._size, cid_text(root.cid), self._name)
+
+    def root(self) -> DagLink:
+        """The root of the tree of everything taken."""
         if not self._size:
             self._add(0, self._leaf(memoryview(b""), None))
         level = 0
         while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
             self._collapse(level)
             level += 1
-        return FileDigest(self._whole.hexdigest(), self._size, _text(self._levels[level][0].cid), self._name)
+        self._levels = [[self._levels[level][0]]]
+        return self._levels[0][0]
 
-    def _add(self, level: int, link: _Link) -> None:
+    def _add(self, level: int, link: DagLink) -> None:
         if len(self._levels[level]) == self._profile.width:
             self._collapse(level)
         self._levels[level].append(link)
@@ -174,28 +216,34 @@ class Digester:
         links, self._levels[level] = self._levels[level], []
         self._add(level + 1, self._node(links))
 
-    def _leaf(self, chunk: memoryview, digest: bytes | None) -> _Link:
+    def _leaf(self, chunk: memoryview, digest: bytes | None) -> DagLink:
         size = len(chunk)
         if self._profile.raw_leaves:
-            return _Link(_cid(1, _RAW, digest or hashlib.sha256(chunk).digest()), size, size)
+            cid = cid_bytes(1, RAW, digest or hashlib.sha256(chunk).digest())
+            if self._emit:
+                self._emit(cid, bytes(chunk))
+            return DagLink(cid, size, size)
         # only the frame around the chunk is built; the chunk itself is hashed where it lies
-        content = b"\x12" + _varint(size) if size else b""
-        tail = b"\x18" + _varint(size)
-        head = b"\x0a" + _varint(2 + len(content) + size + len(tail)) + b"\x08\x02" + content
+        content = b"\x12" + varint(size) if size else b""
+        tail = b"\x18" + varint(size)
+        head = b"\x0a" + varint(2 + len(content) + size + len(tail)) + b"\x08\x02" + content
         leaf = hashlib.sha256(head)
         leaf.update(chunk)
         leaf.update(tail)
-        return _Link(_cid(self._profile.version, _DAG_PB, leaf.digest()), len(head) + size + len(tail), size)
+        cid = cid_bytes(self._profile.version, DAG_PB, leaf.digest())
+        if self._emit:
+            self._emit(cid, b"".join((head, chunk, tail)))
+        return DagLink(cid, len(head) + size + len(tail), size)
 
-    def _node(self, links: list[_Link]) -> _Link:
+    def _node(self, links: list[DagLink]) -> DagLink:
         size = sum(link.size for link in links)
-        encoded = b"".join(
-            _field(2, _field(1, link.cid) + _field(2, b"") + b"\x18" + _varint(link.total)) for link in links
-        )
-        sizes = b"".join(b"\x20" + _varint(link.size) for link in links)
-        encoded += _field(1, b"\x08\x02\x18" + _varint(size) + sizes)
-        cid = _cid(self._profile.version, _DAG_PB, hashlib.sha256(encoded).digest())
-        return _Link(cid, len(encoded) + sum(link.total for link in links), size)
+        encoded = b"".join(link.encode("") for link in links)
+        sizes = b"".join(b"\x20" + varint(link.size) for link in links)
+        encoded += protobuf_field(1, b"\x08\x02\x18" + varint(size) + sizes)
+        cid = cid_bytes(self._profile.version, DAG_PB, hashlib.sha256(encoded).digest())
+        if self._emit:
+            self._emit(cid, encoded)
+        return DagLink(cid, len(encoded) + sum(link.total for link in links), size)
 
 
 def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
@@ -212,7 +260,7 @@ def cid_of_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> str:
 
 def cid_of_sha256(sha256: str) -> str:
     """The IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its digest alone."""
-    return _text(_cid(1, _RAW, bytes.fromhex(sha256)))
+    return cid_text(cid_bytes(1, RAW, bytes.fromhex(sha256)))
 
 
 def digest_file(
@@ -246,7 +294,7 @@ def copy_digesting(
     with open_regular(path) as (descriptor, size):
         # a thread costs more than it saves on a small file
         with ThreadPoolExecutor(1) if size > _BUFFER_FROM else nullcontext() as pool:
-            for block in _blocks(descriptor, size, path):
+            for block in read_blocks(descriptor, size, path):
                 digester.update(block, pool)
                 if write:
                     write(block)
@@ -266,7 +314,7 @@ def sha256_file(path: str | os.PathLike[str], progress: Progress | None = None) 
     """
     whole = hashlib.sha256()
     with open_regular(path) as (descriptor, size):
-        for block in _blocks(descriptor, size, path):
+        for block in read_blocks(descriptor, size, path):
             whole.update(block)
             if progress:
                 progress(len(block))
@@ -471,19 +519,12 @@ def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
         os.close(descriptor)
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    cid: bytes
-    total: int
-    size: int
-
-
 _idle_buffers: list[bytearray] = []
 """Blocks that nobody reads into now: making one zeroes it and faults its pages in, which takes as long as reading it
 and holds up all other threads. There are as many as files were read at once."""
 
 
-def _blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Iterator[memoryview]:
+def read_blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Iterator[memoryview]:
     """Whole blocks up to the end of the file; each is overwritten by the next."""
     try:
         buffer = _idle_buffers.pop()
@@ -540,7 +581,8 @@ def _inside(link: str, root: str) -> str:
     return target
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number in protobuf's and multiformats' variable length."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
@@ -549,18 +591,19 @@ def _varint(number: int) -> bytes:
     return bytes(encoded)
 
 
-def _field(number: int, content: bytes) -> bytes:
+def protobuf_field(number: int, content: bytes) -> bytes:
     """A length-delimited protobuf field."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
 
 
-def _cid(version: int, codec: int, digest: bytes) -> bytes:
+def cid_bytes(version: int, codec: int, digest: bytes) -> bytes:
+    """The binary CID of a block with that SHA-256."""
     multihash = b"\x12\x20" + digest
     return bytes([1, codec]) + multihash if version else multihash
 
 
-def _text(cid: bytes) -> str:
-    """Version 1 in lower-case base32 with its prefix, version 0 in base58 (github.com/multiformats/cid)."""
+def cid_text(cid: bytes) -> str:
+    """A binary CID as text: version 1 in base32 with its prefix, version 0 in base58 (github.com/multiformats/cid)."""
     if cid[0] == 1:
         return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
     number, text = int.from_bytes(cid), ""

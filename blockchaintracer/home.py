@@ -79,6 +79,11 @@ class Home:
         return self._folder(".") / "hashes.sqlite"
 
     @property
+    def pinning(self) -> Path:
+        """JSON file of the pinning services, without their tokens."""
+        return self._folder(".") / "pinning.json"
+
+    @property
     def settings(self) -> Path:
         """JSON file of the registry, group and signer that were last chosen on each chain."""
         return self._folder(".") / "settings.json"

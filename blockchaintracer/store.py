@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.digest import (
     FileDigest,
@@ -29,9 +30,10 @@ from blockchaintracer.digest import (
     parse_listing,
     sha256_file,
 )
-from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.files import sync_folder
 from blockchaintracer.hashcache import HashCache
+from blockchaintracer.ipfs.gateway import SCHEME, Address
 from blockchaintracer.model import normal_digest
 from blockchaintracer.networks import redact_url
 
@@ -46,6 +48,7 @@ Write = Callable[[bytes | memoryview], object]
 _BLOCK = 1 << 20
 _TIMEOUT = (10, 60)
 _WRITERS = 4
+_RETRIES = 3
 
 
 class Store:
@@ -64,8 +67,7 @@ class Store:
 
     def path_of(self, sha256: str) -> Path:
         """Where the object is, or would be."""
-        digest = normal_digest(sha256)
-        return self.folder / "objects" / digest[:2] / digest[2:]
+        return self.folder / object_name(sha256)
 
     def has(self, sha256: str) -> bool:
         """Whether there is an object of that name; `verify` tells whether it's whole."""
@@ -196,7 +198,7 @@ class Store:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _writing(partial, 0o666) as (_, write):
-                self._copy(sha256, write)
+                self.copy(sha256, write)
             partial.rename(target)
         except OSError as error:
             raise _unwritable(target, error) from error
@@ -214,7 +216,7 @@ class Store:
         for digest in digests:
             if not published.has(digest):
                 with published._incoming() as (write, keep):
-                    self._copy(digest, write)
+                    self.copy(digest, write)
                     keep(digest)
         return published
 
@@ -223,7 +225,8 @@ class Store:
 
         Args:
             sha256: its name.
-            sources: folders of published stores, or http(s) addresses with ``/objects/`` below them.
+            sources: of published stores: folders, http(s) or fsspec addresses with ``/objects/`` below them, or
+                ``ipfs://CID`` (also of a single file).
             limit: bytes to take at most.
 
         Raises:
@@ -299,7 +302,7 @@ class Store:
                 file = partial / name
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with _writing(file, 0o666) as (_, write):
-                    self._copy(digest, write)
+                    self.copy(digest, write)
             partial.rename(target)
         except OSError as error:
             raise _unwritable(target, error) from error
@@ -307,8 +310,12 @@ class Store:
             shutil.rmtree(partial, ignore_errors=True)
         return target
 
-    def _copy(self, sha256: str, write: Write) -> None:
-        """Writes an object out, hashing what is written: a corrupt object must not travel."""
+    def copy(self, sha256: str, write: Write) -> None:
+        """Writes an object out, hashing what is written: a corrupt object must not travel.
+
+        Raises:
+            StoreError: if it isn't here, or after it was written, if it isn't whole.
+        """
         path = self.path_of(sha256)
         actual = hashlib.sha256()
         try:
@@ -373,35 +380,97 @@ def _from_folder(source: str, digest: str) -> Iterator[bytes]:
 
 
 def read_from_url(source: str, digest: str) -> Iterator[bytes]:
-    """The blocks of an object in a published store at an http(s) address; nothing of them is checked yet.
+    """The blocks of an object in a published store at an address; nothing of them is checked yet.
+
+    Args:
+        source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
 
     Raises:
         SourceError: if the store doesn't have it or can't be reached.
     """
+    try:
+        address = Address.parse(source)
+        if address:
+            blocks = address.read_object(digest)
+            if blocks is None:
+                raise SourceError("does not have it")
+            yield from blocks
+            return
+    except ChainUnavailable as error:
+        raise SourceError(f"can't give it: {error.message}", away=True) from error
+    except BlockchainTracerError as error:
+        raise SourceError(f"can't give it: {error.message}") from error
+    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, digest)
+
+
+def _from_web(source: str, digest: str) -> Iterator[bytes]:
     import requests
 
-    address = f"{source.rstrip('/')}/objects/{digest[:2]}/{digest[2:]}"
-    try:
+    address = f"{source.rstrip('/')}/{object_name(digest)}"
+    count, tries = 0, 0
+    while True:
         # a compressed answer would be another sequence of bytes
-        with requests.get(address, stream=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as answer:
-            if answer.status_code in (404, 410):
-                raise SourceError("does not have it")
-            if answer.status_code != 200:
-                raise SourceError(f"answered {answer.status_code}", away=True)
-            yield from answer.iter_content(_BLOCK)
-    except requests.RequestException as error:
-        # the text of a requests exception may hold the address with its credentials
-        raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
+        try:
+            with requests.get(address, stream=True, timeout=_TIMEOUT, headers=headers) as answer:
+                if answer.status_code in (404, 410):
+                    raise SourceError("does not have it")
+                if answer.status_code != (206 if count else 200):
+                    raise SourceError(f"answered {answer.status_code}", away=True)
+                for block in answer.iter_content(_BLOCK):
+                    count += len(block)
+                    yield block
+                return
+        except requests.RequestException as error:
+            tries += 1
+            # what broke off goes on where it broke; the digest of the whole tells whether the parts belong together
+            if tries > _RETRIES or not count:
+                # the text of a requests exception may hold the address with its credentials
+                raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
+
+
+def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
+    fsspec = import_fsspec()
+    try:
+        with fsspec.open(f"{source.rstrip('/')}/{object_name(digest)}", "rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except FileNotFoundError:
+        raise SourceError("does not have it") from None
+    except (OSError, ValueError, ImportError) as error:
+        raise SourceError(f"can't be read ({type(error).__name__})", away=True) from None
+
+
+def import_fsspec() -> Any:
+    """The package fsspec.
+
+    Raises:
+        InputError: if it isn't installed, naming the extra.
+    """
+    try:
+        import fsspec
+    except ImportError:
+        raise InputError(
+            "file systems by address need the package fsspec, which isn't installed",
+            hint="pip install blockchaintracer[fsspec]",
+        ) from None
+    return fsspec
+
+
+def object_name(sha256: str) -> str:
+    """The name of an object below a published store: ``objects/<2 hex digits>/<62 hex digits>``."""
+    digest = normal_digest(sha256)
+    return f"objects/{digest[:2]}/{digest[2:]}"
 
 
 def is_url(source: str) -> bool:
     """Whether a source is an address, not a folder."""
-    return source.startswith(("http://", "https://"))
+    return "://" in source
 
 
 def public_name(source: str) -> str:
     """A source as it may be shown: without credentials, query, and what may be a key in its path."""
-    return redact_url(source) if is_url(source) else source
+    return redact_url(source) if is_url(source) and not source.startswith(SCHEME) else source
 
 
 @contextmanager

@@ -18,6 +18,7 @@ VERBS = {
     "export-proof": "Write a file that proves records without a network.",
     "group": "Create groups, invite members, list both.",
     "impact": "What stands on a record, and so on its retraction.",
+    "ipfs": "Files on IPFS: add, fetch, pin, archive.",
     "keys": "Keys that sign and keys that decrypt.",
     "lineage": "What a record came from and what came of it.",
     "materialize": "Store a record from its batch.",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show
+from blockchaintracer.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.operations.publish import publish
 
 
@@ -17,12 +17,16 @@ from blockchaintracer.operations.publish import publish
 @lab_options
 @click.argument("record_id", metavar="ID")
 @click.option(
-    "--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to publish to."
+    "--to",
+    required=True,
+    metavar="FOLDER|ipfs|URL|FILE.car",
+    help="A folder, an IPFS node (`ipfs` or the address of its RPC), any fsspec address, or an archive to make.",
 )
+@click.option("--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, help="CID profile, for IPFS.")
 @click.option("--with-diff", is_flag=True, help="Publish what differed from the commit, too, unless it holds a secret.")
 @click.pass_context
-def command(ctx: click.Context, /, record_id: str, folder: Path, with_diff: bool, **options: Any) -> None:
-    """Copy what others need to check and reproduce a record to a folder, and nothing else.
+def command(ctx: click.Context, /, record_id: str, to: str, profile: str, with_diff: bool, **options: Any) -> None:
+    """Copy what others need to check and reproduce a record to a folder, IPFS or any storage, and nothing else.
 
     For a run: its manifest and those of its ancestors, its inputs, its outputs, all files of its commit, and its lock
     file. The folder can be copied anywhere or shown by any web server: whoever fetches from it checks every digest.
@@ -31,9 +35,12 @@ def command(ctx: click.Context, /, record_id: str, folder: Path, with_diff: bool
     Examples:
       blockchaintracer publish ID --to published
       blockchaintracer publish ID --to published --with-diff
+      blockchaintracer publish ID --to ipfs
+      blockchaintracer publish ID --to s3://bucket/published
     """
     lab = make_lab(ctx, options)
-    done = publish(lab, record_id, folder, with_diff=with_diff)
+    with progress_bar(ctx, "publishing") as progress:
+        done = publish(lab, record_id, to, with_diff=with_diff, profile=profile, progress=progress)
     kinds = ", ".join(f"{count} {what}" for what, count in Counter(one.what for one in done.objects).items())
     new = sum(one.new for one in done.objects)
     show(

@@ -47,6 +47,7 @@ def command(ctx: click.Context, /, record_id: str, sources: tuple[str, ...], **o
     Examples:
       blockchaintracer reproduce ID --from published
       blockchaintracer reproduce ID --from https://lab.example/published --yes
+      blockchaintracer reproduce ID --from ipfs://CID
       blockchaintracer reproduce ID --from published --no-attest --keep
     """
     yes, no_attest = options.pop("yes"), options.pop("no_attest")

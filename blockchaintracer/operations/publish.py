@@ -1,15 +1,23 @@
-"""Copies what others need to check and reproduce a record to a folder that anyone may read, and nothing else."""
+"""Copies what others need to check and reproduce a record to where anyone may read it, and nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import secrets
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from blockchaintracer.capture.credentials import scan_secrets
 from blockchaintracer.chain import RecordedEvent
-from blockchaintracer.digest import parse_listing
-from blockchaintracer.errors import InputError, NotVerified, StoreError
+from blockchaintracer.digest import DEFAULT_PROFILE, Progress, parse_listing
+from blockchaintracer.errors import BlockchainTracerError, InputError, NotVerified, StoreError
+from blockchaintracer.ipfs.blocks import Cid
+from blockchaintracer.ipfs.car import car
+from blockchaintracer.ipfs.dag import Tree
+from blockchaintracer.ipfs.gateway import SCHEME
+from blockchaintracer.ipfs.kubo import Kubo
 from blockchaintracer.manifest import (
     MAX_BYTES,
     Artifact,
@@ -22,7 +30,7 @@ from blockchaintracer.manifest import (
 from blockchaintracer.model import Kind, SubjectType, label
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.store import LISTING_LIMIT, Store
+from blockchaintracer.store import LISTING_LIMIT, Store, import_fsspec, is_url, object_name, public_name
 
 LISTING = "SHA256SUMS"
 """Last part of an output's path where the output is a folder: the artifact is its listing."""
@@ -50,7 +58,7 @@ class Published:
     """What was published of a record.
 
     Args:
-        folder: the published store.
+        folder: the published store, or its address: what `reproduce --from` takes.
         objects: each once.
         left_out: what others might miss, in words.
     """
@@ -66,19 +74,30 @@ class Published:
         return sum(one.size for one in self.objects)
 
 
-def publish(lab: Lab, record_id: str, folder: Path, *, with_diff: bool = False) -> Published:
+def publish(
+    lab: Lab,
+    record_id: str,
+    to: str | os.PathLike[str],
+    *,
+    with_diff: bool = False,
+    profile: str = DEFAULT_PROFILE,
+    progress: Progress | None = None,
+) -> Published:
     """Copies the manifests of a record and of its ancestors, what the record is of, and for a run its inputs, outputs,
     code and lock file to a published store. Of ancestors the manifests alone are copied, never their content.
 
     Args:
-        folder: made if it isn't there; `Store.fetch` and any web server that shows it can give its objects out.
+        to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
+            RPC; the name of an archive to be made (``.car``); or an address of any file system of fsspec.
         with_diff: whether to copy the difference between a run's files and its commit, too.
 
     Raises:
-        InputError: if the record is unknown, `folder` is the lab's own, or the difference seems to hold a secret.
+        InputError: if the record is unknown, `to` is the lab's own, or the difference seems to hold a secret.
         StoreError: if something of the record isn't in the lab's store; then nothing was copied.
+        NotVerified: if the node names another CID than the one computed here.
+        ChainUnavailable: if the node can't be reached.
     """
-    _require_apart(lab, folder)
+    target = _target(lab, os.fspath(to), profile, progress)
     record = required_record(lab, record_id)
     manifest = read_manifest(lab, record)
     wanted, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
@@ -106,13 +125,133 @@ def publish(lab: Lab, record_id: str, folder: Path, *, with_diff: bool = False) 
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint="Put it back, or run `publish` in the lab that recorded it: nothing was copied.",
         )
-    published = Store(folder, public=True)
+    new = target.put(unique)
     objects = [
-        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, not published.has(digest))
+        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, digest in new)
         for digest, (what, name) in reversed(unique.items())
     ]
-    lab.store.publish(unique, folder)
-    return Published(record.id, str(folder), objects, left_out)
+    return Published(record.id, target.name, objects, left_out)
+
+
+class _Target(Protocol):
+    """Somewhere to publish to.
+
+    Args:
+        name: where others find it; known at the latest when something was put there.
+    """
+
+    name: str
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        """Puts objects there; those that were not there before."""
+
+
+def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> _Target:
+    if to == "ipfs" or to.startswith(("http://", "https://")):
+        return _Node(lab.store, Kubo(None if to == "ipfs" else to), profile, progress)
+    if is_url(to):
+        return _FileSystem(lab.store, to)
+    _require_apart(lab, Path(to))
+    if to.endswith(".car"):
+        return _Archive(lab.store, Path(to), profile, progress)
+    return _Folder(lab.store, to)
+
+
+class _Folder:
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store, self.name = store, folder
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        published = Store(self.name, public=True)
+        new = {digest for digest in digests if not published.has(digest)}
+        self._store.publish(digests, self.name)
+        return new
+
+
+class _Node:
+    """A node, given one folder with the layout of a store; its CID is the address."""
+
+    def __init__(self, store: Store, kubo: Kubo, profile: str, progress: Progress | None) -> None:
+        self._store, self._kubo, self._profile, self._progress = store, kubo, profile, progress
+        self.name = kubo.name
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        tree = _tree(self._store, digests, self._profile)
+        root = tree.root()
+        self.name = f"{SCHEME}{root}"
+        if self._kubo.is_pinned(root):
+            return set()
+        self._kubo.send(tree, self._progress)
+        return set(digests)
+
+
+class _Archive:
+    def __init__(self, store: Store, file: Path, profile: str, progress: Progress | None) -> None:
+        self._store, self._file, self._profile, self._progress = store, file, profile, progress
+        self.name = str(file)
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        write_archive(_tree(self._store, digests, self._profile), self._file, self._progress)
+        return set(digests)
+
+
+class _FileSystem:
+    def __init__(self, store: Store, url: str) -> None:
+        self._store, self._url, self.name = store, url.rstrip("/"), url
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        fsspec = import_fsspec()
+        new = set()
+        try:
+            filesystem, root = fsspec.core.url_to_fs(self._url)
+            for digest in digests:
+                path, size = f"{root}/{object_name(digest)}", self._store.path_of(digest).stat().st_size
+                if filesystem.exists(path) and filesystem.info(path)["size"] == size:
+                    continue
+                filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+                # the object appears when it's whole
+                with filesystem.transaction, filesystem.open(path, "wb") as file:
+                    self._store.copy(digest, file.write)
+                new.add(digest)
+        except BlockchainTracerError:
+            raise
+        except Exception as error:
+            # whatever the file system raises; its text may hold credentials
+            raise StoreError(
+                f"can't write to {public_name(self._url)} ({type(error).__name__})",
+                hint="Check the address, the package that fsspec needs for it, and that you may write there.",
+            ) from None
+        return new
+
+
+def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
+    for digest in digests:
+        store.verify(digest)
+    return Tree([(object_name(digest), store.path_of(digest)) for digest in digests], profile)
+
+
+def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:
+    """Writes a file or folder as an archive of its blocks (CARv1); its root.
+
+    Raises:
+        InputError: if there is a file already, it can't be written, or as `Tree.root`.
+    """
+    if os.path.lexists(file):
+        raise InputError(f"expected no file at {file} yet", hint="Choose another name, or remove it.")
+    root = tree.root()
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as archive:
+            for piece in car(root, tree.blocks(root, progress)):
+                archive.write(piece)
+            archive.flush()
+            os.fsync(archive.fileno())
+        partial.rename(file)
+    except OSError as error:
+        raise InputError(f"can't write {file}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return root
 
 
 def read_manifest(lab: Lab, record: RecordedEvent) -> Manifest:

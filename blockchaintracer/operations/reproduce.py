@@ -147,7 +147,7 @@ def reproduce(
 
     Args:
         record_id: a completed run of another group.
-        sources: folders or http(s) addresses that it was published to. What they give is checked by digest.
+        sources: folders or addresses (as `Store.fetch`) that it was published to. What they give is checked by digest.
         agree: asked with what will be executed; nothing is fetched but the manifest, and nothing run, if it says no.
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.

@@ -58,7 +58,7 @@ def score(
 
     Args:
         record_id: a run; or a model, result or other record whose lineage leads to one.
-        sources: folders or http(s) addresses that the run was published to.
+        sources: folders or addresses (as `Store.fetch`) that the run was published to.
         rebuild: whether to install what the run's lock file names into a temporary environment. Building a stranger's
             packages can run their code.
         progress: told of the bytes hashed.

@@ -20,7 +20,7 @@ from blockchaintracer.digest import (
     sha256_file,
 )
 from blockchaintracer.errors import InputError
-from blockchaintracer.store import SourceError, Store, is_url, public_name, read_from_url
+from blockchaintracer.store import FETCH_LIMIT, SourceError, Store, is_url, public_name, read_from_url
 
 CHUNK = 1 << 20
 _SHOWN = 8
@@ -97,7 +97,7 @@ class Objects:
 
     Args:
         store: the lab's store.
-        sources: folders of published stores, or http(s) addresses with ``/objects/`` below them.
+        sources: as `Store.fetch`.
         progress: told of the bytes hashed.
     """
 
@@ -186,11 +186,11 @@ def _copy(source: str, sha256: str, scratch: Path, limit: int | None) -> Path | 
     if not is_url(source):
         path = Store(source).path_of(sha256)
         return path if path.exists() else None
-    count = 0
+    count, allowed = 0, FETCH_LIMIT if limit is None else limit
     with scratch.open("wb") as file:
         for block in read_from_url(source, sha256):
             count += len(block)
-            if limit is not None and count > limit:
-                raise SourceError(f"has more than the {limit} bytes allowed")
+            if count > allowed:
+                raise SourceError(f"has more than the {allowed} bytes allowed")
             file.write(block)
     return scratch

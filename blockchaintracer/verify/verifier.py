@@ -29,7 +29,7 @@ class Verifier:
     Args:
         registry: whose word is checked; logs that other contracts emitted count for nothing.
         store: the lab's store.
-        sources: folders of published stores, or http(s) addresses with ``/objects/`` below them.
+        sources: as `Store.fetch`.
         progress: told of the bytes hashed.
 
     All methods raise ChainUnavailable if the chain can't be reached.
