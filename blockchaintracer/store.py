@@ -10,12 +10,18 @@ Objects lie at ``objects/<2 hex digits>/<62 hex digits>``; a web server that sho
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import threading
+import time
+import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +52,7 @@ LISTING_LIMIT = 256 << 20
 Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
+_OBJECT = re.compile("[0-9a-f]{64}")
 _TIMEOUT = (10, 60)
 _WRITERS = 4
 _RETRIES = 3
@@ -63,6 +70,9 @@ class Store:
     def __init__(self, folder: str | os.PathLike[str], *, public: bool = False, cache: HashCache | None = None) -> None:
         self.folder = Path(folder)
         self._cache = cache
+        self._public = public
+        self._use: int | None = None
+        self._using = threading.Lock()
         self._file_mode, self._folder_mode = (0o444, 0o755) if public else (0o400, 0o700)
 
     def path_of(self, sha256: str) -> Path:
@@ -80,6 +90,7 @@ class Store:
             StoreError: if the disk is full or can't be written.
         """
         digest = hashlib.sha256(data).hexdigest()
+        self._hold()
         with suppress(StoreError):
             self.verify(digest)
             return digest
@@ -102,6 +113,7 @@ class Store:
             InputError: if it isn't a readable regular file, changes while it's read, or isn't what was expected.
             StoreError: if the disk is full or can't be written.
         """
+        self._hold()
         if (known := self._kept(path, expected, progress)) is not None:
             return known
         reading = self._cache.begin(path) if self._cache else None
@@ -234,6 +246,7 @@ class Store:
             ChainUnavailable: if a source that might have it can't be reached.
         """
         digest = normal_digest(sha256)
+        self._hold()
         away = False
         told = []
         if self.has(digest):
@@ -310,6 +323,80 @@ class Store:
             shutil.rmtree(partial, ignore_errors=True)
         return target
 
+    def objects(self) -> Iterator[StoredObject]:
+        """Every object, as the folder lists them; nothing is read of them."""
+        for path in sorted(self.folder.glob("objects/??/*")):
+            name = path.parent.name + path.name
+            if _OBJECT.fullmatch(name):
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield StoredObject(name, found.st_size, found.st_mtime)
+
+    def collect(
+        self, needed: Callable[[], Collection[str]], older_than_s: float, *, dry_run: bool = False
+    ) -> list[StoredObject]:
+        """Removes objects that nothing needs, and what interrupted writes left; gives those objects.
+
+        A process that has put something in, or found it here, and has not ended may be about to name it in a record.
+        So nothing is removed while there is one, and none puts anything in until this is done.
+
+        Args:
+            needed: asked for the digests to keep once no other process uses the store.
+            older_than_s: seconds since an object was written from which on it may be removed.
+            dry_run: only tell what would be removed.
+
+        Raises:
+            StoreError: if another process uses the store: nothing was removed.
+        """
+        with self._alone() if not dry_run else nullcontext():
+            keep, newest = set(needed()), time.time() - older_than_s
+            unneeded = [one for one in self.objects() if one.sha256 not in keep and one.written <= newest]
+            if not dry_run:
+                for one in unneeded:
+                    self.path_of(one.sha256).unlink(missing_ok=True)
+                for left in self.folder.glob("incoming/*"):
+                    left.unlink(missing_ok=True)
+        return unneeded
+
+    def _hold(self) -> None:
+        """Tells garbage collection, while this store is in use, that what lies here may be about to be named."""
+        with self._using:
+            if self._use is not None or self._public:
+                return
+            # who can't make the folder can't put anything in either, and says why when trying
+            with suppress(OSError, StoreError):
+                self._use = self._opened()
+                fcntl.flock(self._use, fcntl.LOCK_SH)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._using:
+            held = self._use is not None
+            try:
+                descriptor = self._use if self._use is not None else self._opened()
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if held:
+                    # the attempt to change a lock gives it up first (flock(2))
+                    fcntl.flock(descriptor, fcntl.LOCK_SH)
+                raise StoreError(
+                    f"another process uses the store {self.folder}: nothing was removed",
+                    hint="What it keeps there may not be named by a record yet. Try again when it has ended.",
+                ) from None
+            except OSError as error:
+                raise _unwritable(self.folder, error) from error
+            try:
+                yield
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_SH if held else fcntl.LOCK_UN)
+
+    def _opened(self) -> int:
+        self._make(self.folder)
+        # the folder itself is locked: nothing lies in it but objects
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
+
     def copy(self, sha256: str, write: Write) -> None:
         """Writes an object out, hashing what is written: a corrupt object must not travel.
 
@@ -357,6 +444,20 @@ class Store:
             if not part.is_dir():
                 part.mkdir(self._folder_mode, exist_ok=True)
                 sync_folder(part.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of a store.
+
+    Args:
+        size: bytes.
+        written: when it was put in last, in Unix seconds.
+    """
+
+    sha256: str
+    size: int
+    written: float
 
 
 class SourceError(Exception):

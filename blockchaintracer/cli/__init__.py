@@ -35,6 +35,7 @@ VERBS = {
     "score": "What a run documents, and what evidence there is.",
     "seal": "Commit to a record or a verdict now, and show it later.",
     "status": "The state of your lab, or of one record.",
+    "store": "What lies in the lab's store; remove what nothing needs.",
     "verify": "Check a record, a file or a transaction.",
 }
 """Each verb and what it does in one line: the module of its name here (_ for -) has the click command ``command``."""

@@ -46,13 +46,14 @@ def command(ctx: click.Context, /, record_id: str, to: str, profile: str, with_d
     show(
         ctx,
         asdict(done) | {"size": done.size},
-        f"Published {len(done.objects)} objects, {_bytes(done.size)}, to {done.folder} ({new} of them new): {kinds}.",
+        f"Published {len(done.objects)} objects, {in_words(done.size)}, to {done.folder} ({new} of them new): {kinds}.",
         *(f"Left out: {what}." for what in done.left_out),
         f"Others reproduce it with: blockchaintracer reproduce {done.record_id} --from {done.folder}",
     )
 
 
-def _bytes(count: float) -> str:
+def in_words(count: float) -> str:
+    """Bytes for a person."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000 or unit == "GB":
             break
