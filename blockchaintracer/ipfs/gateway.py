@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.ipfs.blocks import MAX_BLOCK, Cid, Node, parse_node
+from blockchaintracer.ipfs.blocks import MAX_BLOCK, Cid, Node, NodeLink, parse_node
 from blockchaintracer.ipfs.car import read_car
 from blockchaintracer.networks import redact_url
 
@@ -204,6 +204,39 @@ class Gateways:
             archive = iter(())
         yield from self._below(cid, node, archive)
 
+    def read_range(self, cid: Cid, node: Node, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched.
+
+        Raises:
+            NotVerified, StoreError, ChainUnavailable: as `read`.
+        """
+        yield node.data[start:end]
+        at = len(node.data)
+        # per node on the way down: its children, and where each begins
+        waiting = [self._placed(node, at)]
+        while waiting:
+            link, size, at = next(waiting[-1], (None, 0, 0))
+            if link is None:
+                waiting.pop()
+            elif at < end and at + size > start:
+                child = self._child(cid, link.cid, size, len(waiting))
+                yield child.data[max(0, start - at) : max(0, end - at)]
+                waiting.append(self._placed(child, at + len(child.data)))
+
+    @staticmethod
+    def _placed(node: Node, at: int) -> Iterator[tuple[NodeLink | None, int, int]]:
+        for link, size in zip(node.links, node.sizes, strict=True):
+            yield link, size, at
+            at += size
+
+    def _child(self, cid: Cid, link: Cid, size: int, depth: int, data: bytes | None = None) -> Node:
+        child = parse_node(link, self.block(link) if data is None else data)
+        if child.kind != "file" or child.size != size:
+            raise NotVerified(f"the file {cid} says that {link} holds {size} bytes of it, it holds {child.size}")
+        if depth > _MAX_DEPTH:
+            raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
+        return child
+
     def _below(self, cid: Cid, node: Node, archive: Iterator[tuple[Cid, bytes]]) -> Iterator[bytes]:
         if node.data:
             yield node.data
@@ -213,18 +246,11 @@ class Gateways:
             if link is None:
                 waiting.pop()
                 continue
-            found, data = next(archive, (None, b""))
+            found, data = next(archive, (None, None))
             if found != link.cid:
                 # it broke off, or gives what was not asked for: the rest comes block by block
-                archive = iter(())
-                data = self.block(link.cid)
-            child = parse_node(link.cid, data)
-            if child.kind != "file" or child.size != size:
-                raise NotVerified(
-                    f"the file {cid} says that {link.cid} holds {size} bytes of it, it holds {child.size}"
-                )
-            if len(waiting) > _MAX_DEPTH:
-                raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
+                archive, data = iter(()), None
+            child = self._child(cid, link.cid, size, len(waiting), data)
             if child.data:
                 yield child.data
             if child.links:
