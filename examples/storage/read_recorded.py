@@ -1,6 +1,6 @@
 """Records a table, publishes it, and reads it back as a stranger would: python examples/storage/read_recorded.py
 
-With $BLOCKCHAINTRACER_IPFS_RPC and $BLOCKCHAINTRACER_IPFS_GATEWAYS set it's published to that IPFS node, else to a folder.
+With $BLOCKCHAINTRACER_IPFS_RPC and $BLOCKCHAINTRACER_IPFS_GATEWAYS set it goes to that IPFS node, else to a folder.
 """
 
 import os
@@ -29,6 +29,7 @@ print(f"published to {published.folder}")
 
 # a stranger has the chain, the id, and no reason to trust the place that the bytes come from
 stranger = {"home": "stranger", "rpc": lab.devnet.ensure().url, "registry": lab.registry.address}
-table = pandas.read_csv(f"record://{record.id}", skiprows=1, storage_options=stranger | {"sources": published.folder})
+place = stranger | {"sources": published.folder}
+table = pandas.read_csv(f"record://{record.id}", storage_options=place)
 print(f"read {len(table)} rows, verified")
 lab.devnet.stop()
