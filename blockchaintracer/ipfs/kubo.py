@@ -156,7 +156,9 @@ class Kubo:
                 raise ValueError("not an object")
         except ValueError:
             answers = [{"Message": data[:200].decode(errors="replace")}] if status != 200 else []
-        failed = next((str(one["Message"]) for one in answers if one.get("Type") == "error" or status != 200), None)
+        failed = next(
+            (str(one.get("Message", one)) for one in answers if one.get("Type") == "error" or status != 200), None
+        )
         if status != 200 or failed:
             raise StoreError(
                 f"the node {self.name} refused `{command}` ({status}): {(failed or 'no reason given')[:300]}",

@@ -37,6 +37,7 @@ from blockchaintracer.operations.reproduce import Plan, Reproduction, compare, r
 from blockchaintracer.operations.run import RUN_FILE, RunFacts, Used, finish_run, start_run
 from blockchaintracer.operations.setup import invite, join
 from tests.client.labs import ROOT, second_lab
+from tests.ipfs.nodes import helia
 
 DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"
 TRAIN = '''
@@ -265,6 +266,13 @@ def test_published_on_a_web_server(lab: Lab, other: Lab, project: Project, tmp_p
     assert result.reproduced
     assert (result.run, result.attestation) == (None, None)
     assert verdict_of(other, run) is Verdict.NONE
+
+
+def test_published_on_an_ipfs_node(lab: Lab, other: Lab, project: Project, tmp_path: Path) -> None:
+    run = project.record(lab, project.train())
+    with helia() as node:
+        address = publish(lab, run, node).folder
+        assert repeat(other, run, f"{node}/ipfs/{address.removeprefix('ipfs://')}", record=False).reproduced
 
 
 def _other_seed(project: Project) -> Path:

@@ -13,7 +13,7 @@ from blockchaintracer.ipfs.blocks import Cid, parse_node
 from blockchaintracer.ipfs.car import car
 from blockchaintracer.ipfs.dag import Tree
 from blockchaintracer.ipfs.kubo import Kubo
-from tests.ipfs.conftest import SIZES
+from tests.ipfs.conftest import MIB, SIZES
 from tests.ipfs.nodes import kubo_cids
 
 PROFILES = [DEFAULT_PROFILE, "legacy", "unixfs-v0-2015"]
@@ -112,3 +112,23 @@ def test_the_blocks_of_a_tree_are_what_their_cids_say(folder: Path) -> None:
     names = [link.name for link in parse_node(root, found[root.binary]).links]
     assert names == sorted(names, key=str.encode)
     assert Cid.parse(str(root)) == root
+
+
+def test_large_files_are_sent_and_fetched_in_flat_memory(node: str, files: dict[str, Path], tmp_path: Path) -> None:
+    import tracemalloc
+
+    from blockchaintracer.ipfs.download import download
+    from blockchaintracer.ipfs.gateway import Address, Gateways
+
+    tree = Tree.of(files["60M"])
+    Kubo(node).version()
+    tracemalloc.start()
+    try:
+        cid = Kubo(node).send(tree)
+        download(Address(cid, (), None), tmp_path / "back", limit=1 << 30, gateways=Gateways([node]))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "back").read_bytes() == files["60M"].read_bytes()
+    # a few blocks of 1 MiB, and never the 60 MB
+    assert peak < 16 * MIB

@@ -141,6 +141,20 @@ def test_any_part_of_a_large_file_is_what_it_is(
     assert len(fetched) < 25
 
 
+def test_mlflow_downloads_a_record(
+    lab: Lab, one: str, many: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from mlflow.artifacts import download_artifacts, list_artifacts
+
+    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", options["home"])
+    monkeypatch.setenv("BLOCKCHAINTRACER_RPC", options["rpc"])
+    assert [entry.path for entry in list_artifacts(f"record://{many}")] == ["test.csv", "train"]
+    got = Path(download_artifacts(f"record://{many}", dst_path=str(tmp_path)))
+    found = [path for path in got.rglob("*") if path.is_file()]
+    assert sorted(path.name for path in found) == ["part-1.parquet", "test.csv"]
+    pandas.testing.assert_frame_equal(pandas.read_csv(next(p for p in found if p.name == "test.csv")), ROWS)
+
+
 def test_home_of_the_environment_is_used(one: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOCKCHAINTRACER_HOME", options["home"])
     monkeypatch.setenv("BLOCKCHAINTRACER_RPC", options["rpc"])
