@@ -64,6 +64,11 @@ class Home:
         return self._folder(PLACED)
 
     @property
+    def checkpoints(self) -> Path:
+        """Folder of the lists of checkpoints, a file for each run that logs some."""
+        return self._folder("checkpoints")
+
+    @property
     def outbox(self) -> Path:
         """SQLite file of what is to be written to a chain, and has been."""
         return self._folder(".") / "outbox.sqlite"

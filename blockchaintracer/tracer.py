@@ -23,11 +23,12 @@ from typing import Any, Self
 
 from blockchaintracer.capture.credentials import MASK, mask, mask_arguments
 from blockchaintracer.capture.seeds import seed_everything
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.home import PLACED, Home
-from blockchaintracer.manifest import ExperimentData, RunDocument, Tolerance
+from blockchaintracer.manifest import ExperimentData, RunDocument, SeedDerivation, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
 from blockchaintracer.model import Kind, normal_digest, parse_number
+from blockchaintracer.operations.checkpoints import CheckpointLog
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded, record_path, require_recorder
 from blockchaintracer.operations.run import (
@@ -102,7 +103,15 @@ class TracedRun:
     """
 
     def __init__(
-        self, lab: Lab, name: str, *, template: str | None = None, supersedes: str | None = None, seeds: Any = None
+        self,
+        lab: Lab,
+        name: str,
+        *,
+        template: str | None = None,
+        supersedes: str | None = None,
+        seeds: Any = None,
+        derivation: SeedDerivation | None = None,
+        anchor_every: int | None = None,
     ) -> None:
         self._lab = lab
         self._folder = Path.cwd()
@@ -114,6 +123,10 @@ class TracedRun:
         self.document = RunDocument.read({"schema": 1, "name": name, **_template(template)})
         if supersedes:
             self.log_input(record=supersedes, relation="supersedes")
+        if derivation:
+            self._change(seed_derivation=derivation)
+        # the program that records this one gives the run its id and its time: nothing is anchored before
+        self._checkpoints = CheckpointLog(None if RUN_FILE in os.environ else lab, anchor_every)
 
     # -- what is logged
 
@@ -224,6 +237,47 @@ class TracedRun:
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder / name
 
+    def log_initial_state(self, path: PathLike) -> None:
+        """Commits to what the training starts from, such as the initial weights; before the first checkpoint.
+
+        Raises:
+            InputError: if there's nothing at `path`, or checkpoints were logged already.
+        """
+        self._checkpoints.initial(Path(_existing(path, "initial_state") or ""))
+
+    def log_checkpoint(self, path: PathLike, step: int, *, keep: bool = False) -> str:
+        """Commits to a checkpoint as it is now, chained to those before it; the link, 64 hex digits.
+
+        After every `anchor_every` checkpoints the new ones are anchored, by another thread: only hashing takes time.
+
+        Args:
+            path: a file or folder, which may be overwritten afterwards.
+            step: of the training, larger than the last checkpoint's.
+            keep: keep a copy in the lab's store too.
+
+        Raises:
+            InputError: if there's nothing at `path`, it changes while it's read, or the step isn't larger.
+        """
+        file = Path(_existing(path, "checkpoint") or "")
+        if self._checkpoints.is_full:
+            _warn(f"the run has {len(self._checkpoints.listed.checkpoints)} checkpoints: no more are noted")
+            return self._checkpoints.listed.head
+        try:
+            made = self._checkpoints.add(file, step, keep=keep)
+        except StoreError as problem:
+            _warn(f"the checkpoint of step {step} is not kept: {_told(problem)}")
+            return self._checkpoints.listed.head
+        if self._checkpoints.is_due:
+            self.anchor_checkpoints()
+        return made.link
+
+    def anchor_checkpoints(self) -> None:
+        """Anchors the checkpoints that aren't yet. What stands in the way is a warning, and they go with the next."""
+        try:
+            self._checkpoints.anchor()
+        except Exception as problem:
+            _warn(f"checkpoints are not anchored yet: {_told(problem)}")
+
     def _piece(self, **values: Any) -> dict[str, Any]:
         return {"schema": 1, "name": self.document.name, **values}
 
@@ -294,6 +348,8 @@ class TracedRun:
         document = self.document
         check_template(document, complete=document.error is None)
         if RUN_FILE in os.environ:
+            if self._checkpoints.listed.checkpoints or self._checkpoints.listed.initial_state:
+                self._change(checkpoints=self._checkpoints.listed)
             return self._write_run_file(Path(os.environ[RUN_FILE]))
         if self._start is None:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
@@ -307,6 +363,7 @@ class TracedRun:
             parents=linked_inputs(document),
             command=_command(self._folder),
             folder=self._folder,
+            checkpoints=self._checkpoints.finish(),
         )
         self.recorded = finish_run(self._lab, self._start, facts)
         shutil.rmtree(self._lab.home.path / PLACED / self._key, ignore_errors=True)
@@ -382,12 +439,18 @@ class MLTracer:
         self._template = template
         self._supersedes = supersedes
         self._seeds: dict[str, Any] = {}
+        self._derivation: SeedDerivation | None = None
         self._data = ExperimentData()
         self._run: TracedRun | None = None
         self._written: str | Pending | None = None
 
     def start_run(
-        self, name: str | None = None, *, template: str | None = None, supersedes: str | None = None
+        self,
+        name: str | None = None,
+        *,
+        template: str | None = None,
+        supersedes: str | None = None,
+        anchor_every: int | None = None,
     ) -> TracedRun:
         """A run to use in a ``with`` block; see `TracedRun`.
 
@@ -395,6 +458,7 @@ class MLTracer:
             name: what people call it.
             template: experiment template it follows.
             supersedes: id of the run that it is a new version of.
+            anchor_every: anchor checkpoints after so many; if not said, when `TracedRun.anchor_checkpoints` is called.
         """
         return TracedRun(
             self._lab,
@@ -402,6 +466,8 @@ class MLTracer:
             template=template or self._template,
             supersedes=supersedes or self._supersedes,
             seeds=self._seeds,
+            derivation=self._derivation,
+            anchor_every=anchor_every,
         )
 
     def seed_everything(self, seed: int) -> dict[str, Any]:

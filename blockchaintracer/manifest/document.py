@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_va
 
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest.base import Part, parse_json, plain, refuse
+from blockchaintracer.manifest.checkpoints import CheckpointList
 from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
 from blockchaintracer.manifest.predicates import (
     Digest,
@@ -20,6 +21,7 @@ from blockchaintracer.manifest.predicates import (
     Metric,
     Names,
     Prose,
+    SeedDerivation,
     Template,
     Tolerance,
     Utc,
@@ -137,6 +139,8 @@ class RunDocument(_Written):
         arguments: given to it.
         experiment: free-form description.
         declared_timestamp: a time that the author states; never a chain's.
+        checkpoints: states that were committed to while it went on, written by the tracer.
+        seed_derivation: the block that its seeds are from, written by the tracer.
         error: why the run failed, if it did.
     """
 
@@ -155,6 +159,8 @@ class RunDocument(_Written):
     arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
     experiment: Experiment | None = None
     declared_timestamp: Utc | None = None
+    checkpoints: CheckpointList | None = None
+    seed_derivation: SeedDerivation | None = None
     error: Prose | None = None
 
     @field_validator("private")

@@ -120,6 +120,7 @@ Cid = Annotated[str, _matching(_CID, "a CID in base32 (b…) or version 0 (Qm…
 Profile = Annotated[str, AfterValidator(_profile)]
 RelationNumber = Annotated[int, AfterValidator(_relation)]
 MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
+Uuid = Annotated[str, AfterValidator(_uuid)]
 Names = dict[Annotated[str, AfterValidator(_line)], Any]
 """Named values of any plain type."""
 
@@ -360,6 +361,77 @@ class Experiment(Part):
     declared_commit: Annotated[str, _matching(re.compile(r"[0-9a-f]{4,64}"), "a git commit")] | None = None
 
 
+class State(Part):
+    """A file or folder of a training, such as weights, by its digest.
+
+    Args:
+        subject_type: what the digest is of.
+        sha256: of the file, or of the folder's SHA256SUMS.
+        size: bytes; of a folder, of all its files.
+    """
+
+    subject_type: Literal["file", "folder"]
+    sha256: Digest
+    size: NonNegativeInt
+
+
+class CheckpointAnchor(Part):
+    """A batch of checkpoints that was anchored while the run went on.
+
+    Args:
+        root: Merkle root over the links of its checkpoints.
+        count: how many it has; they follow those of the anchor before.
+        description: the checkpoints themselves, whose digest is on the chain with the root.
+    """
+
+    root: Digest
+    count: PositiveInt
+    description: Artifact
+
+
+class Checkpoints(Part):
+    """The checkpoints of a run: the list as an attachment, and what fixes it.
+
+    Args:
+        series: random UUID of the list.
+        count: how many it has.
+        head: last link of the chain, which fixes all of them and their order.
+        root: Merkle root over all links; None for an empty list.
+        initial_state: what the training started from; None if it wasn't logged.
+        listing: the list (`blockchaintracer.manifest.checkpoints.CheckpointList`).
+        anchors: in order, from the first checkpoint on; those after the last anchor are fixed by the run's record.
+    """
+
+    series: Uuid
+    count: NonNegativeInt
+    head: Digest
+    root: Digest | None = None
+    initial_state: State | None = None
+    listing: Artifact
+    anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
+
+
+class SeedDerivation(Part):
+    """How seeds were derived from a block that nobody knew when a plan was sealed (`blockchaintracer.randomness`).
+
+    Args:
+        chain_id: EIP-155 chain id.
+        group, author, commitment: of the seal.
+        rule: ``first-after-seal``, or ``named-by-plan`` if the plan's values name the block as ``seedBlock``.
+        block_number, block_hash: of the block.
+        seeds: by the name of the generator, 0 to 2**32 - 1.
+    """
+
+    chain_id: Decimal
+    group: PositiveInt
+    author: Address
+    commitment: Digest
+    rule: Literal["first-after-seal", "named-by-plan"]
+    block_number: Decimal
+    block_hash: Digest
+    seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
+
+
 class RunPredicate(Lineage):
     """A run: it has an id of its own from its start, and holds its context.
 
@@ -384,10 +456,12 @@ class RunPredicate(Lineage):
         experiment: free-form description.
         template: what it says to follow.
         private: parameters and metrics that are not shown.
+        checkpoints: the states that were committed to while it went on.
+        seed_derivation: the block that its seeds are from.
         parents: the parents of the record's key, all of them.
     """
 
-    run_id: Annotated[str, AfterValidator(_uuid)]
+    run_id: Uuid
     name: Line
     description: Prose | None = None
     status: Literal["completed", "failed", "running"]
@@ -406,6 +480,8 @@ class RunPredicate(Lineage):
     experiment: Experiment = Field(default_factory=Experiment)
     template: Template | None = None
     private: PrivateValues | None = None
+    checkpoints: Checkpoints | None = None
+    seed_derivation: SeedDerivation | None = None
 
     @field_validator("error")
     @classmethod

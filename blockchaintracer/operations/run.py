@@ -26,6 +26,7 @@ from blockchaintracer.errors import InputError
 from blockchaintracer.keys import without_secrets
 from blockchaintracer.manifest import (
     Artifact,
+    Checkpoints,
     Code,
     Experiment,
     GivenMetric,
@@ -43,6 +44,7 @@ from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.manifest.document import parse_yaml
 from blockchaintracer.model import Kind, Link, Relation, parse_number
 from blockchaintracer.operations.disclosure import context_of, keep_private
+from blockchaintracer.operations.checkpoints import keep_checkpoints
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
@@ -105,6 +107,7 @@ class RunFacts:
         lock: the lock file its environment was made from.
         environment: what it ran on, if it isn't to be captured.
         error: why it failed; None if it completed.
+        checkpoints: what was committed to while it went on; None for the document's.
         host_name, user_name: whether to record these.
     """
 
@@ -119,6 +122,7 @@ class RunFacts:
     lock: Path | None = None
     environment: RunEnvironment | None = None
     error: str | None = None
+    checkpoints: Checkpoints | None = None
     host_name: bool = False
     user_name: bool = False
 
@@ -185,6 +189,8 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         experiment=_experiment(lab, document, start.git),
         template=document.template,
         private=private,
+        checkpoints=facts.checkpoints or _checkpoints(lab, document),
+        seed_derivation=document.seed_derivation,
         parents=named_parents(parents),
     )
     return record_run(lab, run)
@@ -318,6 +324,11 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[
             continue
         kept.append((role, artifact_of(path.name, lab.store.put_file(path, progress=progress))))
     return kept
+
+
+def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
+    """Those of a program that left the recording to this one."""
+    return keep_checkpoints(lab, document.checkpoints, []) if document.checkpoints else None
 
 
 def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:

@@ -8,9 +8,10 @@ from typing import Any
 
 from blockchaintracer.chain import Block, RecordedEvent, RecordStatus, Registry
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import MAX_BYTES, Manifest, NotBefore, check_against_key, parse_manifest
+from blockchaintracer.manifest import MAX_BYTES, Manifest, NotBefore, RunPredicate, check_against_key, parse_manifest
 from blockchaintracer.model import Kind, Link, Relation, Role, Status, SubjectType, label
 from blockchaintracer.verify.authorship import check_anchorer, check_author
+from blockchaintracer.verify.checkpoints import check_checkpoints
 from blockchaintracer.verify.commitments import (
     Commitment,
     anchored,
@@ -69,6 +70,7 @@ class RecordChecks:
         if manifest is not None:
             checks += check_artifacts(self._objects, manifest)
             checks += check_private(manifest)
+            checks += self._run(record, manifest, committed)
         checks.append(self._retraction(record, status))
         checks += check_verdicts(self._registry, record.id, status)
         checks = [replace(check, record=record.id) for check in checks]
@@ -96,6 +98,7 @@ class RecordChecks:
             checks += self._answers(record, found)
             if manifest is not None:
                 manifest_checks += self._not_before(found, manifest)
+                manifest_checks += self._run(record, manifest, found)
             record = replace(record, transaction=found.transaction, block_number=found.position.block)
         checks += manifest_checks
         if manifest is not None:
@@ -110,6 +113,11 @@ class RecordChecks:
         seen = replace(self._seen(record, time, "cancelled" if cancelled else "batched"), batch=root)
         seen = replace(seen, name=name_of(manifest))
         return seen, checks, self._proven(seen, checks)
+
+    def _run(self, record: RecordedEvent, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
+        """What only a run has: checkpoints."""
+        if isinstance(manifest.predicate, RunPredicate):
+            yield from check_checkpoints(self._registry, self._objects, record, manifest.predicate, committed)
 
     def _answers(self, record: RecordedEvent, committed: Commitment) -> Iterator[Check]:
         """Who is committed to a record, and by what right."""
