@@ -15,7 +15,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +43,8 @@ from blockchaintracer.operations.run import (
     start_run,
 )
 from blockchaintracer.operations.seals import Revealed, Sealed, reveal, sealing
+from blockchaintracer.operations.seeds import seeds_from_chain
+from blockchaintracer.randomness import SEED_BLOCK
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 _MAX_ERROR = 2000
@@ -93,6 +95,14 @@ class Pending:
             time.sleep(_POLL_S)
 
 
+@dataclass
+class Seeding:
+    """What was seeded in this program, and where the seeds are from; the runs of a tracer share it."""
+
+    told: dict[str, Any] = field(default_factory=dict)
+    derivation: SeedDerivation | None = None
+
+
 class TracedRun:
     """One run, from `MLTracer.start_run`. Values are checked when they are logged, and recorded when the block ends.
 
@@ -109,22 +119,19 @@ class TracedRun:
         *,
         template: str | None = None,
         supersedes: str | None = None,
-        seeds: Any = None,
-        derivation: SeedDerivation | None = None,
+        seeding: Seeding | None = None,
         anchor_every: int | None = None,
     ) -> None:
         self._lab = lab
         self._folder = Path.cwd()
         self._key = os.urandom(8).hex()
         self._start: RunStart | None = None
-        self._seeds: dict[str, Any] = seeds if seeds is not None else {}
+        self._seeding = seeding or Seeding()
         self.recorded: Recorded | None = None
         self.problem: BaseException | None = None
         self.document = RunDocument.read({"schema": 1, "name": name, **_template(template)})
         if supersedes:
             self.log_input(record=supersedes, relation="supersedes")
-        if derivation:
-            self._change(seed_derivation=derivation)
         # the program that records this one gives the run its id and its time: nothing is anchored before
         self._checkpoints = CheckpointLog(None if RUN_FILE in os.environ else lab, anchor_every)
 
@@ -341,7 +348,7 @@ class TracedRun:
 
     def finish(self) -> str | Pending:
         """Records what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
-        self._change(seeds={**self._seeds, **self.document.seeds})
+        self._change(seeds={**self._seeding.told, **self.document.seeds}, seed_derivation=self._seeding.derivation)
         if self.document.error is not None:
             # it may not have come to what it announced
             self._change(outputs=tuple(one for one in self.document.outputs if Path(one.path).exists()))
@@ -438,8 +445,7 @@ class MLTracer:
         self._name = name
         self._template = template
         self._supersedes = supersedes
-        self._seeds: dict[str, Any] = {}
-        self._derivation: SeedDerivation | None = None
+        self._seeding = Seeding()
         self._data = ExperimentData()
         self._run: TracedRun | None = None
         self._written: str | Pending | None = None
@@ -465,18 +471,49 @@ class MLTracer:
             name or self._name,
             template=template or self._template,
             supersedes=supersedes or self._supersedes,
-            seeds=self._seeds,
-            derivation=self._derivation,
+            seeding=self._seeding,
             anchor_every=anchor_every,
         )
 
-    def seed_everything(self, seed: int) -> dict[str, Any]:
-        """Seeds all generators in use (see `blockchaintracer.capture.seeds`); the runs record what was seeded."""
-        told = seed_everything(seed)
-        self._seeds.update(told)
+    def seed_everything(
+        self, seed: int | None = None, *, from_chain: bool = False, plan: str | Sealed | None = None, wait_s: float = 0
+    ) -> dict[str, Any]:
+        """Seeds all generators in use (see `blockchaintracer.capture.seeds`); the runs record what was seeded.
+
+        With `from_chain` each generator gets a seed that follows from the hash of a block which nobody knew when `plan`
+        was sealed: the first block after the seal, or the one that the plan's values name as ``seedBlock``. The
+        derivation is recorded, and `verify` recomputes it.
+
+        Args:
+            seed: 0 to 2**32 - 1; None with `from_chain`.
+            from_chain: derive the seeds.
+            plan: what `seal` gave, its commitment, or the id of the record that was sealed.
+            wait_s: seconds to wait for the block to be final.
+
+        Returns:
+            ``seed`` for what has no global state, ``seeded``, ``notSeeded``, ``pythonHashSeed``; of derived seeds also
+            ``seeds`` by generator.
+
+        Raises:
+            InputError: if the seed is out of range, or nothing of that plan was sealed.
+            ChainUnavailable: if the chain is away, or the block isn't final yet.
+        """
+        if from_chain != (seed is None) or from_chain != (plan is not None):
+            raise InputError("expected a seed, or from_chain=True with the sealed plan", hint="See docs/seeds.md.")
+        derivation = None
+        if plan is not None:
+            commitment = plan.commitment if isinstance(plan, Sealed) else plan
+            derivation = seeds_from_chain(self._lab, commitment, wait_s)
+            each = {name: value for name, value in derivation.seeds.items() if name != "seed"}
+            told = seed_everything(derivation.seeds["seed"], each)
+        else:
+            told = seed_everything(seed)  # type: ignore[arg-type]
+        self._seeding.told, self._seeding.derivation = dict(told), derivation
         return told
 
-    def seal(self, path: PathLike, *, kind: str = "plan", name: str | None = None) -> Sealed:
+    def seal(
+        self, path: PathLike, *, kind: str = "plan", name: str | None = None, seed_block: int | None = None
+    ) -> Sealed:
         """Commits to a file or folder without showing it: a plan before the data, a result before it's unblinded.
 
         Its salt is kept in the lab's folder and nowhere else.
@@ -485,6 +522,8 @@ class MLTracer:
             path: what is sealed; it's kept.
             kind: ``plan``, ``result``, ``document``, …, or your own number.
             name: what people will call it once it's revealed.
+            seed_block: number of the block that `seed_everything` is to take the seeds from; the first after the seal
+                if not said.
 
         Returns:
             the seal: `commitment` for others to see, `id` for `reveal` and for nobody else until then.
@@ -495,7 +534,8 @@ class MLTracer:
         """
         what = Path(_existing(path, "path") or "")
         with sealing(self._lab):
-            sealed = record_path(self._lab, parse_number(kind, Kind), what, name=name)
+            values: dict[str, Any] = {} if seed_block is None else {"values": {SEED_BLOCK: str(seed_block)}}
+            sealed = record_path(self._lab, parse_number(kind, Kind), what, name=name, **values)
         if not isinstance(sealed, Sealed):
             raise InputError(f"{what} is recorded already, as {sealed.id}: there is nothing left to seal")
         return sealed

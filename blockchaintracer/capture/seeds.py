@@ -8,6 +8,7 @@ import importlib.util
 import os
 import random
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from blockchaintracer.errors import InputError
@@ -18,7 +19,7 @@ SEED_LIMIT = 2**32
 _last: dict[str, Any] = {}
 
 
-def seed_everything(seed: int) -> dict[str, Any]:
+def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[str, Any]:
     """Seeds `random`, NumPy, and PyTorch and TensorFlow where they are imported already.
 
     Importing PyTorch or TensorFlow takes seconds, so a program imports what it uses first, then seeds. JAX and NumPy's
@@ -26,32 +27,39 @@ def seed_everything(seed: int) -> dict[str, Any]:
 
     Args:
         seed: 0 to 2**32 - 1.
+        each: other seeds for some generators: ``random``, ``numpy``, ``torch``, ``tensorflow``, ``jax``.
 
     Returns:
-        ``seed``, ``seeded`` (names), ``notSeeded`` (name to reason) and ``pythonHashSeed``, ready for JSON.
+        ``seed``, ``seeded`` (names), ``notSeeded`` (name to reason) and ``pythonHashSeed``, ready for JSON; with `each`
+        also ``seeds``: by name, of those that were seeded, and of ``jax`` where it's installed.
 
     Raises:
-        InputError: if the seed is out of range.
+        InputError: if a seed is out of range.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < SEED_LIMIT:
-        raise InputError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {seed!r}")
+    for one in (seed, *(each or {}).values()):
+        if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one < SEED_LIMIT:
+            raise InputError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {one!r}")
+    of = each or {}
     seeded, left = ["random"], {}
-    random.seed(seed)
+    random.seed(of.get("random", seed))
     if _installed("numpy"):
-        importlib.import_module("numpy").random.seed(seed)
+        importlib.import_module("numpy").random.seed(of.get("numpy", seed))
         seeded.append("numpy")
     for name, function in (("torch", "manual_seed"), ("tensorflow", "random.set_seed")):
         if name in sys.modules:
             target: Any = sys.modules[name]
             for part in function.split("."):
                 target = getattr(target, part)
-            target(seed)
+            target(of.get(name, seed))
             seeded.append(name)
         elif _installed(name):
             left[name] = "installed but not imported: import it before seeding"
     if _installed("jax"):
-        left["jax"] = "has no global seed: pass jax.random.key(seed)"
+        left["jax"] = f"has no global seed: pass jax.random.key({of.get('jax', 'seed')})"
+    _last.clear()
     _last.update({"seed": seed, "seeded": seeded, "notSeeded": left})
+    if each:
+        _last["seeds"] = {name: value for name, value in each.items() if name in seeded or name in left}
     return {**_last, "pythonHashSeed": _hash_seed()}
 
 

@@ -34,6 +34,7 @@ from blockchaintracer.model import SubjectType
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.publish import LISTING
 from blockchaintracer.operations.run import RUN_FILE, RunStart, environment_of, start_run
+from blockchaintracer.operations.seeds import DERIVATION_VARIABLE
 
 _SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 _OWN = "CUDA_VISIBLE_DEVICES"
@@ -297,6 +298,9 @@ def _variables(recipe: Recipe, place: Workspace, python: Path) -> dict[str, str]
         if name in VARIABLES and name != _OWN and isinstance(value, str) and MASK not in value and "\0" not in value
     }
     own = {_OWN: os.environ[_OWN]} if _OWN in os.environ else {}
+    # the program asks for its seeds, and no chain is at hand for it
+    derivation = recipe.run.seed_derivation
+    seeds = {DERIVATION_VARIABLE: derivation.model_dump_json(by_alias=True)} if derivation else {}
     return {
         "LANG": "C.UTF-8",
         **recorded,
@@ -306,6 +310,7 @@ def _variables(recipe: Recipe, place: Workspace, python: Path) -> dict[str, str]
         "PATH": f"{python.parent}:{_SEARCHED}",
         "PYTHONNOUSERSITE": "1",
         RUN_FILE: str(place.run_file),
+        **seeds,
     }
 
 

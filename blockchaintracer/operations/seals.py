@@ -313,6 +313,19 @@ def _all(lab: Lab) -> list[KeptSeal]:
     return [KeptSeal.read(path) for path in sorted(lab.home.seals.glob("*.json"))]
 
 
+def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
+    """A seal of the registry that the lab's folder has, by its commitment or the id of what was sealed; None without.
+
+    Raises:
+        InputError: if several are of this id.
+    """
+    wanted, here = normal_digest(text, "commitment or record id"), (lab.chain_id, lab.domain.registry)
+    is_kept = any(
+        wanted in (one.commitment, one.record_id) for one in _all(lab) if (one.chain_id, one.registry) == here
+    )
+    return _find(lab, wanted) if is_kept else None
+
+
 def _find(lab: Lab, text: str) -> KeptSeal:
     wanted = normal_digest(text, "commitment or record id")
     here = (lab.chain_id, lab.domain.registry)

@@ -25,6 +25,7 @@ from blockchaintracer.verify.content import check_artifacts, check_private, chec
 from blockchaintracer.verify.events import Located, locate, member_at
 from blockchaintracer.verify.objects import Objects
 from blockchaintracer.verify.report import Check, Outcome, RecordSeen
+from blockchaintracer.verify.seeds import check_seeds
 from blockchaintracer.verify.verdicts import check_verdicts
 
 _REASON_LIMIT = 64 << 10
@@ -115,8 +116,9 @@ class RecordChecks:
         return seen, checks, self._proven(seen, checks)
 
     def _run(self, record: RecordedEvent, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
-        """What only a run has: checkpoints."""
+        """What only a run has: checkpoints, and seeds from a block."""
         if isinstance(manifest.predicate, RunPredicate):
+            yield from check_seeds(self._registry, self._objects, manifest.predicate)
             yield from check_checkpoints(self._registry, self._objects, record, manifest.predicate, committed)
 
     def _answers(self, record: RecordedEvent, committed: Commitment) -> Iterator[Check]:
