@@ -355,8 +355,7 @@ class TracedRun:
         document = self.document
         check_template(document, complete=document.error is None)
         if RUN_FILE in os.environ:
-            if self._checkpoints.listed.checkpoints or self._checkpoints.listed.initial_state:
-                self._change(checkpoints=self._checkpoints.listed)
+            self._take_checkpoints()
             return self._write_run_file(Path(os.environ[RUN_FILE]))
         if self._start is None:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
@@ -388,8 +387,15 @@ class TracedRun:
             ) from None
         return Pending(None, file)
 
+    def _take_checkpoints(self) -> None:
+        """Puts the checkpoints into the document, for whoever records it."""
+        log = self._checkpoints
+        if log.listed.checkpoints or log.listed.initial_state:
+            self._change(checkpoints=log.listed, checkpoint_anchors=tuple(log.anchors))
+
     def _keep(self) -> str:
         """Leaves what was logged where it can be recorded from later; tells where."""
+        self._take_checkpoints()
         try:
             folder = self._lab.home.path / "unrecorded"
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ VERBS = {
     "reproduce": "Re-run somebody's run from its record, compare, and attest.",
     "retract": "Retract a record, once and for good.",
     "reveal": "Show what was sealed: a record or a verdict.",
+    "review": "The records that wait for your group's verdict.",
     "score": "What a run documents, and what evidence there is.",
     "seal": "Commit to a record or a verdict now, and show it later.",
     "status": "The state of your lab, or of one record.",

@@ -20,6 +20,7 @@ from blockchaintracer.index.commitments import (
 from blockchaintracer.index.database import Index, Progress, SyncReport
 from blockchaintracer.index.lineage import Edge, Lineage, Node, Retraction, downstream, impact, lineage, retraction
 from blockchaintracer.index.query import STATUSES, Row, VerdictRow, query, verdicts
+from blockchaintracer.index.review import waiting
 
 __all__ = [
     "STATUSES",
@@ -44,4 +45,5 @@ __all__ = [
     "retraction",
     "seals",
     "verdicts",
+    "waiting",
 ]

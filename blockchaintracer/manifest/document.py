@@ -15,6 +15,7 @@ from blockchaintracer.manifest.base import Part, parse_json, plain, refuse
 from blockchaintracer.manifest.checkpoints import CheckpointList
 from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
 from blockchaintracer.manifest.predicates import (
+    CheckpointAnchor,
     Digest,
     Experiment,
     Line,
@@ -140,6 +141,7 @@ class RunDocument(_Written):
         experiment: free-form description.
         declared_timestamp: a time that the author states; never a chain's.
         checkpoints: states that were committed to while it went on, written by the tracer.
+        checkpoint_anchors: their batches that were anchored already, written by the tracer.
         seed_derivation: the block that its seeds are from, written by the tracer.
         error: why the run failed, if it did.
     """
@@ -160,6 +162,7 @@ class RunDocument(_Written):
     experiment: Experiment | None = None
     declared_timestamp: Utc | None = None
     checkpoints: CheckpointList | None = None
+    checkpoint_anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
     seed_derivation: SeedDerivation | None = None
     error: Prose | None = None
 

@@ -327,8 +327,10 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[
 
 
 def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
-    """Those of a program that left the recording to this one."""
-    return keep_checkpoints(lab, document.checkpoints, []) if document.checkpoints else None
+    """Those of a program that left the recording to this one, or could not record itself."""
+    if document.checkpoints is None:
+        return None
+    return keep_checkpoints(lab, document.checkpoints, list(document.checkpoint_anchors))
 
 
 def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:

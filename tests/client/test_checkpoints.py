@@ -303,3 +303,16 @@ def test_a_program_that_another_records_hands_its_list_over(lab, folder):
     assert [one.step for one in listed(lab, said).checkpoints] == [1, 2, 3]
     assert said.checkpoints.anchors == ()
     assert verify(lab, found["id"]).verified
+
+
+def test_a_run_that_could_not_be_recorded_keeps_its_anchors_in_its_document(lab, folder, monkeypatch):
+    monkeypatch.setattr("blockchaintracer.tracer.record_models", lambda *more: 1 / 0)
+    with pytest.warns(RecordingWarning, match="record --from") as caught:  # noqa: SIM117
+        with MLTracer(lab.home.path).start_run("r", anchor_every=1) as run:
+            train(run, (1, 2))
+    document = str(caught[0].message).split("record --from ")[1].split("`")[0]
+    done = verb("record", "--from", document, "--json", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    found = verify(lab, json.loads(done.stdout)["id"])
+    assert found.verified, found.failed
+    assert [check.name for check in found.checks if check.name.startswith("anchor ")] == ["anchor 1", "anchor 2"]
