@@ -43,8 +43,8 @@ from blockchaintracer.manifest import (
 from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.manifest.document import parse_yaml
 from blockchaintracer.model import Kind, Link, Relation, parse_number
-from blockchaintracer.operations.disclosure import context_of, keep_private
 from blockchaintracer.operations.checkpoints import keep_checkpoints
+from blockchaintracer.operations.disclosure import context_of, keep_private
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
