@@ -12,12 +12,13 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.capture.credentials import mask_arguments, scan_secrets
+from blockchaintracer.capture.credentials import SecretFinding, mask_arguments, scan_secrets
 from blockchaintracer.capture.environment import capture_environment, find_lock
 from blockchaintracer.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.capture.hardware import capture_hardware
@@ -58,6 +59,7 @@ from blockchaintracer.operations.record import (
     record_run,
 )
 from blockchaintracer.privacy.commitments import FieldTree
+from blockchaintracer.store import Store
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
@@ -69,12 +71,29 @@ class RunStart:
 
     Args:
         not_before: a block that was final by now.
+        kept_code: the code's parts in the store, kept while the run goes on.
     """
 
     run_id: str
     started_at: datetime
     git: GitState | None
     not_before: NotBefore | None
+    kept_code: Future[KeptCode]
+
+
+@dataclass(frozen=True)
+class KeptCode:
+    """Where a run's code is in the store.
+
+    Args:
+        diff: to the commit; None if there is none.
+        pack: of the commit; None without one.
+        findings: what looks like a secret in the difference.
+    """
+
+    diff: Artifact | None = None
+    pack: Artifact | None = None
+    findings: Sequence[SecretFinding] = ()
 
 
 @dataclass(frozen=True)
@@ -134,12 +153,32 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
         folder: the working folder; this one if not said.
         exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
     """
+    git = capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude])
+    pool = ThreadPoolExecutor(1)
+    kept_code = pool.submit(_keep_code, lab.store, git)
+    # a large commit takes its time, which the run need not wait for
+    pool.shutdown(wait=False)
     return RunStart(
         run_id=str(uuid.uuid4()),
         started_at=datetime.now(UTC),
-        git=capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude]),
+        git=git,
         not_before=not_before(lab),
+        kept_code=kept_code,
     )
+
+
+def _keep_code(store: Store, git: GitState | None) -> KeptCode:
+    diff = pack = None
+    findings: Sequence[SecretFinding] = ()
+    if git and git.diff:
+        store.put_bytes(git.diff)
+        diff = artifact_of("diff.patch", digest_bytes(git.diff))
+        findings = scan_secrets(git.diff)
+    if git and git.commit:
+        packed = pack_commit(git.root, git.commit)
+        store.put_bytes(packed)
+        pack = artifact_of("commit.pack", digest_bytes(packed))
+    return KeptCode(diff, pack, findings)
 
 
 def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
@@ -182,7 +221,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         seeds=document.seeds,
         inputs=tuple(inputs),
         outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in _keep_outputs(lab, facts, progress)),
-        code=_code(lab, start.git, facts),
+        code=_code(lab, start.git, start.kept_code.result(), facts),
         environment=facts.environment or _environment(lab, facts),
         hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
         not_before=start.not_before,
@@ -346,7 +385,7 @@ def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experi
     return experiment
 
 
-def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
+def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Code:
     described: dict[str, Any] = {}
     if facts.command:
         outputs = [path for _, path in facts.outputs]
@@ -356,30 +395,20 @@ def _code(lab: Lab, git: GitState | None, facts: RunFacts) -> Code:
         described = {"entry_point": command[0], "arguments": tuple(mask_arguments(command[1:]))}
     if git is None:
         return Code(**described)
-    diff = pack = None
-    if git.diff:
-        digest = digest_bytes(git.diff)
-        lab.store.put_bytes(git.diff)
-        diff = artifact_of("diff.patch", digest)
-        findings = scan_secrets(git.diff)
-        if findings:
-            places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:5])
-            lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
+    if kept.findings:
+        places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in kept.findings[:5])
+        lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
     apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
     unrecorded = [name for name in git.omitted if (git.root / name).resolve() not in apart]
     for name in unrecorded:
         lab.say(f"{name} is new and too large for the difference: it is not part of the recorded code")
-    if git.commit:
-        packed = pack_commit(git.root, git.commit)
-        lab.store.put_bytes(packed)
-        pack = artifact_of("commit.pack", digest_bytes(packed))
     return Code(
         commit=git.commit,
         branch=git.branch,
         remote=git.remote,
         dirty=bool(git.diff or unrecorded),
-        diff=diff,
-        pack=pack,
+        diff=kept.diff,
+        pack=kept.pack,
         working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
         **described,
     )
