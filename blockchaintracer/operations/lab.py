@@ -140,7 +140,7 @@ class Lab:
             InputError, KeyStoreError: if registry, group or key can't be told from what there is.
             ChainUnavailable: if the chain is away and they were never chosen before.
         """
-        _ = self.domain, self.signer.address, self.group(Role.RECORDER)
+        _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox
 
     def reconnect(self) -> None:
         """Forgets the connection: a devnet that was started again may have another port."""
