@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from web3 import HTTPProvider, Web3
 
-from blockchaintracer.chain import Chain
+from blockchaintracer.chain import Chain, endpoints
 from blockchaintracer.devnet import Devnet
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.home import Home
@@ -34,6 +34,12 @@ SHARE = 0.25
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with running_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many tries as ever, in less time."""
+    monkeypatch.setattr(endpoints, "_PAUSE_S", 0.02)
 
 
 @pytest.fixture
@@ -81,7 +87,7 @@ def asked_twice(request: dict[str, Any], ask: Ask) -> Answer:
 
 
 def delayed(request: dict[str, Any], ask: Ask) -> Answer:
-    time.sleep(0.2)
+    time.sleep(0.1)
     return ask()
 
 
