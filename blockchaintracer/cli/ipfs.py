@@ -10,7 +10,7 @@ import click
 
 from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, progress_bar, show, table
 from blockchaintracer.digest import DEFAULT_PROFILE, PROFILES
-from blockchaintracer.errors import ChainUnavailable, InputError
+from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.ipfs.blocks import Cid
 from blockchaintracer.ipfs.dag import Tree
 from blockchaintracer.ipfs.download import download
@@ -163,7 +163,7 @@ def status_(ctx: click.Context, /, cid: str, names: tuple[str, ...], node: str |
     file, wanted, kubo = make_lab(ctx, options).home.pinning, _cid(cid), Kubo(node)
     try:
         found = [Pin(kubo.name, "pinned" if kubo.is_pinned(wanted) else "absent", None, f"version {kubo.version()}")]
-    except ChainUnavailable as error:
+    except BlockchainTracerError as error:
         found = [Pin(kubo.name, "error", None, error.message)]
     _pins(ctx, cid, found + (status(services(file, names), wanted) if names or file.exists() else []))
 

@@ -319,7 +319,7 @@ class Address:
         """The address that a source is: ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway; None if it's none.
 
         Raises:
-            InputError: if it begins as one and its CID or path is none.
+            InputError: if it begins with ``ipfs://`` and has no CID, or its path is none.
         """
         if source.startswith(SCHEME):
             rest, gateways = source.removeprefix(SCHEME), None
@@ -330,12 +330,19 @@ class Address:
                 return None
             gateways = (f"{parts.scheme}://{parts.netloc}{before}",)
         root, *names = rest.split("?")[0].rstrip("/").split("/")
+        try:
+            cid = Cid.parse(root)
+        except InputError:
+            if gateways is None:
+                raise
+            # a folder of some web server that is called so
+            return None
         decoded = tuple(unquote(name) for name in names)
         if any(name in ("", ".", "..") for name in decoded):
             raise InputError(
                 f"expected a path without '.', '..' or empty parts below {root}, got {'/'.join(decoded)!r}"
             )
-        return cls(Cid.parse(root), decoded, gateways)
+        return cls(cid, decoded, gateways)
 
     def __str__(self) -> str:
         return SCHEME + "/".join((str(self.cid), *(quote(name) for name in self.names)))

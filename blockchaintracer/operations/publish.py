@@ -150,6 +150,8 @@ def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> _Targ
     if to == "ipfs" or to.startswith(("http://", "https://")):
         return _Node(lab.store, Kubo(None if to == "ipfs" else to), profile, progress)
     if is_url(to):
+        if to.startswith(("file://", "local://")):
+            _require_apart(lab, Path(to.partition("://")[2]))
         return _FileSystem(lab.store, to)
     _require_apart(lab, Path(to))
     if to.endswith(".car"):

@@ -27,6 +27,8 @@ _DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])"
 _DATABASE = b"SQLite format 3\x00"
 _ELSEWHERE = ("store", "keys", "devnet", "environments")
 """Folders of the lab that name no object: the objects, keys, the chain's own state, and rebuilt environments."""
+_CACHES = ("hashes.sqlite", "index.sqlite")
+"""What may be deleted at any time: the cache names every file that was ever hashed, the index every record there is."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def needed(lab: Lab) -> set[str]:
 
 def _files(home: Path) -> Iterator[Path]:
     for entry in sorted(home.iterdir()) if home.is_dir() else ():
-        if entry.name not in _ELSEWHERE:
+        if entry.name not in _ELSEWHERE and not entry.name.startswith(_CACHES):
             yield from (path for path in (entry, *sorted(entry.rglob("*"))) if path.is_file())
 
 

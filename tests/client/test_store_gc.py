@@ -107,6 +107,25 @@ def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_
     assert needed(lab) == set(digests[:4])
 
 
+def test_caches_keep_nothing(lab: Lab, tmp_path: Path) -> None:
+    """The cache of digests names every file that was ever hashed: if that counted, nothing would ever go."""
+    import os
+
+    file = tmp_path / "file"
+    file.write_bytes(b"hashed, put in, and not recorded")
+    time.sleep(3.1)
+    digest = lab.store.put_file(file).sha256
+    assert lab.hashes.find(file)
+    assert os.path.exists(lab.home.hashes)
+    with collected(lab) as gone:
+        assert gone == {digest}
+    # the cache still knows the file, and sees that its copy has gone
+    assert lab.store.put_file(file).sha256 == digest
+    assert lab.store.get_bytes(digest) == file.read_bytes()
+    with collected(lab) as gone:
+        assert gone == {digest}
+
+
 def test_listings_and_documents_are_followed_and_other_bytes_are_not(tmp_path: Path) -> None:
     store = Store(tmp_path / "home" / "store")
     leaf, hidden = store.put_bytes(b"leaf"), store.put_bytes(b"hidden")

@@ -103,6 +103,28 @@ def test_any_file_system_of_fsspec_is_published_to_and_fetched_from(
         stranger.store.fetch("ab" * 32, [to])
 
 
+def test_the_labs_own_folders_are_no_place_to_publish_to(lab: Lab, recorded: str) -> None:
+    for to in (lab.home.store, f"file://{lab.home.keys}", f"local://{lab.home.path}", lab.home.keys / "x.car"):
+        with pytest.raises(InputError, match="lab's own"):
+            publish(lab, recorded, to)
+
+
+def test_a_folder_called_ipfs_on_a_web_server_is_a_store(tmp_path: Path) -> None:
+    from functools import partial
+    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    digest = Store(tmp_path / "ipfs" / "published").put_bytes(b"an object")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        source = f"http://127.0.0.1:{server.server_port}/ipfs/published"
+        assert Store(tmp_path / "store").fetch(digest, [source]).read_bytes() == b"an object"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_an_unknown_file_system_is_a_clear_error(lab: Lab, recorded: str) -> None:
     with pytest.raises(StoreError, match="can't write to"):
         publish(lab, recorded, "nonesuch://place")
