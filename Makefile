@@ -6,10 +6,10 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test node stop lint format gas bench fuzz mutate prove reference artifacts lock clean
+.PHONY: help setup record test test-frameworks node stop lint format gas bench fuzz mutate prove reference artifacts lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## set everything up inside this folder, locked by hash
 	@$(PYTHON) tools/bootstrap.py
@@ -19,6 +19,9 @@ record: setup ## the main job: train, record, have a second group reproduce, ver
 
 test: setup ## the whole test suite
 	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-frameworks: setup ## the integrations with the real PyTorch, Lightning, Keras, scikit-learn, Transformers and Optuna
+	@$(VENV)/python tools/frameworks.py $(ARGS)
 
 node: setup ## start the embedded devnet
 	@$(VENV)/blockchaintracer node start
@@ -65,6 +68,8 @@ lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 	@$(LOCK) pyproject.toml --extra dev $(if $(UPGRADE),--upgrade) --output-file locks/dev.txt
 	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
 	@printf 'halmos==0.3.0\nrich<14.1\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/prove.txt
+	@printf 'torch ; python_version < "3"\n' > .toolchain/without-torch.txt
+	@$(LOCK) pyproject.toml --extra frameworks --overrides .toolchain/without-torch.txt --constraint locks/dev.txt --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/frameworks.txt
 
 clean: ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
 	-@$(MAKE) --no-print-directory stop
