@@ -27,7 +27,7 @@ _MAX_PAUSE_S = 5.0
 _BEHIND = 20
 """Blocks that an endpoint may be behind another before it is asked last."""
 _QUANTITY = re.compile(r"0x(0|[1-9a-fA-F][0-9a-fA-F]{0,63})")
-_DATA = re.compile(r"0x([0-9a-fA-F]{2})*")
+_DATA = re.compile(r"0x[0-9a-fA-F]*")
 _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _LARGEST = 2**63
@@ -206,7 +206,8 @@ def _is_hash(value: Any) -> bool:
 
 
 def _is_data(value: Any) -> bool:
-    return isinstance(value, str) and _DATA.fullmatch(value) is not None
+    # counting the digits apart takes a tenth of the time
+    return isinstance(value, str) and len(value) % 2 == 0 and _DATA.fullmatch(value) is not None
 
 
 def _is_address(value: Any) -> bool:
@@ -253,16 +254,24 @@ def _is_transaction(result: Any, params: list[Any]) -> bool:
 
 
 def _are_logs(result: Any, params: list[Any]) -> bool:
-    return isinstance(result, list) and all(
-        isinstance(log, dict)
-        and _is_address(log.get("address"))
-        and _is_data(log.get("data"))
-        and isinstance(log.get("topics"), list)
-        and all(_is_hash(topic) for topic in log["topics"])
-        and _is_hash(log.get("transactionHash"))
-        and _is_hash(log.get("blockHash"))
-        and all(_is_number(log.get(name)) for name in ("blockNumber", "logIndex", "transactionIndex"))
-        for log in result
+    """Each distinct value is looked at once: the logs of a block share most of theirs, and there may be thousands."""
+    if not isinstance(result, list):
+        return False
+    try:
+        topics = [log["topics"] for log in result]
+        hashes = {log["transactionHash"] for log in result} | {log["blockHash"] for log in result}
+        numbers = {log[name] for log in result for name in ("blockNumber", "logIndex", "transactionIndex")}
+        addresses, data = {log["address"] for log in result}, {log["data"] for log in result}
+        if not all(type(each) is list for each in topics):
+            return False
+        hashes.update(*topics)
+    except (KeyError, TypeError):
+        return False
+    return (
+        all(map(_is_hash, hashes))
+        and all(map(_is_number, numbers))
+        and all(map(_is_address, addresses))
+        and all(map(_is_data, data))
     )
 
 
@@ -272,7 +281,7 @@ _SHAPES: dict[str, Callable[[Any, list[Any]], bool]] = {
         lambda result, params: _is_number(result),
     ),
     **dict.fromkeys(("eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_getBalance"), _is(_QUANTITY)),
-    **dict.fromkeys(("eth_call", "eth_getCode"), _is(_DATA)),
+    **dict.fromkeys(("eth_call", "eth_getCode"), lambda result, params: _is_data(result)),
     **dict.fromkeys(("eth_getBlockByNumber", "eth_getBlockByHash"), _is_block),
     "eth_sendRawTransaction": _is(_HASH),
     "eth_getTransactionReceipt": _is_receipt,

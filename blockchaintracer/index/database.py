@@ -4,6 +4,7 @@ chain. What is asked of it stands in query.py and lineage.py."""
 from __future__ import annotations
 
 import fcntl
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.chain import Block, Chain, Registry
-from blockchaintracer.errors import InputError, NotVerified, StoreError
+from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.index import schema
 from blockchaintracer.index.facts import facts, read_json
 from blockchaintracer.index.logs import Log, Span, spans
@@ -45,6 +46,8 @@ _OF_BLOCKS = (
 """The tables whose rows come and go with the block that they name."""
 _MANIFEST_LIMIT = 1 << 20
 _CHUNK = 500
+_AT_ONCE = 100_000
+"""Events of an empty index that are written in one transaction, which SQLite's log then holds: some 100 MB."""
 _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -188,16 +191,49 @@ class Index:
             cursor = common
         start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
         last = head
-        for span in spans(chain, registry.address, EVENTS, start, head):
-            with self._transaction():
-                Writer(self._db, number, chain).write(span)
-            report.events += len(span.logs)
-            last = span.last
+        pending = spans(chain, registry.address, EVENTS, start, head)
+        for last, count in itertools.chain(self._first(number, chain, pending), self._rest(number, chain, pending)):
+            report.events += count
             if progress:
                 progress(last.number - start + 1, head.number - start + 1)
         self._read_manifests(store, report)
         report.block, report.block_hash = last.number, last.hash
         report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
+
+    def _rest(self, number: int, chain: Chain, pending: Iterator[Span]) -> Iterator[tuple[Block, int]]:
+        """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
+        for span in pending:
+            with self._transaction():
+                Writer(self._db, number, chain).write(span)
+            yield span.last, len(span.logs)
+
+    def _first(self, number: int, chain: Chain, pending: Iterator[Span]) -> Iterator[tuple[Block, int]]:
+        """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes at its end.
+        That takes half the time, and nobody else sees the table without them.
+
+        What was written before the chain went away stays.
+        """
+        if self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
+            return
+        written: list[tuple[Block, int]] = []
+        away: ChainUnavailable | None = None
+        with self._transaction():
+            schema.drop_record_indexes(self._db)
+            writer = Writer(self._db, number, chain)
+            while sum(count for _, count in written) < _AT_ONCE:
+                try:
+                    span = next(pending, None)
+                except ChainUnavailable as error:
+                    away = error
+                    break
+                if span is None:
+                    break
+                writer.write(span)
+                written.append((span.last, len(span.logs)))
+            schema.create_record_indexes(self._db)
+        yield from written
+        if away:
+            raise away
 
     def _enrol(self, registry: Registry) -> tuple[int, int | None]:
         """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""

@@ -4,7 +4,7 @@ gives. web3's own decoding takes fifty times as long, and a registry may hold mi
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
@@ -73,7 +73,7 @@ def _words(inputs: Sequence[dict[str, Any]]) -> Struct:
 
 
 def _decode(topics: Sequence[str], data: str, head: Struct, entries: Struct | None) -> tuple[Any, ...]:
-    raw = bytes.fromhex(("".join(topics[1:]) + data).replace("0x", ""))
+    raw = bytes.fromhex("".join([topic[2:] for topic in topics[1:]]) + data[2:])
     values = head.unpack_from(raw)
     if entries is None:
         return values
@@ -121,6 +121,18 @@ def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head:
             width = min(width * 8, _WIDEST_SPAN)
 
 
+class _Known(dict[str, Any]):
+    """What texts were read as before."""
+
+    def __init__(self, read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, text: str) -> Any:
+        value = self[text] = self._read(text)
+        return value
+
+
 class _RefusedError(Exception):
     """The node refuses a span: in whatever words, most do because it is too large."""
 
@@ -135,15 +147,18 @@ def _logs(
     if answer.get("error"):
         raise _RefusedError(_message(answer))
     own = address.lower()
+    # the logs of a block share its number and hash, and those of a transaction its hash
+    numbers, hashes = _Known(lambda text: int(text, 16)), _Known(lambda text: bytes.fromhex(text[2:]))
+    is_own = _Known(lambda text: text.lower() == own)
     logs, times = [], {}
     try:
         for log in answer["result"]:
             # whatever a node was asked for, only the registry's own word counts
-            if log["address"].lower() != own or log.get("removed"):
+            if not is_own[log["address"]] or log.get("removed"):
                 continue
             topics = log["topics"]
             event, head, entries = decoders[topics[0]]
-            block = int(log["blockNumber"], 16)
+            block = numbers[log["blockNumber"]]
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
             logs.append(
@@ -151,9 +166,9 @@ def _logs(
                     event,
                     _decode(topics, log["data"], head, entries),
                     block,
-                    bytes.fromhex(log["blockHash"][2:]),
-                    bytes.fromhex(log["transactionHash"][2:]),
-                    int(log["logIndex"], 16),
+                    hashes[log["blockHash"]],
+                    hashes[log["transactionHash"]],
+                    numbers[log["logIndex"]],
                 )
             )
             if block not in times and "blockTimestamp" in log:

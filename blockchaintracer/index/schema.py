@@ -155,6 +155,18 @@ def create(db: sqlite3.Connection) -> None:
             raise
 
 
+def drop_record_indexes(db: sqlite3.Connection) -> None:
+    """Drops what `create_record_indexes` makes, inside a transaction of the caller's."""
+    for name in RECORD_INDEXES:
+        db.execute(f"DROP INDEX {name}")
+
+
+def create_record_indexes(db: sqlite3.Connection) -> None:
+    """Makes the indexes of the records, inside a transaction of the caller's."""
+    for name, statement in RECORD_INDEXES.items():
+        db.execute(f"CREATE {statement.format(name)}")
+
+
 def has_fts5(db: sqlite3.Connection) -> bool:
     """Whether this SQLite can search full text."""
     return bool(db.execute("SELECT sqlite_compileoption_used('ENABLE_FTS5')").fetchone()[0])

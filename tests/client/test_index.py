@@ -19,6 +19,7 @@ from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, S
 from blockchaintracer.home import Home
 from blockchaintracer.index import Index, impact, lineage, query, verdicts
 from blockchaintracer.index.logs import spans
+from blockchaintracer.index.schema import RECORD_INDEXES
 from blockchaintracer.keys import KeyStore
 from blockchaintracer.manifest import (
     Artifact,
@@ -554,6 +555,32 @@ def test_a_node_that_leaves_out_a_parent_is_caught_and_nothing_of_the_span_stays
     assert query(index) == []
     index.sync(lab.registry, lab.store)
     assert story.first in {row.id for row in query(index)}
+
+
+def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
+    """The first reading is one transaction, without the records' indexes until its end."""
+    make_request, asked = lab.chain.web3.provider.make_request, []
+
+    def dying(method: Any, params: Any) -> Any:
+        if method == "eth_getLogs":
+            asked.append(params)
+            if len(asked) > 3:
+                raise ConnectionError("gone")
+            first = int(params[0]["fromBlock"], 16)
+            if int(params[0]["toBlock"], 16) > first + 3:
+                return {"error": {"code": -32005, "message": "too many"}}
+        return make_request(method, params)
+
+    chain = Chain(SimpleNamespace(provider=SimpleNamespace(make_request=dying), eth=lab.chain.web3.eth), "dying")  # type: ignore[arg-type]
+    with pytest.raises(ChainUnavailable, match="dying"):
+        index.sync(Registry(chain, lab.registry.address), lab.store)
+    [cursor] = index.rows("SELECT block FROM registries")
+    assert cursor[0] is not None
+    assert cursor[0] < lab.chain.head().number
+    made = {row[0] for row in index.rows("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert made >= set(RECORD_INDEXES)
+    index.sync(lab.registry, lab.store)
+    assert len(query(index, limit=None)) == sum(1 for _ in lab.registry.recorded())
 
 
 def test_every_event_that_changes_something_is_read():
