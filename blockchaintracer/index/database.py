@@ -208,7 +208,7 @@ class Index:
             yield span.last, len(span.logs)
 
     def _first(self, number: int, chain: Chain, pending: Iterator[Span]) -> Iterator[tuple[Block, int]]:
-        """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes at its end.
+        """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes last.
         That takes half the time, and nobody else sees the table without them.
 
         What was written before the chain went away stays.
