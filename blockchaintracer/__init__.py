@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blockchaintracer.mlflow import MLflowBlockchainTracer
     from blockchaintracer.report import DocumentationTracer
     from blockchaintracer.tracer import BlockchainTracer, MLTracer
 
-__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer"]
+__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer", "MLflowBlockchainTracer"]
 __version__ = "0.1.0"
 
 
@@ -23,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from blockchaintracer import report
 
         return report.DocumentationTracer
+    if name == "MLflowBlockchainTracer":
+        from blockchaintracer import mlflow
+
+        return getattr(mlflow, name)
     if name in __all__:
         from blockchaintracer import tracer
 

@@ -69,6 +69,11 @@ class Home:
         return self._folder("checkpoints")
 
     @property
+    def mlflow(self) -> Path:
+        """Folder of what is known of MLflow runs: their salts, and which wait to be told of their record."""
+        return self._folder("mlflow")
+
+    @property
     def outbox(self) -> Path:
         """SQLite file of what is to be written to a chain, and has been."""
         return self._folder(".") / "outbox.sqlite"

@@ -22,6 +22,7 @@ VERBS = {
     "keys": "Keys that sign and keys that decrypt.",
     "lineage": "What a record came from and what came of it.",
     "materialize": "Store a record from its batch.",
+    "mlflow": "Record MLflow runs and models, and rebuild runs.",
     "new": "Start a run document from a template.",
     "node": "The embedded devnet: start, stop, status, log, reset.",
     "outbox": "What still waits to reach the chain.",

@@ -21,13 +21,19 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 
 @click.command(cls=Verb)
 @lab_options
-@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION]")
+@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION|mlflow:RUN]")
 @click.option("--path", type=click.Path(path_type=Path), help="Hold this file or folder against the record ID.")
 @click.option("--record", metavar="ID", help="Hold PATH against this record alone.")
 @click.option("--group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @click.option(
     "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to look for content in."
+)
+@click.option(
+    "--tracking-uri",
+    metavar="URI",
+    envvar="MLFLOW_TRACKING_URI",
+    help="Where MLflow keeps the run mlflow:RUN; one with a password only by the variable. [env: MLFLOW_TRACKING_URI]",
 )
 @click.option("--strict", is_flag=True, help="What can't be checked fails too.")
 @click.pass_context
@@ -49,6 +55,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify --before ID_A ID_B
       blockchaintracer verify result.proof
       blockchaintracer verify learning-rate.json    (what `disclose` wrote)
+      blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
+
+    An MLflow run is held against what MLflow shows of it now: what was changed since is named.
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
     """
@@ -67,7 +76,18 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         raise InputError(
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
         )
-    if before:
+    if target and target.startswith("mlflow:"):
+        from blockchaintracer.mlflow import verify_run
+
+        with progress_bar(ctx, "hashing") as progress:
+            report = verify_run(
+                lab,
+                target.removeprefix("mlflow:"),
+                options["tracking_uri"],
+                sources=options["sources"],
+                progress=progress,
+            )
+    elif before:
         report = verify_order(lab, *before)
     else:
         wanted = {name: options[name] for name in ("path", "record", "group", "sources")}

@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.devnet import Devnet
@@ -50,6 +49,30 @@ _REACH_MAX_POLL_S = 6.0
 _SILENT = 5
 Until = Literal["stored", "included", "final"] | int
 """How far writes are to have come before an operation is over; a number is one of blocks on top."""
+
+
+_T = TypeVar("_T")
+
+
+class cached_property(Generic[_T]):  # noqa: N801 -- as functools names it
+    """As ``functools.cached_property`` is from Python 3.12 on. Before, all labs of a process shared one lock: one that
+    waited for a chain held up every other."""
+
+    def __init__(self, make: Callable[[Any], _T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, lab: None, of: type) -> Self: ...
+
+    @overload
+    def __get__(self, lab: object, of: type) -> _T: ...
+
+    def __get__(self, lab: object | None, of: type) -> Self | _T:
+        if lab is None:
+            return self
+        # found in the lab's own dictionary from now on
+        return lab.__dict__.setdefault(self._make.__name__, self._make(lab))  # type: ignore[no-any-return]
 
 
 def _silent(message: str) -> None:

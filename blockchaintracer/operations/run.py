@@ -128,6 +128,10 @@ class RunFacts:
         error: why it failed; None if it completed.
         checkpoints: what was committed to while it went on; None for the document's.
         host_name, user_name: whether to record these.
+        kept: role and artifact of what it wrote and is in the store already.
+        ended_at: when it ended; None for now.
+        histories: files with the values that metrics had over the run, by the metric.
+        code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
     document: RunDocument
@@ -144,6 +148,11 @@ class RunFacts:
     checkpoints: Checkpoints | None = None
     host_name: bool = False
     user_name: bool = False
+    kept: Sequence[tuple[str, Artifact]] = ()
+    ended_at: datetime | None = None
+    histories: Mapping[str, Artifact] = field(default_factory=dict)
+    code: Code | None = None
+    hardware: dict[str, Any] | None = None
 
 
 def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
@@ -190,7 +199,11 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     document = facts.document
     error = document.error or facts.error
     check_template(document, complete=error is None)
-    ended = datetime.now(UTC)
+    ended = facts.ended_at or datetime.now(UTC)
+    outputs = [*facts.kept, *_keep_outputs(lab, facts, progress)]
+    hardware = facts.hardware
+    if hardware is None:
+        hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
     inputs = [
         *facts.linked,
         *(
@@ -217,13 +230,16 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ended_at=rfc3339(ended),
         declared_timestamp=document.declared_timestamp,
         parameters=document.parameters,
-        metrics=document.recorded_metrics(),
+        metrics={
+            name: metric.model_copy(update={"history": facts.histories.get(name)})
+            for name, metric in document.recorded_metrics().items()
+        },
         seeds=document.seeds,
         inputs=tuple(inputs),
-        outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in _keep_outputs(lab, facts, progress)),
-        code=_code(lab, start.git, start.kept_code.result(), facts),
+        outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in outputs),
+        code=facts.code or _code(lab, start.git, start.kept_code.result(), facts),
         environment=facts.environment or _environment(lab, facts),
-        hardware=capture_hardware(host_name=facts.host_name, user_name=facts.user_name),
+        hardware=hardware,
         not_before=start.not_before,
         experiment=_experiment(lab, document, start.git),
         template=document.template,
