@@ -49,8 +49,8 @@ def digest_of(dataset: Any) -> dict[str, Any] | None:
     """Digest, types and shape of all that an MLflow dataset, or a table or array, holds.
 
     Returns:
-        by part (``data``, ``features``, ``targets``, …) ``sha256``, ``kind``, ``rows`` and ``columns`` (docs/datasets.md); None where it holds no table or
-        array that can be digested.
+        by part (``data``, ``features``, ``targets``, …) ``sha256``, ``kind``, ``rows`` and ``columns``, as
+        docs/datasets.md explains; None where it holds no table or array that can be digested.
     """
     parts: dict[str, Any] = {}
     for name in ("features", "targets", "predictions"):
