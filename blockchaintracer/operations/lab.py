@@ -32,7 +32,7 @@ from blockchaintracer.keys import (
 )
 from blockchaintracer.model import Domain, Role, checksummed, label
 from blockchaintracer.networks import DEVNET, registries
-from blockchaintracer.outbox import Entry, Outbox, State, Write
+from blockchaintracer.outbox import Entry, Outbox, Write
 from blockchaintracer.store import Store
 
 if TYPE_CHECKING:
@@ -343,7 +343,7 @@ class Lab:
         if lost:
             self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
         moved = self.outbox.flush(self.chain, self.signer)
-        if moved and self.is_embedded:
+        if self.is_embedded and self.outbox.unsettled(self.chain_id):
             # nothing would ever become final on a chain that makes a block only when it is asked to
             self.devnet.finalize()
             self.devnet.persist()
@@ -367,7 +367,7 @@ class Lab:
                     self.flush()
                 self.outbox.settle(self.chain)
                 head, final = self.chain.head(), self.chain.finalized()
-                included = [one for one in self.outbox.entries(self.chain_id) if one.state is State.INCLUDED]
+                included = self.outbox.unsettled(self.chain_id)
                 if isinstance(until, int):
                     included = [one for one in included if one.block and head.number - one.block.number < until]
                 if not included:

@@ -63,6 +63,7 @@ _STUCK_BLOCKS = 3
 _RISE = (9, 8)
 """By how much a replacement must pay more for nodes to take it: 12.5%, where geth asks for 10%."""
 _CONFLICTS = 20
+_PAGE = 100
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
 _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
@@ -204,6 +205,10 @@ class Outbox:
         """What still has to reach a block, in order."""
         return self._entries("chain_id = ? AND state IN ('stored', 'signed', 'submitted')", chain_id)
 
+    def unsettled(self, chain_id: int) -> list[Entry]:
+        """What is in a block that isn't final yet, in order."""
+        return self._entries("chain_id = ? AND state = 'included'", chain_id)
+
     def of_record(self, record_id: str) -> list[Entry]:
         """The writes about a record, in order."""
         return self._entries("record_id = ?", record_id)
@@ -248,7 +253,7 @@ class Outbox:
         """
         lost: list[Entry] = []
         seen: dict[int, Block | None] = {}
-        included = self._entries("chain_id = ? AND state = 'included'", chain.chain_id)
+        included = self.unsettled(chain.chain_id)
         for entry in included:
             if not self._is_held(entry, chain, seen):
                 lost.append(entry)
@@ -284,7 +289,7 @@ class Outbox:
         if final is None:
             return
         seen: dict[int, Block | None] = {}
-        for entry in self._entries("chain_id = ? AND state = 'included'", chain.chain_id):
+        for entry in self.unsettled(chain.chain_id):
             if entry.block and entry.block.number <= final.number and self._is_held(entry, chain, seen):
                 self._update(entry, State.FINAL)
 
@@ -341,7 +346,7 @@ class Outbox:
         if entry.nonce <= self._count(chain, signer, "pending"):
             return True
         # transactions before it are missing: a node that is behind doesn't know them yet, a chain that lost them never
-        newest = next(iter(self._rows("SELECT max(block_number) FROM entries WHERE chain_id = ?", chain.chain_id)))[0]
+        newest = self._rows("SELECT max(block_number) FROM entries WHERE chain_id = ?", chain.chain_id)[0][0]
         if chain.network and not chain.network.is_devnet and chain.head().number < (newest or 0):
             raise ChainUnavailable(
                 f"{chain.address} is behind: it lacks block {newest}, which this lab has seen",
@@ -574,15 +579,19 @@ class Outbox:
                     raise
 
     def _newest_final(self, chain_id: int) -> Iterator[Entry]:
-        rows = self._rows(
-            "SELECT * FROM entries WHERE chain_id = ? AND state = 'final' ORDER BY block_number DESC, seq DESC",
-            chain_id,
+        query = (
+            "SELECT * FROM entries WHERE chain_id = ? AND state = 'final'"
+            " ORDER BY block_number DESC, seq DESC LIMIT ? OFFSET ?"
         )
-        return (self._entry(row) for row in rows)
+        offset = 0
+        while rows := self._rows(query, chain_id, _PAGE, offset):
+            yield from (self._entry(row) for row in rows)
+            offset += _PAGE
 
-    def _rows(self, query: str, *values: Any) -> Iterator[sqlite3.Row]:
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         try:
-            yield from self._db.execute(query, values)
+            # all at once: while a statement is read, SQLite lets this process write only if nobody else did meanwhile
+            return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise StoreError(f"the outbox {self._path} can't be read: {error}") from error
 
