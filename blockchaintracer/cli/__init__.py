@@ -15,6 +15,7 @@ VERBS = {
     "deploy": "Deploy your lab's registry.",
     "disclose": "Show one private value of a run, provably.",
     "estimate": "What recording costs on each network.",
+    "export-as": "Write a record as RO-Crate, PROV, DSSE, Croissant and others.",
     "export-proof": "Write a file that proves records without a network.",
     "group": "Create groups, invite members, list both.",
     "impact": "What stands on a record, and so on its retraction.",

@@ -1,0 +1,300 @@
+"""Records in the formats of others, each read and validated by the tool that its community keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import chdir
+from importlib import resources
+from pathlib import Path
+
+import mlcroissant
+import pytest
+import rdflib.plugins.shared.jsonld.context as jsonld
+import requests
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from prov.model import ProvDocument
+from rocrate.rocrate import ROCrate
+from rocrate_validator import services, utils
+from rocrate_validator.models import Severity, ValidationSettings
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import SSlibKey
+
+from blockchaintracer import MLTracer
+from blockchaintracer.cli import main
+from blockchaintracer.cli.export_as import _FORMATS
+from blockchaintracer.errors import InputError, NotVerified
+from blockchaintracer.manifest import parse_manifest
+from blockchaintracer.model import Kind
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import record_content
+from blockchaintracer.report.exports import FORMATS, export, provenance
+from blockchaintracer.report.exports.content import Content, safe_name
+from blockchaintracer.report.facts import gather
+from blockchaintracer.verify.objects import Objects
+from tests.client.labs import running_lab, verb
+
+CONTEXT = "https://w3id.org/ro/crate/1.1/context"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+def train(lab: Lab, folder: Path, name: str = "slope") -> str:
+    with chdir(folder):
+        Path("images").mkdir()
+        Path("images", "a b.txt").write_text("1")
+        Path("images", "c.txt").write_text("2")
+        Path("train.csv").write_text("x,y\n1,2\n")
+        Path("model.json").write_bytes(os.urandom(8))
+        with MLTracer(home=lab.home.path).start_run(name) as run:
+            run.log_params({"algorithm": "least squares", "nested": {"lr": 0.1}})
+            run.log_input("train.csv", relation="trained-on")
+            run.log_input("images", relation="trained-on")
+            run.log_output("model.json", role="model")
+            run.log_metric("accuracy", 0.93)
+    assert run.recorded, run.problem
+    return run.recorded.id
+
+
+@pytest.fixture(scope="module")
+def run(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return train(lab, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def dataset(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("data") / "survey"
+    folder.mkdir()
+    (folder / "a.csv").write_text("x\n1\n")
+    (folder / "b.csv").write_text("x\n2\n")
+    described = {"name": "survey", "license": "CC-BY-4.0", "version": "1.0.0", "description": "Two columns"}
+    return record_content(lab, Kind.DATASET, folder, **described).id
+
+
+def problems(crate: Path, profile: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the validator finds. The profiles come with it; the JSON-LD context, which it would load from the network,
+    is that of the `rocrate` package here."""
+    text = (resources.files("rocrate") / "data" / "ro-crate.jsonld").read_text()
+
+    def answer(self: object, address: str, **options: object) -> requests.Response:
+        assert address == CONTEXT
+        response = requests.Response()
+        response.status_code, response._content = 200, text.encode()
+        return response
+
+    monkeypatch.setattr(utils.HttpRequester, "get", answer, raising=False)
+    real = jsonld.source_to_json
+    monkeypatch.setattr(
+        jsonld,
+        "source_to_json",
+        lambda source, *a, **k: (json.loads(text), None) if source == CONTEXT else real(source),
+    )
+    settings = ValidationSettings(
+        rocrate_uri=str(crate), profile_identifier=profile, requirement_severity=Severity.RECOMMENDED
+    )
+    found = services.validate(settings).get_issues()
+    return [(issue.severity.name, issue.message) for issue in found]
+
+
+def test_a_run_is_a_process_run_crate(lab: Lab, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = export(lab, run, "ro-crate", tmp_path / "crate")
+    assert done.notes == ()
+    found = problems(tmp_path / "crate", "process-run-crate", monkeypatch)
+    assert [message for severity, message in found if severity == "REQUIRED"] == []
+    # nobody recorded a licence or an organisation's address, and none is made up
+    assert len(found) <= 3, found
+    crate = ROCrate(tmp_path / "crate")
+    [action] = [entity for entity in crate.get_entities() if entity.type == "CreateAction"]
+    names = {entity["name"] for entity in (*action["object"], *action["result"])}
+    assert names >= {"train.csv", "a b.txt", "model.json", "algorithm", "nested.lr", "accuracy"}
+    for entity in crate.data_entities:
+        if entity.type == "File":
+            data = (tmp_path / "crate" / entity.id.replace("%20", " ")).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == entity["sha256"]
+    assert (
+        parse_manifest((tmp_path / "crate" / "manifest.json").read_bytes()).digest()
+        == lab.registry.find(run).key.manifest
+    )
+    # and the validator would see a crate that lacks its action's instrument
+    file = tmp_path / "crate" / "ro-crate-metadata.json"
+    data = json.loads(file.read_text())
+    for entity in data["@graph"]:
+        entity.pop("instrument", None)
+    file.write_text(json.dumps(data))
+    assert "REQUIRED" in {severity for severity, _ in problems(tmp_path / "crate", "process-run-crate", monkeypatch)}
+
+
+def test_a_dataset_is_a_crate(lab: Lab, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export(lab, dataset, "ro-crate", tmp_path / "crate")
+    found = problems(tmp_path / "crate", "ro-crate", monkeypatch)
+    assert [message for severity, message in found if severity == "REQUIRED"] == []
+
+
+def test_prov(lab: Lab, run: str, tmp_path: Path) -> None:
+    export(lab, run, "prov-json", tmp_path / "prov.json")
+    document = ProvDocument.deserialize(tmp_path / "prov.json", format="json")
+    kinds = {type(record).__name__ for record in document.get_records()}
+    assert kinds >= {"ProvActivity", "ProvEntity", "ProvAgent", "ProvUsage", "ProvAssociation", "ProvGeneration"}
+    export(lab, run, "prov-n", tmp_path / "prov.provn")
+    assert document == provenance.document(gather(lab, run), Content.of(gather(lab, run), Objects(lab.store)))
+    notation = (tmp_path / "prov.provn").read_text()
+    assert f"activity(rec:{run}" in notation
+    assert notation.count("used(") == 2
+    activities = [
+        str(record.identifier) for record in document.get_records() if type(record).__name__ == "ProvActivity"
+    ]
+    assert activities == [f"rec:{run}"]
+
+
+@pytest.mark.parametrize("key", [Ed25519PrivateKey.generate(), generate_private_key(SECP256R1())])
+def test_dsse(lab: Lab, run: str, tmp_path: Path, key: object) -> None:
+    pem = tmp_path / "key.pem"
+    pem.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))  # type: ignore[attr-defined]
+    assert export(lab, run, "dsse", tmp_path / "signed.json", sign_with=pem).notes == ()
+    envelope = Envelope.from_dict(json.loads((tmp_path / "signed.json").read_text()))
+    public = SSlibKey.from_crypto(key.public_key())  # type: ignore[attr-defined]
+    envelope.verify([public], 1)
+    assert envelope.payload_type == "application/vnd.in-toto+json"
+    assert hashlib.sha256(envelope.payload).hexdigest() == lab.registry.find(run).key.manifest
+    other = SSlibKey.from_crypto(Ed25519PrivateKey.generate().public_key(), keyid=public.keyid)
+    with pytest.raises(VerificationError):
+        envelope.verify([other], 1)
+    envelope.payload = envelope.payload.replace(b"0.93", b"0.99")
+    with pytest.raises(VerificationError):
+        envelope.verify([public], 1)
+
+
+def test_an_unsigned_envelope_says_so(lab: Lab, run: str, tmp_path: Path) -> None:
+    done = export(lab, run, "dsse", tmp_path / "unsigned.json")
+    assert "no signature" in done.notes[0]
+    assert json.loads((tmp_path / "unsigned.json").read_text())["signatures"] == []
+    export(lab, run, "in-toto", tmp_path / "statement.json")
+    assert hashlib.sha256((tmp_path / "statement.json").read_bytes()).hexdigest() == lab.registry.find(run).key.manifest
+
+
+def test_no_word_of_a_key_that_does_not_fit(lab: Lab, run: str, tmp_path: Path) -> None:
+    pem = tmp_path / "key.pem"
+    pem.write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
+    with pytest.raises(InputError) as refused:
+        export(lab, run, "dsse", tmp_path / "out.json", sign_with=pem)
+    assert "c2VjcmV0" not in f"{refused.value!r}{refused.value.__cause__!r}"
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_croissant(lab: Lab, dataset: str, tmp_path: Path) -> None:
+    export(lab, dataset, "croissant", tmp_path / "croissant.json")
+    found = mlcroissant.Dataset(jsonld=tmp_path / "croissant.json")
+    assert found.metadata.ctx.issues.errors == set()
+    assert found.metadata.ctx.issues.warnings == set()
+    sums = {file.name: file.sha256 for file in found.metadata.distribution}
+    assert sums == {
+        "survey/a.csv": hashlib.sha256(b"x\n1\n").hexdigest(),
+        "survey/b.csv": hashlib.sha256(b"x\n2\n").hexdigest(),
+    }
+    assert dataset in found.metadata.description
+
+
+def test_codemeta(lab: Lab, run: str, tmp_path: Path) -> None:
+    export(lab, run, "codemeta", tmp_path / "codemeta.json")
+    found = json.loads((tmp_path / "codemeta.json").read_text())
+    assert (found["@context"], found["@type"]) == ("https://w3id.org/codemeta/3.0", "SoftwareSourceCode")
+    names = {entry["name"] for entry in found["softwareRequirements"]}
+    assert {"pytest", "web3"} <= names
+    assert set(found) <= {
+        *("@context", "@type", "name", "description", "author", "identifier", "codeRepository", "version", "license"),
+        *("runtimePlatform", "programmingLanguage", "softwareRequirements"),
+    }
+
+
+def test_sha256sums(lab: Lab, run: str, tmp_path: Path) -> None:
+    file = tmp_path / "copy" / "SHA256SUMS"
+    export(lab, run, "sha256sums", file, with_files=True)
+    assert check(file).returncode == 0
+    paths = [line.partition("  ")[2] for line in file.read_text().splitlines()]
+    assert paths == ["inputs/images/a b.txt", "inputs/images/c.txt", "inputs/train.csv", "outputs/model.json"]
+    (file.parent / "inputs" / "train.csv").write_text("changed")
+    assert check(file).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "..", ".", "", "a/../..", "a\\nb", "~", "-rf", "x" * 900]
+)
+def test_a_name_leads_nowhere(name: str, tmp_path: Path) -> None:
+    path = tmp_path / safe_name(name)
+    assert path.parent == tmp_path
+    assert not path.name.startswith(("-", ".", "~"))
+    path.write_text("")
+
+
+def check(file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sha256sum", "--strict", "-c", file.name], cwd=file.parent, capture_output=True, text=True, check=False
+    )
+
+
+def test_equal_bytes_each_time(lab: Lab, run: str, dataset: str, tmp_path: Path) -> None:
+    for form in FORMATS:
+        record = dataset if form == "croissant" else run
+        for name in ("one", "two"):
+            export(lab, record, form, tmp_path / f"{form}-{name}")
+    for form in FORMATS:
+        one, two = (contents(tmp_path / f"{form}-{name}") for name in ("one", "two"))
+        assert one == two, form
+        assert str(lab.home.path).encode() not in b"".join(one.values())
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+def test_what_is_not_here_is_named_by_its_digest(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    record = train(lab, tmp_path / "run", "elsewhere")
+    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find(record).key.manifest))
+    digest = manifest.predicate.outputs[0].artifact.sha256  # type: ignore[union-attr]
+    lab.store.path_of(digest).unlink()
+    done = export(lab, record, "ro-crate", tmp_path / "crate")
+    assert done.notes == ("outputs/model.json is not here: it is named by its SHA-256 alone",)
+    assert digest in (tmp_path / "crate" / "ro-crate-metadata.json").read_text()
+    lab.store.path_of(digest).write_bytes(b"another")
+    with pytest.raises(NotVerified):
+        export(lab, record, "sha256sums", tmp_path / "SHA256SUMS")
+
+
+def test_what_does_not_fit_is_refused(lab: Lab, run: str, dataset: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a dataset"):
+        export(lab, run, "croissant", tmp_path / "a")
+    with pytest.raises(InputError, match="expected software or a run"):
+        export(lab, dataset, "codemeta", tmp_path / "a")
+    with pytest.raises(InputError, match="expected a format"):
+        export(lab, run, "docx", tmp_path / "a")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    with pytest.raises(InputError, match="expected an empty folder"):
+        export(lab, run, "ro-crate", tmp_path / "full")
+    assert [file.name for file in tmp_path.iterdir()] == ["full"]
+
+
+def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
+    assert set(_FORMATS) == set(FORMATS)
+    done = verb("export-as", "dsse", run, "-o", str(tmp_path / "out.json"), "--json", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["path"] == str(tmp_path / "out.json")
+    assert "no signature" in done.stderr
+    assert called("croissant", run, "-o", str(tmp_path / "no"), home=lab.home.path).exit_code == 2
+
+
+def called(*arguments: str, home: Path) -> Result:
+    return CliRunner().invoke(main, ["export-as", *arguments], env={"BLOCKCHAINTRACER_HOME": str(home)})
