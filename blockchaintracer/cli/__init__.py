@@ -11,6 +11,7 @@ from blockchaintracer import __version__
 VERBS = {
     "attest": "Say in your group's name what you found of another group's record.",
     "batch": "Commit to any number of records with one transaction.",
+    "check": "Results that a paper states, held against their records.",
     "compare": "What differs between runs, and what repeated runs say.",
     "deploy": "Deploy your lab's registry.",
     "disclose": "Show one private value of a run, provably.",
