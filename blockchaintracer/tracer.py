@@ -372,8 +372,29 @@ class TracedRun:
             checkpoints=self._checkpoints.finish(),
         )
         self.recorded = finish_run(self._lab, self._start, facts)
+        self._report()
         shutil.rmtree(self._lab.home.path / PLACED / self._key, ignore_errors=True)
         return _handle(self._lab, self.recorded)
+
+    def _report(self) -> None:
+        """Makes the report that the lab's setting asks for. If that fails, a warning says so: the run is recorded."""
+        assert self.recorded is not None  # noqa: S101 -- called when it is
+        if self.recorded.state == "stored" or not self._lab.choices(self.recorded.chain_id).get("reports"):
+            return
+        try:
+            from blockchaintracer.report import report_by_setting
+
+            report_by_setting(self._lab, self.recorded.id)
+        except Exception as problem:
+            _warn(f"run {self.recorded.id} is recorded, and no report of it was made: {_told(problem)}")
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from html import escape
+
+        if self.recorded is not None:
+            return self.recorded._repr_html_()
+        return f"<b>run {escape(self.document.name)}</b>, not recorded"
 
     def _write_run_file(self, file: Path) -> Pending:
         try:

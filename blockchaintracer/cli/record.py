@@ -20,7 +20,7 @@ from blockchaintracer.cli.common import (
     wait_option,
     when,
 )
-from blockchaintracer.errors import InputError
+from blockchaintracer.errors import BlockchainTracerError, InputError
 from blockchaintracer.manifest import PrivateDocument, RunDocument, load_run_document
 from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, parse_number
 from blockchaintracer.operations.lab import Lab
@@ -122,12 +122,28 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         recorded, code = record_given(lab, progress, options)
     if all(one.state != "stored" for one in recorded):
         recorded = reached(lab, recorded, options["until"])
+        if reports := _reports(lab, recorded):
+            click.echo(f"with the report {', '.join(one.id for one in reports)}", err=True)
     data = {"records": [asdict(one) for one in recorded], "programExitCode": code}
     show(ctx, data | ({"id": recorded[-1].id} if recorded else {}), *(line for one in recorded for line in _lines(one)))
     if code:
         click.echo(f"The program ended with {code}: it's recorded as a failed run.", err=True)
     if not lab.hand_over and any(one.state == "stored" for one in recorded):
         ctx.exit(3)
+
+
+def _reports(lab: Lab, recorded: list[Recorded]) -> list[Recorded]:
+    """The reports that the lab's setting asks for; a failure is told and changes nothing of what is recorded."""
+    runs = [one for one in recorded if one.kind == "run"]
+    if not runs or not lab.choices(lab.chain_id).get("reports"):
+        return []
+    from blockchaintracer.report import report_by_setting
+
+    try:
+        return [made for one in runs if (made := report_by_setting(lab, one.id))]
+    except BlockchainTracerError as problem:
+        click.echo(f"No report was made: {problem}", err=True)
+        return []
 
 
 def given_paths(given: dict[str, Any]) -> list[Path]:

@@ -49,6 +49,7 @@ def command() -> None:
       blockchaintracer report ID --field limitations="Adults only" --record
       blockchaintracer report history ID
       blockchaintracer report restore REPORT -o old
+      blockchaintracer report auto
     """
 
 
@@ -178,6 +179,31 @@ def restore_report(
         f"Restored to {output}",
         *(_recorded(recorded) if recorded else ()),
     )
+
+
+@command.command("auto", cls=Verb)
+@lab_options
+@click.option("--off", is_flag=True, help="No reports any more.")
+@click.option("--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]")
+@click.option("--field", "given", multiple=True, metavar="NAME=VALUE", help="A card's field that holds for every run.")
+@click.pass_context
+def choose_reports(
+    ctx: click.Context, /, off: bool, formats: tuple[str, ...], given: tuple[str, ...], **options: Any
+) -> None:
+    """Make and record a report of every run that is recorded from now on, by `record` or the tracer, on this chain.
+
+    \b
+    Examples:
+      blockchaintracer report auto
+      blockchaintracer report auto --format html --format model-card --field limitations="Adults only"
+      blockchaintracer report auto --off
+    """
+    from blockchaintracer.report import set_reports
+
+    if off and (formats or given):
+        raise InputError("expected --off alone, got formats or fields with it")
+    set_reports(make_lab(ctx, options), None if off else formats, declared(given, None))
+    show(ctx, {"reports": not off}, "Reports are off." if off else "Every run gets a report.")
 
 
 def declared(given: tuple[str, ...], file: Path | None) -> dict[str, str]:

@@ -70,6 +70,16 @@ class Recorded:
     time: int | None
     existing: bool
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows. A name may be a stranger's: it is escaped."""
+        from html import escape
+
+        when = "waits for the chain" if self.block is None else f"{self.state}, block {self.block}"
+        rows = [("record", self.id), ("state", when), ("author", f"{self.author} for group {self.group}")]
+        rows.append(("check it", f"blockchaintracer verify {self.id} --registry {self.registry}"))
+        cells = "".join(f"<tr><td>{escape(one)}</td><td><code>{escape(text)}</code></td></tr>" for one, text in rows)
+        return f"<b>{escape(f'{self.kind} {self.name or str()}'.strip())}</b><table>{cells}</table>"
+
 
 def parse_parent(text: str) -> Link:
     """A parent from ``ID:relation``.

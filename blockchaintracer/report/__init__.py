@@ -5,7 +5,18 @@
 """
 
 from blockchaintracer.report.documentation import Documentation, DocumentationTracer
-from blockchaintracer.report.documents import FORMATS, Report, formats_for, history, make, record_report, restore, write
+from blockchaintracer.report.documents import (
+    FORMATS,
+    Report,
+    formats_for,
+    history,
+    make,
+    record_report,
+    report_by_setting,
+    restore,
+    set_reports,
+    write,
+)
 from blockchaintracer.report.facts import Facts, gather, view
 
 __all__ = [
@@ -19,7 +30,9 @@ __all__ = [
     "history",
     "make",
     "record_report",
+    "report_by_setting",
     "restore",
+    "set_reports",
     "view",
     "write",
 ]

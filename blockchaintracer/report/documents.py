@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded, commit, named_parents
 from blockchaintracer.operations.search import up_to_date
 from blockchaintracer.report import card, page, sheet
-from blockchaintracer.report.facts import REPORT, Facts, report_of, view
+from blockchaintracer.report.facts import REPORT, Facts, gather, report_of, view
+from blockchaintracer.report.fields import require_declarable
 
 Maker = Callable[[Facts, "Path | None"], bytes]
 FORMATS: dict[str, tuple[str, Maker]] = {
@@ -113,6 +114,38 @@ def record_report(lab: Lab, facts: Facts, files: dict[str, bytes]) -> Recorded:
         write(files, Path(scratch))
         subject = lab.store.put_folder(Path(scratch)).sha256
     return _committed(lab, facts.asked.row.id, subject, sorted(files))
+
+
+def set_reports(lab: Lab, formats: Sequence[str] | None, declared: Mapping[str, str] | None = None) -> None:
+    """Chooses what report every run gets once it's recorded, on this chain; None for no report.
+
+    Args:
+        formats: names in `FORMATS`; empty for what `formats_for` says, without a card that lacks fields.
+        declared: fields of the model card that hold for every run.
+
+    Raises:
+        InputError: if a format or field is unknown.
+    """
+    for name in formats or ():
+        if name not in FORMATS:
+            raise InputError(f"expected a format of {', '.join(FORMATS)}, got {name!r}")
+    for name in declared or ():
+        require_declarable(name)
+    lab.choose(reports=None if formats is None else {"formats": [*formats], "fields": dict(declared or {})})
+
+
+def report_by_setting(lab: Lab, record_id: str) -> Recorded | None:
+    """Makes and records the report that `set_reports` chose; None if none was chosen.
+
+    Raises:
+        InputError: if a chosen card lacks a field.
+    """
+    chosen = lab.choices(lab.chain_id).get("reports")
+    if not isinstance(chosen, dict):
+        return None
+    facts = gather(lab, record_id, chosen.get("fields") or {})
+    usual = [name for name in formats_for(facts) if name != "model-card" or not facts.missing]
+    return record_report(lab, facts, make(facts, chosen.get("formats") or usual))
 
 
 def history(lab: Lab, record_id: str) -> list[Report]:

@@ -69,12 +69,7 @@ def fields_of(
     """
     found = {one.name: one for one in (*_recorded(model, run, inputs), *_standing(run or model, standing))}
     for name, text in declared.items():
-        if name not in (*REQUIRED, *OPTIONAL):
-            raise InputError(
-                f"expected a field of the model card, got {name!r}", hint=f"Known: {', '.join((*REQUIRED, *OPTIONAL))}."
-            )
-        if name in NEVER_DECLARED:
-            raise InputError(f"{name} is taken from records and can't be declared", field=name)
+        require_declarable(name)
         if not isinstance(text, str) or not text.strip() or len(text) > _MAX:
             raise InputError(f"{name}: expected text of 1 to {_MAX} characters", field=name)
         known = found.get(name)
@@ -89,6 +84,20 @@ def fields_of(
     order = {name: number for number, name in enumerate((*REQUIRED, *OPTIONAL))}
     fields = {name: found[name] for name in sorted(found, key=order.__getitem__)}
     return fields, tuple(name for name in REQUIRED if name not in fields)
+
+
+def require_declarable(name: str) -> None:
+    """Refuses a name that isn't a field of the card, or is one that only records can give.
+
+    Raises:
+        InputError: saying which.
+    """
+    if name not in (*REQUIRED, *OPTIONAL):
+        raise InputError(
+            f"expected a field of the model card, got {name!r}", hint=f"Known: {', '.join((*REQUIRED, *OPTIONAL))}."
+        )
+    if name in NEVER_DECLARED:
+        raise InputError(f"{name} is taken from records and can't be declared", field=name)
 
 
 _NAME_OF_RUN = "name of the run"

@@ -94,10 +94,11 @@ def mlflow_run(seen: Seen) -> str | None:
             if isinstance(place.get(name), str):
                 return str(place[name])
         nested = place.get("mlflow")
-        if isinstance(nested, dict):
-            for name in ("run_id", "runId"):
-                if isinstance(nested.get(name), str):
-                    return str(nested[name])
+        for said in (nested, nested.get("context")) if isinstance(nested, dict) else ():
+            if isinstance(said, dict):
+                for name in ("runId", "run_id"):
+                    if isinstance(said.get(name), str):
+                        return str(said[name])
     return None
 
 

@@ -8,6 +8,9 @@ import io
 import json
 import os
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
@@ -21,7 +24,7 @@ from click.testing import CliRunner, Result
 from huggingface_hub import DatasetCard, ModelCard
 
 from blockchaintracer import DocumentationTracer, MLTracer
-from blockchaintracer.cli import main
+from blockchaintracer.cli import load, main
 from blockchaintracer.errors import InputError, NotVerified
 from blockchaintracer.home import Home
 from blockchaintracer.model import Kind, Link, Relation
@@ -33,7 +36,8 @@ from blockchaintracer.report import FORMATS, formats_for, gather, history, make,
 from blockchaintracer.report.fields import REQUIRED
 from blockchaintracer.report.history import parse_history
 from blockchaintracer.report.sheet import COLUMNS, csv, sheet
-from tests.client.labs import again, running_lab, second_lab, verb
+from blockchaintracer.tracer import RecordingWarning
+from tests.client.labs import ROOT, again, running_lab, second_lab, verb
 
 DECLARED = {"limitations": "Tested at sea level only", "preprocessing": "none"}
 
@@ -382,3 +386,114 @@ def test_what_cannot_be_written_is_told(lab: Lab, run: str, tmp_path: Path) -> N
 
     with pytest.raises(StoreError, match="can't write the report"):
         write({"report.csv": csv(gather(lab, run))}, tmp_path / "file")
+
+
+def test_every_run_gets_a_report_if_chosen(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = lab.home.path
+    assert called("auto", "--field", "quality=high", home=home).exit_code == 2
+    assert called("auto", "--off", "--format", "html", home=home).exit_code == 2
+    assert called("auto", "--format", "html", home=home).exit_code == 0
+    try:
+        one = train(lab, tmp_path / "one")
+        assert [report.files for report in history(lab, one)] == [("report.html",)]
+        monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(home))
+        done = CliRunner().invoke(main, ["record", "--name", "typed", "--metric", "accuracy=0.5"])
+        assert done.exit_code == 0, done.output
+        record = re.search(r"run typed: ([0-9a-f]{64})", done.output)
+        assert record
+        assert len(history(lab, record[1])) == 1
+        # a report that can't be made costs a warning, never the run
+        assert called("auto", "--format", "model-card", home=home).exit_code == 0
+        with pytest.warns(RecordingWarning, match="no report of it was made"):
+            two = train(lab, tmp_path / "two")
+        assert lab.registry.find(two)
+    finally:
+        assert called("auto", "--off", home=home).exit_code == 0
+    assert history(lab, train(lab, tmp_path / "three")) == []
+
+
+def test_notebooks_show_records(lab: Lab, tmp_path: Path) -> None:
+    with chdir(tmp_path), MLTracer(home=lab.home.path).start_run("<b>bold</b>") as traced:
+        assert traced._repr_html_() == "<b>run &lt;b&gt;bold&lt;/b&gt;</b>, not recorded"
+    text = traced._repr_html_()
+    assert traced.recorded.id in text
+    assert "&lt;b&gt;bold" in text
+    assert "<b>bold" not in text
+
+
+def test_the_example(lab: Lab, tmp_path: Path) -> None:
+    example = ROOT / "examples" / "report" / "document.py"
+    assert len(example.read_text().splitlines()) < 31
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env=os.environ | {"BLOCKCHAINTRACER_HOME": str(lab.home.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "verified"
+    made = {file.name for file in (tmp_path / "report").iterdir()}
+    assert made == {"model-card.md", "report.html", "report.pdf", "experiments.xlsx"}
+    # what the report shows is what the chain holds: a changed file is seen
+    (tmp_path / "wine.csv").write_text("changed")
+    checked = CliRunner().invoke(main, ["verify", str(tmp_path / "wine.csv"), "--home", str(lab.home.path)])
+    assert checked.exit_code == 1
+
+
+def test_a_run_of_mlflow(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import mlflow
+
+    from blockchaintracer import MLflowBlockchainTracer
+
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    try:
+        with MLflowBlockchainTracer(home=lab.home.path).start_run(run_name="of MLflow") as run:
+            mlflow.log_param("algorithm", "least squares")
+            for step in range(5):
+                mlflow.log_metric("loss", 1 / (1 + step), step=step)
+    finally:
+        mlflow.set_tracking_uri(None)
+    again(lab).flush()
+    made = DocumentationTracer(
+        mlflow_run=run.info.run_id,
+        home=lab.home.path,
+        **dict.fromkeys(("model_version", "preprocessing", "validation", "limitations"), "as declared"),
+    )
+    # MLflow logged no dataset, and none is made up
+    with pytest.raises(InputError, match="got no dataset"):
+        made.generate_documentation()
+    facts = gather(lab, made._id())
+    assert facts.histories["loss"] == [(step, 1 / (1 + step)) for step in range(5)]
+    files = make(facts, ["html", "parquet"])
+    assert b"metrics over the run" in files["report.html"]
+    [row] = pyarrow.parquet.read_table(io.BytesIO(files["experiments.parquet"])).to_pylist()
+    assert row["mlflow_run"] == run.info.run_id
+
+
+def test_the_commands_of_the_pages(lab: Lab, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command line of both pages is taken by its verb, and those of formats are run."""
+    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(lab.home.path))
+    lines = [
+        line.strip()
+        for page in ("reports", "exports")
+        for line in (ROOT / "docs" / f"{page}.md").read_text().splitlines()
+        if re.match(r"    blockchaintracer (report|export-as) ", line)
+    ]
+    assert len(lines) > 10
+    for line in lines:
+        words = shlex.split(re.split(r"\s{3,}", line)[0])[1:]
+        verb_ = load(words[0])
+        if words[0] == "report":
+            verb_ = verb_.commands[words[1] if words[1] in verb_.commands else "make"]  # type: ignore[attr-defined]
+            words = words[1 if verb_.name == "make" else 2 :]
+        else:
+            words = words[1:]
+        (tmp_path / "more.yaml").touch()
+        (tmp_path / "key.pem").touch()
+        with chdir(tmp_path):
+            verb_.make_context("verb", words)
+    text = (ROOT / "docs" / "reports.md").read_text()
+    assert all(f"`{name}`" in text for name in FORMATS)
