@@ -56,7 +56,7 @@ def fill(index: Index, count: int, seed: int = 0) -> list[str]:
         end = Block(last.block, last.block_hash.hex(), _time(last.block))
         span = Span(logs[0].block, end, logs, {log.block: _time(log.block) for log in logs})
         with index._transaction():
-            Writer(db, 1, None).write(span)  # type: ignore[arg-type]
+            Writer(db, 1, "a benchmark").write(span)
             describer = Describer(db)
             for manifest in manifests:
                 describer.take_up(sha256(manifest).digest(), manifest)

@@ -99,6 +99,24 @@ class Store:
             keep(digest)
         return digest
 
+    def put_blocks(self, sha256: str, blocks: Iterable[bytes]) -> None:
+        """Keeps content that comes block by block, if it has that SHA-256; what is here whole already stays.
+
+        Raises:
+            StoreError: if it has another, or the disk is full or can't be written.
+        """
+        digest = normal_digest(sha256)
+        with suppress(StoreError):
+            self.verify(digest)
+            return
+        with self._incoming() as (write, keep):
+            actual = hashlib.sha256()
+            for block in blocks:
+                actual.update(block)
+                write(block)
+            _check(self.path_of(digest), digest, actual.hexdigest())
+            keep(digest)
+
     def put_file(
         self, path: str | os.PathLike[str], expected: str | None = None, progress: Progress | None = None
     ) -> FileDigest:

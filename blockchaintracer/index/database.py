@@ -200,14 +200,14 @@ class Index:
         report.block, report.block_hash = last.number, last.hash
         report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
 
-    def _rest(self, number: int, chain: Chain, pending: Iterator[Span]) -> Iterator[tuple[Block, int]]:
+    def _rest(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
         """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
         for span in pending:
             with self._transaction():
-                Writer(self._db, number, chain).write(span)
+                Writer(self._db, number, chain.address).write(span)
             yield span.last, len(span.logs)
 
-    def _first(self, number: int, chain: Chain, pending: Iterator[Span]) -> Iterator[tuple[Block, int]]:
+    def _first(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
         """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes last.
         That takes half the time, and nobody else sees the table without them.
 
@@ -219,7 +219,7 @@ class Index:
         away: ChainUnavailable | None = None
         with self._transaction():
             schema.drop_record_indexes(self._db)
-            writer = Writer(self._db, number, chain)
+            writer = Writer(self._db, number, chain.address)
             while sum(count for _, count in written) < _AT_ONCE:
                 try:
                     span = next(pending, None)
@@ -243,9 +243,14 @@ class Index:
                 "INSERT OR IGNORE INTO registries (chain_id, address, first_block) VALUES (?, ?, ?)",
                 (*identity, registry.first_block),
             )
-            number, first, cursor = self._db.execute(
-                "SELECT pk, first_block, block FROM registries WHERE chain_id = ? AND address = ?", identity
+            number, first, cursor, imported = self._db.execute(
+                "SELECT pk, first_block, block, imported FROM registries WHERE chain_id = ? AND address = ?", identity
             ).fetchone()
+            if imported:
+                # blocks of an archive are held against nothing: a forged event in a real block would stay for ever
+                self._go_back(number, -1)
+                cursor = None
+                self._db.execute("UPDATE registries SET imported = 0 WHERE pk = ?", (number,))
             if registry.first_block < first:
                 self._go_back(number, -1)
                 cursor = None
@@ -307,6 +312,47 @@ class Index:
                     describer.take_up(digest, data)
                     report.manifests += 1
         report.missing_manifests = len(missing) - report.manifests
+
+    # -- without a chain
+
+    def restore(self, chain_id: int, address: str, spans: Iterable[Span[Log]], *, source: str, checked: bool) -> bool:
+        """Takes up a registry's events from elsewhere; False if it is in the index already and stays as it is.
+
+        Args:
+            spans: in chain order, each of whole blocks.
+            source: what messages call it.
+            checked: whether they were held against the chain. If not, they are read anew from it as soon as it's asked.
+
+        Raises:
+            NotVerified: if the events don't hold together; then nothing of them is kept.
+            StoreError: if the file can't be written.
+        """
+        with self._alone(), self._guarded(), self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO registries (chain_id, address, first_block, imported) VALUES (?, ?, 0, 0)",
+                (chain_id, address),
+            )
+            number, block = self._db.execute(
+                "SELECT pk, block FROM registries WHERE chain_id = ? AND address = ?", (chain_id, address)
+            ).fetchone()
+            if block is not None:
+                return False
+            first = None
+            writer = Writer(self._db, number, source)
+            for span in spans:
+                first = span.first if first is None else first
+                writer.write(span)
+            self._db.execute(
+                "UPDATE registries SET first_block = ?, imported = ? WHERE pk = ?", (first or 0, not checked, number)
+            )
+        return True
+
+    def read_manifests(self, store: Store) -> int:
+        """Takes up manifests that the store has by now; how many."""
+        report = SyncReport(0, "")
+        with self._alone(), self._guarded():
+            self._read_manifests(store, report)
+        return report.manifests
 
     # -- the file
 
@@ -406,15 +452,15 @@ class Index:
 class Writer:
     """Writes the logs of one span."""
 
-    def __init__(self, db: sqlite3.Connection, registry: int, chain: Chain) -> None:
+    def __init__(self, db: sqlite3.Connection, registry: int, source: str) -> None:
         self._db = db
         self._registry = registry
-        self._chain = chain
+        self._source = source
         self._known: dict[bytes, int] = {}
         self._transactions: dict[bytes, int] = {}
         self._next = 0
 
-    def write(self, span: Span) -> None:
+    def write(self, span: Span[Log]) -> None:
         """Writes them, inside a transaction of the caller's.
 
         Raises:
@@ -517,12 +563,12 @@ class Writer:
                 number += 1
         self._db.executemany("INSERT INTO transactions VALUES (?, ?, ?, ?)", rows)
 
-    def _note_blocks(self, span: Span) -> None:
+    def _note_blocks(self, span: Span[Log]) -> None:
         blocks = {log.block: log.block_hash for log in span.logs}
         last: Block = span.last
         if blocks.setdefault(last.number, bytes.fromhex(last.hash)).hex() != last.hash:
             raise NotVerified(
-                f"{self._chain.address} gave logs of block {last.number} that are of another block of that height",
+                f"{self._source} gave logs of block {last.number} that are of another block of that height",
                 hint="Try again: the chain was reorganised meanwhile.",
             )
         times = {**span.times, last.number: last.timestamp}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from blockchaintracer.chain import Block, Chain, load_artifact
 from blockchaintracer.errors import ChainUnavailable
@@ -34,8 +34,22 @@ class Log(NamedTuple):
     position: int
 
 
+class RawLog(NamedTuple):
+    """One log as the node gives it: nothing of it is decoded. Topics and data are hex digits without 0x."""
+
+    topics: tuple[str, ...]
+    data: str
+    block: int
+    block_hash: bytes
+    transaction: bytes
+    position: int
+
+
+L = TypeVar("L", Log, RawLog)
+
+
 @dataclass(frozen=True)
-class Span:
+class Span(Generic[L]):
     """All logs of a registry in the blocks from `first` to `last`, in chain order.
 
     Args:
@@ -44,7 +58,7 @@ class Span:
 
     first: int
     last: Block
-    logs: list[Log]
+    logs: list[L]
     times: dict[int, int]
 
 
@@ -86,7 +100,29 @@ def _decode(topics: Sequence[str], data: str, head: Struct, entries: Struct | No
     return (*values[:-1], list(entries.iter_unpack(rows)))
 
 
-def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block) -> Iterator[Span]:
+def decoded(raw: RawLog, events: tuple[str, ...]) -> Log | None:
+    """A log as plain values; None if it is none of `events`.
+
+    Raises:
+        ValueError: if it has the topic of one, and isn't what the ABI says.
+    """
+    decoder = _decoders(events).get(f"0x{raw.topics[0]}") if raw.topics else None
+    if decoder is None:
+        return None
+    event, head, entries = decoder
+    try:
+        values = _decode([f"0x{topic}" for topic in raw.topics], f"0x{raw.data}", head, entries)
+    except struct.error as error:
+        raise ValueError(str(error)) from None
+    return Log(event, values, raw.block, raw.block_hash, raw.transaction, raw.position)
+
+
+def raw_spans(chain: Chain, address: str, first: int, head: Block) -> Iterator[Span[RawLog]]:
+    """All logs that `address` itself emitted, of whatever events, as `spans` gives the decoded ones."""
+    return _spans(chain, address, None, _raw, first, head)
+
+
+def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block) -> Iterator[Span[Log]]:
     """The logs of `events` that `address` itself emitted, from block `first` to `head`, span by span.
 
     Spans become smaller where the node says that they are too large.
@@ -95,12 +131,30 @@ def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head:
         ChainUnavailable: if the node can't be reached, refuses a single block, gives what is no log of the ABI, or its
             chain changes while it is read.
     """
+    decoders = _decoders(events)
+
+    def decode(log: Any, block: int, block_hash: bytes, transaction: bytes, position: int) -> Log:
+        topics = log["topics"]
+        event, head, entries = decoders[topics[0]]
+        return Log(event, _decode(topics, log["data"], head, entries), block, block_hash, transaction, position)
+
+    return _spans(chain, address, list(decoders), decode, first, head)
+
+
+def _raw(log: Any, block: int, block_hash: bytes, transaction: bytes, position: int) -> RawLog:
+    topics = tuple(bytes.fromhex(topic[2:]).hex() for topic in log["topics"])
+    return RawLog(topics, bytes.fromhex(log["data"][2:]).hex(), block, block_hash, transaction, position)
+
+
+def _spans(
+    chain: Chain, address: str, topics: list[str] | None, take: Callable[..., L], first: int, head: Block
+) -> Iterator[Span[L]]:
     width = _FIRST_SPAN
     while first <= head.number:
         last = min(first + width - 1, head.number)
         end = head if last == head.number else _block(chain, last)
         try:
-            found = _logs(chain, address, events, first, last)
+            found = _logs(chain, address, topics, take, first, last)
         except _RefusedError as refusal:
             if first == last:
                 raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal}") from None
@@ -138,10 +192,10 @@ class _RefusedError(Exception):
 
 
 def _logs(
-    chain: Chain, address: str, events: tuple[str, ...], first: int, last: int
-) -> tuple[list[Log], dict[int, int]]:
-    decoders = _decoders(events)
-    wanted = {"address": address, "topics": [list(decoders)], "fromBlock": hex(first), "toBlock": hex(last)}
+    chain: Chain, address: str, topics: list[str] | None, take: Callable[..., L], first: int, last: int
+) -> tuple[list[L], dict[int, int]]:
+    wanted: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
+    wanted |= {"topics": [topics]} if topics else {}
     with chain.reaching():
         answer = chain.web3.provider.make_request("eth_getLogs", [wanted])  # type: ignore[arg-type]
     if answer.get("error"):
@@ -150,21 +204,19 @@ def _logs(
     # the logs of a block share its number and hash, and those of a transaction its hash
     numbers, hashes = _Known(lambda text: int(text, 16)), _Known(lambda text: bytes.fromhex(text[2:]))
     is_own = _Known(lambda text: text.lower() == own)
-    logs, times = [], {}
+    logs: list[L] = []
+    times: dict[int, int] = {}
     try:
         for log in answer["result"]:
             # whatever a node was asked for, only the registry's own word counts
             if not is_own[log["address"]] or log.get("removed"):
                 continue
-            topics = log["topics"]
-            event, head, entries = decoders[topics[0]]
             block = numbers[log["blockNumber"]]
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
             logs.append(
-                Log(
-                    event,
-                    _decode(topics, log["data"], head, entries),
+                take(
+                    log,
                     block,
                     hashes[log["blockHash"]],
                     hashes[log["transactionHash"]],

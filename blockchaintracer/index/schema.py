@@ -6,14 +6,16 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x42544958
-VERSION = 2
+VERSION = 3
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
 CREATE TABLE registries (
   pk INTEGER PRIMARY KEY, chain_id INTEGER NOT NULL, address TEXT NOT NULL, first_block INTEGER NOT NULL,
   -- the cursor: everything up to this block is in the tables
-  block INTEGER, UNIQUE (chain_id, address)
+  block INTEGER,
+  -- whether an archive said so, which nobody has held against the chain yet
+  imported INTEGER NOT NULL DEFAULT 0, UNIQUE (chain_id, address)
 );
 -- every block that holds an event, and every block that was ever the cursor
 CREATE TABLE blocks (

@@ -19,6 +19,7 @@ import rfc8785
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.files import locked, sync_folder, write_whole
 from blockchaintracer.manifest import Manifest, parse_manifest
+from blockchaintracer.manifest.base import parse_json
 from blockchaintracer.merkle import TREE_KIND, MerkleTree, leads_to
 from blockchaintracer.model import Domain, Kind, RecordKey, Role, checksummed, label, normal_digest
 from blockchaintracer.operations.lab import Lab, role_problem
@@ -117,7 +118,20 @@ class Proof:
             InputError: if it's none, or its path doesn't lead to its root.
         """
         try:
-            data = json.loads(path.read_bytes())
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"expected a batch's proof file in {path}: {error.strerror}") from None
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, path: str) -> Proof:
+        """The content of a proof file, from anywhere; `path` is what messages call it.
+
+        Raises:
+            InputError: if it's none, or its path doesn't lead to its root.
+        """
+        try:
+            data = parse_json(content, "a batch's proof")
             if data["type"] != PROOF_TYPE or data["tree"] != TREE_KIND:
                 raise ValueError(f"type {data['type']!r} with tree {data['tree']!r}")
             proof = cls(
@@ -128,7 +142,7 @@ class Proof:
                 tuple(normal_digest(sibling, "sibling") for sibling in data["proof"]),
             )
             held = proof.holds
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
             raise InputError(
                 f"expected a batch's proof file in {path}, got: {type(error).__name__} {error}",
                 hint="`batch anchor` writes one for each record.",
@@ -281,6 +295,27 @@ def find_proof(lab: Lab, record_id: str) -> Proof | None:
     """The proof that this lab keeps of a record in an anchored batch of the registry; None if it has none."""
     found = _anchored_proof(lab, record_id)
     return Proof.read(found) if found else None
+
+
+def kept_proofs(lab: Lab) -> Iterator[Proof]:
+    """Every proof of the registry that is kept here, of whatever group and author, anchored or not."""
+    for scope in _scopes(lab):
+        for file in sorted(scope.glob("*/*.json")):
+            if file.parent.name != _OPEN:
+                yield Proof.read(file)
+
+
+def keep_proof(lab: Lab, proof: Proof) -> Path:
+    """Keeps a proof that came from elsewhere, beside those that were made here; its file."""
+    scope = f"{proof.chain_id}-{proof.registry}-{proof.key.group}-{checksummed(proof.key.author)}"
+    file = lab.home.batches / scope / proof.root / f"{proof.id}.json"
+    if not file.exists():
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_whole(file, (json.dumps(proof.as_json(), indent=2) + "\n").encode())
+        except OSError as error:
+            raise StoreError(f"{file} can't be written: {error.strerror}") from None
+    return file
 
 
 def materialize(lab: Lab, target: str) -> list[Recorded]:

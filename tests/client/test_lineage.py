@@ -51,7 +51,7 @@ def made(
         logs.append(Log("Retracted", values, 1, BLOCK, b"t" * 32, len(logs)))
     index._db.execute("INSERT INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, '0x00', 0)")
     with index._transaction():
-        Writer(index._db, 1, None).write(Span(1, Block(1, BLOCK.hex(), 1_700_000_000), logs, {1: 1_700_000_000}))  # type: ignore[arg-type]
+        Writer(index._db, 1, "a test").write(Span(1, Block(1, BLOCK.hex(), 1_700_000_000), logs, {1: 1_700_000_000}))
         describer = Describer(index._db)
         for manifest in manifests.values():
             describer.take_up(sha256(manifest).digest(), manifest)
