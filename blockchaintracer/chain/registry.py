@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -229,27 +230,46 @@ class Registry:
     def decode_error(self, data: str) -> Exception:
         """A revert's data (0x-hex) as an exception in words."""
         from eth_abi.abi import decode
+        from eth_abi.exceptions import DecodingError
         from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
-        raw = bytes.fromhex(data.removeprefix("0x"))
+        try:
+            raw = bytes.fromhex(data.removeprefix("0x"))
+        except ValueError:
+            raw = b""
         for entry in load_artifact()["abi"]:
             if entry["type"] != "error" or function_signature_to_4byte_selector(abi_to_signature(entry)) != raw[:4]:
                 continue
-            values = decode([item["type"] for item in entry["inputs"]], raw[4:])
+            try:
+                values = decode([item["type"] for item in entry["inputs"]], raw[4:])
+            except (DecodingError, ValueError):
+                break
             return in_words(entry["name"], dict(zip((i["name"] for i in entry["inputs"]), values, strict=True)))
         return in_words("UnknownError", {"data": raw})
+
+    @contextmanager
+    def _known(self) -> Iterator[None]:
+        """Numbers that no registry of this version gives are the node's."""
+        try:
+            yield
+        except ValueError as error:
+            raise ChainUnavailable(
+                f"{self.chain.address} answers with what no LabRegistry says: {error}", hint="Ask another node."
+            ) from error
 
     # -- what is there
 
     def status(self, record_id: str) -> RecordStatus:
         """What is known of a record."""
         values = self.read("statusOf", bytes.fromhex(record_id))
-        return RecordStatus(Status(values[0]), *values[1:])
+        with self._known():
+            return RecordStatus(Status(values[0]), *values[1:])
 
     def verdict(self, record_id: str, group: int) -> Attestation:
         """The current verdict of a group on a record."""
         evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
-        return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
+        with self._known():
+            return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
     def sealed_at(self, group: int, author: str, commitment: str) -> int:
         """When an author sealed this for a group, Unix seconds; 0 if never."""
@@ -262,7 +282,8 @@ class Registry:
     def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
         """The current verdict of a group on a record of another registry."""
         evidence, attested_at, verdict, version = self.read("foreignAttestation", foreign.as_abi(), group)
-        return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
+        with self._known():
+            return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
 
     def membership(self, group: int, account: str) -> Membership:
         """The last membership of an account in a group."""

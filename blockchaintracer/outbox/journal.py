@@ -144,7 +144,7 @@ class Outbox:
             self._db.row_factory = sqlite3.Row
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
             self._add_columns()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(
                 f"the outbox {path} can't be opened: {error}", hint="Check the disk; a copy of the folder is a backup."
             ) from error
@@ -592,7 +592,7 @@ class Outbox:
         try:
             # all at once: while a statement is read, SQLite lets this process write only if nobody else did meanwhile
             return self._db.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"the outbox {self._path} can't be read: {error}") from error
 
     def _update(self, entry: Entry, state: State, **changes: Any) -> Entry:
