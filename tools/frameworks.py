@@ -33,7 +33,7 @@ def install_torch() -> None:
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *index]
     if not os.environ.get("CUDA"):
         report = run(*pip, "--dry-run", "--ignore-installed", "--report", "-", TORCH, stdout=subprocess.PIPE).stdout
-        found = [package["metadata"]["name"].lower() for package in json.loads(report)["install"]]
+        found = [package["metadata"]["name"].lower().replace("_", "-") for package in json.loads(report)["install"]]
         cuda = [name for name in found if name.startswith(("nvidia-", "cuda-")) or name == "triton"]
         if cuda:
             sys.exit(
