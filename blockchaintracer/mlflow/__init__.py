@@ -13,6 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blockchaintracer.mlflow.bulk import export_run, import_runs
+    from blockchaintracer.mlflow.flavor import load_model, log_model
+    from blockchaintracer.mlflow.models import record_deployment, record_registered_model
     from blockchaintracer.mlflow.recorder import flush
     from blockchaintracer.mlflow.tracer import MLflowBlockchainTracer, autolog
     from blockchaintracer.mlflow.verify import verify_run
@@ -20,14 +23,26 @@ if TYPE_CHECKING:
 _WHERE = {
     "MLflowBlockchainTracer": "tracer",
     "autolog": "tracer",
+    "export_run": "bulk",
     "flush": "recorder",
+    "import_runs": "bulk",
+    "load_model": "flavor",
+    "log_model": "flavor",
+    "record_deployment": "models",
+    "record_registered_model": "models",
     "verify_run": "verify",
 }
 
 __all__ = [
     "MLflowBlockchainTracer",
     "autolog",
+    "export_run",
     "flush",
+    "import_runs",
+    "load_model",
+    "log_model",
+    "record_deployment",
+    "record_registered_model",
     "verify_run",
 ]
 

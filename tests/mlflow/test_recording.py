@@ -21,41 +21,14 @@ from blockchaintracer.mlflow.tracer import _recording
 from blockchaintracer.model import Relation
 from blockchaintracer.operations.verify import verify
 from tests.client.labs import verb
+from tests.mlflow.conftest import data
 
 TOKEN = "hunter2hunter2"
 
 
-@pytest.fixture
-def home(lab, monkeypatch):
-    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(lab.home.path))
-    return lab.home.path
-
-
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    rows = "\n".join(f"{number},{number * 2}" for number in range(12_000))
-    Path("data.csv").write_text(f"a,b\n{rows}\n")
-    yield tmp_path
-    while mlflow.active_run():
-        mlflow.end_run()
-    sealed.autolog(disable=True)
-    mlflow.set_tracking_uri(None)
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A SQLite store; making one takes MLflow seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
-
-
-@pytest.fixture
-def store(folder, database):
-    """The store, with an experiment of the test's own."""
-    mlflow.set_tracking_uri(database)
-    mlflow.MlflowClient().create_experiment(folder.name, artifact_location=f"file://{folder}/artifacts")
-    mlflow.set_experiment(folder.name)
-    return database
+def table(folder):
+    data()
 
 
 def predicate(lab, recorded):

@@ -1,0 +1,57 @@
+"""What the MLflow tests share. MLflow tells nobody of them."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+
+import mlflow
+import pytest
+
+import blockchaintracer.mlflow as sealed
+from blockchaintracer.mlflow.tracer import _recording
+
+
+@pytest.fixture
+def home(lab, monkeypatch):
+    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(lab.home.path))
+    return lab.home.path
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A working folder of its own, and an MLflow that is left as it was."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    while mlflow.active_run():
+        mlflow.end_run()
+    sealed.autolog(disable=True)
+    _recording.captured.clear()
+    mlflow.set_tracking_uri(None)
+    with suppress(AttributeError):
+        mlflow.set_registry_uri(None)
+    for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME"):
+        os.environ.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A SQLite store; making one takes MLflow seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture
+def store(folder, database):
+    """The store, with an experiment of the test's own."""
+    mlflow.set_tracking_uri(database)
+    mlflow.MlflowClient().create_experiment(folder.name, artifact_location=f"file://{folder}/artifacts")
+    mlflow.set_experiment(folder.name)
+    return database
+
+
+def data(rows=12_000):
+    """A table in data.csv, longer than what MLflow's own digest reads."""
+    lines = "\n".join(f"{number},{number * 2}" for number in range(rows))
+    Path("data.csv").write_text(f"a,b\n{lines}\n")
