@@ -40,6 +40,7 @@ VERBS = {
     "review": "The records that wait for your group's verdict.",
     "score": "What a run documents, and what evidence there is.",
     "seal": "Commit to a record or a verdict now, and show it later.",
+    "signature": "Check a signature of a model, and record it.",
     "status": "The state of your lab, or of one record.",
     "store": "What lies in the lab's store; remove what nothing needs.",
     "verify": "Check a record, a file or a transaction.",
