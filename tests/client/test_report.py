@@ -204,7 +204,10 @@ def test_the_sheet_in_each_format(lab: Lab, run: str) -> None:
     frame = pd.read_csv(io.BytesIO(files["experiments.csv"]))
     assert list(frame.columns) == list(COLUMNS)
     assert json.loads(frame["metrics"][0]) == {"accuracy": 0.93}
-    rows = list(openpyxl.load_workbook(io.BytesIO(files["experiments.xlsx"])).active.values)
+    book = openpyxl.load_workbook(io.BytesIO(files["experiments.xlsx"]))
+    times = {f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (book.properties.created, book.properties.modified)}
+    assert times == {frame["date"][0]}
+    rows = list(book.active.values)
     assert rows[0] == COLUMNS
     assert rows[1][0] == frame["date"][0]
     table = pyarrow.parquet.read_table(io.BytesIO(files["experiments.parquet"]))
