@@ -64,7 +64,7 @@ contract RolesProof is EveryFunction {
         if (selector == IBatches.anchor.selector || selector == IBatches.anchorLeaves.selector) {
             assert(!first || rights.records);
         } else if (selector == ISeals.seal.selector) {
-            assert(!first || rights.records || rights.reviews);
+            assert(!second || rights.records || rights.reviews);
         } else if (
             selector == ATTEST || selector == ATTEST_WITH_EVIDENCE || selector == IAttestations.withdraw.selector
                 || selector == ISeals.revealVerdict.selector
