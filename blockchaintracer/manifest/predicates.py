@@ -292,12 +292,10 @@ class PrivateValues(Part):
     Args:
         root: of the tree that `blockchaintracer.privacy.commitments` describes.
         leaves: how many the tree has, most of them random: a power of two, 1,024 or more.
-        encrypted: values and salts, for those that they were encrypted to.
     """
 
     root: Digest
     leaves: Annotated[int, Field(ge=1024, le=1 << 22)]
-    encrypted: Artifact | None = None
 
     @field_validator("leaves")
     @classmethod

@@ -115,8 +115,7 @@ def kept_private(lab: Lab, root: str) -> FieldTree:
     except FileNotFoundError:
         raise InputError(
             f"the private values of this run are not in {path.parent}",
-            hint="They and their salts are only in the folder (--home) that recorded it, and with those that it was"
-            " encrypted to: `decrypt` shows them.",
+            hint="They and their salts are only in the folder (--home) that recorded it, and in its backups.",
         ) from None
     except (OSError, InputError) as error:
         raise StoreError(f"expected private values in {path}: {getattr(error, 'message', error)}") from None

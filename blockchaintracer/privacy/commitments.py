@@ -33,7 +33,6 @@ from blockchaintracer.manifest.base import canonical, plain
 
 LEAF = "urn:blockchaintracer:private-field:v1"
 PLACE = "urn:blockchaintracer:private-place:v1"
-CONTENT = "urn:blockchaintracer:private-content:v1"
 SALT_BYTES = 32
 FEWEST_LEAVES = 1024
 """However few private values a run has, its tree has this many leaves."""
@@ -79,18 +78,6 @@ class Opening:
 def new_salt() -> str:
     """32 random bytes, 64 hex digits."""
     return secrets.token_hex(SALT_BYTES)
-
-
-def content_commitment(context: Context, subject_type: str, digest: str, salt: str) -> str:
-    """The commitment (64 hex digits) to a file or folder that is recorded encrypted.
-
-    Args:
-        subject_type: ``file`` or ``folder``.
-        digest: what a record of it in the open would have as its subject, 64 hex digits.
-        salt: 64 hex digits.
-    """
-    data = {"type": CONTENT, **context.as_json(), "subjectType": subject_type, "sha256": digest, "salt": salt}
-    return sha256(canonical(data)).hexdigest()
 
 
 class FieldTree:
@@ -167,7 +154,7 @@ class FieldTree:
         return siblings
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, secrets included: for the lab's folder, and for those that it's encrypted to."""
+        """Everything, secrets included: for the lab's folder alone."""
         return {
             **self.context.as_json(),
             "subject": self.subject,
