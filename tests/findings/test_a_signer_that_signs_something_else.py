@@ -101,7 +101,7 @@ def test_another_document_is_refused(changed: dict[str, Any]) -> None:
         CheckedSigner(Taken(**changed)).sign_typed_data(document())
 
 
-@pytest.mark.parametrize("raw", [b"", b"\2", b"\2\xc0", b"x" * 200, bytes(65)])
+@pytest.mark.parametrize("raw", [b"", b"\2", b"\2\xc0", b"x" * 200, bytes(65)], ids=["nothing", "a type", "a list", "text", "zeros"])
 def test_what_is_no_transaction_is_refused(raw: bytes) -> None:
     class Broken(Taken):
         def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
@@ -132,6 +132,7 @@ else:
 @pytest.mark.parametrize(
     ("change", "honest"),
     [("pass", True), ("digest = digest[::-1]", False), (f"account = Account.from_key({OTHER.key.hex()!r})", False)],
+    ids=["as asked", "another digest", "another key"],
 )
 def test_a_program_that_signs_something_else(tmp_path: Path, change: str, honest: bool) -> None:
     program = tmp_path / "signer"
