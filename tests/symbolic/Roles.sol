@@ -10,7 +10,7 @@ import {ISeals} from "../../interfaces/ISeals.sol";
 import {EveryFunction} from "./EveryFunction.sol";
 
 /// @notice Whoever changes something of a group holds the role for it in that group, at that time.
-/// @custom:halmos --default-array-lengths 0,1 --default-bytes-lengths 65 --loop 8
+/// @custom:halmos --default-array-lengths 0,1 --default-bytes-lengths 65 --loop 8 --solver-timeout-assertion 20m
 contract RolesProof is EveryFunction {
     struct Rights {
         bool owns;
