@@ -101,7 +101,9 @@ def test_another_document_is_refused(changed: dict[str, Any]) -> None:
         CheckedSigner(Taken(**changed)).sign_typed_data(document())
 
 
-@pytest.mark.parametrize("raw", [b"", b"\2", b"\2\xc0", b"x" * 200, bytes(65)], ids=["nothing", "a type", "a list", "text", "zeros"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\2", b"\2\xc0", b"x" * 200, bytes(65)], ids=["nothing", "a type", "a list", "text", "zeros"]
+)
 def test_what_is_no_transaction_is_refused(raw: bytes) -> None:
     class Broken(Taken):
         def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
