@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.chain import Chain, Registry, load_artifact
+from blockchaintracer.chain.endpoints import _are_logs as are_logs
 from blockchaintracer.devnet import Devnet
 from blockchaintracer.digest import cid_of_sha256
 from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, StoreError
@@ -618,3 +619,17 @@ def test_retractions_reach_what_stands_on_them(lab, index):
     assert lineage(index, fixed).affected == []
     assert {row.id for row in impact(index)} >= {child, grandchild}
     assert fixed not in {row.id for row in impact(index)}
+
+
+@pytest.mark.parametrize(
+    "name", ["address", "data", "topics", "transactionHash", "blockHash", "blockNumber", "logIndex"]
+)
+def test_one_malformed_log_among_good_ones_is_no_answer(name):
+    """Values are looked at once each, however many logs share them: none may slip through by that."""
+    word = "0x" + "ab" * 32
+    good = {"address": "0x" + "12" * 20, "data": "0x00", "topics": [word], "transactionHash": word, "blockHash": word}
+    good |= {"blockNumber": "0x1", "logIndex": "0x0", "transactionIndex": "0x0"}
+    assert are_logs([good, dict(good)], [])
+    for value in (None, 1, {}, "", "0x1z", "0xg", [None], [["a"]], [word + "0"]):
+        assert not are_logs([good, {**good, name: value}, good], [])
+    assert not are_logs([{key: value for key, value in good.items() if key != name}], [])
