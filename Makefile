@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-frameworks node stop lint format gas bench fuzz mutate prove reference artifacts lock clean
+.PHONY: help setup record test test-frameworks node stop lint format gas bench fuzz faults mutate prove reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: setup ## speed of the client beside its peers
 
 fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/property -q
+
+faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 400 records by eight processes
+	@FAULTS=1 $(VENV)/python -m pytest tests/faults -q $(ARGS)
 
 mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
 	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)
