@@ -156,7 +156,10 @@ def trail(lab: Lab, kind: Kind, identifier: str) -> list[tuple[Entry, RecordPred
     """The lab's own records of a trail, the oldest first, with what they say."""
     subject = sha256(identifier.encode()).hexdigest()
     found = []
-    for entry in lab.outbox.entries(lab.chain_id):
+    entries = lab.outbox.entries(lab.chain_id)
+    # another process may have entered one and not have stored its manifest yet
+    lab.outbox.complete(lab.store.put_bytes)
+    for entry in entries:
         write = entry.write
         if not isinstance(write, Record) or entry.state is State.FAILED or write.registry != lab.domain.registry:
             continue

@@ -38,8 +38,8 @@ def test_no_option_takes_a_key_or_a_passphrase():
     for name, command in commands():
         for param in command.params:
             for option in param.opts:
-                # a value that is not shown is no key
-                assert option in ("--private-param", "--private-metric") or not any(
+                # a value that is not shown is no key, and the name of a file none either
+                assert option in ("--private-param", "--private-metric", "--secret-file") or not any(
                     word in option for word in ("private", "passphrase", "password", "secret", "mnemonic")
                 ), (
                     name,

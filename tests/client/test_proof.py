@@ -408,7 +408,8 @@ def send(lab: Lab, function: str, *arguments: Any) -> str:
     web3 = lab.chain.web3
     call = lab.registry.contract.get_function_by_name(function)(*arguments)
     sender = lab.signer.address
-    transaction = call.build_transaction({"from": sender, "nonce": web3.eth.get_transaction_count(sender)})
+    made = call.build_transaction({"from": sender, "nonce": web3.eth.get_transaction_count(sender)})
+    transaction = {"type": 2, **{name: value for name, value in made.items() if name != "from"}}
     digest = web3.eth.send_raw_transaction(lab.signer.sign_transaction(transaction))
     web3.eth.wait_for_transaction_receipt(digest)
     return bytes(digest).hex()

@@ -122,7 +122,7 @@ def test_parents_that_are_sealed_are_revealed_first(lab, file, tmp_path):
         assert status.sealed_at == one.time
 
 
-@pytest.mark.parametrize("where", ["Outbox.add", "Outbox._sign", "Outbox._send", "Outbox._included"])
+@pytest.mark.parametrize("where", ["Outbox.add", "Outbox._sign", "Outbox._send", "Outbox._held"])
 def test_a_process_killed_anywhere_loses_no_salt_and_seals_once(lab, file, where):
     step = where.partition(".")[2]
     program = f"""
@@ -136,7 +136,7 @@ from blockchaintracer.operations.seals import sealing
 from blockchaintracer.outbox import Outbox
 step = Outbox.{step}
 def dying(self, *given):
-    {"pass" if step in ("add", "_included") else "step(self, *given)"}
+    {"pass" if step in ("add", "_held") else "step(self, *given)"}
     os.kill(os.getpid(), 9)
 Outbox.{step} = dying
 lab = Lab(Home(sys.argv[1]))
@@ -167,7 +167,7 @@ with sealing(lab):
     assert lab.registry.status(seal.id).sealed_at == shown.sealed_at == seal.time
 
 
-@pytest.mark.parametrize("step", ["_sign", "_send", "_included"])
+@pytest.mark.parametrize("step", ["_sign", "_send", "_held"])
 def test_a_reveal_that_is_killed_is_made_once(lab, file, step):
     seal = sealed(lab, file)
     program = f"""
@@ -178,7 +178,7 @@ from blockchaintracer.operations.seals import reveal
 from blockchaintracer.outbox import Outbox
 step = Outbox.{step}
 def dying(self, *given):
-    {"pass" if step == "_included" else "step(self, *given)"}
+    {"pass" if step == "_held" else "step(self, *given)"}
     os.kill(os.getpid(), 9)
 Outbox.{step} = dying
 reveal(Lab(Home(sys.argv[1])), sys.argv[2])
