@@ -185,7 +185,7 @@ def test_an_unsigned_envelope_says_so(lab: Lab, run: str, tmp_path: Path) -> Non
 
 def test_no_word_of_a_key_that_does_not_fit(lab: Lab, run: str, tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
-    pem.write_text("-----BEGIN PRIVATE" " KEY-----\nc2VjcmV0\n-----END PRIVATE" " KEY-----\n")
+    pem.write_text("-----BEGIN " + "PRIVATE KEY-----\nc2VjcmV0\n-----END " + "PRIVATE KEY-----\n")
     with pytest.raises(InputError) as refused:
         export(lab, run, "dsse", tmp_path / "out.json", sign_with=pem)
     assert "c2VjcmV0" not in f"{refused.value!r}{refused.value.__cause__!r}"
