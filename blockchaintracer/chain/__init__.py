@@ -1,5 +1,6 @@
 """One chain and one registry on it: blocks, calls, events and refusals in words. Nothing here decides what to write."""
 
+from blockchaintracer.chain.code import KnownCode, known_code
 from blockchaintracer.chain.connection import Block, Chain
 from blockchaintracer.chain.registry import (
     Attestation,
@@ -16,9 +17,11 @@ __all__ = [
     "Block",
     "Chain",
     "Group",
+    "KnownCode",
     "Membership",
     "RecordStatus",
     "RecordedEvent",
     "Registry",
+    "known_code",
     "load_artifact",
 ]

@@ -11,7 +11,7 @@ import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
 from blockchaintracer.model import Kind, label
-from blockchaintracer.operations.proof import export_proof
+from blockchaintracer.operations.proof import code_of, export_proof
 from blockchaintracer.proof import ProvenBundle, ProvenRecord
 
 
@@ -56,10 +56,12 @@ def command(
 
 def as_json(proven: ProvenBundle) -> dict[str, Any]:
     """What a bundle proves as JSON-ready values."""
+    code = code_of(proven)
     return {
         "chainId": proven.chain_id,
         "registry": proven.registry,
         "codeHash": proven.code_hash,
+        "code": {"genuine": code is not None, **(asdict(code) if code else {})},
         "blocks": [{"number": it.number, "hash": it.hash, "timestamp": it.timestamp} for it in proven.blocks],
         "records": [_record(record) for record in proven.records],
         "trust": list(proven.trust),
@@ -74,6 +76,15 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
         kind = label(record.key.kind, Kind)
         yield f"  {kind} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
         yield f"  {_standing(record)}"
+    yield ""
+    if code := code_of(proven):
+        who = "anyone" if code.open_group_creation else "its owner alone"
+        yield f"The registry's code is genuine: LabRegistry version {code.version}, where {who} creates groups."
+    else:
+        yield (
+            f"The registry's code (Keccak-256 {proven.code_hash}) is none that this version knows. Whether it lets"
+            " somebody alter or forge records is for you to find out."
+        )
     yield ""
     yield "What is left to trust"
     yield from (f"  {sentence}" for sentence in proven.trust)

@@ -34,7 +34,7 @@ from blockchaintracer.archive import (
     write_archive,
 )
 from blockchaintracer.capture.credentials import scan_secrets
-from blockchaintracer.chain import Block, Chain, Registry
+from blockchaintracer.chain import Block, Chain, Registry, known_code
 from blockchaintracer.digest import parse_listing
 from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.files import sync_folder
@@ -459,9 +459,11 @@ def _code_hash(registry: Registry) -> str:
 
 def _trust(head: Head, chain: Chain | None) -> tuple[str, ...]:
     if chain is not None:
+        code = known_code(int(head.chain_id), head.registry, head.code_hash)
+        known = f"a LabRegistry of version {code.version}, unaltered" if code else "none that this version knows"
         return (
-            f"That {chain.address} tells what {chain.name} holds, which is where every event was held against.",
-            f"That {checksummed(head.registry)} is a registry you trust.",
+            f"That {chain.address} tells what {chain.name} holds, which every event was held against.",
+            f"That {checksummed(head.registry)} is the registry of those you take it for. Its code is {known}.",
         )
     return (
         f"That the events are those of {checksummed(head.registry)} on chain {head.chain_id} up to block"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from blockchaintracer.chain import Registry
+from blockchaintracer.chain import KnownCode, Registry, known_code
 from blockchaintracer.errors import InputError, StoreError
 from blockchaintracer.files import write_whole
 from blockchaintracer.model import checksummed, normal_digest
@@ -77,6 +77,11 @@ def verify_proof(path: Path) -> ProvenBundle:
         BundleRefused: if it proves nothing, with the place of the fault.
     """
     return verify_bundle(path.read_bytes())
+
+
+def code_of(proven: ProvenBundle) -> KnownCode | None:
+    """Which version's code the registry of a bundle has, reckoned without a network; None if none that is known."""
+    return known_code(proven.chain_id, proven.registry, proven.code_hash)
 
 
 def _wanted(lab: Lab, record_id: str) -> Wanted:

@@ -35,7 +35,8 @@ _ANCHORED = ("Anchored(uint32,address,bytes32,uint48,bytes32)", "LeavesAnchored(
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
-Decimal = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,77}$")]
+ChainId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,76}$")]
+"""below 2^256, which is all that an EIP-712 domain can hold"""
 Index = Annotated[int, Field(ge=0, lt=2**32)]
 Byte = Annotated[int, Field(ge=0, lt=2**8)]
 
@@ -99,7 +100,7 @@ class _Record(_Strict):
 
 class _Bundle(_Strict):
     format: Literal["blockchaintracer-proof-1"]
-    chain_id: Decimal = Field(alias="chainId")
+    chain_id: ChainId = Field(alias="chainId")
     registry: Address
     blocks: dict[Hash, Hex]
     nodes: list[Hex]
@@ -181,8 +182,8 @@ class ProvenBundle:
         return (
             f"That chain {self.chain_id} has block {blocks}: ask nodes that you trust, more than one, or a block"
             " explorer (eth_getBlockByHash with each hash must answer with that number).",
-            f"That {self.registry} is a registry you trust, and its code (Keccak-256 {self.code_hash}) that of a"
-            " LabRegistry.",
+            f"That {self.registry} is the registry of those you take it for. Its code has the Keccak-256"
+            f" {self.code_hash}: that of a LabRegistry can't alter or forge a record.",
             "That a status is still the same: it is proven for the block that it was read at, not for later ones.",
         )
 

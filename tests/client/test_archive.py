@@ -303,6 +303,10 @@ def foreign_proof(content: dict[str, bytes]) -> None:
     as_proof(content, rfc8785.dumps({**first_proof(content), "chainId": "1"}))
 
 
+def endless_proof(content: dict[str, bytes]) -> None:
+    as_proof(content, rfc8785.dumps({**first_proof(content), "chainId": str(2**256)}))
+
+
 def loose_proof(content: dict[str, bytes]) -> None:
     as_proof(content, json.dumps(first_proof(content), indent=1).encode())
 
@@ -348,6 +352,7 @@ def other_registry(content: dict[str, bytes]) -> None:
         (damage_proof, "proofs/"),
         (foreign_proof, "proofs/"),
         (loose_proof, "proofs/"),
+        (endless_proof, "proofs/"),
         (lone_leaf, "proofs/"),
         (no_batch_event, "proofs/"),
         (count_wrongly, "registry.json"),

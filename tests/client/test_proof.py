@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,13 @@ from hypothesis import strategies as st
 from trie import HexaryTrie
 
 from blockchaintracer import layout
+from blockchaintracer.chain import KnownCode, known_code
+from blockchaintracer.chain.code import registry_code
+from blockchaintracer.chain.factory import Factory
+from blockchaintracer.cli.export_proof import as_json, lines
 from blockchaintracer.model import Kind, RecordKey, Status, SubjectType, Verdict
 from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.proof import code_of
 from blockchaintracer.operations.record import record_content
 from blockchaintracer.operations.verdicts import attest, required_record, retract
 from blockchaintracer.proof import BundleRefused, export_bundle, verify_bundle
@@ -100,6 +106,35 @@ def test_what_is_left_to_trust_is_said(lab: Lab, small: bytes) -> None:
     assert all(f"0x{block.hash}" in proven.trust[0] for block in proven.blocks)
     for block in proven.blocks:
         assert lab.chain.is_canonical(block.number, block.hash)
+
+
+def test_genuine_code_is_known_without_a_network_and_any_other_is_not(lab: Lab, small: bytes) -> None:
+    proven = verify_bundle(small)
+    assert code_of(proven) == KnownCode("1", True)
+    assert registry_code(lab.chain.chain_id, lab.registry.address, True) == lab.chain.code(lab.registry.address)
+    for other in (
+        replace(proven, code_hash=keccak(b"another").hex()),
+        replace(proven, chain_id=1),
+        replace(proven, registry="0x" + "11" * 20),
+    ):
+        assert code_of(other) is None
+    told = as_json(proven)
+    assert told["code"] == {"genuine": True, "version": "1", "open_group_creation": True}
+    assert any("genuine: LabRegistry version 1, where anyone creates groups" in line for line in lines(proven))
+    assert any("none that this version knows" in line for line in lines(replace(proven, chain_id=1)))
+
+
+def test_a_registry_whose_owner_alone_creates_groups_is_genuine_too(lab: Lab) -> None:
+    factory = Factory(lab.chain).require()
+    owner, salt = lab.signer.address, "07" * 32
+    transaction = {"from": owner, "to": factory.address, "data": factory.deployment(owner, False, salt)}
+    lab.chain.web3.provider.make_request("anvil_impersonateAccount", [owner])  # type: ignore[arg-type]
+    sent = lab.chain.web3.eth.send_transaction(transaction)  # type: ignore[arg-type]
+    assert lab.chain.web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
+    address = factory.registry_address(owner, False, salt)
+    assert registry_code(lab.chain.chain_id, address, False) == lab.chain.code(address)
+    code_hash = keccak(lab.chain.code(address)).hex()
+    assert known_code(lab.chain.chain_id, address.lower(), code_hash) == KnownCode("1", False)
 
 
 def test_an_older_state_is_proven_as_of_its_block(lab: Lab, recorded: list[str]) -> None:
@@ -277,6 +312,8 @@ def test_a_truncated_bundle_is_refused(small: bytes, cut: int) -> None:
         (lambda it: it.update(format="blockchaintracer-proof-2"), "format"),
         (lambda it: it.update(note="hello"), "note"),
         (lambda it: it.update(chainId="1"), "records[0].key"),
+        (lambda it: it.update(chainId="9" * 78), "chainId"),
+        (lambda it: it.update(chainId=str(2**256)), "chainId"),
         (lambda it: it.update(registry="0x" + "11" * 20), "records[0].key"),
         (lambda it: it["nodes"].append("ff" * 40), "nodes["),
         (lambda it: it["nodes"].reverse(), "nodes"),
