@@ -14,7 +14,7 @@ from blockchaintracer.model import DOMAIN_NAME, DOMAIN_VERSION
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _IMMUTABLES = ("open", "open", "name", "version", "this", "separator", "name hash", "version hash", "chain")
-"""What stands at the artifact's places, in ascending order: OpenZeppelin's EIP712, and whether anyone creates groups."""
+"""What stands at the artifact's places, ascending: OpenZeppelin's EIP712, and whether anyone creates groups."""
 
 
 @dataclass(frozen=True, slots=True)
