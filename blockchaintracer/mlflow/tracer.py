@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from blockchaintracer.capture.credentials import mask
+from blockchaintracer.errors import InputError
 from blockchaintracer.mlflow.content import watch_datasets
 from blockchaintracer.mlflow.recorder import (
     _ENDED,
@@ -30,6 +31,7 @@ from blockchaintracer.mlflow.recorder import (
 from blockchaintracer.mlflow.recorder import _told as _told_error
 from blockchaintracer.mlflow.snapshot import PREFIX, client_of, require_mlflow
 from blockchaintracer.operations.record import Recorded
+from blockchaintracer.verify import Report
 
 _MAX_ERROR = 2000
 _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
@@ -163,6 +165,10 @@ def _watch() -> None:
         if _recording.watching:
             return
         _recording.watching = True
+        # the thread that asks the chain must not import what this one imports: both would see halves of it
+        import eth_account  # noqa: F401
+        import web3  # noqa: F401
+
         watch_datasets()
         register = getattr(threading, "_register_atexit", None)
         if register:
@@ -251,6 +257,7 @@ class MLflowBlockchainTracer:
         self._experiment = experiment
         self._target = _target(options)
         self.recorded: Recorded | None = None
+        self._run_id: str | None = None
 
     def start_run(self, **named: Any) -> _TracedBlock:
         """A run to use in a with block, which gives MLflow's own active run; `named` as ``mlflow.start_run`` takes."""
@@ -259,6 +266,19 @@ class MLflowBlockchainTracer:
     def flush(self) -> list[dict[str, Any]]:
         """Sends what waits, and tells MLflow; see `blockchaintracer.mlflow.flush`."""
         return flush(self._target)
+
+    def verify(self, **named: Any) -> Report:
+        """Holds the last run against its record; `named` as `blockchaintracer.mlflow.verify_run` takes.
+
+        Raises:
+            InputError: if no run of this tracer has ended.
+            ChainUnavailable: if the chain is away.
+        """
+        from blockchaintracer.mlflow.verify import verify_run
+
+        if self._run_id is None:
+            raise InputError("expected a run that has ended, got none", hint="Use start_run in a with block first.")
+        return verify_run(self._target.lab(), self._run_id, self._tracking_uri, **named)
 
 
 class _TracedBlock:
@@ -294,4 +314,5 @@ class _TracedBlock:
                 self._run.__exit__(kind, error, trace)
         finally:
             _recording.targets.remove(self._tracer._target)
+            self._tracer._run_id = self._run.info.run_id
             self._tracer.recorded = _recording.recorded.get(self._run.info.run_id)
