@@ -14,7 +14,7 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from blockchaintracer.manifest import ExperimentData, RunDocument, SeedDerivatio
 from blockchaintracer.manifest.base import plain, rfc3339
 from blockchaintracer.model import Kind, normal_digest, parse_number
 from blockchaintracer.operations.checkpoints import CheckpointLog
+from blockchaintracer.operations.encryption import recipients_of, require_apart
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded, record_path, require_recorder
 from blockchaintracer.operations.run import (
@@ -38,6 +39,7 @@ from blockchaintracer.operations.run import (
     check_template,
     finish_run,
     linked_inputs,
+    outputs_encrypted,
     record_inputs,
     record_models,
     start_run,
@@ -121,6 +123,7 @@ class TracedRun:
         supersedes: str | None = None,
         seeding: Seeding | None = None,
         anchor_every: int | None = None,
+        encrypt_to: Sequence[str] = (),
     ) -> None:
         self._lab = lab
         self._folder = Path.cwd()
@@ -129,7 +132,10 @@ class TracedRun:
         self._seeding = seeding or Seeding()
         self.recorded: Recorded | None = None
         self.problem: BaseException | None = None
-        self.document = RunDocument.read({"schema": 1, "name": name, **_template(template)})
+        self._encrypt_to = recipients_of(lab, encrypt_to)
+        self.document = RunDocument.read(
+            {"schema": 1, "name": name, "private": {"encrypt_to": self._encrypt_to}, **_template(template)}
+        )
         if supersedes:
             self.log_input(record=supersedes, relation="supersedes")
         # the program that records this one gives the run its id and its time: nothing is anchored before
@@ -200,23 +206,32 @@ class TracedRun:
         relation: str = "uses",
         kind: str = "dataset",
         name: str | None = None,
+        encrypt_to: Sequence[str] | None = None,
     ) -> None:
         """Logs something that the run reads: a file or folder, a record by its id, or both.
 
+        Args:
+            encrypt_to: recipients, if `path` is to be recorded encrypted; the run's if not said, ``()`` for nobody.
+
         Raises:
-            InputError: if there's nothing at `path`, or a name or id is none.
+            InputError: if there's nothing at `path`, a name or id is none, or git holds what is to be encrypted.
         """
-        entry = {"path": _existing(path, "inputs"), "record": record, "relation": relation, "kind": kind, "name": name}
-        entry = {key: value for key, value in entry.items() if value is not None}
+        given = {"path": _existing(path, "inputs"), "record": record, "relation": relation, "kind": kind, "name": name}
+        entry: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        if path is not None:
+            entry["encrypt_to"] = self._recipients(path, encrypt_to)
         self._change(inputs=self.document.inputs + RunDocument.read(self._piece(inputs=[entry])).inputs)
 
-    def log_output(self, path: PathLike, role: str = "artifact") -> None:
+    def log_output(self, path: PathLike, role: str = "artifact", *, encrypt_to: Sequence[str] | None = None) -> None:
         """Logs a file or folder that the run wrote; one of role ``model`` is recorded as a model, too.
 
+        Args:
+            encrypt_to: recipients, if it is to be recorded encrypted; the run's if not said, ``()`` for nobody.
+
         Raises:
-            InputError: if there's nothing at `path`, or another output has its name.
+            InputError: if there's nothing at `path`, another output has its name, or git holds what is to be encrypted.
         """
-        entry = {"path": _existing(path, "outputs"), "role": role}
+        entry = {"path": _existing(path, "outputs"), "role": role, "encrypt_to": self._recipients(path, encrypt_to)}
         taken = {Path(output.path).name: output for output in self.document.outputs}
         [output] = RunDocument.read(self._piece(outputs=[entry])).outputs
         other = taken.get(Path(output.path).name)
@@ -284,6 +299,12 @@ class TracedRun:
             self._checkpoints.anchor()
         except Exception as problem:
             _warn(f"checkpoints are not anchored yet: {_told(problem)}")
+
+    def _recipients(self, path: PathLike, encrypt_to: Sequence[str] | None) -> tuple[str, ...]:
+        found = self._encrypt_to if encrypt_to is None else recipients_of(self._lab, encrypt_to)
+        if found and self._start is not None:
+            require_apart(self._start.git, [Path(path).expanduser()])
+        return found
 
     def _piece(self, **values: Any) -> dict[str, Any]:
         return {"schema": 1, "name": self.document.name, **values}
@@ -360,8 +381,10 @@ class TracedRun:
         if self._start is None:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
+        encrypt_to = outputs_encrypted(self._lab, document, self._folder)
         inputs = record_inputs(self._lab, document, self._folder)
-        record_models(self._lab, [path for role, path in outputs if role == "model"], inputs)
+        models = [path for role, path in outputs if role == "model"]
+        record_models(self._lab, models, inputs, encrypt_to=encrypt_to)
         facts = RunFacts(
             document=document,
             inputs=inputs,
@@ -370,6 +393,7 @@ class TracedRun:
             command=_command(self._folder),
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
+            encrypt_to=encrypt_to,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
         self._report()
@@ -484,6 +508,7 @@ class MLTracer:
         template: str | None = None,
         supersedes: str | None = None,
         anchor_every: int | None = None,
+        encrypt_to: Sequence[str] = (),
     ) -> TracedRun:
         """A run to use in a ``with`` block; see `TracedRun`.
 
@@ -492,6 +517,11 @@ class MLTracer:
             template: experiment template it follows.
             supersedes: id of the run that it is a new version of.
             anchor_every: anchor checkpoints after so many; if not said, when `TracedRun.anchor_checkpoints` is called.
+            encrypt_to: recipients to whom inputs, outputs and private values are recorded encrypted: ``age1…``, lines
+                of SSH public keys, names of the lab's encryption keys, or files that list such.
+
+        Raises:
+            InputError: naming what is no recipient.
         """
         return TracedRun(
             self._lab,
@@ -500,6 +530,7 @@ class MLTracer:
             supersedes=supersedes or self._supersedes,
             seeding=self._seeding,
             anchor_every=anchor_every,
+            encrypt_to=encrypt_to,
         )
 
     def seed_everything(

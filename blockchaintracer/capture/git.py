@@ -21,6 +21,7 @@ __all__ = [
     "SecretFinding",
     "apply_diff",
     "capture_git",
+    "held_by_git",
     "pack_commit",
     "public_remote",
     "restore_commit",
@@ -140,6 +141,28 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
     objects = _run(folder, "rev-list", "--objects", "--no-walk", "--no-object-names", name).stdout
     whole = ("--window=0", "--depth=0", "--no-reuse-object", "--no-reuse-delta", "--compression=6", "--threads=1")
     return _run(folder, "pack-objects", "--stdout", "-q", *whole, given=objects).stdout
+
+
+def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Which of some files, or files of some folders, are in the commit or in the difference, relative to the root.
+
+    Args:
+        state: of the working tree, as it was captured.
+        paths: need not be in it.
+    """
+    listed = (
+        b"" if state.commit is None else _run(state.root, "ls-tree", "-r", "-z", "--name-only", state.commit).stdout
+    )
+    names = {os.fsdecode(name) for name in listed.split(b"\0") if name} | (set(state.untracked) - set(state.omitted))
+    found: set[str] = set()
+    for path in paths:
+        real = Path(path).resolve()
+        if real == state.root:
+            return sorted(names)
+        if real.is_relative_to(state.root):
+            name = real.relative_to(state.root).as_posix()
+            found |= {known for known in names if known == name or known.startswith(f"{name}/")}
+    return sorted(found)
 
 
 def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str | os.PathLike[str]) -> Path:

@@ -14,6 +14,7 @@ VERBS = {
     "check": "Results that a paper states, held against their records.",
     "compare": "What differs between runs, and what repeated runs say.",
     "deploy": "Deploy your lab's registry.",
+    "decrypt": "Open what was recorded encrypted to you.",
     "disclose": "Show one private value of a run, provably.",
     "estimate": "What recording costs on each network.",
     "export": "Write the whole registry to one file.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from blockchaintracer.cli.common import (
 from blockchaintracer.errors import BlockchainTracerError, InputError
 from blockchaintracer.manifest import PrivateDocument, RunDocument, load_run_document
 from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, parse_number
+from blockchaintracer.operations.encryption import recipients_of, require_apart
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Recorded,
@@ -39,6 +40,7 @@ from blockchaintracer.operations.run import (
     check_template,
     finish_run,
     linked_inputs,
+    outputs_encrypted,
     parse_assignment,
     record_inputs,
     record_models,
@@ -69,6 +71,14 @@ _OPTIONS = (
     ),
     click.option(
         "--private-metric", "private_metrics", multiple=True, metavar="K=V", help="A metric that is not shown."
+    ),
+    click.option(
+        "--encrypt-to",
+        "encrypt_to",
+        multiple=True,
+        metavar="RECIPIENT",
+        help="Record files and private values encrypted to age1…, an SSH public key, an encryption key of this lab, or "
+        "those in a file.",
     ),
     click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run."),
     click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one)."),
@@ -112,6 +122,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer record --dataset data.csv --model model.json --param lr=0.1 --metric accuracy=0.93
       blockchaintracer record --from run.yaml
       blockchaintracer record --private-param lr=0.1 --metric accuracy=0.93
+      blockchaintracer record --dataset patients.csv --encrypt-to age1… --encrypt-to mine
       blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
       blockchaintracer record --dataset data.csv --wait final
@@ -157,6 +168,7 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     document = load_run_document(given["document"]) if given["document"] else None
     values = ("params", "metrics", "private_params", "private_metrics")
     is_run = bool(document or given["program"] or any(given[name] for name in values))
+    recipients = recipients_of(lab, given["encrypt_to"])
     foreign = ForeignRecord.parse(given["reproduces"]) if given["reproduces"] else None
     if foreign and not is_run:
         raise InputError(
@@ -164,11 +176,16 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
             hint="A --param, a --metric, --from or a program after `--` makes one.",
         )
     if not is_run:
-        return _record_things(lab, progress, parents, given), None
+        return _record_things(lab, progress, parents, recipients, given), None
 
     said = _said(document or RunDocument(schema_version=1, name="run"), given)
     require_recorder(lab)
-    start = start_run(lab, exclude=[*given["datasets"], *given["models"], *given["artifacts"]])
+    # a document's paths count from the folder it lies in
+    base = given["document"].parent if given["document"] else Path.cwd()
+    hidden = [] if not recipients else given_paths(given)
+    hidden += _hidden_paths(said, base)
+    start = start_run(lab, exclude=[*given_paths(given), *hidden])
+    require_apart(start.git, hidden)
     code = None
     if given["program"]:
         code, written = run_command(given["program"], Path.cwd())
@@ -176,11 +193,15 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
             said = _said(written, given)
     said.recorded_metrics()
     check_template(said, complete=not code)
-    # a document's paths count from the folder it lies in
-    base = given["document"].parent if given["document"] else Path.cwd()
+    outputs = [(output.role, base / output.path) for output in said.outputs]
+    encrypt_to = outputs_encrypted(lab, said, base)
+    if recipients:
+        encrypt_to |= dict.fromkeys([*given["models"], *given["artifacts"]], recipients)
+    require_apart(start.git, [*encrypt_to, *_hidden_paths(said, base)])
     inputs = [
         Used(
-            known_record(lab, Kind.DATASET, path) or record_path(lab, Kind.DATASET, path, progress=progress),
+            (None if recipients else known_record(lab, Kind.DATASET, path))
+            or record_path(lab, Kind.DATASET, path, progress=progress, encrypt_to=recipients),
             Relation.TRAINED_ON if given["models"] else Relation.USES,
             path,
         )
@@ -189,9 +210,8 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
     references = [record_reference(lab, foreign)] if foreign else []
     parents += [Link(one.id, Relation.REPRODUCES) for one in references]
-    outputs = [(output.role, base / output.path) for output in said.outputs]
     models = [*given["models"], *(path for role, path in outputs if role == "model")]
-    trained = record_models(lab, models, inputs, progress)
+    trained = record_models(lab, models, inputs, progress, encrypt_to)
     facts = RunFacts(
         document=said,
         inputs=inputs,
@@ -206,13 +226,18 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
         error=f"the program ended with exit code {code}" if code else None,
         host_name=given["with_host_name"],
         user_name=given["with_user_name"],
+        encrypt_to=encrypt_to,
     )
     run = finish_run(lab, start, facts, progress)
     return [*references, *(used.record for used in inputs), *trained, run], code
 
 
 def _record_things(
-    lab: Lab, progress: Callable[[int], None], parents: list[Link], given: dict[str, Any]
+    lab: Lab,
+    progress: Callable[[int], None],
+    parents: list[Link],
+    recipients: Sequence[str],
+    given: dict[str, Any],
 ) -> list[Recorded]:
     if given["artifacts"] and not given["kind"]:
         raise InputError(
@@ -236,7 +261,8 @@ def _record_things(
     about = {name: given[name] for name in ("name", "description")}
     origin = {name: given[name] for name in ("license", "source") if given[name]}
     return [
-        record_path(lab, kind, path, parents=parents, progress=progress, **about, **origin) for kind, path in things
+        record_path(lab, kind, path, parents=parents, progress=progress, encrypt_to=recipients, **about, **origin)
+        for kind, path in things
     ]
 
 
@@ -261,10 +287,18 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
     private = PrivateDocument(
         parameters={**document.private.parameters, **added.private.parameters},
         metrics={**document.private.metrics, **added.private.metrics},
+        encrypt_to=document.private.encrypt_to or given["encrypt_to"],
     )
     private.require_apart(parameters, metrics)
+
+    def hidden(entry: Any) -> Any:
+        apart = entry.encrypt_to or not entry.path
+        return entry if apart else entry.model_copy(update={"encrypt_to": given["encrypt_to"]})
+
     return document.model_copy(
         update={
+            "inputs": tuple(map(hidden, document.inputs)),
+            "outputs": tuple(map(hidden, document.outputs)),
             "name": added.name,
             "description": added.description,
             "parameters": parameters,
@@ -273,6 +307,12 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
             "seeds": {**document.seeds, **added.seeds},
         }
     )
+
+
+def _hidden_paths(document: RunDocument, base: Path) -> list[Path]:
+    """What a run document wants encrypted."""
+    inputs = [base / one.path for one in document.inputs if one.encrypt_to and one.path]
+    return inputs + [base / one.path for one in document.outputs if one.encrypt_to]
 
 
 def _ids(inputs: list[Used]) -> set[str]:

@@ -55,6 +55,10 @@ class _Written(Part):
     model_config = ConfigDict(alias_generator=None)
 
 
+Recipients = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(strict=False)]
+"""``age1…``, lines of SSH public keys, names of the lab's encryption keys, or files that list such."""
+
+
 class DocumentInput(_Written):
     """Something that the run reads: a file or folder to record, a record that is there, or both.
 
@@ -64,6 +68,7 @@ class DocumentInput(_Written):
         kind: what `path` is recorded as.
         relation: how the run stands to it, as people type it.
         name: what the run calls it.
+        encrypt_to: recipients, if `path` is to be recorded encrypted.
     """
 
     path: Annotated[str, Field(min_length=1)] | None = None
@@ -71,6 +76,7 @@ class DocumentInput(_Written):
     kind: Annotated[str, AfterValidator(_kind)] = "dataset"
     relation: Annotated[str, AfterValidator(_relation)] = "uses"
     name: Line | None = None
+    encrypt_to: Recipients = ()
 
     @field_validator("record", mode="after")
     @classmethod
@@ -86,10 +92,12 @@ class DocumentOutput(_Written):
     Args:
         path: relative to the document's folder, or absolute.
         role: what it is: ``model``, ``predictions``.
+        encrypt_to: recipients, if it is to be recorded encrypted.
     """
 
     path: Annotated[str, Field(min_length=1)]
     role: Line = "output"
+    encrypt_to: Recipients = ()
 
 
 class PrivateDocument(_Written):
@@ -98,10 +106,12 @@ class PrivateDocument(_Written):
     Args:
         parameters: plain values by name.
         metrics: numbers by name; nothing compares them in a reproduction.
+        encrypt_to: recipients who can read them.
     """
 
     parameters: Names = Field(default_factory=dict)
     metrics: dict[Line, float] = Field(default_factory=dict)
+    encrypt_to: Recipients = ()
 
     def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
         """Refuses a name that a value has which is shown.

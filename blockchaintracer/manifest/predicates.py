@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from blockchaintracer.digest import PROFILES
+from blockchaintracer.digest import PROFILES, FileDigest
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest.base import Part, rfc3339
 from blockchaintracer.manifest.paths import check_paths, normal_path
@@ -144,6 +144,25 @@ class Artifact(Part):
     cid_profile: Profile
     media_type: MediaType | None = None
 
+    @classmethod
+    def of(cls, path: str, digest: FileDigest) -> Artifact:
+        """A file of that digest as a manifest names it."""
+        return cls(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
+
+
+class Encrypted(Part):
+    """That an artifact is a file or folder encrypted with age, and what its content is bound to.
+
+    Args:
+        subject_type: what the content is; a folder is encrypted as a tar.
+        commitment: SHA-256 of the opening, which holds a salt and the content's digest.
+        opening: the opening, encrypted to the same recipients.
+    """
+
+    subject_type: Literal["file", "folder"]
+    commitment: Digest
+    opening: Artifact
+
 
 class Parent(Part):
     """An edge of the lineage, as in the record's key.
@@ -241,6 +260,8 @@ class ContentPredicate(Part):
         source: where it was published.
         data_schema: ``schema`` in JSON: columns, shapes, units.
         framework: what reads a model.
+        artifact: the ciphertext of content that is recorded encrypted; its subject is a commitment.
+        encrypted: what it is the ciphertext of.
     """
 
     subject_type: Literal["file", "folder", "commitment"]
@@ -255,6 +276,13 @@ class ContentPredicate(Part):
     source: Line | None = None
     data_schema: Names | None = Field(default=None, alias="schema")
     framework: Line | None = None
+    artifact: Artifact | None = None
+    encrypted: Encrypted | None = Field(default=None, validate_default=True)
+
+    @field_validator("encrypted")
+    @classmethod
+    def _encrypted_fits(cls, value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
+        return _fits_artifact(value, info)
 
     @field_validator("size", "cid", "cid_profile", "file_count")
     @classmethod
@@ -292,10 +320,12 @@ class PrivateValues(Part):
     Args:
         root: of the tree that `blockchaintracer.privacy.commitments` describes.
         leaves: how many the tree has, most of them random: a power of two, 1,024 or more.
+        encrypted: values and salts, for those that they were encrypted to.
     """
 
     root: Digest
     leaves: Annotated[int, Field(ge=1024, le=1 << 22)]
+    encrypted: Artifact | None = None
 
     @field_validator("leaves")
     @classmethod
@@ -306,10 +336,17 @@ class PrivateValues(Part):
 
 
 class RunOutput(Part):
-    """A file that a run wrote, such as a model."""
+    """A file that a run wrote, such as a model.
+
+    Args:
+        role: what it is to the run.
+        artifact: the file, or its ciphertext.
+        encrypted: what it is the ciphertext of; None for a file in the open.
+    """
 
     role: Line
     artifact: Artifact
+    encrypted: Encrypted | None = None
 
 
 class Code(Part):
@@ -518,6 +555,8 @@ class RecordPredicate(Lineage):
         identifier: the ASCII text that it is of, if it is an identifier's; only then.
         values: plain values by name.
         attachments: files that belong to it, each path once.
+        artifact: the ciphertext of a file or folder that is recorded encrypted; its subject is a commitment.
+        encrypted: what it is the ciphertext of.
         parents: the parents of the record's key, all of them.
         not_before: a block that was final when it was made.
     """
@@ -528,6 +567,13 @@ class RecordPredicate(Lineage):
     identifier: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = Field(default=None, validate_default=True)
     values: Names = Field(default_factory=dict)
     attachments: Annotated[tuple[Artifact, ...], Field(strict=False)] = ()
+    artifact: Artifact | None = None
+    encrypted: Encrypted | None = Field(default=None, validate_default=True)
+
+    @field_validator("encrypted")
+    @classmethod
+    def _encrypted_fits(cls, value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
+        return _fits_artifact(value, info)
 
     @field_validator("identifier")
     @classmethod
@@ -614,6 +660,14 @@ def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
 
     collect(predicate)
     return tuple(found)
+
+
+def _fits_artifact(value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
+    if "artifact" in info.data and (value is None) != (info.data["artifact"] is None):
+        raise ValueError("an artifact and what it is the ciphertext of, or neither")
+    if value is not None and info.data.get("subject_type", "commitment") != "commitment":
+        raise ValueError("nothing encrypted unless the subject type is 'commitment'")
+    return value
 
 
 def _distinct(paths: Iterable[str]) -> None:

@@ -16,6 +16,7 @@ from blockchaintracer.manifest.predicates import (
     Digest,
     Line,
     Predicate,
+    RecordPredicate,
     RunPredicate,
     identifier_of,
     predicate_class,
@@ -180,6 +181,9 @@ class Manifest(Part):
         if identifier is not None and subject.digest.sha256 != hashlib.sha256(identifier.encode("ascii")).hexdigest():
             what = "runId" if isinstance(predicate, RunPredicate) else "identifier"
             raise ValueError(f"the subject's digest to be the SHA-256 of the predicate's {what}")
+        encrypted = predicate.encrypted if isinstance(predicate, ContentPredicate | RecordPredicate) else None
+        if encrypted is not None and subject.digest.sha256 != encrypted.commitment:
+            raise ValueError("the subject's digest to be the commitment of what is encrypted")
         return subjects
 
 

@@ -61,7 +61,6 @@ from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
     Recorded,
-    artifact_of,
     known_record,
     not_before,
     record_path,
@@ -249,11 +248,11 @@ def _keep(lab: Lab, taken: Snapshot, progress: Progress | None) -> Iterator[tupl
     """Keeps everything that MLflow can alter, but the models and datasets, which are records of their own."""
     for role, path, data in ((_ROLE_SNAPSHOT, SNAPSHOT, taken.to_bytes()), (_ROLE_HISTORY, HISTORY, taken.history())):
         lab.store.put_bytes(data)
-        yield role, artifact_of(path, digest_bytes(data))
+        yield role, Artifact.of(path, digest_bytes(data))
     with files_at(taken.artifact_uri, taken.tracking_uri) as folder:
         if folder is not None:
             listing = lab.store.put_folder(folder, progress).listing
-            yield "artifacts", artifact_of(f"artifacts/{LISTING}", digest_bytes(listing))
+            yield "artifacts", Artifact.of(f"artifacts/{LISTING}", digest_bytes(listing))
 
 
 def _histories(lab: Lab, taken: Snapshot) -> dict[str, Artifact]:
@@ -269,7 +268,7 @@ def _histories(lab: Lab, taken: Snapshot) -> dict[str, Artifact]:
         if len(pairs) > 1 and len(found) < _HISTORIES:
             data = json.dumps(pairs).encode()
             lab.store.put_bytes(data)
-            found[name] = artifact_of(f"metrics/{len(found)}.json", digest_bytes(data))
+            found[name] = Artifact.of(f"metrics/{len(found)}.json", digest_bytes(data))
     return found
 
 
@@ -292,7 +291,7 @@ def _keep_models(
             )
             listing = lab.store.get_bytes(record.subject)
             about = {"id": model.model_id, "name": model.name, "record": record.id, "sha256": record.subject, **details}
-            yield "model", artifact_of(f"models/{model.model_id}/{LISTING}", digest_bytes(listing)), about
+            yield "model", Artifact.of(f"models/{model.model_id}/{LISTING}", digest_bytes(listing)), about
 
 
 def _inputs(lab: Lab, taken: Snapshot, progress: Progress | None) -> tuple[list[Used], list[dict[str, Any]]]:

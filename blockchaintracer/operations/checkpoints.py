@@ -17,12 +17,11 @@ from pathlib import Path
 
 from blockchaintracer.digest import digest_bytes, digest_folder, sha256_file
 from blockchaintracer.errors import BlockchainTracerError, InputError, StoreError
-from blockchaintracer.manifest import CheckpointAnchor, Checkpoints, State
+from blockchaintracer.manifest import Artifact, CheckpointAnchor, Checkpoints, State
 from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.manifest.checkpoints import AnchoredCheckpoints, Checkpoint, CheckpointList, root_of
 from blockchaintracer.model import Role
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import artifact_of
 from blockchaintracer.outbox import Anchor
 
 LISTING = "checkpoints.json"
@@ -117,7 +116,7 @@ class CheckpointLog:
         group, author = lab.group(Role.RECORDER), lab.signer.address
         write = Anchor(lab.domain.registry, group, author, batch.root, batch.count, digest)
         lab.outbox.add(lab.chain_id, write, author)
-        description = artifact_of(f"checkpoints-{batch.first + 1}-{count}.json", digest_bytes(data))
+        description = Artifact.of(f"checkpoints-{batch.first + 1}-{count}.json", digest_bytes(data))
         made = CheckpointAnchor(root=batch.root, count=batch.count, description=description)
         self.anchors.append(made)
         self._anchored = count
@@ -172,7 +171,7 @@ def keep_checkpoints(lab: Lab, listed: CheckpointList, anchors: list[CheckpointA
         head=listed.head,
         root=root_of(listed.checkpoints) if listed.checkpoints else None,
         initial_state=listed.initial_state,
-        listing=artifact_of(LISTING, digest_bytes(data)),
+        listing=Artifact.of(LISTING, digest_bytes(data)),
         anchors=tuple(anchors),
     )
 

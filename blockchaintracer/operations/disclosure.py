@@ -18,7 +18,7 @@ from blockchaintracer.files import write_whole
 from blockchaintracer.manifest import Part, RunPredicate, parse_manifest
 from blockchaintracer.manifest.base import canonical, parse_json
 from blockchaintracer.manifest.predicates import Address, Decimal, Digest, Line
-from blockchaintracer.model import RecordKey, Role
+from blockchaintracer.model import RecordKey
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.publish import read_manifest
 from blockchaintracer.operations.verdicts import required_record
@@ -83,12 +83,6 @@ class Disclosed:
     hidden: int
 
 
-def context_of(lab: Lab) -> Context:
-    """Whom a commitment that the lab makes now binds."""
-    domain, group = lab.domain, lab.group(Role.RECORDER)
-    return Context(str(domain.chain_id), domain.registry.lower(), group, lab.signer.address.lower())
-
-
 def keep_private(lab: Lab, tree: FieldTree) -> None:
     """Keeps private values and salts in the lab's folder, on the disk, before their root is recorded anywhere.
 
@@ -115,7 +109,8 @@ def kept_private(lab: Lab, root: str) -> FieldTree:
     except FileNotFoundError:
         raise InputError(
             f"the private values of this run are not in {path.parent}",
-            hint="They and their salts are only in the folder (--home) that recorded it, and in its backups.",
+            hint="They and their salts are only in the folder (--home) that recorded it, in its backups, and with those"
+            " that they were encrypted to: `decrypt` shows them.",
         ) from None
     except (OSError, InputError) as error:
         raise StoreError(f"expected private values in {path}: {getattr(error, 'message', error)}") from None

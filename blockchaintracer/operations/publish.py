@@ -21,8 +21,11 @@ from blockchaintracer.ipfs.kubo import Kubo
 from blockchaintracer.manifest import (
     MAX_BYTES,
     Artifact,
+    ContentPredicate,
     Manifest,
+    Predicate,
     RecordPredicate,
+    RunOutput,
     RunPredicate,
     check_against_key,
     parse_manifest,
@@ -41,7 +44,8 @@ class PublishedObject:
     """One object of the published store.
 
     Args:
-        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``, ….
+        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``,
+            ``encrypted``, ….
         size: bytes.
         new: whether it was not there before.
     """
@@ -272,7 +276,7 @@ def read_manifest(lab: Lab, record: RecordedEvent) -> Manifest:
 
 def _require_apart(lab: Lab, folder: Path) -> None:
     chosen, home = folder.resolve(), lab.home.path
-    own = (home / "store", home / "keys", home / "devnet", home / "environments")
+    own = (home / "store", home / "keys", home / "private", home / "devnet", home / "environments")
     if chosen == home or any(chosen == part or part in chosen.parents for part in own):
         raise InputError(
             f"expected a folder for others to read, got the lab's own {folder}",
@@ -287,17 +291,28 @@ def _own_content(lab: Lab, record: RecordedEvent, manifest: Manifest) -> Iterato
             yield "attachment", attachment.path, attachment.sha256
 
 
+def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:
+    """What is published of something encrypted: content and opening, which only its recipients can read."""
+    if isinstance(predicate, ContentPredicate | RecordPredicate | RunOutput) and predicate.encrypted:
+        for one in (predicate.artifact, predicate.encrypted.opening):
+            assert one  # noqa: S101 -- the manifest's model sees to it
+            yield "encrypted", one.path, one.sha256
+
+
 def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
     for entry in run.inputs:
         yield from _subject(lab, required_record(lab, entry.record), "input")
     for output in run.outputs:
         artifact = output.artifact
+        yield from _ciphertext(output)
         yield output.role, artifact.path, artifact.sha256
         if Path(artifact.path).name == LISTING:
             yield from _listed(lab, artifact.sha256, output.role)
     for name, metric in run.metrics.items():
         if metric.history:
             yield "history", name, metric.history.sha256
+    if run.private and run.private.encrypted:
+        yield "encrypted", run.private.encrypted.path, run.private.encrypted.sha256
     if run.code.pack:
         yield "code", f"commit {run.code.commit}", run.code.pack.sha256
     if run.environment.lock:
@@ -309,6 +324,8 @@ def _subject(lab: Lab, record: RecordedEvent, what: str) -> Iterator[tuple[str, 
         yield what, label(record.key.kind, Kind), record.key.subject
     if record.key.subject_type == SubjectType.FOLDER:
         yield from _listed(lab, record.key.subject, what)
+    if record.key.subject_type == SubjectType.COMMITMENT:
+        yield from _ciphertext(read_manifest(lab, record).predicate)
 
 
 def _listed(lab: Lab, listing: str, what: str) -> Iterator[tuple[str, str, str]]:

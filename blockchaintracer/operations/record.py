@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.digest import FileDigest, digest_bytes
+from blockchaintracer.digest import digest_bytes
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.manifest import (
     CONTENT_KINDS,
-    Artifact,
     ContentPredicate,
     Manifest,
     NotBefore,
@@ -36,6 +35,7 @@ from blockchaintracer.model import (
     label,
     normal_digest,
 )
+from blockchaintracer.operations.encryption import CONTENT_NAME, keep_encrypted, kept_commitments
 from blockchaintracer.operations.lab import Lab, Until, role_problem
 from blockchaintracer.outbox import Entry, Record, State
 
@@ -95,11 +95,6 @@ def parse_parent(text: str) -> Link:
     return Link(normal_digest(record_id, "parent's record id"), parse_number(relation, Relation))
 
 
-def artifact_of(path: str, digest: FileDigest) -> Artifact:
-    """A kept file as a manifest names it; `path` is relative to what the manifest is about."""
-    return Artifact(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
-
-
 def record_content(
     lab: Lab,
     kind: Kind,
@@ -108,6 +103,7 @@ def record_content(
     parents: Sequence[Link] = (),
     exclude: Collection[str] = (),
     progress: Progress | None = None,
+    encrypt_to: Sequence[str] = (),
     **described: Any,
 ) -> Recorded:
     """Records a file or folder as a dataset, model, software or environment. Equal content has the equal manifest.
@@ -116,10 +112,15 @@ def record_content(
         kind: one of the four.
         path: read once, hashed and kept.
         exclude: names of files and folders inside `path` to leave out.
+        encrypt_to: recipients (`recipients_of`): then the content is recorded and kept encrypted.
         described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
     """
     given = {name: value for name, value in described.items() if value is not None}
-    if path.is_dir():
+    if encrypt_to:
+        hidden = keep_encrypted(lab, path, encrypt_to, exclude=exclude, progress=progress)
+        subject = hidden.encrypted.commitment
+        content = ContentPredicate(subject_type="commitment", **hidden.called(CONTENT_NAME), **given)
+    elif path.is_dir():
         folder = lab.store.put_folder(path, progress, exclude)
         subject = folder.sha256
         listing = digest_bytes(folder.listing)
@@ -151,19 +152,30 @@ def record_document(
     description: str | None = None,
     not_before: NotBefore | None = None,
     progress: Progress | None = None,
+    encrypt_to: Sequence[str] = (),
 ) -> Recorded:
-    """Records a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
-    is_folder = path.is_dir()
-    kept = lab.store.put_folder(path, progress) if is_folder else lab.store.put_file(path, progress=progress)
+    """Records a file or folder as a result, plan, document, deployment or one of the lab's own kinds.
+
+    Args:
+        encrypt_to: recipients (`recipients_of`): then it's recorded and kept encrypted.
+    """
+    about: dict[str, Any]
+    if encrypt_to:
+        hidden = keep_encrypted(lab, path, encrypt_to, progress=progress)
+        subject, about = hidden.encrypted.commitment, {"subject_type": "commitment", **hidden.called(CONTENT_NAME)}
+    elif path.is_dir():
+        subject, about = lab.store.put_folder(path, progress).sha256, {"subject_type": "folder"}
+    else:
+        subject, about = lab.store.put_file(path, progress=progress).sha256, {"subject_type": "file"}
     document = RecordPredicate(
         name=name,
         description=description,
-        subject_type="folder" if is_folder else "file",
+        **about,
         values=values or {},
         not_before=not_before,
         parents=named_parents(parents),
     )
-    return commit(lab, Manifest.of(kind, document, kept.sha256), parents)
+    return commit(lab, Manifest.of(kind, document, subject), parents)
 
 
 def record_path(
@@ -180,16 +192,19 @@ def record_path(
 def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
     """The lab's own latest record of this content under this kind and for this group; None if there is none.
 
-    Its name and description may be others: what a run read is a matter of bytes.
+    Its name and description may be others: what a run read is a matter of bytes. What was recorded encrypted is found
+    too, so that it isn't recorded in the open by and by.
     """
     subject = lab.hashes.folder(path).sha256 if path.is_dir() else lab.hashes.digest(path).sha256
+    subjects = {subject, *kept_commitments(lab, subject)}
     group = lab.group(Role.RECORDER)
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
         write = entry.write
         if not isinstance(write, Record) or write.registry != lab.domain.registry or entry.state is State.FAILED:
             continue
         key = write.key
-        if (key.subject, key.kind, key.group, key.author) == (subject, kind, group, lab.signer.address.lower()):
+        mine = (key.kind, key.group, key.author) == (kind, group, lab.signer.address.lower())
+        if mine and key.subject in subjects:
             manifest = parse_manifest(lab.store.get_bytes(key.manifest))
             return recorded(lab, Draft(manifest, key, write.record_id), entry, existing=True)
     return None

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,12 +45,18 @@ from blockchaintracer.manifest.base import rfc3339
 from blockchaintracer.manifest.document import parse_yaml
 from blockchaintracer.model import Kind, Link, Relation, parse_number
 from blockchaintracer.operations.checkpoints import keep_checkpoints
-from blockchaintracer.operations.disclosure import context_of, keep_private
+from blockchaintracer.operations.disclosure import keep_private
+from blockchaintracer.operations.encryption import (
+    context_of,
+    keep_encrypted,
+    keep_private_encrypted,
+    recipients_of,
+    require_apart,
+)
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
     Recorded,
-    artifact_of,
     known_record,
     named_parents,
     not_before,
@@ -131,6 +137,7 @@ class RunFacts:
         kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
         histories: files with the values that metrics had over the run, by the metric.
+        encrypt_to: recipients of what of the outputs is recorded encrypted, by its path.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
@@ -151,6 +158,7 @@ class RunFacts:
     kept: Sequence[tuple[str, Artifact]] = ()
     ended_at: datetime | None = None
     histories: Mapping[str, Artifact] = field(default_factory=dict)
+    encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
     code: Code | None = None
     hardware: dict[str, Any] | None = None
 
@@ -181,12 +189,12 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
     findings: Sequence[SecretFinding] = ()
     if git and git.diff:
         store.put_bytes(git.diff)
-        diff = artifact_of("diff.patch", digest_bytes(git.diff))
+        diff = Artifact.of("diff.patch", digest_bytes(git.diff))
         findings = scan_secrets(git.diff)
     if git and git.commit:
         packed = pack_commit(git.root, git.commit)
         store.put_bytes(packed)
-        pack = artifact_of("commit.pack", digest_bytes(packed))
+        pack = Artifact.of("commit.pack", digest_bytes(packed))
     return KeptCode(diff, pack, findings)
 
 
@@ -200,7 +208,12 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     error = document.error or facts.error
     check_template(document, complete=error is None)
     ended = facts.ended_at or datetime.now(UTC)
-    outputs = [*facts.kept, *_keep_outputs(lab, facts, progress)]
+    recipients = recipients_of(lab, document.private.encrypt_to)
+    require_apart(start.git, facts.encrypt_to)
+    outputs = [
+        *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
+        *_keep_outputs(lab, facts, progress),
+    ]
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
@@ -219,7 +232,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ),
     ]
     parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
-    private = _private(lab, document, start.run_id)
+    private = _private(lab, document, start.run_id, recipients)
     run = RunPredicate(
         run_id=start.run_id,
         name=document.name,
@@ -236,7 +249,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         },
         seeds=document.seeds,
         inputs=tuple(inputs),
-        outputs=tuple(RunOutput(role=role, artifact=kept) for role, kept in outputs),
+        outputs=tuple(outputs),
         code=facts.code or _code(lab, start.git, start.kept_code.result(), facts),
         environment=facts.environment or _environment(lab, facts),
         hardware=hardware,
@@ -251,13 +264,14 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     return record_run(lab, run)
 
 
-def _private(lab: Lab, document: RunDocument, run_id: str) -> PrivateValues | None:
+def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
     """Commits to what a run does not show; values and salts are on the disk before anything is recorded."""
     if not (values := document.private.fields()):
         return None
     tree = FieldTree.of(context_of(lab), hashlib.sha256(run_id.encode("ascii")).hexdigest(), values)
     keep_private(lab, tree)
-    return PrivateValues(root=tree.root, leaves=tree.leaves)
+    encrypted = keep_private_encrypted(lab, tree, recipients) if recipients else None
+    return PrivateValues(root=tree.root, leaves=tree.leaves, encrypted=encrypted)
 
 
 def check_template(document: RunDocument, *, complete: bool) -> None:
@@ -280,11 +294,23 @@ def check_template(document: RunDocument, *, complete: bool) -> None:
 
 
 def record_models(
-    lab: Lab, paths: Sequence[Path], inputs: Sequence[Used], progress: Progress | None = None
+    lab: Lab,
+    paths: Sequence[Path],
+    inputs: Sequence[Used],
+    progress: Progress | None = None,
+    encrypt_to: Mapping[Path, Sequence[str]] | None = None,
 ) -> list[Recorded]:
-    """Records what a run trained as models, each trained on those inputs that the run was."""
+    """Records what a run trained as models, each trained on those inputs that the run was.
+
+    Args:
+        encrypt_to: recipients of what is recorded encrypted, by its path.
+    """
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
-    return [record_path(lab, Kind.MODEL, path, parents=trained_on, progress=progress) for path in paths]
+    recipients = encrypt_to or {}
+    return [
+        record_path(lab, Kind.MODEL, path, parents=trained_on, progress=progress, encrypt_to=recipients.get(path, ()))
+        for path in paths
+    ]
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
@@ -322,9 +348,21 @@ def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progres
             continue
         kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
         path = base / entry.path
-        recorded = known_record(lab, kind, path) or record_path(lab, kind, path, name=entry.name, progress=progress)
+        recipients = recipients_of(lab, entry.encrypt_to)
+        recorded = None if recipients else known_record(lab, kind, path)
+        if recorded is None:
+            recorded = record_path(lab, kind, path, name=entry.name, progress=progress, encrypt_to=recipients)
         found.append(Used(recorded, int(relation), path))
     return found
+
+
+def outputs_encrypted(lab: Lab, document: RunDocument, base: Path) -> dict[Path, Sequence[str]]:
+    """Recipients of what a run document wants encrypted of its outputs, by the path.
+
+    Raises:
+        InputError: naming what is no recipient.
+    """
+    return {base / one.path: recipients_of(lab, one.encrypt_to) for one in document.outputs if one.encrypt_to}
 
 
 def linked_inputs(document: RunDocument) -> list[Link]:
@@ -369,16 +407,17 @@ def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
     return f"{option}{equals}{found}" if found else argument
 
 
-def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> list[tuple[str, Artifact]]:
-    kept: list[tuple[str, Artifact]] = []
+def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Iterator[RunOutput]:
     for role, path in facts.outputs:
-        if path.is_dir():
+        if recipients := facts.encrypt_to.get(path):
+            hidden = keep_encrypted(lab, path, recipients, progress=progress)
+            yield RunOutput(role=role, **hidden.called(path.name))
+        elif path.is_dir():
             folder = lab.store.put_folder(path, progress)
             listing = digest_bytes(folder.listing)
-            kept.append((role, artifact_of(f"{path.name}/SHA256SUMS", listing)))
-            continue
-        kept.append((role, artifact_of(path.name, lab.store.put_file(path, progress=progress))))
-    return kept
+            yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/SHA256SUMS", listing))
+        else:
+            yield RunOutput(role=role, artifact=Artifact.of(path.name, lab.store.put_file(path, progress=progress)))
 
 
 def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
@@ -435,7 +474,7 @@ def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     program = shutil.which(facts.command[0]) if facts.command else None
     other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
     captured = environment_of(program, without_secrets(os.environ)) if program and other else None
-    kept = artifact_of(lock.name, lab.store.put_file(lock)) if lock else None
+    kept = Artifact.of(lock.name, lab.store.put_file(lock)) if lock else None
     return RunEnvironment(lock=kept, **(captured or _captured(capture_environment())))
 
 

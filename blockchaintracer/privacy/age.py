@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from blockchaintracer.errors import InputError, KeyStoreError, NotVerified
+from blockchaintracer.errors import InputError, KeyStoreError, NotVerified, StoreError
 from blockchaintracer.files import sync_folder
 
 EXTRA = "pip install blockchaintracer[privacy]"
@@ -105,11 +105,16 @@ def encrypt_stream(source: Any, target: Any, recipients: Sequence[str]) -> None:
 
     Raises:
         InputError: if there is no recipient, or one is none.
+        StoreError: if `source` can't be read or `target` not written.
     """
     if not recipients:
         raise InputError("expected at least one recipient to encrypt to, got none")
     found = [recipient_of(text) for text in dict.fromkeys(text.strip() for text in recipients)]
-    pyrage().encrypt_io(source, target, found)
+    age = pyrage()
+    try:
+        age.encrypt_io(source, target, found)
+    except age.EncryptError as error:
+        raise StoreError(f"it can't be encrypted: {error}") from None
 
 
 def decrypt(data: bytes, identities: Sequence[Any]) -> bytes:

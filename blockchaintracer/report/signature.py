@@ -15,10 +15,10 @@ from typing import Any
 
 from blockchaintracer.digest import digest_bytes, parse_listing
 from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.manifest import Manifest, RecordPredicate
+from blockchaintracer.manifest import Artifact, Manifest, RecordPredicate
 from blockchaintracer.model import Kind, Link, Relation, SubjectType
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, artifact_of, commit, named_parents
+from blockchaintracer.operations.record import Recorded, commit, named_parents
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.report.extras import require
 from blockchaintracer.store import LISTING_LIMIT
@@ -81,7 +81,7 @@ def record_signature(
         name="model signature",
         subject_type="file",
         values={"modelSignature": {"model": found.model, "subject": found.subject, "publicKey": found.public_key}},
-        attachments=(artifact_of(_KEY_FILE, digest_bytes(key)),),
+        attachments=(Artifact.of(_KEY_FILE, digest_bytes(key)),),
         parents=named_parents(parents),
     )
     return found, commit(lab, Manifest.of(Kind.DOCUMENT, document, found.signature), parents)

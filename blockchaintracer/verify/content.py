@@ -20,6 +20,7 @@ from blockchaintracer.verify.report import Check, Outcome
 
 _LISTING = "SHA256SUMS"
 _NAMED = 20
+_BY_SALT = "who has the salt and the content can open it"
 
 
 def check_subject(objects: Objects, key: RecordKey, manifest: Manifest | None) -> Iterator[Check]:
@@ -30,7 +31,9 @@ def check_subject(objects: Objects, key: RecordKey, manifest: Manifest | None) -
     elif key.subject_type == SubjectType.FOLDER:
         yield from _check_folder(objects, name, key.subject)
     elif key.subject_type == SubjectType.COMMITMENT:
-        yield Check(name, Outcome.UNKNOWN, "it is a salted commitment: who has the salt and the content can open it")
+        encrypted = getattr(manifest.predicate, "encrypted", None) if manifest else None
+        how = "its content is encrypted, and `decrypt` opens it for its recipients" if encrypted else _BY_SALT
+        yield Check(name, Outcome.UNKNOWN, f"it is a salted commitment: {how}")
     else:
         identifier = identifier_of(manifest.predicate) if manifest else None
         if identifier is None:
@@ -183,6 +186,9 @@ class Shown:
             if self.folder:
                 return [self._fail(f"{self.path} is a folder, and the record is of a file", key.subject)]
             return [self._changed(str(self.path), self.path, key.subject, self.sha256)]
+        if manifest is not None and getattr(manifest.predicate, "encrypted", None):
+            detail = "the record's content is encrypted: `decrypt` shows it to its recipients, to compare"
+            return [Check("content", Outcome.UNKNOWN, detail)]
         if manifest is None:
             return [Check("content", Outcome.UNKNOWN, "which files the record names is in its manifest, not at hand")]
         return self._against_artifacts(artifacts_of(manifest.predicate))

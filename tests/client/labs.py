@@ -61,3 +61,15 @@ def verb(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProces
         env=environment,
         stdin=subprocess.DEVNULL,
     )
+
+
+def secret_file(folder: Path, name: str = "patients.csv", size: int = 0) -> Path:
+    """A file with content that no other has."""
+    path = folder / name
+    path.write_bytes(os.urandom(32 + size))
+    return path
+
+
+def holding(folder: Path, content: bytes) -> list[Path]:
+    """The files below a folder that some bytes are in."""
+    return [path for path in folder.rglob("*") if path.is_file() and content in path.read_bytes()]

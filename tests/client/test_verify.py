@@ -20,11 +20,10 @@ from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.cli import main
 from blockchaintracer.devnet.rpc import call
 from blockchaintracer.errors import ChainUnavailable, InputError
-from blockchaintracer.manifest import ContentPredicate, Manifest, NotBefore, RunInput, RunOutput, RunPredicate
+from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, NotBefore, RunInput, RunOutput, RunPredicate
 from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, record_message
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
-    artifact_of,
     commit,
     named_parents,
     not_before,
@@ -113,7 +112,7 @@ def kept(lab: Lab, name: str, data: bytes) -> Any:
     from blockchaintracer.digest import digest_bytes
 
     lab.store.put_bytes(data)
-    return artifact_of(name, digest_bytes(data))
+    return Artifact.of(name, digest_bytes(data))
 
 
 def port(lab: Lab) -> int:
