@@ -101,7 +101,7 @@ def test_no_secret_is_in_a_text_that_python_shows(lab):
 # -- attacks: a ciphertext or commitment that isn't what it seems
 
 
-def forged(lab, recipient: str, opening: bytes, content: bytes, subject_type: str = "file"):
+def forged(lab, recipient: str, opening: bytes, content: bytes, subject_type: str = "file", commitment: str = ""):
     """A record by somebody who writes its parts by hand; the commitment is of `opening`."""
     from blockchaintracer.digest import digest_bytes
     from blockchaintracer.manifest import Artifact
@@ -113,7 +113,7 @@ def forged(lab, recipient: str, opening: bytes, content: bytes, subject_type: st
         Artifact.of(f"{name}.age", digest_bytes(part))
         for name, part in zip(("content", "content.opening"), hidden, strict=True)
     )
-    commitment = hashlib.sha256(opening).hexdigest()
+    commitment = commitment or hashlib.sha256(opening).hexdigest()
     predicate = ContentPredicate(
         subject_type="commitment",
         artifact=artifact,
@@ -129,6 +129,18 @@ def test_content_that_is_not_what_was_committed_to(lab, reader, tmp_path):
     with pytest.raises(NotVerified, match="not the file that was committed to"):
         decrypt_record(lab, recorded.id, tmp_path / "out", identities=[identity])
     assert list(tmp_path.iterdir()) == [], "nothing is left of it"
+
+
+def test_an_opening_that_is_not_of_the_commitment(lab, reader, tmp_path):
+    """An author who later shows other content than was committed to."""
+    identity, recipient = reader
+    first, later = (
+        ContentOpening(context_of(lab), "file", hashlib.sha256(data).hexdigest(), "a", new_salt())
+        for data in (b"first", b"later")
+    )
+    recorded = forged(lab, recipient, later.to_bytes(), b"later", commitment=first.commitment)
+    with pytest.raises(NotVerified, match="does not open the commitment"):
+        decrypt_record(lab, recorded.id, tmp_path / "out", identities=[identity])
 
 
 def test_a_commitment_copied_from_another_author(lab, reader, tmp_path):
