@@ -1,4 +1,4 @@
-"""The examples of seals and batches as they are typed, and the verbs by Ape's door."""
+"""The examples of seals, batches and privacy as they are typed, and the verbs by Ape's door."""
 
 import json
 import os
@@ -39,6 +39,14 @@ def test_a_hundred_measurements_take_one_transaction(lab, tmp_path):
     assert re.search(r"^anchored   100 records under [0-9a-f]{64}", printed, re.MULTILINE)
     assert "with the batch's time: True" in printed
     assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == before + 2
+
+
+def test_a_reviewer_reads_what_nobody_else_can(lab, tmp_path):
+    printed = run("privacy/encrypted.py", lab, tmp_path)
+    assert "reviewer   reads patients.csv: True" in printed
+    assert "{'metrics.effect': 0.3, 'parameters.dose': 9}" in printed
+    assert "metrics.effect = 0.3, and to no other value" in printed
+    assert "dose = 9" not in printed
 
 
 def test_the_verbs_are_the_same_by_apes_door(lab, tmp_path):
