@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, show, table, wait_option, when
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.keys import KeyStore
+from blockchaintracer.model import checksummed
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.outbox import Entry, State
 
 _WATCH_S = 2.0
 _MAX_WATCH_S = 60.0
+_WAITS = 3
+"""Exit code of `flush` if something waits for another key: like a chain that is away, it asks for a later flush."""
 
 
 @click.group(cls=VerbGroup, invoke_without_command=True)
@@ -31,7 +37,8 @@ def command(ctx: click.Context) -> None:
       blockchaintracer outbox flush --watch         ... and what other processes hand over, until Ctrl-C
     """
     if ctx.invoked_subcommand is None:
-        list_.main([], prog_name=f"{ctx.command_path} list", standalone_mode=False)
+        # click gives the exit code back instead of ending
+        ctx.exit(list_.main([], prog_name=f"{ctx.command_path} list", standalone_mode=False) or 0)
 
 
 def _row(entry: Entry) -> dict[str, Any]:
@@ -50,13 +57,11 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _print(ctx: click.Context, name: str, entries: list[Entry]) -> None:
-    show(ctx, {name: [_row(entry) for entry in entries]})
-    if not ctx.params["as_json"]:
-        _table(entries)
-
-
-def _table(entries: list[Entry]) -> None:
+def _table(entries: Iterable[Entry], none: str = "Nothing waits.") -> None:
+    rows = [_row(entry) for entry in entries]
+    if not rows:
+        click.echo(none)
+        return
     table(
         None,
         ["", "operation", "record", "state", "block", "time", ""],
@@ -70,7 +75,7 @@ def _table(entries: list[Entry]) -> None:
                 when(r["time"]),
                 r["error"] or "",
             ]
-            for r in map(_row, entries)
+            for r in rows
         ],
     )
 
@@ -82,7 +87,10 @@ def _table(entries: list[Entry]) -> None:
 def list_(ctx: click.Context, /, waiting: bool, **options: Any) -> None:
     """List all writes of this lab. Needs no chain."""
     entries = make_lab(ctx, options).outbox.entries()
-    _print(ctx, "writes", [entry for entry in entries if not (waiting and entry.is_on_chain)])
+    entries = [entry for entry in entries if not (waiting and entry.is_on_chain)]
+    show(ctx, {"writes": [_row(entry) for entry in entries]})
+    if not ctx.params["as_json"]:
+        _table(entries, "Nothing waits." if waiting else "No writes yet.")
 
 
 @command.command(cls=Verb)
@@ -93,7 +101,15 @@ def list_(ctx: click.Context, /, waiting: bool, **options: Any) -> None:
 def flush(ctx: click.Context, /, watch: bool, **options: Any) -> None:
     """Send what waits, and again what the chain has lost.
 
-    Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice.
+    Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice. It sends the
+    writes of one key; those of others stay, and are told.
+
+    \b
+    Examples:
+      blockchaintracer outbox flush
+      blockchaintracer outbox flush --key alice --wait final
+
+    Exit codes: 0 nothing waits, 2 wrong use or refused, 3 chain unavailable, or writes of other keys wait.
     """
     until = options.pop("until")
     if until == "stored":
@@ -104,16 +120,46 @@ def flush(ctx: click.Context, /, watch: bool, **options: Any) -> None:
     moved = lab.flush()
     lab.reach(until)
     now = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}
-    _print(ctx, "moved", [now.get(entry.seq, entry) for entry in moved])
+    others = _of_others(lab)
+    show(
+        ctx,
+        {
+            "moved": [_row(now.get(entry.seq, entry)) for entry in moved],
+            "waiting": [{"sender": sender, "count": count} for sender, count in others.items()],
+        },
+    )
+    if not ctx.params["as_json"] and (moved or not others):
+        _table(now.get(entry.seq, entry) for entry in moved)
+    _tell_others(lab, others)
+    if others:
+        ctx.exit(_WAITS)
+
+
+def _of_others(lab: Lab) -> dict[str, int]:
+    """How many writes wait on this chain for other keys than the one that signs here, by address."""
+    senders = [checksummed(entry.sender) for entry in lab.outbox.pending(lab.chain_id)]
+    return Counter(sender for sender in senders if sender.lower() != lab.signer.address.lower())
+
+
+def _tell_others(lab: Lab, others: dict[str, int]) -> None:
+    keys = KeyStore(lab.home)
+    for sender, count in others.items():
+        name = keys.name_of(sender)
+        how = f"`blockchaintracer outbox flush --key {name or 'NAME'}`"
+        where = "" if name else "; it is not in this lab's keystore"
+        click.echo(f"{count} writes of {sender} wait for their key: {how}{where}", err=True)
 
 
 def _watch(ctx: click.Context, lab: Lab) -> None:
     """Tells each change once, as a line or a JSON object a line, and never ends by itself."""
     told = {entry.seq: entry.state for entry in lab.outbox.entries()}
-    pause, problem = _WATCH_S, None
+    pause, problem, known = _WATCH_S, None, set[str]()
     while True:
         try:
             lab.flush()
+            others = {sender: count for sender, count in _of_others(lab).items() if sender not in known}
+            _tell_others(lab, others)
+            known |= others.keys()
             lab.outbox.settle(lab.chain)
             pause, problem = _WATCH_S, None
         except BlockchainTracerError as error:

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,13 @@ class KeystoreSigner:
         self._path = path
         self._passphrase = passphrase
         self._account: Any = None
-        try:
-            document = json.loads(path.read_bytes())
-            address = str(document["address"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
         from eth_utils.address import to_checksum_address
 
-        self._address: str = to_checksum_address(address)
+        try:
+            document = json.loads(path.read_bytes())
+            self._address: str = to_checksum_address(str(document["address"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
 
     @property
     def address(self) -> str:
@@ -90,6 +90,15 @@ class KeyStore:
     def names(self) -> list[str]:
         """The names of the keys, sorted."""
         return sorted(path.stem for path in self._folder.glob("*.json"))
+
+    def name_of(self, address: str) -> str | None:
+        """The name of the key with this address; None if none of them has it."""
+        for name in self.names():
+            # a file that is no keystore has no address, and is told of when it is asked for
+            with suppress(KeyStoreError):
+                if self.signer(name).address.lower() == address.lower():
+                    return name
+        return None
 
     def signer(self, name: str) -> KeystoreSigner:
         """The signer of a key by name, or of a keystore file by its path.

@@ -64,6 +64,7 @@ _RISE = (9, 8)
 """By how much a replacement must pay more for nodes to take it: 12.5%, where geth asks for 10%."""
 _CONFLICTS = 20
 _PAGE = 100
+_DAMAGED = "Restore the file from a copy, or move it away: what was recorded stays in store and chain."
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
 _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
@@ -145,9 +146,7 @@ class Outbox:
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
             self._add_columns()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(
-                f"the outbox {path} can't be opened: {error}", hint="Check the disk; a copy of the folder is a backup."
-            ) from error
+            raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error
 
     def close(self) -> None:
         """Closes the file."""
@@ -423,7 +422,15 @@ class Outbox:
                 f"{most / 10**18} is allowed",
                 hint=f"Wait until it's cheaper, ask another node, or allow more: ${MAX_COST}=0.5, in the chain's coin.",
             )
-        if balance < cost or not balance:
+        if not balance:
+            raise BlockchainTracerError(
+                f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
+                hint="Send it some coin of this chain, or act with a key that has some (--key NAME); what is stored "
+                "here waits.",
+                address=signer.address,
+                balance="0",
+            )
+        if balance < cost:
             raise BlockchainTracerError(
                 f"{signer.address} has {balance} wei on {chain.name} and this may cost up to {cost} wei",
                 hint="Send it some coin of this chain; what is stored here waits.",
@@ -593,7 +600,7 @@ class Outbox:
             # all at once: while a statement is read, SQLite lets this process write only if nobody else did meanwhile
             return self._db.execute(query, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreError(f"the outbox {self._path} can't be read: {error}") from error
+            raise StoreError(f"the outbox {self._path} can't be read: {error}", hint=_way_out(error)) from error
 
     def _update(self, entry: Entry, state: State, **changes: Any) -> Entry:
         if "block" in changes:
@@ -621,7 +628,7 @@ class Outbox:
         except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
             raise StoreError(
                 f"entry {row['seq']} of the outbox {self._path} is damaged: {type(error).__name__}",
-                hint="Restore the file from a copy, or move it away: what was recorded stays in store and chain.",
+                hint=_DAMAGED,
             ) from error
 
     @contextmanager
@@ -645,6 +652,11 @@ class Outbox:
         """Two processes with one key would take one nonce twice."""
         with locked(self._path.with_suffix(".lock")):
             yield
+
+
+def _way_out(error: Exception) -> str:
+    """What to do about a file that can't be used: the system refuses it, or SQLite finds it damaged."""
+    return "Check the disk and who may write there." if isinstance(error, sqlite3.OperationalError) else _DAMAGED
 
 
 def _most_wei() -> int:

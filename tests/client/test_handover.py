@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from blockchaintracer import MLTracer
+from blockchaintracer.cli import main
 from blockchaintracer.errors import ChainUnavailable
-from blockchaintracer.model import Kind
+from blockchaintracer.keys import KeyStore
+from blockchaintracer.model import Kind, Role
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.setup import invite, join
 from blockchaintracer.outbox import State
 from tests.client.labs import ROOT, verb
 from tests.client.test_privacy_docs import Shell, commands
@@ -156,13 +161,23 @@ def test_a_chain_that_does_not_say_what_is_final_is_told(lab, tmp_path):
     lab.flush()
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
-def test_a_watch_sends_what_others_hand_over_until_it_is_stopped(lab, tmp_path, end):
-    command = [sys.executable, "-u", "-m", "blockchaintracer", "outbox", "flush", "--watch", "--json"]
+@contextmanager
+def watched(lab, *arguments):
+    """A process that flushes what others hand over."""
+    command = [sys.executable, "-u", "-m", "blockchaintracer", "outbox", "flush", "--watch", "--json", *arguments]
     watching = subprocess.Popen(
         [*command, "--home", str(lab.home.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     )
     try:
+        yield watching
+    finally:
+        watching.kill()
+        watching.communicate()
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_a_watch_sends_what_others_hand_over_until_it_is_stopped(lab, tmp_path, end):
+    with watched(lab) as watching:
         handed = [record_content(Lab(lab.home, hand_over=True), Kind.DATASET, data(tmp_path)) for _ in range(2)]
         told: dict[str, list[str]] = {}
         while len([1 for states in told.values() if "final" in states]) < len(handed):
@@ -172,11 +187,53 @@ def test_a_watch_sends_what_others_hand_over_until_it_is_stopped(lab, tmp_path, 
         assert all(lab.registry.status(one.id).exists for one in handed)
         watching.send_signal(end)
         assert watching.wait(20) == (130 if end == signal.SIGINT else -signal.SIGKILL)
-    finally:
-        watching.kill()
-        watching.communicate()
     later = record_content(Lab(lab.home, hand_over=True), Kind.DATASET, data(tmp_path))
     assert [entry.write.record_id_of for entry in Lab(lab.home).flush()] == [later.id]
+
+
+def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
+    alice = KeyStore(lab.home).create("alice", devnet=True)
+    lab.devnet.fund(alice.address, 10**18)
+    join(Lab(lab.home, key_name="alice"), invite(Lab(lab.home, key_name="lab"), 1, alice.address, Role.RECORDER))
+    handing = Lab(lab.home, key_name="alice", group_number=1, hand_over=True)
+    theirs = record_content(handing, Kind.DATASET, data(tmp_path))
+
+    def outbox(*arguments, key="lab"):
+        environment = {"BLOCKCHAINTRACER_KEY": key, "BLOCKCHAINTRACER_HOME": str(lab.home.path)}
+        return CliRunner(mix_stderr=False, env=environment).invoke(main, ["outbox", *arguments])
+
+    def flush(key, *more):
+        return outbox("flush", "--wait", "final", *more, key=key)
+
+    told = f"1 writes of {alice.address} wait for their key: `blockchaintracer outbox flush --key alice`\n"
+    left = flush("lab")
+    assert (left.exit_code, left.stdout) == (3, "")
+    assert told in left.stderr
+    left = flush("lab", "--json")
+    assert (left.exit_code, json.loads(left.stdout)["waiting"]) == (3, [{"sender": alice.address, "count": 1}])
+
+    with watched(lab, "--key", "lab") as watching:
+        ours = record_content(Lab(lab.home, key_name="lab", hand_over=True), Kind.DATASET, data(tmp_path))
+        # after it was sent everything was looked at more than once
+        while json.loads(watching.stdout.readline())["state"] != "final":
+            pass
+        watching.kill()
+        assert watching.stderr.read().count(told) == 1
+    assert lab.registry.status(ours.id).exists
+    assert not lab.registry.status(theirs.id).exists
+
+    unknown = lab.home.keys.joinpath("alice.json").rename(tmp_path / "alice.json")
+    assert "flush --key NAME`; it is not in this lab's keystore" in flush("lab").stderr
+    unknown.rename(lab.home.keys / "alice.json")
+    done = flush("alice")
+    assert done.exit_code == 0, done.stderr
+    assert theirs.id[:16] in done.stdout
+    assert lab.registry.status(theirs.id).exists
+    again = flush("alice")
+    assert (again.exit_code, again.stdout) == (0, "Nothing waits.\n")
+    waiting = outbox("list", "--waiting")
+    assert (waiting.exit_code, waiting.stdout) == (0, "Nothing waits.\n")
+    Lab(lab.home, key_name="lab").choose(key="lab")
 
 
 def test_the_commands_of_the_page(lab, tmp_path):

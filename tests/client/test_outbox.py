@@ -1,9 +1,12 @@
 """The journal: nothing lost, nothing twice, whatever dies."""
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import psutil
 import pytest
@@ -230,7 +233,11 @@ def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
     poor = Lab(
         lab.home.__class__(tmp_path / "poor"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address
     )
-    with pytest.raises(BlockchainTracerError, match=r"has 0 wei .* may cost up to"):
+    with pytest.raises(BlockchainTracerError, match=r"has no coin on .*, and a transaction costs some") as told:
+        create_group(poor, "Poor lab")
+    assert "Send it some coin" in told.value.hint
+    lab.devnet.fund(poor.signer.address, 1000)
+    with pytest.raises(BlockchainTracerError, match=r"has 1000 wei .* may cost up to [1-9]"):
         create_group(poor, "Poor lab")
     lab.devnet.fund(poor.signer.address, 10**18)
     assert create_group(poor, "Poor lab").group
@@ -249,6 +256,31 @@ def test_the_chain_never_names_a_key_in_its_address(tmp_path):
         Chain.connect("http://user:hunter2@127.0.0.1:9/v2/SECRETSECRETSECRETSECRET?key=hunter2")
     assert "hunter2" not in str(error.value)
     assert "SECRETSECRET" not in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["header", "entry"])
+def test_a_damaged_outbox_says_to_move_it_away_and_that_is_the_way_out(tmp_path, damage):
+    path = tmp_path / "outbox.sqlite"
+    assert "writes" in json.loads(verb("outbox", "list", "--json", home=tmp_path).stdout)
+    if damage == "header":
+        path.write_bytes(b"\xff" * 8192)
+    else:
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(
+                "INSERT INTO entries (chain_id, identity, op, payload, sender, state) VALUES (1, 'x', 'y', '{', '', '')"
+            )
+    broken = verb("outbox", home=tmp_path)
+    assert (broken.returncode, str(path) in broken.stderr) == (2, True)
+    assert "move it away: what was recorded stays in store and chain" in broken.stderr
+    for file in tmp_path.glob("outbox.sqlite*"):
+        file.unlink()
+    empty = verb("outbox", home=tmp_path)
+    assert (empty.returncode, empty.stdout) == (0, "No writes yet.\n")
+
+
+def test_an_outbox_that_the_system_refuses_says_to_check_the_disk(tmp_path):
+    (tmp_path / "outbox.sqlite").mkdir()
+    assert "Check the disk" in verb("outbox", home=tmp_path).stderr
 
 
 def test_identity_of_a_write_is_its_content(lab, file):
