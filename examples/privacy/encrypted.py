@@ -1,4 +1,4 @@
-"""Records data that only a reviewer can read, and values shown one by one: python examples/privacy/encrypted.py
+"""Records data that a reviewer alone can read, and shows values one by one: python examples/privacy/encrypted.py
 
 Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer group create "My lab"
 """

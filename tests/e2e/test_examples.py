@@ -44,7 +44,8 @@ def test_a_hundred_measurements_take_one_transaction(lab, tmp_path):
 def test_a_reviewer_reads_what_nobody_else_can(lab, tmp_path):
     printed = run("privacy/encrypted.py", lab, tmp_path)
     assert "reviewer   reads patients.csv: True" in printed
-    assert "{'metrics.effect': 0.3, 'parameters.dose': 9}" in printed
+    assert "'metrics.effect': 0.3" in printed
+    assert "'parameters.dose': 9" in printed
     assert "metrics.effect = 0.3, and to no other value" in printed
     assert "dose = 9" not in printed
 
