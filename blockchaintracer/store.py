@@ -49,6 +49,9 @@ FETCH_LIMIT = 64 << 30
 LISTING_LIMIT = 256 << 20
 """Bytes of the largest listing that `Store.restore_folder` reads: about two million files."""
 
+REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in its place, from where it was published."
+"""What to do about an object that is damaged or missing."""
+
 Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
@@ -197,15 +200,18 @@ class Store:
         _check(path, sha256, hashlib.sha256(data).hexdigest())
         return data
 
-    def verify(self, sha256: str) -> None:
+    def verify(self, sha256: str, progress: Progress | None = None) -> None:
         """Re-hashes an object.
+
+        Args:
+            progress: told of the bytes read.
 
         Raises:
             StoreError: if it isn't here, or isn't what its name says.
         """
         path = self.path_of(sha256)
         try:
-            actual = sha256_file(path)
+            actual = sha256_file(path, progress)
         except InputError as error:
             raise StoreError(f"expected an object of the store: {error.message}") from error
         _check(path, sha256, actual)
@@ -612,7 +618,7 @@ def _check(path: Path, expected: str, actual: str) -> None:
     if actual != normal_digest(expected):
         raise StoreError(
             f"the object {path} is damaged: expected the SHA-256 {normal_digest(expected)}, got {actual}",
-            hint="Put the original in again, or remove the object and fetch it from where it was published.",
+            hint=REPAIR,
             path=str(path),
             expected=normal_digest(expected),
             actual=actual,

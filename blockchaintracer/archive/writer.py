@@ -11,6 +11,7 @@ from typing import BinaryIO
 from blockchaintracer.archive.form import NAME, SUMS, end, header, padding
 from blockchaintracer.digest import format_listing
 from blockchaintracer.errors import StoreError
+from blockchaintracer.store import REPAIR
 
 _CHUNK = 1 << 20
 Progress = Callable[[int], None]
@@ -84,7 +85,7 @@ def write_archive(target: BinaryIO, members: Mapping[str, Bytes | File], progres
         if count != size or actual.hexdigest() != member.sha256:
             raise StoreError(
                 f"expected {name} to have the SHA-256 {member.sha256}, got {actual.hexdigest()}",
-                hint="The object in the store is damaged: put the original in again, or fetch it.",
+                hint=f"The object in the store is damaged. {REPAIR}",
             )
         target.write(bytes(padding(size)))
         length += len(header(name, size)) + size + padding(size)

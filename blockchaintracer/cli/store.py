@@ -1,4 +1,4 @@
-"""`blockchaintracer store`: what lies in the lab's store, and removing what nothing needs."""
+"""`blockchaintracer store`: what lies in the lab's store, mending it, and removing what nothing needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, progress_bar, show
+from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, plain, progress_bar, show
 from blockchaintracer.cli.publish import in_words
+from blockchaintracer.operations.repair import Mended, repair_store
 from blockchaintracer.operations.storage import DAY_S, collect_garbage, store_status
 
 
@@ -20,6 +21,7 @@ def command() -> None:
     Examples:
       blockchaintracer store status
       blockchaintracer store status --verify
+      blockchaintracer store repair --from https://lab.example/published
       blockchaintracer store gc --dry-run
     """
 
@@ -43,6 +45,45 @@ def status(ctx: click.Context, /, verify: bool, **options: Any) -> None:
     )
     if found.damaged:
         ctx.exit(1)
+
+
+@command.command(cls=Verb)
+@lab_options
+@click.option(
+    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store with good copies; repeatable."
+)
+@click.pass_context
+def repair(ctx: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
+    """Re-hash every object, and fetch again what is damaged, and what a record of this lab needs and is missing.
+
+    Needs no chain. Without --from it only tells. A good copy takes its place once it's whole, so it may be interrupted.
+
+    \b
+    Examples:
+      blockchaintracer store repair
+      blockchaintracer store repair --from published --from ipfs://CID
+
+    Exit codes: 0 all is whole, 1 something stays damaged or missing, 2 wrong use.
+    """
+    with progress_bar(ctx, "hashing") as progress:
+        done = repair_store(make_lab(ctx, options), sources, progress)
+    show(
+        ctx,
+        asdict(done) | {"left": len(done.left)},
+        f"Re-hashed {done.objects} objects, {in_words(done.size)}, in {done.folder}.",
+        *(_mended(one) for one in done.found),
+        f"{len(done.left)} objects stay damaged or missing."
+        if done.left
+        else f"All are whole, and the {done.needed} that this lab's records need are here.",
+    )
+    if done.left:
+        ctx.exit(1)
+
+
+def _mended(one: Mended) -> str:
+    what = plain(one.what) if one.what else "no record of this lab names it"
+    state = f"{one.was.upper()}: {plain(one.problem)}" if one.problem else f"was {one.was}, is whole now"
+    return f"{one.sha256}  {what}: {state}"
 
 
 @command.command(cls=Verb)

@@ -27,7 +27,7 @@ from blockchaintracer.model import SubjectType, normal_digest
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.publish import LISTING, read_manifest
 from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.store import LISTING_LIMIT, import_fsspec
+from blockchaintracer.store import LISTING_LIMIT, REPAIR, import_fsspec
 from blockchaintracer.tracer import RPC_VARIABLE
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class RecordFileSystem(_Tree):
             if actual != digest:
                 raise NotVerified(
                     f"expected {path} to have the SHA-256 {digest} that was recorded, got {actual}",
-                    hint="Nothing of it was read. Put the original in again, or remove it from the store and fetch it.",
+                    hint=f"Nothing of it was read. {REPAIR}",
                 )
             file.seek(0)
         except BaseException:

@@ -306,6 +306,22 @@ def kept_proofs(lab: Lab) -> Iterator[Proof]:
                 yield Proof.read(file)
 
 
+def batched_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
+    """Id and key of every record that this lab put into a batch, open or anchored, on whatever chain.
+
+    Raises:
+        StoreError: if a file of one is damaged.
+    """
+    roots = {entry.write.root for entry in lab.outbox.entries() if isinstance(entry.write, Anchor)}
+    for file in sorted(lab.home.batches.glob("*/*/*.json")):
+        if file.parent.name == _OPEN or file.parent.name in roots:
+            try:
+                data = json.loads(file.read_bytes())
+                yield file.stem, RecordKey.from_json(data.get("key", data))
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+                raise StoreError(f"expected a record of a batch in {file}, got: {type(error).__name__}") from None
+
+
 def keep_proof(lab: Lab, proof: Proof) -> Path:
     """Keeps a proof that came from elsewhere, beside those that were made here; its file."""
     scope = f"{proof.chain_id}-{proof.registry}-{proof.key.group}-{checksummed(proof.key.author)}"

@@ -33,7 +33,7 @@ from blockchaintracer.manifest import (
 from blockchaintracer.model import Kind, SubjectType, label
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.store import LISTING_LIMIT, Store, import_fsspec, is_url, object_name, public_name
+from blockchaintracer.store import LISTING_LIMIT, REPAIR, Store, import_fsspec, is_url, object_name, public_name
 
 LISTING = "SHA256SUMS"
 """Last part of an output's path where the output is a folder: the artifact is its listing."""
@@ -127,7 +127,7 @@ def publish(
     if missing:
         raise StoreError(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
-            hint="Put it back, or run `publish` in the lab that recorded it: nothing was copied.",
+            hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
     new = target.put(unique)
     objects = [

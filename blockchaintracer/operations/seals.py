@@ -19,6 +19,7 @@ from blockchaintracer.chain.seals import SealSeen, seals_of, unrevealed
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.files import write_whole
 from blockchaintracer.model import (
+    Domain,
     Kind,
     Link,
     RecordKey,
@@ -311,6 +312,13 @@ def _kept(lab: Lab) -> list[KeptSeal]:
 
 def _all(lab: Lab) -> list[KeptSeal]:
     return [KeptSeal.read(path) for path in sorted(lab.home.seals.glob("*.json"))]
+
+
+def sealed_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
+    """Id and key of every record that a seal of the lab's folder is of, or brings as evidence, on whatever chain."""
+    for kept in _all(lab):
+        if kept.key:
+            yield Domain(kept.chain_id, kept.registry).record_id(kept.key), kept.key
 
 
 def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
