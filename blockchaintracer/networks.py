@@ -119,6 +119,12 @@ def network_by_chain_id(chain_id: int) -> Network | None:
     return next((network for network in NETWORKS if network.chain_id == chain_id), None)
 
 
+def time_source(chain_id: int) -> str:
+    """Where the time of a chain's blocks comes from, in words."""
+    network = network_by_chain_id(chain_id)
+    return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
+
+
 def network_by_name(name: str) -> Network:
     """The network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, with or without a provider).
 

@@ -23,6 +23,8 @@ RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 GIVEN = "blockchaintracer.given"
 """Key in a click context's meta under which Ape's scripts leave connection and signer."""
 
+_WIDEST = 1 << 20
+"""Columns of a table that no terminal shows: nothing is cut that a program may read."""
 _FORMULA = tuple("=+-@\t\r")
 """How what a spreadsheet runs begins (OWASP, CSV injection)."""
 
@@ -205,13 +207,18 @@ def table(title: str | None, columns: list[str], rows: list[list[str]]) -> None:
     """Prints a table, as wide as the terminal or as its content where there is none. What strangers wrote in it acts on
     nothing: neither as the terminal's commands nor as rich's markup."""
     from rich.console import Console
+    from rich.measure import Measurement
     from rich.table import Table
 
-    drawn = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        # a path that is cut is of no use: it goes on in the next line
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         drawn.add_row(*map(plain, row))
-    width = None if sys.stdout.isatty() else 200
-    console = Console(width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if not sys.stdout.isatty():
+        console.width = max(Measurement.get(console, console.options.update(max_width=_WIDEST), drawn).maximum, 1)
     console.print(drawn)
 
 

@@ -9,10 +9,15 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, progress_bar, show, when
-from blockchaintracer.model import Kind, label
-from blockchaintracer.operations.proof import code_of, export_proof
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
+from blockchaintracer.manifest import Manifest, RunPredicate
+from blockchaintracer.model import Kind, SubjectType, label
+from blockchaintracer.networks import time_source
+from blockchaintracer.operations.proof import code_of, export_proof, manifest_in
 from blockchaintracer.proof import ProvenBundle, ProvenRecord
+
+_METRICS = 5
+"""How many metrics of a run are shown; `--json` has all."""
 
 
 @click.command(cls=Verb)
@@ -64,6 +69,7 @@ def as_json(proven: ProvenBundle) -> dict[str, Any]:
         "code": {"genuine": code is not None, **(asdict(code) if code else {})},
         "blocks": [{"number": it.number, "hash": it.hash, "timestamp": it.timestamp} for it in proven.blocks],
         "records": [_record(record) for record in proven.records],
+        "timeSource": time_source(proven.chain_id),
         "trust": list(proven.trust),
     }
 
@@ -73,8 +79,12 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
     for record in proven.records:
         yield ""
         yield f"Record {record.id}"
-        kind = label(record.key.kind, Kind)
-        yield f"  {kind} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
+        manifest = manifest_in(record)
+        name = getattr(manifest.predicate, "name", None) if manifest else None
+        what = label(record.key.kind, Kind) + (f" {plain(name)!r}" if name else "")
+        yield f"  {what} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
+        yield f"  {label(record.key.subject_type, SubjectType)} {record.key.subject}"
+        yield from (f"  {line}" for line in _said(proven, manifest))
         yield f"  {_standing(record)}"
     yield ""
     if code := code_of(proven):
@@ -88,6 +98,29 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
     yield ""
     yield "What is left to trust"
     yield from (f"  {sentence}" for sentence in proven.trust)
+    yield f"  A time is as good as its source: {time_source(proven.chain_id)}."
+
+
+def _said(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
+    """What a record's manifest says of its values and of its earliest time."""
+    if manifest is None:
+        yield "its manifest is not in the bundle: what it says, a name, metrics or an earliest time, is not known"
+        return
+    if isinstance(manifest.predicate, RunPredicate) and (metrics := manifest.predicate.metrics):
+        shown = [f"{plain(name)} {metric.value:.6g}" for name, metric in list(metrics.items())[:_METRICS]]
+        more = f" and {len(metrics) - _METRICS} more" if len(metrics) > _METRICS else ""
+        yield f"metrics: {', '.join(shown)}{more}"
+    if not hasattr(manifest.predicate, "not_before"):
+        return
+    said = manifest.predicate.not_before
+    if said is None:
+        yield "names no block as not-before: only its latest time is known, not its earliest"
+        return
+    chain = "" if int(said.chain_id) == proven.chain_id else f" of chain {said.chain_id}"
+    yield (
+        f"names block {said.block_number}{chain} with hash 0x{said.block_hash}, {when(int(said.timestamp))}, as"
+        " not-before: ask for it too"
+    )
 
 
 def _standing(record: ProvenRecord) -> str:

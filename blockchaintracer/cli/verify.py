@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
 from blockchaintracer.cli.export_proof import as_json, lines
-from blockchaintracer.errors import InputError
+from blockchaintracer.errors import InputError, NotVerified
+from blockchaintracer.model import checksummed
+from blockchaintracer.networks import network_by_name
 from blockchaintracer.operations.disclosure import is_disclosure, verify_disclosure
-from blockchaintracer.operations.proof import is_bundle, verify_proof
+from blockchaintracer.operations.proof import hold_against, is_bundle, verify_proof
 from blockchaintracer.operations.verify import verify, verify_order
+from blockchaintracer.proof import ProvenBundle
 from blockchaintracer.verify import Check, Outcome, Report
 
+_OF_A_PATH = ("path", "record", "group")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
 
@@ -54,6 +60,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify proof.json
       blockchaintracer verify --before ID_A ID_B
       blockchaintracer verify result.proof
+      blockchaintracer verify result.proof --path data.csv
       blockchaintracer verify learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
 
@@ -63,12 +70,11 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     """
     target, before, strict = options["target"], options["before"], options["strict"]
     if target is not None and is_bundle(Path(target)):
-        proven = verify_proof(Path(target))
-        found = f"Verified without a network: {len(proven.records)} records, given the blocks above."
-        show(ctx, {**as_json(proven), "verified": True}, *lines(proven), "", click.style(found, fg="green", bold=True))
+        _bundle(ctx, Path(target), options)
         return
     lab = make_lab(ctx, {**options, "group": None})
     if target is not None and is_disclosure(Path(target)):
+        _refuse(ctx, "a disclosure", *_OF_A_PATH, "before")
         report = verify_disclosure(lab, Path(target), options["sources"])
         _show(ctx, report, strict)
         return
@@ -77,6 +83,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
         )
     if target and target.startswith("mlflow:"):
+        _refuse(ctx, "a run of MLflow", *_OF_A_PATH)
         from blockchaintracer.mlflow import verify_run
 
         with progress_bar(ctx, "hashing") as progress:
@@ -88,6 +95,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                 progress=progress,
             )
     elif before:
+        _refuse(ctx, "--before", *_OF_A_PATH, "sources")
         report = verify_order(lab, *before)
     else:
         wanted = {name: options[name] for name in ("path", "record", "group", "sources")}
@@ -95,6 +103,50 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         with progress_bar(ctx, "hashing", shown) as progress:
             report = verify(lab, target, **wanted, progress=progress)
     _show(ctx, report, strict)
+
+
+def _refuse(ctx: click.Context, what: str, *names: str, why: str = "") -> None:
+    """Refuses options that were given and mean nothing here: what is asked for and not checked reads as checked."""
+    for param in ctx.command.params:
+        if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"expected no {param.opts[0]} beside {what}{why}", hint="See `verify --help`.")
+
+
+def _bundle(ctx: click.Context, file: Path, options: dict[str, Any]) -> None:
+    """Verifies a proof bundle, and a file or folder against its records."""
+    _refuse(ctx, "a proof bundle", "record", "group", "before", "sources")
+    _refuse(ctx, "a proof bundle", "strict", why=": its blocks can never be checked without a network")
+    proven = verify_proof(file)
+    _require_asked(proven, options)
+    checks: list[Check] = []
+    if path := options["path"]:
+        with progress_bar(ctx, "hashing", [path]) as progress:
+            checks = hold_against(proven, path, progress)
+    verified = all(check.verdict is Outcome.PASS for check in checks)
+    given = f"{len(proven.records)} records, given the blocks above"
+    if verified:
+        held = (
+            f", and {plain(str(path))} is of {', '.join(dict.fromkeys(str(it.record) for it in checks))}"
+            if path
+            else ""
+        )
+        found = click.style(f"Verified without a network: {given}{held}.", fg="green", bold=True)
+    else:
+        found = click.style(f"Not verified: {plain(str(path))} is of none of the {given}.", fg="red", bold=True)
+    shown = [_line(check) if len(proven.records) == 1 else f"{_line(check)} ({check.record})" for check in checks]
+    told = {"checks": [asdict(check) for check in checks]} if path else {}
+    show(ctx, {**as_json(proven), **told, "verified": verified}, *lines(proven), "", *shown, found)
+    if not verified:
+        ctx.exit(1)
+
+
+def _require_asked(proven: ProvenBundle, options: dict[str, Any]) -> None:
+    """The registry and network that were named are the bundle's own."""
+    registry, network = options.get("registry"), options.get("network")
+    if registry and checksummed(registry, "a registry's address").lower() != proven.registry:
+        raise NotVerified(f"the bundle is of the registry {proven.registry}, and {registry} was asked")
+    if network and network_by_name(network).chain_id != proven.chain_id:
+        raise NotVerified(f"the bundle is of chain {proven.chain_id}, and {network} was asked")
 
 
 def _show(ctx: click.Context, report: Report, strict: bool) -> None:

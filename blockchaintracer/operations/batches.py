@@ -29,6 +29,8 @@ from blockchaintracer.outbox import Anchor, AnchorLeaves, Entry, Materialize, St
 MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
 PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
 _OPEN = "open"
+_LOOKED_AT = 200
+"""bytes at a file's start that tell a proof file"""
 
 
 @dataclass(frozen=True)
@@ -290,6 +292,15 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
         **progress_of(entry),
         existing=existing,
     )
+
+
+def is_proof(path: Path) -> bool:
+    """Whether a file says that it is a record's proof of its batch."""
+    try:
+        with path.open("rb") as file:
+            return PROOF_TYPE.encode() in file.read(_LOOKED_AT)
+    except OSError:
+        return False
 
 
 def find_proof(lab: Lab, record_id: str) -> Proof | None:

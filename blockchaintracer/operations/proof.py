@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blockchaintracer.chain import KnownCode, Registry, known_code
+from blockchaintracer.digest import Progress as Bytes
 from blockchaintracer.errors import InputError, StoreError
 from blockchaintracer.files import write_whole
+from blockchaintracer.manifest import Manifest, parse_manifest
+from blockchaintracer.manifest.base import canonical
 from blockchaintracer.model import checksummed, normal_digest
-from blockchaintracer.operations.batches import Proof, find_proof
+from blockchaintracer.operations.batches import Proof, find_proof, is_proof
+from blockchaintracer.operations.disclosure import is_disclosure
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.proof import ProvenBundle, export_bundle, verify_bundle
+from blockchaintracer.proof import ProvenBundle, ProvenRecord, export_bundle, verify_bundle
 from blockchaintracer.proof.exporter import BatchPath, Progress, Wanted
+from blockchaintracer.proof.verifier import MAX_BYTES
+from blockchaintracer.store import Store
+from blockchaintracer.verify import Check, Outcome
+from blockchaintracer.verify.content import Shown
+from blockchaintracer.verify.objects import Objects
 
+SUFFIX = ".proof"
+"""of a file that is taken for a bundle by its name"""
 _START = b'{"blocks":{"'
 """how every bundle begins, as its canonical form has its keys in order"""
+_FORMAT = b'"format":"blockchaintracer-proof-'
+"""what stands in every bundle behind its blocks, in its canonical form"""
+_LOOKED_AT = 16 << 20
+"""bytes in which that is looked for: headers of 10,000 blocks"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +79,24 @@ def export_proof(
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a file looks like a proof bundle; `verify_proof` tells whether it is one."""
-    if not path.is_file():
+    """Whether a file looks like a proof bundle, whole or damaged; `verify_proof` tells whether it is one.
+
+    It does if it begins like one; if it is called ``*.proof`` and is nothing else of ours; or if it names a bundle's
+    format and its beginning at least resembles one's: a tar that holds a bundle is none.
+    """
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            start = file.read(_LOOKED_AT)
+    except OSError:
         return False
-    with path.open("rb") as file:
-        return file.read(len(_START)) == _START
+    if start.startswith(_START):
+        return True
+    if path.suffix == SUFFIX:
+        return not is_disclosure(path) and not is_proof(path)
+    alike = sum(one == other for one, other in zip(start, _START, strict=False)) > len(_START) // 2
+    return (alike or b"blocks" in start[: 2 * len(_START)]) and _FORMAT in start
 
 
 def verify_proof(path: Path) -> ProvenBundle:
@@ -75,8 +104,43 @@ def verify_proof(path: Path) -> ProvenBundle:
 
     Raises:
         BundleRefused: if it proves nothing, with the place of the fault.
+        InputError: if it can't be read.
     """
-    return verify_bundle(path.read_bytes())
+    try:
+        with path.open("rb") as file:
+            # one byte more than a bundle may have is refused, and no more is taken into memory
+            return verify_bundle(file.read(MAX_BYTES + 1))
+    except OSError as error:
+        raise InputError(f"expected a proof bundle in {path}: {error.strerror}") from None
+
+
+def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None) -> list[Check]:
+    """Holds a file or folder against what the records of a bundle commit to: the checks of the records that it is of,
+    all of which pass, or if it is of none the checks of all records.
+
+    Args:
+        path: the file or folder. Without the original, where it differs is not known.
+        progress: told of the bytes hashed.
+
+    Raises:
+        InputError: if it can't be read.
+    """
+    if not path.exists():
+        raise InputError(f"expected an existing file or folder, got {str(path)!r}")
+    same: list[Check] = []
+    other: list[Check] = []
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as nothing:
+        shown = Shown(path, Objects(Store(nothing), (), progress))
+        for record in proven.records:
+            found = shown.compare(record.key, manifest_in(record))
+            held = all(check.verdict is Outcome.PASS for check in found)
+            (same if held else other).extend(replace(check, record=record.id) for check in found)
+    return same or other
+
+
+def manifest_in(record: ProvenRecord) -> Manifest | None:
+    """The manifest of a record in a bundle; None if the bundle doesn't hold it."""
+    return None if record.manifest is None else parse_manifest(canonical(record.manifest))
 
 
 def code_of(proven: ProvenBundle) -> KnownCode | None:

@@ -10,14 +10,12 @@ from pathlib import Path
 from blockchaintracer.digest import Progress
 from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.model import normal_digest
-from blockchaintracer.operations.batches import PROOF_TYPE, Proof, find_proof, required_here
+from blockchaintracer.operations.batches import Proof, find_proof, is_proof, required_here
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.outbox import Entry, Record
 from blockchaintracer.verify import Check, Outcome, Report, Verifier
 
 Sources = Sequence[str | os.PathLike[str]]
-_LOOKED_AT = 200
-"""bytes at a file's start that tell a proof file"""
 
 
 def verify(
@@ -63,6 +61,8 @@ def verify(
         verifier = Verifier(lab.registry, lab.store, sources, progress)
         if path is not None:
             proof = _proof(lab, path) if record is None else None
+            if proof and group not in (None, proof.key.group):
+                raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
             return verifier.batched(proof.key, proof.root, proof.path) if proof else verifier.path(path, record, group)
         report = verifier.hash(target)
         if digest and not report.records and (proof := find_proof(lab, digest)):
@@ -91,12 +91,7 @@ def verify_order(lab: Lab, first: str, second: str) -> Report:
 
 def _proof(lab: Lab, path: Path) -> Proof | None:
     """The batch's proof that a file is, if it is one."""
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        if PROOF_TYPE.encode() not in file.read(_LOOKED_AT):
-            return None
-    return required_here(lab, Proof.read(path))
+    return required_here(lab, Proof.read(path)) if is_proof(path) else None
 
 
 def _digest(text: str) -> str | None:

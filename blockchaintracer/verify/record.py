@@ -10,6 +10,7 @@ from blockchaintracer.chain import Block, RecordedEvent, RecordStatus, Registry
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import MAX_BYTES, Manifest, NotBefore, RunPredicate, check_against_key, parse_manifest
 from blockchaintracer.model import Kind, Link, Relation, Role, Status, SubjectType, label
+from blockchaintracer.networks import time_source
 from blockchaintracer.verify.authorship import check_anchorer, check_author
 from blockchaintracer.verify.checkpoints import check_checkpoints
 from blockchaintracer.verify.commitments import (
@@ -202,8 +203,7 @@ class RecordChecks:
         if block is None or time != block.timestamp:
             detail = f"the registry says {time}, {whose} {block.timestamp if block else 'unknown'}"
             return Check("time", Outcome.FAIL, detail)
-        network = self._chain.network
-        source = network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
+        source = time_source(self._chain.chain_id)
         since = ", that of its batch" if committed.root else ""
         detail = f"{when(block.timestamp)}{since}; the time is from {source}"
         return Check("time", Outcome.PASS, detail, {"time": block.timestamp})

@@ -246,7 +246,18 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
     assert "dataset" in verb("batch", "list", home=home).stdout
     done = verb("batch", "anchor", "--json", home=home)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["count"] == 2
+    anchored = json.loads(done.stdout)
+    assert anchored["count"] == 2
+    # whole, however long: it is copied from there
+    assert len(anchored["proofs"]) > 100
+    listed = verb("batch", "list", home=home).stdout
+    assert [anchored["root"], anchored["proofs"]] in [
+        [*line.split()[:1], *line.split()[-1:]] for line in listed.split("\n")
+    ]
+    proof = f"{anchored['proofs']}/{records[0]['id']}.json"
+    other = verb("verify", proof, "--group", "9", home=home)
+    assert (other.returncode, "expected a proof of a record of group 9" in other.stderr) == (2, True)
+    assert verb("verify", proof, "--group", str(anchored["group"]), home=home).returncode == 0
     stored = verb("materialize", records[-1]["id"], home=home)
     assert stored.returncode == 0, stored.stderr
     assert all(one["id"] in stored.stdout for one in records)

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 import rfc8785
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer import MLTracer
+from blockchaintracer.cli import main
 from blockchaintracer.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.manifest import parse_manifest
 from blockchaintracer.operations.disclosure import disclose, read_disclosure, verify_disclosure
@@ -254,3 +256,24 @@ def test_outcomes_are_told_apart(lab, run, tmp_path):
     found = {one.name: one.verdict for one in verify_disclosure(lab, tmp_path / "two.json").checks}
     assert found["private parameters.lr"] is Outcome.PASS
     assert found["private metrics.auc"] is Outcome.FAIL
+
+
+def test_what_a_disclosure_cannot_be_held_against_is_refused(lab, run, tmp_path):
+    disclose(lab, run["id"], ["lr"], tmp_path / "lr.json")
+
+    # somebody who has neither the run's files nor its values
+    stranger = ["--home", str(tmp_path / "nobody"), "--rpc", lab.devnet.ensure().url]
+
+    def shown(*arguments):
+        command = ["verify", str(tmp_path / "lr.json"), *arguments, "--registry", lab.registry.address, *stranger]
+        return CliRunner(mix_stderr=False).invoke(main, command)
+
+    before = ["--before", run["id"], run["id"]]
+    for wrong in (["--path", str(tmp_path / "lr.json")], ["--record", run["id"]], ["--group", "1"], before):
+        refused = shown(*wrong)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert f"expected no {wrong[0]} beside a disclosure" in refused.stderr
+    assert shown().exit_code == 0
+    strict = shown("--strict", "--json")
+    told = json.loads(strict.stdout)
+    assert (strict.exit_code, told["failed"], told["unknown"] > 0) == (1, 0, True)

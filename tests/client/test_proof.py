@@ -1,10 +1,13 @@
 """Proof bundles: made on a real chain, verified without one, refused after any change."""
 
 import ast
+import hashlib
 import json
 import random
 import subprocess
 import sys
+import tarfile
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 import rfc8785
 import rlp
+from click.testing import CliRunner, Result
 from eth_utils import keccak
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,11 +26,16 @@ from blockchaintracer import layout
 from blockchaintracer.chain import KnownCode, known_code
 from blockchaintracer.chain.code import registry_code
 from blockchaintracer.chain.factory import Factory
+from blockchaintracer.cli import main
+from blockchaintracer.cli.common import when
 from blockchaintracer.cli.export_proof import as_json, lines
+from blockchaintracer.manifest import Artifact, Metric, RunOutput, RunPredicate
 from blockchaintracer.model import Kind, RecordKey, Status, SubjectType, Verdict
+from blockchaintracer.operations.batches import PROOF_TYPE
+from blockchaintracer.operations.disclosure import DISCLOSURE_TYPE
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.proof import code_of
-from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.proof import code_of, is_bundle
+from blockchaintracer.operations.record import not_before, record_content, record_run
 from blockchaintracer.operations.verdicts import attest, required_record, retract
 from blockchaintracer.proof import BundleRefused, export_bundle, verify_bundle
 from blockchaintracer.proof.exporter import BatchPath, Wanted
@@ -404,6 +413,151 @@ def test_a_lab_writes_a_bundle_that_a_stranger_verifies_without_a_network(
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"] == "BundleRefused"
     assert json.loads(refused.stdout)["place"]
+
+
+def shown(*arguments: str | Path) -> Result:
+    """What `verify` prints and returns in this process, which has no lab."""
+    nowhere = {"BLOCKCHAINTRACER_HOME": "/dev/null/nowhere", "BLOCKCHAINTRACER_RPC": "http://127.0.0.1:9"}
+    return CliRunner(mix_stderr=False, env=nowhere).invoke(main, ["verify", *map(str, arguments)])
+
+
+def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_that_is(
+    lab: Lab, recorded: list[str], tmp_path: Path
+) -> None:
+    metrics = {f"metric{number}": Metric(value=number + 0.25) for number in range(7)}
+    named = not_before(lab)
+    assert named is not None
+    runs = []
+    for said in (named, named.model_copy(update={"chain_id": "1"}), None):
+        run = {"run_id": str(uuid.uuid4()), "name": "a\u202erun", "status": "completed", "not_before": said}
+        runs.append(record_run(lab, RunPredicate(**run, metrics=metrics)))
+    bundle = tmp_path / "one"
+    ids = [recorded[0], *(run.id for run in runs)]
+    bundle.write_bytes(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in ids]))
+    told = shown(bundle)
+    assert told.exit_code == 0, told.stderr
+    data, first, other, without, _, rest, _ = told.stdout.strip().split("\n\n")
+    assert f"\n  dataset 'one' of group {lab.group()}, by " in data
+    assert f"\n  file {hashlib.sha256(b'one').hexdigest()}\n" in data
+    assert "not-before" not in data
+    assert f"\n  run 'a\ufffdrun' of group {lab.group()}, by " in first
+    assert f"  identifier {runs[0].subject}\n" in first
+    assert "  metrics: metric0 0.25, metric1 1.25, metric2 2.25, metric3 3.25, metric4 4.25 and 2 more\n" in first
+    place = f"with hash 0x{named.block_hash}, {when(int(named.timestamp))}, as not-before: ask for it too"
+    assert f"  names block {named.block_number} {place}\n" in first
+    assert f"  names block {named.block_number} of chain 1 {place}\n" in other
+    assert "  names no block as not-before" in without
+    assert "A time is as good as its source: this machine's clock: it proves nothing to others." in rest
+
+    proven = verify_bundle(bundle.read_bytes())
+    assert as_json(proven)["timeSource"] == "this machine's clock: it proves nothing to others"
+    elsewhere = "\n".join(lines(replace(proven, chain_id=4242)))
+    assert "whoever makes this chain's blocks: it is not a configured network." in elsewhere
+    bare = [replace(record, manifest=None) for record in proven.records]
+    assert "its manifest is not in the bundle" in "\n".join(lines(replace(proven, records=tuple(bare))))
+
+
+def test_a_file_is_held_against_a_bundle(lab: Lab, recorded: list[str], tmp_path: Path) -> None:
+    model = tmp_path / "model.bin"
+    model.write_bytes(b"weights")
+    output = RunOutput(role="model", artifact=Artifact.of("model.bin", lab.store.put_file(model)))
+    run = record_run(
+        lab, RunPredicate(run_id=str(uuid.uuid4()), name="training", status="completed", outputs=(output,))
+    )
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "part").write_text("in a folder")
+    whole = record_content(lab, Kind.DATASET, folder)
+    bundle, one = tmp_path / "four.proof", tmp_path / "one"
+    ids = [*recorded[:2], run.id, whole.id]
+    bundle.write_bytes(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in ids]))
+    one.write_text("one")
+    for path, record_id in ((one, ids[0]), (model, run.id), (folder, whole.id)):
+        held = shown(bundle, "--path", path)
+        assert held.exit_code == 0, held.stderr
+        assert f"and {path} is of {record_id}." in held.stdout
+        told = json.loads(shown(bundle, "--path", path, "--json").stdout)
+        assert told["verified"]
+        assert [(check["verdict"], check["record"]) for check in told["checks"]] == [("pass", record_id)]
+    one.write_text("One")
+    (folder / "part").write_text("changed")
+    for path in (one, folder):
+        held = shown(bundle, "--path", path)
+        assert held.exit_code == 1
+        assert f"Not verified: {path} is of none of the 4 records" in held.stdout
+        assert f"expected {hashlib.sha256(b'one').hexdigest()}" in held.stdout or path == folder
+        told = json.loads(shown(bundle, "--path", path, "--json").stdout)
+        assert (told["verified"], {check["verdict"] for check in told["checks"]}) == (False, {"fail"})
+    nothing = shown(bundle, "--path", tmp_path / "nowhere")
+    assert (nothing.exit_code, "existing file or folder" in nothing.stderr) == (2, True)
+
+
+def test_what_a_bundle_cannot_be_held_against_is_refused(lab: Lab, small: bytes, tmp_path: Path) -> None:
+    bundle = tmp_path / "small.proof"
+    bundle.write_bytes(small)
+    ids = ["ab" * 32, "cd" * 32]
+    for wrong in (["--record", ids[0]], ["--group", "0"], ["--before", *ids], ["--strict"], ["--from", str(tmp_path)]):
+        refused = shown(bundle, *wrong)
+        assert (refused.exit_code, refused.stdout) == (2, ""), wrong
+        assert f"expected no {wrong[0]} beside a proof bundle" in refused.stderr
+    assert shown(bundle, "--registry", lab.registry.address, "--network", "devnet").exit_code == 0
+    for other in (["--registry", "0x" + "11" * 20], ["--network", "ethereum"]):
+        refused = shown(bundle, *other)
+        assert (refused.exit_code, f"and {other[1]} was asked" in refused.stderr) == (1, True)
+
+
+def test_a_bundle_damaged_at_its_start_is_refused_as_one_without_a_network(small: bytes, tmp_path: Path) -> None:
+    damaged = {f"bit {at}": small[:at] + bytes([small[at] ^ 1]) + small[at + 1 :] for at in range(16)}
+    damaged |= {f"byte {at}": small[:at] + b"\xff" + small[at + 1 :] for at in range(16)}
+    damaged |= {"mark": b"\xef\xbb\xbf" + small, "cut": small[1:], "line": b"\n" + small, "indented": indented(small)}
+    named = {
+        "empty.proof": b"",
+        "half.proof": small[: len(small) // 2],
+        "text.proof": b"hello",
+        "end.proof": small[99:],
+    }
+    for name, data in (damaged | named).items():
+        (tmp_path / name).write_bytes(data)
+    # in one process: each would take longer to start than to refuse
+    program = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from blockchaintracer.cli import main\n"
+        "for file in sys.argv[1:]:\n"
+        "    done = CliRunner(mix_stderr=False).invoke(main, ['verify', file, '--json'])\n"
+        "    print(done.exit_code, done.stdout.strip())\n"
+    )
+    files = [str(tmp_path / name) for name in damaged | named]
+    alone = subprocess.run(
+        ["unshare", "--net", "--map-root-user", sys.executable, "-c", program, *files],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={"BLOCKCHAINTRACER_HOME": str(tmp_path / "nobody"), "PATH": "/usr/bin:/bin"},
+    )
+    for name, line in zip(damaged | named, alone.stdout.splitlines(), strict=True):
+        assert line.startswith("1 "), (name, line)
+        assert json.loads(line[2:])["error"] == "BundleRefused", (name, line)
+
+
+def indented(data: bytes) -> bytes:
+    return json.dumps(json.loads(data), indent=1, separators=(",", ":")).encode()
+
+
+def test_what_only_holds_a_bundle_or_is_called_like_one_is_none(small: bytes, tmp_path: Path) -> None:
+    bundle = tmp_path / "small.proof"
+    bundle.write_bytes(small)
+    with tarfile.open(tmp_path / "paper.tar", "w") as tar:
+        tar.add(bundle, "small.proof")
+    assert b'"format":"blockchaintracer-proof-1"' in (tmp_path / "paper.tar").read_bytes()
+    (tmp_path / "batched.proof").write_text(json.dumps({"type": PROOF_TYPE}))
+    (tmp_path / "shown.proof").write_text(json.dumps({"fields": ["x" * 64], "type": DISCLOSURE_TYPE}))
+    (tmp_path / "folder.proof").mkdir()
+    files = ["paper.tar", "batched.proof", "shown.proof", "folder.proof", "nowhere.proof"]
+    assert [name for name in files if is_bundle(tmp_path / name)] == []
+    assert [page for page in (ROOT / "docs").glob("*.md") if is_bundle(page)] == []
+    assert is_bundle(bundle)
 
 
 def test_a_record_of_a_batch_is_proven_before_and_after_it_is_stored(lab: Lab, tmp_path: Path) -> None:

@@ -384,6 +384,22 @@ def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, fi
     assert "more than the 1048576 bytes allowed" in report.unknown[0].detail
 
 
+def test_a_source_that_gives_more_of_a_file_than_is_ever_taken_is_not_followed(lab, file, tmp_path, monkeypatch):
+    record = record_content(lab, Kind.DATASET, file)
+    published = lab.store.publish([record.manifest, record.subject], tmp_path / "published")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(published.folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        for limit, outcome in ((file.stat().st_size, "pass"), (file.stat().st_size - 1, "unknown")):
+            # 64 GiB are too many to serve here
+            monkeypatch.setattr("blockchaintracer.verify.objects.FETCH_LIMIT", limit)
+            report = Verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
+            assert outcomes(report, "subject") == [outcome]
+        server.shutdown()
+    [subject] = [check for check in report.checks if check.name == "subject"]
+    assert f"{url} has more than the {limit} bytes allowed" in subject.detail
+
+
 def test_a_file_that_is_like_nothing_is_not_verified(lab, file):
     report = verify(lab, str(file))
     assert list(failures(report)) == ["recorded"]
@@ -1062,6 +1078,12 @@ def test_the_verb_s_order_wrong_use_and_absent_chain(lab, file):
     assert in_process(lab, "--before", second.id, first.id).exit_code == 1
     assert in_process(lab).exit_code == 2
     assert in_process(lab, "no such file").exit_code == 2
+    for wrong in (["--path", str(file)], ["--record", first.id], ["--group", "1"], ["--from", "published"]):
+        refused = in_process(lab, "--before", first.id, second.id, *wrong)
+        assert (refused.exit_code, f"expected no {wrong[0]} beside --before" in refused.output) == (2, True)
+        if wrong[0] != "--from":
+            refused = in_process(lab, "mlflow:run", *wrong)
+            assert (refused.exit_code, f"expected no {wrong[0]} beside a run of MLflow" in refused.output) == (2, True)
     assert in_process(lab, first.id, "--rpc", "http://127.0.0.1:1").exit_code == 3
 
 
