@@ -391,6 +391,7 @@ class TracedRun:
             outputs=outputs,
             parents=linked_inputs(document),
             command=_command(self._folder),
+            observed="process",
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
             encrypt_to=encrypt_to,

@@ -222,6 +222,7 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
         ],
         parents=[*parents, *linked_inputs(said)],
         command=given["program"] or ([said.entry_point, *said.arguments] if said.entry_point else None),
+        observed="program" if given["program"] else None,
         lock=given["lock"],
         error=f"the program ended with exit code {code}" if code else None,
         host_name=given["with_host_name"],

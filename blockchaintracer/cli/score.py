@@ -12,8 +12,6 @@ from blockchaintracer.cli.common import Verb, group_option, lab_options, make_la
 from blockchaintracer.operations.score import record_score, score
 from blockchaintracer.score import Score
 
-_COLOURS = {"pass": "green", "fail": "red", "unknown": "yellow"}
-
 
 @click.command(cls=Verb)
 @lab_options
@@ -53,14 +51,11 @@ def command(
 
 
 def _table(found: Score) -> None:
-    from rich.markup import escape
-
-    rows = []
-    for item in found.items:
-        colour, told = _COLOURS[item.status], item.evidence if not item.remedy else f"{item.evidence}\n{item.remedy}"
-        points = f"{item.points} of {item.weight}"
-        rows.append([f"[{colour}]{item.status}[/]", points, escape(item.title), escape(_plain(told))])
-    table(None, ["", "points", "item", "evidence, and the remedy"], rows)
+    rows = [
+        [item.status, f"{item.points} of {item.weight}", item.title, item.evidence, item.remedy or ""]
+        for item in found.items
+    ]
+    table(None, ["", "points", "item", "evidence", "remedy"], rows)
 
 
 def _lines(found: Score) -> Iterator[str]:

@@ -376,11 +376,18 @@ class Code(Part):
 
 
 class RunEnvironment(Part):
-    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from."""
+    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from.
+
+    Args:
+        lock: the lock file.
+        observed: how the client saw it run: ``program`` if it started the program, ``process`` from inside the process;
+            None of a run that was described to it.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     lock: Artifact | None = None
+    observed: Literal["program", "process"] | None = None
 
 
 class Experiment(Part):

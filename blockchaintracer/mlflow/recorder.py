@@ -233,6 +233,7 @@ def record_run(
         inputs=used,
         parents=parents,
         command=_command() if captured else None,
+        observed="process" if captured else None,
         kept=kept,
         histories=_histories(lab, taken),
         ended_at=_moment(taken.ended_ms),

@@ -206,6 +206,7 @@ def reproduce(
             parents=[Link(found.id, Relation.REPRODUCES)],
             command=recipe.command,
             portable=True,
+            observed="program",
             folder=done.folder,
             environment=RunEnvironment(lock=None if python else recipe.lock, **(done.environment or {})),
             error=done.failure,

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from blockchaintracer.capture.credentials import SecretFinding, mask_arguments, scan_secrets
 from blockchaintracer.capture.environment import capture_environment, find_lock
@@ -129,6 +129,7 @@ class RunFacts:
         parents: further parents.
         command: program and arguments, run from `folder`.
         portable: whether `command` is as a manifest names it already.
+        observed: as in `RunEnvironment`; None if nothing was seen to run.
         lock: the lock file its environment was made from.
         environment: what it ran on, if it isn't to be captured.
         error: why it failed; None if it completed.
@@ -148,6 +149,7 @@ class RunFacts:
     parents: list[Link] = field(default_factory=list)
     command: Sequence[str] | None = None
     portable: bool = False
+    observed: Literal["program", "process"] | None = None
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
     environment: RunEnvironment | None = None
@@ -217,6 +219,9 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
+    environment = facts.environment or _environment(lab, facts)
+    if facts.observed:
+        environment = environment.model_copy(update={"observed": facts.observed})
     inputs = [
         *facts.linked,
         *(
@@ -251,7 +256,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         code=facts.code or _code(lab, start.git, start.kept_code.result(), facts),
-        environment=facts.environment or _environment(lab, facts),
+        environment=environment,
         hardware=hardware,
         not_before=start.not_before,
         experiment=_experiment(lab, document, start.git),

@@ -10,7 +10,7 @@ from typing import Literal
 
 from blockchaintracer.manifest import ContentPredicate, RunPredicate
 from blockchaintracer.manifest.base import canonical
-from blockchaintracer.model import Kind, Relation, SubjectType
+from blockchaintracer.model import FIRST_OWN_NUMBER, Kind, Relation, SubjectType
 
 Status = Literal["pass", "fail", "unknown"]
 
@@ -22,7 +22,7 @@ READING = (
     Relation.USES,
 )
 """Relations of a run to what it read."""
-_NO_DATA = (Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT)
+_AS_DATA = (Relation.TRAINED_ON, Relation.VALIDATED_ON, Relation.EVALUATED_ON)
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,11 @@ class Input:
 
     @property
     def is_data(self) -> bool:
-        """Whether it is data: no model, software or environment."""
-        return self.kind not in _NO_DATA
+        """Whether it is data: a dataset; or a result or one of the lab's own kinds, if the run trained, validated or
+        evaluated on it. A document, plan or deployment is none, whatever the run says that it did with it."""
+        if self.kind == Kind.RESULT or self.kind >= FIRST_OWN_NUMBER:
+            return self.relation in _AS_DATA
+        return self.kind == Kind.DATASET
 
     @property
     def is_hashed(self) -> bool:
@@ -169,6 +172,12 @@ def same_code(one: RunPredicate, other: RunPredicate) -> bool:
 def data_digests(run: RunPredicate) -> frozenset[str]:
     """The digests of what a run says it read."""
     return frozenset(entry.sha256 for entry in run.inputs)
+
+
+def observed(run: RunPredicate) -> bool:
+    """Whether the run was recorded by what saw it run: the program that started it, or its own process. What a run
+    document or the command line says was run is no such thing, and neither can set it."""
+    return run.environment.observed is not None
 
 
 def seeds_of(run: RunPredicate) -> bytes | None:

@@ -13,7 +13,17 @@ from blockchaintracer.digest import parse_listing
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import Artifact, ContentPredicate, load_template, validate_against_template
 from blockchaintracer.model import Kind, Relation, SubjectType
-from blockchaintracer.score.case import Case, Finding, Input, Seen, data_digests, disagreement, same_code, seeds_of
+from blockchaintracer.score.case import (
+    Case,
+    Finding,
+    Input,
+    Seen,
+    data_digests,
+    disagreement,
+    observed,
+    same_code,
+    seeds_of,
+)
 from blockchaintracer.score.code import GENERATORS, entry_file, generators, is_inline
 from blockchaintracer.score.locks import unhashed
 from blockchaintracer.score.rows import Table, Unreadable, read_split
@@ -47,9 +57,9 @@ def unknown(evidence: str) -> Finding:
 
 
 def inputs_hashed(case: Case) -> Finding:
-    """Every input is a record whose subject is the digest of its bytes."""
-    if not case.inputs:
-        return failed("the run names no input")
+    """There are data or a model, and every input is a record whose subject is the digest of its bytes."""
+    if not any(entry.is_data or entry.kind == Kind.MODEL for entry in case.inputs):
+        return failed("the run names no data and no model that it read")
     hidden = [_called(entry) for entry in case.inputs if entry.subject_type == SubjectType.COMMITMENT]
     if hidden:
         return unknown(f"the digest is behind a salted commitment: {_some(hidden)}")
@@ -302,7 +312,7 @@ def rebuild(case: Case) -> Finding:
         if not (said.holds and seen and seen.stands and seen.run):
             continue
         theirs = seen.run.environment
-        if theirs.lock and theirs.lock.sha256 == artifact.sha256 and theirs.model_extra:
+        if theirs.lock and theirs.lock.sha256 == artifact.sha256 and observed(seen.run):
             return passed(f"by group {said.group}, whose run {seen.record} ran in it")
     return unknown("nobody is seen to have rebuilt it")
 

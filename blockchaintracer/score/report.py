@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.manifest.base import canonical
-from blockchaintracer.score.case import Case, Seen, Status, data_digests, disagreement
+from blockchaintracer.score.case import Case, Seen, Status, data_digests, disagreement, observed
 from blockchaintracer.score.checks import CAPS, CHECKS
 from blockchaintracer.score.rubric import Rubric, load_rubric
 
@@ -144,7 +144,7 @@ def _evidence(case: Case) -> Evidence:
     for level, find in _FINDERS:
         if shown := find(case):
             return Evidence(level, LEVELS[level], shown)
-    return Evidence("E0", LEVELS["E0"], "commit, environment and machine of a completed run were not all captured")
+    return Evidence("E0", LEVELS["E0"], _uncaptured(case))
 
 
 def _independent(case: Case) -> str | None:
@@ -185,6 +185,8 @@ def _by_itself(case: Case) -> str | None:
         own = seen.group == case.group or seen.author == case.author
         if not (own and seen.reproduces and seen.stands and seen.run and seen.run.status == "completed"):
             continue
+        if not observed(seen.run):
+            continue
         if any(metric.tolerance for metric in case.run.metrics.values()) and disagreement(case.run, seen.run) is None:
             return f"run {seen.record}, whose metrics agree"
     return None
@@ -193,9 +195,15 @@ def _by_itself(case: Case) -> str | None:
 def _captured(case: Case) -> str | None:
     run = case.run
     captured = (run.environment.model_extra or {}).get("python")
-    if run.status == "completed" and run.code.commit and captured and run.hardware:
+    if run.status == "completed" and observed(run) and run.code.commit and captured and run.hardware:
         return f"commit {run.code.commit}, environment and machine, by the manifest's own words"
     return None
+
+
+def _uncaptured(case: Case) -> str:
+    if not observed(case.run):
+        return "the run was described, not seen to run: `record -- PROGRAM` or MLTracer record it while it does"
+    return "commit, environment and machine of a completed run were not all captured"
 
 
 _FINDERS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (

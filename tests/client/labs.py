@@ -1,6 +1,8 @@
 """Labs on real devnets, for the tests of the client."""
 
 import os
+import pty
+import re
 import secrets
 import socket
 import subprocess
@@ -61,6 +63,24 @@ def verb(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProces
         env=environment,
         stdin=subprocess.DEVNULL,
     )
+
+
+def terminal(columns: int, *arguments: str, home: Path) -> str:
+    """What a verb prints on a terminal that is so wide, in black and white, without progress."""
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home), "COLUMNS": str(columns), "NO_COLOR": "1"}
+    environment["TERM"] = "xterm"
+    command = [sys.executable, "-m", "blockchaintracer", *arguments]
+    running = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    told = b""
+    # the end of a terminal is an error to read
+    with suppress(OSError):
+        while part := os.read(ours, 1 << 16):
+            told += part
+    os.close(ours)
+    running.wait()
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", told.decode()).replace("\r\n", "\n")
 
 
 def secret_file(folder: Path, name: str = "patients.csv", size: int = 0) -> Path:

@@ -32,7 +32,7 @@ from blockchaintracer.operations.reproduce import reproduce
 from blockchaintracer.operations.score import record_score, score
 from blockchaintracer.operations.verdicts import attest, retract
 from blockchaintracer.score import Score, load_rubric
-from tests.client.labs import ROOT, second_lab
+from tests.client.labs import ROOT, second_lab, terminal, verb
 
 TRAIN = """
 import argparse, json, os, random
@@ -550,3 +550,95 @@ def test_an_empty_home_scores_from_id_chain_and_published_copy(lab: Lab, project
     fresh = Lab(Home(tmp_path / "fresh"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
     found = score(fresh, run, sources=[str(tmp_path / "published")])
     assert (statuses(found)["fetched"], statuses(found)["second-copy"], level(found)) == ("pass", "fail", "E1")
+
+
+def test_the_table_is_plain_text_with_the_remedy_in_a_column_of_its_own(lab: Lab, tmp_path: Path) -> None:
+    done = verb("record", "--param", "a=1", "--name", "[bold]odd[/]", "--json", home=lab.home.path)
+    run = json.loads(done.stdout)["id"]
+    found = score(lab, run)
+    piped = verb("score", run, home=lab.home.path).stdout
+    assert "[/]" not in piped
+    assert "\\[" not in piped
+    assert '{"train": [row, …], "test": [row, …]}' in re.sub(r"\s+", " ", " ".join(_column(piped, "remedy")))
+    heads = piped.splitlines()[0]
+    assert heads.split() == ["points", "item", "evidence", "remedy"]
+    # of a cell that takes several lines every part stays in its column, also on a narrow terminal
+    narrow = terminal(80, "score", run, home=lab.home.path)
+    assert max(map(len, narrow.splitlines()[: narrow.splitlines().index("")])) <= 80
+    for text in (piped, narrow):
+        for name in ("evidence", "remedy"):
+            told = "".join("".join(_column(text, name)).split())
+            for item in found.items:
+                assert "".join((getattr(item, name) or "").split()) in told
+
+
+def _column(text: str, name: str) -> list[str]:
+    """A column's cells of the table, line by line."""
+    lines = text.splitlines()
+    names = ["points", "item", "evidence", "remedy"]
+    starts = [*map(lines[0].index, names), None]
+    begin, end = starts[names.index(name) :][:2]
+    return [line[begin:end].strip() for line in lines[1 : lines.index("")]]
+
+
+def test_what_was_only_described_is_no_more_than_declared(lab: Lab, project: Project, tmp_path: Path) -> None:
+    """A commit and this machine are at hand for whoever runs `record`: that is no run."""
+    (project.folder / "run.yaml").write_text(
+        "schema: 1\nname: typed\nentry_point: train.py\nmetrics: {accuracy: {value: 0.9, tolerance: {absolute: 0.1}}}\n"
+    )
+
+    def typed(*arguments: str) -> str:
+        with chdir(project.folder):
+            done = verb("record", "--json", *arguments, home=lab.home.path)
+        return str(json.loads(done.stdout)["id"])
+
+    said = score(lab, typed("--metric", "accuracy=0.9"))
+    assert said.evidence
+    assert (level(said), "not seen to run" in said.evidence.shown_by) == ("E0", True)
+    run = typed("--from", "run.yaml")
+    assert level(score(lab, run)) == "E0"
+    again = typed("--parent", f"{run}:reproduces", "--from", "run.yaml")
+    assert (level(score(lab, run)), level(score(lab, again))) == ("E0", "E0")
+
+    # the same words from a program that runs
+    (project.folder / "say.py").write_text(
+        "import os, shutil\nshutil.copy('run.json', os.environ['BLOCKCHAINTRACER_RUN_FILE'])\n"
+    )
+    (project.folder / "run.json").write_text(
+        json.dumps(
+            {"schema": 1, "name": "ran", "metrics": {"accuracy": {"value": 0.9, "tolerance": {"absolute": 0.1}}}}
+        )
+    )
+    ran = typed("--parent", f"{run}:reproduces", "--", str(project.python), "say.py")
+    assert (level(score(lab, ran)), level(score(lab, run))) == ("E1", "E2")
+
+
+def test_a_document_is_no_data_whatever_relation_names_it(lab: Lab, project: Project, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(f"notes {os.urandom(8).hex()}")
+    document = record_document(lab, Kind.DOCUMENT, tmp_path / "notes.txt", name="notes")
+    result = record_document(lab, Kind.RESULT, tmp_path / "notes.txt", name="result")
+    own = record_document(lab, 200, tmp_path / "notes.txt", name="own")
+
+    def found(*parents: str) -> dict[str, str]:
+        given = [part for parent in parents for part in ("--parent", parent)]
+        return statuses(score(lab, project.record(lab, *given, more={"inputs": []})))
+
+    for parents in (
+        (f"{document.id}:uses",),
+        (f"{document.id}:trained-on",),
+        (f"{result.id}:uses", f"{own.id}:uses"),
+    ):
+        assert {found(*parents)[name] for name in ("inputs-hashed", "data-described", "split-hashed")} == {"fail"}
+    both = found(f"{result.id}:trained-on", f"{own.id}:evaluated-on")
+    assert (both["inputs-hashed"], both["split-hashed"]) == ("pass", "pass")
+
+
+def test_without_data_a_hashed_document_lifts_no_cap(lab: Lab, project: Project, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text(f"notes {os.urandom(8).hex()}")
+    document = record_document(lab, Kind.DOCUMENT, tmp_path / "notes.txt", name="notes")
+    run = project.record(lab, "--parent", f"{document.id}:uses", more={"parameters": IMAGE, "inputs": []})
+    project.describe_model(lab)
+    publish(lab, run, tmp_path / "published")
+    found = score(lab, run, sources=[str(tmp_path / "published")])
+    assert sum(item.points for item in found.items) > 60
+    assert (found.documentation, [cap.limit for cap in found.caps]) == (60, [60])

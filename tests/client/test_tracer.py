@@ -77,6 +77,7 @@ def test_a_with_block_records_what_was_logged_and_verifies(lab, home):
         run.set_description("a fit")
     assert run.recorded.state == "final"
     said = predicate(lab, run.recorded.manifest)
+    assert said.environment.observed == "process"
     assert (said.name, said.status, said.description) == ("fit", "completed", "a fit")
     assert said.parameters == {"lr": 0.01, "layers": [4, 2], "nothing": None}
     assert said.metrics["accuracy"].value == 0.9

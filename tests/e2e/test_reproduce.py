@@ -243,6 +243,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert repeated.environment.lock == original.environment.lock
     # what it ran on is the rebuilt environment, not the one of this test
     assert set((repeated.environment.model_extra or {})["packages"]) == {"numpy"}
+    assert repeated.environment.observed == original.environment.observed == "program"
     assert repeated.experiment.additional_info
     told = repeated.experiment.additional_info["reproduction"]
     assert (told["of"], told["verdict"], len(told["metrics"])) == (run, "reproduced", 3)

@@ -182,6 +182,8 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     told = json.loads(done.stdout)
     assert {one["run_id"] for one in told["runs"]} == set(made)
     assert told["batch"]["count"] == 5
+    # what another process ran is described to this one
+    assert run_of(lab, told["runs"][0]["recorded"]["manifest"]).environment.observed is None
     assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == nonce + 1
     tags = mlflow.get_run(made[0]).data.tags
     assert tags["blockchaintracer.status"] == "batched final"

@@ -87,6 +87,7 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     assert said.parameters == {"lr": 0.1, "api_key": "***"}
     assert {name: metric.value for name, metric in said.metrics.items()} == {"loss": 0.25}
     assert said.environment.model_extra["packages"]["mlflow"] == mlflow.__version__
+    assert said.environment.observed == "process"
     assert said.not_before is not None
     assert said.code.dirty is False or said.code.commit
     lines = [json.loads(line) for line in lab.store.get_bytes(output(said, HISTORY)).splitlines()]
