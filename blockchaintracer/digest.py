@@ -119,6 +119,11 @@ class FolderDigest:
         """Bytes of all files together."""
         return sum(entry.size for entry in self.files)
 
+    @property
+    def executable(self) -> tuple[str, ...]:
+        """The paths of the files that their owner may execute, in the order of the listing."""
+        return tuple(entry.path for entry in self.files if entry.mode & 0o100)
+
 
 @dataclass(frozen=True, slots=True)
 class DagLink:

@@ -55,6 +55,7 @@ REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in 
 Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
+_HOLE = 1 << 16
 _OBJECT = re.compile("[0-9a-f]{64}")
 _TIMEOUT = (10, 60)
 _WRITERS = 4
@@ -312,6 +313,7 @@ class Store:
         sha256: str,
         target: str | os.PathLike[str],
         sources: Sequence[str | os.PathLike[str]] = (),
+        executable: Collection[str] = (),
     ) -> Path:
         """Writes the folder whose listing has that digest; nothing is written if any of its files can't be had.
 
@@ -319,6 +321,7 @@ class Store:
             sha256: the folder's digest.
             target: a folder that doesn't exist or is empty.
             sources: as `fetch`.
+            executable: paths of the files that may be executed.
 
         Raises:
             InputError: if `target` holds something, or the listing isn't one or has a path that leaves the folder.
@@ -329,7 +332,7 @@ class Store:
             raise InputError(f"expected an empty folder or none at {target}")
         if not self.has(sha256):
             self.fetch(sha256, sources, LISTING_LIMIT)
-        files = parse_listing(self.get_bytes(sha256, LISTING_LIMIT))
+        files, programs = parse_listing(self.get_bytes(sha256, LISTING_LIMIT)), set(executable)
         for _, digest in files:
             if not self.has(digest):
                 self.fetch(digest, sources)
@@ -338,7 +341,7 @@ class Store:
             for name, digest in files:
                 file = partial / name
                 file.parent.mkdir(parents=True, exist_ok=True)
-                with _writing(file, 0o666) as (_, write):
+                with _writing(file, 0o777 if name in programs else 0o666) as (_, write):
                     self.copy(digest, write)
             partial.rename(target)
         except OSError as error:
@@ -605,6 +608,10 @@ def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
 
     def write(data: bytes | memoryview) -> None:
         rest = memoryview(data)
+        if len(rest) >= _HOLE and not rest[0] and not rest[-1] and not rest.tobytes().strip(b"\0"):
+            # a hole takes no disk; zeros that were no hole become one
+            os.ftruncate(descriptor, os.lseek(descriptor, len(rest), os.SEEK_CUR))
+            return
         while rest:
             rest = rest[os.write(descriptor, rest) :]
 

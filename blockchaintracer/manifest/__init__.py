@@ -43,6 +43,7 @@ from blockchaintracer.manifest.predicates import (
     Template,
     Tolerance,
     artifacts_of,
+    can_list,
 )
 from blockchaintracer.manifest.statement import (
     Disagreement,
@@ -96,6 +97,7 @@ __all__ = [
     "Template",
     "Tolerance",
     "artifacts_of",
+    "can_list",
     "check_against_key",
     "check_paths",
     "list_templates",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -29,6 +29,11 @@ from blockchaintracer.model import FIRST_OWN_NUMBER, Kind, Link, Relation, Subje
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
 """Kinds whose manifest holds content only: equal content gives equal bytes, wherever and whenever it is recorded."""
+
+MAX_EXECUTABLE = 4096
+"""How many paths of executable files a manifest lists at most."""
+MAX_EXECUTABLE_BYTES = 256 << 10
+"""UTF-8 bytes that these paths have together at most: the manifest has room for the rest beside them."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
@@ -260,6 +265,7 @@ class ContentPredicate(Part):
         source: where it was published.
         data_schema: ``schema`` in JSON: columns, shapes, units.
         framework: what reads a model.
+        executable: which files of a folder their owner may execute, sorted; None if none, or too many to list.
         artifact: the ciphertext of content that is recorded encrypted; its subject is a commitment.
         encrypted: what it is the ciphertext of.
     """
@@ -276,6 +282,7 @@ class ContentPredicate(Part):
     source: Line | None = None
     data_schema: Names | None = Field(default=None, alias="schema")
     framework: Line | None = None
+    executable: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
     artifact: Artifact | None = None
     encrypted: Encrypted | None = Field(default=None, validate_default=True)
 
@@ -283,6 +290,18 @@ class ContentPredicate(Part):
     @classmethod
     def _encrypted_fits(cls, value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
         return _fits_artifact(value, info)
+
+    @field_validator("executable")
+    @classmethod
+    def _executable_fits(cls, paths: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if paths is None:
+            return None
+        if info.data.get("subject_type", "folder") != "folder":
+            raise ValueError("a list for folders alone")
+        if not paths or not can_list(paths):
+            raise ValueError(f"1 to {MAX_EXECUTABLE} paths of at most {MAX_EXECUTABLE_BYTES} bytes in all, or no list")
+        _distinct(paths)
+        return tuple(sorted(paths))
 
     @field_validator("size", "cid", "cid_profile", "file_count")
     @classmethod
@@ -667,6 +686,12 @@ def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
 
     collect(predicate)
     return tuple(found)
+
+
+def can_list(executable: Sequence[str]) -> bool:
+    """Whether a manifest has room for the paths of executable files."""
+    size = sum(len(path.encode()) for path in executable)
+    return len(executable) <= MAX_EXECUTABLE and size <= MAX_EXECUTABLE_BYTES
 
 
 def _fits_artifact(value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:

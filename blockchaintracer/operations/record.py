@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.digest import digest_bytes
+from blockchaintracer.digest import FolderDigest, digest_bytes
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.manifest import (
     CONTENT_KINDS,
@@ -19,9 +19,11 @@ from blockchaintracer.manifest import (
     Manifest,
     NotBefore,
     Parent,
+    Predicate,
     RecordPredicate,
     ReferencePredicate,
     RunPredicate,
+    can_list,
     parse_manifest,
 )
 from blockchaintracer.model import (
@@ -130,6 +132,7 @@ def record_content(
             cid=listing.cid,
             cid_profile=listing.cid_profile,
             file_count=len(folder.files),
+            executable=executable_of(folder, lab.say),
             **given,
         )
     else:
@@ -139,6 +142,18 @@ def record_content(
             subject_type="file", size=file.size, cid=file.cid, cid_profile=file.cid_profile, **given
         )
     return commit(lab, Manifest.of(int(kind), content, subject), parents)
+
+
+def executable_of(folder: FolderDigest, say: Callable[[str], None] = lambda message: None) -> tuple[str, ...] | None:
+    """The files of a folder that their owner may execute, as a manifest lists them; None if it can't, which is said, or
+    there are none."""
+    if folder.executable and not can_list(folder.executable):
+        say(
+            f"{len(folder.executable)} of {len(folder.files)} files are executable, too many to list in a manifest: "
+            "which ones is not recorded. Put the folder into one archive file if it matters."
+        )
+        return None
+    return folder.executable or None
 
 
 def record_document(
@@ -192,10 +207,11 @@ def record_path(
 def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
     """The lab's own latest record of this content under this kind and for this group; None if there is none.
 
-    Its name and description may be others: what a run read is a matter of bytes. What was recorded encrypted is found
-    too, so that it isn't recorded in the open by and by.
+    Its name and description may be others: what a run read is a matter of bytes, and of which files may be executed.
+    What was recorded encrypted is found too, so that it isn't recorded in the open by and by.
     """
-    subject = lab.hashes.folder(path).sha256 if path.is_dir() else lab.hashes.digest(path).sha256
+    folder = lab.hashes.folder(path) if path.is_dir() else None
+    subject = folder.sha256 if folder else lab.hashes.digest(path).sha256
     subjects = {subject, *kept_commitments(lab, subject)}
     group = lab.group(Role.RECORDER)
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
@@ -206,8 +222,17 @@ def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
         mine = (key.kind, key.group, key.author) == (kind, group, lab.signer.address.lower())
         if mine and key.subject in subjects:
             manifest = parse_manifest(lab.store.get_bytes(key.manifest))
+            if folder and _has_other_programs(manifest.predicate, folder):
+                continue
             return recorded(lab, Draft(manifest, key, write.record_id), entry, existing=True)
     return None
+
+
+def _has_other_programs(predicate: Predicate, folder: FolderDigest) -> bool:
+    """Whether a repeated run would be given other programs than are in the folder."""
+    if not isinstance(predicate, ContentPredicate) or predicate.subject_type != "folder":
+        return False
+    return predicate.executable != executable_of(folder)
 
 
 def record_run(lab: Lab, run: RunPredicate) -> Recorded:

@@ -28,11 +28,18 @@ from blockchaintracer.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.capture.git import apply_diff, restore_commit
 from blockchaintracer.chain import RecordedEvent
 from blockchaintracer.digest import digest_folder, list_folder, sha256_file
-from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.manifest import Artifact, RunDocument, RunPredicate, load_run_document
+from blockchaintracer.errors import BlockchainTracerError, InputError, NotVerified, StoreError
+from blockchaintracer.manifest import (
+    MAX_BYTES,
+    Artifact,
+    ContentPredicate,
+    RunDocument,
+    RunPredicate,
+    load_run_document,
+)
 from blockchaintracer.model import SubjectType
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING
+from blockchaintracer.operations.publish import LISTING, read_manifest
 from blockchaintracer.operations.run import RUN_FILE, RunStart, environment_of, start_run
 from blockchaintracer.operations.seeds import DERIVATION_VARIABLE
 
@@ -224,16 +231,33 @@ def _put(lab: Lab, record: RecordedEvent, target: Path, place: Workspace, source
     real = _inside(target.parent, place.root).resolve() / target.name
     if ".git" in (part.lower() for part in real.relative_to(place.root).parts):
         raise NotVerified(f"expected the path of an input, got one inside git's own folder: {target}")
+    executable = _executable(lab, record, sources) if is_folder else frozenset()
     known = os.path.lexists(target)
     if known:
         if target.is_relative_to(place.inputs):
             raise NotVerified(f"two inputs of the run claim one place: {target.relative_to(place.root)}")
         if target.is_dir() == is_folder and digest_of(target) == subject:
+            for path, file in list_folder(target) if executable else ():
+                os.chmod(file, 0o755 if path in executable else 0o644)
             return False
         lab.say(f"{target.relative_to(place.code)} of the code is not the recorded input, which is used instead")
         shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
-    (lab.store.restore_folder if is_folder else lab.store.export)(subject, target, sources)
+    if is_folder:
+        lab.store.restore_folder(subject, target, sources, executable)
+    else:
+        lab.store.export(subject, target, sources)
     return not known
+
+
+def _executable(lab: Lab, record: RecordedEvent, sources: Sequence[str]) -> frozenset[str]:
+    """Which files of a folder may be executed, if its manifest is to be had and lists them."""
+    try:
+        lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
+        said = read_manifest(lab, record).predicate
+    except BlockchainTracerError as error:
+        lab.say(f"which files of an input may be executed is not known: {error.message}")
+        return frozenset()
+    return frozenset((said.executable or ()) if isinstance(said, ContentPredicate) else ())
 
 
 def _inside(path: Path, root: Path) -> Path:

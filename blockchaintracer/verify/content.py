@@ -30,6 +30,7 @@ def check_subject(objects: Objects, key: RecordKey, manifest: Manifest | None) -
         yield from _check_copies(objects, name, _said(key, manifest))
     elif key.subject_type == SubjectType.FOLDER:
         yield from _check_folder(objects, name, key.subject)
+        yield from _check_listed(objects, key.subject, _executable(manifest))
     elif key.subject_type == SubjectType.COMMITMENT:
         encrypted = getattr(manifest.predicate, "encrypted", None) if manifest else None
         how = "its content is encrypted, and `decrypt` opens it for its recipients" if encrypted else _BY_SALT
@@ -120,12 +121,34 @@ def _check_folder(objects: Objects, name: str, digest: str) -> Iterator[Check]:
         if not there and not damaged
     }
     if missing:
-        named = ", ".join([*missing][:_NAMED]) + (" and more" if len(missing) > _NAMED else "")
-        detail = f"{len(missing)} of {len(files)} files are not here: {named}"
+        detail = f"{len(missing)} of {len(files)} files are not here: {_some([*missing])}"
         yield Check(name, Outcome.UNKNOWN, detail, {"sha256": digest, "missing": missing})
     if whole:
         detail = f"re-hashed: {len(whole)} of {len(files)} files of the folder {digest}"
         yield Check(name, Outcome.PASS, detail, {"sha256": digest, "files": len(whole)})
+
+
+def _executable(manifest: Manifest | None) -> tuple[str, ...]:
+    predicate = manifest.predicate if manifest else None
+    return (predicate.executable or ()) if isinstance(predicate, ContentPredicate) else ()
+
+
+def _check_listed(objects: Objects, digest: str, executable: Sequence[str]) -> Iterator[Check]:
+    """That the folder has the files which the manifest calls executable."""
+    files, _ = read_listing(objects, digest) if executable else (None, None)
+    if files is None:
+        return
+    unknown = sorted({*executable} - {path for path, _ in files})
+    if unknown:
+        detail = f"the manifest calls executable what the folder doesn't have: {_some(unknown)}"
+        yield Check("executable", Outcome.FAIL, detail, {"unknown": unknown})
+    else:
+        detail = f"{len(executable)} of {len(files)} files may be executed, as the manifest says"
+        yield Check("executable", Outcome.PASS, detail, {"executable": list(executable)})
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_NAMED]) + (" and more" if len(paths) > _NAMED else "")
 
 
 def _look(objects: Objects, name: str, digest: str) -> tuple[list[Check], bool]:
@@ -181,7 +204,7 @@ class Shown:
         if self.sha256 == key.subject:
             return [self._same(self.path, key.subject, "what was recorded")]
         if key.subject_type == SubjectType.FOLDER:
-            return self._against_listing(key.subject)
+            return [*self._against_listing(key.subject), *self.check_executable(manifest)]
         if key.subject_type == SubjectType.FILE:
             if self.folder:
                 return [self._fail(f"{self.path} is a folder, and the record is of a file", key.subject)]
@@ -192,6 +215,27 @@ class Shown:
         if manifest is None:
             return [Check("content", Outcome.UNKNOWN, "which files the record names is in its manifest, not at hand")]
         return self._against_artifacts(artifacts_of(manifest.predicate))
+
+    def check_executable(self, manifest: Manifest | None) -> Iterator[Check]:
+        """Whether those files of the folder may be executed that the manifest lists, and no others."""
+        recorded, here = {*_executable(manifest)}, {*(self.folder.executable if self.folder else ())}
+        if self.folder is None or not (recorded or here):
+            return
+        if manifest is None or not isinstance(manifest.predicate, ContentPredicate):
+            return
+        if not recorded:
+            detail = f"executable here, and the manifest lists none (or had too many to list): {_some(sorted(here))}"
+            yield Check("executable", Outcome.UNKNOWN, detail, {"gained": sorted(here)})
+            return
+        lost, gained = sorted(recorded - here), sorted(here - recorded)
+        values = {"lost": lost, "gained": gained}
+        if lost or gained:
+            told = [f"not executable here: {_some(lost)}"] if lost else []
+            told += [f"executable here alone: {_some(gained)}"] if gained else []
+            yield Check("executable", Outcome.FAIL, f"it differs from what was recorded: {'; '.join(told)}", values)
+        else:
+            detail = f"the same {len(here)} of {len(self.folder.files)} files may be executed as when it was recorded"
+            yield Check("executable", Outcome.PASS, detail, values)
 
     def _against_artifacts(self, artifacts: Sequence[Artifact]) -> list[Check]:
         for artifact in artifacts:

@@ -22,7 +22,14 @@ from blockchaintracer.verify.commitments import (
     commitment_of,
     when,
 )
-from blockchaintracer.verify.content import check_artifacts, check_private, check_subject, damaged_copies, not_here
+from blockchaintracer.verify.content import (
+    Shown,
+    check_artifacts,
+    check_private,
+    check_subject,
+    damaged_copies,
+    not_here,
+)
 from blockchaintracer.verify.events import Located, locate, member_at
 from blockchaintracer.verify.objects import Objects
 from blockchaintracer.verify.report import Check, Outcome, RecordSeen
@@ -52,8 +59,8 @@ class RecordChecks:
         self._chain = registry.chain
         self._objects = objects
 
-    def examine(self, located: Located, shown: str | None) -> tuple[RecordSeen, list[Check], list[str]]:
-        """All checks of one record; `shown` is the digest of what is at hand instead of the store's copy."""
+    def examine(self, located: Located, shown: Shown | None) -> tuple[RecordSeen, list[Check], list[str]]:
+        """All checks of one record; `shown` is what is at hand instead of the store's copy."""
         record = located.record
         manifest, manifest_checks = self.manifest(record)
         seen, checks = self.standing(located)
@@ -67,8 +74,10 @@ class RecordChecks:
         checks += self._lineage(located, manifest)
         if manifest is not None:
             checks += self._not_before(committed, manifest)
-        if shown != record.key.subject:
+        if shown is None or shown.sha256 != record.key.subject:
             checks += check_subject(self._objects, record.key, manifest)
+        else:
+            checks += shown.check_executable(manifest)
         if manifest is not None:
             checks += check_artifacts(self._objects, manifest)
             checks += check_private(manifest)

@@ -131,14 +131,14 @@ class Verifier:
                 check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {wanted}")
                 return Report(str(path), "path", (check,))
             manifest, _ = self._checks.manifest(found.record)
-            return self._report(str(path), "path", shown.compare(found.record.key, manifest), [found], shown.sha256)
+            return self._report(str(path), "path", shown.compare(found.record.key, manifest), [found], shown)
         records = [
             one
             for one in locate_subject(self._registry, shown.sha256)
             if group is None or one.record.key.group == group
         ]
         if records:
-            return self._report(str(path), "path", [self._count(records)], records, shown.sha256)
+            return self._report(str(path), "path", [self._count(records)], records, shown)
         whose = f" of group {group}" if group is not None else ""
         return self._by_parts(shown, whose, group)
 
@@ -181,7 +181,7 @@ class Verifier:
     # -- one record
 
     def _report(
-        self, subject: str, looked_up_as: str, checks: list[Check], records: list[Located], shown: str | None = None
+        self, subject: str, looked_up_as: str, checks: list[Check], records: list[Located], shown: Shown | None = None
     ) -> Report:
         seen, proves = [], []
         for located in records:
@@ -263,7 +263,7 @@ class Verifier:
         if parts := [one for one in alike if one.is_part]:
             records = list({one.located.record.id: one.located for one in parts}.values())
             checks = [replace(check, record=one.located.record.id) for one in parts for check in one.checks]
-            return self._report(subject, "path", [self._count(records), *checks], records, shown.sha256)
+            return self._report(subject, "path", [self._count(records), *checks], records, shown)
         detail = f"{where(self._registry)} has no record{whose} of {shown.path}, whose digest is {shown.sha256}"
         checks = [Check("recorded", Outcome.FAIL, detail, {"sha256": shown.sha256})]
         nearest = [one for one in alike if one.differences == alike[0].differences]

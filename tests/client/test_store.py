@@ -405,3 +405,20 @@ def test_a_process_killed_while_putting_leaves_only_whole_objects(tmp_path: Path
     found = [path for path in (store.folder / "objects").rglob("*") if path.is_file()]
     assert found == [store.path_of(hashlib.sha256(b"whole").hexdigest())]
     assert store.put_file(tmp_path / "large").size == 64 * MIB
+
+
+def test_a_hole_takes_no_disk(store: Store, tmp_path: Path):
+    """Neither in the store nor in what comes out of it; content, digest and size are those of the zeros."""
+    file = tmp_path / "sparse"
+    with file.open("wb") as sparse:
+        sparse.write(b"begins")
+        sparse.seek(64 * MIB)
+        sparse.write(b"amid")
+        sparse.truncate(128 * MIB + 3)
+    kept = store.put_file(file)
+    store.export(kept.sha256, tmp_path / "copy")
+    assert kept.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    for path in (store.path_of(kept.sha256), tmp_path / "copy"):
+        assert path.stat().st_size == 128 * MIB + 3
+        assert path.stat().st_blocks * 512 < 16 * MIB
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == kept.sha256

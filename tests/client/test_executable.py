@@ -1,0 +1,200 @@
+"""Which files of a folder may be executed is recorded, restored and verified beside its digest."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blockchaintracer.digest import digest_bytes, digest_folder
+from blockchaintracer.errors import InputError
+from blockchaintracer.manifest import ContentPredicate, Manifest, parse_manifest
+from blockchaintracer.manifest.predicates import MAX_EXECUTABLE, MAX_EXECUTABLE_BYTES
+from blockchaintracer.model import Kind
+from blockchaintracer.operations.lab import Lab
+from blockchaintracer.operations.record import commit, executable_of, known_record, record_content
+from blockchaintracer.operations.rerun import Workspace, _put
+from blockchaintracer.operations.verdicts import required_record
+from blockchaintracer.operations.verify import verify
+from blockchaintracer.verify import Check, Outcome
+from tests.client.labs import running_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    content = os.urandom(8).hex()
+    for name in ("bin/run.sh", "data.csv", "setup", "ü/läuft"):
+        path = tmp_path / "tool" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n# {name} {content}\n")
+    for name in ("bin/run.sh", "ü/läuft"):
+        (tmp_path / "tool" / name).chmod(0o744)
+    return tmp_path / "tool"
+
+
+def said(lab: Lab, manifest: str) -> ContentPredicate:
+    predicate = parse_manifest(lab.store.get_bytes(manifest)).predicate
+    assert isinstance(predicate, ContentPredicate)
+    return predicate
+
+
+def checked(lab: Lab, *arguments: Any, **more: Any) -> list[Check]:
+    return [check for check in verify(lab, *arguments, **more).checks if check.name == "executable"]
+
+
+def test_equal_bits_are_the_equal_manifest_and_the_digest_is_of_the_bytes_alone(lab: Lab, folder: Path) -> None:
+    made = record_content(lab, Kind.SOFTWARE, folder)
+    assert said(lab, made.manifest).executable == ("bin/run.sh", "ü/läuft")
+    # what group and others may do is nothing of the content's
+    (folder / "bin/run.sh").chmod(0o700)
+    (folder / "data.csv").chmod(0o655)
+    assert record_content(lab, Kind.SOFTWARE, folder).manifest == made.manifest
+    (folder / "bin/run.sh").chmod(0o600)
+    other = record_content(lab, Kind.SOFTWARE, folder)
+    assert other.subject == made.subject
+    assert said(lab, other.manifest).executable == ("ü/läuft",)
+    # a run that reads it names the record with these very bits
+    known = known_record(lab, Kind.SOFTWARE, folder)
+    assert known
+    assert known.id == other.id
+    (folder / "setup").chmod(0o755)
+    assert known_record(lab, Kind.SOFTWARE, folder) is None
+
+
+def test_without_a_program_the_manifest_is_what_it_was(lab: Lab, folder: Path) -> None:
+    for name in ("bin/run.sh", "ü/läuft"):
+        (folder / name).chmod(0o640)
+    made = record_content(lab, Kind.DATASET, folder)
+    found = digest_folder(folder)
+    listing = digest_bytes(found.listing)
+    plain = f'{{"cid":"{listing.cid}","cidProfile":"unixfs-v1-2025","fileCount":4,"size":{found.size},'
+    assert plain + '"subjectType":"folder"}' in lab.store.get_bytes(made.manifest).decode()
+    assert checked(lab, str(folder)) == []
+
+
+def test_verify_names_the_files_whose_bit_differs(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    made = record_content(lab, Kind.SOFTWARE, folder)
+    [same] = checked(lab, str(folder))
+    assert (same.verdict, "2 of 4" in same.detail) == (Outcome.PASS, True)
+    [kept] = checked(lab, made.id)
+    assert kept.verdict is Outcome.PASS
+    (folder / "bin/run.sh").chmod(0o644)
+    (folder / "setup").chmod(0o755)
+    for report in (verify(lab, str(folder)), verify(lab, made.id, path=folder)):
+        [wrong] = [check for check in report.checks if check.name == "executable"]
+        assert (wrong.verdict, wrong.values) == (Outcome.FAIL, {"lost": ["bin/run.sh"], "gained": ["setup"]})
+        assert "bin/run.sh" in wrong.detail
+        assert not report.verified
+    # it's about what is shown: the record is as good as before
+    assert verify(lab, made.id).verified
+    # beside a file that was changed, too
+    (folder / "data.csv").write_text("changed")
+    failed = {check.name for check in verify(lab, made.id, path=folder).checks if check.verdict is Outcome.FAIL}
+    assert {"content data.csv", "executable"} <= failed
+
+
+def test_where_nothing_was_recorded_of_it_nothing_is_claimed(lab: Lab, folder: Path) -> None:
+    """As of records from before this was known: a program there is neither right nor wrong."""
+    found = lab.store.put_folder(folder)
+    listing = digest_bytes(found.listing)
+    content = ContentPredicate(
+        subject_type="folder", size=found.size, cid=listing.cid, cid_profile=listing.cid_profile, file_count=4
+    )
+    commit(lab, Manifest.of(Kind.SOFTWARE, content, found.sha256), ())
+    [unknown] = checked(lab, str(folder))
+    assert unknown.verdict is Outcome.UNKNOWN
+    assert verify(lab, str(folder)).verified
+
+
+def test_a_manifest_that_lists_what_the_folder_lacks_is_told(lab: Lab, folder: Path) -> None:
+    found = lab.store.put_folder(folder)
+    listing = digest_bytes(found.listing)
+    content = ContentPredicate(
+        subject_type="folder",
+        size=found.size,
+        cid=listing.cid,
+        cid_profile=listing.cid_profile,
+        file_count=4,
+        executable=("absent", "ü/läuft"),
+    )
+    made = commit(lab, Manifest.of(Kind.SOFTWARE, content, found.sha256), ())
+    [wrong] = checked(lab, made.id)
+    assert (wrong.verdict, wrong.values) == (Outcome.FAIL, {"unknown": ["absent"]})
+    [wrong] = checked(lab, made.id, path=folder)
+    assert (wrong.verdict, wrong.values["lost"]) == (Outcome.FAIL, ["absent"])
+
+
+def test_a_repeated_run_gets_its_programs(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    made = record_content(lab, Kind.SOFTWARE, folder)
+    record = required_record(lab, made.id)
+    place = Workspace(tmp_path / "place")
+    place.code.mkdir(parents=True)
+    target = place.code / "tool"
+    assert _put(lab, record, target, place, [])
+    assert digest_folder(target).executable == ("bin/run.sh", "ü/läuft")
+    assert digest_folder(target).sha256 == made.subject
+    # git had it all, but for the bits
+    shutil.copytree(folder, place.code / "other")
+    for path in (place.code / "other").rglob("*.*"):
+        path.chmod(0o644)
+    (place.code / "other" / "setup").chmod(0o755)
+    assert not _put(lab, record, place.code / "other", place, [])
+    assert digest_folder(place.code / "other").executable == ("bin/run.sh", "ü/läuft")
+
+
+def predicate(**more: Any) -> ContentPredicate:
+    cid = digest_bytes(b"").cid
+    values = {"subject_type": "folder", "size": 0, "cid": cid, "cid_profile": "unixfs-v1-2025", "file_count": 9}
+    return ContentPredicate(**{**values, **more})
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        (),
+        ("/bin/sh",),
+        ("../up",),
+        ("a", "a"),
+        ("a", "A"),
+        ("a", "a/b"),
+        ("a\nb",),
+        tuple(f"{number:06}" for number in range(MAX_EXECUTABLE + 1)),
+        tuple(f"{number:06}/{'x' * 240}" for number in range(MAX_EXECUTABLE_BYTES // 240)),
+    ],
+)
+def test_a_list_that_is_none_is_refused(paths: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=r"^executable(\[0\])?: expected"):
+        predicate(executable=paths)
+
+
+def test_only_a_folder_has_a_list_and_its_order_is_one() -> None:
+    with pytest.raises(InputError, match=r"^executable(\[0\])?: expected"):
+        predicate(subject_type="file", file_count=None, executable=("a",))
+    assert predicate(executable=("b", "a")).executable == ("a", "b")
+    whole = Manifest.of(Kind.SOFTWARE, predicate(executable=("a", "b")), "ab" * 32).to_bytes()
+    assert parse_manifest(whole).to_bytes() == whole
+    with pytest.raises(InputError):
+        parse_manifest(whole.replace(b'["a","b"]', b'["b","a"]'))
+
+
+def test_too_many_programs_are_said_and_not_listed(tmp_path: Path) -> None:
+    """As on a file system without modes, where everything is a program: the folder is recorded all the same."""
+    for number in range(MAX_EXECUTABLE + 1):
+        descriptor = os.open(tmp_path / f"{number}", os.O_CREAT | os.O_WRONLY, 0o755)
+        os.close(descriptor)
+    told: list[str] = []
+    found = digest_folder(tmp_path)
+    assert executable_of(found, told.append) is None
+    assert f"{MAX_EXECUTABLE + 1} of {MAX_EXECUTABLE + 1} files" in told[0]
+    (tmp_path / "0").unlink()
+    assert len(executable_of(digest_folder(tmp_path)) or ()) == MAX_EXECUTABLE
