@@ -31,7 +31,7 @@ from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
 from blockchaintracer.cli.export_as import _FORMATS
 from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.manifest import parse_manifest
+from blockchaintracer.manifest import RunPredicate, parse_manifest
 from blockchaintracer.model import Kind
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import record_content
@@ -252,6 +252,61 @@ def test_equal_bytes_each_time(lab: Lab, run: str, dataset: str, tmp_path: Path)
         one, two = (contents(tmp_path / f"{form}-{name}") for name in ("one", "two"))
         assert one == two, form
         assert str(lab.home.path).encode() not in b"".join(one.values())
+
+
+def test_a_folder_that_a_run_wrote_is_its_files(lab: Lab, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        for name in ("weights/a.bin", "weights/deep/b.bin", "SHA256SUMS"):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(f"{name} of the run")
+        with MLTracer(home=lab.home.path).start_run("folder") as traced:
+            traced.log_output("weights", role="model")
+            traced.log_output("SHA256SUMS", role="log")
+    assert traced.recorded, traced.problem
+    record = traced.recorded.id
+    names = ["outputs/SHA256SUMS", "outputs/weights/a.bin", "outputs/weights/deep/b.bin"]
+    sums = tmp_path / "copy" / "SHA256SUMS"
+    export(lab, record, "sha256sums", sums, with_files=True)
+    assert [line.partition("  ")[2] for line in sums.read_text().splitlines()] == names
+    assert check(sums).returncode == 0
+    assert (sums.parent / names[1]).read_text() == "weights/a.bin of the run"
+    export(lab, record, "ro-crate", tmp_path / "crate")
+    assert set(contents(tmp_path / "crate")) == {*names, "manifest.json", "ro-crate-metadata.json"}
+    export(lab, record, "prov-json", tmp_path / "prov.json")
+    assert all(name in (tmp_path / "prov.json").read_text() for name in names)
+    gone = hashlib.sha256(b"weights/deep/b.bin of the run").hexdigest()
+    lab.store.path_of(gone).unlink()
+    done = export(lab, record, "sha256sums", tmp_path / "less" / "SHA256SUMS", with_files=True)
+    assert done.notes == ("outputs/weights/deep/b.bin is not here: it is named by its SHA-256 alone",)
+    assert f"{gone}  outputs/weights/deep/b.bin" in (tmp_path / "less" / "SHA256SUMS").read_text()
+    [listing] = [digest for path, digest in outputs(lab, record) if path == "weights/SHA256SUMS"]
+    lab.store.path_of(listing).unlink()
+    done = export(lab, record, "sha256sums", tmp_path / "unlisted")
+    assert f"{listing}  outputs/weights/SHA256SUMS" in (tmp_path / "unlisted").read_text()
+
+
+def outputs(lab: Lab, record: str) -> list[tuple[str, str]]:
+    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find(record).key.manifest))
+    assert isinstance(manifest.predicate, RunPredicate)
+    return [(one.artifact.path, one.artifact.sha256) for one in manifest.predicate.outputs]
+
+
+def test_inputs_of_one_name_have_places_of_their_own(lab: Lab, tmp_path: Path) -> None:
+    with chdir(tmp_path):
+        for name in ("one/data", "two/data/part", "three/data", "four/DATA/part"):
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(name)
+        with MLTracer(home=lab.home.path).start_run("namesakes") as traced:
+            for name in ("one/data", "two/data", "three/data", "four/DATA"):
+                traced.log_input(name)
+    assert traced.recorded, traced.problem
+    export(lab, traced.recorded.id, "sha256sums", tmp_path / "copy" / "SHA256SUMS", with_files=True)
+    assert check(tmp_path / "copy" / "SHA256SUMS").returncode == 0
+    copied = contents(tmp_path / "copy" / "inputs")
+    assert sorted(copied.values()) == [b"four/DATA/part", b"one/data", b"three/data", b"two/data/part"]
+    folded = [path.lower() for path in copied]
+    assert len({*folded}) == 4
+    assert not any(one.startswith(f"{other}/") for one in folded for other in folded)
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockchaintracer.errors import InputError
-from blockchaintracer.report.exports.content import Content
+from blockchaintracer.report.exports.content import CIPHERTEXT, Content
 from blockchaintracer.report.facts import Facts
 from blockchaintracer.report.render import printable
 
@@ -51,12 +51,14 @@ def codemeta(facts: Facts, content: Content) -> bytes:
         }
     else:
         raise InputError(f"expected software or a run, got {row.kind} {row.id}")
+    told = [printable(row.description), f"Record {row.id}; check it: {facts.verify_with}"]
+    told += [f"{file.path} is {CIPHERTEXT}." for file in content.files if file.encrypted]
     clean = {name: printable(value) if isinstance(value, str) else value for name, value in values.items() if value}
     return json_text(
         {
             "@context": CONTEXT,
             "@type": "SoftwareSourceCode",
-            "description": f"{printable(row.description)} Record {row.id}; check it: {facts.verify_with}".strip(),
+            "description": " ".join(told).strip(),
             "author": [{"@type": "Person", "@id": f"did:pkh:eip155:{row.chain_id}:{row.author}"}],
             "identifier": f"urn:blockchaintracer:record:{row.id}",
             **clean,

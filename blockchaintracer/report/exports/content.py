@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from blockchaintracer.digest import parse_listing
 from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.manifest import RecordPredicate
+from blockchaintracer.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput
 from blockchaintracer.manifest.paths import normal_path
 from blockchaintracer.report.facts import Facts, Seen
 from blockchaintracer.store import LISTING_LIMIT
 from blockchaintracer.verify.objects import Objects
 
+CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those alone whom it is encrypted to"
+"""What every format says of a file that is recorded encrypted."""
+
+_LISTING = "/SHA256SUMS"
 _UNSAFE = re.compile(r"[^\w.+-]+")
 _LONGEST = 120
 
@@ -28,6 +32,7 @@ class File:
         role: ``input``, ``output`` or ``content``.
         record: id of the record that it is the content of, or that names it.
         size: bytes, if the manifest says.
+        encrypted: whether it is a ciphertext.
     """
 
     path: str
@@ -36,6 +41,7 @@ class File:
     record: str
     size: int | None = None
     media_type: str | None = None
+    encrypted: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,20 +61,14 @@ class Content:
         """A run's inputs and outputs; of any other record its own content and attachments."""
         if facts.asked.run is not None:
             found = [
-                file for one in facts.inputs for file in _content(one.seen, objects, f"inputs/{safe_name(one.name)}")
+                replace(file, role="input")
+                for one in facts.inputs
+                for file in _content(one.seen, objects, f"inputs/{safe_name(one.name)}")
             ]
-            found = [File(f.path, f.sha256, "input", f.record, f.size) for f in found]
-            found += [
-                File(
-                    f"outputs/{normal_path(one.artifact.path)}",
-                    one.artifact.sha256,
-                    "output",
-                    facts.asked.row.id,
-                    one.artifact.size,
-                    one.artifact.media_type,
-                )
-                for one in facts.asked.run.outputs
-            ]
+            found += [file for one in facts.asked.run.outputs for file in _output(one, objects, facts.asked.row.id)]
+            if facts.asked.run.private and (values := facts.asked.run.private.encrypted):
+                path = f"outputs/{normal_path(values.path)}"
+                found.append(File(path, values.sha256, "output", facts.asked.row.id, values.size, encrypted=True))
         else:
             found = _content(facts.asked, objects, safe_name(facts.asked.name))
             predicate = facts.asked.manifest.predicate if facts.asked.manifest else None
@@ -119,16 +119,54 @@ def listing(files: tuple[File, ...]) -> bytes:
 
 def _content(seen: Seen, objects: Objects, path: str) -> list[File]:
     row = seen.row
+    predicate = seen.manifest.predicate if seen.manifest else None
+    if isinstance(predicate, ContentPredicate | RecordPredicate) and predicate.artifact and predicate.encrypted:
+        return _hidden(predicate.artifact, predicate.encrypted.opening, path, "content", row.id)
     if row.subject_type == "file":
         return [File(path, row.subject, "content", row.id, seen.content.size if seen.content else None)]
     if row.subject_type != "folder":
         return []
-    data, found = objects.read(row.subject, LISTING_LIMIT)
+    data = _listing_of(row.subject, objects)
     if data is None:
-        if found.damaged:
-            raise NotVerified(f"the listing {row.subject} is not what was recorded")
         return [File(f"{path}.SHA256SUMS", row.subject, "content", row.id)]
     return [File(f"{path}/{name}", sha256, "content", row.id) for name, sha256 in parse_listing(data)]
+
+
+def _output(output: RunOutput, objects: Objects, record: str) -> list[File]:
+    """The files of an output: of a folder, which is recorded by its listing, those that the listing names."""
+    artifact = output.artifact
+    path = f"outputs/{normal_path(artifact.path)}"
+    if output.encrypted:
+        return _hidden(artifact, output.encrypted.opening, path, "output", record)
+    itself = [File(path, artifact.sha256, "output", record, artifact.size, artifact.media_type)]
+    if not path.removeprefix("outputs").endswith(_LISTING) or path == f"outputs{_LISTING}":
+        return itself
+    data = _listing_of(artifact.sha256, objects)
+    if data is None:
+        return itself
+    try:
+        files = parse_listing(data)
+    except InputError:
+        # somebody's own file of that name
+        return itself
+    folder = path.removesuffix(_LISTING)
+    return [File(f"{folder}/{name}", sha256, "output", record) for name, sha256 in files]
+
+
+def _hidden(artifact: Artifact, opening: Artifact, path: str, role: str, record: str) -> list[File]:
+    """A ciphertext, and that of what it takes to hold the content against the record's commitment."""
+    base = path.removesuffix(".age")
+    return [
+        File(f"{base}{suffix}", one.sha256, role, record, one.size, one.media_type, encrypted=True)
+        for one, suffix in ((artifact, ".age"), (opening, ".opening.age"))
+    ]
+
+
+def _listing_of(digest: str, objects: Objects) -> bytes | None:
+    data, found = objects.read(digest, LISTING_LIMIT)
+    if data is None and found.damaged:
+        raise NotVerified(f"the listing {digest} is not what was recorded")
+    return data
 
 
 def safe_name(name: str) -> str:
@@ -138,14 +176,24 @@ def safe_name(name: str) -> str:
 
 
 def _distinct(files: list[File]) -> list[File]:
-    seen: dict[str, str] = {}
+    """The files with paths that all fit into one folder, each once."""
+    taken: dict[str, str] = {}
+    folders: set[str] = set()
     found = []
     for file in files:
         path = file.path
-        if seen.get(path.lower(), file.sha256) != file.sha256:
-            folder, _, name = path.rpartition("/")
-            path = f"{folder}/{file.sha256[:12]}-{name}" if folder else f"{file.sha256[:12]}-{name}"
-        if path.lower() not in seen:
-            seen[path.lower()] = file.sha256
-            found.append(File(path, file.sha256, file.role, file.record, file.size, file.media_type))
+        while taken.get(path.lower(), file.sha256) != file.sha256 or path.lower() in folders:
+            folder, slash, name = path.rpartition("/")
+            path = f"{folder}{slash}{file.sha256[:12]}-{name}"
+        while blocked := next((above for above in _above(path) if above.lower() in taken), None):
+            folder, slash, name = blocked.rpartition("/")
+            path = f"{folder}{slash}{file.record[:12]}-{name}{path.removeprefix(blocked)}"
+        if path.lower() not in taken:
+            taken[path.lower()] = file.sha256
+            folders.update(above.lower() for above in _above(path))
+            found.append(replace(file, path=path))
     return found
+
+
+def _above(path: str) -> list[str]:
+    return [str(folder) for folder in PurePosixPath(path).parents if str(folder) != "."]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.index.query import utc
-from blockchaintracer.report.exports.content import Content, File
+from blockchaintracer.report.exports.content import CIPHERTEXT, Content, File
 from blockchaintracer.report.extras import require
 from blockchaintracer.report.facts import Facts, flat
 from blockchaintracer.report.render import printable
@@ -144,6 +144,7 @@ def _file(crate: Any, content: Content, file: File, scratch: Path) -> Any:
     told = {
         "name": file.path.rpartition("/")[2],
         "sha256": file.sha256,
+        **({"description": CIPHERTEXT} if file.encrypted else {}),
         **({"contentSize": str(file.size)} if file.size is not None else {}),
         "encodingFormat": file.media_type or mimetypes.guess_type(file.path)[0] or "application/octet-stream",
     }

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.errors import InputError
-from blockchaintracer.report.exports.content import Content
+from blockchaintracer.report.exports.content import CIPHERTEXT, Content
 from blockchaintracer.report.extras import require
 from blockchaintracer.report.facts import Facts
 from blockchaintracer.report.render import printable
@@ -48,6 +48,7 @@ def _file(mlc: Any, number: int, file: Any) -> Any:
     return mlc.FileObject(
         id=f"file-{number}",
         name=file.path,
+        description=CIPHERTEXT if file.encrypted else None,
         content_url=file.path,
         content_size=None if file.size is None else f"{file.size} B",
         encoding_formats=[file.media_type or mimetypes.guess_type(file.path)[0] or "application/octet-stream"],

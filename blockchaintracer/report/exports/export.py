@@ -15,7 +15,7 @@ from blockchaintracer.errors import InputError, NotVerified, StoreError
 from blockchaintracer.files import write_whole
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.report.exports import codemeta, crate, croissant, dsse, provenance
-from blockchaintracer.report.exports.content import Content, listing
+from blockchaintracer.report.exports.content import CIPHERTEXT, Content, listing
 from blockchaintracer.report.facts import Facts, gather
 from blockchaintracer.verify.objects import Objects
 
@@ -87,6 +87,7 @@ def export(
         )
     content = Content.of(facts, Objects(lab.store, sources, progress))
     notes = [f"{file.path} is not here: it is named by its SHA-256 alone" for file in content.missing]
+    notes += [f"{file.path} is {CIPHERTEXT}" for file in content.files if file.encrypted]
     if form == "ro-crate":
         _folder(target, lambda folder: crate.write_crate(facts, content, folder))
         return Exported(facts.asked.row.id, form, target, tuple(notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from blockchaintracer.report.exports.content import Content
+from blockchaintracer.report.exports.content import CIPHERTEXT, Content
 from blockchaintracer.report.extras import require
 from blockchaintracer.report.facts import Facts
 from blockchaintracer.report.render import printable
@@ -69,11 +69,13 @@ def document(facts: Facts, content: Content) -> Any:
                 doc.wasInformedBy(child, parent, other_attributes={"bt:relation": edge.relation})
             case _:
                 doc.wasDerivedFrom(child, parent, other_attributes={"bt:relation": edge.relation})
-    if facts.asked.row.id in runs:
-        for file in content.files:
-            if file.role == "output":
-                doc.entity(f"sha256:{file.sha256}", {"prov:label": file.path})
-                doc.wasGeneratedBy(f"sha256:{file.sha256}", f"rec:{facts.asked.row.id}")
+    for file in content.files:
+        if facts.asked.row.id in runs and file.role == "output":
+            told = {"bt:content": CIPHERTEXT} if file.encrypted else {}
+            doc.entity(f"sha256:{file.sha256}", {"prov:label": file.path, **told})
+            doc.wasGeneratedBy(f"sha256:{file.sha256}", f"rec:{facts.asked.row.id}")
+        elif file.encrypted:
+            doc.entity(f"rec:{file.record}", {"bt:content": f"{file.path}, SHA-256 {file.sha256}: {CIPHERTEXT}"})
     return doc.unified()
 
 
