@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, print_csv, show, table, when
+from blockchaintracer.errors import InputError
+from blockchaintracer.files import write_whole
 from blockchaintracer.index import STATUSES, Row, query
+from blockchaintracer.operations.batches import kept_proofs
 from blockchaintracer.operations.search import up_to_date
 
 _CONDITIONS = (
@@ -35,9 +39,16 @@ _CONDITIONS = (
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="Rows to leave out at the start.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option(
+    "--parquet",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the columns of --csv to this Parquet file; takes blockchaintracer[tables].",
+)
 @click.option("--offline", is_flag=True, help="Search what was read before, without the chain.")
 @click.pass_context
-def command(ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, offline: bool, **options: Any) -> None:
+def command(
+    ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, parquet: Path | None, offline: bool, **options: Any
+) -> None:
     """Search the registry's records by words and conditions that all hold.
 
     Names, parameters and metrics are what authors declare. A row is a place to look: `verify ID` checks it.
@@ -48,9 +59,11 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, offline
       blockchaintracer query --kind run --where "metrics.accuracy > 0.9" --sort metrics.accuracy
       blockchaintracer query --status reproduced --since 2026-01-01 --json
       blockchaintracer query --descendants-of ID --csv
+      blockchaintracer query --kind run --limit 100000 --parquet runs.parquet
     """
     group = options.pop("group")
     conditions = {name: options.pop(name, None) for name in _CONDITIONS if name != "text"}
+    limit, offset = conditions.pop("limit"), conditions["offset"]
     lab = make_lab(ctx, options)
     with up_to_date(lab, offline=offline) as index:
         rows = query(
@@ -58,14 +71,31 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, offline
             registry=lab.registry if not offline else None,
             text=" ".join(words) or None,
             group=group,
+            limit=limit + 1,
             **conditions,
         )
-    show(ctx, {"records": [row.as_json() for row in rows]})
+    is_more, rows = len(rows) > limit, rows[:limit]
+    if parquet:
+        _write_parquet(rows, parquet)
+    written = {"file": str(parquet)} if parquet else {}
+    show(ctx, {"records": [row.as_json() for row in rows], "more": is_more, **written})
     if ctx.params["as_json"]:
         return
     if as_csv:
-        _print_csv(rows)
-        return
+        print_csv(*_columns(rows))
+    elif parquet:
+        click.echo(f"Wrote {parquet}: {len(rows)} records.")
+    else:
+        _print_table(rows)
+    if is_more:
+        click.echo(f"There are more: --offset {offset + limit}", err=True)
+    if not rows:
+        click.echo("No record meets every condition.", err=True)
+        if not offline and any(kept_proofs(lab)):
+            click.echo("What is in a batch and not stored is not searched: `blockchaintracer batch list`", err=True)
+
+
+def _print_table(rows: list[Row]) -> None:
     table(
         None,
         ["record", "kind", "name", "group", "recorded", "status", "metrics"],
@@ -74,8 +104,6 @@ def command(ctx: click.Context, /, words: tuple[str, ...], as_csv: bool, offline
             for row in rows
         ],
     )
-    if not rows:
-        click.echo("No record meets every condition.", err=True)
 
 
 def _status(row: Row) -> str:
@@ -92,12 +120,49 @@ def _metrics(row: Row) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in row.metrics.items() if not isinstance(value, str))[:60]
 
 
-def _print_csv(rows: list[Row]) -> None:
+def _columns(rows: list[Row]) -> tuple[list[str], list[list[Any]]]:
+    """Names and rows of a table that has a column for each parameter and metric; without a value it holds None."""
     values = [row.as_json() for row in rows]
-    about = [name for name in (values[0] if values else {}) if name not in ("params", "metrics")]
+    about = [name for name in (*get_type_hints(Row), "time_utc") if name not in ("params", "metrics")]
     named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
     split = [name.partition(".") for name in named]
-    print_csv(
-        [*about, *named],
-        ([*(row[name] for name in about), *(row[part].get(name, "") for part, _, name in split)] for row in values),
-    )
+    return [*about, *named], [
+        [*(row[name] for name in about), *(row[part].get(name) for part, _, name in split)] for row in values
+    ]
+
+
+def _write_parquet(rows: list[Row], path: Path) -> None:
+    """The table as Parquet. What every record has is of the same type in every file; a parameter or metric is a number
+    if it is one in all rows, else text."""
+    import io
+
+    from blockchaintracer.report.extras import require
+
+    arrow, files = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
+    names, values = _columns(rows)
+    hints = get_type_hints(Row)
+
+    def text(value: Any) -> str | None:
+        return None if value is None else str(value).encode("utf-8", "replace").decode()
+
+    def column(name: str, cells: list[Any]) -> Any:
+        hint = hints.get(name)
+        if hint is bool:
+            return arrow.array(cells, arrow.bool_())
+        if hint is int or int in get_args(hint):
+            return arrow.array(cells, arrow.int64())
+        if name.startswith(("params.", "metrics.")):
+            try:
+                return arrow.array(cells, arrow.float64() if any(isinstance(cell, float) for cell in cells) else None)
+            except (arrow.ArrowInvalid, arrow.ArrowTypeError, OverflowError):
+                pass
+        return arrow.array([text(cell) for cell in cells], arrow.string())
+
+    cells = [[row[number] for row in values] for number in range(len(names))]
+    made = arrow.table([column(*each) for each in zip(names, cells, strict=True)], names=[text(name) for name in names])
+    out = io.BytesIO()
+    files.write_table(made, out)
+    try:
+        write_whole(path, out.getvalue(), 0o666)
+    except OSError as error:
+        raise InputError(f"expected a file that can be written, got {path}: {error.strerror}") from None

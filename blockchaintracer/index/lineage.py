@@ -289,6 +289,7 @@ def _required(index: Index, record_id: str, registry: Registry | None) -> int:
         raise InputError(
             f"expected a record of the index, got {record_id}, which is in none of its registries",
             hint="Check the id and the registry; a new record is found once the index has read its block.",
+            record=record_id,
         )
     return found[0]
 

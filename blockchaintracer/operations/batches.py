@@ -29,6 +29,7 @@ from blockchaintracer.outbox import Anchor, AnchorLeaves, Entry, Materialize, St
 MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
 PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
 _OPEN = "open"
+_ANCHOR_FIRST = "It's in the open batch: `blockchaintracer batch anchor` first."
 _LOOKED_AT = 200
 """bytes at a file's start that tell a proof file"""
 
@@ -309,6 +310,16 @@ def find_proof(lab: Lab, record_id: str) -> Proof | None:
     return Proof.read(found) if found else None
 
 
+def batch_hint(lab: Lab, record_id: str) -> str | None:
+    """What to do about a record that is not stored, if it's in a batch here, anchored or open; None if it is not."""
+    record_id = normal_digest(record_id, "record id")
+    if find_proof(lab, record_id):
+        return f"It's in a batch here: `blockchaintracer materialize {record_id}` stores it."
+    if _is_open(lab, record_id):
+        return _ANCHOR_FIRST
+    return None
+
+
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
     """Every proof of the registry that is kept here, of whatever group and author, anchored or not."""
     for scope in _scopes(lab):
@@ -410,13 +421,16 @@ def _required_proof(lab: Lab, target: str) -> Proof:
     record_id = normal_digest(target, "record id, or an existing proof file")
     if proof := find_proof(lab, record_id):
         return proof
-    is_open = any((folder / _OPEN / f"{record_id}.json").exists() for folder in _scopes(lab))
     raise InputError(
         f"no proof of record {record_id} is kept here",
-        hint="It's in the open batch: `blockchaintracer batch anchor` first."
-        if is_open
+        hint=_ANCHOR_FIRST
+        if _is_open(lab, record_id)
         else "Ask its author for the proof file, and name that instead of the id.",
     )
+
+
+def _is_open(lab: Lab, record_id: str) -> bool:
+    return any((folder / _OPEN / f"{record_id}.json").exists() for folder in _scopes(lab))
 
 
 def _with_parents(lab: Lab, last: Proof, beside: Path | None) -> Iterator[Proof]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blockchaintracer.errors import ChainUnavailable
+from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.index import Index
+from blockchaintracer.operations.batches import batch_hint
 from blockchaintracer.operations.lab import Lab
 
 
@@ -32,4 +33,10 @@ def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
                 lab.say(f"the index was built anew: {report.rebuilt}")
             for digest in report.damaged_manifests:
                 lab.say(f"the manifest {digest} in the store is damaged: fetch it again from where it was published")
-        yield index
+        try:
+            yield index
+        except InputError as problem:
+            unknown = problem.values.get("record")
+            if unknown and not offline:
+                problem.hint = batch_hint(lab, unknown) or problem.hint
+            raise

@@ -42,9 +42,12 @@ def required_record(lab: Lab, record_id: str) -> RecordedEvent:
     """
     found = lab.registry.find(normal_digest(record_id, "record id"))
     if found is None:
+        # recording, which batches need, needs this module
+        from blockchaintracer.operations.batches import batch_hint
+
         raise InputError(
             f"record {record_id} is not stored in {lab.registry.address} on {lab.chain.name}",
-            hint="Check the id, the registry (--registry) and the network (--rpc).",
+            hint=batch_hint(lab, record_id) or "Check the id, the registry (--registry) and the network (--rpc).",
         )
     return found
 
