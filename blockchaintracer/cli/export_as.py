@@ -15,7 +15,7 @@ _FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "
 @click.command(cls=Verb)
 @lab_options
 @click.argument("form", metavar="FORMAT", type=click.Choice(_FORMATS))
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="ID|mlflow:RUN")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write; for ro-crate a new folder."
 )
@@ -49,14 +49,16 @@ def command(
       blockchaintracer export-as croissant DATASET -o croissant.json
       blockchaintracer export-as dsse ID --sign-with key.pem -o statement.dsse.json
       blockchaintracer export-as sha256sums ID --with-files -o copy/SHA256SUMS
+      blockchaintracer export-as ro-crate mlflow:RUN -o crate
     """
+    from blockchaintracer.report import named_record
     from blockchaintracer.report.exports import export
 
     lab = make_lab(ctx, options)
     with progress_bar(ctx, "hashing") as progress:
         done = export(
             lab,
-            record_id,
+            named_record(lab, record_id),
             form,
             output,
             sign_with=sign_with,

@@ -56,7 +56,7 @@ def command() -> None:
 @command.command("make", cls=Verb)
 @lab_options
 @group_option
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="ID|mlflow:RUN")
 @click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder. [default: report-ID]")
 @click.option("--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]")
 @click.option("--field", "given", multiple=True, metavar="NAME=VALUE", help="A card's field that no record holds.")
@@ -96,14 +96,17 @@ def make_report(
       blockchaintracer report ID
       blockchaintracer report ID --format pdf --format xlsx
       blockchaintracer report ID --field preprocessing="none" --fields more.yaml
+      blockchaintracer report mlflow:RUN
 
     Exit codes: 0 done, 1 the record did not verify (the report says so), 2 wrong use, 3 chain unavailable.
     """
-    from blockchaintracer.report import formats_for, gather, make, record_report, write
+    from blockchaintracer.report import formats_for, gather, make, named_record, record_report, write
 
     lab = make_lab(ctx, options)
     with progress_bar(ctx, "hashing") as progress:
-        facts = gather(lab, record_id, declared(given, fields_file), sources=sources, progress=progress)
+        facts = gather(
+            lab, named_record(lab, record_id), declared(given, fields_file), sources=sources, progress=progress
+        )
     files = make(facts, formats or formats_for(facts), templates)
     written = write(files, output or Path(f"report-{facts.asked.row.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None
@@ -125,7 +128,7 @@ def make_report(
 
 @command.command("history", cls=Verb)
 @lab_options
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", metavar="ID|mlflow:RUN")
 @click.pass_context
 def list_reports(ctx: click.Context, /, record_id: str, **options: Any) -> None:
     """List the recorded reports of a record, oldest first.
@@ -134,9 +137,10 @@ def list_reports(ctx: click.Context, /, record_id: str, **options: Any) -> None:
     Examples:
       blockchaintracer report history ID
     """
-    from blockchaintracer.report import history
+    from blockchaintracer.report import history, named_record
 
-    found = history(make_lab(ctx, options), record_id)
+    lab = make_lab(ctx, options)
+    found = history(lab, named_record(lab, record_id))
     show(ctx, {"reports": [asdict(one) for one in found]})
     if not ctx.params["as_json"]:
         rows = [

@@ -18,6 +18,7 @@ from blockchaintracer.report.documents import (
     write,
 )
 from blockchaintracer.report.facts import Facts, gather, view
+from blockchaintracer.report.mlflow_runs import named_record
 
 __all__ = [
     "FORMATS",
@@ -29,6 +30,7 @@ __all__ = [
     "gather",
     "history",
     "make",
+    "named_record",
     "record_report",
     "report_by_setting",
     "restore",

@@ -76,7 +76,7 @@ def model_card(facts: Facts, templates: Path | None = None) -> ModelCard:
             results.append(
                 hub.EvalResult(
                     task_type=run.template.name if run.template else "other",
-                    dataset_type=f"sha256:{_measured_on(facts)[1]}",
+                    dataset_type=_measured_on(facts)[1],
                     dataset_name=_measured_on(facts)[0],
                     metric_type=printable(metric),
                     metric_value=found.value,
@@ -86,7 +86,7 @@ def model_card(facts: Facts, templates: Path | None = None) -> ModelCard:
         **_licence(facts.fields["license"].text if "license" in facts.fields else None),
         model_name=name,
         eval_results=results or None,
-        datasets=[f"sha256:{one.seen.row.subject}" for one in facts.inputs if one.seen.row.kind == "dataset"] or None,
+        datasets=[one.seen.digest for one in facts.inputs if one.seen.row.kind == "dataset"] or None,
         metrics=sorted(run.metrics) if run and run.metrics else None,
         tags=["blockchaintracer"],
         blockchaintracer=_reference(facts),
@@ -160,5 +160,5 @@ def _measured_on(facts: Facts) -> tuple[str, str]:
     for relation in ("evaluated-on", "validated-on"):
         for one in data:
             if one.relation == relation:
-                return printable(one.name), one.seen.row.subject
-    return (printable(data[0].name), data[0].seen.row.subject) if data else ("not recorded", "none")
+                return printable(one.name), one.seen.digest
+    return (printable(data[0].name), data[0].seen.digest) if data else ("not recorded", "sha256:none")

@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.errors import InputError
 from blockchaintracer.home import Home
-from blockchaintracer.index import query
-from blockchaintracer.manifest import MAX_BYTES, parse_manifest
 from blockchaintracer.model import Kind
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded
-from blockchaintracer.operations.search import up_to_date
 from blockchaintracer.outbox import Record, State
 from blockchaintracer.report import documents
 from blockchaintracer.report.card import model_card
-from blockchaintracer.report.facts import Facts, Seen, gather, view
-from blockchaintracer.report.sheet import mlflow_run, sheet
+from blockchaintracer.report.facts import Facts, gather, view
+from blockchaintracer.report.mlflow_runs import named_record, record_of_mlflow
+from blockchaintracer.report.sheet import sheet
 
 if TYPE_CHECKING:
     import pandas
@@ -122,7 +120,8 @@ class DocumentationTracer:
     """Documents a record: a run, or a model that a run wrote.
 
     Args:
-        record: its id, or what recorded it (a `Recorded` or `TracedRun`); the lab's newest run if not said.
+        record: its id, what recorded it (a `Recorded` or `TracedRun`), or ``mlflow:RUN_ID``; the lab's newest run if
+            not said.
         mlflow_run: id of an MLflow run instead, whose record is looked for.
         home, rpc, registry, group, key: as `MLTracer` takes.
         fields: fields of the model card that the records don't hold; shown as declared.
@@ -174,7 +173,7 @@ class DocumentationTracer:
 
     def _id(self) -> str:
         if self._mlflow_run is not None:
-            return self._of_mlflow(self._mlflow_run)
+            return record_of_mlflow(self._lab, self._mlflow_run)
         record = getattr(self._record, "recorded", self._record)
         if record is None and self._record is not None:
             raise InputError("expected a run that is recorded, got one that isn't")
@@ -183,7 +182,7 @@ class DocumentationTracer:
         found = getattr(record, "id", record)
         if not isinstance(found, str):
             raise InputError(f"expected a record's id, or what recorded it, got {type(found).__name__}")
-        return found
+        return named_record(self._lab, found)
 
     def _newest(self) -> str:
         for entry in reversed(self._lab.outbox.entries(self._lab.chain_id)):
@@ -191,16 +190,6 @@ class DocumentationTracer:
             if isinstance(write, Record) and write.key.kind == Kind.RUN and entry.state is not State.FAILED:
                 return write.record_id
         raise InputError("expected a run to document, got none in this lab", hint="Name a record's id.")
-
-    def _of_mlflow(self, run_id: str) -> str:
-        with up_to_date(self._lab) as index:
-            rows = query(index, registry=self._lab.registry, kind="run", limit=None)
-        for row in rows:
-            if row.has_manifest:
-                data = self._lab.store.get_bytes(row.manifest, MAX_BYTES)
-                if mlflow_run(Seen(row, parse_manifest(data))) == run_id:
-                    return row.id
-        raise InputError(f"expected the record of an MLflow run, got none of {run_id!r}")
 
 
 def _ask(question: str) -> str:

@@ -16,8 +16,10 @@ from blockchaintracer.index.query import utc
 from blockchaintracer.manifest import (
     MAX_BYTES,
     ContentPredicate,
+    Encrypted,
     Manifest,
     RecordPredicate,
+    RunOutput,
     RunPredicate,
     parse_manifest,
 )
@@ -25,7 +27,7 @@ from blockchaintracer.model import Kind, Relation, label, normal_digest
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.search import up_to_date
 from blockchaintracer.operations.verify import verify
-from blockchaintracer.report.fields import Field, fields_of
+from blockchaintracer.report.fields import NEVER_DECLARED, Field, fields_of
 from blockchaintracer.report.history import read_histories
 from blockchaintracer.verify import Check, Outcome
 from blockchaintracer.verify.objects import Objects
@@ -33,6 +35,8 @@ from blockchaintracer.verify.objects import Objects
 REPORT = "report"
 """Name of a report's Document, and the value of its manifest that tells what it is a report of."""
 MAX_REPORTED_RUNS = 10_000
+CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those alone whom it is encrypted to"
+"""What a report, and every other format, says of a file that is recorded encrypted."""
 
 _TOLD = {"recorded", "id", "status", "time", "author", "role", "seal", "batch", "retraction", "parents", "lineage"}
 """Checks whose words are the same wherever they are made; of others that passed the name is enough."""
@@ -56,6 +60,17 @@ class Seen:
         """What its manifest says, if it is content."""
         predicate = self.manifest.predicate if self.manifest else None
         return predicate if isinstance(predicate, ContentPredicate) else None
+
+    @property
+    def encrypted(self) -> Encrypted | None:
+        """What its manifest says of content that is recorded encrypted; None if it isn't."""
+        predicate = self.manifest.predicate if self.manifest else None
+        return predicate.encrypted if isinstance(predicate, ContentPredicate | RecordPredicate) else None
+
+    @property
+    def digest(self) -> str:
+        """Its subject, with what that is: ``sha256:…`` of content in the open, ``commitment:…`` of any other."""
+        return f"{'commitment' if self.row.subject_type == 'commitment' else 'sha256'}:{self.row.subject}"
 
     @property
     def run(self) -> RunPredicate | None:
@@ -133,9 +148,15 @@ class Facts:
             InputError: naming every one that is missing.
         """
         if self.missing:
+            hint = "Record them with the run"
+            if name := next((one for one in self.missing if one not in NEVER_DECLARED), None):
+                hint += (
+                    f", or declare them (shown as declared): --field {name}='…', "
+                    f"in Python DocumentationTracer(…, {name}='…')"
+                )
             raise InputError(
                 f"expected the model card's required fields, got no {', '.join(self.missing)}",
-                hint=f"Record them with the run, or declare them: --field {self.missing[0]}='…' (shown as declared).",
+                hint=f"{hint}.",
                 missing=list(self.missing),
             )
 
@@ -264,7 +285,7 @@ class _Gathering:
                 seen
                 for row in self._rows(kind="run", group=asked.row.group)
                 if (seen := self.seen(row)).run
-                and any(output.artifact.sha256 == asked.row.subject for output in seen.run.outputs)
+                and any(_subject_of(output) == asked.row.subject for output in seen.run.outputs)
             ]
         return (near[0] if near else None), len(near)
 
@@ -272,7 +293,7 @@ class _Gathering:
         """The group's record of the model that a run wrote; None if there is none, or the run wrote several."""
         if run is None or run.run is None:
             return None
-        digests = {output.artifact.sha256 for output in run.run.outputs if output.role == "model"}
+        digests = {_subject_of(output) for output in run.run.outputs if output.role == "model"}
         found = [
             row
             for digest in sorted(digests)
@@ -339,6 +360,11 @@ def report_of(manifest: Manifest) -> str | None:
         return None
     value = predicate.values.get(REPORT)
     return value if isinstance(value, str) else None
+
+
+def _subject_of(output: RunOutput) -> str:
+    """What the subject of a record of an output is."""
+    return output.encrypted.commitment if output.encrypted else output.artifact.sha256
 
 
 def _ids(asked: Seen, run: Seen | None) -> list[str]:
@@ -442,6 +468,8 @@ def _record(seen: Seen) -> dict[str, Any]:
         "author": row.author,
         "subject": row.subject,
         "subject_type": row.subject_type,
+        "subject_is": "SHA-256" if row.subject_type != "commitment" else "salted commitment",
+        "encrypted": CIPHERTEXT if seen.encrypted else None,
         "manifest": row.manifest,
         "registry": row.registry,
         "chain_id": row.chain_id,
@@ -463,7 +491,13 @@ def _run(seen: Seen) -> dict[str, Any]:
         "parameters": list(flat(run.parameters)),
         "seeds": list(flat(run.seeds)),
         "outputs": [
-            {"role": one.role, "path": one.artifact.path, "sha256": one.artifact.sha256, "size": one.artifact.size}
+            {
+                "role": one.role,
+                "path": one.artifact.path,
+                "sha256": one.artifact.sha256,
+                "size": one.artifact.size,
+                "encrypted": CIPHERTEXT if one.encrypted else None,
+            }
             for one in run.outputs
         ],
     }

@@ -137,11 +137,17 @@ def _recorded(model: Seen | None, run: Seen | None, inputs: Sequence[Read]) -> I
         yield Field("validation", text, "inputs of the run")
     data = [one for one in inputs if one.seen.row.kind in ("dataset", "reference")]
     if data:
-        text = "; ".join(f"{one.relation} {one.name} (SHA-256 {one.seen.row.subject})" for one in data)
+        text = "; ".join(f"{one.relation} {one.name} ({_digest(one.seen)})" for one in data)
         yield Field("dataset", text, "inputs of the run")
     if predicate and predicate.metrics:
         text = "; ".join(f"{name} = {metric.value!r}" for name, metric in sorted(predicate.metrics.items()))
         yield Field("metrics", text, "metrics of the run")
+
+
+def _digest(seen: Seen) -> str:
+    if seen.row.subject_type == "commitment":
+        return f"{'encrypted, ' if seen.encrypted else ''}salted commitment {seen.row.subject}"
+    return f"SHA-256 {seen.row.subject}"
 
 
 def _standing(record: Seen | None, standing: Mapping[str, str]) -> Iterable[Field]:

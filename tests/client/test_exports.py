@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import mlcroissant
 import pytest
@@ -34,7 +35,10 @@ from blockchaintracer.errors import InputError, NotVerified
 from blockchaintracer.manifest import RunPredicate, parse_manifest
 from blockchaintracer.model import Kind
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
+from blockchaintracer.operations.record import record_content, record_document
+from blockchaintracer.privacy.age import new_identity
+from blockchaintracer.report import FORMATS as REPORTS
+from blockchaintracer.report import make
 from blockchaintracer.report.exports import FORMATS, export, provenance
 from blockchaintracer.report.exports.content import Content, safe_name
 from blockchaintracer.report.facts import gather
@@ -307,6 +311,95 @@ def test_inputs_of_one_name_have_places_of_their_own(lab: Lab, tmp_path: Path) -
     folded = [path.lower() for path in copied]
     assert len({*folded}) == 4
     assert not any(one.startswith(f"{other}/") for one in folded for other in folded)
+
+
+WORDS = b"a ciphertext (age-encryption.org/v1)"
+
+
+@pytest.fixture(scope="module")
+def hidden(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Records of every sort with something encrypted, by their kind."""
+    recipient = new_identity()[1]
+    folder = tmp_path_factory.mktemp("hidden")
+    (folder / "survey").mkdir()
+    (folder / "survey" / "a.csv").write_text("x\n1\n")
+    (folder / "tool.py").write_text("print(1)")
+    (folder / "plan.md").write_text("what we will do")
+    about: dict[str, Any] = {"encrypt_to": [recipient], "name": "of ours"}
+    found = {
+        "dataset": record_content(lab, Kind.DATASET, folder / "survey", **about).id,
+        "software": record_content(lab, Kind.SOFTWARE, folder / "tool.py", **about).id,
+        "document": record_document(lab, Kind.DOCUMENT, folder / "plan.md", **about).id,
+    }
+    with chdir(folder):
+        Path("weights").mkdir()
+        with MLTracer(home=lab.home.path).start_run("hidden", encrypt_to=[recipient]) as traced:
+            Path("patients.csv").write_text("id,age\n1,41\n")
+            traced.log_input("patients.csv", relation="trained-on")
+            Path("weights", "a.bin").write_text("of the run")
+            traced.log_output("weights", role="model")
+            traced.log_param("dose", 9, private=True)
+            traced.log_metric("accuracy", 0.93)
+    assert traced.recorded, traced.problem
+    found["run"] = traced.recorded.id
+    found["model"] = record_content(lab, Kind.MODEL, folder / "weights", **about).id
+    return found
+
+
+@pytest.mark.parametrize("kind", ["dataset", "software", "document", "run", "model"])
+def test_every_format_says_what_is_a_ciphertext(
+    lab: Lab, hidden: dict[str, str], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, made = hidden[kind], {}
+    for form in FORMATS:
+        if kind not in {"croissant": ["dataset"], "codemeta": ["software", "run", "model"]}.get(form, [kind]):
+            with pytest.raises(InputError):
+                export(lab, record, form, tmp_path / form)
+            continue
+        done = export(lab, record, form, tmp_path / form, with_files=form == "sha256sums")
+        names = [note.partition(" ")[0] for note in done.notes if WORDS.decode() in note]
+        assert names, form
+        made[form] = contents(tmp_path / form)
+    base = "of_ours" if kind != "run" else "outputs/weights"
+    if kind == "run":
+        assert {"inputs/patients.csv.age", "inputs/patients.csv.opening.age", "outputs/private.age"} < {*names}
+    assert {f"{base}.age", f"{base}.opening.age"} <= {*names}
+    assert check(tmp_path / "sha256sums").returncode == 0
+    for name in names:
+        assert (tmp_path / name).read_bytes().startswith(b"age-encryption.org/v1\n")
+        assert made["ro-crate"][name] == (tmp_path / name).read_bytes()
+    for form in ("ro-crate", "prov-json", "prov-n", "croissant", *(["codemeta"] if kind == "software" else [])):
+        assert form not in made or any(WORDS in data for data in made[form].values()), form
+    assert b'"commitment"' in made["in-toto"]["."]
+    found = problems(tmp_path / "ro-crate", "process-run-crate" if kind == "run" else "ro-crate", monkeypatch)
+    assert [message for severity, message in found if severity == "REQUIRED"] == []
+    if kind == "dataset":
+        assert mlcroissant.Dataset(jsonld=tmp_path / "croissant").metadata.ctx.issues.errors == set()
+    for data in made.values():
+        assert not any(secret in one for one in data.values() for secret in (b"1,41", b"a.csv", b"of the run"))
+
+
+@pytest.mark.parametrize("kind", ["dataset", "software", "document", "run", "model"])
+def test_every_report_says_what_is_a_ciphertext(lab: Lab, hidden: dict[str, str], kind: str) -> None:
+    declared = dict.fromkeys(("model_version", "model_type", "preprocessing", "validation", "limitations"), "none")
+    facts = gather(lab, hidden[kind], declared)
+    assert facts.status == "verified in part"
+    wanted = [form for form in REPORTS if form not in ("model-card", "dataset-card")]
+    wanted += {"dataset": ["dataset-card"], "run": ["model-card"], "model": ["model-card"]}.get(kind, [])
+    files = make(facts, wanted)
+    assert len(files) == len(wanted)
+    for name, data in files.items():
+        if name.endswith((".html", ".json", ".md")):
+            assert WORDS in data.replace(b"\\", b""), name
+        if name.endswith((".html", ".md")):
+            text = data.decode().lower()
+            assert "salted commitment" in text, name
+            if facts.inputs:
+                assert f"(sha-256 {facts.inputs[0].seen.row.subject}" not in text
+                assert f"sha256:{facts.inputs[0].seen.row.subject}" not in text
+    if kind == "model":
+        assert facts.run is not None
+        assert facts.run.row.id == hidden["run"], "the run that wrote it is found by the commitment"
 
 
 def contents(path: Path) -> dict[str, bytes]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from blockchaintracer.errors import InputError
-from blockchaintracer.report.exports.content import CIPHERTEXT, Content
-from blockchaintracer.report.facts import Facts
+from blockchaintracer.report.exports.content import Content
+from blockchaintracer.report.facts import CIPHERTEXT, Facts
 from blockchaintracer.report.render import printable
 
 CONTEXT = "https://w3id.org/codemeta/3.0"
@@ -52,7 +52,7 @@ def codemeta(facts: Facts, content: Content) -> bytes:
     else:
         raise InputError(f"expected software or a run, got {row.kind} {row.id}")
     told = [printable(row.description), f"Record {row.id}; check it: {facts.verify_with}"]
-    told += [f"{file.path} is {CIPHERTEXT}." for file in content.files if file.encrypted]
+    told += [f"{file.path} is {CIPHERTEXT}." for file in content.files if file.encrypted and row.kind == "software"]
     clean = {name: printable(value) if isinstance(value, str) else value for name, value in values.items() if value}
     return json_text(
         {

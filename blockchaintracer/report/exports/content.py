@@ -15,9 +15,6 @@ from blockchaintracer.report.facts import Facts, Seen
 from blockchaintracer.store import LISTING_LIMIT
 from blockchaintracer.verify.objects import Objects
 
-CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those alone whom it is encrypted to"
-"""What every format says of a file that is recorded encrypted."""
-
 _LISTING = "/SHA256SUMS"
 _UNSAFE = re.compile(r"[^\w.+-]+")
 _LONGEST = 120

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.index.query import utc
-from blockchaintracer.report.exports.content import CIPHERTEXT, Content, File
+from blockchaintracer.report.exports.content import Content, File
 from blockchaintracer.report.extras import require
-from blockchaintracer.report.facts import Facts, flat
+from blockchaintracer.report.facts import CIPHERTEXT, Facts, flat
 from blockchaintracer.report.render import printable
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

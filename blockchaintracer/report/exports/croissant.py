@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.errors import InputError
-from blockchaintracer.report.exports.content import CIPHERTEXT, Content
+from blockchaintracer.report.exports.content import Content
 from blockchaintracer.report.extras import require
-from blockchaintracer.report.facts import Facts
+from blockchaintracer.report.facts import CIPHERTEXT, Facts
 from blockchaintracer.report.render import printable
 
 _MAX_FILES = 10_000

@@ -15,8 +15,8 @@ from blockchaintracer.errors import InputError, NotVerified, StoreError
 from blockchaintracer.files import write_whole
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.report.exports import codemeta, crate, croissant, dsse, provenance
-from blockchaintracer.report.exports.content import CIPHERTEXT, Content, listing
-from blockchaintracer.report.facts import Facts, gather
+from blockchaintracer.report.exports.content import Content, listing
+from blockchaintracer.report.facts import CIPHERTEXT, Facts, gather
 from blockchaintracer.verify.objects import Objects
 
 Bytes = Callable[[Facts, Content], bytes]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from blockchaintracer.report.exports.content import CIPHERTEXT, Content
+from blockchaintracer.report.exports.content import Content
 from blockchaintracer.report.extras import require
-from blockchaintracer.report.facts import Facts
+from blockchaintracer.report.facts import CIPHERTEXT, Facts
 from blockchaintracer.report.render import printable
 
 NAMESPACE = "urn:blockchaintracer:"
