@@ -27,9 +27,11 @@ from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, Inp
 from blockchaintracer.home import PLACED, Home
 from blockchaintracer.manifest import ExperimentData, RunDocument, SeedDerivation, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
+from blockchaintracer.manifest.document import MAX_HISTORIES, MAX_POINTS
 from blockchaintracer.model import Kind, normal_digest, parse_number
 from blockchaintracer.operations.checkpoints import CheckpointLog
 from blockchaintracer.operations.encryption import recipients_of, require_apart
+from blockchaintracer.operations.histories import Histories
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded, record_path, require_recorder
 from blockchaintracer.operations.run import (
@@ -132,6 +134,8 @@ class TracedRun:
         self._seeding = seeding or Seeding()
         self.recorded: Recorded | None = None
         self.problem: BaseException | None = None
+        self._histories = Histories()
+        self._without_history: set[str] = set()
         self._encrypt_to = recipients_of(lab, encrypt_to)
         self.document = RunDocument.read(
             {"schema": 1, "name": name, "private": {"encrypt_to": self._encrypt_to}, **_template(template)}
@@ -163,15 +167,23 @@ class TracedRun:
         self._log("parameters", _without_secrets(plain(parameters, "parameters"), "parameters"))
 
     def log_metric(
-        self, name: str, value: float, tolerance: float | Tolerance | None = None, *, private: bool = False
+        self,
+        name: str,
+        value: float,
+        tolerance: float | Tolerance | None = None,
+        *,
+        step: int | None = None,
+        private: bool = False,
     ) -> None:
-        """Logs one metric.
+        """Logs one metric; one that is logged again takes the new value.
 
         Args:
             name: of the metric.
             value: a finite number.
             tolerance: within what a reproduction must find it: a number is an absolute one.
-            private: commit to it and do not show it: then nothing compares it, and it has no tolerance.
+            step: of the training: the values logged with one are kept as the metric's history; of a step that is logged
+                again, the last.
+            private: commit to it and do not show it: then nothing compares it, and it has no tolerance and no step.
 
         Raises:
             InputError: naming the metric.
@@ -179,12 +191,28 @@ class TracedRun:
         if private:
             if tolerance is not None:
                 raise InputError(f"metrics.{name}: expected no tolerance of a private metric: nothing compares it")
+            if step is not None:
+                raise InputError(f"metrics.{name}: expected no step of a private metric: its history would show it")
             self._hide("metrics", name, value)
-        elif tolerance is None:
+            return
+        at = None if step is None else _step(name, step)
+        if tolerance is None:
             self._log("metrics", {name: value})
         else:
             allowed = tolerance if isinstance(tolerance, Tolerance) else {"absolute": tolerance}
             self._log("metrics", {name: {"value": value, "tolerance": allowed}})
+        if at is not None:
+            self._note(name, at)
+
+    def _note(self, name: str, step: int) -> None:
+        """Adds the metric's value to its history."""
+        value, was_whole = self.document.metrics[name].value, not self._histories.thinned
+        assert value is not None  # noqa: S101 -- it was logged
+        if not self._histories.add(name, step, value) and name not in self._without_history:
+            self._without_history.add(name)
+            _warn(f"{name} is recorded without its history: a run keeps those of {MAX_HISTORIES} metrics")
+        if was_whole and self._histories.thinned:
+            _warn(f"histories of this run are thinned: it keeps {MAX_POINTS} values in all")
 
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Logs metrics: numbers, or ``{"value": …, "tolerance": {"absolute": …}}``."""
@@ -369,6 +397,8 @@ class TracedRun:
 
     def finish(self) -> str | Pending:
         """Records what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
+        if histories := self._histories.told():
+            self._change(histories=histories)
         self._change(seeds={**self._seeding.told, **self.document.seeds}, seed_derivation=self._seeding.derivation)
         if self.document.error is not None:
             # it may not have come to what it announced
@@ -862,6 +892,13 @@ def _without_secret(key: str, value: Any, field: str) -> Any:
         return value
     _warn(f"{field} looks like a secret and is recorded as {MASK}")
     return MASK
+
+
+def _step(metric: str, step: Any) -> int:
+    number = plain(step, f"metrics.{metric}.step")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise InputError(f"metrics.{metric}.step: expected an integer of 0 or more, got {step!r}")
+    return number
 
 
 def _warn(message: str) -> None:

@@ -10,6 +10,7 @@ True
 
 from blockchaintracer.manifest.base import MAX_BYTES, Part, plain
 from blockchaintracer.manifest.document import (
+    DocumentHistory,
     DocumentInput,
     DocumentOutput,
     PrivateDocument,
@@ -70,6 +71,7 @@ __all__ = [
     "Code",
     "ContentPredicate",
     "Disagreement",
+    "DocumentHistory",
     "DocumentInput",
     "DocumentOutput",
     "Encrypted",

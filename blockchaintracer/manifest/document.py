@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
 
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest.base import Part, parse_json, plain, refuse
@@ -31,6 +32,10 @@ from blockchaintracer.model import Kind, Relation, label, parse_number
 
 MAX_DOCUMENT = 1 << 20
 """The largest run document, in bytes."""
+MAX_POINTS = 10_000
+"""How many values the histories of a run document have together at most: it stays below `MAX_DOCUMENT`."""
+MAX_HISTORIES = 200
+"""How many metrics have a history at most: each is named in the manifest."""
 
 
 def _kind(text: str) -> str:
@@ -100,6 +105,34 @@ class DocumentOutput(_Written):
     encrypt_to: Recipients = ()
 
 
+class DocumentHistory(_Written):
+    """The values that a metric had over the run.
+
+    Args:
+        steps: not negative, strictly ascending.
+        values: at each step; finite.
+        times: when each was logged by the machine's clock, in milliseconds since 1970.
+    """
+
+    steps: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
+    values: Annotated[tuple[float, ...], Field(strict=False)]
+    times: Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
+
+    @field_validator("steps")
+    @classmethod
+    def _ascending(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if any(one >= other for one, other in pairwise(steps)):
+            raise ValueError("steps that ascend, each once")
+        return steps
+
+    @field_validator("values", "times")
+    @classmethod
+    def _one_each(cls, given: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        if "steps" in info.data and len(given) != len(info.data["steps"]):
+            raise ValueError(f"one for each of the {len(info.data['steps'])} steps, not {len(given)}")
+        return given
+
+
 class PrivateDocument(_Written):
     """Values that the run commits to and does not show. They stay in the lab's folder.
 
@@ -141,6 +174,7 @@ class RunDocument(_Written):
         template: the experiment template that it follows.
         parameters: plain values by name.
         metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
+        histories: the values that metrics had over the run, by the metric.
         tolerance: of every metric that gives none of its own.
         seeds: plain values by name.
         private: values that are committed to and not shown.
@@ -162,6 +196,7 @@ class RunDocument(_Written):
     template: Template | None = None
     parameters: Names = Field(default_factory=dict)
     metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
+    histories: dict[Line, DocumentHistory] = Field(default_factory=dict)
     tolerance: Tolerance = DEFAULT_TOLERANCE
     seeds: Names = Field(default_factory=dict)
     private: PrivateDocument = Field(default_factory=PrivateDocument)
@@ -175,6 +210,15 @@ class RunDocument(_Written):
     checkpoint_anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
     seed_derivation: SeedDerivation | None = None
     error: Prose | None = None
+
+    @field_validator("histories")
+    @classmethod
+    def _of_metrics(cls, histories: dict[str, DocumentHistory], info: ValidationInfo) -> dict[str, DocumentHistory]:
+        if len(histories) > MAX_HISTORIES or sum(len(one.steps) for one in histories.values()) > MAX_POINTS:
+            raise ValueError(f"histories of at most {MAX_HISTORIES} metrics with {MAX_POINTS} values together")
+        if "metrics" in info.data and (unknown := sorted({*histories} - {*info.data["metrics"]})):
+            raise ValueError(f"histories of the document's metrics, which {unknown[0]!r} is none of")
+        return histories
 
     @field_validator("private")
     @classmethod

@@ -53,6 +53,7 @@ from blockchaintracer.operations.encryption import (
     recipients_of,
     require_apart,
 )
+from blockchaintracer.operations.histories import keep_histories
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
@@ -137,7 +138,7 @@ class RunFacts:
         host_name, user_name: whether to record these.
         kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
-        histories: files with the values that metrics had over the run, by the metric.
+        histories: files with the values that metrics had over the run, by the metric, besides the document's.
         encrypt_to: recipients of what of the outputs is recorded encrypted, by its path.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
@@ -236,6 +237,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
             for used in facts.inputs
         ),
     ]
+    histories = {**keep_histories(lab.store, document.histories), **facts.histories}
     parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
     private = _private(lab, document, start.run_id, recipients)
     run = RunPredicate(
@@ -249,7 +251,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         declared_timestamp=document.declared_timestamp,
         parameters=document.parameters,
         metrics={
-            name: metric.model_copy(update={"history": facts.histories.get(name)})
+            name: metric.model_copy(update={"history": histories.get(name)})
             for name, metric in document.recorded_metrics().items()
         },
         seeds=document.seeds,

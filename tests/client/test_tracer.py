@@ -505,6 +505,8 @@ def test_the_example_is_recorded(lab, home, folder):
     said = predicate(lab, lab.registry.find(record_id).key.manifest)
     assert (said.name, said.status, said.template.name) == ("iris classifier", "completed", "classification")
     assert said.metrics["accuracy"].value > 0.8
+    history = json.loads(lab.store.get_bytes(said.metrics["loss"].history.sha256))
+    assert [point["step"] for point in history] == list(range(100))
 
 
 def test_a_plan_is_sealed_and_revealed(lab, home, folder):
