@@ -8,14 +8,16 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from string import Template
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
 from blockchaintracer.operations.lab import Lab
 from tests.client.labs import ROOT
@@ -192,13 +194,33 @@ def test_deploy(shell: Shell) -> None:
     assert json.loads((shell.folder / "registry.json").read_text())
 
 
-@pytest.mark.parametrize("page", ["batches.md", "hashing.md", "query.md", "compare.md", "tracer.md"])
+@contextmanager
+def _blocks_becoming_final(lab: Lab) -> Iterator[None]:
+    """What other chains do by themselves."""
+    over = Event()
+
+    def go_on() -> None:
+        while not over.wait(1):
+            lab.devnet.finalize()
+
+    going = Thread(target=go_on)
+    going.start()
+    try:
+        yield
+    finally:
+        over.set()
+        going.join()
+
+
+@pytest.mark.parametrize("page", ["batches.md", "hashing.md", "query.md", "compare.md", "tracer.md", "seeds.md"])
 def test_python(shell: Shell, lab: Lab, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(lab.home.path))
     names = {"lab": lab, "home": lab.home, "registry": lab.registry, "store": lab.store}
+    names["tracer"] = MLTracer(home=lab.home.path)
     names["ids"] = [shell.environment[name] for name in ("ID", "OTHER", "THIRD")]
     found = _PYTHON.findall((ROOT / "docs" / page).read_text())
     assert found
-    with chdir(shell.folder):
+    (shell.folder / "plan.md").write_text(f"what is done for {page}\n")
+    with chdir(shell.folder), _blocks_becoming_final(lab):
         for block in found:
             exec(compile(block, page, "exec"), names)
