@@ -7,7 +7,6 @@ the run document in a file that `blockchaintracer record --from` takes.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -25,7 +24,7 @@ from blockchaintracer.capture.credentials import MASK, mask, mask_arguments
 from blockchaintracer.capture.seeds import seed_everything
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.home import PLACED, Home
-from blockchaintracer.manifest import ExperimentData, RunDocument, SeedDerivation, Tolerance
+from blockchaintracer.manifest import DocumentOutput, ExperimentData, RunDocument, SeedDerivation, Tolerance
 from blockchaintracer.manifest.base import plain, rfc3339
 from blockchaintracer.manifest.document import MAX_HISTORIES, MAX_POINTS
 from blockchaintracer.model import Kind, normal_digest, parse_number
@@ -39,7 +38,10 @@ from blockchaintracer.operations.run import (
     RunFacts,
     RunStart,
     check_template,
+    document_text,
     finish_run,
+    hidden_paths,
+    keep_unrecorded,
     linked_inputs,
     outputs_encrypted,
     record_inputs,
@@ -136,7 +138,8 @@ class TracedRun:
         self.problem: BaseException | None = None
         self._histories = Histories()
         self._without_history: set[str] = set()
-        self._encrypt_to = recipients_of(lab, encrypt_to)
+        self._encrypt_to = self._checked(encrypt_to)
+        self._refused: list[Path] = []
         self.document = RunDocument.read(
             {"schema": 1, "name": name, "private": {"encrypt_to": self._encrypt_to}, **_template(template)}
         )
@@ -260,9 +263,9 @@ class TracedRun:
             InputError: if there's nothing at `path`, another output has its name, or git holds what is to be encrypted.
         """
         entry = {"path": _existing(path, "outputs"), "role": role, "encrypt_to": self._recipients(path, encrypt_to)}
-        taken = {Path(output.path).name: output for output in self.document.outputs}
+        taken = {_public_name(output): output for output in self.document.outputs}
         [output] = RunDocument.read(self._piece(outputs=[entry])).outputs
-        other = taken.get(Path(output.path).name)
+        other = taken.get(_public_name(output))
         if other and other.path != output.path:
             raise InputError(
                 f"outputs: expected names that differ, got {other.path} and {output.path}", field="outputs"
@@ -328,10 +331,21 @@ class TracedRun:
         except Exception as problem:
             _warn(f"checkpoints are not anchored yet: {_told(problem)}")
 
+    def _checked(self, encrypt_to: Sequence[str]) -> tuple[str, ...]:
+        """Recipients; as they were given where another program records the run and so finds out whose they are."""
+        if isinstance(encrypt_to, str):
+            raise InputError("encrypt_to: expected a list of recipients, got one text", hint="Put it in brackets.")
+        return tuple(encrypt_to) if RUN_FILE in os.environ else recipients_of(self._lab, encrypt_to)
+
     def _recipients(self, path: PathLike, encrypt_to: Sequence[str] | None) -> tuple[str, ...]:
-        found = self._encrypt_to if encrypt_to is None else recipients_of(self._lab, encrypt_to)
+        found = self._encrypt_to if encrypt_to is None else self._checked(encrypt_to)
         if found and self._start is not None:
-            require_apart(self._start.git, [Path(path).expanduser()])
+            try:
+                require_apart(self._start.git, [Path(path).expanduser()])
+            except InputError:
+                # whatever the program makes of this, the recorded difference must not show it
+                self._refused.append(Path(path).expanduser().resolve())
+                raise
         return found
 
     def _piece(self, **values: Any) -> dict[str, Any]:
@@ -371,7 +385,9 @@ class TracedRun:
         """
         if RUN_FILE in os.environ:
             return
-        self._start = start_run(self._lab, self._folder)
+        hidden = hidden_paths(self.document, self._folder)
+        self._start = start_run(self._lab, self._folder, hidden)
+        require_apart(self._start.git, hidden)
         require_recorder(self._lab)
         if self._lab.hand_over:
             self._lab.prepare_hand_over()
@@ -380,7 +396,8 @@ class TracedRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
-            self._change(error=_told(error))
+            # a message may quote what is encrypted
+            self._change(error=type(error).__name__ if self._encrypt_to else _told(error))
         try:
             self.finish()
         except BaseException as problem:
@@ -412,6 +429,8 @@ class TracedRun:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
         encrypt_to = outputs_encrypted(self._lab, document, self._folder)
+        hidden = [*hidden_paths(document, self._folder), *self._refused]
+        require_apart(self._start.git, hidden)
         inputs = record_inputs(self._lab, document, self._folder)
         models = [path for role, path in outputs if role == "model"]
         record_models(self._lab, models, inputs, encrypt_to=encrypt_to)
@@ -425,6 +444,7 @@ class TracedRun:
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
             encrypt_to=encrypt_to,
+            hidden=hidden,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
         self._report()
@@ -455,7 +475,7 @@ class TracedRun:
         try:
             # one run a program: the program that records it gives it an id of its own
             with file.open("x", encoding="utf-8") as out:
-                out.write(_written(self.document))
+                out.write(document_text(self.document))
         except FileExistsError:
             raise InputError(
                 f"expected one run in a program that another records, got a second, {self.document.name!r}",
@@ -473,10 +493,7 @@ class TracedRun:
         """Leaves what was logged where it can be recorded from later; tells where."""
         self._take_checkpoints()
         try:
-            folder = self._lab.home.path / "unrecorded"
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
-            file.write_text(_written(self.document))
+            file = keep_unrecorded(self._lab, self.document)
         except (OSError, BlockchainTracerError) as error:
             return f"It could not be kept either ({_told(error)}): it's in the run's `document` until the program ends."
         return f"It's kept: `blockchaintracer record --from {file}` records it."
@@ -851,9 +868,9 @@ def _template(name: str | None) -> dict[str, Any]:
     return {"template": {"name": found.name, "version": found.version}}
 
 
-def _written(document: RunDocument) -> str:
-    """A document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
-    return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
+def _public_name(output: DocumentOutput) -> str:
+    """What the manifest calls an output."""
+    return Path(output.path).name + (".age" if output.encrypt_to else "")
 
 
 def _existing(path: PathLike | None, field: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from blockchaintracer.capture.credentials import SecretFinding, public_remote, scan_secrets
+from blockchaintracer.digest import list_folder
 from blockchaintracer.errors import InputError, NotVerified
 from blockchaintracer.home import FOLDER
 
@@ -144,25 +146,50 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
 
 
 def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Which of some files, or files of some folders, are in the commit or in the difference, relative to the root.
+    """Which files of the commit or of the difference are some files, or in some folders, or have their content under
+    another name; relative to the root.
 
     Args:
         state: of the working tree, as it was captured.
         paths: need not be in it.
     """
-    listed = (
-        b"" if state.commit is None else _run(state.root, "ls-tree", "-r", "-z", "--name-only", state.commit).stdout
-    )
-    names = {os.fsdecode(name) for name in listed.split(b"\0") if name} | (set(state.untracked) - set(state.omitted))
+    blobs = _blobs(state)
+    new = set(state.untracked) - set(state.omitted)
+    names = {name for _, _, name in blobs} | new
     found: set[str] = set()
     for path in paths:
         real = Path(path).resolve()
-        if real == state.root:
+        if state.root.is_relative_to(real):
             return sorted(names)
         if real.is_relative_to(state.root):
             name = real.relative_to(state.root).as_posix()
             found |= {known for known in names if known == name or known.startswith(f"{name}/")}
+        if not os.path.exists(real):
+            continue
+        for file in [one for _, one in list_folder(real)] if real.is_dir() else [os.fspath(real)]:
+            size = os.stat(file).st_size
+            alike = {blob: known for blob, length, known in blobs if length == size}
+            if alike and size and (known := alike.get(_text(state.root, "hash-object", "--no-filters", "--", file))):
+                found.add(known)
+            found |= {known for known in new if _same(state.root / known, file, size)}
     return sorted(found)
+
+
+def _blobs(state: GitState) -> list[tuple[str, int, str]]:
+    """Object name, size and path of each file of the commit."""
+    if state.commit is None:
+        return []
+    listed = _run(state.root, "ls-tree", "-r", "-l", "-z", state.commit).stdout
+    entries = [entry.partition(b"\t") for entry in listed.split(b"\0") if entry]
+    fields = [(head.split(), os.fsdecode(name)) for head, _, name in entries]
+    return [(head[2].decode(), int(head[3]), name) for head, name in fields if head[1] == b"blob"]
+
+
+def _same(one: Path, other: str, size: int) -> bool:
+    try:
+        return bool(size) and one.stat().st_size == size and filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
 
 
 def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str | os.PathLike[str]) -> Path:

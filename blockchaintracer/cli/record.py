@@ -36,9 +36,12 @@ from blockchaintracer.operations.record import (
 )
 from blockchaintracer.operations.run import (
     RunFacts,
+    RunStart,
     Used,
     check_template,
     finish_run,
+    hidden_paths,
+    keep_unrecorded,
     linked_inputs,
     outputs_encrypted,
     parse_assignment,
@@ -80,6 +83,7 @@ _OPTIONS = (
         help="Record files and private values encrypted to age1…, an SSH public key, an encryption key of this lab, or "
         "those in a file.",
     ),
+    click.option("--in-the-open", is_flag=True, help="Record files in the open that were recorded encrypted before."),
     click.option("--seed", "seeds", multiple=True, metavar="K=V", help="A seed of the run."),
     click.option("--from", "document", type=_PATH, help="A run document, YAML or JSON (`new` writes one)."),
     click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
@@ -179,29 +183,70 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
         return _record_things(lab, progress, parents, recipients, given), None
 
     said = _said(document or RunDocument(schema_version=1, name="run"), given)
+    files = given_paths(given) or said.inputs or said.outputs
+    if recipients and not (files or said.private.fields() or given["program"]):
+        raise InputError(
+            "expected something to encrypt, got none",
+            hint="--encrypt-to is for files and private values: what is shown as a parameter or metric is public.",
+        )
     require_recorder(lab)
     # a document's paths count from the folder it lies in
     base = given["document"].parent if given["document"] else Path.cwd()
-    hidden = [] if not recipients else given_paths(given)
-    hidden += _hidden_paths(said, base)
+    hidden = [*(given_paths(given) if recipients else ()), *hidden_paths(said, base)]
     start = start_run(lab, exclude=[*given_paths(given), *hidden])
     require_apart(start.git, hidden)
     code = None
     if given["program"]:
         code, written = run_command(given["program"], Path.cwd())
-        if written:
-            said = _said(written, given)
+        said = _said(written, given) if written else said
+    try:
+        return _record_run(lab, progress, start, said, base, parents, recipients, given, code, foreign), code
+    except BaseException:
+        if given["program"]:
+            # what it took to compute is worth more than what stands in the way of recording it
+            file = keep_unrecorded(lab, said)
+            click.echo(f"What the program told is kept: `blockchaintracer record --from {file}` records it.", err=True)
+        raise
+
+
+def _record_run(
+    lab: Lab,
+    progress: Callable[[int], None],
+    start: RunStart,
+    said: RunDocument,
+    base: Path,
+    parents: list[Link],
+    recipients: Sequence[str],
+    given: dict[str, Any],
+    code: int | None,
+    foreign: ForeignRecord | None,
+) -> list[Recorded]:
     said.recorded_metrics()
     check_template(said, complete=not code)
-    outputs = [(output.role, base / output.path) for output in said.outputs]
     encrypt_to = outputs_encrypted(lab, said, base)
-    if recipients:
-        encrypt_to |= dict.fromkeys([*given["models"], *given["artifacts"]], recipients)
-    require_apart(start.git, [*encrypt_to, *_hidden_paths(said, base)])
+    wanted: dict[Path, Sequence[str]] = {}
+    wanted |= {(base / one.path).resolve(): recipients_of(lab, one.encrypt_to) for one in said.inputs if one.path}
+    wanted |= {path.resolve(): found for path, found in encrypt_to.items()}
+
+    def hidden_to(path: Path) -> Sequence[str]:
+        # the program may want encrypted what the command line names without a word
+        return recipients or wanted.get(path.resolve()) or ()
+
+    written = [(output.role, base / output.path) for output in said.outputs]
+    told = {path.resolve() for _, path in written}
+    outputs = [
+        *(("model", path) for path in given["models"] if path.resolve() not in told),
+        *(("artifact", path) for path in given["artifacts"] if path.resolve() not in told),
+        *written,
+    ]
+    encrypt_to |= {path: found for _, path in outputs if (found := hidden_to(path))}
+    hidden = [*encrypt_to, *hidden_paths(said, base), *(path for path in given["datasets"] if hidden_to(path))]
+    require_apart(start.git, hidden)
+    more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
     inputs = [
         Used(
-            (None if recipients else known_record(lab, Kind.DATASET, path))
-            or record_path(lab, Kind.DATASET, path, progress=progress, encrypt_to=recipients),
+            known_record(lab, Kind.DATASET, path, hidden_to(path))
+            or record_path(lab, Kind.DATASET, path, encrypt_to=hidden_to(path), **more),
             Relation.TRAINED_ON if given["models"] else Relation.USES,
             path,
         )
@@ -210,16 +255,11 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
     references = [record_reference(lab, foreign)] if foreign else []
     parents += [Link(one.id, Relation.REPRODUCES) for one in references]
-    models = [*given["models"], *(path for role, path in outputs if role == "model")]
-    trained = record_models(lab, models, inputs, progress, encrypt_to)
+    trained = record_models(lab, [path for role, path in outputs if role == "model"], inputs, progress, encrypt_to)
     facts = RunFacts(
         document=said,
         inputs=inputs,
-        outputs=[
-            *(("model", path) for path in given["models"]),
-            *(("artifact", path) for path in given["artifacts"]),
-            *outputs,
-        ],
+        outputs=outputs,
         parents=[*parents, *linked_inputs(said)],
         command=given["program"] or ([said.entry_point, *said.arguments] if said.entry_point else None),
         observed="program" if given["program"] else None,
@@ -228,9 +268,10 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
         host_name=given["with_host_name"],
         user_name=given["with_user_name"],
         encrypt_to=encrypt_to,
+        hidden=hidden,
     )
     run = finish_run(lab, start, facts, progress)
-    return [*references, *(used.record for used in inputs), *trained, run], code
+    return [*references, *(used.record for used in inputs), *trained, run]
 
 
 def _record_things(
@@ -260,9 +301,10 @@ def _record_things(
     if given["name"] and len(things) > 1:
         raise InputError(f"expected one thing to be named {given['name']!r}, got {len(things)}")
     about = {name: given[name] for name in ("name", "description")}
+    more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
     origin = {name: given[name] for name in ("license", "source") if given[name]}
     return [
-        record_path(lab, kind, path, parents=parents, progress=progress, encrypt_to=recipients, **about, **origin)
+        record_path(lab, kind, path, parents=parents, encrypt_to=recipients, **more, **about, **origin)
         for kind, path in things
     ]
 
@@ -308,12 +350,6 @@ def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:
             "seeds": {**document.seeds, **added.seeds},
         }
     )
-
-
-def _hidden_paths(document: RunDocument, base: Path) -> list[Path]:
-    """What a run document wants encrypted."""
-    inputs = [base / one.path for one in document.inputs if one.encrypt_to and one.path]
-    return inputs + [base / one.path for one in document.outputs if one.encrypt_to]
 
 
 def _ids(inputs: list[Used]) -> set[str]:

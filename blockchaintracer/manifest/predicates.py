@@ -367,6 +367,11 @@ class RunOutput(Part):
     artifact: Artifact
     encrypted: Encrypted | None = None
 
+    @property
+    def subject(self) -> str:
+        """What a record of it has as its subject, 64 hex digits."""
+        return self.encrypted.commitment if self.encrypted else self.artifact.sha256
+
 
 class Code(Part):
     """What was run.
@@ -567,7 +572,8 @@ class RunPredicate(Lineage):
     @field_validator("outputs")
     @classmethod
     def _outputs_differ(cls, outputs: tuple[RunOutput, ...]) -> tuple[RunOutput, ...]:
-        _distinct(output.artifact.path for output in outputs)
+        openings = [output.encrypted.opening for output in outputs if output.encrypted]
+        _distinct(artifact.path for artifact in (*(output.artifact for output in outputs), *openings))
         return outputs
 
 

@@ -41,7 +41,7 @@ from blockchaintracer.files import sync_folder
 from blockchaintracer.index import Index
 from blockchaintracer.index.database import EVENTS as INDEXED
 from blockchaintracer.index.logs import Log, RawLog, Span, decoded, raw_spans
-from blockchaintracer.manifest import MAX_BYTES, RecordPredicate, RunPredicate, artifacts_of, parse_manifest
+from blockchaintracer.manifest import MAX_BYTES, RunPredicate, artifacts_of, parse_manifest
 from blockchaintracer.model import Domain, Link, RecordKey, SubjectType, checksummed
 from blockchaintracer.networks import DEVNET, network_by_chain_id, registries, remember_registry
 from blockchaintracer.networks import Registry as Known
@@ -347,7 +347,7 @@ class _Wanted:
             # anyone may record what is no manifest: it's kept as it is
             return
         diff = predicate.code.diff.sha256 if isinstance(predicate, RunPredicate) and predicate.code.diff else None
-        for artifact in artifacts_of(predicate) if isinstance(predicate, RunPredicate | RecordPredicate) else ():
+        for artifact in artifacts_of(predicate):
             if artifact.sha256 == diff:
                 self._add_diff(artifact.sha256)
             elif self.add(artifact.sha256) and Path(artifact.path).name == LISTING:

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from blockchaintracer.capture.git import GitState, held_by_git
 from blockchaintracer.chain import RecordedEvent
@@ -22,6 +24,7 @@ from blockchaintracer.model import RecordKey, Role
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.publish import read_manifest
 from blockchaintracer.operations.verdicts import required_record
+from blockchaintracer.outbox import Record
 from blockchaintracer.privacy.age import decrypt, encrypt, recipient_of
 from blockchaintracer.privacy.commitments import Context, FieldTree, new_salt
 from blockchaintracer.privacy.contents import OPENING_LIMIT, ContentOpening, decrypt_content, encrypt_content
@@ -41,6 +44,7 @@ class KeptContent(Part):
         sha256: of the content in the open.
         chain_id, registry, group, author: whom the commitment binds.
         artifact, encrypted: what a manifest says of it.
+        recipients: as `recipients_of` gives them.
     """
 
     sha256: Digest
@@ -50,6 +54,7 @@ class KeptContent(Part):
     author: str
     artifact: Artifact
     encrypted: Encrypted
+    recipients: Annotated[tuple[str, ...], Field(strict=False)]
 
     @property
     def context(self) -> Context:
@@ -103,8 +108,7 @@ def recipients_of(lab: Lab, given: Sequence[str]) -> tuple[str, ...]:
         elif os.path.isfile(text):
             found.update(_listed(Path(text)))
         else:
-            recipient_of(text)
-            found.add(text.strip())
+            found.add(_one(text))
     return tuple(sorted(found))
 
 
@@ -116,9 +120,13 @@ def _listed(file: Path) -> Iterator[str]:
     wanted = [line for line in lines if line and not line.startswith("#")]
     if not wanted:
         raise InputError(f"expected recipients in {file}, one a line, got none")
-    for line in wanted:
-        recipient_of(line)
-        yield line
+    yield from map(_one, wanted)
+
+
+def _one(text: str) -> str:
+    """A recipient as it's compared and kept: an SSH key without its comment, which may name a person."""
+    recipient_of(text)
+    return " ".join(text.split()[:2])
 
 
 def keep_encrypted(
@@ -160,6 +168,7 @@ def keep_encrypted(
             registry=context.registry,
             group=context.group,
             author=context.author,
+            recipients=tuple(recipients),
             artifact=Artifact.of(f"{CONTENT_NAME}.age", lab.store.put_file(file)),
             encrypted=Encrypted(
                 subject_type=subject_type,
@@ -175,14 +184,44 @@ def keep_encrypted(
     return kept
 
 
-def kept_commitments(lab: Lab, digest: str) -> set[str]:
-    """The commitments that this lab made for its signer and group to content of a digest (64 hex digits)."""
-    found = set()
-    for place in lab.home.private.glob("*.content.json"):
-        kept = _read(place)
-        if kept.sha256 == digest and kept.context == context_of(lab):
-            found.add(kept.encrypted.commitment)
-    return found
+def kept_contents(lab: Lab, digest: str) -> list[KeptContent]:
+    """What this lab encrypted that has a digest (64 hex digits) in the open, for whatever signer and group."""
+    notes = map(_read, lab.home.private.glob("*.content.json"))
+    return [kept for kept in notes if kept.sha256 == digest]
+
+
+def kept_commitments(lab: Lab, digest: str, recipients: Sequence[str] = ()) -> set[str]:
+    """The commitments that this lab made for its signer and group to content of a digest (64 hex digits).
+
+    Args:
+        recipients: those alone that were encrypted to these; to whomever if not said.
+    """
+    return {
+        kept.encrypted.commitment
+        for kept in kept_contents(lab, digest)
+        if kept.context == context_of(lab) and (not recipients or kept.recipients == tuple(recipients))
+    }
+
+
+def require_never_hidden(lab: Lab, path: Path, exclude: Collection[str] = ()) -> None:
+    """Refuses to record in the open what this lab has encrypted: its digest would be public from then on.
+
+    Raises:
+        InputError: naming it, unless the lab recorded it in the open, too.
+    """
+    if next(lab.home.private.glob("*.content.json"), None) is None:
+        return
+    digest = _digest(lab, path, exclude, None)
+    if kept_contents(lab, digest) and not _is_open(lab, digest):
+        raise InputError(
+            f"{path} was recorded encrypted before, and now it would be in the open",
+            hint="Encrypt it again (--encrypt-to, encrypt_to=), or publish it for good by `record --in-the-open`.",
+        )
+
+
+def _is_open(lab: Lab, digest: str) -> bool:
+    entries = lab.outbox.entries(lab.chain_id)
+    return any(isinstance(entry.write, Record) and entry.write.key.subject == digest for entry in entries)
 
 
 def keep_private_encrypted(lab: Lab, tree: FieldTree, recipients: Sequence[str]) -> Artifact:
@@ -271,8 +310,9 @@ def decrypt_private(
         tree = FieldTree.from_json(parse_json(data, "private values"))
     except InputError as error:
         raise NotVerified(error.message) from None
-    bound = (tree.context, tree.subject, tree.root, tree.leaves)
-    if bound != (_context(lab, record.key), record.key.subject, private.root, private.leaves):
+    # the root is computed of what is as large as the record says, and of nothing else
+    bound = (tree.context, tree.subject, tree.leaves) == (_context(lab, record.key), record.key.subject, private.leaves)
+    if not bound or tree.root != private.root:
         raise NotVerified("what was decrypted does not lead to the root of the record's private values")
     return {one.field: one.value for one in tree.openings}
 
@@ -290,7 +330,7 @@ def _encrypted(record: RecordedEvent, manifest: Manifest, output: str | None) ->
         known = ", ".join(path.removesuffix(".age") for path in hidden) or "none"
         if output is None:
             raise InputError(f"expected the name of an output of the run, got none; encrypted are: {known}")
-        artifact, encrypted = hidden.get(output) or hidden.get(f"{output}.age") or (None, None)
+        artifact, encrypted = hidden.get(f"{output}.age") or hidden.get(output) or (None, None)
         if artifact is None or encrypted is None:
             raise InputError(f"expected an encrypted output of the run, got {output!r}; encrypted are: {known}")
         return artifact, encrypted

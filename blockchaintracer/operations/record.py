@@ -37,7 +37,7 @@ from blockchaintracer.model import (
     label,
     normal_digest,
 )
-from blockchaintracer.operations.encryption import CONTENT_NAME, keep_encrypted, kept_commitments
+from blockchaintracer.operations.encryption import CONTENT_NAME, keep_encrypted, kept_commitments, require_never_hidden
 from blockchaintracer.operations.lab import Lab, Until, role_problem
 from blockchaintracer.outbox import Entry, Record, State
 
@@ -106,6 +106,7 @@ def record_content(
     exclude: Collection[str] = (),
     progress: Progress | None = None,
     encrypt_to: Sequence[str] = (),
+    in_the_open: bool = False,
     **described: Any,
 ) -> Recorded:
     """Records a file or folder as a dataset, model, software or environment. Equal content has the equal manifest.
@@ -115,9 +116,12 @@ def record_content(
         path: read once, hashed and kept.
         exclude: names of files and folders inside `path` to leave out.
         encrypt_to: recipients (`recipients_of`): then the content is recorded and kept encrypted.
+        in_the_open: also if it was encrypted before.
         described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
     """
     given = {name: value for name, value in described.items() if value is not None}
+    if not (encrypt_to or in_the_open):
+        require_never_hidden(lab, path, exclude)
     if encrypt_to:
         hidden = keep_encrypted(lab, path, encrypt_to, exclude=exclude, progress=progress)
         subject = hidden.encrypted.commitment
@@ -168,12 +172,16 @@ def record_document(
     not_before: NotBefore | None = None,
     progress: Progress | None = None,
     encrypt_to: Sequence[str] = (),
+    in_the_open: bool = False,
 ) -> Recorded:
     """Records a file or folder as a result, plan, document, deployment or one of the lab's own kinds.
 
     Args:
         encrypt_to: recipients (`recipients_of`): then it's recorded and kept encrypted.
+        in_the_open: also if it was encrypted before.
     """
+    if not (encrypt_to or in_the_open):
+        require_never_hidden(lab, path)
     about: dict[str, Any]
     if encrypt_to:
         hidden = keep_encrypted(lab, path, encrypt_to, progress=progress)
@@ -201,18 +209,23 @@ def record_path(
         raise InputError(f"expected a kind that a file or folder can have, got {label(kind, Kind)}")
     if kind in CONTENT_KINDS:
         return record_content(lab, Kind(kind), path, name=name, parents=parents, **more)
-    return record_document(lab, kind, path, name=name or path.name, parents=parents, **more)
+    # the name of what is encrypted is public only if it's said
+    called = name or (CONTENT_NAME if more.get("encrypt_to") else path.name)
+    return record_document(lab, kind, path, name=called, parents=parents, **more)
 
 
-def known_record(lab: Lab, kind: int, path: Path) -> Recorded | None:
+def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] = ()) -> Recorded | None:
     """The lab's own latest record of this content under this kind and for this group; None if there is none.
 
     Its name and description may be others: what a run read is a matter of bytes, and of which files may be executed.
     What was recorded encrypted is found too, so that it isn't recorded in the open by and by.
+
+    Args:
+        recipients: only what was encrypted to these.
     """
     folder = lab.hashes.folder(path) if path.is_dir() else None
     subject = folder.sha256 if folder else lab.hashes.digest(path).sha256
-    subjects = {subject, *kept_commitments(lab, subject)}
+    subjects = kept_commitments(lab, subject, recipients) | (set() if recipients else {subject})
     group = lab.group(Role.RECORDER)
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
         write = entry.write

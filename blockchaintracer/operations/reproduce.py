@@ -176,7 +176,9 @@ def reproduce(
 
     with workspace(folder, keep) as place:
         done = rerun(lab, recipe, inputs, place, sources, python=python, timeout_s=timeout_s)
-        outputs = [(output, written(done, output.artifact)) for output in recipe.run.outputs]
+        # of what is encrypted nobody but its recipients can tell whether it's the same
+        shown = [output for output in recipe.run.outputs if not output.encrypted]
+        outputs = [(output, written(done, output.artifact)) for output in shown]
         comparisons = compare(recipe.run.metrics, done.document.metrics)
         reason = done.failure or _difference(comparisons)
         result = Reproduction(
@@ -328,9 +330,11 @@ def _document(done: Rerun, result: Reproduction) -> RunDocument:
         "outputs": [asdict(row) for row in result.outputs],
     }
     more = {**(told.additional_info or {}), "reproduction": comparison}
-    # the template may be the lab's own, and whether the run fits it is not the question here
+    # the template may be the lab's own, and whether the run fits it is not the question here; whom the stranger would
+    # encrypt private values to is not either
+    update = {"experiment": told.model_copy(update={"additional_info": more}), "template": None}
     return done.document.model_copy(
-        update={"experiment": told.model_copy(update={"additional_info": more}), "template": None}
+        update=update | {"private": done.document.private.model_copy(update={"encrypt_to": ()})}
     )
 
 

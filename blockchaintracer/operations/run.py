@@ -23,7 +23,8 @@ from blockchaintracer.capture.environment import capture_environment, find_lock
 from blockchaintracer.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.capture.hardware import capture_hardware
 from blockchaintracer.digest import digest_bytes
-from blockchaintracer.errors import InputError
+from blockchaintracer.errors import InputError, StoreError
+from blockchaintracer.files import write_whole
 from blockchaintracer.keys import without_secrets
 from blockchaintracer.manifest import (
     Artifact,
@@ -52,6 +53,7 @@ from blockchaintracer.operations.encryption import (
     keep_private_encrypted,
     recipients_of,
     require_apart,
+    require_never_hidden,
 )
 from blockchaintracer.operations.histories import keep_histories
 from blockchaintracer.operations.lab import Lab
@@ -140,6 +142,7 @@ class RunFacts:
         ended_at: when it ended; None for now.
         histories: files with the values that metrics had over the run, by the metric, besides the document's.
         encrypt_to: recipients of what of the outputs is recorded encrypted, by its path.
+        hidden: what of inputs and outputs must not be in the recorded code.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
@@ -162,6 +165,7 @@ class RunFacts:
     ended_at: datetime | None = None
     histories: Mapping[str, Artifact] = field(default_factory=dict)
     encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+    hidden: Sequence[Path] = ()
     code: Code | None = None
     hardware: dict[str, Any] | None = None
 
@@ -191,7 +195,7 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
     diff = pack = None
     findings: Sequence[SecretFinding] = ()
     if git and git.diff:
-        store.put_bytes(git.diff)
+        # it's put into the store when the run is recorded: until then something of it may have to stay hidden
         diff = Artifact.of("diff.patch", digest_bytes(git.diff))
         findings = scan_secrets(git.diff)
     if git and git.commit:
@@ -212,7 +216,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     check_template(document, complete=error is None)
     ended = facts.ended_at or datetime.now(UTC)
     recipients = recipients_of(lab, document.private.encrypt_to)
-    require_apart(start.git, facts.encrypt_to)
+    require_apart(start.git, facts.hidden)
     outputs = [
         *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
         *_keep_outputs(lab, facts, progress),
@@ -356,7 +360,7 @@ def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progres
         kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
         path = base / entry.path
         recipients = recipients_of(lab, entry.encrypt_to)
-        recorded = None if recipients else known_record(lab, kind, path)
+        recorded = known_record(lab, kind, path, recipients)
         if recorded is None:
             recorded = record_path(lab, kind, path, name=entry.name, progress=progress, encrypt_to=recipients)
         found.append(Used(recorded, int(relation), path))
@@ -370,6 +374,32 @@ def outputs_encrypted(lab: Lab, document: RunDocument, base: Path) -> dict[Path,
         InputError: naming what is no recipient.
     """
     return {base / one.path: recipients_of(lab, one.encrypt_to) for one in document.outputs if one.encrypt_to}
+
+
+def hidden_paths(document: RunDocument, base: Path) -> list[Path]:
+    """What a run document wants encrypted, of inputs and outputs."""
+    inputs = [base / one.path for one in document.inputs if one.encrypt_to and one.path]
+    return inputs + [base / one.path for one in document.outputs if one.encrypt_to]
+
+
+def document_text(document: RunDocument) -> str:
+    """A document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
+    return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
+
+
+def keep_unrecorded(lab: Lab, document: RunDocument) -> Path:
+    """Leaves a run document that could not be recorded where it can be recorded from later.
+
+    Raises:
+        StoreError: if it can't be.
+    """
+    file = lab.home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(file, document_text(document).encode())
+    except OSError as error:
+        raise StoreError(f"the run document can't be kept in {file.parent}: {error.strerror}") from None
+    return file
 
 
 def linked_inputs(document: RunDocument) -> list[Link]:
@@ -419,7 +449,9 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Itera
         if recipients := facts.encrypt_to.get(path):
             hidden = keep_encrypted(lab, path, recipients, progress=progress)
             yield RunOutput(role=role, **hidden.called(path.name))
-        elif path.is_dir():
+            continue
+        require_never_hidden(lab, path)
+        if path.is_dir():
             folder = lab.store.put_folder(path, progress)
             listing = digest_bytes(folder.listing)
             yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/SHA256SUMS", listing))
@@ -460,6 +492,8 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
     if kept.findings:
         places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in kept.findings[:5])
         lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
+    if kept.diff:
+        lab.store.put_bytes(git.diff)
     apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
     unrecorded = [name for name in git.omitted if (git.root / name).resolve() not in apart]
     for name in unrecorded:

@@ -164,7 +164,7 @@ class _Gathering:
             one
             for one in _runs(locate(self._registry, runs))
             if one.record.key.group == key.group
-            if (run := self._run(one)) and any(output.artifact.sha256 == key.subject for output in run.outputs)
+            if (run := self._run(one)) and any(output.subject == key.subject for output in run.outputs)
         ]
 
     # -- what is seen of it
@@ -394,7 +394,7 @@ class _Gathering:
         for output in run.outputs:
             if output.role != "model":
                 continue
-            for record in self._registry.find_subject(output.artifact.sha256):
+            for record in self._registry.find_subject(output.subject):
                 if (record.key.kind, record.key.group) != (Kind.MODEL, group):
                     continue
                 manifest, checks = self._checks.manifest(record)

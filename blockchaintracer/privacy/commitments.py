@@ -176,6 +176,8 @@ class FieldTree:
             leaves = data["leaves"]
             if type(leaves) is not int or leaves & (leaves - 1) or not 0 < leaves <= 1 << 22:
                 raise ValueError
+            if len(data["filler"]) != 2 * SALT_BYTES or set(data["filler"]) - set("0123456789abcdef"):
+                raise ValueError
             return cls(context, data["subject"], openings, leaves, data["filler"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # what it holds is not shown: it is secret

@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as hidden
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 from blockchaintracer.digest import (
     Progress,
@@ -46,6 +46,9 @@ OPENING_LIMIT = 1 << 16
 
 SubjectText = Literal["file", "folder"]
 _DISK = "Is the disk full, or may the lab's folder not be written to?"
+_PART = 1 << 20
+# what the standard library raises for tars that nobody makes by accident
+_MALFORMED = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
 _HEX = set("0123456789abcdef")
 
 
@@ -158,7 +161,6 @@ def decrypt_content(
             _unpack(packed, partial)
         if digest_folder(partial).sha256 != opening.sha256:
             raise NotVerified("what was decrypted is not the folder that was committed to")
-        partial.chmod(0o755)
         partial.rename(target)
     except OSError as error:
         raise InputError(f"{target} can't be written: {error.strerror}") from None
@@ -188,7 +190,7 @@ def _checked(
 def _unpack(packed: BinaryIO, folder: Path) -> None:
     """The files of a tar that a stranger may have made: regular files at paths inside of `folder`, and nothing else."""
     try:
-        with tarfile.open(fileobj=packed, mode="r:") as tar:
+        with tarfile.open(fileobj=cast(BinaryIO, _Bounded(packed)), mode="r:") as tar:
             names: list[str] = []
             for member in tar:
                 # a sparse file of a few bytes could unpack to more than any disk holds
@@ -200,12 +202,31 @@ def _unpack(packed: BinaryIO, folder: Path) -> None:
                 place = folder / member.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with place.open("xb") as out:
-                    shutil.copyfileobj(content, out, 1 << 20)
-                place.chmod(0o755 if member.mode & 0o100 else 0o644)
+                    shutil.copyfileobj(content, out, 1 << 16)
+                # who it was encrypted to reads it, and nobody else
+                place.chmod(0o700 if member.mode & 0o100 else 0o600)
         check_distinct(names)
-    except (tarfile.TarError, InputError, FileExistsError, NotADirectoryError) as error:
+    except (*_MALFORMED, InputError, FileExistsError, NotADirectoryError) as error:
         reason = error.message if isinstance(error, InputError) else type(error).__name__
         raise NotVerified(f"the encrypted folder can't be unpacked: {reason}") from None
+
+
+class _Bounded:
+    """A file of which no one part is read that is larger than any of a tar's own: a header may claim any size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _PART:
+            raise tarfile.ReadError(f"a part of {size} bytes")
+        return self._file.read(size)
+
+    def seek(self, *place: int) -> int:
+        return self._file.seek(*place)
+
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 class _Told:

@@ -19,7 +19,6 @@ from blockchaintracer.manifest import (
     Encrypted,
     Manifest,
     RecordPredicate,
-    RunOutput,
     RunPredicate,
     parse_manifest,
 )
@@ -285,7 +284,7 @@ class _Gathering:
                 seen
                 for row in self._rows(kind="run", group=asked.row.group)
                 if (seen := self.seen(row)).run
-                and any(_subject_of(output) == asked.row.subject for output in seen.run.outputs)
+                and any(output.subject == asked.row.subject for output in seen.run.outputs)
             ]
         return (near[0] if near else None), len(near)
 
@@ -293,7 +292,7 @@ class _Gathering:
         """The group's record of the model that a run wrote; None if there is none, or the run wrote several."""
         if run is None or run.run is None:
             return None
-        digests = {_subject_of(output) for output in run.run.outputs if output.role == "model"}
+        digests = {output.subject for output in run.run.outputs if output.role == "model"}
         found = [
             row
             for digest in sorted(digests)
@@ -360,11 +359,6 @@ def report_of(manifest: Manifest) -> str | None:
         return None
     value = predicate.values.get(REPORT)
     return value if isinstance(value, str) else None
-
-
-def _subject_of(output: RunOutput) -> str:
-    """What the subject of a record of an output is."""
-    return output.encrypted.commitment if output.encrypted else output.artifact.sha256
 
 
 def _ids(asked: Seen, run: Seen | None) -> list[str]:

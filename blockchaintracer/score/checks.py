@@ -430,6 +430,8 @@ def weights(case: Case) -> Finding:
     models = _outputs(case, "model")
     if not models:
         return failed("no output has the role model")
+    if any(output.encrypted for output in case.run.outputs if output.role == "model"):
+        return unknown("it is encrypted: whether its recipients can read it isn't seen from outside")
     if len(case.places) == 1:
         return unknown("no published place was named to fetch it from")
     of_models = tuple(f"output {model.path}" for model in models)

@@ -3,25 +3,31 @@
 import hashlib
 import io
 import json
+import re
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+import rfc8785
 
 from blockchaintracer import MLTracer
+from blockchaintracer.digest import digest_bytes
 from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.manifest import ContentPredicate, Encrypted, Manifest
+from blockchaintracer.manifest import Artifact, ContentPredicate, Encrypted, Manifest, parse_manifest
 from blockchaintracer.model import Kind
 from blockchaintracer.operations.encryption import (
     context_of,
+    decrypt_private,
     decrypt_record,
     keep_encrypted,
 )
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import commit
+from blockchaintracer.operations.publish import publish, read_manifest
+from blockchaintracer.operations.record import commit, record_content
+from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.privacy.age import decrypt, encrypt, new_identity
-from blockchaintracer.privacy.commitments import Context, new_salt
+from blockchaintracer.privacy.commitments import Context, FieldTree, new_salt
 from blockchaintracer.privacy.contents import ContentOpening, decrypt_content
 from tests.client.labs import holding, second_lab, secret_file, verb
 
@@ -103,9 +109,6 @@ def test_no_secret_is_in_a_text_that_python_shows(lab):
 
 def forged(lab, recipient: str, opening: bytes, content: bytes, subject_type: str = "file", commitment: str = ""):
     """A record by somebody who writes its parts by hand; the commitment is of `opening`."""
-    from blockchaintracer.digest import digest_bytes
-    from blockchaintracer.manifest import Artifact
-
     hidden = [encrypt(part, [recipient]) for part in (content, opening)]
     for part in hidden:
         lab.store.put_bytes(part)
@@ -174,6 +177,19 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     return entry
 
 
+def claims(size: int) -> bytes:
+    """A pax header that claims to be of a size; what follows is zeros."""
+    entry = tarfile.TarInfo("a")
+    entry.type, entry.size = b"x", size
+    return entry.tobuf(tarfile.GNU_FORMAT) + bytes(4096)
+
+
+def bad_sparse() -> tarfile.TarInfo:
+    entry = tarfile.TarInfo("big")
+    entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "x"}
+    return entry
+
+
 SPARSE = tarfile.TarInfo("big")
 SPARSE.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 50)}
 
@@ -193,6 +209,13 @@ SPARSE.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.spa
         packed((SPARSE, b"1\n0\n1\n" + bytes(506))),
         packed((member("a"), b"other content")),
         packed(),
+        claims(1 << 62),
+        claims(1 << 40),
+        claims(1 << 70),
+        claims(500 << 20),
+        claims(-1),
+        packed((bad_sparse(), b"x\n")),
+        packed(*((member("/".join(["d"] * 2000)), b"x"),)),
         b"no tar at all",
         b"",
     ],
@@ -209,6 +232,13 @@ SPARSE.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.spa
         "sparse",
         "other",
         "empty",
+        "huge-part",
+        "large-part",
+        "overflow",
+        "half-a-gigabyte",
+        "negative",
+        "bad-sparse",
+        "deep",
         "garbage",
         "nothing",
     ],
@@ -248,6 +278,244 @@ def test_manifests_that_contradict_themselves(lab, reader, tmp_path):
         ContentPredicate(subject_type="file", **about, **parts)
     with pytest.raises(InputError, match="the commitment of what is encrypted"):
         Manifest.of(Kind.DATASET, ContentPredicate(subject_type="commitment", **parts), "ab" * 32)
+
+
+# -- ways around what is refused
+
+
+def repository(folder: Path) -> Path:
+    """A repository with a new file in it that git knows nothing of; the file."""
+    git(folder, "init", "-q")
+    (folder / "train.py").write_text("print(1)\n")
+    git(folder, "add", "train.py")
+    git(folder, "commit", "-q", "-m", "first")
+    return secret_file(folder)
+
+
+def test_an_input_that_is_logged_before_the_run_begins(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = repository(tmp_path)
+    run = MLTracer(home=lab.home.path).start_run("early", encrypt_to=[reader[1]])
+    run.log_input(data)
+    with run:
+        pass
+    assert run.recorded.state == "final" or run.recorded.block
+    assert parse_manifest(lab.store.get_bytes(run.recorded.manifest)).predicate.code.diff is None
+    assert not holding(lab.store.folder, data.read_bytes())
+
+
+def test_a_run_that_ends_with_the_refusal_shows_nothing_either(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = repository(tmp_path)
+    run = MLTracer(home=lab.home.path).start_run("refused", encrypt_to=[reader[1]])
+    with pytest.warns(UserWarning, match="is not recorded"), pytest.raises(InputError, match="in the open"), run:
+        run.log_input(data)
+    assert run.recorded is None
+    assert not holding(lab.store.folder, data.read_bytes())
+
+
+def test_a_folder_that_the_repository_lies_in(lab, reader, tmp_path, monkeypatch):
+    code = tmp_path / "project" / "code"
+    code.mkdir(parents=True)
+    repository(code)
+    monkeypatch.chdir(code)
+    done = verb("record", "--dataset", "..", "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
+    assert done.returncode == 2
+    assert "git has the content in the open" in done.stderr
+
+
+@pytest.mark.parametrize("how", ["committed", "new"])
+def test_a_copy_elsewhere_of_what_git_has(lab, reader, tmp_path, monkeypatch, how):
+    code = tmp_path / "code"
+    code.mkdir()
+    data = repository(code)
+    if how == "committed":
+        git(code, "add", ".")
+        git(code, "commit", "-q", "-m", "second")
+    monkeypatch.chdir(code)
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(data.read_bytes())
+    done = verb("record", "--dataset", str(copy), "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
+    assert done.returncode == 2, done.stderr
+    assert "patients.csv: git has the content in the open" in done.stderr
+
+
+PROGRAM = """
+import os, sys
+from blockchaintracer import MLTracer
+with MLTracer().start_run("told", encrypt_to=[sys.argv[1]]) as run:
+    open("model.pkl", "ab").close()
+    if "input" in sys.argv:
+        run.log_input("patients.csv")
+    run.log_output("model.pkl", role="model")
+    run.log_metric("accuracy", 0.5, tolerance=0.1)
+"""
+
+
+def test_what_the_program_hides_and_the_command_line_names(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data, model = secret_file(tmp_path), secret_file(tmp_path, "model.pkl")
+    Path("train.py").write_text(PROGRAM)
+    words = ["--dataset", "patients.csv", "--model", "model.pkl", "--json", "--"]
+    done = verb("record", *words, sys.executable, "train.py", reader[1], "input", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads(done.stdout)["records"]
+    assert [one["kind"] for one in recorded] == ["dataset", "model", "run"]
+    outputs = parse_manifest(lab.store.get_bytes(recorded[-1]["manifest"])).predicate.outputs
+    assert [output.artifact.path for output in outputs] == ["model.pkl.age"]
+    assert recorded[1]["subject"] == outputs[0].subject
+    for file in (data, model):
+        assert not holding(lab.store.folder, file.read_bytes())
+
+
+def test_a_result_outlives_a_late_refusal(lab, reader, tmp_path, monkeypatch):
+    """The program ran for a week, and only then it is known that git holds what it wants encrypted."""
+    monkeypatch.chdir(tmp_path)
+    data = repository(tmp_path)
+    Path("train.py").write_text(PROGRAM)
+    done = verb("record", "--", sys.executable, "train.py", reader[1], "input", home=lab.home.path)
+    assert done.returncode == 2
+    assert "git has the content in the open" in done.stderr
+    file = re.search(r"record --from (\S+\.json)", done.stderr)[1]
+    assert json.loads(Path(file).read_text())["metrics"]["accuracy"]["value"] == 0.5
+    assert not holding(lab.store.folder, data.read_bytes())
+
+
+@pytest.mark.parametrize("first", ["record", "seal", "batch", "output"])
+def test_what_was_encrypted_is_not_recorded_in_the_open_by_and_by(lab, reader, tmp_path, monkeypatch, first):
+    monkeypatch.chdir(tmp_path)
+    data = secret_file(tmp_path)
+    to = ["--encrypt-to", reader[1]]
+    words = {
+        "record": ["record", "--dataset", str(data), *to],
+        "seal": ["seal", "record", "--dataset", str(data), *to],
+        "batch": ["batch", "add", "--dataset", str(data), *to],
+        "output": ["record", "--artifact", str(data), "--param", "a=1", *to],
+    }[first]
+    done = verb(*words, home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    for later in (["--kind", "document", "--artifact", str(data)], ["--model", str(data)], ["--dataset", str(data)]):
+        done = verb("record", *later, home=lab.home.path)
+        assert done.returncode == 2
+        assert "was recorded encrypted before" in done.stderr
+    done = verb("record", "--artifact", str(data), "--param", "a=2", home=lab.home.path)
+    assert done.returncode == 2
+    assert not holding(lab.store.folder, data.read_bytes())
+    done = verb("record", "--dataset", str(data), "--in-the-open", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    assert holding(lab.store.folder, data.read_bytes())
+    assert verb("record", "--model", str(data), home=lab.home.path).returncode == 0
+
+
+def test_a_reproduction_of_a_run_that_names_a_key_of_its_lab(lab, tmp_path, monkeypatch):
+    """The second lab has no such key: that is no finding about the run, and its files are not read by that name."""
+    code = tmp_path / "code"
+    code.mkdir()
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("of the reader")
+    monkeypatch.setenv("BLOCKCHAINTRACER_PASSPHRASE_FILE", str(passphrase))
+    verb("keys", "create", "reader", "--encryption", home=lab.home.path)
+    git(code, "init", "-q")
+    (code / "train.py").write_text(PROGRAM + "    run.log_param('x', 1, private=True)\n")
+    git(code, "add", ".")
+    git(code, "commit", "-q", "-m", "first")
+    monkeypatch.chdir(code)
+    done = verb("record", "--json", "--", sys.executable, "train.py", "reader", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    run = json.loads(done.stdout)["id"]
+    published = tmp_path / "published"
+    publish(lab, run, published)
+    second = second_lab(lab, tmp_path / "second")
+    at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address, "--python", sys.executable]
+    done = verb("reproduce", run, "--yes", *at, "--from", str(published), home=second.home.path)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert "REPRODUCED" in done.stdout.upper()
+
+
+def test_a_file_name_is_public_only_if_it_is_given(lab, reader, tmp_path):
+    data = secret_file(tmp_path, "john-smith.pdf")
+    words = ["--artifact", str(data), "--kind", "document", "--encrypt-to", reader[1], "--json"]
+    done = verb("record", *words, home=lab.home.path)
+    [recorded] = json.loads(done.stdout)["records"]
+    assert b"john-smith" not in lab.store.get_bytes(recorded["manifest"])
+
+
+def test_a_message_of_an_error_is_not_public(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = MLTracer(home=lab.home.path).start_run("failing", encrypt_to=[reader[1]])
+    with pytest.raises(ValueError, match="John"), run:
+        float("John Smith")
+    assert parse_manifest(lab.store.get_bytes(run.recorded.manifest)).predicate.error == "ValueError"
+
+
+def test_nothing_to_encrypt_is_said(lab, reader):
+    done = verb("record", "--param", "a=1", "--encrypt-to", reader[1], home=lab.home.path)
+    assert done.returncode == 2
+    assert "expected something to encrypt" in done.stderr
+    with pytest.raises(InputError, match="expected a list of recipients"):
+        MLTracer(home=lab.home.path).start_run(encrypt_to=reader[1])
+
+
+def test_the_public_names_of_outputs_differ(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second, folder = secret_file(tmp_path, "a"), secret_file(tmp_path, "a.age"), tmp_path / "b"
+    folder.mkdir()
+    with MLTracer(home=lab.home.path).start_run("names", encrypt_to=[reader[1]]) as run:
+        run.log_output(first)
+        run.log_output(second)
+        with pytest.raises(InputError, match="names that differ"):
+            run.log_output(secret_file(folder, "a.age.age"), encrypt_to=())
+    decrypt_record(lab, run.recorded.id, tmp_path / "x", output="a.age", identities=[reader[0]])
+    assert (tmp_path / "x").read_bytes() == second.read_bytes()
+
+
+def test_private_values_that_are_larger_than_the_record_says(lab, reader, tmp_path):
+    """A tree of four million leaves takes a gigabyte to build: it's not built."""
+    done = verb("record", "--private-param", "a=1", "--json", home=lab.home.path)
+    run = json.loads(done.stdout)["records"][-1]
+    root = parse_manifest(lab.store.get_bytes(run["manifest"])).predicate.private.root
+    told = json.loads((lab.home.private / f"{root}.json").read_text())
+    for change in ({"leaves": 1 << 22}, {"filler": "zz"}, {"filler": 5}, {"leaves": -1}):
+        with pytest.raises((NotVerified, InputError)):
+            opened(lab, run["id"], told | change, reader)
+
+
+def opened(lab, run: str, told: dict, reader) -> dict:
+    """What `decrypt_private` makes of a file that stands for the record's."""
+    from blockchaintracer.operations import encryption
+
+    record = required_record(lab, run)
+    manifest = read_manifest(lab, record)
+    hidden = encrypt(rfc8785.dumps(told), [reader[1]])
+    lab.store.put_bytes(hidden)
+    private = manifest.predicate.private.model_copy(update={"encrypted": Artifact.of("a", digest_bytes(hidden))})
+    changed = manifest.model_copy(update={"predicate": manifest.predicate.model_copy(update={"private": private})})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encryption, "_found", lambda *_: (record, changed))
+        patch.setattr(FieldTree, "_levels", property(lambda _: pytest.fail("the tree was built")))
+        return decrypt_private(lab, run, [reader[0]])
+
+
+def test_a_decrypted_folder_is_its_owners_alone(lab, reader, tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    secret_file(folder)
+    recorded = record_content(lab, Kind.DATASET, folder, encrypt_to=[reader[1]])
+    decrypt_record(lab, recorded.id, tmp_path / "out", identities=[reader[0]])
+    modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "out", *(tmp_path / "out").iterdir())}
+    assert modes == {0}
+
+
+def test_the_ciphertext_is_part_of_the_archive(lab, reader, tmp_path):
+    data = secret_file(tmp_path)
+    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
+    done = verb("export", "-o", str(tmp_path / "all.tar"), "--artifacts", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
+    other = second_lab(lab, tmp_path / "other")
+    done = verb("import", str(tmp_path / "all.tar"), home=other.home.path)
+    assert done.returncode == 0, done.stderr
+    decrypt_record(other, recorded.id, tmp_path / "out", identities=[reader[0]])
+    assert (tmp_path / "out").read_bytes() == data.read_bytes()
 
 
 def git(folder: Path, *words: str) -> None:
