@@ -72,7 +72,7 @@ def repair(ctx: click.Context, /, sources: tuple[str, ...], **options: Any) -> N
         asdict(done) | {"left": len(done.left)},
         f"Re-hashed {done.objects} objects, {in_words(done.size)}, in {done.folder}.",
         *(_mended(one) for one in done.found),
-        f"{len(done.left)} objects stay damaged or missing."
+        f"Still damaged or missing: {len(done.left)}."
         if done.left
         else f"All are whole, and the {done.needed} that this lab's records need are here.",
     )

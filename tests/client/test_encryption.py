@@ -161,6 +161,8 @@ def test_a_folder_comes_back_as_it_was(lab, reader, tmp_path):
     (folder / "run.sh").write_text("#!/bin/sh\n")
     (folder / "run.sh").chmod(0o755)
     recorded = record_content(lab, Kind.DATASET, folder, encrypt_to=[reader[1]], name="hidden data")
+    # the bit is in the tar: in the open it would name the file
+    assert b"run.sh" not in lab.store.get_bytes(recorded.manifest)
     done = decrypt_record(lab, recorded.id, tmp_path / "back", identities=[reader[0]])
     assert done.subject_type == "folder"
     assert done.sha256 == digest_folder(tmp_path / "back").sha256 == digest_folder(folder).sha256

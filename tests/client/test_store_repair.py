@@ -165,7 +165,7 @@ def test_the_verb(lab: Lab, made: Recorded, tmp_path: Path) -> None:
     told = verb("store", "repair", home=lab.home.path)
     assert told.returncode == 1
     assert f"{made.manifest}  manifest of dataset {made.id}: DAMAGED" in told.stdout
-    assert "2 objects stay" in told.stdout
+    assert "Still damaged or missing: 2" in told.stdout
     done = verb("store", "repair", "--from", published, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stdout
     answer = json.loads(done.stdout)
