@@ -1,6 +1,5 @@
-"""Whole-content digests of the datasets that a program hands to MLflow, whose own digest reads 10,000 rows at most.
-
-They are taken while the data are in memory, when MLflow turns a dataset into what it stores.
+"""What is taken of datasets and models while a program that hands them to MLflow has them in memory: whole-content
+digests of datasets, of which MLflow's own reads 10,000 rows at most, and the number of a model's layers and parameters.
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ from typing import Any
 
 from blockchaintracer.errors import InputError
 from blockchaintracer.integrations.datasets import digest_dataset
+from blockchaintracer.mlflow.details import size_of_model
 
 _COLUMNS = 200
 """So many are named each by itself; the digest is of all."""
+_sizes: dict[str, dict[str, int]] = {}
 _seen: dict[tuple[str, str], dict[str, Any]] = {}
 _lock = threading.Lock()
 
@@ -43,6 +44,44 @@ def content_of(name: str, digest: str) -> dict[str, Any] | None:
     """What was noted of a dataset by its name and MLflow's digest; None if this process never had it."""
     with _lock:
         return _seen.get((name, digest))
+
+
+def watch_models() -> None:
+    """From now on, notes layers and parameters of every model that this process logs to MLflow, by whatever flavor.
+    Repeated, the same."""
+    from mlflow.models import Model
+
+    given = Model.log.__func__
+    if getattr(given, "blockchaintracer", False):
+        return
+
+    @wraps(given)
+    def noted(of: Any, *arguments: Any, **named: Any) -> Any:
+        info = given(of, *arguments, **named)
+        # a flavor passes the model by a name of its own: sk_model, pytorch_model, …
+        models = (value for name, value in named.items() if name.endswith("model"))
+        found = next((sizes for model in models if (sizes := _size(model))), None)
+        if found and (model_id := getattr(info, "model_id", None)):
+            with _lock:
+                _sizes[model_id] = found
+        return info
+
+    noted.blockchaintracer = True  # type: ignore[attr-defined]
+    Model.log = classmethod(noted)
+
+
+def _size(model: Any) -> dict[str, int]:
+    try:
+        return size_of_model(model)
+    except Exception:
+        # whatever a stranger's class does when it's asked: a model is logged all the same
+        return {}
+
+
+def size_of(model_id: str) -> dict[str, int]:
+    """``layerCount`` and ``parameterCount`` noted of a logged model; nothing if this process didn't log it."""
+    with _lock:
+        return dict(_sizes.get(model_id, {}))
 
 
 def digest_of(dataset: Any) -> dict[str, Any] | None:

@@ -26,7 +26,7 @@ from typing import Any
 from blockchaintracer.capture.credentials import MASK, mask, public_remote
 from blockchaintracer.chain import Chain
 from blockchaintracer.digest import digest_bytes
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
 from blockchaintracer.manifest import (
@@ -41,7 +41,7 @@ from blockchaintracer.manifest import (
     parse_manifest,
 )
 from blockchaintracer.manifest.base import MAX_INTEGER, rfc3339
-from blockchaintracer.mlflow.content import content_of
+from blockchaintracer.mlflow.content import content_of, size_of
 from blockchaintracer.mlflow.details import frameworks, model_details
 from blockchaintracer.mlflow.snapshot import (
     HIDDEN,
@@ -125,6 +125,27 @@ class Target:
         lab = self.lab()
         lab.connect, lab.hand_over = _never_asked, True
         lab.group_number = self.group or group
+        return lab
+
+    def prepared_lab(self, group: int | None = None) -> Lab:
+        """As `quiet_lab`, of which all is known that a record needs.
+
+        Raises:
+            InputError: if registry, group or key are not known, saying what to do.
+        """
+        lab = self.quiet_lab(group)
+        missing = "registry"
+        try:
+            _ = lab.domain
+            missing = "group"
+            lab.prepare_hand_over()
+        except (ChainUnavailable, InputError) as error:
+            if isinstance(error, InputError) and (missing == "group" or self.registry):
+                raise
+            raise InputError(
+                f"this lab has no {missing} yet, or none on the chain that was asked last",
+                hint="`blockchaintracer deploy`, `blockchaintracer group create NAME`; another chain by --rpc once.",
+            ) from None
         return lab
 
 
@@ -280,7 +301,7 @@ def _keep_models(
         with files_at(model.artifact_location, taken.tracking_uri) as folder:
             if folder is None:
                 continue
-            details = model_details(folder)
+            details = size_of(model.model_id) | model_details(folder)
             record = record_path(
                 lab,
                 Kind.MODEL,
@@ -611,7 +632,7 @@ def warn(message: str) -> None:
 
 
 def _told(error: BaseException) -> str:
-    message = error.message if isinstance(error, BlockchainTracerError) else str(error)
+    message = str(error).replace("\n", " ")
     return f"{type(error).__name__}: {mask(message)[:500]}"
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ HIDDEN = "hmac-sha256:"
 
 _PERSONAL = frozenset({"mlflow.user", "user", "host"})
 _PLACE = re.compile(r"file:|/|~|[A-Za-z]:[\\/]|\\\\")
+_SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _WORKERS = 8
 _MANY = 16
 
@@ -313,6 +315,40 @@ def _model(model: Any, hide: Hide) -> dict[str, Any]:
     }
 
 
+_BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
+_bars_lock = threading.Lock()
+_bars: list[str | None] = []
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Inside, MLflow draws no progress bars of its own on stderr, in whatever thread."""
+    with _bars_lock:
+        _bars.append(os.environ.get(_BARS) if not _bars else _bars[0])
+        os.environ[_BARS] = "false"
+    try:
+        yield
+    finally:
+        with _bars_lock:
+            before = _bars.pop()
+            if not _bars:
+                os.environ.pop(_BARS)
+                if before is not None:
+                    os.environ[_BARS] = before
+
+
+def _place(artifact_uri: str) -> str:
+    """Where artifacts are. To an MLflow server ``mlflow-artifacts:`` is itself: there they are in what it was started
+    with as the artifacts' destination."""
+    from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
+
+    destination = os.environ.get(_SERVER_DESTINATION)
+    if not destination or urlsplit(artifact_uri).scheme != "mlflow-artifacts":
+        return artifact_uri
+    # its clients name the place: none outside
+    return str(append_to_uri_path(destination, validate_path_is_safe(urlsplit(artifact_uri).path.lstrip("/"))))
+
+
 @contextmanager
 def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     """The folder of an artifact location: where it is, if it's on this machine, else a copy for the time being.
@@ -322,7 +358,7 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-    repository = get_artifact_repository(artifact_uri, tracking_uri=bare(tracking_uri))
+    repository = get_artifact_repository(_place(artifact_uri), tracking_uri=bare(tracking_uri))
     if isinstance(repository, LocalArtifactRepository):
         folder = Path(repository.artifact_dir)
         yield folder if any(True for _ in _files(folder)) else None
@@ -331,7 +367,9 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
-        yield Path(repository.download_artifacts("", dst_path=scratch))
+        with without_bars():
+            copy = Path(repository.download_artifacts("", dst_path=scratch))
+        yield copy
 
 
 def _files(folder: Path) -> Iterator[Path]:

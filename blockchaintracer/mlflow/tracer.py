@@ -9,13 +9,14 @@ import logging
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import wraps
 from types import TracebackType
 from typing import Any
 
 from blockchaintracer.capture.credentials import mask
 from blockchaintracer.errors import InputError
-from blockchaintracer.mlflow.content import watch_datasets
+from blockchaintracer.mlflow.content import watch_datasets, watch_models
 from blockchaintracer.mlflow.recorder import (
     _ENDED,
     Captured,
@@ -29,7 +30,7 @@ from blockchaintracer.mlflow.recorder import (
     warn,
 )
 from blockchaintracer.mlflow.recorder import _told as _told_error
-from blockchaintracer.mlflow.snapshot import PREFIX, client_of, require_mlflow
+from blockchaintracer.mlflow.snapshot import OWN_TAGS, PREFIX, client_of, require_mlflow
 from blockchaintracer.operations.record import Recorded
 from blockchaintracer.verify import Report
 
@@ -87,7 +88,7 @@ class _Recording:
                 captured.error = error_text(error) if error is not None else None
             settle(store, run_id)
             client = client_of(uri)
-            lab = target.quiet_lab(captured.started.group if captured else None)
+            lab = target.prepared_lab(captured.started.group if captured else None)
             recorded = record_run(lab, client, run_id, captured, personal=target.user_name, host_name=target.host_name)
             self.recorded[run_id] = recorded
             tell(client, run_id, recorded)
@@ -103,6 +104,9 @@ class _Recording:
                 f"the MLflow run {run_id} is not recorded: {_told_error(problem)}\n"
                 f"It is whole in MLflow: `blockchaintracer mlflow import {run_id}` records it later."
             )
+            with suppress(Exception):
+                # whoever ran it elsewhere, as the client of a server that records, sees no warning
+                client_of(uri).set_tag(run_id, OWN_TAGS + "status", "not recorded")
 
 
 _recording = _Recording()
@@ -170,6 +174,7 @@ def _watch() -> None:
         import web3  # noqa: F401
 
         watch_datasets()
+        watch_models()
         register = getattr(threading, "_register_atexit", None)
         if register:
             # MLflow's own atexit comes when no thread can be started any more, which hashing and uploads need

@@ -41,6 +41,8 @@ from blockchaintracer.verify.objects import Objects
 SCHEME = "mlflow:"
 _HISTORY_LIMIT = 1 << 30
 _NAMED = 50
+_PLURALS = {"artifact": "artifacts"}
+_ALTERED = "What MLflow shows now is not what was committed to."
 
 
 def verify_run(
@@ -94,11 +96,12 @@ def verify_run(
             continue
         found = verify(lab, record_id, sources=sources, progress=progress)
         compared = [replace(check, record=record_id) for check in comparison.against(manifest)]
+        altered = any(check.verdict is Outcome.FAIL for check in compared)
         report = replace(
             report,
             checks=(*report.checks, *found.checks, *compared),
             records=(*report.records, *found.records),
-            proves=(*report.proves, *(found.proves if not any(c.verdict is Outcome.FAIL for c in compared) else ())),
+            proves=(*report.proves, *found.proves, *((_ALTERED,) if altered else ())),
             does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *found.does_not_prove))),
         )
     return report
@@ -240,7 +243,8 @@ class _Comparison:
                 return
             shown = Shown(folder, self._objects)
             if shown.sha256 == digest:
-                yield Check(f"mlflow {label}s", Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
+                what = f"mlflow {_PLURALS.get(label, label)}"
+                yield Check(what, Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
                 return
             for check in shown.against_files(files):
                 yield replace(check, name=check.name.replace("content", f"mlflow {label}", 1))

@@ -148,6 +148,9 @@ def test_what_was_changed_since_is_named(lab, home, store):
     shown = verb("verify", f"mlflow:{run_id}", "--tracking-uri", store, "--json", home=home)
     assert shown.returncode == 1
     assert "mlflow metric accuracy" in shown.stdout
+    # the record itself is whole: who committed to it, and when, is proven all the same
+    assert any("committed to run" in sentence for sentence in json.loads(shown.stdout)["proves"])
+    assert json.loads(shown.stdout)["proves"][-1] == "What MLflow shows now is not what was committed to."
 
 
 def test_mlflows_own_digest_reads_ten_thousand_rows_only(folder):
@@ -234,7 +237,8 @@ def test_the_chain_being_away_costs_a_run_nothing(lab, home, store):
 
 def test_no_lab_is_a_warning_and_no_more(store, tmp_path):
     tracer = MLflowBlockchainTracer(home=tmp_path / "nobody", rpc="http://127.0.0.1:9", background=False)
-    with pytest.warns(RecordingWarning, match="is not recorded"), tracer.start_run() as run:
+    told = "(?s)is not recorded: .*this lab has no registry yet.*`blockchaintracer deploy`.*mlflow import"
+    with pytest.warns(RecordingWarning, match=told), tracer.start_run() as run:
         mlflow.log_metric("loss", 1.0)
     assert tracer.recorded is None
     assert mlflow.get_run(run.info.run_id).info.status == "FINISHED"
