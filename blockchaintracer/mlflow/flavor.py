@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ from blockchaintracer.digest import digest_folder, parse_listing
 from blockchaintracer.errors import InputError, NotVerified, StoreError
 from blockchaintracer.mlflow.details import size_of_model
 from blockchaintracer.mlflow.recorder import Target
-from blockchaintracer.mlflow.snapshot import bare, require_mlflow
+from blockchaintracer.mlflow.snapshot import bare, require_mlflow, without_bars
 from blockchaintracer.model import Kind
+from blockchaintracer.operations.batches import anchored_proofs, find_proof
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.outbox import Record, State
 from blockchaintracer.store import LISTING_LIMIT
@@ -55,7 +58,8 @@ def load_model(model_uri: str, *, flavor: str | None = None, record: str | None 
     Args:
         model_uri: as MLflow takes it: ``models:/…``, ``runs:/…``, or a folder.
         flavor: name of a module of ``mlflow``; what the model says if not said, ``pyfunc`` for any.
-        record: id of the record that it must be; without it any of the lab's own records of a model will do.
+        record: id of the record that it must be; without it any of the lab's own records of a model will do, those in
+            its anchored batches too.
         options: ``home``, ``rpc``, ``registry``, ``group``, ``key`` as `MLTracer` takes.
 
     Raises:
@@ -68,9 +72,10 @@ def load_model(model_uri: str, *, flavor: str | None = None, record: str | None 
     lab = Target(**options).lab()
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         # a copy: what is loaded is what was hashed, whoever writes to the original meanwhile
-        fetched = mlflow.artifacts.download_artifacts(
-            artifact_uri=bare(model_uri), dst_path=scratch, tracking_uri=bare(mlflow.get_tracking_uri())
-        )
+        with without_bars():
+            fetched = mlflow.artifacts.download_artifacts(
+                artifact_uri=bare(model_uri), dst_path=scratch, tracking_uri=bare(mlflow.get_tracking_uri())
+            )
         folder = Path(fetched)
         require_recorded(lab, folder, record)
         return _flavor(flavor or _flavor_of(folder)).load_model(str(folder))
@@ -88,17 +93,17 @@ def require_recorded(lab: Lab, folder: Path, record: str | None = None) -> str:
     if record is not None:
         wanted = known.get(record)
         if wanted is None:
-            found = lab.registry.find(record)
+            found = find_proof(lab, record) or lab.registry.find(record)
             wanted = found.key.subject if found and found.key.kind == Kind.MODEL else None
         if wanted is None:
             raise NotVerified(f"there is no record {record} of a model")
         if wanted == here.sha256:
             return record
         raise NotVerified(f"the model is not what was recorded as {record}: {_differences(lab, wanted, here)}")
-    for record_id, subject in known.items():
+    for record_id, subject in chain(known.items(), batched_models(lab)):
         if subject == here.sha256:
             return record_id
-    alike = _alike(lab, known, here)
+    alike = _alike(lab, {**dict(batched_models(lab)), **known}, here)
     raise NotVerified(
         "the model's bytes are not recorded ones, and it was not loaded" + (f": {alike}" if alike else ""),
         hint="Fetch it anew, or name the record that it must be with record=ID.",
@@ -111,13 +116,18 @@ def registered_files(folder: Path) -> set[str]:
 
 
 def own_models(lab: Lab) -> dict[str, str]:
-    """Subjects of the lab's own records of models by record id, the newest first."""
+    """Subjects of the lab's own records of models by record id, the newest first; not of those in batches."""
     found = {}
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
         write = entry.write
         if isinstance(write, Record) and write.key.kind == Kind.MODEL and entry.state is not State.FAILED:
             found[write.record_id] = write.key.subject
     return found
+
+
+def batched_models(lab: Lab) -> Iterator[tuple[str, str]]:
+    """Record id and subject of each model in the lab's anchored batches, each of which leads to its batch's root."""
+    return ((proof.id, proof.key.subject) for proof in anchored_proofs(lab) if proof.key.kind == Kind.MODEL)
 
 
 def _alike(lab: Lab, known: dict[str, str], here: Any) -> str | None:

@@ -313,11 +313,21 @@ def find_proof(lab: Lab, record_id: str) -> Proof | None:
 def batch_hint(lab: Lab, record_id: str) -> str | None:
     """What to do about a record that is not stored, if it's in a batch here, anchored or open; None if it is not."""
     record_id = normal_digest(record_id, "record id")
-    if find_proof(lab, record_id):
-        return f"It's in a batch here: `blockchaintracer materialize {record_id}` stores it."
+    if proof := find_proof(lab, record_id):
+        return f"It's in batch {proof.root}: `blockchaintracer materialize {record_id}` stores it."
     if _is_open(lab, record_id):
         return _ANCHOR_FIRST
     return None
+
+
+def anchored_proofs(lab: Lab) -> Iterator[Proof]:
+    """The proof of every record in this lab's anchored batches of the registry, of the newest batch first."""
+    for entry in reversed(lab.outbox.entries(lab.chain_id)):
+        write = entry.write
+        if isinstance(write, Anchor) and write.registry == lab.domain.registry and entry.state is not State.FAILED:
+            for scope in _scopes(lab):
+                if int(scope.name.split("-")[2]) == write.group:
+                    yield from (Proof.read(file) for file in sorted((scope / write.root).glob("*.json")))
 
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:

@@ -8,6 +8,8 @@ from uuid import UUID
 from blockchaintracer.errors import InputError
 from blockchaintracer.index import Index, Row, query
 from blockchaintracer.manifest import MAX_BYTES, parse_manifest
+from blockchaintracer.model import Kind
+from blockchaintracer.operations.batches import anchored_proofs
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.search import up_to_date
 from blockchaintracer.outbox import Record
@@ -28,7 +30,8 @@ def named_record(lab: Lab, text: str) -> str:
 
 
 def record_of_mlflow(lab: Lab, run_id: str) -> str:
-    """Id of the newest record of an MLflow run: this lab's, or the only group's that recorded it.
+    """Id of the newest record of an MLflow run: this lab's, or the only group's that recorded it. If none is stored, of
+    one in a batch of this lab.
 
     Args:
         run_id: MLflow's.
@@ -40,9 +43,14 @@ def record_of_mlflow(lab: Lab, run_id: str) -> str:
     with up_to_date(lab) as index:
         rows = _by_subject(lab, index, run_id) or _by_name(lab, index, run_id)
     if not rows:
+        subject = _subject(run_id)
+        for proof in anchored_proofs(lab) if subject else ():
+            if (proof.key.kind, proof.key.subject) == (Kind.RUN, subject):
+                # not stored: whoever asks for this id is told how to store it
+                return proof.id
         raise InputError(
             f"expected the record of an MLflow run, got none of {run_id[:80]!r}",
-            hint="`blockchaintracer mlflow flush` sends what waits; `materialize` stores what is in a batch alone.",
+            hint="`blockchaintracer mlflow flush` sends what waits; `blockchaintracer mlflow import` records old runs.",
         )
     entries = (entry.write for entry in lab.outbox.entries(lab.chain_id))
     own = {write.record_id for write in entries if isinstance(write, Record)}
@@ -58,11 +66,15 @@ def record_of_mlflow(lab: Lab, run_id: str) -> str:
 
 def _by_subject(lab: Lab, index: Index, run_id: str) -> list[Row]:
     """Records whose run has MLflow's id, newest first."""
+    subject = _subject(run_id)
+    return query(index, registry=lab.registry, kind="run", subject=subject, limit=None) if subject else []
+
+
+def _subject(run_id: str) -> str | None:
     try:
-        subject = sha256(str(UUID(run_id)).encode()).hexdigest()
+        return sha256(str(UUID(run_id)).encode()).hexdigest()
     except ValueError:
-        return []
-    return query(index, registry=lab.registry, kind="run", subject=subject, limit=None)
+        return None
 
 
 def _by_name(lab: Lab, index: Index, run_id: str) -> list[Row]:

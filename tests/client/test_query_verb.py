@@ -81,9 +81,9 @@ def test_a_record_that_is_in_a_batch_only_is_told_so(lab: Lab, tmp_path: Path) -
         return {json.loads(one.stdout)["hint"] for one in done}
 
     assert hints("lineage") == {"It's in the open batch: `blockchaintracer batch anchor` first."}
-    verb("batch", "anchor", home=home)
+    root = json.loads(verb("batch", "anchor", "--json", home=home).stdout)["root"]
     assert hints("lineage", "impact", "score", "compare") == {
-        f"It's in a batch here: `blockchaintracer materialize {record['id']}` stores it."
+        f"It's in batch {root}: `blockchaintracer materialize {record['id']}` stores it."
     }
     told = verb("query", "--subject", record["subject"], home=home)
     assert "not stored is not searched" in told.stderr
