@@ -68,6 +68,7 @@ def import_(ctx: click.Context, /, **options: Any) -> None:
     """Record runs that ended: those named, or all. They are added to a batch, which one transaction anchors.
 
     Nothing of this machine is recorded with them: only what MLflow knows. What is recorded already costs nothing.
+    `materialize ID` stores a record from its batch: reports, exports and `record://ID` take only what is stored.
 
     \b
     Examples:
@@ -101,6 +102,7 @@ def import_(ctx: click.Context, /, **options: Any) -> None:
     lines = [f"{one.run_id} {one.name or ''}: {one.recorded.id}" for one in done if one.recorded]
     if anchored:
         lines.append(f"Batch {anchored.root} of {anchored.count} records is {anchored.state}, {when(anchored.time)}.")
+        lines.append("`blockchaintracer materialize ID` stores one of them, for a report, an export or `record://ID`.")
     show(ctx, data, *lines)
     for one in problems:
         click.echo(f"{one.run_id} {one.name or ''} is not recorded: {one.problem}", err=True)
@@ -190,19 +192,36 @@ def deployment(ctx: click.Context, /, target: str, model: str, **options: Any) -
     type=click.Path(path_type=Path),
     help="File with the secret that MLflow signs with. [env: BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET]",
 )
+@click.option(
+    "--deployment",
+    "deployments",
+    multiple=True,
+    metavar="[NAME@]ALIAS=TARGET",
+    help="A version that is given this alias is deployed at TARGET, and recorded so; repeatable.",
+)
 @click.pass_context
-def webhook(ctx: click.Context, /, host: str, port: int, secret_file: Path | None, **options: Any) -> None:
+def webhook(
+    ctx: click.Context,
+    /,
+    host: str,
+    port: int,
+    secret_file: Path | None,
+    deployments: tuple[str, ...],
+    **options: Any,
+) -> None:
     """Receive an MLflow server's webhooks, and record what they tell of registered models. Runs until it's stopped.
 
-    Only what is signed with the secret counts. Put a web server with TLS before it where others can reach it.
+    Only what is signed with the secret counts. Put a web server with TLS before it where others can reach it. MLflow
+    has no event of a deployment: where an alias decides what is deployed, --deployment makes one of it.
 
     \b
     Examples:
       blockchaintracer mlflow webhook --secret-file webhook.secret --tracking-uri http://127.0.0.1:5000
+      blockchaintracer mlflow webhook --secret-file webhook.secret --deployment champion=production
     """
-    from blockchaintracer.mlflow.webhook import Receiver, read_secret
+    from blockchaintracer.mlflow.webhook import Receiver, read_deployments, read_secret
 
-    secret = read_secret(secret_file)
+    secret, chosen = read_secret(secret_file), read_deployments(deployments)
     given = {**options}
     tracking_uri = given.pop("tracking_uri")
 
@@ -211,7 +230,7 @@ def webhook(ctx: click.Context, /, host: str, port: int, secret_file: Path | Non
 
     # told early what would be refused at each delivery
     make_lab(ctx, {**given}).group()
-    with Receiver((host, port), secret, lambda: make_lab(ctx, {**given}), tracking_uri, after) as server:
+    with Receiver((host, port), secret, lambda: make_lab(ctx, {**given}), tracking_uri, after, chosen) as server:
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
         show(ctx, {"listening": address}, f"Listening at {address}")
         sys.stdout.flush()

@@ -19,7 +19,7 @@ from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import Manifest, RecordPredicate, parse_manifest
 from blockchaintracer.mlflow.details import model_details
 from blockchaintracer.mlflow.flavor import own_models, registered_files
-from blockchaintracer.mlflow.snapshot import HIDDEN, Hide, bare, client_of
+from blockchaintracer.mlflow.snapshot import HIDDEN, Hide, bare, client_of, without_bars
 from blockchaintracer.model import Kind, Link, Relation
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
@@ -139,17 +139,34 @@ def record_deployment(
         name, slash, version = model.rpartition("/")
         if not slash:
             raise InputError(f"expected a model as NAME/VERSION or NAME@ALIAS, got {model!r}")
-    of = record_version(lab, client, name, version)
+    return deployed(
+        lab, target, name, version, record_version(lab, client, name, version), alias if at else None, action, values
+    )
+
+
+def deployed(
+    lab: Lab,
+    target: str,
+    name: str,
+    version: str,
+    of: Recorded,
+    alias: str | None,
+    action: str = "deployed",
+    values: Mapping[str, Any] | None = None,
+    **event: Any,
+) -> Recorded:
+    """As `record_deployment`, of a version whose record is known."""
     said = {
         "action": action,
         "target": target,
         "registeredModel": name,
         "version": version,
-        "alias": alias if at else None,
+        "alias": alias,
         "more": _shown({key: str(value) for key, value in (values or {}).items()}),
     }
     identifier = f"mlflow-deployment:{_part(target)}"
-    return _next(lab, Kind.DEPLOYMENT, identifier, f"Deployment at {target}", said, [Link(of.id, Relation.USES)])
+    parents = [Link(of.id, Relation.USES)]
+    return _next(lab, Kind.DEPLOYMENT, identifier, f"Deployment at {target}", said, parents, event)
 
 
 def trail(lab: Lab, kind: Kind, identifier: str) -> list[tuple[Entry, RecordPredicate]]:
@@ -216,7 +233,9 @@ def _version_files(lab: Lab, client: Any, name: str, version: str) -> tuple[str,
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         try:
             source = client.get_model_version_download_uri(name, version)
-            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=uri))
+            with without_bars():
+                fetched = mlflow.artifacts.download_artifacts(artifact_uri=source, dst_path=scratch, tracking_uri=uri)
+            folder = Path(fetched)
         except Exception as error:
             # whatever a storage's client raises: that the files can't be had must not lose what happened
             lab.say(

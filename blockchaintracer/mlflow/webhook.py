@@ -14,14 +14,15 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.manifest.base import parse_json
-from blockchaintracer.mlflow.models import alias_changed, record_version, registered_model_changed
+from blockchaintracer.mlflow.models import alias_changed, deployed, record_version, registered_model_changed
 from blockchaintracer.mlflow.snapshot import client_of
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import Recorded
@@ -69,12 +70,33 @@ def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes,
     return delivery
 
 
-def record_event(lab: Lab, client: Any, body: bytes, delivery: str) -> Recorded | None:
-    """Records what a delivery tells; None for an event that is no change of a registered model.
+def read_deployments(given: Sequence[str]) -> dict[str, list[str]]:
+    """What is deployed where, from ``ALIAS=TARGET`` or ``NAME@ALIAS=TARGET``: places by alias.
+
+    Raises:
+        InputError: if one is neither.
+    """
+    found: dict[str, list[str]] = {}
+    for text in given:
+        alias, _, target = text.rpartition("=")
+        if not alias.rpartition("@")[2] or not target.strip():
+            raise InputError(f"expected a deployment as ALIAS=TARGET or NAME@ALIAS=TARGET, got {text!r}")
+        found.setdefault(alias, []).append(target)
+    return found
+
+
+def record_event(
+    lab: Lab, client: Any, body: bytes, delivery: str, deployments: Mapping[str, Sequence[str]] | None = None
+) -> list[Recorded]:
+    """Records what a delivery tells; nothing for an event that is no change of a registered model.
 
     Args:
         client: MLflow's client, which is asked for the files of a version.
         body: as MLflow sends it, its signature checked.
+        deployments: the places that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
+
+    Returns:
+        the record of the change, and after it one of each deployment.
 
     Raises:
         InputError: if it isn't what MLflow sends.
@@ -88,20 +110,23 @@ def record_event(lab: Lab, client: Any, body: bytes, delivery: str) -> Recorded 
     told["event"] = what
     try:
         if what == "registered_model.created":
-            return registered_model_changed(
-                lab, str(data["name"]), dict(data.get("tags") or {}), data.get("description"), **told
-            )
+            tags = dict(data.get("tags") or {})
+            return [registered_model_changed(lab, str(data["name"]), tags, data.get("description"), **told)]
         if what in ("model_version.created", "model_version_tag.set", "model_version_tag.deleted"):
-            return record_version(lab, client, str(data["name"]), str(data["version"]), **told)
+            return [record_version(lab, client, str(data["name"]), str(data["version"]), **told)]
         if what == "model_version_alias.created":
-            name, version = str(data["name"]), str(data["version"])
-            target = record_version(lab, client, name, version)
-            return alias_changed(lab, name, str(data["alias"]), version, target, **told)
+            name, version, alias = str(data["name"]), str(data["version"]), str(data["alias"])
+            of = record_version(lab, client, name, version)
+            made = [alias_changed(lab, name, alias, version, of, **told)]
+            chosen = deployments or {}
+            for target in dict.fromkeys([*chosen.get(alias, ()), *chosen.get(f"{name}@{alias}", ())]):
+                made.append(deployed(lab, target, name, version, of, alias, **told))
+            return made
         if what == "model_version_alias.deleted":
-            return alias_changed(lab, str(data["name"]), str(data["alias"]), None, **told)
+            return [alias_changed(lab, str(data["name"]), str(data["alias"]), None, **told)]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"webhook: expected the fields of {what}, got something else ({error})") from None
-    return None
+    return []
 
 
 class Receiver(ThreadingHTTPServer):
@@ -113,6 +138,7 @@ class Receiver(ThreadingHTTPServer):
         make_lab: opens the lab, in whatever thread it is asked for.
         tracking_uri: of the MLflow server.
         after: called with each new record.
+        deployments: as `record_event` takes.
     """
 
     daemon_threads = True
@@ -124,12 +150,14 @@ class Receiver(ThreadingHTTPServer):
         make_lab: Callable[[], Lab],
         tracking_uri: str | None,
         after: Callable[[Recorded], None],
+        deployments: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         super().__init__(address, _Handler)
         self.secret = secret
         self.tracking_uri = tracking_uri
         self.make_lab = make_lab
         self.after = after
+        self.deployments = deployments
         self.one = threading.Lock()
 
 
@@ -157,9 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             with self.server.one:
-                made = record_event(self.server.make_lab(), client_of(self.server.tracking_uri), body, delivery)
-            if made and not made.existing:
-                self.server.after(made)
+                client = client_of(self.server.tracking_uri)
+                made = record_event(self.server.make_lab(), client, body, delivery, self.server.deployments)
+            for one in made:
+                if not one.existing:
+                    self.server.after(one)
         except InputError as error:
             self._answer(400, {"error": error.message})
         except BlockchainTracerError as error:
@@ -169,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(500, {"error": type(error).__name__})
             raise
         else:
-            self._answer(200, {"record": made.id if made else None, "state": made.state if made else None})
+            self._answer(200, {"records": [{"id": one.id, "state": one.state} for one in made]})
 
     def do_GET(self) -> None:
         """Nothing is shown."""
@@ -177,11 +207,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
+        # who hung up meanwhile asks again, and what was recorded is then told from the record
+        with suppress(ConnectionError):
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Nothing on stderr: a request line is a stranger's text."""
