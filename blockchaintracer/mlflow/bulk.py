@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from blockchaintracer.mlflow.recorder import (
     remember,
     tell,
 )
-from blockchaintracer.mlflow.snapshot import HIDDEN, OWN_TAGS, client_of, require_mlflow, run_uuid
+from blockchaintracer.mlflow.snapshot import HIDDEN, OWN_TAGS, client_of, require_mlflow, run_uuid, without_bars
 from blockchaintracer.model import Kind, label, normal_digest
 from blockchaintracer.operations.batches import batching, find_proof
 from blockchaintracer.operations.lab import Lab
@@ -102,11 +102,14 @@ def import_runs(
         InputError: if MLflow isn't installed, or has no such experiment.
     """
     client = client_of(tracking_uri)
-    runs = [client.get_run(run_id) for run_id in run_ids] if run_ids else list_runs(client, experiments)
+    from mlflow.exceptions import MlflowException
+
+    runs = dict.fromkeys(run_ids) or {run.info.run_id: run for run in list_runs(client, experiments)}
     found = []
-    for done, run in enumerate(runs, 1):
-        run_id = run.info.run_id
+    for done, (run_id, run) in enumerate(runs.items(), 1):
+        name = None
         try:
+            name = (run or client.get_run(run_id)).info.run_name
             if batch and not own_records(lab, run_uuid(run_id)):
                 with batching(lab):
                     recorded = record_run(lab, client, run_id, personal=personal)
@@ -115,10 +118,10 @@ def import_runs(
             tell(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
                 remember(lab, client.tracking_uri, run_id, recorded)
-        except BlockchainTracerError as error:
-            found.append(Imported(run_id, run.info.run_name, None, error.message))
+        except (BlockchainTracerError, MlflowException) as error:
+            found.append(Imported(run_id, name, None, error.message[:500]))
         else:
-            found.append(Imported(run_id, run.info.run_name, recorded))
+            found.append(Imported(run_id, name, recorded))
         each(done, len(runs))
     return found
 
@@ -139,7 +142,8 @@ def tell_anchored(lab: Lab, imported: Sequence[Imported], tracking_uri: str | No
 
 
 def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experiment: str | None = None) -> str:
-    """Rebuilds an MLflow run from its record: parameters, every value of every metric, tags, artifacts, models' files.
+    """Rebuilds an MLflow run from its record: parameters, every value of every metric, tags, datasets read,
+    artifacts, models' files.
 
     Values that were hidden stay so and are left out. The new run has an id of its own, and a tag that names the record.
 
@@ -157,7 +161,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
         NotVerified: if what is here isn't what was recorded.
     """
     require_mlflow()
-    from mlflow.entities import Metric, Param, RunTag
+    from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 
     record_id = normal_digest(record_id, "record id")
     run = _recorded_run(lab, record_id)
@@ -170,18 +174,24 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     name = experiment or values["run"]["experiment"] or "exported"
     known = client.get_experiment_by_name(name)
     experiment_id = known.experiment_id if known else client.create_experiment(name)
-    tags = {key: value for key, value in values["tags"].items() if not value.startswith(HIDDEN)}
+    tags = _readable(values["tags"])
     tags |= {OWN_TAGS + "rebuilt_from": record_id}
     made = client.create_run(experiment_id, start_time=values["run"]["startTime"], run_name=values["run"]["name"])
     run_id = str(made.info.run_id)
-    params = [Param(key, value) for key, value in values["params"].items() if not value.startswith(HIDDEN)]
+    params = [Param(key, value) for key, value in _readable(values["params"]).items()]
     metrics = [Metric(key, float(value), int(time), int(step)) for key, step, time, value in points]
     for start in range(0, max(len(metrics), len(params), len(tags), 1), _CHUNK):
         client.log_batch(run_id, metrics=metrics[start : start + _CHUNK], synchronous=True)
     for start in range(0, len(params), 90):
         client.log_batch(run_id, params=params[start : start + 90], synchronous=True)
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
-    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+    inputs = [
+        DatasetInput(_dataset(said), [InputTag(key, value) for key, value in _readable(said["tags"]).items()])
+        for said in values["datasets"]
+    ]
+    if inputs:
+        client.log_inputs(run_id, datasets=inputs)
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch, without_bars():
         for number, artifact in enumerate(one.artifact for one in run.outputs):
             if artifact.path.endswith(f"/{LISTING}"):
                 folder = lab.store.restore_folder(artifact.sha256, Path(scratch, str(number)))
@@ -189,6 +199,31 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
                 client.log_artifacts(run_id, str(folder), place or None)
     client.set_terminated(run_id, values["run"]["status"], values["run"]["endTime"])
     return run_id
+
+
+def _dataset(said: Mapping[str, Any]) -> Any:
+    """MLflow's entity of a recorded dataset."""
+    from mlflow.entities import Dataset
+
+    texts = {name: _json(said[name]) for name in ("source", "schema", "profile")}
+    # a source is never nothing in MLflow
+    source = texts.pop("source") or "{}"
+    return Dataset(name=said["name"], digest=said["digest"], source_type=said["sourceType"], source=source, **texts)
+
+
+def _json(value: Any) -> str | None:
+    """JSON as MLflow keeps it, of a value that was read from it, without what was hidden in it."""
+    value = _readable(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _readable(value: Any) -> Any:
+    """A recorded value without what was hidden in it; None if that is all of it."""
+    if isinstance(value, dict):
+        return {key: shown for key, item in value.items() if (shown := _readable(item)) is not None}
+    if isinstance(value, list):
+        return [shown for item in value if (shown := _readable(item)) is not None]
+    return None if isinstance(value, str) and value.startswith(HIDDEN) else value
 
 
 def _recorded_run(lab: Lab, record_id: str) -> RunPredicate:

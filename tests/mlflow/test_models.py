@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import fsspec
 import mlflow
 import numpy
 import pytest
@@ -12,12 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 import blockchaintracer.mlflow as sealed
+from blockchaintracer import DocumentationTracer
 from blockchaintracer.errors import InputError, NotVerified
 from blockchaintracer.manifest import parse_manifest
 from blockchaintracer.mlflow.models import record_deployment, record_registered_model
 from blockchaintracer.mlflow.recorder import Target, run_of
 from blockchaintracer.mlflow.tracer import _recording
 from blockchaintracer.model import Kind, Relation
+from blockchaintracer.operations.batches import anchored_proofs
 from blockchaintracer.operations.verify import verify
 from tests.client.labs import verb
 
@@ -100,6 +103,7 @@ def test_a_model_of_other_bytes_is_not_loaded(lab, home, store, monkeypatch):
     loaded = sealed.load_model(info.model_uri, home=home)
     assert (loaded.predict(X) == model.predict(X)).all()
     assert type(sealed.load_model(info.model_uri, home=home, record=about["record"])) is MLPClassifier
+    assert "mlflow model net" in {check.name for check in sealed.verify_run(lab, run_id).checks}
     assert hasattr(sealed.load_model(info.model_uri, home=home, flavor="pyfunc"), "metadata")
 
     place = Path(urlsplit(mlflow.MlflowClient().get_logged_model(info.model_id).artifact_location).path)
@@ -118,6 +122,19 @@ def test_a_model_of_other_bytes_is_not_loaded(lab, home, store, monkeypatch):
         sealed.load_model(info.model_uri, home=home, record=about["record"])
     flush(home)
     assert f"mlflow model net {file.name}" in {check.name for check in sealed.verify_run(lab, run_id).failed}
+
+
+def test_layers_are_known_of_a_model_that_mlflows_own_flavor_logged(lab, home, store):
+    model = MLPClassifier((3,), max_iter=1, random_state=0)
+    with pytest.warns(match=".*"):
+        model.fit(X, Y)
+    tracer = sealed.MLflowBlockchainTracer(home=home, background=False)
+    with tracer.start_run():
+        mlflow.sklearn.log_model(
+            model, name="net", pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
+        )
+    [about] = run_of(lab, tracer.recorded.manifest).experiment.additional_info["mlflow"]["models"]
+    assert (about["layerCount"], about["parameterCount"]) == (3, 3 * 2 + 3 + 3 + 1)
 
 
 def test_what_is_no_flavor_is_refused(home, store):
@@ -169,18 +186,30 @@ def old_runs(count):
             mlflow.log_metric("loss", 1 / (number + 1), step=0)
             mlflow.log_metric("loss", 1 / (number + 2), step=1)
             mlflow.log_text(f"of {number}", "sub/of.txt")
+            mlflow.log_input(mlflow.data.from_numpy(X, name="points", targets=Y), context="training")
         made.append(run.info.run_id)
     return made
 
 
+def old_model():
+    """A run with a model that nobody recorded; the model's URI."""
+    with mlflow.start_run(run_name="old model") as run:
+        model = LogisticRegression().fit(X, Y)
+        info = mlflow.sklearn.log_model(
+            model, name="net", pip_requirements=["scikit-learn"], serialization_format="cloudpickle"
+        )
+    return run.info.run_id, info.model_uri
+
+
 def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder):
-    made = old_runs(5)
+    made = old_runs(3)
+    run_id, model_uri = old_model()
     flush(home)
     nonce = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
     done = verb("mlflow", "import", "--experiment", folder.name, "--tracking-uri", store, "--json", home=home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert {one["run_id"] for one in told["runs"]} == set(made)
+    assert {one["run_id"] for one in told["runs"]} == {*made, run_id}
     assert told["batch"]["count"] == 5
     # what another process ran is described to this one
     assert run_of(lab, told["runs"][0]["recorded"]["manifest"]).environment.observed is None
@@ -199,11 +228,9 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
 
     mlflow.MlflowClient().log_metric(made[0], "loss", 0.0, step=2)
     assert [check.name for check in sealed.verify_run(lab, made[0]).failed] == ["mlflow metric loss"]
-    rebuilt = json.loads(
-        verb(
-            "mlflow", "export", record_id, "--tracking-uri", store, "--experiment", folder.name, "--json", home=home
-        ).stdout
-    )["runId"]
+    # in another experiment: MLflow keeps one dataset of a name and digest in each
+    place = ("--tracking-uri", store, "--experiment", f"{folder.name} rebuilt")
+    rebuilt = json.loads(verb("mlflow", "export", record_id, *place, "--json", home=home).stdout)["runId"]
     run = mlflow.get_run(rebuilt)
     assert run.data.params == {"number": "0", "text": "none"}
     assert run.info.run_name == "old 0"
@@ -212,9 +239,60 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     assert [(point.step, point.value) for point in history] == [(0, 1.0), (1, 0.5)]
     assert mlflow.artifacts.load_text(f"{run.info.artifact_uri}/sub/of.txt") == "of 0"
     assert run.info.end_time == mlflow.get_run(made[0]).info.end_time
+    [given], [first] = run.inputs.dataset_inputs, mlflow.get_run(made[0]).inputs.dataset_inputs
+    for name in ("name", "digest", "source_type"):
+        assert getattr(given.dataset, name) == getattr(first.dataset, name)
+    for name in ("schema", "profile"):
+        assert json.loads(getattr(given.dataset, name)) == json.loads(getattr(first.dataset, name))
+    # where it was on this machine was hidden, and is left out
+    assert "mlflow.source.name" in json.loads(first.dataset.source)["tags"]
+    assert json.loads(given.dataset.source) == {"tags": {"mlflow.source.type": "LOCAL"}}
+    assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
+    what_batches_hold_is_found(lab, home, run_id, model_uri, told["batch"]["root"])
 
 
-def test_a_run_that_still_goes_on_is_not_imported(lab, home, store):
-    run = mlflow.start_run()
-    [one] = sealed.import_runs(lab, run_ids=[run.info.run_id], batch=False)
-    assert "which is RUNNING" in one.problem
+def what_batches_hold_is_found(lab, home, run_id, model_uri, root):
+    """A model of a batch is one of the lab's recorded ones; what takes stored records only says how to store one."""
+    record_id = mlflow.get_run(run_id).data.tags["blockchaintracer.record_id"]
+    way_out = f"It's in batch {root}: `blockchaintracer materialize {record_id}` stores it."
+    for command in (["report", record_id], ["export-as", "ro-crate", record_id, "-o", "crate"], ["lineage", record_id]):
+        done = verb(*command, "--json", home=home)
+        assert done.returncode == 2
+        assert json.loads(done.stdout)["hint"] == way_out, done.stdout
+    with pytest.raises(InputError, match="is not stored in") as refused:
+        fsspec.filesystem("record", home=str(home), rpc=lab.rpc).ls(record_id)
+    assert refused.value.hint == way_out
+    with pytest.raises(InputError, match=record_id) as refused:
+        DocumentationTracer(mlflow_run=run_id, home=home).generate_documentation()
+    assert refused.value.hint == way_out
+    with pytest.raises(InputError, match="got none of 'other'"):
+        DocumentationTracer(mlflow_run="other", home=home).generate_documentation()
+
+    [model] = [proof for proof in anchored_proofs(lab) if proof.key.kind == Kind.MODEL and proof.root == root]
+    assert type(sealed.load_model(model_uri, home=home)) is LogisticRegression
+    assert type(sealed.load_model(model_uri, home=home, record=model.id)) is LogisticRegression
+    [place] = Path("artifacts").rglob("MLmodel")
+    place.write_text(place.read_text() + "\n")
+    for record in (None, model.id):
+        with pytest.raises(NotVerified, match="MLmodel is changed"):
+            sealed.load_model(model_uri, home=home, record=record)
+    place.write_text(place.read_text()[:-1])
+
+    assert verb("materialize", record_id, home=home).returncode == 0
+    made = verb("report", f"mlflow:{run_id}", "--format", "csv", "-o", "report", "--json", home=home)
+    assert made.returncode == 0, made.stderr
+    [sheet] = json.loads(made.stdout)["files"]
+    assert run_id in Path(sheet).read_text()
+
+
+def test_a_run_that_goes_on_or_does_not_exist_keeps_no_other_from_being_imported(lab, home, store):
+    [one] = old_runs(1)
+    going_on = mlflow.start_run().info.run_id
+    missing, running, done = sealed.import_runs(lab, run_ids=["nosuchrun", going_on, one], batch=False)
+    assert "nosuchrun" in missing.problem
+    assert "which is RUNNING" in running.problem
+    assert done.problem is None
+    assert done.recorded.name == "old 0"
+    refused = verb("mlflow", "import", "nosuchrun", "--tracking-uri", store, home=home)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("nosuchrun  is not recorded: ")
