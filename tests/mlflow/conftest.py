@@ -3,6 +3,7 @@
 import os
 from contextlib import suppress
 from pathlib import Path
+from shutil import copyfile
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
@@ -36,10 +37,18 @@ def folder(tmp_path, monkeypatch):
         os.environ.pop(name, None)
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory):
+    """The file of a SQLite store without a run; making one takes MLflow seconds."""
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    return file
+
+
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A SQLite store; making one takes MLflow seconds."""
-    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+def database(empty_database, tmp_path_factory):
+    """A SQLite store."""
+    return f"sqlite:///{copyfile(empty_database, tmp_path_factory.mktemp('mlflow') / 'mlflow.db')}"
 
 
 @pytest.fixture
