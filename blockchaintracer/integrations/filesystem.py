@@ -25,7 +25,7 @@ from blockchaintracer.ipfs.gateway import Address, Gateways
 from blockchaintracer.manifest import MAX_BYTES, RunPredicate
 from blockchaintracer.model import SubjectType, normal_digest
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING, read_manifest
+from blockchaintracer.operations.publish import is_listing, read_manifest
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.store import LISTING_LIMIT, REPAIR, import_fsspec
 from blockchaintracer.tracer import RPC_VARIABLE
@@ -121,10 +121,9 @@ class RecordFileSystem(_Tree):
         files: dict[str, str] = {}
         for output in run.outputs:
             path, digest = check_path(output.artifact.path), output.artifact.sha256
-            folder, _, name = path.rpartition("/")
-            if name == LISTING:
-                inner = self._listed(digest)
-                files |= {f"{folder}/{entry}" if folder else entry: found for entry, found in inner.items()}
+            folder = path.rpartition("/")[0]
+            if is_listing(path):
+                files |= {f"{folder}/{entry}": found for entry, found in self._listed(digest).items()}
             else:
                 files[path] = digest
         return files

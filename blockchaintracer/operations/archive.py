@@ -47,7 +47,7 @@ from blockchaintracer.networks import DEVNET, network_by_chain_id, registries, r
 from blockchaintracer.networks import Registry as Known
 from blockchaintracer.operations.batches import Proof, keep_proof, kept_proofs
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING
+from blockchaintracer.operations.publish import is_listing
 from blockchaintracer.store import LISTING_LIMIT, Store
 
 Progress = Callable[[int], None]
@@ -350,7 +350,7 @@ class _Wanted:
         for artifact in artifacts_of(predicate):
             if artifact.sha256 == diff:
                 self._add_diff(artifact.sha256)
-            elif self.add(artifact.sha256) and Path(artifact.path).name == LISTING:
+            elif self.add(artifact.sha256) and is_listing(artifact.path):
                 self._add_listed(artifact.sha256)
 
     def _add_listed(self, listing: str) -> None:

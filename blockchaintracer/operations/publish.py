@@ -291,6 +291,12 @@ def _own_content(lab: Lab, record: RecordedEvent, manifest: Manifest) -> Iterato
             yield "attachment", attachment.path, attachment.sha256
 
 
+def is_listing(path: str) -> bool:
+    """Whether an artifact of that path is the listing of a folder that a run wrote. A file that the run itself called
+    so has no folder before its name."""
+    return path.endswith(f"/{LISTING}")
+
+
 def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:
     """What is published of something encrypted: content and opening, which only its recipients can read."""
     if isinstance(predicate, ContentPredicate | RecordPredicate | RunOutput) and predicate.encrypted:
@@ -306,7 +312,7 @@ def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
         artifact = output.artifact
         yield from _ciphertext(output)
         yield output.role, artifact.path, artifact.sha256
-        if Path(artifact.path).name == LISTING:
+        if is_listing(artifact.path):
             yield from _listed(lab, artifact.sha256, output.role)
     for name, metric in run.metrics.items():
         if metric.history:

@@ -11,11 +11,11 @@ from blockchaintracer.digest import parse_listing
 from blockchaintracer.errors import InputError, NotVerified, StoreError
 from blockchaintracer.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput
 from blockchaintracer.manifest.paths import normal_path
+from blockchaintracer.operations.publish import is_listing
 from blockchaintracer.report.facts import Facts, Seen
 from blockchaintracer.store import LISTING_LIMIT
 from blockchaintracer.verify.objects import Objects
 
-_LISTING = "/SHA256SUMS"
 _UNSAFE = re.compile(r"[^\w.+-]+")
 _LONGEST = 120
 
@@ -136,9 +136,7 @@ def _output(output: RunOutput, objects: Objects, record: str) -> list[File]:
     if output.encrypted:
         return _hidden(artifact, output.encrypted.opening, path, "output", record)
     itself = [File(path, artifact.sha256, "output", record, artifact.size, artifact.media_type)]
-    if not path.removeprefix("outputs").endswith(_LISTING) or path == f"outputs{_LISTING}":
-        return itself
-    data = _listing_of(artifact.sha256, objects)
+    data = _listing_of(artifact.sha256, objects) if is_listing(artifact.path) else None
     if data is None:
         return itself
     try:
@@ -146,7 +144,7 @@ def _output(output: RunOutput, objects: Objects, record: str) -> list[File]:
     except InputError:
         # somebody's own file of that name
         return itself
-    folder = path.removesuffix(_LISTING)
+    folder = path.rpartition("/")[0]
     return [File(f"{folder}/{name}", sha256, "output", record) for name, sha256 in files]
 
 
