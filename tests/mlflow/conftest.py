@@ -41,7 +41,10 @@ def folder(tmp_path, monkeypatch):
 def empty_database(tmp_path_factory):
     """The file of a SQLite store without a run; making one takes MLflow seconds."""
     file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
+    with pytest.MonkeyPatch.context() as patch:
+        # the first experiment's artifacts go to a folder below the one that MLflow finds itself in
+        patch.chdir(file.parent)
+        mlflow.MlflowClient(f"sqlite:///{file}").search_experiments()
     return file
 
 
