@@ -171,10 +171,10 @@ def test_the_largest_histories_fit_a_document() -> None:
     steps = tuple(range(2**53 - 1 - MAX_POINTS, 2**53 - 1))
     wide = {"steps": steps, "values": [-1.2345678901234567e-300] * MAX_POINTS, "times": [10**13] * MAX_POINTS}
     document = RunDocument.read({**DOCUMENT, "histories": {"loss": wide}})
-    from blockchaintracer.tracer import _written
+    from blockchaintracer.operations.run import document_text
 
-    assert len(_written(document)) < MAX_DOCUMENT
-    Path("run.json").write_text(_written(document))
+    assert len(document_text(document)) < MAX_DOCUMENT
+    Path("run.json").write_text(document_text(document))
     assert load_run_document("run.json") == document
 
 
