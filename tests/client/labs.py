@@ -83,6 +83,17 @@ def terminal(columns: int, *arguments: str, home: Path) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", told.decode()).replace("\r\n", "\n")
 
 
+def typed(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Runs a verb as `verb` does, in this process: without the second that a new one takes to start."""
+    from click.testing import CliRunner
+
+    from blockchaintracer.cli import main
+
+    given = [os.fspath(argument) for argument in arguments]
+    done = CliRunner(mix_stderr=False, env={"BLOCKCHAINTRACER_HOME": str(home)} | more).invoke(main, given)
+    return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
+
+
 def secret_file(folder: Path, name: str = "patients.csv", size: int = 0) -> Path:
     """A file with content that no other has."""
     path = folder / name

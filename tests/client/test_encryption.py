@@ -32,7 +32,7 @@ from blockchaintracer.privacy.age import new_identity
 from blockchaintracer.privacy.commitments import Context, new_salt
 from blockchaintracer.privacy.contents import ContentOpening, decrypt_content, encrypt_content
 from blockchaintracer.store import Store
-from tests.client.labs import holding, secret_file, verb
+from tests.client.labs import holding, secret_file, typed
 
 
 @pytest.fixture(scope="module")
@@ -58,28 +58,28 @@ def test_record_publish_decrypt_by_the_verbs(lab, tmp_path):
     passphrase.write_text("of the reader")
     stranger, published, data = tmp_path / "stranger", tmp_path / "published", secret_file(tmp_path)
     words = {"BLOCKCHAINTRACER_PASSPHRASE_FILE": str(passphrase)}
-    made = verb("keys", "create", "mine", "--encryption", "--json", home=stranger, **words)
+    made = typed("keys", "create", "mine", "--encryption", "--json", home=stranger, **words)
     assert made.returncode == 0, made.stderr
     recipient = json.loads(made.stdout)["recipient"]
 
-    done = verb("record", "--dataset", str(data), "--encrypt-to", recipient, "--json", home=lab.home.path)
+    done = typed("record", "--dataset", str(data), "--encrypt-to", recipient, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     [recorded] = json.loads(done.stdout)["records"]
-    again = verb("record", "--dataset", str(data), "--encrypt-to", recipient, "--json", home=lab.home.path)
+    again = typed("record", "--dataset", str(data), "--encrypt-to", recipient, "--json", home=lab.home.path)
     assert json.loads(again.stdout)["records"][0]["existing"], "the same for the same recipients costs nothing"
-    assert verb("publish", recorded["id"], "--to", str(published), home=lab.home.path).returncode == 0
+    assert typed("publish", recorded["id"], "--to", str(published), home=lab.home.path).returncode == 0
 
     at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address, "--from", str(published)]
-    told = verb("verify", recorded["id"], *at, "--json", home=stranger)
+    told = typed("verify", recorded["id"], *at, "--json", home=stranger)
     checks = {one["name"]: one["verdict"] for one in json.loads(told.stdout)["checks"]}
     assert checks["artifact content.age"] == checks["artifact content.opening.age"] == "pass"
     assert checks["subject"] == "unknown"
     out = tmp_path / "read.csv"
-    done = verb("decrypt", recorded["id"], "-o", str(out), *at, home=stranger, **words)
+    done = typed("decrypt", recorded["id"], "-o", str(out), *at, home=stranger, **words)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == data.read_bytes()
     assert "patients.csv" in done.stdout
-    refused = verb("decrypt", recorded["id"], "-o", str(out), *at, home=stranger, **words)
+    refused = typed("decrypt", recorded["id"], "-o", str(out), *at, home=stranger, **words)
     assert refused.returncode == 2
     assert "expected no file" in refused.stderr
 
@@ -93,17 +93,17 @@ def test_record_publish_decrypt_by_the_verbs(lab, tmp_path):
 def test_private_values_are_read_by_those_they_are_encrypted_to(lab, reader, other, tmp_path):
     identity, recipient = reader
     private = ["--private-param", "lr=0.0123", "--private-metric", "auc=0.98765"]
-    done = verb("record", *private, "--encrypt-to", recipient, "--json", home=lab.home.path)
+    done = typed("record", *private, "--encrypt-to", recipient, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     run = json.loads(done.stdout)["id"]
     file = tmp_path / "identity"
     file.write_text(f"{identity}\n")
-    shown = verb("decrypt", run, "--values", "--identity", str(file), "--json", home=lab.home.path)
+    shown = typed("decrypt", run, "--values", "--identity", str(file), "--json", home=lab.home.path)
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["values"] == {"parameters.lr": 0.0123, "metrics.auc": 0.98765}
     with pytest.raises(NotVerified, match="none of the keys"):
         decrypt_private(lab, run, [other[0]])
-    both = verb("decrypt", run, "--values", "-o", "x", home=lab.home.path)
+    both = typed("decrypt", run, "--values", "-o", "x", home=lab.home.path)
     assert both.returncode == 2
     assert "expected -o" in both.stderr
 
@@ -142,7 +142,7 @@ def test_a_later_run_names_the_encrypted_record_of_what_it_reads(lab, reader, tm
     data = secret_file(tmp_path)
     recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
     assert known_record(lab, Kind.DATASET, data).id == recorded.id
-    done = verb("record", "--dataset", str(data), "--param", "a=1", "--json", home=lab.home.path)
+    done = typed("record", "--dataset", str(data), "--param", "a=1", "--json", home=lab.home.path)
     assert next(one["id"] for one in json.loads(done.stdout)["records"]) == recorded.id
     assert not holding(lab.store.folder, data.read_bytes())
 
@@ -203,7 +203,7 @@ def test_recipients_by_name_by_file_and_by_ssh_key(lab, reader, other, tmp_path)
     data = secret_file(tmp_path)
     recorded = record_content(lab, Kind.DATASET, data, encrypt_to=recipients_of(lab, [public]))
     out = tmp_path / "out"
-    done = verb("decrypt", recorded.id, "-o", str(out), "--identity", str(key), home=lab.home.path)
+    done = typed("decrypt", recorded.id, "-o", str(out), "--identity", str(key), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert out.read_bytes() == data.read_bytes()
 
@@ -211,7 +211,7 @@ def test_recipients_by_name_by_file_and_by_ssh_key(lab, reader, other, tmp_path)
 @pytest.mark.parametrize("given", ["nobody", "age1xyz", "AGE-SECRET-KEY-1QQQQ", "", "ssh-rsa nonsense"])
 def test_what_is_no_recipient_is_refused_before_anything_is_kept(lab, tmp_path, given):
     data, before = secret_file(tmp_path), lab.chain.head().number
-    done = verb("record", "--dataset", str(data), "--encrypt-to", given, home=lab.home.path)
+    done = typed("record", "--dataset", str(data), "--encrypt-to", given, home=lab.home.path)
     assert done.returncode == 2
     assert "expected a recipient" in done.stderr
     assert "AGE-SECRET-KEY-1QQQQ" not in done.stderr
@@ -226,7 +226,7 @@ def test_nothing_to_decrypt(lab, reader, tmp_path, file):
         decrypt_record(lab, plain.id, tmp_path / "out", identities=[reader[0]])
     with pytest.raises(InputError, match="no private values that are encrypted"):
         decrypt_private(lab, plain.id, [reader[0]])
-    done = verb("record", "--param", "a=1", "--artifact", str(file), "--json", home=lab.home.path)
+    done = typed("record", "--param", "a=1", "--artifact", str(file), "--json", home=lab.home.path)
     run = json.loads(done.stdout)["id"]
     with pytest.raises(InputError, match="encrypted are: none"):
         decrypt_record(lab, run, tmp_path / "out", identities=[reader[0]])

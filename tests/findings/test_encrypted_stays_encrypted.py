@@ -29,7 +29,7 @@ from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.privacy.age import decrypt, encrypt, new_identity
 from blockchaintracer.privacy.commitments import Context, FieldTree, new_salt
 from blockchaintracer.privacy.contents import ContentOpening, decrypt_content
-from tests.client.labs import holding, second_lab, secret_file, verb
+from tests.client.labs import holding, second_lab, secret_file, typed, verb
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_what_git_has_in_the_open_is_not_encrypted(lab, reader, tmp_path, monkey
     before = lab.chain.head().number
     if how == "committed":
         words = ["--dataset", str(data), "--encrypt-to", reader[1], "--param", "a=1"]
-        done = verb("record", *words, home=lab.home.path)
+        done = typed("record", *words, home=lab.home.path)
         assert done.returncode == 2
         assert "git has the content in the open" in done.stderr
         assert "patients.csv" in done.stderr
@@ -77,20 +77,20 @@ def test_a_new_file_given_to_the_verb_is_no_part_of_the_difference(lab, reader, 
     document = tmp_path / "run.json"
     entry = {"path": "patients.csv", "encrypt_to": [reader[1]]}
     document.write_text(json.dumps({"schema": 1, "name": "hidden", "parameters": {"a": 1}, "inputs": [entry]}))
-    done = verb("record", "--from", str(document), "--json", home=lab.home.path)
+    done = typed("record", "--from", str(document), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert not holding(lab.store.folder, data.read_bytes())
 
 
 def test_a_reproduction_neither_reads_nor_keeps_what_is_encrypted(lab, reader, tmp_path):
     data = secret_file(tmp_path)
-    done = verb("record", "--dataset", str(data), "--encrypt-to", reader[1], "--param", "a=1", "--metric", "m=1", "--json", home=lab.home.path)  # fmt: skip  # noqa: E501
+    done = typed("record", "--dataset", str(data), "--encrypt-to", reader[1], "--param", "a=1", "--metric", "m=1", "--json", home=lab.home.path)  # fmt: skip  # noqa: E501
     run = json.loads(done.stdout)["id"]
     folder = tmp_path / "published"
     publish(lab, run, folder)
     second = second_lab(lab, tmp_path / "second")
     at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address]
-    done = verb("reproduce", run, "--yes", *at, "--from", str(folder), home=second.home.path)
+    done = typed("reproduce", run, "--yes", *at, "--from", str(folder), home=second.home.path)
     assert done.returncode == 2
     assert "can't be repeated" in done.stderr or "commitment" in done.stderr
     assert not holding(second.home.path, data.read_bytes())
@@ -319,7 +319,7 @@ def test_a_folder_that_the_repository_lies_in(lab, reader, tmp_path, monkeypatch
     code.mkdir(parents=True)
     repository(code)
     monkeypatch.chdir(code)
-    done = verb("record", "--dataset", "..", "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
+    done = typed("record", "--dataset", "..", "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
     assert done.returncode == 2
     assert "git has the content in the open" in done.stderr
 
@@ -335,7 +335,7 @@ def test_a_copy_elsewhere_of_what_git_has(lab, reader, tmp_path, monkeypatch, ho
     monkeypatch.chdir(code)
     copy = tmp_path / "copy.csv"
     copy.write_bytes(data.read_bytes())
-    done = verb("record", "--dataset", str(copy), "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
+    done = typed("record", "--dataset", str(copy), "--encrypt-to", reader[1], "--param", "a=1", home=lab.home.path)
     assert done.returncode == 2, done.stderr
     assert "patients.csv: git has the content in the open" in done.stderr
 
@@ -392,19 +392,19 @@ def test_what_was_encrypted_is_not_recorded_in_the_open_by_and_by(lab, reader, t
         "batch": ["batch", "add", "--dataset", str(data), *to],
         "output": ["record", "--artifact", str(data), "--param", "a=1", *to],
     }[first]
-    done = verb(*words, home=lab.home.path)
+    done = typed(*words, home=lab.home.path)
     assert done.returncode == 0, done.stderr
     for later in (["--kind", "document", "--artifact", str(data)], ["--model", str(data)], ["--dataset", str(data)]):
-        done = verb("record", *later, home=lab.home.path)
+        done = typed("record", *later, home=lab.home.path)
         assert done.returncode == 2
         assert "was recorded encrypted before" in done.stderr
-    done = verb("record", "--artifact", str(data), "--param", "a=2", home=lab.home.path)
+    done = typed("record", "--artifact", str(data), "--param", "a=2", home=lab.home.path)
     assert done.returncode == 2
     assert not holding(lab.store.folder, data.read_bytes())
-    done = verb("record", "--dataset", str(data), "--in-the-open", home=lab.home.path)
+    done = typed("record", "--dataset", str(data), "--in-the-open", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert holding(lab.store.folder, data.read_bytes())
-    assert verb("record", "--model", str(data), home=lab.home.path).returncode == 0
+    assert typed("record", "--model", str(data), home=lab.home.path).returncode == 0
 
 
 def test_a_reproduction_of_a_run_that_names_a_key_of_its_lab(lab, tmp_path, monkeypatch):
@@ -435,7 +435,7 @@ def test_a_reproduction_of_a_run_that_names_a_key_of_its_lab(lab, tmp_path, monk
 def test_a_file_name_is_public_only_if_it_is_given(lab, reader, tmp_path):
     data = secret_file(tmp_path, "john-smith.pdf")
     words = ["--artifact", str(data), "--kind", "document", "--encrypt-to", reader[1], "--json"]
-    done = verb("record", *words, home=lab.home.path)
+    done = typed("record", *words, home=lab.home.path)
     [recorded] = json.loads(done.stdout)["records"]
     assert b"john-smith" not in lab.store.get_bytes(recorded["manifest"])
 
@@ -449,7 +449,7 @@ def test_a_message_of_an_error_is_not_public(lab, reader, tmp_path, monkeypatch)
 
 
 def test_nothing_to_encrypt_is_said(lab, reader):
-    done = verb("record", "--param", "a=1", "--encrypt-to", reader[1], home=lab.home.path)
+    done = typed("record", "--param", "a=1", "--encrypt-to", reader[1], home=lab.home.path)
     assert done.returncode == 2
     assert "expected something to encrypt" in done.stderr
     with pytest.raises(InputError, match="expected a list of recipients"):
@@ -471,7 +471,7 @@ def test_the_public_names_of_outputs_differ(lab, reader, tmp_path, monkeypatch):
 
 def test_private_values_that_are_larger_than_the_record_says(lab, reader, tmp_path):
     """A tree of four million leaves takes a gigabyte to build: it's not built."""
-    done = verb("record", "--private-param", "a=1", "--json", home=lab.home.path)
+    done = typed("record", "--private-param", "a=1", "--json", home=lab.home.path)
     run = json.loads(done.stdout)["records"][-1]
     root = parse_manifest(lab.store.get_bytes(run["manifest"])).predicate.private.root
     told = json.loads((lab.home.private / f"{root}.json").read_text())
@@ -509,10 +509,10 @@ def test_a_decrypted_folder_is_its_owners_alone(lab, reader, tmp_path):
 def test_the_ciphertext_is_part_of_the_archive(lab, reader, tmp_path):
     data = secret_file(tmp_path)
     recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
-    done = verb("export", "-o", str(tmp_path / "all.tar"), "--artifacts", home=lab.home.path)
+    done = typed("export", "-o", str(tmp_path / "all.tar"), "--artifacts", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     other = second_lab(lab, tmp_path / "other")
-    done = verb("import", str(tmp_path / "all.tar"), home=other.home.path)
+    done = typed("import", str(tmp_path / "all.tar"), home=other.home.path)
     assert done.returncode == 0, done.stderr
     decrypt_record(other, recorded.id, tmp_path / "out", identities=[reader[0]])
     assert (tmp_path / "out").read_bytes() == data.read_bytes()

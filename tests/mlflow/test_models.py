@@ -246,10 +246,10 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
         assert json.loads(getattr(given.dataset, name)) == json.loads(getattr(first.dataset, name))
     # where it was on this machine was hidden, and is left out
     assert "mlflow.source.name" in json.loads(first.dataset.source)["tags"]
-    told = json.loads(given.dataset.source)["tags"]
+    where = json.loads(given.dataset.source)["tags"]
     # the program's name is hidden where it's a path of the machine
-    assert told.pop("mlflow.source.name", "-c") == "-c"
-    assert told == {"mlflow.source.type": "LOCAL"}
+    assert where.pop("mlflow.source.name", "-c") == "-c"
+    assert where == {"mlflow.source.type": "LOCAL"}
     assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
     what_batches_hold_is_found(lab, home, run_id, model_uri, told["batch"]["root"])
 
