@@ -23,14 +23,6 @@ os.environ["PATH"] = os.pathsep.join([*map(str, TOOLS), os.environ["PATH"]])
 os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".toolchain" / "solc"))
 
 
-SLOW = ("e2e", "mlflow", "property", "ipfs")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Few long tests come first: last, they would keep one core busy and leave the others idle."""
-    items.sort(key=lambda item: item.path.parent.name not in SLOW and item.path.name != "test_gas_snapshot.py")
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab with a devnet, a registry and a group of its own, shared by the tests of a file."""
