@@ -247,8 +247,8 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     # where it was on this machine was hidden, and is left out
     assert "mlflow.source.name" in json.loads(first.dataset.source)["tags"]
     where = json.loads(given.dataset.source)["tags"]
-    # the program's name is hidden where it's a path of the machine
-    assert where.pop("mlflow.source.name", "-c") == "-c"
+    # the program's name is hidden where it's a path of the machine; who runs the tests decides what it is
+    assert not str(where.pop("mlflow.source.name", "")).startswith("/")
     assert where == {"mlflow.source.type": "LOCAL"}
     assert {tag.key: tag.value for tag in given.tags} == {"mlflow.data.context": "training"}
     what_batches_hold_is_found(lab, home, run_id, model_uri, told["batch"]["root"])
