@@ -22,10 +22,10 @@ from blockchaintracer.errors import InputError, NotVerified
 from blockchaintracer.home import Home
 from blockchaintracer.ipfs.blocks import Cid, Node
 from blockchaintracer.ipfs.gateway import Address, Gateways
-from blockchaintracer.manifest import MAX_BYTES, RunPredicate
+from blockchaintracer.manifest import MAX_BYTES, RunPredicate, is_listing
 from blockchaintracer.model import SubjectType, normal_digest
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import is_listing, read_manifest
+from blockchaintracer.operations.publish import read_manifest
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.store import LISTING_LIMIT, REPAIR, import_fsspec
 from blockchaintracer.tracer import RPC_VARIABLE

@@ -18,7 +18,7 @@ from blockchaintracer.manifest.document import (
     load_run_document,
 )
 from blockchaintracer.manifest.experiment import DEFAULT_TOLERANCE, ExperimentData, GivenMetric
-from blockchaintracer.manifest.paths import check_paths, normal_path
+from blockchaintracer.manifest.paths import LISTING, check_paths, is_listing, normal_path
 from blockchaintracer.manifest.predicates import (
     CONTENT_KINDS,
     Artifact,
@@ -64,6 +64,7 @@ from blockchaintracer.manifest.templates import (
 __all__ = [
     "CONTENT_KINDS",
     "DEFAULT_TOLERANCE",
+    "LISTING",
     "MAX_BYTES",
     "Artifact",
     "CheckpointAnchor",
@@ -102,6 +103,7 @@ __all__ = [
     "can_list",
     "check_against_key",
     "check_paths",
+    "is_listing",
     "list_templates",
     "load_run_document",
     "load_template",

@@ -10,7 +10,16 @@ from blockchaintracer.digest import check_distinct
 from blockchaintracer.digest import check_path as check_digest_path
 from blockchaintracer.errors import InputError
 
+LISTING = "SHA256SUMS"
+"""Last part of an output's path where the output is a folder: the artifact is its listing."""
+
 _DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def is_listing(path: str) -> bool:
+    """Whether an artifact of that path is the listing of a folder that a run wrote. A file that the run itself called
+    so has no folder before its name."""
+    return path.endswith(f"/{LISTING}")
 
 
 def normal_path(path: str) -> str:

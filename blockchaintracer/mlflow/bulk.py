@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.errors import BlockchainTracerError, InputError, NotVerified
-from blockchaintracer.manifest import MAX_BYTES, RunPredicate, parse_manifest
+from blockchaintracer.manifest import LISTING, MAX_BYTES, RunPredicate, is_listing, parse_manifest
 from blockchaintracer.mlflow.recorder import (
     _ENDED,
     HISTORY,
-    LISTING,
     SNAPSHOT,
     output,
     own_records,
@@ -193,7 +192,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
         client.log_inputs(run_id, datasets=inputs)
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch, without_bars():
         for number, artifact in enumerate(one.artifact for one in run.outputs):
-            if artifact.path.endswith(f"/{LISTING}"):
+            if is_listing(artifact.path):
                 folder = lab.store.restore_folder(artifact.sha256, Path(scratch, str(number)))
                 place = artifact.path.removesuffix(f"/{LISTING}").removeprefix("artifacts").strip("/")
                 client.log_artifacts(run_id, str(folder), place or None)

@@ -30,6 +30,7 @@ from blockchaintracer.errors import ChainUnavailable, InputError
 from blockchaintracer.files import locked, write_whole
 from blockchaintracer.home import Home
 from blockchaintracer.manifest import (
+    LISTING,
     MAX_BYTES,
     Artifact,
     Code,
@@ -71,7 +72,6 @@ from blockchaintracer.outbox import Entry, Record, State
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 SNAPSHOT = "mlflow/run.json"
 HISTORY = "mlflow/metrics.jsonl"
-LISTING = "SHA256SUMS"
 _ROLE_SNAPSHOT = "mlflow run"
 _ROLE_HISTORY = "metric history"
 _SHOWN_BYTES = MAX_BYTES // 2

@@ -12,9 +12,9 @@ from typing import Any
 
 from blockchaintracer.digest import Progress, parse_listing
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import MAX_BYTES, RunPredicate, parse_manifest
+from blockchaintracer.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
 from blockchaintracer.mlflow.content import digest_of
-from blockchaintracer.mlflow.recorder import HISTORY, LISTING, SNAPSHOT, output, own_records, salt
+from blockchaintracer.mlflow.recorder import HISTORY, SNAPSHOT, output, own_records, salt
 from blockchaintracer.mlflow.snapshot import (
     HIDDEN,
     OWN_TAGS,

@@ -41,13 +41,12 @@ from blockchaintracer.files import sync_folder
 from blockchaintracer.index import Index
 from blockchaintracer.index.database import EVENTS as INDEXED
 from blockchaintracer.index.logs import Log, RawLog, Span, decoded, raw_spans
-from blockchaintracer.manifest import MAX_BYTES, RunPredicate, artifacts_of, parse_manifest
+from blockchaintracer.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.model import Domain, Link, RecordKey, SubjectType, checksummed
 from blockchaintracer.networks import DEVNET, network_by_chain_id, registries, remember_registry
 from blockchaintracer.networks import Registry as Known
 from blockchaintracer.operations.batches import Proof, keep_proof, kept_proofs
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import is_listing
 from blockchaintracer.store import LISTING_LIMIT, Store
 
 Progress = Callable[[int], None]

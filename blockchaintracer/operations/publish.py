@@ -28,15 +28,13 @@ from blockchaintracer.manifest import (
     RunOutput,
     RunPredicate,
     check_against_key,
+    is_listing,
     parse_manifest,
 )
 from blockchaintracer.model import Kind, SubjectType, label
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.store import LISTING_LIMIT, REPAIR, Store, import_fsspec, is_url, object_name, public_name
-
-LISTING = "SHA256SUMS"
-"""Last part of an output's path where the output is a folder: the artifact is its listing."""
 
 
 @dataclass(frozen=True)
@@ -289,12 +287,6 @@ def _own_content(lab: Lab, record: RecordedEvent, manifest: Manifest) -> Iterato
     if isinstance(manifest.predicate, RecordPredicate):
         for attachment in manifest.predicate.attachments:
             yield "attachment", attachment.path, attachment.sha256
-
-
-def is_listing(path: str) -> bool:
-    """Whether an artifact of that path is the listing of a folder that a run wrote. A file that the run itself called
-    so has no folder before its name."""
-    return path.endswith(f"/{LISTING}")
 
 
 def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from blockchaintracer.digest import Progress, parse_listing
 from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
-from blockchaintracer.manifest import MAX_BYTES, Manifest, artifacts_of, parse_manifest
+from blockchaintracer.manifest import MAX_BYTES, Manifest, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.model import Kind, RecordKey, SubjectType, label
 from blockchaintracer.operations.batches import batched_keys
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING
 from blockchaintracer.operations.seals import sealed_keys
 from blockchaintracer.outbox import Anchor, CreateGroup, Materialize, Record, Retract, Reveal, State
 from blockchaintracer.store import FETCH_LIMIT, LISTING_LIMIT
@@ -140,7 +138,7 @@ def _of_record(lab: Lab, record_id: str, key: RecordKey) -> Iterator[tuple[str, 
         yield from _of_folder(lab, key.subject, f"content {of}")
     manifest = _manifest(lab, key)
     for artifact in artifacts_of(manifest.predicate) if manifest else ():
-        if Path(artifact.path).name == LISTING:
+        if is_listing(artifact.path):
             yield from _of_folder(lab, artifact.sha256, f"{artifact.path} {of}")
         else:
             yield artifact.sha256, f"{artifact.path} {of}", FETCH_LIMIT

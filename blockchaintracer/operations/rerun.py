@@ -35,11 +35,12 @@ from blockchaintracer.manifest import (
     ContentPredicate,
     RunDocument,
     RunPredicate,
+    is_listing,
     load_run_document,
 )
 from blockchaintracer.model import SubjectType
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING, read_manifest
+from blockchaintracer.operations.publish import read_manifest
 from blockchaintracer.operations.run import RUN_FILE, RunStart, environment_of, start_run
 from blockchaintracer.operations.seeds import DERIVATION_VARIABLE
 
@@ -422,7 +423,7 @@ def written(done: Rerun, recorded: Artifact) -> Path | None:
     """
     place, folder = done.place, done.folder
     path = Path(recorded.path)
-    is_folder = path.name == LISTING
+    is_folder = is_listing(recorded.path)
     name = path.parent.name if is_folder else path.name
     told = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
     for candidate in (*told, place.output / name, folder / name):

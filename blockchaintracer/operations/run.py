@@ -27,6 +27,7 @@ from blockchaintracer.errors import InputError, StoreError
 from blockchaintracer.files import write_whole
 from blockchaintracer.keys import without_secrets
 from blockchaintracer.manifest import (
+    LISTING,
     Artifact,
     Checkpoints,
     Code,
@@ -454,7 +455,7 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Itera
         if path.is_dir():
             folder = lab.store.put_folder(path, progress)
             listing = digest_bytes(folder.listing)
-            yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/SHA256SUMS", listing))
+            yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/{LISTING}", listing))
         else:
             yield RunOutput(role=role, artifact=Artifact.of(path.name, lab.store.put_file(path, progress=progress)))
 

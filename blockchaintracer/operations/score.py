@@ -18,7 +18,7 @@ from blockchaintracer.capture.git import apply_diff, restore_commit
 from blockchaintracer.digest import Progress
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.index import query
-from blockchaintracer.manifest import ContentPredicate, Manifest, RunPredicate, artifacts_of
+from blockchaintracer.manifest import ContentPredicate, Manifest, RunPredicate, artifacts_of, is_listing
 from blockchaintracer.model import (
     Kind,
     Link,
@@ -28,7 +28,6 @@ from blockchaintracer.model import (
     label,
 )
 from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import LISTING
 from blockchaintracer.operations.record import Recorded, record_document
 from blockchaintracer.operations.search import up_to_date
 from blockchaintracer.operations.verdicts import required_record
@@ -263,7 +262,7 @@ class _Gathering:
         outputs = {output.artifact.sha256 for output in run.outputs}
         wanted = [("manifest", manifest, False)]
         wanted += [
-            (f"{'output ' if one.sha256 in outputs else ''}{one.path}", one.sha256, Path(one.path).name == LISTING)
+            (f"{'output ' if one.sha256 in outputs else ''}{one.path}", one.sha256, is_listing(one.path))
             for one in artifacts_of(run)
         ]
         wanted += [

@@ -11,14 +11,21 @@ from pathlib import Path
 
 from blockchaintracer.digest import FolderDigest, digest_folder, parse_listing, sha256_file
 from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, RunPredicate, artifacts_of
+from blockchaintracer.manifest import (
+    LISTING,
+    Artifact,
+    ContentPredicate,
+    Manifest,
+    RunPredicate,
+    artifacts_of,
+    is_listing,
+)
 from blockchaintracer.manifest.predicates import identifier_of
 from blockchaintracer.model import RecordKey, SubjectType
 from blockchaintracer.store import LISTING_LIMIT
 from blockchaintracer.verify.objects import Found, Objects, compare_files
 from blockchaintracer.verify.report import Check, Outcome
 
-_LISTING = "SHA256SUMS"
 _NAMED = 20
 _BY_SALT = "who has the salt and the content can open it"
 
@@ -49,7 +56,7 @@ def check_artifacts(objects: Objects, manifest: Manifest) -> Iterator[Check]:
     """Re-hashes every artifact that a manifest names; of a folder that was an output, each file."""
     for artifact in artifacts_of(manifest.predicate):
         name = f"artifact {artifact.path}"
-        if artifact.path.endswith(f"/{_LISTING}"):
+        if is_listing(artifact.path):
             yield from _check_folder(objects, name, artifact.sha256)
         else:
             yield from _check_copies(objects, name, artifact)
@@ -243,7 +250,7 @@ class Shown:
                 return [self._same(self.path, self.sha256, f"the record's {artifact.path}")]
         if self.folder:
             for artifact in artifacts:
-                if artifact.path == f"{self.path.name}/{_LISTING}":
+                if artifact.path == f"{self.path.name}/{LISTING}":
                     return self._against_listing(artifact.sha256)
             here = {entry.path: entry.sha256 for entry in self.folder.files}
             named = [artifact for artifact in artifacts if artifact.path in here]

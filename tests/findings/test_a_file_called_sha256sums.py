@@ -9,6 +9,7 @@ import pytest
 
 from blockchaintracer import MLTracer
 from blockchaintracer.operations.publish import publish
+from blockchaintracer.operations.repair import repair_store
 from blockchaintracer.report.exports import export
 from blockchaintracer.store import Store
 
@@ -24,5 +25,6 @@ def test_it_is_the_file_that_it_is(lab, tmp_path, monkeypatch, text):
     assert Store(tmp_path / "published").get_bytes(digest) == text.encode()
     with fsspec.open(f"record://{record}/SHA256SUMS", "r", home=lab.home.path) as file:
         assert file.read() == text
+    assert repair_store(lab).found == [], "nothing that the file names is a part of the record"
     export(lab, record, "sha256sums", tmp_path / "sums")
     assert (tmp_path / "sums").read_text() == f"{digest}  outputs/SHA256SUMS\n"

@@ -9,9 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from blockchaintracer.digest import parse_listing
 from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput
+from blockchaintracer.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput, is_listing
 from blockchaintracer.manifest.paths import normal_path
-from blockchaintracer.operations.publish import is_listing
 from blockchaintracer.report.facts import Facts, Seen
 from blockchaintracer.store import LISTING_LIMIT
 from blockchaintracer.verify.objects import Objects
