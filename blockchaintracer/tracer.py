@@ -429,8 +429,7 @@ class TracedRun:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
         encrypt_to = outputs_encrypted(self._lab, document, self._folder)
-        hidden = [*hidden_paths(document, self._folder), *self._refused]
-        require_apart(self._start.git, hidden)
+        require_apart(self._start.git, [*hidden_paths(document, self._folder), *self._refused])
         inputs = record_inputs(self._lab, document, self._folder)
         models = [path for role, path in outputs if role == "model"]
         record_models(self._lab, models, inputs, encrypt_to=encrypt_to)
@@ -444,7 +443,6 @@ class TracedRun:
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
             encrypt_to=encrypt_to,
-            hidden=hidden,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
         self._report()

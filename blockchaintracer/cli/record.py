@@ -224,9 +224,10 @@ def _record_run(
     said.recorded_metrics()
     check_template(said, complete=not code)
     encrypt_to = outputs_encrypted(lab, said, base)
-    wanted: dict[Path, Sequence[str]] = {}
-    wanted |= {(base / one.path).resolve(): recipients_of(lab, one.encrypt_to) for one in said.inputs if one.path}
-    wanted |= {path.resolve(): found for path, found in encrypt_to.items()}
+    wanted: dict[Path, Sequence[str]] = {
+        **{(base / one.path).resolve(): recipients_of(lab, one.encrypt_to) for one in said.inputs if one.path},
+        **{path.resolve(): found for path, found in encrypt_to.items()},
+    }
 
     def hidden_to(path: Path) -> Sequence[str]:
         # the program may want encrypted what the command line names without a word
@@ -240,8 +241,8 @@ def _record_run(
         *written,
     ]
     encrypt_to |= {path: found for _, path in outputs if (found := hidden_to(path))}
-    hidden = [*encrypt_to, *hidden_paths(said, base), *(path for path in given["datasets"] if hidden_to(path))]
-    require_apart(start.git, hidden)
+    datasets = [path for path in given["datasets"] if hidden_to(path)]
+    require_apart(start.git, [*encrypt_to, *hidden_paths(said, base), *datasets])
     more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
     inputs = [
         Used(
@@ -268,7 +269,6 @@ def _record_run(
         host_name=given["with_host_name"],
         user_name=given["with_user_name"],
         encrypt_to=encrypt_to,
-        hidden=hidden,
     )
     run = finish_run(lab, start, facts, progress)
     return [*references, *(used.record for used in inputs), *trained, run]

@@ -169,6 +169,18 @@ class Encrypted(Part):
     opening: Artifact
 
 
+def _fits_artifact(value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
+    if "artifact" in info.data and (value is None) != (info.data["artifact"] is None):
+        raise ValueError("an artifact and what it is the ciphertext of, or neither")
+    if value is not None and info.data.get("subject_type", "commitment") != "commitment":
+        raise ValueError("nothing encrypted unless the subject type is 'commitment'")
+    return value
+
+
+EncryptedArtifact = Annotated[Encrypted | None, AfterValidator(_fits_artifact), Field(validate_default=True)]
+"""What the field ``artifact`` before it is the ciphertext of; None, as that, of what is in the open."""
+
+
 class Parent(Part):
     """An edge of the lineage, as in the record's key.
 
@@ -284,12 +296,7 @@ class ContentPredicate(Part):
     framework: Line | None = None
     executable: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
     artifact: Artifact | None = None
-    encrypted: Encrypted | None = Field(default=None, validate_default=True)
-
-    @field_validator("encrypted")
-    @classmethod
-    def _encrypted_fits(cls, value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
-        return _fits_artifact(value, info)
+    encrypted: EncryptedArtifact = None
 
     @field_validator("executable")
     @classmethod
@@ -600,12 +607,7 @@ class RecordPredicate(Lineage):
     values: Names = Field(default_factory=dict)
     attachments: Annotated[tuple[Artifact, ...], Field(strict=False)] = ()
     artifact: Artifact | None = None
-    encrypted: Encrypted | None = Field(default=None, validate_default=True)
-
-    @field_validator("encrypted")
-    @classmethod
-    def _encrypted_fits(cls, value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
-        return _fits_artifact(value, info)
+    encrypted: EncryptedArtifact = None
 
     @field_validator("identifier")
     @classmethod
@@ -698,14 +700,6 @@ def can_list(executable: Sequence[str]) -> bool:
     """Whether a manifest has room for the paths of executable files."""
     size = sum(len(path.encode()) for path in executable)
     return len(executable) <= MAX_EXECUTABLE and size <= MAX_EXECUTABLE_BYTES
-
-
-def _fits_artifact(value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
-    if "artifact" in info.data and (value is None) != (info.data["artifact"] is None):
-        raise ValueError("an artifact and what it is the ciphertext of, or neither")
-    if value is not None and info.data.get("subject_type", "commitment") != "commitment":
-        raise ValueError("nothing encrypted unless the subject type is 'commitment'")
-    return value
 
 
 def _distinct(paths: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from blockchaintracer.files import write_whole
 from blockchaintracer.manifest import MAX_BYTES, Artifact, Encrypted, Manifest, RunPredicate
 from blockchaintracer.manifest.base import Part, canonical, parse_json
 from blockchaintracer.manifest.predicates import Digest
-from blockchaintracer.model import RecordKey, Role
+from blockchaintracer.model import Role
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.publish import read_manifest
 from blockchaintracer.operations.verdicts import required_record
@@ -89,8 +89,7 @@ class Decrypted:
 
 def context_of(lab: Lab) -> Context:
     """Whom a commitment that the lab makes now binds."""
-    domain, group = lab.domain, lab.group(Role.RECORDER)
-    return Context(str(domain.chain_id), domain.registry.lower(), group, lab.signer.address.lower())
+    return Context.of(lab.domain, lab.group(Role.RECORDER), lab.signer.address)
 
 
 def recipients_of(lab: Lab, given: Sequence[str]) -> tuple[str, ...]:
@@ -102,8 +101,9 @@ def recipients_of(lab: Lab, given: Sequence[str]) -> tuple[str, ...]:
     """
     found: set[str] = set()
     keys = EncryptionKeys(lab.home)
+    names = keys.names() if given else []
     for text in given:
-        if text in keys.names():
+        if text in names:
             found.add(keys.recipient(text))
         elif os.path.isfile(text):
             found.update(_listed(Path(text)))
@@ -280,7 +280,8 @@ def decrypt_record(
         opening = ContentOpening.from_bytes(data)
     except InputError as error:
         raise NotVerified(error.message) from None
-    if opening.context != _context(lab, record.key) or opening.subject_type != encrypted.subject_type:
+    context = Context.of(lab.domain, record.key.group, record.key.author)
+    if opening.context != context or opening.subject_type != encrypted.subject_type:
         raise NotVerified("the commitment binds another record's author, group, registry or chain: it was copied")
     lab.store.fetch(artifact.sha256, sources, artifact.size)
     with lab.store.path_of(artifact.sha256).open("rb") as source:
@@ -311,7 +312,8 @@ def decrypt_private(
     except InputError as error:
         raise NotVerified(error.message) from None
     # the root is computed of what is as large as the record says, and of nothing else
-    bound = (tree.context, tree.subject, tree.leaves) == (_context(lab, record.key), record.key.subject, private.leaves)
+    context = Context.of(lab.domain, record.key.group, record.key.author)
+    bound = (tree.context, tree.subject, tree.leaves) == (context, record.key.subject, private.leaves)
     if not bound or tree.root != private.root:
         raise NotVerified("what was decrypted does not lead to the root of the record's private values")
     return {one.field: one.value for one in tree.openings}
@@ -340,10 +342,6 @@ def _encrypted(record: RecordedEvent, manifest: Manifest, output: str | None) ->
             f"record {record.id} is of nothing that is encrypted" if output is None else "it has no outputs"
         )
     return artifact, encrypted
-
-
-def _context(lab: Lab, key: RecordKey) -> Context:
-    return Context(str(lab.chain_id), lab.domain.registry.lower(), key.group, key.author.lower())
 
 
 def _digest(lab: Lab, path: Path, exclude: Collection[str], progress: Progress | None) -> str:

@@ -53,7 +53,6 @@ from blockchaintracer.operations.encryption import (
     keep_encrypted,
     keep_private_encrypted,
     recipients_of,
-    require_apart,
     require_never_hidden,
 )
 from blockchaintracer.operations.histories import keep_histories
@@ -142,8 +141,8 @@ class RunFacts:
         kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
         histories: files with the values that metrics had over the run, by the metric, besides the document's.
-        encrypt_to: recipients of what of the outputs is recorded encrypted, by its path.
-        hidden: what of inputs and outputs must not be in the recorded code.
+        encrypt_to: recipients of what of the outputs is recorded encrypted, by its path; held apart from the code
+            (`require_apart`) before anything is kept.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
@@ -166,7 +165,6 @@ class RunFacts:
     ended_at: datetime | None = None
     histories: Mapping[str, Artifact] = field(default_factory=dict)
     encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
-    hidden: Sequence[Path] = ()
     code: Code | None = None
     hardware: dict[str, Any] | None = None
 
@@ -217,7 +215,6 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     check_template(document, complete=error is None)
     ended = facts.ended_at or datetime.now(UTC)
     recipients = recipients_of(lab, document.private.encrypt_to)
-    require_apart(start.git, facts.hidden)
     outputs = [
         *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
         *_keep_outputs(lab, facts, progress),

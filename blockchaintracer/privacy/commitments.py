@@ -30,6 +30,7 @@ from typing import Any
 
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest.base import canonical, plain
+from blockchaintracer.model import Domain
 
 LEAF = "urn:blockchaintracer:private-field:v1"
 PLACE = "urn:blockchaintracer:private-place:v1"
@@ -54,6 +55,11 @@ class Context:
     registry: str
     group: int
     author: str
+
+    @classmethod
+    def of(cls, domain: Domain, group: int, author: str) -> Context:
+        """The context of an author's records for a group of a registry."""
+        return cls(str(domain.chain_id), domain.registry.lower(), group, author.lower())
 
     def as_json(self) -> dict[str, Any]:
         """The fields as they stand in what is hashed."""

@@ -9,7 +9,6 @@ import math
 import random
 import struct
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from blockchaintracer.compare.statistics import holm
 from blockchaintracer.errors import InputError
 from blockchaintracer.manifest import Artifact, Manifest, Metric, RunPredicate
 from blockchaintracer.operations.lab import Lab
-from tests.client.labs import running_lab, verb
+from tests.client.labs import verb
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
 SLEEP_B = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -308,12 +307,6 @@ def test_a_picture_needs_a_metric_and_a_known_form():
 
 
 # at the terminal
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture(scope="module")

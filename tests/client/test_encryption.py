@@ -36,12 +36,6 @@ from tests.client.labs import holding, secret_file, typed
 
 
 @pytest.fixture(scope="module")
-def reader():
-    """Who is encrypted to: identity and recipient."""
-    return new_identity()
-
-
-@pytest.fixture(scope="module")
 def other():
     return new_identity()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ from blockchaintracer.operations.rerun import Workspace, _put
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.operations.verify import verify
 from blockchaintracer.verify import Check, Outcome
-from tests.client.labs import running_lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 @pytest.fixture

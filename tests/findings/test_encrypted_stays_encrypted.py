@@ -26,17 +26,10 @@ from blockchaintracer.operations.encryption import (
 from blockchaintracer.operations.publish import publish, read_manifest
 from blockchaintracer.operations.record import commit, record_content
 from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.privacy.age import decrypt, encrypt, new_identity
+from blockchaintracer.privacy.age import decrypt, encrypt
 from blockchaintracer.privacy.commitments import Context, FieldTree, new_salt
 from blockchaintracer.privacy.contents import ContentOpening, decrypt_content
 from tests.client.labs import holding, second_lab, secret_file, typed, verb
-
-
-@pytest.fixture(scope="module")
-def reader():
-    """Who is encrypted to: identity and recipient."""
-    return new_identity()
-
 
 # -- what must not leak
 
