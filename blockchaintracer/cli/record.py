@@ -27,12 +27,12 @@ from blockchaintracer.operations.encryption import recipients_of, require_apart
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Recorded,
-    known_record,
     parse_parent,
     reached,
     record_path,
     record_reference,
     require_recorder,
+    used_record,
 )
 from blockchaintracer.operations.run import (
     RunFacts,
@@ -246,17 +246,17 @@ def _record_run(
     more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
     inputs = [
         Used(
-            known_record(lab, Kind.DATASET, path, hidden_to(path))
-            or record_path(lab, Kind.DATASET, path, encrypt_to=hidden_to(path), **more),
+            used_record(lab, Kind.DATASET, path, encrypt_to=hidden_to(path), **more),
             Relation.TRAINED_ON if given["models"] else Relation.USES,
             path,
         )
         for path in given["datasets"]
     ]
-    inputs += [used for used in record_inputs(lab, said, base, progress) if used.record.id not in _ids(inputs)]
+    inputs += [used for used in record_inputs(lab, said, base, **more) if used.record.id not in _ids(inputs)]
     references = [record_reference(lab, foreign)] if foreign else []
     parents += [Link(one.id, Relation.REPRODUCES) for one in references]
-    trained = record_models(lab, [path for role, path in outputs if role == "model"], inputs, progress, encrypt_to)
+    models = [path for role, path in outputs if role == "model"]
+    trained = record_models(lab, models, inputs, encrypt_to=encrypt_to, **more)
     facts = RunFacts(
         document=said,
         inputs=inputs,
@@ -269,6 +269,7 @@ def _record_run(
         host_name=given["with_host_name"],
         user_name=given["with_user_name"],
         encrypt_to=encrypt_to,
+        in_the_open=given["in_the_open"],
     )
     run = finish_run(lab, start, facts, progress)
     return [*references, *(used.record for used in inputs), *trained, run]

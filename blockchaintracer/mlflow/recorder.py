@@ -62,9 +62,9 @@ from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
     Recorded,
-    known_record,
     not_before,
     record_path,
+    used_record,
 )
 from blockchaintracer.operations.run import KeptCode, RunFacts, RunStart, Used, finish_run, parse_assignment, start_run
 from blockchaintracer.outbox import Entry, Record, State
@@ -328,9 +328,7 @@ def _inputs(lab: Lab, taken: Snapshot, progress: Progress | None) -> tuple[list[
             entry["content"] = content
         if path := local_source(dataset):
             relation = _relation(context_of(given))
-            record = known_record(lab, Kind.DATASET, path) or record_path(
-                lab, Kind.DATASET, path, name=path.name, progress=progress
-            )
+            record = used_record(lab, Kind.DATASET, path, name=path.name, progress=progress)
             used[record.id, relation] = Used(record, relation, path)
             entry |= {"record": record.id, "sha256": record.subject}
         about.append({key: value for key, value in entry.items() if value is not None})

@@ -214,18 +214,41 @@ def record_path(
     return record_document(lab, kind, path, name=called, parents=parents, **more)
 
 
-def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] = ()) -> Recorded | None:
+def used_record(
+    lab: Lab,
+    kind: int,
+    path: Path,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    encrypt_to: Sequence[str] = (),
+    in_the_open: bool = False,
+) -> Recorded:
+    """The lab's record of something that a run read; what has none is recorded.
+
+    Args:
+        encrypt_to, in_the_open: as `record_content`; of neither, a record that is encrypted will do, too.
+    """
+    wanted = encrypt_to if encrypt_to or in_the_open else None
+    if known := known_record(lab, kind, path, wanted):
+        return known
+    return record_path(lab, kind, path, name=name, progress=progress, encrypt_to=encrypt_to, in_the_open=in_the_open)
+
+
+def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | None = None) -> Recorded | None:
     """The lab's own latest record of this content under this kind and for this group; None if there is none.
 
     Its name and description may be others: what a run read is a matter of bytes, and of which files may be executed.
     What was recorded encrypted is found too, so that it isn't recorded in the open by and by.
 
     Args:
-        recipients: only what was encrypted to these.
+        recipients: only what was encrypted to these, or if there are none what is in the open; None for any.
     """
     folder = lab.hashes.folder(path) if path.is_dir() else None
     subject = folder.sha256 if folder else lab.hashes.digest(path).sha256
-    subjects = kept_commitments(lab, subject, recipients) | (set() if recipients else {subject})
+    subjects = set() if recipients else {subject}
+    if recipients is None or recipients:
+        subjects |= kept_commitments(lab, subject, recipients or ())
     group = lab.group(Role.RECORDER)
     for entry in reversed(lab.outbox.entries(lab.chain_id)):
         write = entry.write

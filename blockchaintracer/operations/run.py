@@ -60,12 +60,12 @@ from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import (
     Progress,
     Recorded,
-    known_record,
     named_parents,
     not_before,
     parse_parent,
     record_path,
     record_run,
+    used_record,
 )
 from blockchaintracer.privacy.commitments import FieldTree
 from blockchaintracer.store import Store
@@ -143,6 +143,7 @@ class RunFacts:
         histories: files with the values that metrics had over the run, by the metric, besides the document's.
         encrypt_to: recipients of what of the outputs is recorded encrypted, by its path; held apart from the code
             (`require_apart`) before anything is kept.
+        in_the_open: whether outputs are kept in the open that were recorded encrypted before.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
@@ -165,6 +166,7 @@ class RunFacts:
     ended_at: datetime | None = None
     histories: Mapping[str, Artifact] = field(default_factory=dict)
     encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+    in_the_open: bool = False
     code: Code | None = None
     hardware: dict[str, Any] | None = None
 
@@ -308,18 +310,19 @@ def record_models(
     inputs: Sequence[Used],
     progress: Progress | None = None,
     encrypt_to: Mapping[Path, Sequence[str]] | None = None,
+    *,
+    in_the_open: bool = False,
 ) -> list[Recorded]:
     """Records what a run trained as models, each trained on those inputs that the run was.
 
     Args:
         encrypt_to: recipients of what is recorded encrypted, by its path.
+        in_the_open: as `record_content`.
     """
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
     recipients = encrypt_to or {}
-    return [
-        record_path(lab, Kind.MODEL, path, parents=trained_on, progress=progress, encrypt_to=recipients.get(path, ()))
-        for path in paths
-    ]
+    more: dict[str, Any] = {"parents": trained_on, "progress": progress, "in_the_open": in_the_open}
+    return [record_path(lab, Kind.MODEL, path, encrypt_to=recipients.get(path, ()), **more) for path in paths]
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
@@ -349,8 +352,15 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
     return done.returncode, document
 
 
-def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None) -> list[Used]:
-    """What a run document names as inputs by path, with the group's record of each; what has none is recorded."""
+def record_inputs(
+    lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None, *, in_the_open: bool = False
+) -> list[Used]:
+    """What a run document names as inputs by path, with the group's record of each; what has none is recorded.
+
+    Args:
+        in_the_open: as `record_content`.
+    """
+    more: dict[str, Any] = {"progress": progress, "in_the_open": in_the_open}
     found = []
     for entry in document.inputs:
         if entry.path is None:
@@ -358,9 +368,7 @@ def record_inputs(lab: Lab, document: RunDocument, base: Path, progress: Progres
         kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
         path = base / entry.path
         recipients = recipients_of(lab, entry.encrypt_to)
-        recorded = known_record(lab, kind, path, recipients)
-        if recorded is None:
-            recorded = record_path(lab, kind, path, name=entry.name, progress=progress, encrypt_to=recipients)
+        recorded = used_record(lab, kind, path, name=entry.name, encrypt_to=recipients, **more)
         found.append(Used(recorded, int(relation), path))
     return found
 
@@ -448,7 +456,8 @@ def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Itera
             hidden = keep_encrypted(lab, path, recipients, progress=progress)
             yield RunOutput(role=role, **hidden.called(path.name))
             continue
-        require_never_hidden(lab, path)
+        if not facts.in_the_open:
+            require_never_hidden(lab, path)
         if path.is_dir():
             folder = lab.store.put_folder(path, progress)
             listing = digest_bytes(folder.listing)

@@ -394,8 +394,12 @@ def test_what_was_encrypted_is_not_recorded_in_the_open_by_and_by(lab, reader, t
     done = typed("record", "--artifact", str(data), "--param", "a=2", home=lab.home.path)
     assert done.returncode == 2
     assert not holding(lab.store.folder, data.read_bytes())
-    done = typed("record", "--dataset", str(data), "--in-the-open", home=lab.home.path)
+    # a run is recorded in the open by the same word, whatever of it was encrypted
+    words = ["--dataset", str(data), "--model", str(data), "--param", "a=3", "--in-the-open", "--json"]
+    done = typed("record", *words, home=lab.home.path)
     assert done.returncode == 0, done.stderr
+    digest = hashlib.sha256(data.read_bytes()).hexdigest()
+    assert [one["subject"] for one in json.loads(done.stdout)["records"][:2]] == [digest, digest]
     assert holding(lab.store.folder, data.read_bytes())
     assert typed("record", "--model", str(data), home=lab.home.path).returncode == 0
 
