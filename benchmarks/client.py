@@ -189,10 +189,13 @@ def proof(folder: Path) -> Row:
 
 
 def importing() -> Row:
-    """Of the package alone, in fresh processes."""
-    bare = best(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True))
-    ours = best(lambda: subprocess.run([sys.executable, "-c", "import blockchaintracer"], check=True)) - bare
-    return Row("import blockchaintracer", "s", ours, 0.35, "under 0.35 s", ours < 0.35)
+    """Of the package and its tracer in fresh processes: the package alone loads the tracer when it is asked for."""
+    program = "import time; began = time.perf_counter(); from blockchaintracer import MLTracer; " + (
+        "print(time.perf_counter() - began)"
+    )
+    command = [sys.executable, "-c", program]
+    ours = min(float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(5))
+    return Row("import blockchaintracer, with its tracer", "s", ours, 0.35, "under 0.35 s", ours < 0.35)
 
 
 def main() -> int:
