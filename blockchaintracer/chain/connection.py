@@ -13,6 +13,7 @@ from blockchaintracer.networks import Network, network_by_chain_id, redact_url
 
 if TYPE_CHECKING:
     from web3 import Web3
+    from web3.types import BlockData
 
 T = TypeVar("T")
 
@@ -140,20 +141,39 @@ class Chain:
 
     def block(self, which: int | str) -> Block | None:
         """A block by number, hash (0x-hex), ``latest`` or ``finalized``; None if the chain has no such block."""
+        data = self._block(which)
+        if data is None:
+            return None
+        return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
+
+    def _block(self, which: int | str) -> BlockData | None:
         from web3.exceptions import BlockNotFound
 
         try:
-            data = self.ask(lambda: self.web3.eth.get_block(which))  # type: ignore[arg-type]
+            return self.ask(lambda: self.web3.eth.get_block(which))  # type: ignore[arg-type]
         except BlockNotFound:
             return None
-        return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
 
     def head(self) -> Block:
         """The newest block."""
         block = self.block("latest")
         if block is None:
-            raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
+            raise self._headless()
         return block
+
+    def base_fee(self) -> int:
+        """What the newest block asks for a unit of gas before a tip, in wei; 0 where blocks ask for nothing."""
+        data = self._block("latest")
+        if data is None:
+            raise self._headless()
+        return int(data.get("baseFeePerGas", 0))
+
+    def tip(self) -> int:
+        """What the node suggests to add for a unit of gas, in wei."""
+        return int(self.ask(lambda: self.web3.eth.max_priority_fee))
+
+    def _headless(self) -> ChainUnavailable:
+        return ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
 
     def finalized(self) -> Block | None:
         """The newest block that the chain calls final; None where it does not say."""

@@ -148,8 +148,8 @@ def require_owner(owner: str) -> None:
 
 def proxy_problem(chain: Chain) -> str | None:
     """Why the proxy's transaction would fail on this chain as it is now; None if nothing is known against it."""
+    base_fee = chain.base_fee()
     with chain.reaching():
-        base_fee = chain.web3.eth.get_block("latest").get("baseFeePerGas", 0)
         gas = chain.web3.eth.estimate_gas({"from": PROXY, "data": PROXY_INIT_CODE})
     if base_fee > PROXY_GAS_PRICE_WEI:
         return f"a unit of gas costs {base_fee / 10**9:.0f} gwei now, and the transaction pays 100: wait"

@@ -102,9 +102,7 @@ def plan_deployment(
         salt = salt_of(name)
         write = Deploy.plan(chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
         writes.append(("registry", write))
-    with chain.reaching():
-        base_fee = chain.web3.eth.get_block("latest").get("baseFeePerGas", 0)
-        tip = chain.web3.eth.max_priority_fee
+    base_fee, tip = chain.base_fee(), chain.tip()
     steps = tuple(_step(lab, what, write, maker, base_fee, tip) for what, write in writes)
     missing = [step.cost_wei for step in steps if not step.exists]
     return DeploymentPlan(

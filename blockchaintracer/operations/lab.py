@@ -267,9 +267,7 @@ class Lab:
     def fund_on_devnet(self) -> None:
         """Gives the signer devnet coin, if it's the lab's own devnet and the signer has little."""
         if self.is_embedded:
-            with self.chain.reaching():
-                balance = self.chain.web3.eth.get_balance(self.signer.address)  # type: ignore[arg-type]
-            if balance < _DEVNET_FUNDS_WEI // 10:
+            if self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
                 self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
 
     def group(self, role: Role | None = None) -> int:

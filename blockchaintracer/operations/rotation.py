@@ -72,9 +72,7 @@ def rotate(lab: Lab, old: str, new: str) -> Rotated:
     giving, taking = replace(lab, key_name=old), replace(lab, key_name=new)
     taking.fund_on_devnet()
     before, after = giving.signer.address, taking.signer.address
-    with lab.chain.reaching():
-        has_coin = bool(lab.chain.web3.eth.get_balance(after))  # type: ignore[arg-type]
-    if not has_coin:
+    if not lab.chain.balance(after):
         raise InputError(
             f"the new key {after} has no coin of this chain, and accepts its invitations by transactions of its own",
             hint="Send it some and type the same again.",

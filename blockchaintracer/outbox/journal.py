@@ -357,7 +357,7 @@ class Outbox:
         web3 = chain.web3
         if entry.write.presigned:
             # its price is fixed and may be far above the market, which the node then suggests for what comes behind
-            self._tip = chain.ask(lambda: web3.eth.max_priority_fee)
+            self._tip = chain.tip()
         try:
             entry.write.check(chain, signer.address)
         except (ContractRevert, InputError) as error:
@@ -450,10 +450,7 @@ class Outbox:
 
     def _market(self, chain: Chain) -> tuple[int, int]:
         """The newest block's base fee and the tip that the node suggests, in wei."""
-        with chain.reaching():
-            base_fee = chain.web3.eth.get_block("latest").get("baseFeePerGas", 0)
-            tip = chain.web3.eth.max_priority_fee if self._tip is None else self._tip
-        return int(base_fee), int(tip)
+        return chain.base_fee(), chain.tip() if self._tip is None else self._tip
 
     def _is_too_cheap(self, entry: Entry, chain: Chain) -> bool:
         """Whether a signed transaction might not pay the next block's base fee, which can be an eighth higher."""

@@ -165,6 +165,29 @@ def test_nothing_is_said_to_be_recorded_that_is_not_and_nothing_is_recorded_twic
     assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) - paid == TIMES
 
 
+def test_a_node_that_loses_its_newest_block_for_one_question_loses_no_record(lab, proxy, tmp_path):
+    asked = which = 0
+
+    def forgetful(request: dict[str, Any], ask: Ask) -> Answer:
+        nonlocal asked
+        if request["method"] != "eth_getBlockByNumber":
+            return ask()
+        asked += 1
+        return {"jsonrpc": "2.0", "id": request["id"], "result": None} if asked == which else ask()
+
+    # every question for a block that a record takes, one after the other
+    while asked >= which:
+        asked, which, path = 0, which + 1, a_file(tmp_path)
+        proxy.fault = forgetful
+        # what can't be sent now waits: it is no error, and no success
+        require_true(lab, record_content(through(lab, proxy.url), Kind.DATASET, path))
+        proxy.fault = lambda request, ask: ask()
+        found = record_content(through(lab, proxy.url), Kind.DATASET, path)
+        require_true(lab, found)
+        assert found.state in ("included", "final")
+    assert which > 5
+
+
 # -- nodes that lie
 
 
