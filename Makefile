@@ -20,7 +20,7 @@ record: setup ## the main job: train, record, have a second group reproduce, ver
 test: setup ## the whole test suite
 	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-frameworks: setup ## the integrations with the real PyTorch, Lightning, Keras, scikit-learn, Transformers and Optuna
+test-frameworks: setup ## the integrations with the real PyTorch, TensorFlow, JAX, Lightning, Keras, scikit-learn, Transformers, Optuna
 	@$(VENV)/python tools/frameworks.py $(ARGS)
 
 node: setup ## start the embedded devnet
@@ -71,8 +71,10 @@ lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 	@$(LOCK) pyproject.toml --extra dev $(if $(UPGRADE),--upgrade) --output-file locks/dev.txt
 	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
 	@printf 'halmos==0.3.0\nrich<14.1\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/prove.txt
+	@# PyTorch comes by pip; Ape holds NumPy back, TensorFlow needs a newer one
 	@printf 'torch ; python_version < "3"\n' > .toolchain/without-torch.txt
-	@$(LOCK) pyproject.toml --extra frameworks --overrides .toolchain/without-torch.txt --constraint locks/dev.txt --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/frameworks.txt
+	@grep '==' locks/dev.txt | grep -v '^numpy==' | sed 's/ *\\$$//' > .toolchain/as-in-dev.txt
+	@$(LOCK) pyproject.toml --extra frameworks --overrides .toolchain/without-torch.txt --constraint .toolchain/as-in-dev.txt --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/frameworks.txt
 
 clean: ## remove the environment and build output; keys, chain and store in .blockchaintracer stay
 	-@$(MAKE) --no-print-directory stop

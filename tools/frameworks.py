@@ -55,5 +55,17 @@ def set_up() -> None:
     DONE.write_text(wanted)
 
 
+def test(backend: str, arguments: list[str]) -> int:
+    """Keras takes one backend for the life of a process."""
+    command = [PYTHON, "-m", "pytest", *arguments]
+    return subprocess.call(command, cwd=ROOT, env=os.environ | {"KERAS_BACKEND": backend})
+
+
 set_up()
-sys.exit(subprocess.call([PYTHON, "-m", "pytest", *(sys.argv[1:] or ["tests/frameworks"])], cwd=ROOT))
+if sys.argv[1:]:
+    sys.exit(test(os.environ.get("KERAS_BACKEND", "torch"), sys.argv[1:]))
+sys.exit(
+    test("torch", ["tests/frameworks"])
+    or test("tensorflow", ["tests/frameworks/test_keras.py", "tests/frameworks/test_tensorflow.py"])
+    or test("jax", ["tests/frameworks/test_keras.py", "tests/frameworks/test_jax.py"])
+)

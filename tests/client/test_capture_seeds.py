@@ -69,7 +69,7 @@ def test_a_process_that_seeded_nothing_says_so_and_imports_nothing():
 
 
 def test_frameworks_are_seeded_if_imported_and_named_if_not(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    """PyTorch and TensorFlow are too large to install here: modules that note the call stand in for them."""
+    """PyTorch and TensorFlow are too large for this suite: stand-ins note the call; `make test-frameworks` has them."""
     seeds: list[tuple[str, int]] = []
     torch = types.ModuleType("torch")
     torch.manual_seed = lambda seed: seeds.append(("torch", seed))  # type: ignore[attr-defined]

@@ -3,14 +3,17 @@
 import os
 from importlib.util import find_spec
 
+import mlflow
 import pytest
 
+import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLTracer
 from blockchaintracer.manifest import parse_manifest
 
 # Keras reads it when it is imported first
-os.environ.setdefault("KERAS_BACKEND", "torch")
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "torch")
 collect_ignore_glob = [] if find_spec("torch") and find_spec("optuna") else ["test_*.py"]
+collect_ignore = [f"test_{backend}.py" for backend in ("tensorflow", "jax") if backend != BACKEND]
 
 
 class Traced:
@@ -22,7 +25,10 @@ class Traced:
 
     def said(self, run):
         assert run.problem is None, run.problem
-        return parse_manifest(self.lab.store.get_bytes(run.recorded.manifest)).predicate
+        return self.said_of(run.recorded)
+
+    def said_of(self, record):
+        return parse_manifest(self.lab.store.get_bytes(record.manifest)).predicate
 
     def outputs(self, run):
         """Path to (role, content) of what a run wrote."""
@@ -36,3 +42,16 @@ class Traced:
 def traced(lab, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return Traced(lab)
+
+
+@pytest.fixture
+def recorded(traced, tmp_path, monkeypatch):
+    """The same with MLflow's runs recorded, in a store of the test's own."""
+    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(traced.lab.home.path))
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    mlflow.MlflowClient().create_experiment("fit", artifact_location=f"file://{tmp_path}/artifacts")
+    mlflow.set_experiment("fit")
+    sealed.autolog(home=traced.lab.home.path, background=False)
+    yield traced
+    sealed.autolog(disable=True)
+    mlflow.set_tracking_uri(None)

@@ -1,7 +1,8 @@
-"""Keras' own `fit`, here on PyTorch."""
+"""Keras' own `fit`, on the backend that KERAS_BACKEND names: PyTorch, TensorFlow or JAX."""
 
 import io
 import json
+import os
 import zipfile
 
 import keras
@@ -28,6 +29,7 @@ def test_a_training_is_recorded(traced, tmp_path):
     with traced.tracer.start_run("fit") as run:
         history = model.fit(DATA, DATA.sum(1), epochs=3, verbose=0, validation_split=0.25, callbacks=[callback(run)])
     said, outputs = traced.said(run), traced.outputs(run)
+    assert said.parameters["keras"]["backend"] == os.environ["KERAS_BACKEND"]
     assert said.parameters["keras"]["fit"]["epochs"] == 3
     assert said.parameters["keras"]["optimizer"]["config"]["learning_rate"] == pytest.approx(0.05)
     assert said.parameters["keras"]["parameters"] == 4 * 3 + 3 + 3 + 1

@@ -5,27 +5,19 @@ import mlflow
 import pytest
 
 import blockchaintracer.mlflow as sealed
-from blockchaintracer.manifest import parse_manifest
 from blockchaintracer.mlflow.recorder import Target
 from blockchaintracer.mlflow.tracer import _recording
 from tests.frameworks.test_lightning import Module, loader
 
 
 @pytest.fixture
-def recorded(traced, tmp_path, monkeypatch):
-    monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(traced.lab.home.path))
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.MlflowClient().create_experiment("fit", artifact_location=f"file://{tmp_path}/artifacts")
-    mlflow.set_experiment("fit")
-    sealed.autolog(home=traced.lab.home.path, background=False)
-    yield traced
-    sealed.autolog(disable=True)
-    mlflow.pytorch.autolog(disable=True)
-    mlflow.set_tracking_uri(None)
-
-
-def test_a_lightning_training_that_mlflow_logs_is_recorded(recorded, tmp_path):
+def logging():
     mlflow.pytorch.autolog()
+    yield
+    mlflow.pytorch.autolog(disable=True)
+
+
+def test_a_lightning_training_that_mlflow_logs_is_recorded(recorded, logging, tmp_path):
     with mlflow.start_run() as run:
         L.Trainer(
             max_epochs=2, accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False,
@@ -34,7 +26,7 @@ def test_a_lightning_training_that_mlflow_logs_is_recorded(recorded, tmp_path):
     run_id = run.info.run_id
     logged = mlflow.get_run(run_id).data
     assert "val_loss" in logged.metrics
-    said = parse_manifest(recorded.lab.store.get_bytes(_recording.recorded[run_id].manifest)).predicate
+    said = recorded.said_of(_recording.recorded[run_id])
     assert said.status == "completed"
     assert said.metrics["val_loss"].value == logged.metrics["val_loss"]
     assert logged.params.items() <= {name: str(value) for name, value in said.parameters.items()}.items()
