@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -14,13 +15,14 @@ from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, 
 from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.keys import KeyStore
 from blockchaintracer.model import checksummed
+from blockchaintracer.networks import network_by_chain_id
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.outbox import Entry, State
 
 _WATCH_S = 2.0
 _MAX_WATCH_S = 60.0
 _WAITS = 3
-"""Exit code of `flush` if something waits for another key: like a chain that is away, it asks for a later flush."""
+"""Exit code of `flush` if writes on this chain wait for another key: as with a chain that is away, flush later."""
 
 
 @click.group(cls=VerbGroup, invoke_without_command=True)
@@ -102,14 +104,15 @@ def flush(ctx: click.Context, /, watch: bool, **options: Any) -> None:
     """Send what waits, and again what the chain has lost.
 
     Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice. It sends the
-    writes of one key; those of others stay, and are told.
+    writes of one key on one chain; others stay, and are told.
 
     \b
     Examples:
       blockchaintracer outbox flush
       blockchaintracer outbox flush --key alice --wait final
 
-    Exit codes: 0 nothing waits, 2 wrong use or refused, 3 chain unavailable, or writes of other keys wait.
+    Exit codes: 0 nothing waits on this chain, 2 wrong use or refused, 3 chain unavailable, or writes of other keys
+    wait.
     """
     until = options.pop("until")
     if until == "stored":
@@ -120,46 +123,67 @@ def flush(ctx: click.Context, /, watch: bool, **options: Any) -> None:
     moved = lab.flush()
     lab.reach(until)
     now = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}
-    others = _of_others(lab)
+    left = _left(lab)
+    here = [one for one in left if one.chain_id == lab.chain_id]
     show(
         ctx,
         {
             "moved": [_row(now.get(entry.seq, entry)) for entry in moved],
-            "waiting": [{"sender": sender, "count": count} for sender, count in others.items()],
+            "waiting": [{"chainId": one.chain_id, "sender": one.sender, "count": n} for one, n in left.items()],
         },
     )
-    if not ctx.params["as_json"] and (moved or not others):
+    if not ctx.params["as_json"] and (moved or not left):
         _table(now.get(entry.seq, entry) for entry in moved)
-    _tell_others(lab, others)
-    if others:
+    _tell_left(lab, left)
+    if here:
         ctx.exit(_WAITS)
 
 
-def _of_others(lab: Lab) -> dict[str, int]:
-    """How many writes wait on this chain for other keys than the one that signs here, by address."""
-    senders = [checksummed(entry.sender) for entry in lab.outbox.pending(lab.chain_id)]
-    return Counter(sender for sender in senders if sender.lower() != lab.signer.address.lower())
+@dataclass(frozen=True)
+class _Left:
+    """Writes that a flush of this key on this chain doesn't send."""
+
+    chain_id: int
+    sender: str
+
+    def how(self, lab: Lab) -> str:
+        """What sends them, in words."""
+        options = where = ""
+        if self.chain_id != lab.chain_id:
+            network = network_by_chain_id(self.chain_id)
+            options += f" --network {network.name}" if network else " --rpc URL"
+            where = f" on {network.title if network else f'chain {self.chain_id}'}"
+        missing = ""
+        if self.sender != lab.signer.address:
+            name = KeyStore(lab.home).name_of(self.sender)
+            options += f" --key {name or 'NAME'}"
+            missing = "" if name else "; its key is not in this lab's keystore"
+        return f"of {self.sender} wait{where}: `blockchaintracer outbox flush{options}`{missing}"
 
 
-def _tell_others(lab: Lab, others: dict[str, int]) -> None:
-    keys = KeyStore(lab.home)
-    for sender, count in others.items():
-        name = keys.name_of(sender)
-        how = f"`blockchaintracer outbox flush --key {name or 'NAME'}`"
-        where = "" if name else "; it is not in this lab's keystore"
-        click.echo(f"{count} writes of {sender} wait for their key: {how}{where}", err=True)
+def _left(lab: Lab) -> Counter[_Left]:
+    """How many writes wait for other keys than the one that signs here, or on other chains."""
+    ours = _Left(lab.chain_id, lab.signer.address)
+    waiting = Counter(_Left(entry.chain_id, checksummed(entry.sender)) for entry in lab.outbox.pending())
+    del waiting[ours]
+    return waiting
+
+
+def _tell_left(lab: Lab, left: Mapping[_Left, int]) -> None:
+    for one, count in left.items():
+        click.echo(f"{count} writes {one.how(lab)}", err=True)
 
 
 def _watch(ctx: click.Context, lab: Lab) -> None:
     """Tells each change once, as a line or a JSON object a line, and never ends by itself."""
     told = {entry.seq: entry.state for entry in lab.outbox.entries()}
-    pause, problem, known = _WATCH_S, None, set[str]()
+    pause, problem, known = _WATCH_S, None, set[_Left]()
     while True:
         try:
             lab.flush()
-            others = {sender: count for sender, count in _of_others(lab).items() if sender not in known}
-            _tell_others(lab, others)
-            known |= others.keys()
+            left = {one: count for one, count in _left(lab).items() if one not in known}
+            _tell_left(lab, left)
+            known |= left.keys()
             lab.outbox.settle(lab.chain)
             pause, problem = _WATCH_S, None
         except BlockchainTracerError as error:

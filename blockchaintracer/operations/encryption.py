@@ -150,7 +150,7 @@ def keep_encrypted(
     context = context_of(lab)
     digest = _digest(lab, path, exclude, progress)
     about = {**context.as_json(), "sha256": digest, "name": path.name, "recipients": [*recipients]}
-    place = lab.home.private / f"{sha256(canonical(about)).hexdigest()}.content.json"
+    place = lab.home.private / f"{digest}.{sha256(canonical(about)).hexdigest()}.content.json"
     known = _read(place) if place.exists() else None
     if known and all(lab.store.has(one.sha256) for one in (known.artifact, known.encrypted.opening)):
         return known
@@ -186,8 +186,7 @@ def keep_encrypted(
 
 def kept_contents(lab: Lab, digest: str) -> list[KeptContent]:
     """What this lab encrypted that has a digest (64 hex digits) in the open, for whatever signer and group."""
-    notes = map(_read, lab.home.private.glob("*.content.json"))
-    return [kept for kept in notes if kept.sha256 == digest]
+    return [*map(_read, lab.home.private.glob(f"{digest}.*.content.json"))]
 
 
 def kept_commitments(lab: Lab, digest: str, recipients: Sequence[str] = ()) -> set[str]:

@@ -266,9 +266,8 @@ class Lab:
 
     def fund_on_devnet(self) -> None:
         """Gives the signer devnet coin, if it's the lab's own devnet and the signer has little."""
-        if self.is_embedded:
-            if self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
-                self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
+        if self.is_embedded and self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
+            self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
 
     def group(self, role: Role | None = None) -> int:
         """The group to act for: the one named, the one chosen before, or the only one where the signer holds `role`.

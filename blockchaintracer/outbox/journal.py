@@ -200,9 +200,10 @@ class Outbox:
         """All entries in order, of one chain or of all."""
         return self._entries("?1 IS NULL OR chain_id = ?1", chain_id)
 
-    def pending(self, chain_id: int) -> list[Entry]:
-        """What still has to reach a block, in order."""
-        return self._entries("chain_id = ? AND state IN ('stored', 'signed', 'submitted')", chain_id)
+    def pending(self, chain_id: int | None = None) -> list[Entry]:
+        """What still has to reach a block, in order, of one chain or of all."""
+        waits = "state IN ('stored', 'signed', 'submitted')"
+        return self._entries(f"(?1 IS NULL OR chain_id = ?1) AND {waits}", chain_id)
 
     def unsettled(self, chain_id: int) -> list[Entry]:
         """What is in a block that isn't final yet, in order."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,13 @@ from blockchaintracer.keys import KeyStore
 from blockchaintracer.model import Kind, Role
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.setup import invite, join
+from blockchaintracer.operations.setup import create_group, deploy, invite, join
 from blockchaintracer.outbox import State
 from tests.client.labs import ROOT, verb
+from tests.client.test_deploy import lab_on
 from tests.client.test_privacy_docs import Shell, commands
 from tests.faults.proxy import proxied
+from tests.node import anvil
 
 
 @pytest.fixture(autouse=True)
@@ -205,12 +208,13 @@ def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
     def flush(key, *more):
         return outbox("flush", "--wait", "final", *more, key=key)
 
-    told = f"1 writes of {alice.address} wait for their key: `blockchaintracer outbox flush --key alice`\n"
+    told = f"1 writes of {alice.address} wait: `blockchaintracer outbox flush --key alice`\n"
     left = flush("lab")
     assert (left.exit_code, left.stdout) == (3, "")
     assert told in left.stderr
     left = flush("lab", "--json")
-    assert (left.exit_code, json.loads(left.stdout)["waiting"]) == (3, [{"sender": alice.address, "count": 1}])
+    waiting = [{"chainId": lab.chain_id, "sender": alice.address, "count": 1}]
+    assert (left.exit_code, json.loads(left.stdout)["waiting"]) == (3, waiting)
 
     with watched(lab, "--key", "lab") as watching:
         ours = record_content(Lab(lab.home, key_name="lab", hand_over=True), Kind.DATASET, data(tmp_path))
@@ -223,7 +227,7 @@ def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
     assert not lab.registry.status(theirs.id).exists
 
     unknown = lab.home.keys.joinpath("alice.json").rename(tmp_path / "alice.json")
-    assert "flush --key NAME`; it is not in this lab's keystore" in flush("lab").stderr
+    assert "flush --key NAME`; its key is not in this lab's keystore" in flush("lab").stderr
     unknown.rename(lab.home.keys / "alice.json")
     done = flush("alice")
     assert done.exit_code == 0, done.stderr
@@ -234,6 +238,30 @@ def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
     waiting = outbox("list", "--waiting")
     assert (waiting.exit_code, waiting.stdout) == (0, "Nothing waits.\n")
     Lab(lab.home, key_name="lab").choose(key="lab")
+
+
+def test_what_waits_on_another_chain_is_told(tmp_path):
+    with anvil(chain_id=4242) as here, anvil(chain_id=11155111) as sepolia:
+        lab, there = lab_on(here, tmp_path / "home"), lab_on(sepolia, tmp_path / "home")
+        for each in (lab, there):
+            deploy(each, open_group_creation=True)
+            create_group(each, "Ours")
+        waits = record_content(replace(there, hand_over=True), Kind.DATASET, data(tmp_path))
+
+        def flush(*more):
+            arguments = ["outbox", "flush", "--home", str(lab.home.path), "--key", "lab", "--rpc", here.url, *more]
+            return CliRunner(mix_stderr=False).invoke(main, arguments)
+
+        left = flush()
+        # on this chain nothing waits
+        assert (left.exit_code, left.stdout) == (0, ""), left.stderr
+        assert "wait on Ethereum Sepolia: `blockchaintracer outbox flush --network sepolia`\n" in left.stderr
+        assert json.loads(flush("--json").stdout)["waiting"] == [
+            {"chainId": 11155111, "sender": lab.signer.address, "count": 1}
+        ]
+        there.flush()
+        assert there.registry.status(waits.id).exists
+        assert flush().stdout == "Nothing waits.\n"
 
 
 def test_the_commands_of_the_page(lab, tmp_path):
