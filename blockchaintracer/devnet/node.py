@@ -423,7 +423,8 @@ def _ends(process: psutil.Process, seconds: float) -> bool:
     while True:
         _reap()
         try:
-            if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD):
+            # the first thread can be dead while another still holds the port
+            if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) and process.num_threads() <= 1:
                 return True
         except psutil.NoSuchProcess:
             return True

@@ -321,6 +321,22 @@ def test_the_port_used_before_is_not_left_for_another_without_a_word(devnet):
     assert devnet.start(free_port()).genesis == info.genesis
 
 
+def test_a_process_of_which_a_thread_lives_has_not_ended():
+    program = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=[20]).start()
+print("begun", flush=True)
+ctypes.CDLL(None).pthread_exit(None)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
+        assert child.stdout and child.stdout.readline() == b"begun\n"
+        process = psutil.Process(child.pid)
+        until(lambda: process.status() == psutil.STATUS_ZOMBIE)
+        assert not node._ends(process, 0.1)
+        process.kill()
+        assert node._ends(process, 10)
+
+
 def test_another_chain_on_the_port_is_refused(devnet):
     port = free_port()
     other = subprocess.Popen([str(find_anvil()), "--port", str(port), "--chain-id", "31337", "--quiet"])
