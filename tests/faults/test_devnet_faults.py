@@ -329,7 +329,8 @@ print("begun", flush=True)
 ctypes.CDLL(None).pthread_exit(None)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
-        assert child.stdout and child.stdout.readline() == b"begun\n"
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"begun\n"
         process = psutil.Process(child.pid)
         until(lambda: process.status() == psutil.STATUS_ZOMBIE)
         assert not node._ends(process, 0.1)
