@@ -76,7 +76,12 @@ def main() -> int:
         )
     model = next(record for record in run["records"] if record["kind"] == "model")
     trained = run["records"][-1]
-    verb("publish", trained["id"], "--to", str(PUBLISHED), shown=f"publish {trained['id']} --to published")
+    # what you changed in this folder is part of the run's code
+    verb(
+        "publish",
+        *(trained["id"], "--to", str(PUBLISHED), "--with-diff"),
+        shown=f"publish {trained['id']} --to published --with-diff",
+    )
 
     found = reproduce(trained["id"], registry["registry"])
 

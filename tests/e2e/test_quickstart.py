@@ -1,9 +1,11 @@
-"""`make record` as a newcomer types it, twice."""
+"""`make record` as a newcomer types it, and again after a change of the code."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,19 +16,31 @@ from tests.client.labs import ROOT
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    home = tmp_path_factory.mktemp("quickstart") / "lab"
-    program = [sys.executable, str(ROOT / "examples" / "quickstart" / "record.py")]
-    environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home)}
+    folder = tmp_path_factory.mktemp("quickstart")
+    home, project, example = folder / "lab", folder / "project", Path("examples", "quickstart")
+    subprocess.run(["git", "clone", "--quiet", ROOT, project], check=True)
+    shutil.copytree(ROOT / example, project / example, dirs_exist_ok=True)
+
+    def record():
+        return subprocess.run(
+            [sys.executable, project / example / "record.py"],
+            env=os.environ | {"BLOCKCHAINTRACER_HOME": str(home)},
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     try:
-        runs = [
-            subprocess.run(program, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-            for _ in range(2)
-        ]
+        runs = [record()]
+        with (project / example / "train.py").open("a") as code:
+            code.write("# changed\n")
+        runs.append(record())
     finally:
         Devnet(Home(home)).stop()
     for run in runs:
         assert run.returncode == 0, run.stdout + run.stderr
-    return [run.stdout for run in runs]
+    return [run.stdout + run.stderr for run in runs]
 
 
 def line(text, kind):
@@ -44,6 +58,7 @@ def test_everything_is_recorded_reproduced_and_verified(printed):
 
 def test_a_second_time_adds_one_run_and_reuses_the_rest(printed):
     first, second = printed
+    assert "with the recorded difference applied" in second
     for kind in ("dataset", "model"):
         assert line(second, kind)[:3] == line(first, kind)[:3]
         assert line(second, kind)[3] == "recorded before, nothing paid"
