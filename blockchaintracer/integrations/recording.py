@@ -60,8 +60,8 @@ def never_fails(method: Callable[P, None]) -> Callable[P, None]:
 class History:
     """Every value of every metric as it comes, a JSON object a line: ``step``, ``epoch``, ``time``, ``metrics``.
 
-    The last finite value of each is the run's metric. The file is an output of the run and grows while it runs, so that
-    a run which is killed leaves it in the lab's folder.
+    The last finite value of each is the run's metric, all finite ones are its history. The file is an output of the run
+    and grows while it runs, so that a run which is killed leaves it in the lab's folder.
 
     Args:
         run: whose metrics they are.
@@ -77,16 +77,22 @@ class History:
         run.log_output(self._path, role=HISTORY)
 
     def log(self, metrics: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
-        """Adds values; what isn't a number is left out, what isn't finite is in the file alone."""
+        """Adds values; what isn't a number is left out, what isn't finite is in the file alone.
+
+        Args:
+            step, epoch: of the training; a history is by step where there is one, else by whole epochs.
+        """
         values = {name: value for name, given in metrics.items() if (value := number(given)) is not None}
         if not values:
             return
         line = {"step": step, "epoch": epoch, "time": datetime.now(UTC).isoformat(), "metrics": _told(values)}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
+        at = epoch if step is None else step
+        at = int(at) if at is not None and float(at).is_integer() else None
         for name, value in values.items():
             if math.isfinite(value):
-                self._run.log_metric(name, value, self._tolerance)
+                self._run.log_metric(name, value, self._tolerance, step=at)
 
 
 def number(value: Any) -> float | None:

@@ -1,5 +1,6 @@
 """These run by `make test-frameworks`, in an environment that has the frameworks; elsewhere none is collected."""
 
+import json
 import os
 from importlib.util import find_spec
 
@@ -29,6 +30,11 @@ class Traced:
 
     def said_of(self, record):
         return parse_manifest(self.lab.store.get_bytes(record.manifest)).predicate
+
+    def history(self, run, metric):
+        """Step to value."""
+        kept = self.said(run).metrics[metric].history
+        return {point["step"]: point["value"] for point in json.loads(self.lab.store.get_bytes(kept.sha256))}
 
     def outputs(self, run):
         """Path to (role, content) of what a run wrote."""

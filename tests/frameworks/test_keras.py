@@ -34,6 +34,7 @@ def test_a_training_is_recorded(traced, tmp_path):
     assert said.parameters["keras"]["optimizer"]["config"]["learning_rate"] == pytest.approx(0.05)
     assert said.parameters["keras"]["parameters"] == 4 * 3 + 3 + 3 + 1
     assert said.metrics["val_loss"].value == history.history["val_loss"][-1]
+    assert traced.history(run, "val_loss") == dict(enumerate(history.history["val_loss"]))
     lines = [json.loads(line) for line in outputs["metrics.jsonl"][1].splitlines()]
     assert [line["metrics"]["loss"] for line in lines] == history.history["loss"]
     assert [line["epoch"] for line in lines] == [0, 1, 2]

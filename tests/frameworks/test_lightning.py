@@ -67,6 +67,8 @@ def test_a_training_is_recorded(traced, tmp_path):
     assert len(set(values)) == 3
     assert values[0] > values[-1] == said.metrics["val_loss"].value
     assert lines[0]["metrics"]["odd"] == "nan"
+    by_step = {line["step"]: line["metrics"]["val_loss"] for line in lines if "val_loss" in line["metrics"]}
+    assert traced.history(run, "val_loss") == by_step
     checkpoints = {path for path, (role, _) in outputs.items() if role == "checkpoint"}
     assert "last.ckpt" in checkpoints
     assert len(checkpoints) == 2

@@ -50,6 +50,7 @@ def test_a_training_is_recorded_without_what_is_personal(traced, training):
     losses = [line["metrics"]["loss"] for line in lines if "loss" in line["metrics"]]
     assert len(losses) == 4
     assert losses[-1] == said.metrics["loss"].value
+    assert list(traced.history(run, "loss").values()) == losses
     assert outputs["checkpoint-4/SHA256SUMS"][0] == "checkpoint"
     assert b"model.safetensors" in outputs["checkpoint-4/SHA256SUMS"][1]
     assert outputs["model.state.json"][1] == digest_state_dict(trainer.model).document
