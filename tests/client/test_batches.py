@@ -18,7 +18,7 @@ from blockchaintracer.operations.batches import Batched, Proof, anchor, batching
 from blockchaintracer.operations.lab import Lab
 from blockchaintracer.operations.record import record_content
 from blockchaintracer.outbox import Anchor
-from tests.client.labs import again, running_lab, second_lab, verb
+from tests.client.labs import again, running_lab, second_lab, typed
 
 
 def nonce(lab: Lab) -> int:
@@ -239,26 +239,26 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
     file = tmp_path / "data.csv"
     file.write_bytes(os.urandom(10))
     home = lab.home.path
-    added = verb("batch", "add", "--dataset", str(file), "--param", "lr=0.1", "--json", home=home)
+    added = typed("batch", "add", "--dataset", str(file), "--param", "lr=0.1", "--json", home=home)
     assert added.returncode == 0, added.stderr
     records = json.loads(added.stdout)["records"]
     assert [one["kind"] for one in records] == ["dataset", "run"]
-    assert "dataset" in verb("batch", "list", home=home).stdout
-    done = verb("batch", "anchor", "--json", home=home)
+    assert "dataset" in typed("batch", "list", home=home).stdout
+    done = typed("batch", "anchor", "--json", home=home)
     assert done.returncode == 0, done.stderr
     anchored = json.loads(done.stdout)
     assert anchored["count"] == 2
     # whole, however long: it is copied from there
     assert len(anchored["proofs"]) > 100
-    listed = verb("batch", "list", home=home).stdout
+    listed = typed("batch", "list", home=home).stdout
     assert [anchored["root"], anchored["proofs"]] in [
         [*line.split()[:1], *line.split()[-1:]] for line in listed.split("\n")
     ]
     proof = f"{anchored['proofs']}/{records[0]['id']}.json"
-    other = verb("verify", proof, "--group", "9", home=home)
+    other = typed("verify", proof, "--group", "9", home=home)
     assert (other.returncode, "expected a proof of a record of group 9" in other.stderr) == (2, True)
-    assert verb("verify", proof, "--group", str(anchored["group"]), home=home).returncode == 0
-    stored = verb("materialize", records[-1]["id"], home=home)
+    assert typed("verify", proof, "--group", str(anchored["group"]), home=home).returncode == 0
+    stored = typed("materialize", records[-1]["id"], home=home)
     assert stored.returncode == 0, stored.stderr
     assert all(one["id"] in stored.stdout for one in records)
-    assert verb("batch", "anchor", home=home).returncode == 2
+    assert typed("batch", "anchor", home=home).returncode == 2

@@ -19,7 +19,7 @@ from blockchaintracer.model import Kind
 from blockchaintracer.operations.check import check_claims, read_claims, stands_for
 from blockchaintracer.operations.publish import publish
 from blockchaintracer.operations.record import record_document
-from tests.client.labs import ROOT, verb
+from tests.client.labs import ROOT, typed
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def runs(lab, tmp_path_factory):
     file.write_text("{}")
     values = {"metrics": {"snr": 18.56}, "outcomes": {"passed": 3}, "note": "text"}
     found["result"] = record_document(lab, Kind.RESULT, file, name="result", values=values).id
-    done = verb("retract", found["retracted"], "--reason", "wrong labels", "--yes", home=lab.home.path)
+    done = typed("retract", found["retracted"], "--reason", "wrong labels", "--yes", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     return found
 
@@ -92,7 +92,7 @@ def test_what_was_recorded_holds_in_every_way_of_stating_it(lab, runs, tmp_path)
         f"\\recorded{{0.0013}}{{{good}}}{{loss\\_1}}. % \\recorded{{7}}{{{good}}}{{old}}\n"
     )
     files = (str(listed), str(marked), str(paper))
-    done = verb("check", *files, "--json", "--at-least", "9", home=lab.home.path)
+    done = typed("check", *files, "--json", "--at-least", "9", home=lab.home.path)
     assert done.returncode == 0, done.stdout
     told = json.loads(done.stdout)
     assert told["verified"] is True
@@ -102,7 +102,7 @@ def test_what_was_recorded_holds_in_every_way_of_stating_it(lab, runs, tmp_path)
     assert told["results"][4]["claim"]["where"] == f"{marked}:2"
     assert told["results"][7]["claim"]["where"] == f"{paper}:2"
     assert {one["group"] for one in told["results"]} == {1}
-    assert verb("check", *files, "--at-least", "10", home=lab.home.path).returncode == 2
+    assert typed("check", *files, "--at-least", "10", home=lab.home.path).returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_what_does_not_hold_fails_and_says_why(lab, runs, tmp_path, record, metr
 
 def test_one_that_does_not_hold_fails_the_command(lab, runs, tmp_path):
     path = results(tmp_path, (0.93, runs["good"], "accuracy"), (0.94, runs["good"], "accuracy"))
-    done = verb("check", str(path), home=lab.home.path)
+    done = typed("check", str(path), home=lab.home.path)
     assert done.returncode == 1, done.stderr
     assert "the record says 0.9345" in done.stdout
     assert "1 of 2 results do not hold" in done.stdout
@@ -153,7 +153,7 @@ def test_a_stranger_needs_the_published_manifest_and_a_damaged_one_fails(lab, ru
     rpc = lab.devnet.ensure().url
 
     def check(*more):
-        return verb("check", path, *stranger, *more, home=tmp_path, BLOCKCHAINTRACER_RPC=rpc)
+        return typed("check", path, *stranger, *more, home=tmp_path, BLOCKCHAINTRACER_RPC=rpc)
 
     assert check("--from", str(public)).returncode == 0
     alone = check()

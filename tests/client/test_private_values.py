@@ -18,7 +18,7 @@ from blockchaintracer.operations.disclosure import disclose, read_disclosure, ve
 from blockchaintracer.operations.verdicts import required_record
 from blockchaintracer.privacy.commitments import Context, FieldTree, root_of
 from blockchaintracer.verify import Outcome
-from tests.client.labs import verb
+from tests.client.labs import typed, verb
 
 CONTEXT = Context("31337", "0x" + "11" * 20, 1, "0x" + "22" * 20)
 SUBJECT = "ab" * 32
@@ -28,7 +28,7 @@ SUBJECT = "ab" * 32
 def run(lab):
     """A run with two private values, recorded by the verb."""
     private = ["--private-param", "lr=0.0123", "--private-metric", "auc=0.98765", "--private-param", "depth=7"]
-    done = verb("record", "--name", "hidden", "--param", "epochs=3", *private, "--json", home=lab.home.path)
+    done = typed("record", "--name", "hidden", "--param", "epochs=3", *private, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["records"][-1]
 
@@ -53,7 +53,7 @@ def test_the_manifest_holds_the_root_alone(lab, run):
 
 def test_one_value_is_shown_and_the_others_stay_hidden(lab, run, tmp_path):
     file = tmp_path / "lr.json"
-    done = verb("disclose", run["id"], "lr", "-o", str(file), "--json", home=lab.home.path)
+    done = typed("disclose", run["id"], "lr", "-o", str(file), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["hidden"] == 2
     text = file.read_text()
@@ -64,7 +64,7 @@ def test_one_value_is_shown_and_the_others_stay_hidden(lab, run, tmp_path):
     # a stranger has the file, the chain and the registry's address, and nothing else
     stranger = tmp_path / "stranger"
     words = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address]
-    done = verb("verify", str(file), *words, home=stranger)
+    done = typed("verify", str(file), *words, home=stranger)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "parameters.lr = 0.0123" in done.stdout
     assert "no other value by these names" in done.stdout
@@ -72,13 +72,13 @@ def test_one_value_is_shown_and_the_others_stay_hidden(lab, run, tmp_path):
 
 
 def test_verify_of_the_run_says_that_it_tells_nothing_of_them(lab, run):
-    done = verb("verify", run["id"], "--json", home=lab.home.path)
+    done = typed("verify", run["id"], "--json", home=lab.home.path)
     told = json.loads(done.stdout)
     [check] = [one for one in told["checks"] if one["name"] == "private"]
     assert check["verdict"] == "unknown"
     assert told["verified"]
     assert any("private values" in sentence for sentence in told["doesNotProve"])
-    assert verb("verify", run["id"], "--strict", home=lab.home.path).returncode == 1
+    assert typed("verify", run["id"], "--strict", home=lab.home.path).returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -113,16 +113,16 @@ def test_wrong_use_says_what_is_there(lab, run, tmp_path):
     with pytest.raises(InputError, match="no file"):
         disclose(lab, run["id"], ["lr"], tmp_path / "x")
     assert (tmp_path / "x").read_text() == "mine"
-    done = verb("record", "--param", "lr=1", "--private-param", "lr=2", home=lab.home.path)
+    done = typed("record", "--param", "lr=1", "--private-param", "lr=2", home=lab.home.path)
     assert done.returncode == 2
     assert "private.parameters.lr" in done.stderr
-    done = verb("record", "--param", "only=shown", "--json", home=lab.home.path)
+    done = typed("record", "--param", "only=shown", "--json", home=lab.home.path)
     with pytest.raises(InputError, match="no private values"):
         disclose(lab, json.loads(done.stdout)["id"], ["only"], tmp_path / "y")
 
 
 def test_damaged_values_are_noticed_and_not_shown(lab, tmp_path):
-    done = verb("record", "--private-param", "secret=hunter2", "--json", home=lab.home.path)
+    done = typed("record", "--private-param", "secret=hunter2", "--json", home=lab.home.path)
     run = json.loads(done.stdout)["records"][-1]
     path = lab.home.private / f"{manifest(lab, run).predicate.private.root}.json"
     path.write_text(path.read_text().replace("hunter2", "hunter3"))
@@ -164,13 +164,13 @@ def test_from_python_and_around_a_program(lab, tmp_path, monkeypatch):
 
 
 def test_private_values_count_for_a_template(lab):
-    done = verb(
+    done = typed(
         "record",
         *("--param", "epochs=3", "--private-param", "lr=0.1", "--json"),
         home=lab.home.path,
     )
     run = json.loads(done.stdout)["id"]
-    told = json.loads(verb("score", run, "--json", home=lab.home.path).stdout)
+    told = json.loads(typed("score", run, "--json", home=lab.home.path).stdout)
     items = json.dumps(told)
     assert "private: nothing tells which parameters" in items
 

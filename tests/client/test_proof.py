@@ -40,7 +40,7 @@ from blockchaintracer.operations.verdicts import attest, required_record, retrac
 from blockchaintracer.proof import BundleRefused, export_bundle, verify_bundle
 from blockchaintracer.proof.exporter import BatchPath, Wanted
 from tests.artifacts import ROOT, artifact
-from tests.client.labs import running_lab, second_lab, verb
+from tests.client.labs import running_lab, second_lab, typed
 
 
 @pytest.fixture(scope="module")
@@ -412,7 +412,7 @@ def test_a_lab_writes_a_bundle_that_a_stranger_verifies_without_a_network(
     lab: Lab, recorded: list[str], tmp_path: Path
 ) -> None:
     bundle, nobody = tmp_path / "paper.proof", tmp_path / "nobody"
-    written = verb("export-proof", *recorded, "-o", str(bundle), "--json", home=lab.home.path)
+    written = typed("export-proof", *recorded, "-o", str(bundle), "--json", home=lab.home.path)
     assert written.returncode == 0, written.stderr
     told = json.loads(written.stdout)
     assert (told["size"], [it["id"] for it in told["records"]]) == (bundle.stat().st_size, recorded)
@@ -433,7 +433,7 @@ def test_a_lab_writes_a_bundle_that_a_stranger_verifies_without_a_network(
     data = bytearray(bundle.read_bytes())
     data[len(data) // 2] ^= 1
     bundle.write_bytes(data)
-    refused = verb("verify", str(bundle), "--json", home=nobody)
+    refused = typed("verify", str(bundle), "--json", home=nobody)
     assert refused.returncode == 1
     assert json.loads(refused.stdout)["error"] == "BundleRefused"
     assert json.loads(refused.stdout)["place"]
@@ -588,20 +588,20 @@ def test_a_record_of_a_batch_is_proven_before_and_after_it_is_stored(lab: Lab, t
     ids = []
     for name in ("five", "six", "seven"):
         (tmp_path / name).write_text(name)
-        added = verb("batch", "add", "--dataset", str(tmp_path / name), "--json", home=lab.home.path)
+        added = typed("batch", "add", "--dataset", str(tmp_path / name), "--json", home=lab.home.path)
         assert added.returncode == 0, added.stderr
         ids.append(json.loads(added.stdout)["records"][0]["id"])
-    anchored = verb("batch", "anchor", "--json", home=lab.home.path)
+    anchored = typed("batch", "anchor", "--json", home=lab.home.path)
     assert anchored.returncode == 0, anchored.stderr
     bundle = tmp_path / "batched.proof"
 
     def proven() -> list[Status]:
-        made = verb("export-proof", *ids, "-o", str(bundle), home=lab.home.path)
+        made = typed("export-proof", *ids, "-o", str(bundle), home=lab.home.path)
         assert made.returncode == 0, made.stderr
         return [record.status for record in verify_bundle(bundle.read_bytes()).records]
 
     assert proven() == [Status.UNKNOWN] * 3
-    stored = verb("materialize", ids[1], home=lab.home.path)
+    stored = typed("materialize", ids[1], home=lab.home.path)
     assert stored.returncode == 0, stored.stderr
     assert proven() == [Status.UNKNOWN, Status.RECORDED, Status.UNKNOWN]
 
@@ -610,10 +610,10 @@ def test_what_cannot_be_proven_is_said_before_anything_is_written(
     lab: Lab, recorded: list[str], tmp_path: Path
 ) -> None:
     bundle = tmp_path / "none.proof"
-    unknown = verb("export-proof", recorded[0], "ab" * 32, "-o", str(bundle), home=lab.home.path)
+    unknown = typed("export-proof", recorded[0], "ab" * 32, "-o", str(bundle), home=lab.home.path)
     assert (unknown.returncode, bundle.exists()) == (2, False)
     assert "ab" * 32 in unknown.stderr
-    nowhere = verb("export-proof", recorded[0], "-o", str(tmp_path / "no" / "folder"), home=lab.home.path)
+    nowhere = typed("export-proof", recorded[0], "-o", str(tmp_path / "no" / "folder"), home=lab.home.path)
     assert nowhere.returncode == 2
     assert "expected a file that can be written" in nowhere.stderr
 

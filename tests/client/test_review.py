@@ -11,7 +11,7 @@ from blockchaintracer.index import Index, waiting
 from blockchaintracer.model import Kind, Verdict
 from blockchaintracer.operations.record import record_path
 from blockchaintracer.operations.verdicts import attest, retract, withdraw
-from tests.client.labs import again, second_lab, verb
+from tests.client.labs import again, second_lab, typed
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +61,11 @@ def test_what_waits_and_what_does_not(labs, tmp_path):
         ids(two, groups[1], tmp_path, kind="poem")
 
     home = {"home": two.home.path, "BLOCKCHAINTRACER_RPC": two.rpc}
-    done = verb("review", "list", "--json", **home)
+    done = typed("review", "list", "--json", **home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["group"], [row["id"] for row in told["records"]]) == (groups[1], [data, result, others])
-    assert result in verb("review", "list", "--kind", "result", **home).stdout
+    assert result in typed("review", "list", "--kind", "result", **home).stdout
     for record_id in (data, result, others):
         attest(again(two), record_id, Verdict.REVIEWED)
-    assert "No record waits" in verb("review", "list", **home).stderr
+    assert "No record waits" in typed("review", "list", **home).stderr

@@ -31,7 +31,7 @@ from blockchaintracer.operations.seals import (
     send_seal,
 )
 from blockchaintracer.operations.setup import create_group
-from tests.client.labs import again, running_lab, second_lab, verb
+from tests.client.labs import again, running_lab, second_lab, typed
 
 
 def nonce(lab: Lab) -> int:
@@ -68,21 +68,21 @@ def test_a_seal_shows_nothing_and_its_reveal_has_both_times(lab, file):
 
 
 def test_the_salt_is_for_the_owner_of_the_folder_alone(lab, file):
-    done = verb("seal", "record", "--dataset", str(file), "--json", home=lab.home.path)
+    done = typed("seal", "record", "--dataset", str(file), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     path = lab.home.seals / f"{answer['commitment']}.json"
     assert path.stat().st_mode & 0o777 == 0o600
     salt = kept(lab, answer["commitment"]).salt
     assert len(bytes.fromhex(salt)) == 32
-    told = [done, *(verb(*words, home=lab.home.path) for words in (["seal", "list"], ["seal", "list", "--json"]))]
-    told.append(verb("outbox", "list", "--json", home=lab.home.path))
-    told.append(verb("status", answer["id"], "--json", home=lab.home.path))
+    told = [done, *(typed(*words, home=lab.home.path) for words in (["seal", "list"], ["seal", "list", "--json"]))]
+    told.append(typed("outbox", "list", "--json", home=lab.home.path))
+    told.append(typed("status", answer["id"], "--json", home=lab.home.path))
     assert not any(salt in each.stdout + each.stderr for each in told)
     assert salt not in repr(kept(lab, answer["commitment"]))
     for entry in lab.outbox.entries():
         assert salt not in repr(entry)
-    shown = verb("reveal", answer["commitment"], "--json", home=lab.home.path)
+    shown = typed("reveal", answer["commitment"], "--json", home=lab.home.path)
     assert shown.returncode == 0, shown.stderr
     assert salt not in shown.stdout + shown.stderr
     assert not any(salt in repr(entry) for entry in lab.outbox.entries())
@@ -264,7 +264,7 @@ def test_who_copies_a_commitment_has_a_seal_that_is_never_revealed(lab, file, tm
 def test_a_blind_verdict_has_its_run_inside_and_is_given_in_one_transaction(lab, file, tmp_path):
     judged = record_content(lab, Kind.DATASET, file)
     reviewer = second_lab(lab, tmp_path / "reviewer")
-    done = verb(
+    done = typed(
         *("seal", "verdict", judged.id, "reproduced", "--metric", "accuracy=0.93", "--json"),
         *("--rpc", reviewer.rpc),
         home=reviewer.home.path,

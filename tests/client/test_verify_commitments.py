@@ -15,7 +15,7 @@ from blockchaintracer.operations.status import record_status
 from blockchaintracer.operations.verdicts import attest, attest_foreign, retract
 from blockchaintracer.operations.verify import verify, verify_order
 from blockchaintracer.outbox import Seal
-from tests.client.labs import second_lab, verb
+from tests.client.labs import second_lab, typed
 from tests.client.test_verify import lied_to, topic
 
 
@@ -73,7 +73,7 @@ def test_a_revealed_record_is_verified_with_its_seal_and_those_that_are_hidden(l
     assert (report.records[0].sealed_at, report.records[0].time) == (seal.time, shown.revealed_at)
     state = record_status(lab, seal.id)
     assert (state["sealedAt"], state["seals"]["unrevealed"]) == (seal.time, shown.unrevealed)
-    text = verb("status", seal.id, home=lab.home.path).stdout
+    text = typed("status", seal.id, home=lab.home.path).stdout
     assert f"{shown.seals} seals for group 1: {shown.unrevealed} unrevealed" in text
     # what isn't revealed is known to its own lab
     state = record_status(lab, hidden.id)
@@ -111,7 +111,7 @@ def test_a_blind_verdict_is_verified_with_its_seal(lab, tmp_path):
 def test_a_blind_verdict_s_evidence_is_verified_as_sealed(lab, tmp_path):
     record = record_content(lab, Kind.DATASET, new(tmp_path))
     reviewer = second_lab(lab, tmp_path / "reviewer")
-    done = verb(
+    done = typed(
         *("seal", "verdict", record.id, "reproduced", "--metric", "accuracy=0.9", "--json", "--rpc", reviewer.rpc),
         home=reviewer.home.path,
     )
@@ -140,7 +140,7 @@ def test_a_record_that_is_only_batched_is_verified_by_its_proof(lab, tmp_path):
         "group": 1,
         "author": lab.signer.address,
     }
-    told = verb("status", child.id, home=lab.home.path)
+    told = typed("status", child.id, home=lab.home.path)
     assert told.returncode == 0
     assert f"committed to in batch {done.root}" in told.stdout
     assert "not stored" in told.stdout
@@ -203,30 +203,30 @@ def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):
     foreign = ForeignRecord(1, "0x" + "12" * 20, os.urandom(32).hex())
     named = f"1:{foreign.registry}:{foreign.record_id}"
     home = lab.home.path
-    done = verb("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
+    done = typed("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
     assert done.returncode == 0, done.stderr
     reference, run = json.loads(done.stdout)["records"]
     assert reference["kind"] == "reference"
-    again = verb("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
+    again = typed("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
     assert json.loads(again.stdout)["records"][0]["id"] == reference["id"]
-    refused = verb("attest", named, "reproduced", "--json", home=home)
+    refused = typed("attest", named, "reproduced", "--json", home=home)
     assert (refused.returncode, "needs evidence" in refused.stdout) == (2, True)
     unrelated = record_content(lab, Kind.DATASET, new(tmp_path))
-    refused = verb("attest", named, "reproduced", "--evidence", unrelated.id, "--json", home=home)
+    refused = typed("attest", named, "reproduced", "--evidence", unrelated.id, "--json", home=home)
     assert "record --reproduces" in refused.stdout
-    given = verb("attest", named, "reproduced", "--evidence", run["id"], "--json", home=home)
+    given = typed("attest", named, "reproduced", "--evidence", run["id"], "--json", home=home)
     assert given.returncode == 0, given.stderr
-    told = verb("status", named, "--json", home=home)
+    told = typed("status", named, "--json", home=home)
     [verdict] = json.loads(told.stdout)["verdicts"]
     assert (verdict["verdict"], verdict["group"], verdict["evidence"]) == ("reproduced", 1, run["id"])
-    assert "reproduced, says" in verb("status", named, home=home).stdout
+    assert "reproduced, says" in typed("status", named, home=home).stdout
     retract(lab, run["id"], "wrong seed")
-    assert json.loads(verb("status", named, "--json", home=home).stdout)["verdicts"] == []
+    assert json.loads(typed("status", named, "--json", home=home).stdout)["verdicts"] == []
     assert attest_foreign(lab, foreign, Verdict.REVIEWED).what == "reviewed"
-    assert verb("attest", named, "withdraw", home=home).returncode == 0
-    assert verb("attest", named, "withdraw", home=home).returncode == 2
+    assert typed("attest", named, "withdraw", home=home).returncode == 0
+    assert typed("attest", named, "withdraw", home=home).returncode == 2
     own = f"{lab.chain_id}:{lab.registry.address}:{unrelated.id}"
-    refused = verb("attest", own, "reviewed", "--json", home=home)
+    refused = typed("attest", own, "reviewed", "--json", home=home)
     assert "is of this registry" in refused.stdout
 
 

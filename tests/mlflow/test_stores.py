@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copyfile
 
 import mlflow
 import pytest
@@ -26,8 +27,9 @@ SECRET = "a secret of the test's own"
 
 
 @contextmanager
-def serving(folder, prefix="", **more):
+def serving(folder, database, prefix="", **more):
     """A tracking server that also keeps the artifacts; its address."""
+    copyfile(database, folder / "mlflow.db")
     port = free_port()
     environment = os.environ | more
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
@@ -52,14 +54,14 @@ def serving(folder, prefix="", **more):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(empty_database, tmp_path_factory):
     """A tracking server of which nothing is recorded by itself."""
     more = {
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
         "MLFLOW_WEBHOOK_CACHE_TTL": "0",
     }
-    with serving(tmp_path_factory.mktemp("server"), **more) as uri:
+    with serving(tmp_path_factory.mktemp("server"), empty_database, **more) as uri:
         yield uri
 
 
@@ -105,8 +107,8 @@ def test_a_server_over_http_with_its_artifacts(lab, home, server, monkeypatch, c
     }
 
 
-def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, tmp_path):
-    with serving(tmp_path, "anchor+", BLOCKCHAINTRACER_HOME=str(home)) as uri:
+def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, empty_database, tmp_path):
+    with serving(tmp_path, empty_database, "anchor+", BLOCKCHAINTRACER_HOME=str(home)) as uri:
         mlflow.set_tracking_uri(uri)
         run_id = train(uri, "by a server")
         assert mlflow.get_run(run_id).info.artifact_uri.startswith("mlflow-artifacts:/")
