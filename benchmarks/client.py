@@ -190,8 +190,9 @@ def proof(folder: Path) -> Row:
 
 def importing() -> Row:
     """Of the package and its tracer in fresh processes: the package alone loads the tracer when it is asked for."""
-    program = "import time; began = time.perf_counter(); from blockchaintracer import MLTracer; " + (
-        "print(time.perf_counter() - began)"
+    program = (
+        "import time; began = time.perf_counter()\n"
+        "from blockchaintracer import MLTracer; print(time.perf_counter() - began)"
     )
     command = [sys.executable, "-c", program]
     ours = min(float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(5))

@@ -154,7 +154,7 @@ class _Left:
             options += f" --network {network.name}" if network else " --rpc URL"
             where = f" on {network.title if network else f'chain {self.chain_id}'}"
         missing = ""
-        if self.sender != lab.signer.address:
+        if self.sender != checksummed(lab.signer.address):
             name = KeyStore(lab.home).name_of(self.sender)
             options += f" --key {name or 'NAME'}"
             missing = "" if name else "; its key is not in this lab's keystore"
@@ -163,7 +163,7 @@ class _Left:
 
 def _left(lab: Lab) -> Counter[_Left]:
     """How many writes wait for other keys than the one that signs here, or on other chains."""
-    ours = _Left(lab.chain_id, lab.signer.address)
+    ours = _Left(lab.chain_id, checksummed(lab.signer.address))
     waiting = Counter(_Left(entry.chain_id, checksummed(entry.sender)) for entry in lab.outbox.pending())
     del waiting[ours]
     return waiting
