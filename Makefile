@@ -18,7 +18,7 @@ record: setup ## the main job: train, record, have a second group reproduce, ver
 	@$(VENV)/python examples/quickstart/record.py
 
 test: setup ## the whole test suite
-	@$(VENV)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-frameworks: setup ## the integrations with the real PyTorch, TensorFlow, JAX, Lightning, Keras, scikit-learn, Transformers, Optuna
 	@$(VENV)/python tools/frameworks.py $(ARGS)
