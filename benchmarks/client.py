@@ -189,14 +189,20 @@ def proof(folder: Path) -> Row:
 
 
 def importing() -> Row:
-    """Of the package and its tracer in fresh processes: the package alone loads the tracer when it is asked for."""
-    program = (
-        "import time; began = time.perf_counter()\n"
-        "from blockchaintracer import MLTracer; print(time.perf_counter() - began)"
+    """Of the package, in fresh processes; the tracer, which it loads when asked for it, is told beside."""
+    ours, tracer = (
+        min(_statement(statement) for _ in range(5))
+        for statement in ("import blockchaintracer", "from blockchaintracer import MLTracer")
     )
-    command = [sys.executable, "-c", program]
-    ours = min(float(subprocess.run(command, check=True, capture_output=True).stdout) for _ in range(5))
-    return Row("import blockchaintracer, with its tracer", "s", ours, 0.35, "under 0.35 s", ours < 0.35)
+    return Row(
+        "import blockchaintracer", "s", ours, 0.35, f"under 0.35 s; its tracer takes {tracer:.2f} s", ours < 0.35
+    )
+
+
+def _statement(statement: str) -> float:
+    """Seconds that it takes in a process of its own, Python's start aside."""
+    program = f"import time; began = time.perf_counter(); {statement}; print(time.perf_counter() - began)"
+    return float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
 
 
 def main() -> int:

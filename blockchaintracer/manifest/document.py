@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
 
 from blockchaintracer.errors import InputError
@@ -292,42 +290,16 @@ def parse_yaml(data: bytes) -> Any:
         InputError: if it isn't YAML, repeats a key, has a tag beyond the core schema, or holds a value that
             `blockchaintracer.manifest.base.plain` refuses.
     """
+    # only a program that reads YAML waits for it
+    import yaml
+
+    from blockchaintracer.manifest.yaml_core import CoreLoader
+
     try:
-        value = yaml.load(data.decode(), Loader=_CoreLoader)  # noqa: S506 - a SafeLoader with fewer tags
+        value = yaml.load(data.decode(), Loader=CoreLoader)  # noqa: S506 - a SafeLoader with fewer tags
     except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         reason = getattr(error, "problem", None) or "it can't be read"
         raise InputError(f"document: expected YAML in UTF-8, got something else: {reason}{where}") from None
     return plain(value)
-
-
-class _CoreLoader(yaml.SafeLoader):
-    """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}
-    yaml_constructors: ClassVar[dict[Any, Any]] = {None: yaml.SafeLoader.construct_undefined}
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuses a key that comes twice."""
-        found = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep)
-        if len(found) != len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key comes twice in one object", node.start_mark)
-        return found
-
-
-_CORE = {
-    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789")),
-    "float": (
-        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-        list("-+.0123456789"),
-    ),
-}
-for _tag, (_pattern, _first) in _CORE.items():
-    _CoreLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
-for _tag in (*_CORE, "str", "seq", "map"):
-    _CoreLoader.add_constructor(f"tag:yaml.org,2002:{_tag}", getattr(yaml.SafeLoader, f"construct_yaml_{_tag}"))
-_CoreLoader.add_constructor(None, yaml.SafeLoader.construct_undefined)  # type: ignore[type-var]

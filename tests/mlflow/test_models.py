@@ -22,7 +22,7 @@ from blockchaintracer.mlflow.tracer import _recording
 from blockchaintracer.model import Kind, Relation
 from blockchaintracer.operations.batches import anchored_proofs
 from blockchaintracer.operations.verify import verify
-from tests.client.labs import verb
+from tests.client.labs import typed, verb
 
 X = numpy.arange(40.0).reshape(20, 2)
 Y = numpy.array([0, 1] * 10)
@@ -168,7 +168,7 @@ def test_a_registered_model_its_aliases_and_deployments_are_trails(lab, home, st
     *_, moved = record_registered_model(lab, "spam filter")
     assert (alias.id, Relation.SUPERSEDES) in parents_of(lab, moved.id)
     assert said_of(lab, moved).values == {"registeredModel": "spam filter", "alias": "champion", "version": "2"}
-    done = verb(
+    done = typed(
         "mlflow", "deployment", "production", "spam filter@champion", "--action", "updated", "--json", home=home
     )
     second = json.loads(done.stdout)["id"]
@@ -230,7 +230,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     assert [check.name for check in sealed.verify_run(lab, made[0]).failed] == ["mlflow metric loss"]
     # in another experiment: MLflow keeps one dataset of a name and digest in each
     place = ("--tracking-uri", store, "--experiment", f"{folder.name} rebuilt")
-    rebuilt = json.loads(verb("mlflow", "export", record_id, *place, "--json", home=home).stdout)["runId"]
+    rebuilt = json.loads(typed("mlflow", "export", record_id, *place, "--json", home=home).stdout)["runId"]
     run = mlflow.get_run(rebuilt)
     assert run.data.params == {"number": "0", "text": "none"}
     assert run.info.run_name == "old 0"
@@ -258,7 +258,7 @@ def what_batches_hold_is_found(lab, home, run_id, model_uri, root):
     record_id = mlflow.get_run(run_id).data.tags["blockchaintracer.record_id"]
     way_out = f"It's in batch {root}: `blockchaintracer materialize {record_id}` stores it."
     for command in (["report", record_id], ["export-as", "ro-crate", record_id, "-o", "crate"], ["lineage", record_id]):
-        done = verb(*command, "--json", home=home)
+        done = typed(*command, "--json", home=home)
         assert done.returncode == 2
         assert json.loads(done.stdout)["hint"] == way_out, done.stdout
     with pytest.raises(InputError, match="is not stored in") as refused:
@@ -280,8 +280,8 @@ def what_batches_hold_is_found(lab, home, run_id, model_uri, root):
             sealed.load_model(model_uri, home=home, record=record)
     place.write_text(place.read_text()[:-1])
 
-    assert verb("materialize", record_id, home=home).returncode == 0
-    made = verb("report", f"mlflow:{run_id}", "--format", "csv", "-o", "report", "--json", home=home)
+    assert typed("materialize", record_id, home=home).returncode == 0
+    made = typed("report", f"mlflow:{run_id}", "--format", "csv", "-o", "report", "--json", home=home)
     assert made.returncode == 0, made.stderr
     [sheet] = json.loads(made.stdout)["files"]
     assert run_id in Path(sheet).read_text()
@@ -295,6 +295,6 @@ def test_a_run_that_goes_on_or_does_not_exist_keeps_no_other_from_being_imported
     assert "which is RUNNING" in running.problem
     assert done.problem is None
     assert done.recorded.name == "old 0"
-    refused = verb("mlflow", "import", "nosuchrun", "--tracking-uri", store, home=home)
+    refused = typed("mlflow", "import", "nosuchrun", "--tracking-uri", store, home=home)
     assert refused.returncode == 2
     assert refused.stderr.startswith("nosuchrun  is not recorded: ")

@@ -20,7 +20,7 @@ from blockchaintracer.mlflow.recorder import HISTORY, SNAPSHOT, RecordingWarning
 from blockchaintracer.mlflow.tracer import _recording
 from blockchaintracer.model import Relation
 from blockchaintracer.operations.verify import verify
-from tests.client.labs import verb
+from tests.client.labs import typed
 from tests.mlflow.conftest import data
 
 TOKEN = "hunter2hunter2"
@@ -145,7 +145,7 @@ def test_what_was_changed_since_is_named(lab, home, store):
     assert "added since: 0.9 at step 0" in details
     assert "changed since: it was 'baseline', is 'final'" in details
     assert not any("somebody" in detail for detail in details)
-    shown = verb("verify", f"mlflow:{run_id}", "--tracking-uri", store, "--json", home=home)
+    shown = typed("verify", f"mlflow:{run_id}", "--tracking-uri", store, "--json", home=home)
     assert shown.returncode == 1
     assert "mlflow metric accuracy" in shown.stdout
     # the record itself is whole: who committed to it, and when, is proven all the same
