@@ -142,9 +142,7 @@ class Chain:
     def block(self, which: int | str) -> Block | None:
         """A block by number, hash (0x-hex), ``latest`` or ``finalized``; None if the chain has no such block."""
         data = self._block(which)
-        if data is None:
-            return None
-        return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
+        return None if data is None else _identified(data)
 
     def _block(self, which: int | str) -> BlockData | None:
         from web3.exceptions import BlockNotFound
@@ -156,24 +154,21 @@ class Chain:
 
     def head(self) -> Block:
         """The newest block."""
-        block = self.block("latest")
-        if block is None:
-            raise self._headless()
-        return block
+        return _identified(self._newest())
 
     def base_fee(self) -> int:
         """What the newest block asks for a unit of gas before a tip, in wei; 0 where blocks ask for nothing."""
-        data = self._block("latest")
-        if data is None:
-            raise self._headless()
-        return int(data.get("baseFeePerGas", 0))
+        return int(self._newest().get("baseFeePerGas", 0))
 
     def tip(self) -> int:
         """What the node suggests to add for a unit of gas, in wei."""
         return int(self.ask(lambda: self.web3.eth.max_priority_fee))
 
-    def _headless(self) -> ChainUnavailable:
-        return ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
+    def _newest(self) -> BlockData:
+        data = self._block("latest")
+        if data is None:
+            raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
+        return data
 
     def finalized(self) -> Block | None:
         """The newest block that the chain calls final; None where it does not say."""
@@ -223,3 +218,7 @@ class Chain:
         from eth_utils.address import to_checksum_address
 
         return int(self.ask(lambda: self.web3.eth.get_balance(to_checksum_address(address))))
+
+
+def _identified(data: BlockData) -> Block:
+    return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
