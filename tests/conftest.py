@@ -21,6 +21,9 @@ TOOLS = (
 )
 os.environ["PATH"] = os.pathsep.join([*map(str, TOOLS), os.environ["PATH"]])
 os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".toolchain" / "solc"))
+# MLflow, which reads it when it is imported first, tells nobody of the tests
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
-"""What the MLflow tests share. MLflow tells nobody of them."""
+"""What the MLflow tests share."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
-
-os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-os.environ["DO_NOT_TRACK"] = "true"
 
 import mlflow
 import pytest
