@@ -43,7 +43,7 @@ for (const file of files) {
     overflowing,
     messages,
     asked: requests.filter((asked) => asked !== url && !asked.startsWith("data:")),
-    left: page.url() === url,
+    stayed: page.url() === url,
     printed: (await page.pdf()).length,
   });
   await page.close();

@@ -41,7 +41,7 @@ class Opened:
         overflowing: widths in pixels at which the page is wider than the window.
         messages: of the console, errors and dialogs.
         asked: addresses that were asked for, besides the file itself and what it holds.
-        left: whether the window still shows the file.
+        stayed: whether the window still shows the file.
         printed: bytes of the page as a PDF.
     """
 
@@ -51,7 +51,7 @@ class Opened:
     overflowing: list[int]
     messages: list[str]
     asked: list[str]
-    left: bool
+    stayed: bool
     printed: int
 
 
@@ -108,7 +108,7 @@ def test_nothing_runs_loads_or_leaves(opened: dict[str, Opened], page: str) -> N
     seen = opened[page]
     assert seen.asked == []
     assert seen.messages == []
-    assert seen.left
+    assert seen.stayed
 
 
 def test_an_attack_that_works_is_seen(opened: dict[str, Opened]) -> None:
