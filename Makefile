@@ -34,6 +34,7 @@ lint: setup ## style, types, import rules, Solidity format, slither, shipped art
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
+	@$(VENV)/python tools/structure.py
 	@forge fmt --check contracts interfaces
 	@$(VENV)/python tools/artifacts.py --check
 	@$(VENV)/python tools/slither.py

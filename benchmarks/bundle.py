@@ -8,13 +8,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.batches import anchor, batching
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.proof import export_proof, verify_proof
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.setup import create_group, deploy
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.bundle.export_proof import export_proof, verify_proof
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
 
 
 def made(lab: Lab, folder: Path, count: int, what: str) -> list[str]:

@@ -18,8 +18,8 @@ from web3.contract import Contract
 from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint, TxParams, Wei
 
-from blockchaintracer.devnet.install import find_anvil
-from blockchaintracer.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.lab.devnet.install import find_anvil
 
 ROOT = Path(__file__).resolve().parent.parent
 MNEMONIC = "test test test test test test test test test test test junk"

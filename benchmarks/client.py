@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.handover import measure_handover
 from benchmarks.index import measure_queries, measure_sync
 from benchmarks.mlflow import SIZE, measure_recording
-from blockchaintracer.digest import digest_file, digest_folder, sha256_file
+from blockchaintracer.core.digest import digest_file, digest_folder, sha256_file
 
 FILE = Path(__file__).with_suffix(".json")
 LARGE_BYTES = 512 << 20
@@ -110,7 +110,7 @@ def memory(folder: Path) -> Row:
         file.truncate(LARGE_BYTES)
     # getrusage would give the peak of the process that started this one, too
     code = (
-        "import re, sys; from pathlib import Path; from blockchaintracer.digest import digest_file\n"
+        "import re, sys; from pathlib import Path; from blockchaintracer.core.digest import digest_file\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])\n"
         "idle = peak(); digest_file(sys.argv[1]); print(peak() - idle)"
     )
@@ -147,7 +147,7 @@ def tree() -> Row:
     """A Merkle tree beside the hashing that it can't do without: two for a leaf, one for each node above."""
     from eth_hash.auto import keccak
 
-    from blockchaintracer.merkle import MerkleTree
+    from blockchaintracer.core.merkle import MerkleTree
 
     values = [os.urandom(32).hex() for _ in range(LEAVES)]
 
@@ -166,12 +166,12 @@ def tree() -> Row:
 
 def proof(folder: Path) -> Row:
     """A bundle of one record of a real registry, verified without a network; the imports are made before."""
-    from blockchaintracer.home import Home
-    from blockchaintracer.model import Kind
-    from blockchaintracer.operations.lab import Lab
-    from blockchaintracer.operations.proof import export_proof, verify_proof
-    from blockchaintracer.operations.record import record_path
-    from blockchaintracer.operations.setup import create_group, deploy
+    from blockchaintracer.core.record import Kind
+    from blockchaintracer.lab.bundle.export_proof import export_proof, verify_proof
+    from blockchaintracer.lab.groups import create_group, deploy
+    from blockchaintracer.lab.lab import Lab
+    from blockchaintracer.lab.lab_folder import Home
+    from blockchaintracer.lab.recording.content import record_path
 
     lab = Lab(Home(folder / "home"))
     try:

@@ -26,7 +26,7 @@ from benchmarks import peers
 from benchmarks.chain import CODE_SIZE_LIMIT, HARDFORK, INITCODE_SIZE_LIMIT, ROOT, Chain
 from benchmarks.peers import eas, leaves, sign, verax
 from benchmarks.registry import MILLION, SIZES, Measured, measure
-from blockchaintracer.errors import BlockchainTracerError
+from blockchaintracer.core.errors import BlockchainTracerError
 
 SNAPSHOT = ROOT / "benchmarks/gas.json"
 DOCUMENT = ROOT / "docs/gas.md"

@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.setup import create_group, deploy
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 RUNS = 11
 TRAINING_S = 1.0

@@ -21,11 +21,11 @@ import requests
 
 from benchmarks.chain import TRANSACTION_GAS_LIMIT
 from benchmarks.chain import Chain as Node
-from blockchaintracer.chain import Block, Chain, Registry, load_artifact
-from blockchaintracer.index import Index, query
-from blockchaintracer.index.database import Describer, Writer
-from blockchaintracer.index.logs import Log, Span
-from blockchaintracer.store import Store
+from blockchaintracer.core.chain import Block, Chain, Registry, load_artifact
+from blockchaintracer.extras.search import Index, query
+from blockchaintracer.extras.search.database import Describer, Writer
+from blockchaintracer.extras.search.logs import Log, Span
+from blockchaintracer.lab.store.store import Store
 
 ADDRESS = "0x" + "ab" * 20
 START = 1_700_000_000

@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.setup import create_group, deploy
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 FULL = bool(os.environ.get("FULL"))
 SECONDS, METRICS, SIZE = (60.0, 1000, 1 << 30) if FULL else (6.0, 100, 100 << 20)

@@ -22,9 +22,9 @@ from benchmarks.chain import (
     Sent,
     Work,
 )
-from blockchaintracer.chain import load_artifact
-from blockchaintracer.merkle import MerkleTree
-from blockchaintracer.model import (
+from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record import (
     NO_END,
     Domain,
     ForeignRecord,

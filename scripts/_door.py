@@ -9,11 +9,11 @@ from ape import accounts, networks
 from ape.api import AccountAPI
 from ape.logging import LogLevel, logger
 
-from blockchaintracer.chain import Chain
 from blockchaintracer.cli import load
 from blockchaintracer.cli.common import GIVEN
-from blockchaintracer.errors import ChainUnavailable, InputError, KeyStoreError
-from blockchaintracer.networks import DEVNET, NETWORKS, redact_url
+from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
+from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 
 PASSPHRASE = "APE_ACCOUNTS_{alias}_PASSPHRASE"
 

@@ -7,7 +7,7 @@ import click
 from ape import networks, project
 from ape.api import ExplorerAPI
 
-from blockchaintracer.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from scripts._door import door
 
 OTHERWISE = "Write what the explorer asks for to a file, and hand it in there: --verification-input FILE."

@@ -13,7 +13,7 @@ import pytest
 from tests.artifacts import ROOT
 
 if TYPE_CHECKING:
-    from blockchaintracer.operations.lab import Lab
+    from blockchaintracer.lab.lab import Lab
 
 TOOLS = (
     ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin",
@@ -38,7 +38,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def reader() -> tuple[Any, str]:
     """Who something is encrypted to: identity and recipient."""
-    from blockchaintracer.privacy.age import new_identity
+    from blockchaintracer.lab.private.age import new_identity
 
     return new_identity()
 

@@ -17,7 +17,7 @@ SHIPPED = {
 IMPORTS_ALL = "LabRegistryFactory"
 """the shipped contract whose sources are those of all shipped contracts"""
 OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode")
-FOLDER = ROOT / "blockchaintracer" / "artifacts"
+FOLDER = ROOT / "blockchaintracer" / "core" / "artifacts"
 
 
 def artifact(name: str, contract: dict[str, Any]) -> str:

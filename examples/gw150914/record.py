@@ -16,15 +16,16 @@ from pathlib import Path
 
 from fetch import VARIABLE, gather
 
-from blockchaintracer.errors import BlockchainTracerError
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind, Link, Relation, Verdict
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import Recorded, record_content, record_document
-from blockchaintracer.operations.run import RunFacts, Used, finish_run, run_command, start_run
-from blockchaintracer.operations.setup import create_group, deploy
-from blockchaintracer.operations.verdicts import attest
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.record import Kind, Link, Relation, Verdict
+from blockchaintracer.lab.attest import attest
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, run_command, start_run
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from blockchaintracer import mlflow as sealed
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.report import named_record
+from blockchaintracer.extras.report import named_record
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 mlflow.set_tracking_uri("anchor+sqlite:///mlflow.db")  # or MLFLOW_TRACKING_URI; it was sqlite:///mlflow.db
 mlflow.sklearn.autolog(extra_tags={"study": "wine"})

@@ -4,12 +4,12 @@ Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer g
 """
 
 import mlflow
-
-from blockchaintracer.home import Home
-from blockchaintracer.mlflow import export_run, import_runs, verify_run
 from blockchaintracer.mlflow.bulk import tell_anchored
-from blockchaintracer.operations.batches import anchor, materialize
-from blockchaintracer.operations.lab import Lab
+
+from blockchaintracer.lab.batches import anchor, materialize
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.mlflow import export_run, import_runs, verify_run
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 mlflow.set_experiment("from before")

@@ -9,11 +9,11 @@ import mlflow
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 
-from blockchaintracer.home import Home
-from blockchaintracer.index import lineage, query
+from blockchaintracer.extras.search import lineage, query
+from blockchaintracer.extras.search.update import up_to_date
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.mlflow import record_deployment, record_registered_model
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.search import up_to_date
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
 lab, client = Lab(Home()), mlflow.MlflowClient()

@@ -6,11 +6,11 @@ Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer g
 from pathlib import Path
 
 from blockchaintracer import MLTracer
-from blockchaintracer.home import Home
-from blockchaintracer.operations.disclosure import disclose, verify_disclosure
-from blockchaintracer.operations.encryption import decrypt_private, decrypt_record
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.privacy.age import new_identity
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.private.age import new_identity
+from blockchaintracer.lab.private.decrypt import decrypt_private, decrypt_record
+from blockchaintracer.lab.private.disclose import disclose, verify_disclosure
 
 identity, reviewer = new_identity()  # the reviewer's: only the second half, age1…, is ever given to the lab
 

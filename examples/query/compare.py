@@ -10,10 +10,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 from blockchaintracer import MLTracer
-from blockchaintracer.home import Home
-from blockchaintracer.operations.compare import compare_records, write_plot
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.proof import export_proof, verify_proof
+from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
+from blockchaintracer.lab.bundle.export_proof import export_proof, verify_proof
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 tracer = MLTracer()
 data = load_wine(return_X_y=True)

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import sklearn
 
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.home import VARIABLE, Home
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.networks import redact_url
+from blockchaintracer.core.networks import redact_url
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab_folder import VARIABLE, Home
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas
 import sklearn
 
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.setup import create_group, deploy
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content
 
 TABLE = Path(sklearn.__file__).parent / "datasets" / "data" / "iris.csv"
 

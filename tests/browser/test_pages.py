@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.report import Documentation, gather, make
+from blockchaintracer.extras.report import Documentation, gather, make
+from blockchaintracer.lab.lab import Lab
 from tests.client.labs import ROOT, running_lab, typed
 from tests.findings.test_reports_of_hostile_records import FIELDS, HOSTILE
 from tools import npm

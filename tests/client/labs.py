@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.setup import create_group, deploy
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,18 +17,19 @@ import rfc8785
 from click.testing import CliRunner, Result
 
 from blockchaintracer import MLTracer
-from blockchaintracer.archive import Archive, ArchiveRefused, Bytes, proof_name, write_archive
 from blockchaintracer.cli import main
-from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.index import Index, downstream, query, verdicts
-from blockchaintracer.model import Domain, Kind, RecordKey, Verdict
-from blockchaintracer.networks import DEVNET
-from blockchaintracer.operations.archive import export_registry, import_registry
-from blockchaintracer.operations.batches import Proof, anchor, batching
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.verdicts import attest, retract
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
+from blockchaintracer.extras.archive import Archive, ArchiveRefused, Bytes, proof_name, write_archive
+from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
+from blockchaintracer.extras.search import Index, downstream, query, verdicts
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import again, running_lab, second_lab
 
 
@@ -226,7 +227,7 @@ def swap_verdict(content: dict[str, bytes]) -> None:
 def attested_topic() -> bytes:
     from eth_utils.abi import event_abi_to_log_topic
 
-    from blockchaintracer.chain import load_artifact
+    from blockchaintracer.core.chain import load_artifact
 
     (entry,) = (one for one in load_artifact()["abi"] if one["type"] == "event" and one["name"] == "Attested")
     return event_abi_to_log_topic(entry).hex().encode()
@@ -313,7 +314,7 @@ def loose_proof(content: dict[str, bytes]) -> None:
 
 def lone_leaf(content: dict[str, bytes]) -> None:
     """A root of its own for a record, which nobody anchored."""
-    from blockchaintracer.merkle import MerkleTree
+    from blockchaintracer.core.merkle import MerkleTree
 
     proof = first_proof(content)
     record_id = Domain(DEVNET.chain_id, proof["registry"]).record_id(RecordKey.from_json(proof["key"]))

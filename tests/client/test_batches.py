@@ -11,13 +11,15 @@ from dataclasses import replace
 import pytest
 import rfc8785
 
-from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.merkle import MerkleTree
-from blockchaintracer.model import Kind, Link, Relation, Status
-from blockchaintracer.operations.batches import Batched, Proof, anchor, batching, find_proof, listed, materialize
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.outbox import Anchor
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record import Kind, Link, Relation, Status
+from blockchaintracer.lab.batches import Batched, anchor, batching, listed, materialize
+from blockchaintracer.lab.kept_proofs import find_proof
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Anchor
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import again, running_lab, second_lab, typed
 
 
@@ -188,10 +190,10 @@ def test_a_process_killed_anywhere_anchors_each_record_once(lab, tmp_path, where
     added = [add(lab, tmp_path) for _ in range(3)]
     program = f"""
 import os, sys
-from blockchaintracer.home import Home
-from blockchaintracer.operations import batches
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.outbox import Outbox
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab import batches
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Outbox
 step = {where}
 def dying(*given):
     {"pass" if "_close" in where else "step(*given)"}

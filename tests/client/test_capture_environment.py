@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.capture import environment
-from blockchaintracer.capture.credentials import mask_arguments
-from blockchaintracer.capture.environment import capture_environment, find_lock, rebuild_environment
-from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.lab.capture import environment
+from blockchaintracer.lab.capture.environment import capture_environment, find_lock, rebuild_environment
+from blockchaintracer.lab.capture.secret_masking import mask_arguments
 
 
 def test_python_and_packages_are_those_that_run():
@@ -65,7 +65,7 @@ def test_the_command_is_told_as_it_can_be_run_again(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg/__init__.py").write_text("")
-    code = "import json; from blockchaintracer.capture.environment import capture_environment as c; r = c()\n"
+    code = "import json; from blockchaintracer.lab.capture.environment import capture_environment as c; r = c()\n"
     code += "print(json.dumps([r['entryPoint'], r['arguments']]))\n"
     for name in ("sub/train.py", "pkg/__main__.py"):
         (tmp_path / name).write_text(code)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockchaintracer.capture import git
-from blockchaintracer.capture.git import (
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.lab.capture import git
+from blockchaintracer.lab.capture.git import (
     apply_diff,
     capture_git,
     pack_commit,
@@ -19,7 +20,6 @@ from blockchaintracer.capture.git import (
     restore_commit,
     scan_secrets,
 )
-from blockchaintracer.errors import InputError, NotVerified
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.capture import json_integer
-from blockchaintracer.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture import json_integer
+from blockchaintracer.lab.capture.hardware import capture_hardware
 
 ANSWERS = """#!/bin/sh
 case "$1" in

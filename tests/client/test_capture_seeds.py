@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from blockchaintracer.capture.seeds import capture_seeds, seed_everything
-from blockchaintracer.errors import InputError
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.capture.random_seeds import capture_seeds, seed_everything
 
 numpy = pytest.importorskip("numpy")
 
@@ -55,7 +55,7 @@ def test_other_seeds_are_refused(seed: object):
 
 def test_a_process_that_seeded_nothing_says_so_and_imports_nothing():
     code = (
-        "import json, sys; from blockchaintracer.capture.seeds import capture_seeds\n"
+        "import json, sys; from blockchaintracer.lab.capture.random_seeds import capture_seeds\n"
         "print(json.dumps([capture_seeds(), 'numpy' in sys.modules]))"
     )
     told, imported = json.loads(

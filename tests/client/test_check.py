@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blockchaintracer import MLTracer
-from blockchaintracer.errors import InputError
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.check import check_claims, read_claims, stands_for
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_document
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.check.claims import check_claims, read_claims, stands_for
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_document
 from tests.client.labs import ROOT, typed
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import Checkpoints, RunPredicate, State, parse_manifest
-from blockchaintracer.manifest.checkpoints import AnchoredCheckpoints, CheckpointList
-from blockchaintracer.merkle import MerkleTree
-from blockchaintracer.operations.checkpoints import keep_checkpoints
-from blockchaintracer.operations.record import record_run
-from blockchaintracer.operations.run import RUN_FILE
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.tracer import RecordingWarning
-from blockchaintracer.verify import Outcome
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import Checkpoints, RunPredicate, State, parse_manifest
+from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.verify import Outcome
+from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
+from blockchaintracer.lab.recording.content import record_run
+from blockchaintracer.lab.recording.run import RUN_FILE
+from blockchaintracer.lab.tracer import RecordingWarning
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import running_lab, verb
 
 STEPS = (10, 20, 30, 40, 50)
@@ -306,7 +306,7 @@ def test_a_program_that_another_records_hands_its_list_over(lab, folder):
 
 
 def test_a_run_that_could_not_be_recorded_keeps_its_anchors_in_its_document(lab, folder, monkeypatch):
-    monkeypatch.setattr("blockchaintracer.tracer.record_models", lambda *more: 1 / 0)
+    monkeypatch.setattr("blockchaintracer.lab.tracer.record_models", lambda *more: 1 / 0)
     with pytest.warns(RecordingWarning, match="record --from") as caught:  # noqa: SIM117
         with MLTracer(lab.home.path).start_run("r", anchor_every=1) as run:
             train(run, (1, 2))

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from blockchaintracer.manifest import list_templates, load_run_document, render_template
+from blockchaintracer.lab.recording.run_document import load_run_document
+from blockchaintracer.lab.recording.templates import list_templates, render_template
 from tests.client.labs import verb
 
 

@@ -19,12 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from blockchaintracer.cli.compare import command
-from blockchaintracer.compare import Compared, Comparison, compare, compared, draw, flat
-from blockchaintracer.compare.statistics import holm
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import Artifact, Manifest, Metric, RunPredicate
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import Artifact, Manifest, Metric, RunPredicate
+from blockchaintracer.extras.compare import Compared, Comparison, compare, compared, draw, flat
+from blockchaintracer.extras.compare.statistics import holm
+from blockchaintracer.extras.compare.verb_compare import command
+from blockchaintracer.lab.lab import Lab
 from tests.client.labs import verb
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

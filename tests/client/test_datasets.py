@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer import MLTracer
-from blockchaintracer.errors import InputError
-from blockchaintracer.integrations import datasets
-from blockchaintracer.integrations.datasets import digest_dataset, log_dataset
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.model import Kind
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.frameworks import datasets
+from blockchaintracer.lab.datasets import digest_dataset, log_dataset
 from tests.client.labs import verb
 
 

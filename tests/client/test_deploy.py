@@ -18,18 +18,18 @@ from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
-from blockchaintracer.chain import factory as factories
-from blockchaintracer.chain import load_artifact
-from blockchaintracer.chain.factory import Factory
 from blockchaintracer.cli import main
-from blockchaintracer.errors import BlockchainTracerError, ContractRevert, InputError, NotVerified
-from blockchaintracer.home import Home
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.networks import registries
-from blockchaintracer.operations.deployment import plan_deployment
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.setup import create_group, deploy, deploy_factory
-from blockchaintracer.outbox import State
+from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.errors import BlockchainTracerError, ContractRevert, InputError, NotVerified
+from blockchaintracer.lab.chain import factory as factories
+from blockchaintracer.lab.chain.factory import Factory
+from blockchaintracer.lab.deploy import plan_deployment
+from blockchaintracer.lab.deployments import registries
+from blockchaintracer.lab.groups import create_group, deploy, deploy_factory
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import State
 from tests.node import NodeChain, anvil
 
 NO_PROXY = "--disable-default-create2-deployer"
@@ -275,10 +275,10 @@ def again_cheap(lab: Lab) -> Lab:
 
 KILLED = """
 import os, sys
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.setup import deploy
-from blockchaintracer.outbox import Outbox
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.groups import deploy
+from blockchaintracer.lab.outbox import Outbox
 where, which = sys.argv[3], int(sys.argv[4])
 step, calls = getattr(Outbox, where), []
 def dying(self, *given):

@@ -12,11 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
-from blockchaintracer.devnet import Devnet, NodeInfo, install, node
-from blockchaintracer.devnet.rpc import call
-from blockchaintracer.errors import ChainUnavailable, InputError
-from blockchaintracer.home import Home
-from blockchaintracer.networks import DEVNET, Registry, registries, remember_registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.lab.deployments import Registry, registries, remember_registry
+from blockchaintracer.lab.devnet import Devnet, NodeInfo, install, node
+from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.lab_folder import Home
 from tests.client.labs import free_port
 
 SENDER = "0x" + "11" * 20
@@ -171,7 +172,7 @@ def test_a_second_lab_takes_the_next_port_and_keeps_it(lab, monkeypatch):
 
 def test_it_outlives_the_process_that_started_it_and_sees_none_of_its_secrets(lab, tmp_path):
     code = (
-        "from blockchaintracer.devnet import Devnet; from blockchaintracer.home import Home\n"
+        "from blockchaintracer.lab.devnet import Devnet; from blockchaintracer.lab.lab_folder import Home\n"
         f"print(Devnet(Home({str(tmp_path / 'home')!r})).start({free_port()}).pid)"
     )
     environment = os.environ | {"BLOCKCHAINTRACER_PASSPHRASE": "hunter2"}

@@ -15,8 +15,8 @@ from Crypto.Cipher import ChaCha20
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer import digest
-from blockchaintracer.digest import (
+from blockchaintracer.core import digest
+from blockchaintracer.core.digest import (
     PROFILES,
     check_path,
     cid_of_bytes,
@@ -28,7 +28,7 @@ from blockchaintracer.digest import (
     parse_listing,
     sha256_file,
 )
-from blockchaintracer.errors import InputError
+from blockchaintracer.core.errors import InputError
 
 KIB, MIB = 1 << 10, 1 << 20
 
@@ -146,7 +146,8 @@ def test_memory_stays_flat(tmp_path: Path, work: str, is_flat: bool):
         sparse.truncate(200 * MIB)
     code = (
         "import re, sys; from pathlib import Path\n"
-        "from blockchaintracer.digest import digest_file, sha256_file; from blockchaintracer.store import Store\n"
+        "from blockchaintracer.core.digest import digest_file, sha256_file\n"
+        "from blockchaintracer.lab.store.store import Store\n"
         "peak = lambda: int(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])\n"
         f"file, folder = sys.argv[1:]; idle = peak(); {work}; print(peak() - idle)"
     )

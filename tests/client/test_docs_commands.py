@@ -19,7 +19,7 @@ from click.testing import CliRunner
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.lab.lab import Lab
 from tests.client.labs import ROOT
 from tests.client.test_privacy_docs import Shell, commands
 

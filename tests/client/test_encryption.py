@@ -12,26 +12,20 @@ import time
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.digest import digest_folder
-from blockchaintracer.errors import BlockchainTracerError, InputError, NotVerified
-from blockchaintracer.manifest import Manifest, parse_manifest
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.encryption import (
-    context_of,
-    decrypt_private,
-    decrypt_record,
-    keep_encrypted,
-    kept_commitments,
-    recipients_of,
-)
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import known_record, record_content
-from blockchaintracer.operations.score import score
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.privacy.age import new_identity
-from blockchaintracer.privacy.commitments import Context, new_salt
-from blockchaintracer.privacy.contents import ContentOpening, decrypt_content, encrypt_content
-from blockchaintracer.store import Store
+from blockchaintracer.core.digest import digest_folder
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
+from blockchaintracer.core.manifest import Manifest, parse_manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.score.gather_evidence import score
+from blockchaintracer.lab.private.age import new_identity
+from blockchaintracer.lab.private.decrypt import decrypt_private, decrypt_record
+from blockchaintracer.lab.private.encrypt import context_of, keep_encrypted, kept_commitments, recipients_of
+from blockchaintracer.lab.private.field_tree import Context, new_salt
+from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_content, encrypt_content
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import known_record, record_content
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import holding, secret_file, typed
 
 
@@ -255,8 +249,8 @@ def test_a_full_disk_is_not_taken_for_a_damaged_file(lab, reader, tmp_path):
     opening = ContentOpening(context_of(lab), "file", digest, "a", new_salt())
     script = """
 import io, pathlib, resource, signal, sys
-from blockchaintracer.privacy.age import identity_of
-from blockchaintracer.privacy.contents import ContentOpening, decrypt_content, encrypt_content
+from blockchaintracer.lab.private.age import identity_of
+from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_content, encrypt_content
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 identities = identity_of(pathlib.Path(sys.argv[3]).read_text(), "a test")
 opening = ContentOpening.from_bytes(pathlib.Path(sys.argv[2]).read_bytes())

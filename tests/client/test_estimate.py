@@ -5,9 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from blockchaintracer.cli.estimate import command
-from blockchaintracer.networks import network_by_name
-from blockchaintracer.operations.estimate import estimate, gas_figures
+from blockchaintracer.cli.verb_estimate import command
+from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.lab.estimate import estimate, gas_figures
 from tests.artifacts import ROOT
 
 MEASURED = json.loads((ROOT / "benchmarks" / "gas.json").read_text())

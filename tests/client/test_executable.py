@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.digest import digest_bytes, digest_folder
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import ContentPredicate, Manifest, parse_manifest
-from blockchaintracer.manifest.predicates import MAX_EXECUTABLE, MAX_EXECUTABLE_BYTES
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import commit, executable_of, known_record, record_content
-from blockchaintracer.operations.rerun import Workspace, _put
-from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.verify import Check, Outcome
+from blockchaintracer.core.digest import digest_bytes, digest_folder
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import ContentPredicate, Manifest, parse_manifest
+from blockchaintracer.core.manifest.predicates import MAX_EXECUTABLE, MAX_EXECUTABLE_BYTES
+from blockchaintracer.core.record import Kind
+from blockchaintracer.core.verify import Check, Outcome
+from blockchaintracer.extras.reproduce.rerun import Workspace, _put
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import executable_of, known_record, record_content
+from blockchaintracer.lab.verify_here import verify
 
 
 @pytest.fixture

@@ -30,19 +30,19 @@ from securesystemslib.signer import SSlibKey
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.cli.export_as import _FORMATS
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.manifest import RunPredicate, parse_manifest
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content, record_document
-from blockchaintracer.privacy.age import new_identity
-from blockchaintracer.report import FORMATS as REPORTS
-from blockchaintracer.report import make
-from blockchaintracer.report.exports import FORMATS, export, provenance
-from blockchaintracer.report.exports.content import Content, safe_name
-from blockchaintracer.report.facts import gather
-from blockchaintracer.verify.objects import Objects
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.report import FORMATS as REPORTS
+from blockchaintracer.extras.report import make
+from blockchaintracer.extras.report.exports import FORMATS, export, provenance
+from blockchaintracer.extras.report.exports.exported_content import Content, safe_name
+from blockchaintracer.extras.report.gather import gather
+from blockchaintracer.extras.report.verb_export_as import _FORMATS
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.private.age import new_identity
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.store.stored_copies import StoredCopies
 from tests.client.labs import running_lab, verb
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -151,7 +151,7 @@ def test_prov(lab: Lab, run: str, tmp_path: Path) -> None:
     kinds = {type(record).__name__ for record in document.get_records()}
     assert kinds >= {"ProvActivity", "ProvEntity", "ProvAgent", "ProvUsage", "ProvAssociation", "ProvGeneration"}
     export(lab, run, "prov-n", tmp_path / "prov.provn")
-    assert document == provenance.document(gather(lab, run), Content.of(gather(lab, run), Objects(lab.store)))
+    assert document == provenance.document(gather(lab, run), Content.of(gather(lab, run), StoredCopies(lab.store)))
     notation = (tmp_path / "prov.provn").read_text()
     assert f"activity(rec:{run}" in notation
     assert notation.count("used(") == 2

@@ -16,13 +16,13 @@ from click.testing import CliRunner
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.errors import ChainUnavailable
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.model import Kind, Role
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.setup import create_group, deploy, invite, join
-from blockchaintracer.outbox import State
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import Kind, Role
+from blockchaintracer.lab.groups import create_group, deploy, invite, join
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import State
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import ROOT, verb
 from tests.client.test_deploy import lab_on
 from tests.client.test_privacy_docs import Shell, commands
@@ -81,7 +81,7 @@ def test_the_chain_may_go_away_while_a_training_runs(lab, tmp_path):
 def test_records_of_a_process_that_handed_over_can_be_parents_of_the_next(lab, tmp_path):
     handing = Lab(lab.home, hand_over=True)
     parent = record_content(handing, Kind.DATASET, data(tmp_path))
-    from blockchaintracer.model import Link, Relation
+    from blockchaintracer.core.record import Link, Relation
 
     child = record_content(Lab(lab.home), Kind.MODEL, data(tmp_path), parents=[Link(parent.id, Relation.TRAINED_ON)])
     assert child.state == "final"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer import hashcache
-from blockchaintracer.digest import digest_file, digest_folder
-from blockchaintracer.errors import InputError
-from blockchaintracer.hashcache import SETTLED_NS, HashCache
-from blockchaintracer.store import Store
+from blockchaintracer.core.digest import digest_file, digest_folder
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.store import hashcache
+from blockchaintracer.lab.store.hashcache import SETTLED_NS, HashCache
+from blockchaintracer.lab.store.store import Store
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.home import Home
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.lab_folder import Home
 
 
 def test_the_nearest_folder_upward_is_taken(tmp_path, monkeypatch):

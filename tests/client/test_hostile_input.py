@@ -17,14 +17,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from web3 import Web3
 
-from blockchaintracer.chain import Chain, Registry
-from blockchaintracer.chain.endpoints import Endpoints, WrongAnswer, checked
-from blockchaintracer.errors import BlockchainTracerError
-from blockchaintracer.home import Home
-from blockchaintracer.model import RecordKey
-from blockchaintracer.networks import DEPLOYMENTS, DEVNET, registries
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.outbox import Outbox, Record
+from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain.endpoints import Endpoints, WrongAnswer, checked
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import RecordKey
+from blockchaintracer.lab.deployments import DEPLOYMENTS, registries
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Outbox, Record
 
 QUICK = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 ADDRESS, DIGEST = "0x" + "11" * 20, "ab" * 32

@@ -12,17 +12,11 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.chain import Chain, Registry, load_artifact
-from blockchaintracer.chain.endpoints import _are_logs as are_logs
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.digest import cid_of_sha256
-from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.index import Index, impact, lineage, query, verdicts
-from blockchaintracer.index.logs import spans
-from blockchaintracer.index.schema import RECORD_INDEXES
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.manifest import (
+from blockchaintracer.core.chain import Chain, Registry, load_artifact
+from blockchaintracer.core.chain.endpoints import _are_logs as are_logs
+from blockchaintracer.core.digest import cid_of_sha256
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import (
     Artifact,
     Code,
     ContentPredicate,
@@ -32,9 +26,25 @@ from blockchaintracer.manifest import (
     RunOutput,
     RunPredicate,
 )
-from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict
-from blockchaintracer.outbox import Attest, CreateGroup, Deploy, Outbox, Record, Retract, Withdraw, Write, factory_steps
-from blockchaintracer.store import Store
+from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict
+from blockchaintracer.extras.search import Index, impact, lineage, query, verdicts
+from blockchaintracer.extras.search.logs import spans
+from blockchaintracer.extras.search.schema import RECORD_INDEXES
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import (
+    Attest,
+    CreateGroup,
+    Deploy,
+    Outbox,
+    Record,
+    Retract,
+    Withdraw,
+    Write,
+    factory_steps,
+)
+from blockchaintracer.lab.store.store import Store
 
 ROLES = int(Role.MAINTAINER | Role.RECORDER | Role.REVIEWER)
 REASON = sha256(b"wrong calibration").hexdigest()
@@ -488,7 +498,7 @@ def test_an_index_of_another_version_is_built_anew_and_another_programs_file_is_
 
 
 def test_without_full_text_words_are_still_found(lab, story, tmp_path, monkeypatch):
-    monkeypatch.setattr("blockchaintracer.index.schema.has_fts5", lambda db: False)
+    monkeypatch.setattr("blockchaintracer.extras.search.schema.has_fts5", lambda db: False)
     with Index(tmp_path / "index.sqlite") as index:
         index.sync(lab.registry, lab.store)
         assert not index.has_full_text
@@ -586,7 +596,7 @@ def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
 
 def test_every_event_that_changes_something_is_read():
     """A new event of the contract must be taken up here, or be left out on purpose."""
-    from blockchaintracer.index.database import EVENTS
+    from blockchaintracer.extras.search.database import EVENTS
 
     names = {entry["name"] for entry in load_artifact()["abi"] if entry["type"] == "event"}
     ignored = {

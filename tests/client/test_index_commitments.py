@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.chain.seals import seals_of, unrevealed
-from blockchaintracer.index import Index, batches, foreign_verdicts, query, seals, verdicts
-from blockchaintracer.manifest import Metric, Parent, RunPredicate
-from blockchaintracer.model import ForeignRecord, Kind, Relation, Verdict
-from blockchaintracer.operations.batches import anchor, batching, materialize
-from blockchaintracer.operations.record import record_content, record_reference, record_run
-from blockchaintracer.operations.seals import holding_evidence, reveal, seal_verdict, sealing
-from blockchaintracer.operations.verdicts import attest_foreign, retract
+from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.manifest import Metric, Parent, RunPredicate
+from blockchaintracer.core.record import ForeignRecord, Kind, Relation, Verdict
+from blockchaintracer.extras.search import Index, batches, foreign_verdicts, query, seals, verdicts
+from blockchaintracer.lab.attest import attest_foreign, retract
+from blockchaintracer.lab.batches import anchor, batching, materialize
+from blockchaintracer.lab.recording.content import record_content, record_reference, record_run
+from blockchaintracer.lab.seals import holding_evidence, reveal, seal_verdict, sealing
 from tests.client.labs import Lab, second_lab
 
 ELSEWHERE = ForeignRecord(2**255 + 1, "0x" + "ab" * 20, "cd" * 32)

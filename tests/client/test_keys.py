@@ -10,18 +10,26 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 
-from blockchaintracer.errors import InputError, KeyStoreError, NotVerified
-from blockchaintracer.home import Home
-from blockchaintracer.keys import COMMAND, KEY, PASSPHRASE_FILE, PRIVATE_KEY, CheckedSigner, CommandSigner, KeyStore
-from blockchaintracer.model import Kind, Role
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.rotation import rotate
-from blockchaintracer.operations.seals import sealing
-from blockchaintracer.operations.setup import create_group, invite, join
-from blockchaintracer.privacy.age import decrypt, encrypt, recipient_of
-from blockchaintracer.privacy.backup import back_up, restore
-from blockchaintracer.privacy.identities import EncryptionKeys
+from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified
+from blockchaintracer.core.record import Kind, Role
+from blockchaintracer.lab.groups import create_group, invite, join
+from blockchaintracer.lab.keys import (
+    COMMAND,
+    KEY,
+    PASSPHRASE_FILE,
+    PRIVATE_KEY,
+    CheckedSigner,
+    CommandSigner,
+    KeyStore,
+)
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.private.age import decrypt, encrypt, recipient_of
+from blockchaintracer.lab.private.backup import back_up, restore
+from blockchaintracer.lab.private.identities import EncryptionKeys
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.rotation import rotate
+from blockchaintracer.lab.seals import sealing
 from tests.client.labs import ROOT, verb
 
 SERVICE = ROOT / "examples" / "signers" / "key_service.py"
@@ -138,7 +146,7 @@ def test_a_backup_brings_everything_back_and_replaces_nothing(kept, tmp_path, pa
 
 
 def test_a_backup_to_a_recipient_and_one_that_is_none(kept, tmp_path):
-    from blockchaintracer.privacy.age import new_identity
+    from blockchaintracer.lab.private.age import new_identity
 
     identity, recipient = new_identity()
     back_up(Home(kept), tmp_path / "backup", recipients=[recipient])
@@ -264,7 +272,7 @@ def test_a_key_is_replaced_in_what_it_may_hand_over(lab, file, tmp_path):
     assert registry.membership(1, taking.address).roles == Role.RECORDER
     assert any(lab.signer.address in what for what in theirs.left)
     assert registry.membership(1, before).holds(Role.MAINTAINER, now)
-    from blockchaintracer.operations.seals import reveal
+    from blockchaintracer.lab.seals import reveal
 
     giving = Lab(old.home, rpc=old.rpc, registry_address=registry.address, key_name="old")
     giving.choose(group=own)

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from blockchaintracer.chain import Block
-from blockchaintracer.errors import InputError
-from blockchaintracer.index import Edge, Index, Lineage, downstream, impact, lineage, query, retraction
-from blockchaintracer.index.database import Describer, Writer
-from blockchaintracer.index.logs import Log, Span
-from blockchaintracer.model import Kind, Relation
+from blockchaintracer.core.chain import Block
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.extras.search import Edge, Index, Lineage, downstream, impact, lineage, query, retraction
+from blockchaintracer.extras.search.database import Describer, Writer
+from blockchaintracer.extras.search.logs import Log, Span
 
 BLOCK = b"\x01" * 32
 Parents = Sequence[str | tuple[str, int]]

@@ -16,8 +16,8 @@ import rfc8785
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import (
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import (
     MAX_BYTES,
     Artifact,
     Code,
@@ -40,7 +40,7 @@ from blockchaintracer.manifest import (
     plain,
     predicate_type,
 )
-from blockchaintracer.model import Kind, Link, RecordKey, Relation, SubjectType
+from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType
 
 RUN_ID = "7d444840-9dc0-41d1-b245-5ffdce74fad2"
 ZERO_CID = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"

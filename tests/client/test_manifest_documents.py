@@ -13,8 +13,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import DEFAULT_TOLERANCE, ExperimentData, Tolerance, load_run_document
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import DEFAULT_TOLERANCE, ExperimentData, Tolerance
+from blockchaintracer.lab.recording.run_document import load_run_document
 
 DOCUMENT = """
 schema: 1

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.merkle import MerkleTree, _hasher, leads_to
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.merkle import MerkleTree, _hasher, leads_to
 from tests.client.labs import ROOT
 from tests.interop.libraries import install
 

@@ -14,16 +14,22 @@ from typing import Any
 import numpy
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import RunDocument, RunPredicate, load_run_document, parse_manifest
-from blockchaintracer.manifest.document import MAX_DOCUMENT, MAX_HISTORIES, MAX_POINTS
-from blockchaintracer.operations.histories import Histories
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.run import RUN_FILE
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.report import gather, make
-from blockchaintracer.tracer import MLTracer, RecordingWarning, TracedRun
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
+from blockchaintracer.extras.report import gather, make
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.metric_histories import Histories
+from blockchaintracer.lab.recording.run import RUN_FILE
+from blockchaintracer.lab.recording.run_document import (
+    MAX_DOCUMENT,
+    MAX_HISTORIES,
+    MAX_POINTS,
+    RunDocument,
+    load_run_document,
+)
+from blockchaintracer.lab.tracer import MLTracer, RecordingWarning, TracedRun
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import running_lab, verb
 
 DOCUMENT: dict[str, Any] = {"schema": 1, "name": "r", "metrics": {"loss": 0.5, "accuracy": 0.5}}
@@ -171,7 +177,7 @@ def test_the_largest_histories_fit_a_document() -> None:
     steps = tuple(range(2**53 - 1 - MAX_POINTS, 2**53 - 1))
     wide = {"steps": steps, "values": [-1.2345678901234567e-300] * MAX_POINTS, "times": [10**13] * MAX_POINTS}
     document = RunDocument.read({**DOCUMENT, "histories": {"loss": wide}})
-    from blockchaintracer.operations.run import document_text
+    from blockchaintracer.lab.recording.run import document_text
 
     assert len(document_text(document)) < MAX_DOCUMENT
     Path("run.json").write_text(document_text(document))

@@ -7,20 +7,10 @@ import pytest
 import yaml
 from evmchains.chains import PUBLIC_CHAIN_META
 
-from blockchaintracer.errors import InputError, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.networks import (
-    DEVNET,
-    NETWORKS,
-    Network,
-    Registry,
-    forget_registries,
-    network_by_chain_id,
-    network_by_name,
-    redact_url,
-    registries,
-    remember_registry,
-)
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
+from blockchaintracer.lab.deployments import Registry, forget_registries, registries, remember_registry
+from blockchaintracer.lab.lab_folder import Home
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = [network for network in NETWORKS if network is not DEVNET]

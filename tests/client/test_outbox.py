@@ -11,14 +11,14 @@ from contextlib import closing
 import psutil
 import pytest
 
-from blockchaintracer.chain import Chain
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.model import Kind, Link, Relation, Role, Verdict
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.setup import create_group, deploy, invite, join, remove_member
-from blockchaintracer.operations.verdicts import attest, retract
-from blockchaintracer.outbox import Attest, CreateGroup, Record, State
+from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.groups import create_group, deploy, invite, join, remove_member
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Attest, CreateGroup, Record, State
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import again, running_lab, second_lab, verb
 
 
@@ -175,11 +175,11 @@ def test_a_process_killed_between_any_two_steps_records_once(lab, file, tmp_path
     program = f"""
 import os, sys
 from pathlib import Path
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.outbox import Outbox
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.outbox import Outbox
 step = Outbox.{where}
 def dying(self, *given):
     {"step(self, *given)" if where != "_held" else "pass"}

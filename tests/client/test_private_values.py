@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.errors import BlockchainTracerError, InputError, StoreError
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.operations.disclosure import disclose, read_disclosure, verify_disclosure
-from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.privacy.commitments import Context, FieldTree, root_of
-from blockchaintracer.verify import Outcome
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.verify import Outcome
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.private.disclose import disclose, read_disclosure, verify_disclosure
+from blockchaintracer.lab.private.field_tree import Context, FieldTree, root_of
 from tests.client.labs import typed, verb
 
 CONTEXT = Context("31337", "0x" + "11" * 20, 1, "0x" + "22" * 20)

@@ -22,23 +22,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trie import HexaryTrie
 
-from blockchaintracer import layout
-from blockchaintracer.chain import KnownCode, known_code
-from blockchaintracer.chain.code import registry_code
-from blockchaintracer.chain.factory import Factory
 from blockchaintracer.cli import main
 from blockchaintracer.cli.common import when
-from blockchaintracer.cli.export_proof import as_json, lines
-from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
-from blockchaintracer.model import Kind, RecordKey, Status, SubjectType, Verdict
-from blockchaintracer.operations.batches import PROOF_TYPE
-from blockchaintracer.operations.disclosure import DISCLOSURE_TYPE
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.proof import code_of, is_bundle
-from blockchaintracer.operations.record import not_before, record_content, record_run
-from blockchaintracer.operations.verdicts import attest, required_record, retract
-from blockchaintracer.proof import BundleRefused, export_bundle, verify_bundle
-from blockchaintracer.proof.exporter import BatchPath, Wanted
+from blockchaintracer.cli.verb_export_proof import as_json, lines
+from blockchaintracer.core import storage_layout as layout
+from blockchaintracer.core.batch_proof import PROOF_TYPE
+from blockchaintracer.core.chain import KnownCode, known_code
+from blockchaintracer.core.chain.known_code import registry_code
+from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
+from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict
+from blockchaintracer.core.verify.bundle import BundleRefused, verify_bundle
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.bundle.export_proof import code_of, is_bundle
+from blockchaintracer.lab.bundle.exporter import BatchPath, Wanted, export_bundle
+from blockchaintracer.lab.chain.factory import Factory
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.private.disclose import DISCLOSURE_TYPE
+from blockchaintracer.lab.recording.content import not_before, record_content, record_run
 from tests.artifacts import ROOT, artifact
 from tests.client.labs import running_lab, second_lab, typed
 
@@ -224,7 +225,7 @@ def test_a_bundle_verifies_without_a_network(small: bytes, tmp_path: Path) -> No
         "    socket.create_connection(('127.0.0.1', 9), timeout=1)\n"
         "except OSError as error:\n"
         "    print(error.errno)\n"
-        "from blockchaintracer.proof import verify_bundle\n"
+        "from blockchaintracer.core.verify.bundle import verify_bundle\n"
         "print(verify_bundle(open(sys.argv[1], 'rb').read()).records[0].id)\n"
     )
     alone = subprocess.run(
@@ -239,13 +240,16 @@ def test_a_bundle_verifies_without_a_network(small: bytes, tmp_path: Path) -> No
 
 
 def test_the_verifier_shares_no_code_with_the_exporter() -> None:
-    def imported(name: str) -> set[str]:
-        tree = ast.parse((ROOT / "blockchaintracer" / "proof" / f"{name}.py").read_text())
+    def imported(file: str) -> set[str]:
+        tree = ast.parse((ROOT / "blockchaintracer" / file).read_text())
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-        return {module.removeprefix("blockchaintracer.") for module in modules if module.startswith("blockchaintracer")}
+        return {
+            module.removeprefix("blockchaintracer.core.") for module in modules if module.startswith("blockchaintracer")
+        }
 
-    assert imported("verifier") <= {"errors", "layout", "manifest", "manifest.base", "model", "digest"}
-    assert imported("verifier") & imported("exporter") <= {"errors", "layout", "model"}
+    verifier, exporter = imported("core/verify/bundle.py"), imported("lab/bundle/exporter.py")
+    assert verifier <= {"errors", "storage_layout", "manifest", "manifest.base", "record", "digest"}
+    assert verifier & exporter <= {"errors", "storage_layout", "record"}
 
 
 def test_a_bundle_written_from_the_documented_format_verifies(lab: Lab, recorded: list[str]) -> None:

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.model import Kind
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind
 from tests.client.labs import ROOT, verb
 
 SUITE = """
@@ -123,7 +123,7 @@ def test_a_metric_named_twice_or_no_number_is_told(lab, project):
 
 
 def test_a_session_without_it_loads_nothing_of_the_client(project):
-    heavy = "{'web3', 'pydantic', 'blockchaintracer.tracer'}"
+    heavy = "{'web3', 'pydantic', 'blockchaintracer.lab.tracer'}"
     (project / "test_suite.py").write_text(f"import sys\n\ndef test_a():\n    assert {heavy}.isdisjoint(sys.modules)\n")
     done = session(project, project)
     assert done.returncode == 0, done.stdout

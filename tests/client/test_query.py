@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.index import START, fill, searches
-from blockchaintracer.digest import cid_of_sha256
-from blockchaintracer.errors import InputError
-from blockchaintracer.index import STATUSES, Index, Row, plan, query
-from blockchaintracer.index.expression import All, Compare, Either, Not, Related, parse
-from blockchaintracer.index.facts import facts, read_json
+from blockchaintracer.core.digest import cid_of_sha256
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.search import STATUSES, Index, Row, query
+from blockchaintracer.extras.search import query_plan as plan
+from blockchaintracer.extras.search.expression import All, Compare, Either, Not, Related, parse
+from blockchaintracer.extras.search.searchable import facts, read_json
 
 ID = "ab" * 32
 COUNT = 2000

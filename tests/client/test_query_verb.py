@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.lab.lab import Lab
 from tests.client.labs import typed, verb
 
 

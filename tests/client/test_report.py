@@ -25,18 +25,30 @@ from huggingface_hub import DatasetCard, ModelCard
 
 from blockchaintracer import DocumentationTracer, MLTracer
 from blockchaintracer.cli import load, main
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind, Link, Relation
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content, record_document
-from blockchaintracer.operations.verdicts import retract
-from blockchaintracer.report import FORMATS, formats_for, gather, history, make, record_report, restore, view, write
-from blockchaintracer.report.fields import REQUIRED
-from blockchaintracer.report.history import parse_history
-from blockchaintracer.report.sheet import COLUMNS, csv, sheet
-from blockchaintracer.tracer import RecordingWarning
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.record import Kind, Link, Relation
+from blockchaintracer.extras.report import (
+    FORMATS,
+    formats_for,
+    gather,
+    make,
+    record_report,
+    restore,
+    view,
+    write,
+)
+from blockchaintracer.extras.report import (
+    report_history as history,
+)
+from blockchaintracer.extras.report.fields import REQUIRED
+from blockchaintracer.extras.report.report_history import parse_history
+from blockchaintracer.extras.report.sheet import COLUMNS, csv, sheet
+from blockchaintracer.lab.attest import retract
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.tracer import RecordingWarning
 from tests.client.labs import ROOT, again, running_lab, second_lab, verb
 
 DECLARED = {"limitations": "Tested at sea level only", "preprocessing": "none"}
@@ -389,7 +401,7 @@ def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_told(lab: Lab, run: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    from blockchaintracer.errors import StoreError
+    from blockchaintracer.core.errors import StoreError
 
     with pytest.raises(StoreError, match="can't write the report"):
         write({"report.csv": csv(gather(lab, run))}, tmp_path / "file")

@@ -6,9 +6,9 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
-from blockchaintracer.chain import Chain, Registry, load_artifact
-from blockchaintracer.chain.reverts import WORDS
-from blockchaintracer.errors import ContractRevert
+from blockchaintracer.core.chain import Chain, Registry, load_artifact
+from blockchaintracer.core.chain.reverts import WORDS
+from blockchaintracer.core.errors import ContractRevert
 
 OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong", "StringsInsufficientHexLength"}
 """Of names and numbers of another length, which the registry doesn't have."""

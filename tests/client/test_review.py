@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.index import Index, waiting
-from blockchaintracer.model import Kind, Verdict
-from blockchaintracer.operations.record import record_path
-from blockchaintracer.operations.verdicts import attest, retract, withdraw
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind, Verdict
+from blockchaintracer.extras.search import Index, waiting
+from blockchaintracer.lab.attest import attest, retract, withdraw
+from blockchaintracer.lab.recording.content import record_path
 from tests.client.labs import again, second_lab, typed
 
 

@@ -19,19 +19,19 @@ import pytest
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
-from blockchaintracer.cli.record import command as record
-from blockchaintracer.cli.record import record_given
-from blockchaintracer.errors import InputError, NotVerified, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.manifest import RunPredicate, parse_manifest
-from blockchaintracer.model import Kind, Link, Relation, Verdict
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content, record_document
-from blockchaintracer.operations.reproduce import reproduce
-from blockchaintracer.operations.score import record_score, score
-from blockchaintracer.operations.verdicts import attest, retract
-from blockchaintracer.score import Score, load_rubric
+from blockchaintracer.cli.verb_record import command as record
+from blockchaintracer.cli.verb_record import record_given
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
+from blockchaintracer.core.record import Kind, Link, Relation, Verdict
+from blockchaintracer.extras.reproduce.reproduce import reproduce
+from blockchaintracer.extras.score import Score, load_rubric
+from blockchaintracer.extras.score.gather_evidence import record_score, score
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content, record_document
 from tests.client.labs import ROOT, second_lab, terminal, verb
 
 TRAIN = """

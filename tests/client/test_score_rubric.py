@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import rfc8785
 
-from blockchaintracer.score import load_rubric
-from blockchaintracer.score.checks import CAPS, CHECKS
-from blockchaintracer.score.code import entry_file, generators, is_inline
-from blockchaintracer.score.locks import unhashed
-from blockchaintracer.score.rows import Table, Unreadable, read_split
+from blockchaintracer.extras.score import load_rubric
+from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
+from blockchaintracer.extras.score.entry_point import entry_file, generators, is_inline
+from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
+from blockchaintracer.extras.score.locks import unhashed
 from tests.client.labs import ROOT
 
-FILE = ROOT / "blockchaintracer" / "score" / "rubric-1.json"
+FILE = ROOT / "blockchaintracer" / "extras" / "score" / "rubric-1.json"
 PUBLISHED = "b3b348071838888c5d1b6e1733dd872fc26458b4ab71335baec2715810b42f07"
 
 

@@ -8,29 +8,13 @@ import sys
 
 import pytest
 
-from blockchaintracer.chain.seals import seals_of, unrevealed
-from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.model import (
-    Kind,
-    Link,
-    Relation,
-    Status,
-    Verdict,
-    record_commitment,
-    verdict_commitment,
-)
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content, record_document
-from blockchaintracer.operations.seals import (
-    KeptSeal,
-    Sealed,
-    listed,
-    reveal,
-    seal_verdict,
-    sealing,
-    send_seal,
-)
-from blockchaintracer.operations.setup import create_group
+from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.record import Kind, Link, Relation, Status, Verdict, record_commitment, verdict_commitment
+from blockchaintracer.lab.groups import create_group
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.seals import KeptSeal, Sealed, listed, reveal, seal_verdict, sealing, send_seal
 from tests.client.labs import again, running_lab, second_lab, typed
 
 
@@ -128,12 +112,12 @@ def test_a_process_killed_anywhere_loses_no_salt_and_seals_once(lab, file, where
     program = f"""
 import os, sys
 from pathlib import Path
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.seals import sealing
-from blockchaintracer.outbox import Outbox
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.seals import sealing
+from blockchaintracer.lab.outbox import Outbox
 step = Outbox.{step}
 def dying(self, *given):
     {"pass" if step in ("add", "_held") else "step(self, *given)"}
@@ -172,10 +156,10 @@ def test_a_reveal_that_is_killed_is_made_once(lab, file, step):
     seal = sealed(lab, file)
     program = f"""
 import os, sys
-from blockchaintracer.home import Home
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.seals import reveal
-from blockchaintracer.outbox import Outbox
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.seals import reveal
+from blockchaintracer.lab.outbox import Outbox
 step = Outbox.{step}
 def dying(self, *given):
     {"pass" if step == "_held" else "step(self, *given)"}
@@ -249,7 +233,7 @@ def test_a_record_stored_without_its_seal_cannot_be_revealed(lab, file):
 
 def test_who_copies_a_commitment_has_a_seal_that_is_never_revealed(lab, file, tmp_path):
     """Else a stranger's seals would look shown as soon as the true author shows one."""
-    from blockchaintracer.outbox import Seal
+    from blockchaintracer.lab.outbox import Seal
 
     seal = sealed(lab, file)
     thief = second_lab(lab, tmp_path / "thief")

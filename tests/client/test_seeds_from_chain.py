@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.errors import ChainUnavailable, InputError
-from blockchaintracer.manifest import SeedDerivation, parse_manifest
-from blockchaintracer.operations.record import record_run
-from blockchaintracer.operations.run import RUN_FILE
-from blockchaintracer.operations.seeds import DERIVATION_VARIABLE, seeds_from_chain
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.randomness import GENERATORS, derive_seeds
-from blockchaintracer.verify import Outcome
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.manifest import SeedDerivation, parse_manifest
+from blockchaintracer.core.seed_derivation import GENERATORS, derive_seeds
+from blockchaintracer.core.verify import Outcome
+from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE, seeds_from_chain
+from blockchaintracer.lab.recording.content import record_run
+from blockchaintracer.lab.recording.run import RUN_FILE
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import running_lab
 
 numpy = pytest.importorskip("numpy")
@@ -259,7 +259,7 @@ def test_a_program_that_is_run_again_gets_the_recorded_seeds_without_a_chain(hon
 
 
 def test_what_a_plan_names_is_a_number(lab, honest):
-    from blockchaintracer.operations.seeds import seed_block
+    from blockchaintracer.lab.chain_seeds import seed_block
 
     assert [seed_block(values) for values in ({}, {"seedBlock": 5}, {"seedBlock": "7"})] == [None, 5, 7]
     for value in ("0x5", "", "-1", True, 1.5, "٣"):

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from model_signing import hashing, signing
 
 from blockchaintracer.cli import main
-from blockchaintracer.errors import NotVerified
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.model import Kind, Link, Relation
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.report.signature import check_signature, record_signature
+from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind, Link, Relation
+from blockchaintracer.extras.report.model_signature import check_signature, record_signature
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import running_lab
 
 

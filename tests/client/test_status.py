@@ -6,14 +6,14 @@ from typing import Any
 from click.testing import CliRunner
 
 from blockchaintracer.cli import main
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind, Link, Relation, Verdict
-from blockchaintracer.networks import DEVNET
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.status import lab_status, record_status
-from blockchaintracer.operations.verdicts import attest, retract
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import Kind, Link, Relation, Verdict
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.status import lab_status, record_status
 from tests.client.labs import again, running_lab, second_lab
 
 NOWHERE = "http://127.0.0.1:1"

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.digest import digest_bytes, digest_folder, format_listing
-from blockchaintracer.errors import ChainUnavailable, InputError, StoreError
-from blockchaintracer.store import Store
+from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
+from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.lab.store.store import Store
 
 MIB = 1 << 20
 ABSENT = "ab" * 32
@@ -393,7 +393,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path):
 def test_a_process_killed_while_putting_leaves_only_whole_objects(tmp_path: Path):
     (tmp_path / "large").write_bytes(bytes(64 * MIB))
     code = (
-        "import os, sys, signal; from blockchaintracer.store import Store; done = 0\n"
+        "import os, sys, signal; from blockchaintracer.lab.store.store import Store; done = 0\n"
         "def kill(count):\n"
         "    global done; done += count\n"
         "    if done > 8 << 20: os.kill(os.getpid(), signal.SIGKILL)\n"

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.errors import StoreError
-from blockchaintracer.model import Kind, Verdict
-from blockchaintracer.operations.batches import batching
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content, record_document
-from blockchaintracer.operations.seals import sealing
-from blockchaintracer.operations.setup import create_group
-from blockchaintracer.operations.storage import collect_garbage, needed, store_status
-from blockchaintracer.operations.verdicts import attest, retract
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.store import Store
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.record import Kind, Verdict
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.batches import batching
+from blockchaintracer.lab.groups import create_group
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.seals import sealing
+from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed, store_status
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import again, running_lab, second_lab, verb
 
 
@@ -93,7 +93,7 @@ def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_
 
     home = tmp_path / "home"
     lab = Lab.__new__(Lab)
-    from blockchaintracer.home import Home
+    from blockchaintracer.lab.lab_folder import Home
 
     lab = Lab(Home(home))
     digests = [lab.store.put_bytes(f"object {number}".encode()) for number in range(5)]
@@ -133,14 +133,14 @@ def test_listings_and_documents_are_followed_and_other_bytes_are_not(tmp_path: P
     document = store.put_bytes(json.dumps({"subject": listing}).encode())
     store.put_bytes(f"some text that names {hidden}".encode())
     del store
-    from blockchaintracer.home import Home
+    from blockchaintracer.lab.lab_folder import Home
 
     assert needed(Lab(Home(tmp_path / "home"))) == {leaf, listing, document}
 
 
 PUTS = """
 import sys
-from blockchaintracer.store import Store
+from blockchaintracer.lab.store.store import Store
 store = Store(sys.argv[1])
 print(store.put_bytes(sys.argv[2].encode()), flush=True)
 sys.stdin.readline()
@@ -150,7 +150,7 @@ sys.stdin.readline()
 @pytest.mark.parametrize("was_there", [False, True])
 def test_nothing_goes_while_a_process_has_put_something_in(tmp_path: Path, was_there: bool) -> None:
     """What it put in, or found, isn't named by anything yet: it may be about to be."""
-    from blockchaintracer.home import Home
+    from blockchaintracer.lab.lab_folder import Home
 
     home = Home(tmp_path / "home")
     if was_there:
@@ -208,7 +208,7 @@ def test_what_an_interrupted_write_left_goes(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_stops_it(tmp_path: Path) -> None:
-    from blockchaintracer.home import Home
+    from blockchaintracer.lab.lab_folder import Home
 
     lab = Lab(Home(tmp_path / "home"))
     orphan = lab.store.put_bytes(b"orphan")

@@ -14,19 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.errors import StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.batches import anchor, batching
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import Recorded, record_content, record_document
-from blockchaintracer.operations.repair import repair_store
-from blockchaintracer.operations.seals import sealing
-from blockchaintracer.operations.verdicts import retract
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.store import Store
-from blockchaintracer.tracer import MLTracer
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.attest import retract
+from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.seals import sealing
+from blockchaintracer.lab.store.repair import repair_store
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.tracer import MLTracer
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import running_lab, second_lab, verb
 
 

@@ -10,18 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import (
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind, Relation, parse_number
+from blockchaintracer.lab.recording import templates
+from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
+from blockchaintracer.lab.recording.templates import (
     ExperimentTemplate,
-    RunDocument,
     list_templates,
-    load_run_document,
     load_template,
     render_template,
-    templates,
     validate_against_template,
 )
-from blockchaintracer.model import Kind, Relation, parse_number
 
 ALL = list_templates()
 NAMES = [f"{template.name}-{template.version}" for template in ALL]
@@ -45,7 +44,7 @@ def test_the_templates_that_there_are() -> None:
 
 @pytest.mark.parametrize("template", ALL, ids=NAMES)
 def test_a_template_is_what_its_file_is_called_and_makes_sense(template: ExperimentTemplate) -> None:
-    file = Path(templates.__file__).parents[1] / "templates" / f"{template.name}-{template.version}.json"
+    file = Path(templates.__file__).parent / "templates" / f"{template.name}-{template.version}.json"
     assert ExperimentTemplate.read(json.loads(file.read_text())) == template
     assert any(rule.required for rule in template.metrics.values())
     assert any(rule.required and rule.tolerance for rule in template.metrics.values()) or template.name == "benchmark"

@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer import BlockchainTracer, MLTracer
-from blockchaintracer.errors import ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.manifest import Tolerance, load_run_document, parse_manifest
-from blockchaintracer.model import Kind, Relation
-from blockchaintracer.operations.run import RUN_FILE
-from blockchaintracer.tracer import Pending, RecordingWarning
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.manifest import Tolerance, parse_manifest
+from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.recording.run import RUN_FILE
+from blockchaintracer.lab.recording.run_document import load_run_document
+from blockchaintracer.lab.tracer import Pending, RecordingWarning
 from tests.client.labs import ROOT, verb
 
 NOBODY = "http://127.0.0.1:9"
@@ -487,11 +488,11 @@ def test_the_active_mlflow_run_is_recorded(lab, home, folder):
 
 def test_the_package_loads_nothing_until_a_tracer_is_asked_for():
     code = (
-        "import sys, blockchaintracer as b; heavy = {'web3', 'pydantic', 'eth_account', 'blockchaintracer.tracer'};"
+        "import sys, blockchaintracer as b; heavy = {'web3', 'pydantic', 'eth_account', 'blockchaintracer.lab.tracer'};"
         "print(sorted(heavy & set(sys.modules)), b.MLTracer.__module__, hasattr(b, 'Nothing'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[] blockchaintracer.tracer False\n"
+    assert done.stdout == "[] blockchaintracer.lab.tracer False\n"
 
 
 def test_the_example_is_recorded(lab, home, folder):

@@ -16,27 +16,35 @@ from click.testing import CliRunner
 from eth_account import Account
 from web3 import HTTPProvider, Web3
 
-from blockchaintracer.chain import Chain, Registry
 from blockchaintracer.cli import main
-from blockchaintracer.devnet.rpc import call
-from blockchaintracer.errors import ChainUnavailable, InputError
-from blockchaintracer.manifest import Artifact, ContentPredicate, Manifest, NotBefore, RunInput, RunOutput, RunPredicate
-from blockchaintracer.model import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, record_message
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import (
-    commit,
+from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.manifest import (
+    Artifact,
+    ContentPredicate,
+    Manifest,
+    NotBefore,
+    RunInput,
+    RunOutput,
+    RunPredicate,
+)
+from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, record_message
+from blockchaintracer.core.verify import Outcome, Report, Verifier
+from blockchaintracer.lab.attest import attest, retract, withdraw
+from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.groups import invite, join, remove_member
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Record
+from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import (
     named_parents,
     not_before,
     record_content,
     record_document,
     record_run,
 )
-from blockchaintracer.operations.setup import invite, join, remove_member
-from blockchaintracer.operations.verdicts import attest, retract, withdraw
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.outbox import Record
-from blockchaintracer.store import Store
-from blockchaintracer.verify import Outcome, Report, Verifier
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.verify_here import lab_verifier, verify
 from tests.client.labs import again, running_lab, second_lab, verb
 
 MIB = 1 << 20
@@ -80,7 +88,7 @@ def file(tmp_path):
 
 
 def verifier(lab: Lab, *sources: Any) -> Verifier:
-    return Verifier(lab.registry, lab.store, sources)
+    return lab_verifier(lab.registry, lab.store, sources)
 
 
 def outcomes(report: Report, name: str) -> list[str]:
@@ -109,7 +117,7 @@ def run_of(lab: Lab, parents: tuple[Link, ...] = (), **more: Any) -> Any:
 
 def kept(lab: Lab, name: str, data: bytes) -> Any:
     """A kept artifact."""
-    from blockchaintracer.digest import digest_bytes
+    from blockchaintracer.core.digest import digest_bytes
 
     lab.store.put_bytes(data)
     return Artifact.of(name, digest_bytes(data))
@@ -192,7 +200,7 @@ def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
     """A verifier behind a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
     provider = _Lying(lab.devnet.ensure().url)
     provider.lie = lie
-    return Verifier(Registry(Chain(Web3(provider), "a lying node"), lab.registry.address), lab.store)
+    return lab_verifier(Registry(Chain(Web3(provider), "a lying node"), lab.registry.address), lab.store)
 
 
 def selector(name: str) -> str:
@@ -366,7 +374,7 @@ def test_a_subject_that_is_no_listing_fails_and_an_identifier_without_its_manife
     key = RecordKey(1, Kind.DATASET, SubjectType.FOLDER, lab.signer.address, bogus, os.urandom(32).hex())
     assert "is no folder" in failures(verifier(lab).hash(raw_record(lab, key)))["subject"]
     run = run_of(lab)
-    report = Verifier(lab.registry, Store(tmp_path / "empty")).hash(run.id)
+    report = lab_verifier(lab.registry, Store(tmp_path / "empty")).hash(run.id)
     assert [check.name for check in report.unknown] == ["manifest", "subject"]
 
 
@@ -379,7 +387,7 @@ def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, fi
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(published.folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        report = Verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
+        report = lab_verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
         server.shutdown()
     assert "more than the 1048576 bytes allowed" in report.unknown[0].detail
 
@@ -392,8 +400,8 @@ def test_a_source_that_gives_more_of_a_file_than_is_ever_taken_is_not_followed(l
         url = f"http://127.0.0.1:{server.server_port}"
         for limit, outcome in ((file.stat().st_size, "pass"), (file.stat().st_size - 1, "unknown")):
             # 64 GiB are too many to serve here
-            monkeypatch.setattr("blockchaintracer.verify.objects.FETCH_LIMIT", limit)
-            report = Verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
+            monkeypatch.setattr("blockchaintracer.lab.store.stored_copies.FETCH_LIMIT", limit)
+            report = lab_verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
             assert outcomes(report, "subject") == [outcome]
         server.shutdown()
     [subject] = [check for check in report.checks if check.name == "subject"]
@@ -427,7 +435,7 @@ def test_a_file_is_shown_with_everybody_who_recorded_it_and_a_group_can_be_chose
 def test_what_is_not_here_is_unknown_and_found_in_a_published_store(lab, folder, tmp_path):
     record = record_content(lab, Kind.DATASET, folder)
     empty = Store(tmp_path / "empty")
-    report = Verifier(lab.registry, empty).hash(record.id)
+    report = lab_verifier(lab.registry, empty).hash(record.id)
     assert report.verified
     assert [check.name for check in report.unknown] == ["manifest", "subject"]
     assert record.manifest in report.unknown[0].detail
@@ -439,21 +447,21 @@ def test_what_is_not_here_is_unknown_and_found_in_a_published_store(lab, folder,
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         for source in (published.folder, url):
-            report = Verifier(lab.registry, empty, [source]).hash(record.id)
+            report = lab_verifier(lab.registry, empty, [source]).hash(record.id)
             assert report.verified
             assert not report.unknown
         assert not (tmp_path / "empty").exists()
         for digest in digests[0], digests[-1]:
             flip(published.path_of(digest), 3)
             for source in (published.folder, url):
-                report = Verifier(lab.registry, empty, [source]).hash(record.id)
+                report = lab_verifier(lab.registry, empty, [source]).hash(record.id)
                 [check] = report.failed
                 assert check.name in {"manifest", "subject sub/large.bin"}
                 assert str(source) in check.detail
             published.path_of(digest).chmod(0o600)
             flip(published.path_of(digest), 3)
         server.shutdown()
-    report = Verifier(lab.registry, empty, [url]).hash(record.id)
+    report = lab_verifier(lab.registry, empty, [url]).hash(record.id)
     assert "can't be reached" in report.unknown[0].detail
 
 
@@ -629,7 +637,7 @@ def test_a_member_who_was_removed_later_was_a_recorder_then(lab, file, tmp_path)
     join(member, invite(lab, 1, member.signer.address, Role.RECORDER))
     record = record_content(member, Kind.DATASET, file)
     remove_member(lab, 1, member.signer.address)
-    report = Verifier(lab.registry, member.store).hash(record.id)
+    report = lab_verifier(lab.registry, member.store).hash(record.id)
     assert report.verified
     assert "no member any more" in next(check.detail for check in report.checks if check.name == "role")
 
@@ -798,7 +806,7 @@ def test_a_retracted_record_fails_with_who_when_and_why_and_so_does_what_rests_o
     for one in (model, result):
         assert data.id in failures(verifier(lab).hash(one.id))["lineage"]
     assert verifier(lab).hash(newer.id).verified
-    without_text = failures(Verifier(lab.registry, Store(tmp_path / "empty")).hash(data.id))["retraction"]
+    without_text = failures(lab_verifier(lab.registry, Store(tmp_path / "empty")).hash(data.id))["retraction"]
     assert "the reason's text is not here" in without_text
 
 

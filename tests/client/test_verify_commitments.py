@@ -6,15 +6,15 @@ import shutil
 
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.model import ForeignRecord, Kind, Link, Relation, Verdict
-from blockchaintracer.operations.batches import anchor, batching, materialize
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.seals import reveal, seal_verdict, sealing
-from blockchaintracer.operations.status import record_status
-from blockchaintracer.operations.verdicts import attest, attest_foreign, retract
-from blockchaintracer.operations.verify import verify, verify_order
-from blockchaintracer.outbox import Seal
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict
+from blockchaintracer.lab.attest import attest, attest_foreign, retract
+from blockchaintracer.lab.batches import anchor, batching, materialize
+from blockchaintracer.lab.outbox import Seal
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.seals import reveal, seal_verdict, sealing
+from blockchaintracer.lab.status import record_status
+from blockchaintracer.lab.verify_here import verify, verify_order
 from tests.client.labs import second_lab, typed
 from tests.client.test_verify import lied_to, topic
 
@@ -48,7 +48,7 @@ class Lying:
     """The lab's chain, with some views of the registry answered otherwise."""
 
     def __init__(self, lab, monkeypatch, **answers):
-        from blockchaintracer.chain import Registry
+        from blockchaintracer.core.chain import Registry
 
         read = Registry.read
         monkeypatch.setattr(

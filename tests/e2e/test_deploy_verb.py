@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from eth_abi import decode
 
-from blockchaintracer.chain import factory as factories
-from blockchaintracer.chain import load_artifact
+from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.lab.chain import factory as factories
 from tests.client.labs import ROOT, verb
 from tests.node import anvil
 from tools.compiler import compile_standard_json

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.home import Home
-from blockchaintracer.index import Index, lineage
-from blockchaintracer.model import Kind, Verdict
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.verdicts import verdicts
+from blockchaintracer.core.record import Kind, Verdict
+from blockchaintracer.extras.search import Index, lineage
+from blockchaintracer.lab.attest import verdicts
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from tests.client.labs import ROOT
 
 DATA = Path(os.environ.get("BLOCKCHAINTRACER_GW_DATA") or ROOT.parent / "shared" / "data" / "gw150914")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.home import Home
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.lab_folder import Home
 from tests.client.labs import ROOT
 
 

@@ -19,23 +19,17 @@ from typing import Any
 import pytest
 import sklearn
 
-from blockchaintracer.errors import ContractRevert, InputError, NotVerified, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.manifest import (
-    GivenMetric,
-    Metric,
-    RunPredicate,
-    Tolerance,
-    load_run_document,
-    parse_manifest,
-)
-from blockchaintracer.model import Kind, Relation, Role, Verdict
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_path
-from blockchaintracer.operations.reproduce import Plan, Reproduction, compare, reproduce
-from blockchaintracer.operations.run import RUN_FILE, RunFacts, Used, finish_run, start_run
-from blockchaintracer.operations.setup import invite, join
+from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import GivenMetric, Metric, RunPredicate, Tolerance, parse_manifest
+from blockchaintracer.core.record import Kind, Relation, Role, Verdict
+from blockchaintracer.extras.reproduce.reproduce import Plan, Reproduction, compare, reproduce
+from blockchaintracer.lab.groups import invite, join
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.run import RUN_FILE, RunFacts, Used, finish_run, start_run
+from blockchaintracer.lab.recording.run_document import load_run_document
 from tests.client.labs import ROOT, second_lab
 from tests.ipfs.nodes import helia
 
@@ -601,7 +595,7 @@ def test_a_manifest_that_is_not_of_the_record_is_refused(
     lab: Lab, other: Lab, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The input's record is looked up on the chain: a manifest can't pass other bytes off as it."""
-    from blockchaintracer.operations import run as operations
+    from blockchaintracer.lab.recording import run as operations
 
     honest = operations.RunInput
     monkeypatch.setattr(operations, "RunInput", lambda **given: honest(**given | {"sha256": "ab" * 32}))

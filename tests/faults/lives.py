@@ -19,13 +19,13 @@ import eth_account  # noqa: F401 -- what every process needs is imported once, b
 import psutil  # noqa: F401
 import web3  # noqa: F401
 
-import blockchaintracer.chain.endpoints  # noqa: F401
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.outbox import Outbox
-from blockchaintracer.store import Store
+import blockchaintracer.core.chain.endpoints  # noqa: F401
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Outbox
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.store.store import Store
 
 BOUNDARIES = [
     *((Outbox, "add", when) for when in ("before", "after")),

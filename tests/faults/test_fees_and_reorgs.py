@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.errors import BlockchainTracerError
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import Recorded, record_content
-from blockchaintracer.outbox import Entry, Outbox, State
-from blockchaintracer.outbox.journal import MAX_COST, _decoded
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Entry, Outbox, State
+from blockchaintracer.lab.outbox.queue import MAX_COST, _decoded
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import running_lab
 
 GWEI = 10**9

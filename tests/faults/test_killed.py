@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import ROOT, running_lab
 from tests.faults.lives import BOUNDARIES
 

@@ -8,10 +8,10 @@ import fsspec
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.repair import repair_store
-from blockchaintracer.report.exports import export
-from blockchaintracer.store import Store
+from blockchaintracer.extras.report.exports import export
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.store.repair import repair_store
+from blockchaintracer.lab.store.store import Store
 
 
 @pytest.mark.parametrize("text", ["checked by hand\n", f"{'ab' * 32}  elsewhere.bin\n"])

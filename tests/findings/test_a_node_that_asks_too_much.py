@@ -2,10 +2,10 @@
 
 import pytest
 
-from blockchaintracer.errors import BlockchainTracerError
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.outbox.journal import MAX_COST
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.outbox.queue import MAX_COST
+from blockchaintracer.lab.recording.content import record_content
 
 
 def test_a_transaction_costs_no_more_than_the_lab_allows(lab, file, monkeypatch):

@@ -12,11 +12,11 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from blockchaintracer.errors import KeyStoreError
-from blockchaintracer.home import Home
-from blockchaintracer.keys import COMMAND, CheckedSigner, CommandSigner, KeyStore
-from blockchaintracer.model import Domain
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.core.record import Domain
+from blockchaintracer.lab.keys import COMMAND, CheckedSigner, CommandSigner, KeyStore
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 ACCOUNT, OTHER = Account.create(), Account.create()
 TRANSACTION: dict[str, Any] = {

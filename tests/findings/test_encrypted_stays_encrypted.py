@@ -13,22 +13,19 @@ import pytest
 import rfc8785
 
 from blockchaintracer import MLTracer
-from blockchaintracer.digest import digest_bytes
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.manifest import Artifact, ContentPredicate, Encrypted, Manifest, parse_manifest
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.encryption import (
-    context_of,
-    decrypt_private,
-    decrypt_record,
-    keep_encrypted,
-)
-from blockchaintracer.operations.publish import publish, read_manifest
-from blockchaintracer.operations.record import commit, record_content
-from blockchaintracer.operations.verdicts import required_record
-from blockchaintracer.privacy.age import decrypt, encrypt
-from blockchaintracer.privacy.commitments import Context, FieldTree, new_salt
-from blockchaintracer.privacy.contents import ContentOpening, decrypt_content
+from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import Artifact, ContentPredicate, Encrypted, Manifest, parse_manifest
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.private.age import decrypt, encrypt
+from blockchaintracer.lab.private.decrypt import decrypt_private, decrypt_record
+from blockchaintracer.lab.private.encrypt import context_of, keep_encrypted
+from blockchaintracer.lab.private.field_tree import Context, FieldTree, new_salt
+from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_content
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import holding, second_lab, secret_file, typed, verb
 
 # -- what must not leak
@@ -479,7 +476,7 @@ def test_private_values_that_are_larger_than_the_record_says(lab, reader, tmp_pa
 
 def opened(lab, run: str, told: dict, reader) -> dict:
     """What `decrypt_private` makes of a file that stands for the record's."""
-    from blockchaintracer.operations import encryption
+    from blockchaintracer.lab.private import decrypt as decryption
 
     record = required_record(lab, run)
     manifest = read_manifest(lab, record)
@@ -488,7 +485,7 @@ def opened(lab, run: str, told: dict, reader) -> dict:
     private = manifest.predicate.private.model_copy(update={"encrypted": Artifact.of("a", digest_bytes(hidden))})
     changed = manifest.model_copy(update={"predicate": manifest.predicate.model_copy(update={"private": private})})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encryption, "_found", lambda *_: (record, changed))
+        patch.setattr(decryption, "_found", lambda *_: (record, changed))
         patch.setattr(FieldTree, "_levels", property(lambda _: pytest.fail("the tree was built")))
         return decrypt_private(lab, run, [reader[0]])
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hexbytes import HexBytes
 
-from blockchaintracer.chain import Chain, Registry
+from blockchaintracer.core.chain import Chain, Registry
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, found
 from tests.node import NodeChain, NodeContract, anvil
 

@@ -14,7 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.archive import (
+from blockchaintracer.core.digest import format_listing
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.archive import (
     Archive,
     ArchivedBlock,
     ArchiveRefused,
@@ -28,9 +30,7 @@ from blockchaintracer.archive import (
     parse_events,
     write_archive,
 )
-from blockchaintracer.archive.form import header
-from blockchaintracer.digest import format_listing
-from blockchaintracer.errors import InputError
+from blockchaintracer.extras.archive.form import header
 
 BLOCK = ArchivedBlock(number=7, hash="ab" * 32, timestamp=1_700_000_000)
 EVENT = Event(7, 0, "cd" * 32, ("ef" * 32, "00" * 32), "00ff")

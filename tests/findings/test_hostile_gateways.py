@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.digest import DagLink, cid_bytes, protobuf_field, varint
-from blockchaintracer.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.ipfs import gateway as module
-from blockchaintracer.ipfs.blocks import Cid, parse_node
-from blockchaintracer.ipfs.car import car, read_car
-from blockchaintracer.ipfs.dag import Tree
-from blockchaintracer.ipfs.download import download
-from blockchaintracer.ipfs.gateway import Address, Gateways
-from blockchaintracer.store import Store
+from blockchaintracer.core.digest import DagLink, cid_bytes, protobuf_field, varint
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.lab.store.ipfs import gateway as module
+from blockchaintracer.lab.store.ipfs.blocks import Cid, parse_node
+from blockchaintracer.lab.store.ipfs.car import car, read_car
+from blockchaintracer.lab.store.ipfs.dag import Tree
+from blockchaintracer.lab.store.ipfs.download import download
+from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
+from blockchaintracer.lab.store.store import Store
 
 MIB = 1 << 20
 Answer = Callable[["Handler", str, str], None]
@@ -290,7 +290,7 @@ def test_a_node_that_lies_about_the_size_below_it_is_refused(tmp_path: Path) -> 
 
 
 def test_a_folder_that_holds_itself_many_times_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from blockchaintracer.ipfs import download as downloads
+    from blockchaintracer.lab.store.ipfs import download as downloads
 
     monkeypatch.setattr(downloads, "MAX_ENTRIES", 200)
     cid, block = node(b"\x08\x01")

@@ -6,10 +6,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from blockchaintracer.home import Home
-from blockchaintracer.keys import KeyStore
-from blockchaintracer.networks import DEVNET
-from blockchaintracer.operations.lab import Lab
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 PROCESSES, CHOICES, KEYS = 4, 25, 5
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from web3 import HTTPProvider, Web3
 
-from blockchaintracer.chain import Chain, Registry
-from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.model import Kind, Verdict
-from blockchaintracer.networks import network_by_name
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.verdicts import attest
-from blockchaintracer.outbox import Attest, State
+from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.core.record import Kind, Verdict
+from blockchaintracer.lab.attest import attest
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Attest, State
+from blockchaintracer.lab.recording.content import record_content
 from tests.client.labs import again, running_lab, second_lab
 
 

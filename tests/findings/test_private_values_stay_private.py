@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import rfc8785
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.manifest import RunDocument
-from blockchaintracer.operations.disclosure import disclose, kept_private, verify_disclosure
-from blockchaintracer.operations.run import RunFacts, finish_run, start_run
-from blockchaintracer.privacy.commitments import Context, FieldTree, Opening, new_salt, place, root_of
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.private.disclose import disclose, kept_private, verify_disclosure
+from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, new_salt, place, root_of
+from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
+from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.client.labs import second_lab
 
 if TYPE_CHECKING:
-    from blockchaintracer.operations.lab import Lab
-    from blockchaintracer.operations.record import Recorded
+    from blockchaintracer.lab.drafts import Recorded
+    from blockchaintracer.lab.lab import Lab
 
 CONTEXT = Context("31337", "0x" + "11" * 20, 1, "0x" + "22" * 20)
 SUBJECT = "ab" * 32
@@ -154,8 +154,8 @@ def test_a_disclosure_fits_no_other_record(lab: Lab, tmp_path: Path) -> None:
     moved.write_text(json.dumps(data | {"record": second.id, "manifest": other_manifest}))
     assert [check.name for check in verify_disclosure(lab, moved).failed] == ["private parameters.a"]
 
-    from blockchaintracer.manifest import parse_manifest
-    from blockchaintracer.operations.record import commit
+    from blockchaintracer.core.manifest import parse_manifest
+    from blockchaintracer.lab.recording.commit import commit
 
     thief = second_lab(lab, tmp_path / "thief")
     copied = parse_manifest(lab.store.get_bytes(first.manifest))

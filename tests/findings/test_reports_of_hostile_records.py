@@ -18,10 +18,10 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from blockchaintracer import MLTracer
-from blockchaintracer.errors import InputError
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.report import Documentation, gather, make
-from blockchaintracer.report.render import markdown, printable
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.report import Documentation, gather, make
+from blockchaintracer.extras.report.render import markdown, printable
+from blockchaintracer.lab.lab import Lab
 from tests.client.labs import running_lab
 
 HOSTILE = [

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import pytest
 
-from blockchaintracer.chain import RecordedEvent
 from blockchaintracer.cli.common import Verb
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.home import Home
-from blockchaintracer.model import Kind, RecordKey, SubjectType
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.rerun import Workspace, _put, _run_program
+from blockchaintracer.core.chain import RecordedEvent
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.record import Kind, RecordKey, SubjectType
+from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_program
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 
 AUTHOR = "0x" + "11" * 20
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from blockchaintracer.networks import DEVNET
+from blockchaintracer.core.networks import DEVNET
 from tests.evm import Chain
 from tests.model import merkle
 from tests.model.eip712 import Domain, Invitation, Key, record_commitment

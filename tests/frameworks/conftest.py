@@ -9,7 +9,7 @@ import pytest
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLTracer
-from blockchaintracer.manifest import parse_manifest
+from blockchaintracer.core.manifest import parse_manifest
 
 # Keras reads it when it is imported first
 BACKEND = os.environ.setdefault("KERAS_BACKEND", "torch")

@@ -29,7 +29,8 @@ def test_frameworks(traced, monkeypatch):
     known = {"model": model, "optimizer": torch.optim.SGD(model.parameters(), 0.1), "Path": Path}
     started, logged, checked = blocks("frameworks.md")
     exec(
-        started + "from blockchaintracer.integrations.torch import capture, log_model, log_checkpoint\n" + logged, known
+        started + "from blockchaintracer.integrations.torch import capture, log_model, log_checkpoint\n" + logged,
+        known,
     )
     role, state = traced.outputs(known["run"])["model.state.json"]
     assert role == "state"

@@ -2,7 +2,7 @@
 
 import jax
 
-from blockchaintracer.capture.seeds import capture_seeds, seed_everything
+from blockchaintracer.lab.capture.random_seeds import capture_seeds, seed_everything
 
 
 def test_the_key_that_was_told_decides_what_jax_draws():

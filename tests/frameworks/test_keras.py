@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from blockchaintracer.integrations.keras import callback, digest_weights
+from blockchaintracer.extras.frameworks.keras import callback, digest_weights
 
 
 def network(seed=0):

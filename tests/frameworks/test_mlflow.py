@@ -5,8 +5,8 @@ import mlflow
 import pytest
 
 import blockchaintracer.mlflow as sealed
-from blockchaintracer.mlflow.recorder import Target
-from blockchaintracer.mlflow.tracer import _recording
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.recorder import Target
 from tests.frameworks.test_lightning import Module, loader
 
 

@@ -7,9 +7,9 @@ from itertools import product
 import optuna
 import pytest
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.integrations.optuna import callback, log_study
-from blockchaintracer.integrations.sweep import Sweep
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.frameworks.optuna import callback, log_study
+from blockchaintracer.extras.frameworks.sweep import Sweep
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 

@@ -17,8 +17,8 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from blockchaintracer.errors import InputError
-from blockchaintracer.integrations.sklearn import describe, digest_fitted, log_estimator
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.frameworks.sklearn import describe, digest_fitted, log_estimator
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(60, 3))

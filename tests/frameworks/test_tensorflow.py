@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 
 import blockchaintracer.mlflow as sealed
-from blockchaintracer.capture.seeds import seed_everything
-from blockchaintracer.mlflow.details import frameworks
-from blockchaintracer.mlflow.recorder import Target
-from blockchaintracer.mlflow.tracer import _recording
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.recorder import Target
+from blockchaintracer.extras.mlflow.run_details import frameworks
+from blockchaintracer.lab.capture.random_seeds import seed_everything
 from tests.frameworks.test_keras import DATA, network
 
 

@@ -14,17 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.integrations.state import array_tensor, digest_state
-from blockchaintracer.integrations.torch import (
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.frameworks.torch import (
     capture,
     check_state,
     digest_state_dict,
     log_checkpoint,
     log_model,
 )
-from blockchaintracer.integrations.torch import settings as torch_settings
-from blockchaintracer.model import Kind
+from blockchaintracer.extras.frameworks.torch import settings as torch_settings
+from blockchaintracer.extras.frameworks.training_state import array_tensor, digest_state
 from tests.client.labs import ROOT, verb
 
 DTYPES = [
@@ -212,7 +212,7 @@ def test_a_model_and_a_checkpoint_in_a_run(traced):
 def test_big_tensors_are_hashed_in_blocks(monkeypatch):
     values = torch.arange(100_000, dtype=torch.float32)
     whole = sha({"w": values})
-    monkeypatch.setattr("blockchaintracer.integrations.torch._BLOCK", 1000)
+    monkeypatch.setattr("blockchaintracer.extras.frameworks.torch._BLOCK", 1000)
     assert sha({"w": values}) == whole
     assert digest_state({"w": np.arange(100_000, dtype="f4")}, array_tensor).sha256 == whole
 

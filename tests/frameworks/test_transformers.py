@@ -6,8 +6,8 @@ import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
 
-from blockchaintracer.integrations.torch import digest_state_dict
-from blockchaintracer.integrations.transformers import callback
+from blockchaintracer.extras.frameworks.torch import digest_state_dict
+from blockchaintracer.extras.frameworks.transformers import callback
 
 
 @pytest.fixture

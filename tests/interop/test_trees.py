@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.merkle import MerkleTree, leads_to
+from blockchaintracer.core.merkle import MerkleTree, leads_to
 from tests.evm import Contract
 from tests.findings.conftest import ALICE, BOB, DATA, domain, refusal
 from tests.interop.libraries import ask, raw

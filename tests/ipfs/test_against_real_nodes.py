@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.digest import DEFAULT_PROFILE, digest_file
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.ipfs.blocks import Cid, parse_node
-from blockchaintracer.ipfs.car import car
-from blockchaintracer.ipfs.dag import Tree
-from blockchaintracer.ipfs.kubo import Kubo
+from blockchaintracer.core.digest import DEFAULT_PROFILE, digest_file
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.lab.store.ipfs.blocks import Cid, parse_node
+from blockchaintracer.lab.store.ipfs.car import car
+from blockchaintracer.lab.store.ipfs.dag import Tree
+from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from tests.ipfs.conftest import MIB, SIZES
 from tests.ipfs.nodes import kubo_cids
 
@@ -117,8 +117,8 @@ def test_the_blocks_of_a_tree_are_what_their_cids_say(folder: Path) -> None:
 def test_large_files_are_sent_and_fetched_in_flat_memory(node: str, files: dict[str, Path], tmp_path: Path) -> None:
     import tracemalloc
 
-    from blockchaintracer.ipfs.download import download
-    from blockchaintracer.ipfs.gateway import Address, Gateways
+    from blockchaintracer.lab.store.ipfs.download import download
+    from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 
     tree = Tree.of(files["60M"])
     Kubo(node).version()

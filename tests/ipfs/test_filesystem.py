@@ -10,14 +10,14 @@ import fsspec
 import pandas
 import pytest
 
-from blockchaintracer.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.ipfs.dag import Tree
-from blockchaintracer.ipfs.kubo import Kubo
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.store.ipfs.dag import Tree
+from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from tests.client.labs import free_port, running_lab
 from tests.ipfs.conftest import content
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import requests
 
-from blockchaintracer.digest import PROFILES
-from blockchaintracer.errors import InputError, StoreError
-from blockchaintracer.home import Home
-from blockchaintracer.ipfs.blocks import Cid
-from blockchaintracer.ipfs.gateway import GATEWAYS_VARIABLE
-from blockchaintracer.ipfs.kubo import Kubo
-from blockchaintracer.ipfs.pinning import add_service, pin, services, status, unpin
-from blockchaintracer.model import Kind
-from blockchaintracer.operations.lab import Lab
-from blockchaintracer.operations.publish import publish
-from blockchaintracer.operations.record import record_content
-from blockchaintracer.operations.verify import verify
-from blockchaintracer.store import Store
+from blockchaintracer.core.digest import PROFILES
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.store.ipfs.blocks import Cid
+from blockchaintracer.lab.store.ipfs.gateway import GATEWAYS_VARIABLE
+from blockchaintracer.lab.store.ipfs.kubo import Kubo
+from blockchaintracer.lab.store.ipfs.pinning import add_service, pin, services, status, unpin
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import free_port, running_lab, verb
 from tests.ipfs.conftest import content
 from tests.ipfs.nodes import TOKEN

@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 import blockchaintracer.mlflow as sealed
-from blockchaintracer.mlflow.tracer import _recording
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 
 
 @pytest.fixture

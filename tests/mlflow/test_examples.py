@@ -9,8 +9,8 @@ from shutil import copyfile
 import mlflow
 import pytest
 
-from blockchaintracer.operations.proof import verify_proof
-from blockchaintracer.report.exports import FORMATS
+from blockchaintracer.extras.report.exports import FORMATS
+from blockchaintracer.lab.bundle.export_proof import verify_proof
 from tests.client.labs import ROOT
 
 NAMES = ("mlflow/registry", "mlflow/existing", "mlflow/autolog", "export/formats", "query/compare")

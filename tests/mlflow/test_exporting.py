@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from blockchaintracer import DocumentationTracer, MLflowBlockchainTracer
 from blockchaintracer.cli import main
-from blockchaintracer.errors import InputError
-from blockchaintracer.mlflow.recorder import record_run
-from blockchaintracer.mlflow.snapshot import client_of
-from blockchaintracer.report import gather, named_record
-from blockchaintracer.report.exports import export
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.mlflow.recorder import record_run
+from blockchaintracer.extras.mlflow.snapshot import client_of
+from blockchaintracer.extras.report import gather, named_record
+from blockchaintracer.extras.report.exports import export
 from tests.client.labs import second_lab
 
 

@@ -14,14 +14,14 @@ from sklearn.neural_network import MLPClassifier
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import DocumentationTracer
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.mlflow.models import record_deployment, record_registered_model
-from blockchaintracer.mlflow.recorder import Target, run_of
-from blockchaintracer.mlflow.tracer import _recording
-from blockchaintracer.model import Kind, Relation
-from blockchaintracer.operations.batches import anchored_proofs
-from blockchaintracer.operations.verify import verify
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.model_registry import record_deployment, record_registered_model
+from blockchaintracer.extras.mlflow.recorder import Target, run_of
+from blockchaintracer.lab.kept_proofs import anchored_proofs
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import typed, verb
 
 X = numpy.arange(40.0).reshape(20, 2)

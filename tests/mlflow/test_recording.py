@@ -15,11 +15,11 @@ import pytest
 
 import blockchaintracer.mlflow as sealed
 from blockchaintracer import MLflowBlockchainTracer
-from blockchaintracer.manifest import parse_manifest
-from blockchaintracer.mlflow.recorder import HISTORY, SNAPSHOT, RecordingWarning, Target, output, run_of
-from blockchaintracer.mlflow.tracer import _recording
-from blockchaintracer.model import Relation
-from blockchaintracer.operations.verify import verify
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Relation
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.recorder import HISTORY, SNAPSHOT, RecordingWarning, Target, output, run_of
+from blockchaintracer.lab.verify_here import verify
 from tests.client.labs import typed
 from tests.mlflow.conftest import data
 

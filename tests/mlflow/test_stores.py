@@ -14,13 +14,13 @@ import pytest
 import requests
 
 import blockchaintracer.mlflow as sealed
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.mlflow.models import trail
-from blockchaintracer.mlflow.recorder import Target, output, run_of
-from blockchaintracer.mlflow.snapshot import files_at
-from blockchaintracer.mlflow.tracer import _recording
-from blockchaintracer.mlflow.webhook import check_signature, read_deployments
-from blockchaintracer.model import Kind, Link, Relation
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.record import Kind, Link, Relation
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.model_registry import trail
+from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
+from blockchaintracer.extras.mlflow.snapshot import files_at
+from blockchaintracer.extras.mlflow.webhook import check_signature, read_deployments
 from tests.client.labs import ROOT, free_port
 
 SECRET = "a secret of the test's own"
@@ -90,7 +90,7 @@ def checked(lab, home, run_id, uri, manifest=None, unknown=()):
 
 
 def test_a_server_over_http_with_its_artifacts(lab, home, server, monkeypatch, capfd):
-    monkeypatch.setattr("blockchaintracer.mlflow.tracer.flush_aside", lambda target: None)
+    monkeypatch.setattr("blockchaintracer.extras.mlflow.mlflow_tracer.flush_aside", lambda target: None)
     uri = f"anchor+{server}"
     run_id = train(uri, "over http")
     assert mlflow.get_run(run_id).info.artifact_uri.startswith("mlflow-artifacts:/")
@@ -139,7 +139,7 @@ def test_a_server_keeps_to_its_destination(tmp_path, monkeypatch):
 
 
 def test_a_file_store(lab, home, folder, monkeypatch):
-    monkeypatch.setattr("blockchaintracer.mlflow.tracer.flush_aside", lambda target: None)
+    monkeypatch.setattr("blockchaintracer.extras.mlflow.mlflow_tracer.flush_aside", lambda target: None)
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"anchor+file://{folder}/runs"
     checked(lab, home, train(uri, "in files"), f"file://{folder}/runs")

@@ -9,7 +9,7 @@ from eth_account.messages import encode_typed_data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.model import Domain, Link, RecordKey, record_message
+from blockchaintracer.core.record import Domain, Link, RecordKey, record_message
 from tests.actors import Actor
 from tests.artifacts import artifact
 from tests.evm import CHAIN_ID, Chain, Contract

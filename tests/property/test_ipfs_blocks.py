@@ -8,10 +8,10 @@ import io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.digest import DagLink, digest_bytes, protobuf_field, varint
-from blockchaintracer.errors import InputError, NotVerified
-from blockchaintracer.ipfs.blocks import Cid, parse_node, read_varint
-from blockchaintracer.ipfs.car import car, read_car
+from blockchaintracer.core.digest import DagLink, digest_bytes, protobuf_field, varint
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.lab.store.ipfs.blocks import Cid, parse_node, read_varint
+from blockchaintracer.lab.store.ipfs.car import car, read_car
 
 many = settings(max_examples=500, deadline=None)
 FOLDER = Cid(1, 0x70, bytes(32))

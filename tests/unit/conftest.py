@@ -12,7 +12,7 @@ from ape.contracts import ContractContainer, ContractInstance
 from eth_account.messages import encode_typed_data
 from ethpm_types import ContractType
 
-from blockchaintracer.model import NO_END, Domain, Link, RecordKey, Role, SubjectType, record_message
+from blockchaintracer.core.record import NO_END, Domain, Link, RecordKey, Role, SubjectType, record_message
 from tests.artifacts import artifact
 from tests.evm import interface_of
 from tests.model.registry import Event

@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 
 from tests.artifacts import ROOT, artifact
 
-SHIPPED = ROOT / "blockchaintracer" / "artifacts"
+SHIPPED = ROOT / "blockchaintracer" / "core" / "artifacts"
 
 # Imports every module of the client; sys.argv names the packages that must not be there.
 IMPORT_ALL = """

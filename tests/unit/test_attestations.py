@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blockchaintracer.model import NO_END, Kind, Relation, Role, Verdict
+from blockchaintracer.core.record import NO_END, Kind, Relation, Role, Verdict
 from tests.unit.conftest import NO_EVIDENCE, lower, time_of
 
 NOT_RECORDED, RETRACTED, NOT_A_RUN, OTHER_GROUP, NOT_LINKED = range(5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ape.contracts import ContractInstance
 
-from blockchaintracer.model import Kind, Relation, Role, Status
+from blockchaintracer.core.record import Kind, Relation, Role, Status
 from tests.model import merkle
 from tests.unit.conftest import lower, time_of, wait
 

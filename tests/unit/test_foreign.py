@@ -7,7 +7,7 @@ import hashlib
 import ape
 import pytest
 
-from blockchaintracer.model import Kind, RecordKey, Relation, Role, SubjectType, Verdict
+from blockchaintracer.core.record import Kind, RecordKey, Relation, Role, SubjectType, Verdict
 from tests.model.registry import ForeignRecord
 from tests.unit.conftest import NO_EVIDENCE, lower, time_of
 

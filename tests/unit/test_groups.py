@@ -5,7 +5,7 @@ from __future__ import annotations
 import ape
 import pytest
 
-from blockchaintracer.model import NO_END, Role
+from blockchaintracer.core.record import NO_END, Role
 from tests.unit.conftest import ALL_ROLES, lower, time_of
 
 NOBODY = "0x" + "00" * 20

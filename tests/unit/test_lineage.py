@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from blockchaintracer.model import Kind, Relation
+from blockchaintracer.core.record import Kind, Relation
 from tests.model import merkle
 
 CLEAN, FOREIGN, INCOMPLETE, RETRACTED = range(4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ape
 import pytest
 
-from blockchaintracer.model import NO_END, Kind, Relation, Role, Status
+from blockchaintracer.core.record import NO_END, Kind, Relation, Role, Status
 from tests.unit.conftest import lower, time_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ape
 import pytest
 
-from blockchaintracer.model import DOMAIN_NAME, DOMAIN_VERSION
+from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION
 from tests.artifacts import artifact
 from tests.unit.conftest import container, lower
 

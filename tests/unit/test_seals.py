@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from blockchaintracer.model import Kind, Relation, Role, Status, Verdict
+from blockchaintracer.core.record import Kind, Relation, Role, Status, Verdict
 from tests.model.eip712 import record_commitment, verdict_commitment
 from tests.unit.conftest import NO_EVIDENCE, lower, time_of, wait
 

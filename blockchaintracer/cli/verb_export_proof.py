@@ -1,0 +1,147 @@
+"""`blockchaintracer export-proof`: a file that proves records to somebody who has nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
+from blockchaintracer.core.manifest import Manifest, RunPredicate
+from blockchaintracer.core.networks import time_source
+from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
+from blockchaintracer.lab.bundle.export_proof import code_of, export_proof, manifest_in
+
+_METRICS = 5
+"""How many metrics of a run are shown; `--json` has all."""
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("record_ids", metavar="ID...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
+)
+@click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
+@click.pass_context
+def command(
+    ctx: click.Context, /, record_ids: tuple[str, ...], output: Path, block: int | None, **options: Any
+) -> None:
+    """Write a proof bundle: `verify FILE` checks it anywhere, without a network.
+
+    It holds the records' keys and manifests, the events that stored them with the proofs of their receipts, their
+    storage words with the proofs of the state, and the headers of the blocks. What is left to trust is that the chain
+    has blocks with these hashes: it's printed.
+
+    \b
+    Examples:
+      blockchaintracer export-proof ID -o result.proof
+      blockchaintracer export-proof ID ID ID -o paper.proof --network base
+    """
+    lab = make_lab(ctx, options)
+    with progress_bar(ctx, "proving") as progress:
+        result = export_proof(lab, record_ids, output, block=block, progress=lambda _: progress(1))
+    show(
+        ctx,
+        {
+            "file": result.file,
+            "size": result.size,
+            "withoutManifest": list(result.without_manifest),
+            **as_json(result.proven),
+        },
+        f"Wrote {result.file}: {len(result.proven.records)} records in {result.size:,} bytes.",
+        *(f"Without its manifest, which is not in this lab: {record}" for record in result.without_manifest),
+        *lines(result.proven),
+    )
+
+
+def as_json(proven: ProvenBundle) -> dict[str, Any]:
+    """What a bundle proves as JSON-ready values."""
+    code = code_of(proven)
+    return {
+        "chainId": proven.chain_id,
+        "registry": proven.registry,
+        "codeHash": proven.code_hash,
+        "code": {"genuine": code is not None, **(asdict(code) if code else {})},
+        "blocks": [{"number": it.number, "hash": it.hash, "timestamp": it.timestamp} for it in proven.blocks],
+        "records": [_record(record) for record in proven.records],
+        "timeSource": time_source(proven.chain_id),
+        "trust": list(proven.trust),
+    }
+
+
+def lines(proven: ProvenBundle) -> Iterator[str]:
+    """What a bundle proves, for people."""
+    for record in proven.records:
+        yield ""
+        yield f"Record {record.id}"
+        manifest = manifest_in(record)
+        name = getattr(manifest.predicate, "name", None) if manifest else None
+        what = label(record.key.kind, Kind) + (f" {plain(name)!r}" if name else "")
+        yield f"  {what} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
+        yield f"  {label(record.key.subject_type, SubjectType)} {record.key.subject}"
+        yield from (f"  {line}" for line in _said(proven, manifest))
+        yield f"  {_standing(record)}"
+    yield ""
+    if code := code_of(proven):
+        who = "anyone" if code.open_group_creation else "its owner alone"
+        yield f"The registry's code is genuine: LabRegistry version {code.version}, where {who} creates groups."
+    else:
+        yield (
+            f"The registry's code (Keccak-256 {proven.code_hash}) is none that this version knows. Whether it lets"
+            " somebody alter or forge records is for you to find out."
+        )
+    yield ""
+    yield "What is left to trust"
+    yield from (f"  {sentence}" for sentence in proven.trust)
+    yield f"  A time is as good as its source: {time_source(proven.chain_id)}."
+
+
+def _said(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
+    """What a record's manifest says of its values and of its earliest time."""
+    if manifest is None:
+        yield "its manifest is not in the bundle: what it says, a name, metrics or an earliest time, is not known"
+        return
+    if isinstance(manifest.predicate, RunPredicate) and (metrics := manifest.predicate.metrics):
+        shown = [f"{plain(name)} {metric.value:.6g}" for name, metric in list(metrics.items())[:_METRICS]]
+        more = f" and {len(metrics) - _METRICS} more" if len(metrics) > _METRICS else ""
+        yield f"metrics: {', '.join(shown)}{more}"
+    if not hasattr(manifest.predicate, "not_before"):
+        return
+    said = manifest.predicate.not_before
+    if said is None:
+        yield "names no block as not-before: only its latest time is known, not its earliest"
+        return
+    chain = "" if int(said.chain_id) == proven.chain_id else f" of chain {said.chain_id}"
+    yield (
+        f"names block {said.block_number}{chain} with hash 0x{said.block_hash}, {when(int(said.timestamp))}, as"
+        " not-before: ask for it too"
+    )
+
+
+def _standing(record: ProvenRecord) -> str:
+    as_of = f"as of block {record.as_of.number}, {when(record.as_of.timestamp)}"
+    if record.stored is None:
+        return f"committed to in a batch and not stored, {as_of}"
+    sealed = f", sealed {when(record.stored.sealed_at)}" if record.stored.sealed_at else ""
+    if record.stored.retracted_at:
+        return f"retracted {when(record.stored.retracted_at)}{sealed}, {as_of}"
+    counts = f"{record.stored.reproduced} groups reproduced it, {record.stored.not_reproduced} did not"
+    return f"stands{sealed}; {counts}, {as_of}"
+
+
+def _record(record: ProvenRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "key": record.key.as_json(),
+        "status": label(record.status),
+        "committedAt": record.committed_at,
+        "stored": asdict(record.stored) if record.stored else None,
+        "batch": record.batch.root if record.batch else None,
+        "asOf": {"number": record.as_of.number, "timestamp": record.as_of.timestamp},
+        "manifest": record.manifest,
+    }

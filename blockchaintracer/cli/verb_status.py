@@ -1,0 +1,110 @@
+"""`blockchaintracer status`: where the lab stands, or one of its records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
+from blockchaintracer.cli.verb_seal import unrevealed_line
+from blockchaintracer.core.record import ForeignRecord, Status, label
+from blockchaintracer.lab.status import foreign_status, lab_status, record_status
+
+
+@click.command(cls=Verb)
+@lab_options
+@group_option
+@click.argument("record_id", metavar="[ID|CHAIN:REGISTRY:ID]", required=False)
+@click.pass_context
+def command(ctx: click.Context, /, record_id: str | None, **options: Any) -> None:
+    """Show the state of your lab, or of one record. It tells; `verify` checks.
+
+    \b
+    Examples:
+      blockchaintracer status
+      blockchaintracer status ID --json
+
+    Of a record of another registry, CHAIN:REGISTRY:ID, it tells what groups of this one say.
+
+    Exit codes: 0 done, 1 the record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
+    """
+    lab = make_lab(ctx, options)
+    if record_id is None:
+        state = lab_status(lab)
+        show(ctx, state, *_lab_lines(state))
+        if state["chain"]["error"]:
+            ctx.exit(3)
+        return
+    if ":" in record_id:
+        state = foreign_status(lab, ForeignRecord.parse(record_id))
+        show(ctx, state, *_foreign_lines(state))
+        return
+    state = record_status(lab, record_id)
+    show(ctx, state, *_record_lines(state))
+    if state["status"] is None:
+        ctx.exit(3)
+    if state["status"] not in (label(Status.RECORDED), "batched", "sealed"):
+        ctx.exit(1)
+
+
+def _lab_lines(state: dict[str, Any]) -> Iterator[str]:
+    chain, key, devnet = state["chain"], state["key"], state["devnet"]
+    yield f"Home      {state['home']}"
+    if chain["reachable"]:
+        yield f"Chain     {chain['name']} ({chain['id']}) at {chain['address']}, block {chain['block']}"
+    else:
+        yield f"Chain     {chain['name'] or 'chain'} ({chain['id'] or 'unknown'}): {chain['error'] or 'not running'}"
+    if devnet:
+        yield f"Devnet    {'runs at ' + devnet['url'] if devnet['running'] else 'starts when a verb needs it'}"
+    yield f"Registry  {state['registry'] or 'none yet: `blockchaintracer deploy`'}"
+    yield f"Group     {state['group'] or 'none chosen: `blockchaintracer group create NAME`'}"
+    yield f"Key       {key['name'] + ', ' + key['address'] if key else 'none yet'}"
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(state["outbox"].items()))
+    yield f"Outbox    {counts or 'empty'}"
+
+
+def _record_lines(state: dict[str, Any]) -> Iterator[str]:
+    yield f"Record    {state['id']}"
+    yield f"Status    {state['status'] or 'unknown: ' + state['chainError']}"
+    if "block" in state:
+        yield f"What      {state['kind']} of group {state['group']}, by {state['author']}"
+        yield f"When      {when(state['recordedAt'])}, block {state['block']}, transaction {state['transaction']}"
+        if state["batch"]:
+            yield f"Batch     {state['batch']}, whose time it has"
+        if state["sealedAt"]:
+            yield f"Sealed    {when(state['sealedAt'])}; {unrevealed_line(state['seals'])}"
+        if state["retractedAt"]:
+            yield f"Retracted {when(state['retractedAt'])}"
+        if state["page"]:
+            yield f"Page      {state['page']}"
+        yield f"Subject   {state['subject']}"
+        yield f"Manifest  {state['manifest']}"
+        for parent in state["parents"]:
+            yield f"Parent    {parent['id']} ({parent['relation']})"
+        for verdict in state["verdicts"]:
+            yield _verdict_line(verdict)
+            if verdict["sealedAt"]:
+                yield f"          sealed {when(verdict['sealedAt'])}; {unrevealed_line(verdict['seals'])}"
+    if batch := state.get("committed"):
+        yield f"Batch     committed to in batch {batch['root']} at {when(batch['anchoredAt'])}"
+        yield f"          by {batch['author']} for group {batch['group']}; not stored (`materialize` stores it)"
+    if "commitment" in state:
+        yield f"Seal      {state['commitment']}, {when(state['sealedAt'])}; not revealed"
+        yield f"          {unrevealed_line(state['seals'])}"
+    for write in state["outbox"]:
+        error = f": {write['error']}" if write["error"] else ""
+        yield f"Outbox    {write['operation']} is {write['state']}{error}"
+
+
+def _verdict_line(verdict: dict[str, Any]) -> str:
+    evidence = f", evidence {verdict['evidence']}" if verdict["evidence"] else ""
+    return f"Verdict   {verdict['verdict']}, says {verdict['attester']} for group {verdict['group']}{evidence}"
+
+
+def _foreign_lines(state: dict[str, Any]) -> Iterator[str]:
+    yield f"Record    {state['id']}"
+    yield f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands"
+    yield f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups"
+    yield from map(_verdict_line, state["verdicts"])

@@ -1,0 +1,109 @@
+"""The proof that a record is in a batch: a file from anywhere, and whether it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.merkle import TREE_KIND, leads_to
+from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_digest
+
+PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
+
+
+_LOOKED_AT = 200
+"""bytes at a file's start that tell a proof file"""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """That a record is in a batch: all that is needed to check it and to store the record.
+
+    Args:
+        root: of the batch, 64 hex digits.
+        path: the siblings from the record's leaf to the root.
+    """
+
+    chain_id: int
+    registry: str
+    key: RecordKey
+    root: str
+    path: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The record's id, computed from its key."""
+        return Domain(self.chain_id, self.registry).record_id(self.key)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the path leads from the record to the root."""
+        return leads_to(self.id, self.path) == self.root
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values; `read` takes them back."""
+        return {
+            "type": PROOF_TYPE,
+            "tree": TREE_KIND,
+            "chainId": str(self.chain_id),
+            "registry": self.registry,
+            "group": self.key.group,
+            "author": checksummed(self.key.author),
+            "root": self.root,
+            "proof": list(self.path),
+            "key": self.key.as_json(),
+        }
+
+    @classmethod
+    def read(cls, path: Path) -> Proof:
+        """A proof file, from anywhere.
+
+        Raises:
+            InputError: if it's none, or its path doesn't lead to its root.
+        """
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"expected a batch's proof file in {path}: {error.strerror}") from None
+        return cls.parse(content, str(path))
+
+    @classmethod
+    def parse(cls, content: bytes, path: str) -> Proof:
+        """The content of a proof file, from anywhere; `path` is what messages call it.
+
+        Raises:
+            InputError: if it's none, or its path doesn't lead to its root.
+        """
+        try:
+            data = parse_json(content, "a batch's proof")
+            if data["type"] != PROOF_TYPE or data["tree"] != TREE_KIND:
+                raise ValueError(f"type {data['type']!r} with tree {data['tree']!r}")
+            proof = cls(
+                int(data["chainId"]),
+                checksummed(data["registry"]),
+                RecordKey.from_json(data["key"]),
+                normal_digest(data["root"], "root"),
+                tuple(normal_digest(sibling, "sibling") for sibling in data["proof"]),
+            )
+            held = proof.holds
+        except Exception as error:
+            # whoever wrote it chose its numbers: encoding them for the id may fail in many ways
+            raise InputError(
+                f"expected a batch's proof file in {path}, got: {type(error).__name__} {str(error)[:200]}",
+                hint="`batch anchor` writes one for each record.",
+            ) from None
+        if not held:
+            raise InputError(f"the proof in {path} doesn't lead from record {proof.id} to its root {proof.root}")
+        return proof
+
+
+def is_proof(path: Path) -> bool:
+    """Whether a file says that it is a record's proof of its batch."""
+    try:
+        with path.open("rb") as file:
+            return PROOF_TYPE.encode() in file.read(_LOOKED_AT)
+    except OSError:
+        return False

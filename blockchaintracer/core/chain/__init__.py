@@ -1,0 +1,27 @@
+"""One chain and one registry on it: blocks, calls, events and refusals in words. Nothing here decides what to write."""
+
+from blockchaintracer.core.chain.connection import Block, Chain
+from blockchaintracer.core.chain.known_code import KnownCode, known_code
+from blockchaintracer.core.chain.registry import (
+    Attestation,
+    Group,
+    Membership,
+    RecordedEvent,
+    RecordStatus,
+    Registry,
+    load_artifact,
+)
+
+__all__ = [
+    "Attestation",
+    "Block",
+    "Chain",
+    "Group",
+    "KnownCode",
+    "Membership",
+    "RecordStatus",
+    "RecordedEvent",
+    "Registry",
+    "known_code",
+    "load_artifact",
+]

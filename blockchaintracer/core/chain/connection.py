@@ -1,0 +1,224 @@
+"""A connection to one EVM chain, and what can be said of its blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
+
+if TYPE_CHECKING:
+    from web3 import Web3
+    from web3.types import BlockData
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What identifies a block and when it says it was made.
+
+    Args:
+        number: height.
+        hash: 64 hex digits.
+        timestamp: Unix time in seconds, by the chain's own rules.
+    """
+
+    number: int
+    hash: str
+    timestamp: int
+
+
+class Chain:
+    """One chain behind one connection. All failures to reach it are `ChainUnavailable`.
+
+    Args:
+        web3: a connected web3 instance.
+        address: what messages call the connection; never with credentials.
+    """
+
+    def __init__(self, web3: Web3, address: str) -> None:
+        self.web3 = web3
+        self.address = address
+
+    @classmethod
+    def connect(cls, url: str) -> Chain:
+        """Connects to a JSON-RPC endpoint over HTTP, or to several of one chain, and asks for its chain id.
+
+        Args:
+            url: of the endpoint; several are separated by commas, the preferred one first.
+
+        Raises:
+            InputError: if `url` is not an HTTP address, or the endpoints are of different chains.
+            ChainUnavailable: if nothing answers there.
+        """
+        urls = [one.strip() for one in url.split(",") if one.strip()]
+        for one in urls or [url]:
+            if not one.startswith(("http://", "https://")):
+                raise InputError(f"expected an RPC address starting with http:// or https://, got {redact_url(one)!r}")
+        from web3 import Web3
+
+        from blockchaintracer.core.chain.endpoints import Endpoints
+
+        endpoints = Endpoints(urls)
+        chain = cls(Web3(endpoints), ", ".join(redact_url(one) for one in urls))
+        with chain.reaching():
+            endpoints.open()
+        _ = chain.chain_id
+        return chain
+
+    @cached_property
+    def chain_id(self) -> int:
+        """EIP-155 chain id."""
+        return self.ask(lambda: self.web3.eth.chain_id)
+
+    def require_same(self) -> None:
+        """Asks for the chain id again: an address can come to lead elsewhere.
+
+        Raises:
+            ChainUnavailable: if it's another chain now.
+        """
+        now = self.ask(lambda: self.web3.eth.chain_id)
+        if now != self.chain_id:
+            raise ChainUnavailable(
+                f"{self.address} was chain {self.chain_id} and is chain {now} now",
+                hint="Check the address: what is stored waits for the chain that it's for.",
+            )
+
+    @cached_property
+    def contract_classes(self) -> dict[str, Any]:
+        """Contract classes by artifact: building one from its ABI takes longer than many calls."""
+        return {}
+
+    @property
+    def network(self) -> Network | None:
+        """What is configured about this chain; None if it isn't a known one."""
+        return network_by_chain_id(self.chain_id)
+
+    @property
+    def name(self) -> str:
+        """The chain's name, or its number."""
+        return self.network.title if self.network else f"chain {self.chain_id}"
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """Runs a call, with every failure of the connection as `ChainUnavailable`."""
+        with self.reaching():
+            return question()
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """Turns failures of the connection inside the block into `ChainUnavailable`; refusals by a contract pass."""
+        from eth_abi.exceptions import DecodingError
+        from requests.exceptions import RequestException
+        from web3.exceptions import (
+            BadFunctionCallOutput,
+            BlockNotFound,
+            ContractLogicError,
+            TransactionNotFound,
+            Web3Exception,
+        )
+
+        from blockchaintracer.core.chain.endpoints import WrongAnswer
+
+        try:
+            yield
+        except (ContractLogicError, BlockNotFound, TransactionNotFound, BadFunctionCallOutput):
+            raise
+        except (RequestException, Web3Exception, DecodingError, ConnectionError, TimeoutError) as error:
+            # the text of such errors can hold the RPC address with its key: only a node's own answer is repeated
+            answer = getattr(error, "rpc_response", None) or {}
+            refusal = answer.get("error") if isinstance(answer, dict) else None
+            said = refusal.get("message") if isinstance(refusal, dict) else None
+            said = str(error) if isinstance(error, WrongAnswer) else said
+            raise ChainUnavailable(
+                f"{self.address} did not answer as a node does: {said or type(error).__name__}",
+                hint="Nothing is lost: what was stored is sent by the next command that reaches the chain.",
+            ) from None
+
+    def block(self, which: int | str) -> Block | None:
+        """A block by number, hash (0x-hex), ``latest`` or ``finalized``; None if the chain has no such block."""
+        data = self._block(which)
+        return None if data is None else _identified(data)
+
+    def _block(self, which: int | str) -> BlockData | None:
+        from web3.exceptions import BlockNotFound
+
+        try:
+            return self.ask(lambda: self.web3.eth.get_block(which))  # type: ignore[arg-type]
+        except BlockNotFound:
+            return None
+
+    def head(self) -> Block:
+        """The newest block."""
+        return _identified(self._newest())
+
+    def base_fee(self) -> int:
+        """What the newest block asks for a unit of gas before a tip, in wei; 0 where blocks ask for nothing."""
+        return int(self._newest().get("baseFeePerGas", 0))
+
+    def tip(self) -> int:
+        """What the node suggests to add for a unit of gas, in wei."""
+        return int(self.ask(lambda: self.web3.eth.max_priority_fee))
+
+    def _newest(self) -> BlockData:
+        data = self._block("latest")
+        if data is None:
+            raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
+        return data
+
+    def finalized(self) -> Block | None:
+        """The newest block that the chain calls final; None where it does not say."""
+        try:
+            return self.block("finalized")
+        except ChainUnavailable:
+            # a node that doesn't know the tag answers with an error: then nothing is known to be final
+            return None
+
+    def is_canonical(self, number: int, block_hash: str) -> bool:
+        """Whether the chain holds this very block at this height now."""
+        block = self.block(number)
+        return block is not None and block.hash == block_hash
+
+    def receipt(self, transaction: str) -> Any | None:
+        """The receipt of a transaction (64 hex digits); None while it isn't in a block."""
+        from web3.exceptions import TransactionNotFound
+
+        with self.reaching():
+            try:
+                return self.web3.eth.get_transaction_receipt("0x" + transaction)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+
+    def transaction(self, transaction: str) -> Any | None:
+        """A transaction (64 hex digits); None if the node doesn't know it."""
+        from web3.exceptions import TransactionNotFound
+
+        with self.reaching():
+            try:
+                return self.web3.eth.get_transaction("0x" + transaction)  # type: ignore[arg-type]
+            except TransactionNotFound:
+                return None
+
+    def code(self, address: str) -> bytes:
+        """The code at an address; empty if no contract lives there."""
+        from eth_utils.address import to_checksum_address
+
+        return bytes(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address))))
+
+    def has_code(self, address: str) -> bool:
+        """Whether a contract lives at an address."""
+        return len(self.code(address)) > 0
+
+    def balance(self, address: str) -> int:
+        """What an address has, in wei."""
+        from eth_utils.address import to_checksum_address
+
+        return int(self.ask(lambda: self.web3.eth.get_balance(to_checksum_address(address))))
+
+
+def _identified(data: BlockData) -> Block:
+    return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])

@@ -1,0 +1,69 @@
+"""The code that a registry of this version has at its address: reckoned from what this package ships, asked of nobody.
+
+A registry keeps its address, chain and rule inside its code (OpenZeppelin's EIP712 caches its domain there), so every
+registry has code of its own, and its Keccak-256 tells whether it is a LabRegistry that nobody has altered. Of its
+members it tells nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blockchaintracer.core.chain.registry import load_artifact
+from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION
+
+_DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+_IMMUTABLES = ("open", "open", "name", "version", "this", "separator", "name hash", "version hash", "chain")
+"""What stands at the artifact's places, ascending: OpenZeppelin's EIP712, and whether anyone creates groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCode:
+    """Code that this package knows.
+
+    Args:
+        version: of the contract, as its EIP-712 domain says it.
+        open_group_creation: whether anyone may create groups there, which is part of the code.
+    """
+
+    version: str
+    open_group_creation: bool
+
+
+def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> bytes:
+    """The runtime code of a registry of this version at an address."""
+    from eth_abi.abi import encode
+    from eth_utils.crypto import keccak
+
+    name, version = keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION)
+    types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
+    words = {
+        "open": int(open_group_creation).to_bytes(32),
+        "name": _short_string(DOMAIN_NAME),
+        "version": _short_string(DOMAIN_VERSION),
+        "this": bytes.fromhex(registry[2:]).rjust(32, b"\0"),
+        "separator": keccak(encode(types, [keccak(text=_DOMAIN), name, version, chain_id, registry])),
+        "name hash": name,
+        "version hash": version,
+        "chain": chain_id.to_bytes(32),
+    }
+    artifact = load_artifact()
+    code = bytearray.fromhex(artifact["runtimeBytecode"][2:])
+    for place, which in zip(artifact["immutables"], _IMMUTABLES, strict=True):
+        code[place : place + 32] = words[which]
+    return bytes(code)
+
+
+def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None:
+    """What code has this Keccak-256 (64 hex digits) at that address; None if it is none that this package knows."""
+    from eth_utils.crypto import keccak
+
+    for is_open in (False, True):
+        if keccak(registry_code(chain_id, registry, is_open)).hex() == code_hash.removeprefix("0x").lower():
+            return KnownCode(DOMAIN_VERSION, is_open)
+    return None
+
+
+def _short_string(text: str) -> bytes:
+    """OpenZeppelin's ShortString: up to 31 bytes, and their number in the last."""
+    return text.encode().ljust(31, b"\0") + bytes([len(text)])

@@ -1,0 +1,412 @@
+"""A LabRegistry by its ABI: reads, events and the calls that change it. What it has is read from its artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
+from importlib import resources
+from typing import Any
+
+from blockchaintracer.core.chain.connection import Chain
+from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.record import (
+    NO_END,
+    Domain,
+    ForeignRecord,
+    Link,
+    RecordKey,
+    Role,
+    Status,
+    Verdict,
+    checksummed,
+)
+
+_FIRST_SPAN = 50_000
+"""blocks asked for at once; halved where a node answers that it's too many"""
+
+
+@cache
+def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
+    """ABI and bytecode of a contract as this package ships them."""
+    data: dict[str, Any] = json.loads(
+        (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
+    )
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStatus:
+    """What the registry says of a record; the counts are of groups, not of independent people."""
+
+    status: Status
+    kind: int
+    flags: int
+    group: int
+    recorded_at: int
+    retracted_at: int
+    sealed_at: int
+    reviewed: int
+    reproduced: int
+    not_reproduced: int
+    disputed: int
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether it was stored from a batch, whose time it has."""
+        return bool(self.flags & 1)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the record is stored, retracted or not."""
+        return self.recorded_at != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A group's current verdict; `evidence` is the low 136 bits of a record id, 34 hex digits of 0 for none."""
+
+    evidence: str
+    attested_at: int
+    sealed_at: int
+    verdict: Verdict
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The last membership of an account in a group. Times are Unix seconds."""
+
+    roles: Role
+    since: int
+    until: int
+    version: int
+
+    def holds(self, role: Role, time: int) -> bool:
+        """Whether it gave `role` at `time`."""
+        return role in self.roles and self.since <= time < self.until
+
+    @property
+    def has_no_end(self) -> bool:
+        """Whether it lasts until it is ended."""
+        return self.until == NO_END
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Who owns a group, whom it is offered to (None for nobody), and since when it exists."""
+
+    owner: str
+    pending_owner: str | None
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch. `counted` says whether the registry counted its records, or its author did."""
+
+    anchored_at: int
+    count: int
+    counted: bool
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was anchored."""
+        return self.anchored_at != 0
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignAttestation:
+    """A group's current verdict on a record of another registry; `evidence` is a record id, or None."""
+
+    evidence: str | None
+    attested_at: int
+    verdict: Verdict
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """A record as its event tells it, and where the event is."""
+
+    id: str
+    key: RecordKey
+    transaction: str
+    block_number: int
+    block_hash: str
+
+
+class Registry:
+    """One registry on one chain.
+
+    Args:
+        chain: the connection.
+        address: of the registry, 0x-hex.
+        first_block: nothing of the registry is to be found before this block.
+
+    Raises:
+        InputError: if `address` isn't one, or no registry answers there.
+    """
+
+    def __init__(self, chain: Chain, address: str, first_block: int = 0) -> None:
+        self.chain = chain
+        self.address = checksummed(address, "a registry's address")
+        self.first_block = first_block
+
+    @cached_property
+    def contract(self) -> Any:
+        """The web3 contract."""
+        classes = self.chain.contract_classes
+        if "LabRegistry" not in classes:
+            classes["LabRegistry"] = self.chain.web3.eth.contract(abi=load_artifact()["abi"])
+        return classes["LabRegistry"](self.address)
+
+    @cached_property
+    def domain(self) -> Domain:
+        """The EIP-712 domain of the registry."""
+        return Domain(self.chain.chain_id, self.address)
+
+    def require(self) -> Registry:
+        """Itself, if a LabRegistry lives at the address.
+
+        Raises:
+            InputError: if nothing or something else does.
+        """
+        if not self.chain.has_code(self.address):
+            raise InputError(
+                f"expected a registry at {self.address} on {self.chain.name}, got no contract",
+                hint="Check the network and the address, or deploy one: `blockchaintracer deploy`.",
+            )
+        try:
+            name = self.read("eip712Domain")[1]
+        except (ChainUnavailable, InputError):
+            name = None
+        if name != "BlockchainTracer LabRegistry":
+            raise InputError(f"the contract at {self.address} on {self.chain.name} is not a LabRegistry")
+        return self
+
+    # -- calls
+
+    def read(self, function: str, *arguments: Any) -> Any:
+        """Calls a view. `function` is a name, or a signature where a name is overloaded.
+
+        Raises:
+            ContractRevert: if it reverts.
+        """
+        return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call())
+
+    def call_data(self, function: str, *arguments: Any) -> str:
+        """The calldata of a call, 0x-hex."""
+        data: str = self._function(function)(*arguments)._encode_transaction_data()
+        return data
+
+    def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
+        """What a call by `sender` would return now, without sending it.
+
+        Raises:
+            ContractRevert: if it would be refused: told before anything is paid.
+        """
+        return self._run(lambda: self._function(function)(*arguments).call({"from": sender}))
+
+    def _function(self, function: str) -> Any:
+        if "(" in function:
+            return self.contract.get_function_by_signature(function)
+        return self.contract.get_function_by_name(function)
+
+    def _run(self, call: Any) -> Any:
+        from web3.exceptions import BadFunctionCallOutput, ContractCustomError, ContractLogicError
+
+        try:
+            with self.chain.reaching():
+                return call()
+        except ContractCustomError as error:
+            raise self.decode_error(str(error.data)) from None
+        except BadFunctionCallOutput:
+            raise InputError(f"no LabRegistry answers at {self.address} on {self.chain.name}") from None
+        except ContractLogicError as error:
+            raise in_words("Revert", {"message": str(error.message)}) from None
+
+    def decode_error(self, data: str) -> Exception:
+        """A revert's data (0x-hex) as an exception in words."""
+        from eth_abi.abi import decode
+        from eth_abi.exceptions import DecodingError
+        from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
+
+        try:
+            raw = bytes.fromhex(data.removeprefix("0x"))
+        except ValueError:
+            raw = b""
+        for entry in load_artifact()["abi"]:
+            if entry["type"] != "error" or function_signature_to_4byte_selector(abi_to_signature(entry)) != raw[:4]:
+                continue
+            try:
+                values = decode([item["type"] for item in entry["inputs"]], raw[4:])
+            except (DecodingError, ValueError):
+                break
+            return in_words(entry["name"], dict(zip((i["name"] for i in entry["inputs"]), values, strict=True)))
+        return in_words("UnknownError", {"data": raw})
+
+    @contextmanager
+    def _known(self) -> Iterator[None]:
+        """Numbers that no registry of this version gives are the node's."""
+        try:
+            yield
+        except ValueError as error:
+            raise ChainUnavailable(
+                f"{self.chain.address} answers with what no LabRegistry says: {error}", hint="Ask another node."
+            ) from error
+
+    # -- what is there
+
+    def status(self, record_id: str) -> RecordStatus:
+        """What is known of a record."""
+        values = self.read("statusOf", bytes.fromhex(record_id))
+        with self._known():
+            return RecordStatus(Status(values[0]), *values[1:])
+
+    def verdict(self, record_id: str, group: int) -> Attestation:
+        """The current verdict of a group on a record."""
+        evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
+        with self._known():
+            return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
+
+    def sealed_at(self, group: int, author: str, commitment: str) -> int:
+        """When an author sealed this for a group, Unix seconds; 0 if never."""
+        return int(self.read("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
+
+    def batch(self, group: int, author: str, root: str) -> Batch:
+        """What the registry knows of a batch."""
+        return Batch(*self.read("batchOf", group, checksummed(author), bytes.fromhex(root)))
+
+    def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
+        """The current verdict of a group on a record of another registry."""
+        evidence, attested_at, verdict, version = self.read("foreignAttestation", foreign.as_abi(), group)
+        with self._known():
+            return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
+
+    def membership(self, group: int, account: str) -> Membership:
+        """The last membership of an account in a group."""
+        roles, since, until, version = self.read("membershipOf", group, checksummed(account))
+        return Membership(Role(roles), since, until, version)
+
+    def group(self, number: int) -> Group:
+        """A group.
+
+        Raises:
+            ContractRevert: ``UnknownGroup``.
+        """
+        owner, pending, created_at = self.read("groupOf", number)
+        return Group(owner, pending if int(pending, 16) else None, created_at)
+
+    def last_group(self) -> int:
+        """The number of the newest group; 0 if there is none."""
+        return int(self.read("lastGroup"))
+
+    # -- events
+
+    def events(self, name: str, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[Any]:
+        """The registry's events of one name, oldest first, decoded by web3. `topics` are values that all have to match:
+        the node chooses by the indexed ones, this by the others, for web3 takes an event that matches any of them.
+
+        Asks for spans of blocks and makes them smaller where the node says that they are too large.
+        """
+        from web3.exceptions import ContractLogicError, Web3RPCError
+
+        event = getattr(self.contract.events, name)
+        indexed = {part["name"] for part in event.abi["inputs"] if part["indexed"]}
+        asked = {key: value for key, value in topics.items() if key in indexed}
+        others = {key: value for key, value in topics.items() if key not in indexed}
+        start = self.first_block if first is None else first
+        end = self.chain.head().number if last is None else last
+        span = max(end - start + 1, 1)
+        while start <= end:
+            stop = min(start + span - 1, end)
+            try:
+                found = event.get_logs(from_block=start, to_block=stop, argument_filters=asked)
+            except (Web3RPCError, ContractLogicError):
+                if span == 1:
+                    with self.chain.reaching():
+                        raise
+                span = max(min(span // 4, _FIRST_SPAN), 1)
+                continue
+            except Exception:
+                with self.chain.reaching():
+                    raise
+            yield from (one for one in found if all(one["args"][key] == value for key, value in others.items()))
+            start = stop + 1
+
+    def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordedEvent]:
+        """Records by their events, oldest first; `topics` may be ``id`` or ``subject`` (32 bytes)."""
+        for event in self.events("Recorded", first, last, **topics):
+            yield recorded_event(event)
+
+    def find(self, record_id: str) -> RecordedEvent | None:
+        """The event of a record; None if it isn't stored.
+
+        Raises:
+            NotVerified: if the node answers with something that doesn't have this id.
+        """
+        found = next(self.recorded(id=bytes.fromhex(record_id)), None)
+        if found and self.domain.record_id(found.key) != record_id:
+            raise NotVerified(
+                f"{self.chain.address} answered with another record for {record_id}", hint="Don't trust that node."
+            )
+        return found
+
+    def anchored(self, group: int, author: str, root: str) -> Any | None:
+        """The event that anchored a batch, ``Anchored`` or ``LeavesAnchored``; None if there is none."""
+        about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": bytes.fromhex(root)}
+        for name in ("Anchored", "LeavesAnchored"):
+            if (event := next(self.events(name, **about), None)) is not None:
+                return event
+        return None
+
+    def foreign_attested(self, foreign: ForeignRecord, group: int | None = None) -> Iterator[Any]:
+        """The verdicts on a record of another registry by their events, oldest first, of one group or of all."""
+        chain_id, registry, record_id = foreign.as_abi()
+        about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
+        return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
+
+    def find_subject(self, subject: str) -> list[RecordedEvent]:
+        """All records of a digest, by whomever: anyone may record another's file."""
+        return list(self.recorded(subject=bytes.fromhex(subject)))
+
+    def events_of(self, receipt: Any) -> list[Any]:
+        """The events of this registry in a receipt. Logs of another contract are not its word and are left out."""
+        from web3.logs import DISCARD
+
+        own = {**receipt, "logs": [log for log in receipt["logs"] if log["address"] == self.address]}
+        found = []
+        for entry in load_artifact()["abi"]:
+            if entry["type"] == "event":
+                found += getattr(self.contract.events, entry["name"])().process_receipt(own, errors=DISCARD)
+        return sorted(found, key=lambda event: int(event["logIndex"]))
+
+
+def recorded_event(event: Any) -> RecordedEvent:
+    """A decoded ``Recorded`` event in the client's own terms."""
+    values = event["args"]
+    key = RecordKey(
+        group=values["group"],
+        kind=values["kind"],
+        subject_type=values["subjectType"],
+        author=values["author"],
+        subject=bytes(values["subject"]).hex(),
+        manifest=bytes(values["manifest"]).hex(),
+        parents=tuple(Link(bytes(link["parent"]).hex(), link["relation"]) for link in values["parents"]),
+    )
+    return RecordedEvent(
+        id=bytes(values["id"]).hex(),
+        key=key,
+        transaction=bytes(event["transactionHash"]).hex(),
+        block_number=event["blockNumber"],
+        block_hash=bytes(event["blockHash"]).hex(),
+    )
+
+
+def as_json(value: Any) -> dict[str, Any]:
+    """A dataclass of this module as JSON-ready values, enums by their numbers."""
+    return {key: int(item) if isinstance(item, int) else item for key, item in asdict(value).items()}

@@ -1,0 +1,85 @@
+"""The seals of one author by the registry's events: what was committed to, and which of it has been shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.core.chain.registry import Registry, recorded_event
+from blockchaintracer.core.record import checksummed
+
+_AT_ONCE = 100
+"""commitments asked for in one question: nodes limit the length of a filter"""
+
+
+@dataclass(frozen=True, slots=True)
+class SealSeen:
+    """A seal by its events. Digests and ids are 64 hex digits.
+
+    Args:
+        sealed_block: of the event ``Sealed``, whose time the registry keeps.
+        revealed_as: ``record`` or ``verdict``; None while it's not shown.
+        record_id: of the record that was shown, or that the verdict is about.
+        revealed_block, transaction: where it was shown.
+    """
+
+    commitment: str
+    sealed_block: int
+    revealed_as: str | None = None
+    record_id: str | None = None
+    revealed_block: int | None = None
+    transaction: str | None = None
+
+
+def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
+    """All seals of an author for a group, oldest first.
+
+    Whoever shows one seal shows how many there are: a thousand plans can be sealed, and the one that fits be shown.
+    """
+    author = checksummed(author)
+    sealed = {
+        bytes(event["args"]["commitment"]).hex(): event["blockNumber"]
+        for event in registry.events("Sealed", group=group, author=author)
+    }
+    shown = _shown(registry, list(sealed), group, author)
+    return [SealSeen(one, block, *shown.get(one, ())) for one, block in sealed.items()]
+
+
+def unrevealed(seals: list[SealSeen]) -> int:
+    """How many of these seals are not shown."""
+    return sum(1 for seal in seals if seal.revealed_as is None)
+
+
+def _shown(registry: Registry, commitments: list[str], group: int, author: str) -> dict[str, tuple[str, str, int, str]]:
+    """What each commitment was shown as, which record it is about, and where.
+
+    Somebody else may have sealed the same commitment: it's shown by its author alone.
+    """
+    found = {}
+    for event in _events(registry, "Revealed", commitments):
+        record_id = bytes(event["args"]["id"])
+        record = recorded_event(next(registry.events("Recorded", id=record_id)))
+        if record.key.group == group and checksummed(record.key.author) == author:
+            found[_commitment(event)] = _as("record", record_id, event)
+    for event in _events(registry, "VerdictRevealed", commitments, group=group):
+        record_id, block = bytes(event["args"]["recordId"]), event["blockNumber"]
+        given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
+        if any(one["transactionHash"] == event["transactionHash"] for one in given):
+            # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
+            found[_commitment(event)] = _as("verdict", record_id, event)
+    return found
+
+
+def _events(registry: Registry, name: str, commitments: list[str], **topics: Any) -> Iterator[Any]:
+    for start in range(0, len(commitments), _AT_ONCE):
+        part = [bytes.fromhex(one) for one in commitments[start : start + _AT_ONCE]]
+        yield from registry.events(name, commitment=part, **topics)
+
+
+def _commitment(event: Any) -> str:
+    return bytes(event["args"]["commitment"]).hex()
+
+
+def _as(what: str, record_id: bytes, event: Any) -> tuple[str, str, int, str]:
+    return what, record_id.hex(), event["blockNumber"], bytes(event["transactionHash"]).hex()

@@ -1,0 +1,622 @@
+"""What identifies bytes: SHA-256, the canonical SHA256SUMS of a folder, and the IPFS address (CID) of a file.
+
+>>> digest_bytes(b"hello world").sha256
+'b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9'
+>>> digest_bytes(b"hello world").cid
+'bafkreifzjut3te2nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e'
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import stat
+import threading
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from blockchaintracer.core.errors import InputError
+
+Progress = Callable[[int], None]
+"""Called with the number of bytes just read; may be called from several threads, never from two at once."""
+
+Emit = Callable[[bytes, bytes], object]
+"""Called with the binary CID and the bytes of a block."""
+
+DEFAULT_PROFILE = "unixfs-v1-2025"
+
+_BLOCK = 1 << 20
+_BUFFER_FROM = 4 * _BLOCK
+RAW, DAG_PB = 0x55, 0x70
+"""Codecs of an IPFS block: the bytes alone, or a node with links."""
+
+_LISTED = re.compile(r"([0-9a-f]{64})  (.+)")
+_UNKEEPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
+
+
+@dataclass(frozen=True, slots=True)
+class CidProfile:
+    """How a file is cut into a UnixFS tree; the same bytes have another CID under each profile (IPIP-0499).
+
+    Args:
+        chunk: bytes of a leaf.
+        width: links of a node.
+        raw_leaves: whether leaves are the bytes alone, or wrapped in UnixFS.
+        version: CID version of every node.
+    """
+
+    chunk: int
+    width: int
+    raw_leaves: bool
+    version: int
+
+
+PROFILES = {
+    DEFAULT_PROFILE: CidProfile(chunk=1 << 20, width=1024, raw_leaves=True, version=1),
+    "unixfs-v0-2015": CidProfile(chunk=1 << 18, width=174, raw_leaves=False, version=0),
+    "legacy": CidProfile(chunk=1 << 18, width=174, raw_leaves=True, version=1),
+}
+"""The two profiles of IPIP-0499, and ``legacy``: what ``ipfs add --cid-version=1`` long gave (256 KiB, raw leaves)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """What identifies a file.
+
+    Args:
+        sha256: what ``sha256sum`` prints, 64 hex digits.
+        size: bytes.
+        cid: its IPFS address, as text.
+        cid_profile: the name in `PROFILES` that `cid` was computed by.
+    """
+
+    sha256: str
+    size: int
+    cid: str
+    cid_profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderEntry:
+    """One file of a folder.
+
+    Args:
+        path: relative, '/'-separated, NFC.
+        size: bytes.
+        sha256: 64 hex digits.
+        cid: its IPFS address under `DEFAULT_PROFILE`.
+        mode: 0o755 if its owner may execute it, else 0o644 (as git keeps it); not part of the folder's digest.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    cid: str
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderDigest:
+    """What identifies a folder.
+
+    Args:
+        sha256: SHA-256 of `listing`, 64 hex digits.
+        files: in the order of the listing.
+        listing: the canonical SHA256SUMS, which ``sha256sum -c`` takes.
+    """
+
+    sha256: str
+    files: tuple[FolderEntry, ...]
+    listing: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(entry.size for entry in self.files)
+
+    @property
+    def executable(self) -> tuple[str, ...]:
+        """The paths of the files that their owner may execute, in the order of the listing."""
+        return tuple(entry.path for entry in self.files if entry.mode & 0o100)
+
+
+@dataclass(frozen=True, slots=True)
+class DagLink:
+    """A node of a UnixFS tree, as its parent names it.
+
+    Args:
+        cid: binary.
+        total: bytes of all blocks below it and its own.
+        size: bytes of the content below it.
+    """
+
+    cid: bytes
+    total: int
+    size: int
+
+    def encode(self, name: str) -> bytes:
+        """The link as a field of its parent (ipld.io/specs/codecs/dag-pb)."""
+        fields = protobuf_field(1, self.cid) + protobuf_field(2, name.encode()) + b"\x18" + varint(self.total)
+        return protobuf_field(2, fields)
+
+
+def profile_named(name: str) -> CidProfile:
+    """The profile of that name.
+
+    Raises:
+        InputError: if there's no such profile.
+    """
+    if name not in PROFILES:
+        raise InputError(f"expected a CID profile of {', '.join(PROFILES)}, got {name!r}")
+    return PROFILES[name]
+
+
+class Digester:
+    """SHA-256 and CID of bytes that arrive in blocks, in flat memory.
+
+    Args:
+        profile: a name in `PROFILES`.
+        emit: is given each block of the tree, children before parents: its binary CID and its bytes.
+
+    Raises:
+        InputError: if there's no such profile.
+    """
+
+    def __init__(self, profile: str = DEFAULT_PROFILE, emit: Emit | None = None) -> None:
+        self._profile = profile_named(profile)
+        self._name = profile
+        self._emit = emit
+        self._whole = hashlib.sha256()
+        self._size = 0
+        self._levels: list[list[DagLink]] = [[]]
+
+    def update(self, block: memoryview, pool: ThreadPoolExecutor | None = None) -> None:
+        """Takes the next block; every block but the last has a multiple of the profile's chunk.
+
+        Args:
+            block: its bytes.
+            pool: hashes the block as part of the whole in a second thread, while this one hashes its leaves.
+        """
+        whole = pool.submit(self._whole.update, block) if pool else None
+        # the only leaf of a small file is the file: hashing it twice would halve the speed of folders of small files
+        only = not self._size and len(block) <= self._profile.chunk and self._profile.raw_leaves
+        if not whole:
+            self._whole.update(block)
+        self._size += len(block)
+        for start in range(0, len(block), self._profile.chunk):
+            chunk = block[start : start + self._profile.chunk]
+            self._add(0, self._leaf(chunk, self._whole.digest() if only and not whole else None))
+        if whole:
+            whole.result()
+
+    def finish(self) -> FileDigest:
+        """The digest of everything taken."""
+        root = self.root()
+        return FileDigest(self._whole.hexdigest(), self._size, cid_text(root.cid), self._name)
+
+    def root(self) -> DagLink:
+        """The root of the tree of everything taken."""
+        if not self._size:
+            self._add(0, self._leaf(memoryview(b""), None))
+        level = 0
+        while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
+            self._collapse(level)
+            level += 1
+        self._levels = [[self._levels[level][0]]]
+        return self._levels[0][0]
+
+    def _add(self, level: int, link: DagLink) -> None:
+        if len(self._levels[level]) == self._profile.width:
+            self._collapse(level)
+        self._levels[level].append(link)
+
+    def _collapse(self, level: int) -> None:
+        if level + 1 == len(self._levels):
+            self._levels.append([])
+        links, self._levels[level] = self._levels[level], []
+        self._add(level + 1, self._node(links))
+
+    def _leaf(self, chunk: memoryview, digest: bytes | None) -> DagLink:
+        size = len(chunk)
+        if self._profile.raw_leaves:
+            cid = cid_bytes(1, RAW, digest or hashlib.sha256(chunk).digest())
+            if self._emit:
+                self._emit(cid, bytes(chunk))
+            return DagLink(cid, size, size)
+        # only the frame around the chunk is built; the chunk itself is hashed where it lies
+        content = b"\x12" + varint(size) if size else b""
+        tail = b"\x18" + varint(size)
+        head = b"\x0a" + varint(2 + len(content) + size + len(tail)) + b"\x08\x02" + content
+        leaf = hashlib.sha256(head)
+        leaf.update(chunk)
+        leaf.update(tail)
+        cid = cid_bytes(self._profile.version, DAG_PB, leaf.digest())
+        if self._emit:
+            self._emit(cid, b"".join((head, chunk, tail)))
+        return DagLink(cid, len(head) + size + len(tail), size)
+
+    def _node(self, links: list[DagLink]) -> DagLink:
+        size = sum(link.size for link in links)
+        encoded = b"".join(link.encode("") for link in links)
+        sizes = b"".join(b"\x20" + varint(link.size) for link in links)
+        encoded += protobuf_field(1, b"\x08\x02\x18" + varint(size) + sizes)
+        cid = cid_bytes(self._profile.version, DAG_PB, hashlib.sha256(encoded).digest())
+        if self._emit:
+            self._emit(cid, encoded)
+        return DagLink(cid, len(encoded) + sum(link.total for link in links), size)
+
+
+def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
+    """The digest of a file that holds `data`."""
+    digester = Digester(profile)
+    digester.update(memoryview(data))
+    return digester.finish()
+
+
+def cid_of_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> str:
+    """The IPFS address of a file that holds `data`."""
+    return digest_bytes(data, profile).cid
+
+
+def cid_of_sha256(sha256: str) -> str:
+    """The IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its digest alone."""
+    return cid_text(cid_bytes(1, RAW, bytes.fromhex(sha256)))
+
+
+def digest_file(
+    path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
+) -> FileDigest:
+    """SHA-256 and CID of a file in one reading.
+
+    Args:
+        path: a file, or a link to one.
+        profile: a name in `PROFILES`.
+        progress: told of the bytes read.
+
+    Raises:
+        InputError: if it isn't a readable regular file, or changes while it's read.
+    """
+    return copy_digesting(path, None, profile, progress)
+
+
+def copy_digesting(
+    path: str | os.PathLike[str],
+    write: Callable[[memoryview], object] | None,
+    profile: str = DEFAULT_PROFILE,
+    progress: Progress | None = None,
+) -> FileDigest:
+    """`digest_file`, handing each block that was hashed to `write`, so that the copy is what the digest says.
+
+    Raises:
+        InputError: as `digest_file`. What `write` raises passes through.
+    """
+    digester = Digester(profile)
+    with open_regular(path) as (descriptor, size):
+        # a thread costs more than it saves on a small file
+        with ThreadPoolExecutor(1) if size > _BUFFER_FROM else nullcontext() as pool:
+            for block in read_blocks(descriptor, size, path):
+                digester.update(block, pool)
+                if write:
+                    write(block)
+                if progress:
+                    progress(len(block))
+        digest = digester.finish()
+        if digest.size != size:
+            raise _changed(path)
+    return digest
+
+
+def sha256_file(path: str | os.PathLike[str], progress: Progress | None = None) -> str:
+    """SHA-256 alone of a file, 64 hex digits: at the speed of ``hashlib.file_digest``.
+
+    Raises:
+        InputError: as `digest_file`.
+    """
+    whole = hashlib.sha256()
+    with open_regular(path) as (descriptor, size):
+        for block in read_blocks(descriptor, size, path):
+            whole.update(block)
+            if progress:
+                progress(len(block))
+    return whole.hexdigest()
+
+
+def digest_folder(
+    path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
+) -> FolderDigest:
+    """The digest of a folder: SHA-256 of its canonical SHA256SUMS, sorted by the UTF-8 bytes of the paths.
+
+    Everything in the folder counts, hidden files too. A link to a file inside the folder counts as a file of that
+    content; every other link is refused. Empty subfolders and modes have no place in SHA256SUMS.
+
+    Args:
+        path: the folder, or a link to it.
+        progress: told of the bytes read.
+        exclude: names of files and folders to leave out wherever they stand, such as ``__pycache__``.
+
+    Raises:
+        InputError: naming the path, if it holds no file, a name that another system could not keep (see `check_path`),
+            names that differ only in case or Unicode form, a link that leaves it or points to a folder, a device, FIFO
+            or socket, or a file that can't be read or changes while it's read.
+    """
+    report = locked(progress)
+    return folder_digest(
+        list_folder(path, exclude), lambda file: digest_file(file, progress=report), os.cpu_count() or 1
+    )
+
+
+def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDigest], workers: int) -> FolderDigest:
+    """The folder of `files` (from `list_folder`), each digested by `digest` in one of some threads.
+
+    Raises:
+        Exception: the first that `digest` raises; files not begun by then are left.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        digests = list(pool.map(digest, (real for _, real in files)))
+    entries = tuple(
+        FolderEntry(name, found.size, found.sha256, found.cid, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
+        for (name, real), found in zip(files, digests, strict=True)
+    )
+    listing = format_listing((entry.path, entry.sha256) for entry in entries)
+    return FolderDigest(hashlib.sha256(listing).hexdigest(), entries, listing)
+
+
+def locked(progress: Progress | None) -> Progress | None:
+    """`progress`, never called by two threads at once."""
+    if not progress:
+        return None
+    lock = threading.Lock()
+
+    def report(count: int) -> None:
+        with lock:
+            progress(count)
+
+    return report
+
+
+def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> list[tuple[str, str]]:
+    """The files of a folder as (canonical path, path to open), in the order of its listing.
+
+    Raises:
+        InputError: as `digest_folder`, short of reading the files.
+    """
+    try:
+        root = os.path.realpath(path, strict=True)
+    except OSError as error:
+        raise InputError(f"expected a folder at {os.fspath(path)}: {error.strerror}") from error
+    if not os.path.isdir(root):
+        raise InputError(f"expected a folder, got the file {os.fspath(path)}")
+    found: list[tuple[str, str]] = []
+    folders = [("", root)]
+    while folders:
+        prefix, folder = folders.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            raise InputError(f"can't read the folder {folder}: {error.strerror}") from error
+        for entry in entries:
+            if entry.name in exclude:
+                continue
+            name = prefix + _normal_name(entry.name, entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((name + "/", entry.path))
+            elif entry.is_symlink():
+                found.append((name, _inside(entry.path, root)))
+            elif entry.is_file():
+                found.append((name, entry.path))
+            else:
+                raise InputError(
+                    f"expected only files and folders, got a device, FIFO or socket: {entry.path}",
+                    hint="Leave it out by name, or record a copy of the folder without it.",
+                )
+    if not found:
+        raise InputError(f"expected a folder that holds at least one file, got {root}")
+    check_distinct(name for name, _ in found)
+    return sorted(found, key=lambda file: file[0].encode())
+
+
+def format_listing(files: Iterable[tuple[str, str]]) -> bytes:
+    """The canonical SHA256SUMS of (path, sha256): one ``<hex>  <path>`` a line, sorted by the paths' UTF-8 bytes."""
+    lines = sorted((path.encode(), sha256) for path, sha256 in files)
+    return b"".join(b"%s  %s\n" % (sha256.encode(), path) for path, sha256 in lines)
+
+
+def parse_listing(listing: bytes) -> tuple[tuple[str, str], ...]:
+    """The (path, sha256) of a canonical SHA256SUMS. It may come from a stranger: no path in it leaves its folder.
+
+    Raises:
+        InputError: if it isn't exactly what `format_listing` writes, or holds a path that `check_path` refuses.
+    """
+    try:
+        text = listing.decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"expected a listing in UTF-8, got other bytes at {error.start}") from error
+    files = []
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+        match = _LISTED.fullmatch(line)
+        if not match:
+            raise InputError(f"expected '<64 hex digits>  <path>' in line {number} of a listing, got {line[:120]!r}")
+        files.append((check_path(match[2]), match[1]))
+    if not files or format_listing(files) != listing:
+        raise InputError("expected a listing of at least one file, sorted by the bytes of the paths")
+    check_distinct(path for path, _ in files)
+    return tuple(files)
+
+
+def check_path(path: str) -> str:
+    """The path, if every system could keep it inside a folder.
+
+    Raises:
+        InputError: if it's absolute, has a ``.`` or ``..`` or empty part, a backslash, a control character or line
+            separator, or isn't NFC or UTF-8.
+    """
+    parts = path.split("/")
+    if "" in parts or "." in parts or ".." in parts:
+        raise InputError(f"expected a relative path without '.', '..' or empty parts, got {path!r}")
+    for part in parts:
+        if _normal_name(part, path) != part:
+            raise InputError(f"expected a path in Unicode form NFC, got {path!r}")
+    return path
+
+
+def check_distinct(paths: Iterable[str]) -> None:
+    """Refuses paths that a file system blind to case or Unicode form would take for one.
+
+    Raises:
+        InputError: naming the first two.
+    """
+    folders: dict[str, str] = {}
+    files: dict[str, str] = {}
+
+    def refuse(one: str, other: str) -> InputError:
+        return InputError(
+            f"expected names that differ by more than case or Unicode form, got {one!r} and {other!r}",
+            hint="Rename one: some systems would keep only one of them.",
+        )
+
+    for path in paths:
+        folded = unicodedata.normalize("NFC", path.casefold())
+        if folded in files:
+            raise refuse(files[folded], path)
+        files[folded] = path
+        end = path.rfind("/")
+        while end > 0:
+            folder = path[:end]
+            other = folders.setdefault(unicodedata.normalize("NFC", folder.casefold()), folder)
+            if other != folder:
+                raise refuse(other, folder)
+            end = path.rfind("/", 0, end)
+    for folded in files.keys() & folders.keys():
+        raise refuse(files[folded], folders[folded])
+
+
+@contextmanager
+def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
+    """Opens a regular file for reading: its descriptor and size. On leaving, it must not have changed.
+
+    Raises:
+        InputError: if it isn't a readable regular file, or changed.
+    """
+    try:
+        # without O_NONBLOCK, opening a FIFO would wait for its writer
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise InputError(f"expected a readable file at {os.fspath(path)}: {error.strerror}") from error
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            kind = "a folder" if stat.S_ISDIR(before.st_mode) else "a device, FIFO or socket"
+            raise InputError(f"expected a regular file, got {kind}: {os.fspath(path)}")
+        yield descriptor, before.st_size
+        after = os.fstat(descriptor)
+        if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
+            after.st_size,
+            after.st_mtime_ns,
+            after.st_ctime_ns,
+        ):
+            raise _changed(path)
+    finally:
+        os.close(descriptor)
+
+
+_idle_buffers: list[bytearray] = []
+"""Blocks that nobody reads into now: making one zeroes it and faults its pages in, which takes as long as reading it
+and holds up all other threads. There are as many as files were read at once."""
+
+
+def read_blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Iterator[memoryview]:
+    """Whole blocks up to the end of the file; each is overwritten by the next."""
+    try:
+        buffer = _idle_buffers.pop()
+    except IndexError:
+        buffer = bytearray(_BLOCK)
+    try:
+        block = memoryview(buffer)[: min(_BLOCK, size + 1)]
+        while True:
+            filled = 0
+            while filled < len(block):
+                try:
+                    count = os.readv(descriptor, [block[filled:]])
+                except OSError as error:
+                    raise InputError(f"can't read {os.fspath(path)}: {error.strerror}") from error
+                if not count:
+                    break
+                filled += count
+            if filled:
+                yield block[:filled]
+            if filled < len(block):
+                return
+    finally:
+        _idle_buffers.append(buffer)
+
+
+def _changed(path: str | os.PathLike[str]) -> InputError:
+    return InputError(
+        f"{os.fspath(path)} changed while it was read", hint="Wait until nothing writes to it, then try again."
+    )
+
+
+def _normal_name(name: str, path: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"expected a name in UTF-8, got {path!r}") from error
+    if _UNKEEPABLE.search(name):
+        raise InputError(f"expected a name without backslash, newline or other control characters, got {path!r}")
+    return unicodedata.normalize("NFC", name)
+
+
+def _inside(link: str, root: str) -> str:
+    try:
+        target = os.path.realpath(link, strict=True)
+    except OSError as error:
+        raise InputError(f"expected a link to a file, got {link}: {error.strerror}") from error
+    if os.path.commonpath((root, target)) != root:
+        raise InputError(
+            f"expected every link to stay inside {root}, but {link} leads to {target}",
+            hint="Put a copy of the file in its place.",
+        )
+    if not os.path.isfile(target):
+        raise InputError(f"expected links to files alone, but {link} leads to the folder {target}")
+    return target
+
+
+def varint(number: int) -> bytes:
+    """A number in protobuf's and multiformats' variable length."""
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    encoded.append(number)
+    return bytes(encoded)
+
+
+def protobuf_field(number: int, content: bytes) -> bytes:
+    """A length-delimited protobuf field."""
+    return bytes([number << 3 | 2]) + varint(len(content)) + content
+
+
+def cid_bytes(version: int, codec: int, digest: bytes) -> bytes:
+    """The binary CID of a block with that SHA-256."""
+    multihash = b"\x12\x20" + digest
+    return bytes([1, codec]) + multihash if version else multihash
+
+
+def cid_text(cid: bytes) -> str:
+    """A binary CID as text: version 1 in base32 with its prefix, version 0 in base58 (github.com/multiformats/cid)."""
+    if cid[0] == 1:
+        return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
+    number, text = int.from_bytes(cid), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + text
+    return text
+
+
+LISTING_LIMIT = 256 << 20
+"""Bytes of the largest listing that `Store.restore_folder` reads: about two million files."""

@@ -1,0 +1,281 @@
+"""Values that can stand in a manifest, and the strict base of its models. What they mean is said in predicates.py."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any, NoReturn, Self
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from blockchaintracer.core.errors import InputError
+
+MAX_BYTES = 1 << 20
+"""The largest manifest, in bytes. Anything larger is an attachment, named by its digest."""
+MAX_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly (RFC 8785, section 3.1, and RFC 7493)."""
+MAX_DEPTH = 64
+MAX_VALUES = 1 << 18
+
+_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+_ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def refuse(field: str, expected: str, value: Any, hint: str | None = None) -> NoReturn:
+    """Raises the `InputError` of one field, naming what was expected and, shortened, what came."""
+    raise InputError(f"{field or 'value'}: expected {expected}, got {shown(value)}", hint=hint, field=field)
+
+
+def shown(value: Any) -> str:
+    """A value for an error message, never long enough to give a secret away."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 16 else f"{value[:6]!r}… ({len(value)} characters)"
+    if isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 10**24):
+        return repr(value)
+    if isinstance(value, Mapping):
+        return f"an object of {len(value)} fields"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)} values"
+    return f"a value of type {type(value).__module__}.{type(value).__qualname__}".replace("builtins.", "")
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time as RFC 3339 text in UTC (``2015-09-14T09:50:45.4Z``); one without a zone is local time, as in Python."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
+
+
+def plain(value: Any, field: str = "") -> Any:
+    """A copy of `value` in plain JSON values: what the manifest will hold.
+
+    Numbers and arrays of numpy and its like (anything with ``dtype`` and ``tolist``) become numbers and lists, times
+    RFC 3339 text in UTC, enumeration members their values, tuples lists. Models of this package stay what they are.
+
+    Args:
+        value: what a caller gave, or what a parser read.
+        field: where it stands, for the error.
+
+    Raises:
+        InputError: naming the field, for NaN, infinity, an integer beyond 2^53 - 1, text that is no Unicode, a key
+            that is no text, any other type, or nesting deeper than `MAX_DEPTH`.
+    """
+    return _Walk().plain(value, field, 0)
+
+
+class _Walk:
+    """Counts values, because a few bytes of YAML aliases can stand for billions of them."""
+
+    def __init__(self) -> None:
+        self._left = MAX_VALUES
+
+    def plain(self, value: Any, field: str, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            refuse(field, f"at most {MAX_VALUES} values in all", None, "Keep large listings in a file and attach it.")
+        if depth > MAX_DEPTH:
+            refuse(field, f"at most {MAX_DEPTH} levels", "more")
+        if value is None or isinstance(value, bool | Part):
+            return value
+        if isinstance(value, Enum):
+            return self.plain(value.value, field, depth + 1)
+        if isinstance(value, str):
+            return _text(str.__str__(value), field)
+        if isinstance(value, int):
+            return _integer(int(value), field)
+        if isinstance(value, float):
+            return _finite(float(value), field)
+        if isinstance(value, datetime):
+            return _time(value, field)
+        if isinstance(value, date):
+            return value.isoformat()
+        if isinstance(value, Mapping):
+            return {_key(key, field): self.plain(item, _join(field, key), depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.plain(item, f"{field}[{index}]", depth + 1) for index, item in enumerate(value)]
+        if hasattr(value, "dtype") and hasattr(value, "tolist") and "time" not in str(value.dtype):
+            if math.prod(getattr(value, "shape", ())) > MAX_VALUES:
+                refuse(field, f"at most {MAX_VALUES} values", value, "Save the array to a file and attach it.")
+            return self.plain(value.tolist(), field, depth + 1)
+        refuse(field, "a number, text, list or object", value, "Convert it first, for example with str() or list().")
+
+
+def _integer(value: int, field: str) -> int:
+    if abs(value) > MAX_INTEGER:
+        refuse(field, "an integer within ±(2^53 - 1)", value, "Give a larger one as text: JSON readers would round it.")
+    return value
+
+
+def _finite(value: float, field: str) -> float:
+    if not math.isfinite(value):
+        refuse(field, "a finite number", value, "Leave it out, or say in text why there is none.")
+    return value
+
+
+def _text(value: str, field: str) -> str:
+    if not value.isascii() and re.search("[\ud800-\udfff]", value):
+        refuse(field, "Unicode text", "a lone surrogate")
+    return value
+
+
+def _time(value: datetime, field: str) -> str:
+    try:
+        return rfc3339(value)
+    except (OverflowError, ValueError):
+        refuse(field, "a time from year 1 to 9999 in UTC", value)
+
+
+def _key(key: Any, field: str) -> str:
+    if not isinstance(key, str):
+        refuse(field, "text as keys", key)
+    return _text(str.__str__(key), field)
+
+
+def _join(field: str, key: Any) -> str:
+    name = _ESCAPED.sub("?", str(key))
+    name = name if len(name) <= 64 else name[:61] + "…"
+    return f"{field}.{name}" if field else name
+
+
+def canonical(value: Any) -> bytes:
+    """The RFC 8785 bytes of a plain value (see `plain`)."""
+    return rfc8785.dumps(value)
+
+
+def parse_json(data: bytes, what: str) -> Any:
+    """JSON (RFC 8259, UTF-8) read strictly, as plain values.
+
+    Raises:
+        InputError: if it isn't JSON, repeats a key, or holds a value that `plain` refuses.
+    """
+    if nested(data) > MAX_DEPTH:
+        raise InputError(f"{what}: expected JSON in UTF-8, got something else: it is nested too deeply")
+    try:
+        value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer_literal, parse_constant=float)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _json_reason(error)
+        raise InputError(f"{what}: expected JSON in UTF-8, got something else: {reason}") from None
+    return plain(value)
+
+
+def nested(data: bytes) -> int:
+    """How deep the lists and objects in JSON are nested. To be asked before parsing: with a raised recursion limit, as
+    some programs set it, Python's parser would end the process on a deep nesting instead of refusing it."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for match in _BRACKET.finditer(data):
+        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(match[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _json_reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    return f"byte {error.start} is no UTF-8" if isinstance(error, UnicodeDecodeError) else "it can't be read"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        refuse(_join("", twice), "each key once in an object", f"{keys.count(twice)} times")
+    return found
+
+
+def _integer_literal(digits: str) -> float | int:
+    """RFC 8785 writes doubles below 1e21 without an exponent, so a long literal may be a double in canonical form."""
+    value = int(digits[:23])
+    if abs(value) > MAX_INTEGER and len(digits) <= 22 and canonical(float(value)) == digits.encode():
+        return float(value)
+    return value
+
+
+class Part(BaseModel):
+    """A strict, immutable model, camelCase in JSON. What it can't take is an `InputError`, never a ValueError."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+    )
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise _input_error(error, "") from None
+
+    # Without this mark pydantic would call __init__ for nested models too, and errors would lose the outer path.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def read(cls, data: Any, field: str = "") -> Self:
+        """The model from plain values, such as `to_json` gives.
+
+        Args:
+            data: an object as a dictionary.
+            field: where it stands, for the error.
+
+        Raises:
+            InputError: with every field that is wrong, what it should be and, shortened, what came; the same as a list
+                of objects in ``values["fields"]``.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _input_error(error, field) from None
+
+    def to_json(self) -> dict[str, Any]:
+        """The model as plain values; fields without a value are left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _to_plain(cls, data: Any) -> Any:
+        return plain(data) if isinstance(data, Mapping) else data
+
+
+_PREFIX = re.compile(r"^(Input|String|Value|List|Tuple|Dictionary|Data) should (be |have |match )?")
+
+
+def _input_error(error: ValidationError, field: str) -> InputError:
+    fields = [_finding(detail, field) for detail in error.errors(include_url=False)]
+    lines = [f"{entry['field'] or 'value'}: expected {entry['expected']}, got {entry['got']}" for entry in fields]
+    return InputError(
+        "; ".join(lines[:20]) + ("; …" if len(lines) > 20 else ""), field=fields[0]["field"], fields=fields
+    )
+
+
+def _finding(detail: Any, field: str) -> dict[str, str]:
+    path = field
+    for part in detail["loc"]:
+        path = f"{path}[{part}]" if isinstance(part, int) else _join(path, part)
+    got = shown(detail.get("input"))
+    match detail["type"]:
+        case "missing":
+            return {"field": path, "expected": "a value", "got": "nothing"}
+        case "extra_forbidden":
+            return {"field": path, "expected": "no field of this name", "got": got}
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return {"field": path, "expected": "an object", "got": got}
+        case "tuple_type" | "list_type":
+            return {"field": path, "expected": "a list", "got": got}
+        case "value_error":
+            return {"field": path, "expected": str(detail["ctx"]["error"]), "got": got}
+    return {"field": path, "expected": _PREFIX.sub("", detail["msg"]), "got": got}

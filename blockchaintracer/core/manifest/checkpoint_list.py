@@ -1,0 +1,171 @@
+"""The list of a run's checkpoints: each is chained to the one before by SHA-256, and the links are anchored in batches.
+
+A link is the SHA-256 of the RFC 8785 JSON of the checkpoint with its place and the link before it; before the first
+stands that of the list's own id and the initial state. So a link fixes every checkpoint up to it and their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from blockchaintracer.core.manifest.base import Part, canonical, parse_json, refuse
+from blockchaintracer.core.manifest.predicates import Digest, Line, State, Utc, Uuid
+from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
+
+MAX_CHECKPOINT_LIST = 16 << 20
+"""The largest list or description that is read, in bytes."""
+
+
+class Checkpoint(State):
+    """A state of the training, by its digest.
+
+    Args:
+        step: of the training; each checkpoint's is larger than that of the one before.
+        name: of its file or folder.
+        written_at: the machine's clock, declared and never proven.
+        link: of the chain, 64 hex digits.
+    """
+
+    step: NonNegativeInt
+    name: Line
+    written_at: Utc
+    link: Digest
+
+    def __str__(self) -> str:
+        return f"step {self.step} ({self.sha256[:12]}…)"
+
+    def chained(self, previous: str, index: int) -> str:
+        """The link that it should have after `previous`, at a place counted from 0."""
+        values = {**self.to_json(), "link": None, "previous": previous, "index": index}
+        return _sha256(values)
+
+
+class CheckpointList(Part):
+    """All checkpoints of a run, as they came. The attachment that a run's manifest names.
+
+    Args:
+        series: random UUID of the list.
+        initial_state: what the training started from; None if it wasn't logged.
+        checkpoints: in order.
+    """
+
+    type_: Literal["urn:blockchaintracer:checkpoints:v1"] = Field(
+        default="urn:blockchaintracer:checkpoints:v1", alias="type"
+    )
+    series: Uuid
+    initial_state: State | None = None
+    checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)] = ()
+
+    @property
+    def genesis(self) -> str:
+        """What stands before the first link."""
+        initial = self.initial_state.to_json() if self.initial_state else None
+        return _sha256({"type": self.type_, "series": self.series, "initialState": initial})
+
+    @property
+    def head(self) -> str:
+        """The last link; of an empty list, what stands before the first."""
+        return self.checkpoints[-1].link if self.checkpoints else self.genesis
+
+    def then(self, state: State, step: int, name: str, written_at: str) -> Self:
+        """The list with another checkpoint.
+
+        Raises:
+            InputError: if the step isn't larger than the last one's.
+        """
+        if self.checkpoints and step <= self.checkpoints[-1].step:
+            refuse("step", f"a step after the last checkpoint's, {self.checkpoints[-1].step}", step)
+        values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
+        unlinked = Checkpoint.read({**values, "link": "00" * 32})
+        link = unlinked.chained(self.head, len(self.checkpoints))
+        made = unlinked.model_copy(update={"link": link})
+        return self.model_copy(update={"checkpoints": (*self.checkpoints, made)})
+
+    def problems(self) -> Iterator[str]:
+        """Where the chain doesn't hold or steps don't rise, in words."""
+        previous, last = self.genesis, -1
+        for index, checkpoint in enumerate(self.checkpoints):
+            if checkpoint.link != checkpoint.chained(previous, index):
+                yield f"{checkpoint} at place {index + 1} is not chained to what stands before it"
+            if checkpoint.step <= last:
+                yield f"{checkpoint} at place {index + 1} comes after step {last}"
+            previous, last = checkpoint.link, checkpoint.step
+
+    def to_bytes(self) -> bytes:
+        """The list as it is kept."""
+        return canonical(self.to_json())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """A list, from anyone.
+
+        Raises:
+            InputError: if it's none.
+        """
+        return cls.read(parse_json(data, "checkpoints"))
+
+
+class AnchoredCheckpoints(Part):
+    """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root.
+
+    Args:
+        series: of the list.
+        first: place of the first, counted from 0.
+        previous: the link before it.
+        root: Merkle root over their links.
+    """
+
+    type_: Literal["urn:blockchaintracer:checkpoint-batch:v1"] = Field(
+        default="urn:blockchaintracer:checkpoint-batch:v1", alias="type"
+    )
+    tree: Literal["openzeppelin-standard-v1-bytes32"] = TREE_KIND  # type: ignore[assignment]
+    series: Uuid
+    first: NonNegativeInt
+    count: PositiveInt
+    previous: Digest
+    root: Digest
+    checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)]
+
+    @classmethod
+    def of(cls, whole: CheckpointList, first: int) -> Self:
+        """The batch of all checkpoints from a place on."""
+        part = whole.checkpoints[first:]
+        previous = whole.checkpoints[first - 1].link if first else whole.genesis
+        return cls(
+            series=whole.series,
+            first=first,
+            count=len(part),
+            previous=previous,
+            root=root_of(part),
+            checkpoints=part,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The description as it is kept."""
+        return canonical(self.to_json())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """A description, from anyone.
+
+        Raises:
+            InputError: if it's none.
+        """
+        return cls.read(parse_json(data, "checkpoint batch"))
+
+
+def root_of(checkpoints: Sequence[Checkpoint]) -> str:
+    """The Merkle root over the links of one or more checkpoints; a link that comes twice makes none.
+
+    Raises:
+        InputError: if there is none, or a link comes twice.
+    """
+    return MerkleTree(checkpoint.link for checkpoint in checkpoints).root
+
+
+def _sha256(values: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical(values)).hexdigest()

@@ -1,0 +1,128 @@
+"""What a caller tells of an experiment, validated before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from blockchaintracer.core.manifest.base import Part, rfc3339
+from blockchaintracer.core.manifest.predicates import Experiment, Line, Metric, Names, Tolerance, Utc
+
+DEFAULT_TOLERANCE = Tolerance(absolute=0.0, relative=1e-6)
+"""Within what a metric must be reproduced if nothing is said: what summing in another order may change, no more."""
+
+_COMMIT = re.compile(r"[0-9a-f]{4,64}")
+
+
+class GivenMetric(Part):
+    """A metric as people give it: a number, or ``{"value": number, "tolerance": {"absolute": 0.01}}``.
+
+    Args:
+        value: finite; None if it's still to be measured.
+        tolerance: left out for the default; None (``null``) if it is reported and never compared.
+    """
+
+    value: float | None = None
+    tolerance: Tolerance | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, data: Any) -> Any:
+        return data if isinstance(data, Mapping | Part) else {"value": data}
+
+    def recorded(self, value: float, default: Tolerance = DEFAULT_TOLERANCE) -> Metric:
+        """The metric as a run records it, with `default` where no tolerance was given."""
+        return Metric(value=value, tolerance=self.tolerance if "tolerance" in self.model_fields_set else default)
+
+
+class ExperimentData(Part):
+    """The arguments of `MLTracer.update_experiment`.
+
+    Args:
+        model_config: hyperparameters by name, nested or not.
+        metrics: numbers by name, or `GivenMetric`.
+        model_path: a file or folder on this machine; never written to the manifest.
+        dataset_info: plain values by name.
+        git_commit: 4 to 64 hex digits, as the caller states it.
+        timestamp: a time that the caller declares, as datetime, RFC 3339 text (local time where it has no zone) or
+            seconds since 1970. It is never taken for a time of the chain.
+        additional_info: plain values by name.
+
+    Raises:
+        InputError: naming the field (``metrics.accuracy``), for NaN, infinity, types that JSON can't hold and
+            unknown names.
+    """
+
+    model_config = ConfigDict(alias_generator=None)
+
+    model_configuration: Names | None = Field(default=None, alias="model_config")
+    metrics: dict[Line, GivenMetric] | None = None
+    model_path: str | None = None
+    dataset_info: Names | None = None
+    git_commit: str | None = None
+    timestamp: Utc | None = None
+    additional_info: Names | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_are_text(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("model_path"), Path):
+            return {**data, "model_path": str(data["model_path"])}
+        return data
+
+    @field_validator("metrics", mode="after")
+    @classmethod
+    def _measured(cls, metrics: dict[str, GivenMetric] | None) -> dict[str, GivenMetric] | None:
+        for name, metric in (metrics or {}).items():
+            if metric.value is None:
+                raise ValueError(f"a number for {name!r}")
+        return metrics
+
+    @field_validator("git_commit", mode="after")
+    @classmethod
+    def _commit(cls, text: str | None) -> str | None:
+        if text is not None and not _COMMIT.fullmatch(text):
+            raise ValueError("a git commit of 4 to 64 hex digits in lower case")
+        return text
+
+    @field_validator("timestamp", mode="before")
+    @classmethod
+    def _declared(cls, value: Any) -> Any:
+        try:
+            if isinstance(value, str):
+                return rfc3339(datetime.fromisoformat(value))
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return rfc3339(datetime.fromtimestamp(value, UTC))
+        except (ValueError, OverflowError, OSError):
+            raise ValueError("a time as RFC 3339 text, or seconds since 1970") from None
+        return value
+
+    def merge(self, other: ExperimentData) -> Self:
+        """This and what `other` tells: objects name by name, anything else replaced."""
+        told = {name: getattr(self, name) for name in self.model_fields_set}
+        for name in other.model_fields_set:
+            old, new = told.get(name), getattr(other, name)
+            told[name] = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+        return type(self)(**told)
+
+    def recorded_metrics(self, default: Tolerance = DEFAULT_TOLERANCE) -> dict[str, Metric]:
+        """The metrics as a run records them."""
+        return {
+            name: metric.recorded(metric.value, default)
+            for name, metric in (self.metrics or {}).items()
+            if metric.value is not None
+        }
+
+    def experiment(self) -> Experiment:
+        """The part of a run's predicate that holds what is neither parameter, metric nor file."""
+        return Experiment(
+            model_configuration=self.model_configuration,
+            dataset_info=self.dataset_info,
+            additional_info=self.additional_info,
+            declared_commit=self.git_commit,
+        )

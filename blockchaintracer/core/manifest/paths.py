@@ -1,0 +1,63 @@
+"""Paths inside a manifest: the rules of `blockchaintracer.core.digest`, told by field."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from blockchaintracer.core.digest import check_distinct
+from blockchaintracer.core.digest import check_path as check_digest_path
+from blockchaintracer.core.errors import InputError
+
+LISTING = "SHA256SUMS"
+"""Last part of an output's path where the output is a folder: the artifact is its listing."""
+
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def is_listing(path: str) -> bool:
+    """Whether an artifact of that path is the listing of a folder that a run wrote. A file that the run itself called
+    so has no folder before its name."""
+    return path.endswith(f"/{LISTING}")
+
+
+def normal_path(path: str) -> str:
+    """A path as it can stand in a manifest: relative, with ``/`` between its parts, in Unicode's NFC.
+
+    Raises:
+        ValueError: saying what was expected, for an absolute or empty path, empty, ``.`` or ``..`` parts, control
+            characters, backslashes or drive letters.
+    """
+    if _DRIVE.match(path):
+        raise ValueError("a path without a drive letter")
+    try:
+        return check_digest_path(unicodedata.normalize("NFC", path))
+    except InputError as error:
+        raise ValueError(error.message.removeprefix("expected ").rpartition(", got ")[0]) from None
+
+
+def check_paths(paths: Iterable[str], field: str = "path") -> None:
+    """Refuses paths that could not all be written to one folder on every system.
+
+    Args:
+        paths: in any order.
+        field: what they are, for the error.
+
+    Raises:
+        InputError: if a path breaks the rules of `normal_path`, comes twice, differs from another (or from a folder of
+            another) in case alone, or is a file to one and a folder to another.
+    """
+    seen: set[str] = set()
+    for given in paths:
+        try:
+            path = normal_path(given)
+        except ValueError as error:
+            raise InputError(f"{field}: expected {error}, got {given!r}", field=field) from None
+        if path in seen:
+            raise InputError(f"{field}: expected each path once, got {path!r} twice", field=field)
+        seen.add(path)
+    try:
+        check_distinct(sorted(seen))
+    except InputError as error:
+        raise InputError(f"{field}: {error.message}", hint=error.hint, field=field) from None

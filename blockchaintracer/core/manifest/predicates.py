@@ -1,0 +1,709 @@
+"""What a manifest says of each kind of record: the predicates of its in-toto statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationInfo,
+    field_validator,
+)
+
+from blockchaintracer.core.digest import PROFILES, FileDigest
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import Part, rfc3339
+from blockchaintracer.core.manifest.paths import check_paths, normal_path
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Link, Relation, SubjectType
+
+CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
+"""Kinds whose manifest holds content only: equal content gives equal bytes, wherever and whenever it is recorded."""
+
+MAX_EXECUTABLE = 4096
+"""How many paths of executable files a manifest lists at most."""
+MAX_EXECUTABLE_BYTES = 256 << 10
+"""UTF-8 bytes that these paths have together at most: the manifest has room for the rest beside them."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
+_HEX = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_ADDRESS = re.compile(r"0x[0-9a-f]{40}")
+_CID = re.compile(r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise ValueError(expected)
+        return text
+
+    return AfterValidator(check)
+
+
+def _line(text: str) -> str:
+    if not 0 < len(text) <= 256 or _CONTROL.search(text) or text != text.strip():
+        raise ValueError("a line of 1 to 256 characters, without control characters or spaces around it")
+    return text
+
+
+def _utc(text: str) -> str:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo and "T" in text:
+            return rfc3339(moment)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("a time as RFC 3339 writes it, with its zone, such as 2015-09-14T09:50:45Z")
+
+
+def _digits(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _bare(value: Any) -> Any:
+    return value.lower().removeprefix("0x") if isinstance(value, str) else value
+
+
+def _relation(number: int) -> int:
+    if number not in list(Relation) and not FIRST_OWN_NUMBER <= number <= 255:
+        raise ValueError("the number of a relation, 1 to 9, or the lab's own, 128 to 255")
+    return number
+
+
+def _uuid(text: str) -> str:
+    try:
+        if str(UUID(text, version=4)) == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError("a random UUID (version 4) in lower case")
+
+
+def _remote(text: str) -> str:
+    try:
+        url = urlsplit(text)
+        secret = url.password or (url.username and url.scheme in {"http", "https"}) or url.query or url.fragment
+    except ValueError:
+        raise ValueError("the address of a git remote") from None
+    if secret:
+        raise ValueError("a git remote without user name, password or query")
+    return text
+
+
+def _profile(name: str) -> str:
+    if name not in PROFILES:
+        raise ValueError(f"a CID profile of {', '.join(PROFILES)}")
+    return name
+
+
+Line = Annotated[str, AfterValidator(_line)]
+Prose = Annotated[str, Field(min_length=1, max_length=10_000)]
+RecordedPath = Annotated[str, AfterValidator(normal_path)]
+Utc = Annotated[str, AfterValidator(_utc)]
+Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 or record id of 64 hex digits")]
+Commit = Annotated[str, BeforeValidator(_bare), _matching(_COMMIT, "a git commit of 40 or 64 hex digits")]
+Decimal = Annotated[str, BeforeValidator(_digits), _matching(_DECIMAL, "a decimal number as text")]
+Address = Annotated[
+    str,
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+    _matching(_ADDRESS, "an address of 0x and 40 hex digits"),
+]
+Cid = Annotated[str, _matching(_CID, "a CID in base32 (b…) or version 0 (Qm…)")]
+Profile = Annotated[str, AfterValidator(_profile)]
+RelationNumber = Annotated[int, AfterValidator(_relation)]
+MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
+Uuid = Annotated[str, AfterValidator(_uuid)]
+Names = dict[Annotated[str, AfterValidator(_line)], Any]
+"""Named values of any plain type."""
+
+
+class Artifact(Part):
+    """A file that belongs to the record and is kept outside of the manifest.
+
+    Args:
+        path: where it stands, relative to the folder it is restored to.
+        size: bytes.
+        sha256: what ``sha256sum`` prints.
+        cid: its IPFS address under `cid_profile`.
+        cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
+        media_type: such as ``text/csv``.
+    """
+
+    path: RecordedPath
+    size: NonNegativeInt
+    sha256: Digest
+    cid: Cid
+    cid_profile: Profile
+    media_type: MediaType | None = None
+
+    @classmethod
+    def of(cls, path: str, digest: FileDigest) -> Artifact:
+        """A file of that digest as a manifest names it."""
+        return cls(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
+
+
+class Encrypted(Part):
+    """That an artifact is a file or folder encrypted with age, and what its content is bound to.
+
+    Args:
+        subject_type: what the content is; a folder is encrypted as a tar.
+        commitment: SHA-256 of the opening, which holds a salt and the content's digest.
+        opening: the opening, encrypted to the same recipients.
+    """
+
+    subject_type: Literal["file", "folder"]
+    commitment: Digest
+    opening: Artifact
+
+
+def _fits_artifact(value: Encrypted | None, info: ValidationInfo) -> Encrypted | None:
+    if "artifact" in info.data and (value is None) != (info.data["artifact"] is None):
+        raise ValueError("an artifact and what it is the ciphertext of, or neither")
+    if value is not None and info.data.get("subject_type", "commitment") != "commitment":
+        raise ValueError("nothing encrypted unless the subject type is 'commitment'")
+    return value
+
+
+EncryptedArtifact = Annotated[Encrypted | None, AfterValidator(_fits_artifact), Field(validate_default=True)]
+"""What the field ``artifact`` before it is the ciphertext of; None, as that, of what is in the open."""
+
+
+class Parent(Part):
+    """An edge of the lineage, as in the record's key.
+
+    Args:
+        record: id of the parent.
+        relation: number of a `Relation`, or the lab's own.
+    """
+
+    record: Digest
+    relation: RelationNumber
+
+
+class NotBefore(Part):
+    """A finalised block that was already there: the record's content is not older. Numbers as decimal text.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        block_number: its height.
+        block_hash: 64 hex digits.
+        timestamp: the block's, in seconds since 1970.
+    """
+
+    chain_id: Decimal
+    block_number: Decimal
+    block_hash: Digest
+    timestamp: Decimal
+
+
+class Tolerance(Part):
+    """How far a reproduced metric may be off: ``|found - recorded| <= absolute + relative * |recorded|``."""
+
+    absolute: NonNegativeFloat = 0.0
+    relative: NonNegativeFloat = 0.0
+
+    def allows(self, recorded: float, found: float) -> bool:
+        """Whether `found` reproduces `recorded`."""
+        return abs(found - recorded) <= self.absolute + self.relative * abs(recorded)
+
+
+class Metric(Part):
+    """A number that a run found.
+
+    Args:
+        value: finite.
+        tolerance: within what a reproduction must find it; None if it is reported and never compared (a duration).
+        history: its values over the run, as a file.
+    """
+
+    value: float
+    tolerance: Tolerance | None = None
+    history: Artifact | None = None
+
+
+class Template(Part):
+    """The experiment template that a run says to follow."""
+
+    name: Line
+    version: PositiveInt
+
+
+def _sorted_links(parents: Iterable[Parent]) -> tuple[Parent, ...]:
+    links = {(parent.record, parent.relation): parent for parent in parents}
+    return tuple(links[link] for link in sorted(links))
+
+
+Parents = Annotated[tuple[Parent, ...], Field(strict=False), AfterValidator(_sorted_links)]
+"""Strictly ascending by (record, relation), whatever order they were given in."""
+
+
+class Lineage(Part):
+    """What every predicate that states parents shares."""
+
+    parents: Parents = ()
+    not_before: NotBefore | None = None
+
+    def links(self) -> tuple[Link, ...]:
+        """The parents as the record's key holds them."""
+        return tuple(Link(parent.record, parent.relation) for parent in self.parents)
+
+
+class ContentPredicate(Part):
+    """A dataset, model, software or environment: its content, no time, no machine, no parents.
+
+    Args:
+        subject_type: what the subject's digest is of.
+        size: bytes; of a folder, of all its files. None for a commitment.
+        cid: IPFS address of the file, or of the folder's SHA256SUMS. None for a commitment.
+        cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
+        file_count: how many files a folder holds.
+        name: only if it is meant to be part of what is recorded: another name is another record.
+        version: the same.
+        description: the same.
+        license: an SPDX expression.
+        source: where it was published.
+        data_schema: ``schema`` in JSON: columns, shapes, units.
+        framework: what reads a model.
+        executable: which files of a folder their owner may execute, sorted; None if none, or too many to list.
+        artifact: the ciphertext of content that is recorded encrypted; its subject is a commitment.
+        encrypted: what it is the ciphertext of.
+    """
+
+    subject_type: Literal["file", "folder", "commitment"]
+    size: NonNegativeInt | None = Field(default=None, validate_default=True)
+    cid: Cid | None = Field(default=None, validate_default=True)
+    cid_profile: Profile | None = Field(default=None, validate_default=True)
+    file_count: PositiveInt | None = Field(default=None, validate_default=True)
+    name: Line | None = None
+    version: Line | None = None
+    description: Prose | None = None
+    license: Line | None = None
+    source: Line | None = None
+    data_schema: Names | None = Field(default=None, alias="schema")
+    framework: Line | None = None
+    executable: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
+    artifact: Artifact | None = None
+    encrypted: EncryptedArtifact = None
+
+    @field_validator("executable")
+    @classmethod
+    def _executable_fits(cls, paths: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if paths is None:
+            return None
+        if info.data.get("subject_type", "folder") != "folder":
+            raise ValueError("a list for folders alone")
+        if not paths or not can_list(paths):
+            raise ValueError(f"1 to {MAX_EXECUTABLE} paths of at most {MAX_EXECUTABLE_BYTES} bytes in all, or no list")
+        _distinct(paths)
+        return tuple(sorted(paths))
+
+    @field_validator("size", "cid", "cid_profile", "file_count")
+    @classmethod
+    def _fits_subject(cls, value: Any, info: ValidationInfo) -> Any:
+        subject_type = info.data.get("subject_type")
+        needed = subject_type == "folder" or (subject_type == "file" and info.field_name != "file_count")
+        if subject_type and needed != (value is not None):
+            raise ValueError(
+                "a value for files and folders alone" if value is not None else f"a value for a {subject_type}"
+            )
+        return value
+
+
+class RunInput(Part):
+    """A record that a run read.
+
+    Args:
+        record: its id, which must be among the run's parents under `relation`.
+        relation: number of a `Relation`, or the lab's own.
+        name: what the run calls it.
+        path: where the run looks for it, relative to the working folder.
+        sha256: its subject.
+    """
+
+    record: Digest
+    relation: RelationNumber
+    name: Line | None = None
+    path: RecordedPath | None = None
+    sha256: Digest
+
+
+class PrivateValues(Part):
+    """Values of a run that are not shown, by a Merkle root over salted commitments to them.
+
+    Args:
+        root: of the tree that `blockchaintracer.lab.private.field_tree` describes.
+        leaves: how many the tree has, most of them random: a power of two, 1,024 or more.
+        encrypted: values and salts, for those that they were encrypted to.
+    """
+
+    root: Digest
+    leaves: Annotated[int, Field(ge=1024, le=1 << 22)]
+    encrypted: Artifact | None = None
+
+    @field_validator("leaves")
+    @classmethod
+    def _power_of_two(cls, leaves: int) -> int:
+        if leaves & (leaves - 1):
+            raise ValueError("a power of two")
+        return leaves
+
+
+class RunOutput(Part):
+    """A file that a run wrote, such as a model.
+
+    Args:
+        role: what it is to the run.
+        artifact: the file, or its ciphertext.
+        encrypted: what it is the ciphertext of; None for a file in the open.
+    """
+
+    role: Line
+    artifact: Artifact
+    encrypted: Encrypted | None = None
+
+    @property
+    def subject(self) -> str:
+        """What a record of it has as its subject, 64 hex digits."""
+        return self.encrypted.commitment if self.encrypted else self.artifact.sha256
+
+
+class Code(Part):
+    """What was run.
+
+    Args:
+        commit: of the git repository; None where there is none.
+        branch: checked out.
+        remote: its address without credentials.
+        dirty: whether the tree differed from the commit.
+        diff: the difference, kept locally and published only on request.
+        pack: the source itself, for whoever can't reach the remote.
+        entry_point: what was started, relative to the working folder.
+        arguments: given to it.
+        working_folder: relative to the root of the repository; None for the root.
+    """
+
+    commit: Commit | None = None
+    branch: Line | None = None
+    remote: Annotated[Line, AfterValidator(_remote)] | None = None
+    dirty: bool = False
+    diff: Artifact | None = None
+    pack: Artifact | None = None
+    entry_point: Line | None = None
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    working_folder: RecordedPath | None = None
+
+
+class RunEnvironment(Part):
+    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from.
+
+    Args:
+        lock: the lock file.
+        observed: how the client saw it run: ``program`` if it started the program, ``process`` from inside the process;
+            None of a run that was described to it.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    lock: Artifact | None = None
+    observed: Literal["program", "process"] | None = None
+
+
+class Experiment(Part):
+    """What `MLTracer.update_experiment` was told, beyond parameters and metrics.
+
+    Args:
+        declared_commit: the git commit that the caller stated, where it isn't the one that was captured: not proven.
+    """
+
+    model_configuration: Names | None = Field(default=None, alias="modelConfig")
+    dataset_info: Names | None = None
+    additional_info: Names | None = None
+    declared_commit: Annotated[str, _matching(re.compile(r"[0-9a-f]{4,64}"), "a git commit")] | None = None
+
+
+class State(Part):
+    """A file or folder of a training, such as weights, by its digest.
+
+    Args:
+        subject_type: what the digest is of.
+        sha256: of the file, or of the folder's SHA256SUMS.
+        size: bytes; of a folder, of all its files.
+    """
+
+    subject_type: Literal["file", "folder"]
+    sha256: Digest
+    size: NonNegativeInt
+
+
+class CheckpointAnchor(Part):
+    """A batch of checkpoints that was anchored while the run went on.
+
+    Args:
+        root: Merkle root over the links of its checkpoints.
+        count: how many it has; they follow those of the anchor before.
+        description: the checkpoints themselves, whose digest is on the chain with the root.
+    """
+
+    root: Digest
+    count: PositiveInt
+    description: Artifact
+
+
+class Checkpoints(Part):
+    """The checkpoints of a run: the list as an attachment, and what fixes it.
+
+    Args:
+        series: random UUID of the list.
+        count: how many it has.
+        head: last link of the chain, which fixes all of them and their order.
+        root: Merkle root over all links; None for an empty list.
+        initial_state: what the training started from; None if it wasn't logged.
+        listing: the list (`blockchaintracer.core.manifest.checkpoint_list.CheckpointList`).
+        anchors: in order, from the first checkpoint on; those after the last anchor are fixed by the run's record.
+    """
+
+    series: Uuid
+    count: NonNegativeInt
+    head: Digest
+    root: Digest | None = None
+    initial_state: State | None = None
+    listing: Artifact
+    anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
+
+
+class SeedDerivation(Part):
+    """How seeds were derived from a block that nobody knew when a plan was sealed (`core.seed_derivation`).
+
+    Args:
+        chain_id: EIP-155 chain id.
+        group, author, commitment: of the seal.
+        rule: ``first-after-seal``, or ``named-by-plan`` if the plan's values name the block as ``seedBlock``.
+        block_number, block_hash: of the block.
+        seeds: by the name of the generator, 0 to 2**32 - 1.
+    """
+
+    chain_id: Decimal
+    group: PositiveInt
+    author: Address
+    commitment: Digest
+    rule: Literal["first-after-seal", "named-by-plan"]
+    block_number: Decimal
+    block_hash: Digest
+    seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
+
+
+class RunPredicate(Lineage):
+    """A run: it has an id of its own from its start, and holds its context.
+
+    Args:
+        run_id: random UUID (version 4); the subject of the record is the SHA-256 of its ASCII text.
+        name: what people call it.
+        description: in words.
+        status: how it ended.
+        error: why it failed; only then.
+        started_at: the machine's clock, declared and never proven.
+        ended_at: the same.
+        declared_timestamp: a time that the caller stated, the same.
+        parameters: plain values by name, nested or not.
+        metrics: by name.
+        seeds: plain values by name; beyond 2^53 as text.
+        inputs: what it read; each is among `parents`.
+        outputs: what it wrote, each path once.
+        code: what was run.
+        environment: what it ran in.
+        hardware: CPU, memory, GPUs.
+        not_before: the block that was final when it started; None if the machine was offline.
+        experiment: free-form description.
+        template: what it says to follow.
+        private: parameters and metrics that are not shown.
+        checkpoints: the states that were committed to while it went on.
+        seed_derivation: the block that its seeds are from.
+        parents: the parents of the record's key, all of them.
+    """
+
+    run_id: Uuid
+    name: Line
+    description: Prose | None = None
+    status: Literal["completed", "failed", "running"]
+    error: Prose | None = Field(default=None, validate_default=True)
+    started_at: Utc | None = None
+    ended_at: Utc | None = None
+    declared_timestamp: Utc | None = None
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, Metric] = Field(default_factory=dict)
+    seeds: Names = Field(default_factory=dict)
+    inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()
+    outputs: Annotated[tuple[RunOutput, ...], Field(strict=False)] = ()
+    code: Code = Field(default_factory=Code)
+    environment: RunEnvironment = Field(default_factory=RunEnvironment)
+    hardware: Names = Field(default_factory=dict)
+    experiment: Experiment = Field(default_factory=Experiment)
+    template: Template | None = None
+    private: PrivateValues | None = None
+    checkpoints: Checkpoints | None = None
+    seed_derivation: SeedDerivation | None = None
+
+    @field_validator("error")
+    @classmethod
+    def _error_if_failed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("status") in {"completed", "running"} and value is not None:
+            raise ValueError("no error unless the status is 'failed'")
+        if info.data.get("status") == "failed" and value is None:
+            raise ValueError("why the run failed")
+        return value
+
+    @field_validator("inputs")
+    @classmethod
+    def _inputs_are_parents(cls, inputs: tuple[RunInput, ...], info: ValidationInfo) -> tuple[RunInput, ...]:
+        parents = {(parent.record, parent.relation) for parent in info.data.get("parents", ())}
+        for index, entry in enumerate(inputs):
+            if "parents" in info.data and (entry.record, entry.relation) not in parents:
+                raise ValueError(f"every input among the parents, which number {index} is not")
+        files = {(entry.path, entry.sha256) for entry in inputs if entry.path is not None}
+        _distinct(path for path, _ in files)
+        return inputs
+
+    @field_validator("outputs")
+    @classmethod
+    def _outputs_differ(cls, outputs: tuple[RunOutput, ...]) -> tuple[RunOutput, ...]:
+        openings = [output.encrypted.opening for output in outputs if output.encrypted]
+        _distinct(artifact.path for artifact in (*(output.artifact for output in outputs), *openings))
+        return outputs
+
+
+class RecordPredicate(Lineage):
+    """A result, plan, document or deployment, or one of the lab's own kinds.
+
+    Args:
+        name: what people call it; also the name of the statement's subject.
+        description: in words.
+        subject_type: what the subject's digest is of.
+        identifier: the ASCII text that it is of, if it is an identifier's; only then.
+        values: plain values by name.
+        attachments: files that belong to it, each path once.
+        artifact: the ciphertext of a file or folder that is recorded encrypted; its subject is a commitment.
+        encrypted: what it is the ciphertext of.
+        parents: the parents of the record's key, all of them.
+        not_before: a block that was final when it was made.
+    """
+
+    name: Line
+    description: Prose | None = None
+    subject_type: Literal["file", "folder", "commitment", "identifier"]
+    identifier: Annotated[str, Field(pattern=r"^[!-~]{1,256}$")] | None = Field(default=None, validate_default=True)
+    values: Names = Field(default_factory=dict)
+    attachments: Annotated[tuple[Artifact, ...], Field(strict=False)] = ()
+    artifact: Artifact | None = None
+    encrypted: EncryptedArtifact = None
+
+    @field_validator("identifier")
+    @classmethod
+    def _identifier_fits(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "subject_type" in info.data and (info.data["subject_type"] == "identifier") != (value is not None):
+            raise ValueError("an identifier exactly if the subject type is 'identifier'")
+        return value
+
+    @field_validator("attachments")
+    @classmethod
+    def _attachments_differ(cls, attachments: tuple[Artifact, ...]) -> tuple[Artifact, ...]:
+        _distinct(artifact.path for artifact in attachments)
+        return tuple(sorted(attachments, key=lambda artifact: artifact.path))
+
+
+class ReferencePredicate(Lineage):
+    """A record of another registry or chain.
+
+    Args:
+        name: what people call it; also the name of the statement's subject.
+        description: in words.
+        chain_id: EIP-155 chain id as decimal text.
+        registry: address of the registry there.
+        record_id: the record's id there.
+        parents: the parents of this record's key, all of them.
+        not_before: a block that was final when it was made.
+    """
+
+    name: Line
+    description: Prose | None = None
+    chain_id: Decimal
+    registry: Address
+    record_id: Digest
+
+    @property
+    def identifier(self) -> str:
+        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10), the
+        last two with 0x and in lower case."""
+        return f"eip155:{self.chain_id}:{self.registry}:0x{self.record_id}"
+
+
+Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate
+
+
+def predicate_class(kind: int) -> type[Predicate]:
+    """The class of predicate that a kind has."""
+    if kind in CONTENT_KINDS:
+        return ContentPredicate
+    if kind == Kind.RUN:
+        return RunPredicate
+    return ReferencePredicate if kind == Kind.REFERENCE else RecordPredicate
+
+
+def subject_type_of(predicate: Predicate) -> SubjectType:
+    """What the subject of the record is the SHA-256 of."""
+    if isinstance(predicate, RunPredicate | ReferencePredicate):
+        return SubjectType.IDENTIFIER
+    return SubjectType[predicate.subject_type.upper()]
+
+
+def identifier_of(predicate: Predicate) -> str | None:
+    """The text that the subject is the SHA-256 of, if it is an identifier's."""
+    if isinstance(predicate, RunPredicate):
+        return predicate.run_id
+    return None if isinstance(predicate, ContentPredicate) else predicate.identifier
+
+
+def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
+    """Every file that the predicate names, in the order of its fields: what must be kept for the record to be whole."""
+    found: list[Artifact] = []
+
+    def collect(value: Any) -> None:
+        if isinstance(value, Artifact):
+            found.append(value)
+        elif isinstance(value, Part):
+            for name in type(value).model_fields:
+                collect(getattr(value, name))
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                collect(item)
+        elif isinstance(value, tuple):
+            for item in value:
+                collect(item)
+
+    collect(predicate)
+    return tuple(found)
+
+
+def can_list(executable: Sequence[str]) -> bool:
+    """Whether a manifest has room for the paths of executable files."""
+    size = sum(len(path.encode()) for path in executable)
+    return len(executable) <= MAX_EXECUTABLE and size <= MAX_EXECUTABLE_BYTES
+
+
+def _distinct(paths: Iterable[str]) -> None:
+    try:
+        check_paths(paths)
+    except InputError as error:
+        raise ValueError(error.message.removeprefix("path: expected ")) from None

@@ -1,0 +1,253 @@
+"""The manifest of a record: an in-toto Statement v1 in RFC 8785 bytes, and whether it fits a record's key."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from blockchaintracer.core.digest import cid_of_sha256
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import MAX_BYTES, Part, canonical, parse_json, plain, refuse
+from blockchaintracer.core.manifest.predicates import (
+    ContentPredicate,
+    Digest,
+    Line,
+    Predicate,
+    RecordPredicate,
+    RunPredicate,
+    identifier_of,
+    predicate_class,
+    subject_type_of,
+)
+from blockchaintracer.core.record import Kind, Link, RecordKey, SubjectType, label, parse_number
+
+STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
+UNNAMED = "_"
+"""Name of the subject of content that was given none: the base name of a file is not part of its content."""
+
+_PREFIX, _SUFFIX = "urn:blockchaintracer:predicate:", ":v1"
+
+
+def predicate_type(kind: int) -> str:
+    """The URN of a kind's predicate: ``urn:blockchaintracer:predicate:run:v1``, or its number for the lab's own."""
+    return f"{_PREFIX}{_name(kind, Kind)}{_SUFFIX}"
+
+
+def kind_of(urn: str) -> int:
+    """The kind that a predicate's URN names.
+
+    Raises:
+        ValueError: if it is none of `predicate_type`'s.
+    """
+    try:
+        kind = parse_number(urn.removeprefix(_PREFIX).removesuffix(_SUFFIX), Kind)
+        if predicate_type(kind) == urn:
+            return kind
+    except InputError:
+        pass
+    raise ValueError(f"{_PREFIX}<kind>{_SUFFIX} of a known kind")
+
+
+class DigestSet(Part):
+    """The digests of a subject: one, its SHA-256."""
+
+    sha256: Digest
+
+
+class Subject(Part):
+    """What the statement is about."""
+
+    name: Line
+    digest: DigestSet
+
+
+class Manifest(Part):
+    """An in-toto Statement v1 about one subject. `of` builds it, `parse_manifest` reads it.
+
+    Raises:
+        InputError: naming each field that is wrong, on construction.
+    """
+
+    type_: Literal["https://in-toto.io/Statement/v1"] = Field(default=STATEMENT_TYPE, alias="_type")
+    predicate_type: str
+    predicate: Predicate
+    subject: Annotated[tuple[Subject], Field(strict=False)]
+
+    @classmethod
+    def of(cls, kind: int, predicate: Predicate, sha256: str | None = None) -> Manifest:
+        """The manifest of a record.
+
+        Args:
+            kind: a `Kind`, or the lab's own number.
+            predicate: of the class that the kind has (`predicate_class`).
+            sha256: the subject's digest, 64 hex digits; left out where the predicate holds the identifier it is of.
+
+        Raises:
+            InputError: naming the field, if they don't belong together.
+        """
+        identifier = identifier_of(predicate)
+        if sha256 is None and identifier is not None:
+            sha256 = hashlib.sha256(identifier.encode("ascii")).hexdigest()
+        subject = {"name": predicate.name or UNNAMED, "digest": {"sha256": sha256}}
+        return cls.read({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
+
+    def to_bytes(self) -> bytes:
+        """The RFC 8785 bytes that the record commits to.
+
+        Raises:
+            InputError: if there are more than `MAX_BYTES` of them.
+        """
+        data = canonical(self.to_json())
+        if len(data) > MAX_BYTES:
+            raise InputError(
+                f"expected a manifest of at most {MAX_BYTES} bytes, got {len(data)}",
+                hint="Keep listings, histories and diffs in files and attach them by digest.",
+            )
+        return data
+
+    def digest(self) -> str:
+        """SHA-256 of `to_bytes`, 64 hex digits: the ``manifest`` field of the record's key."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def cid(self) -> str:
+        """The IPFS address of `to_bytes` (CIDv1, raw, base32): the same digest."""
+        return cid_of_sha256(self.digest())
+
+    @property
+    def kind(self) -> int:
+        """A `Kind`, or the lab's own number."""
+        return kind_of(self.predicate_type)
+
+    @property
+    def subject_type(self) -> SubjectType:
+        """What `subject_digest` is of."""
+        return subject_type_of(self.predicate)
+
+    @property
+    def subject_digest(self) -> str:
+        """SHA-256 of the subject, 64 hex digits."""
+        return self.subject[0].digest.sha256
+
+    @property
+    def parents(self) -> tuple[Link, ...] | None:
+        """The parents it states, ascending; None for content, which states none and fits any."""
+        return None if isinstance(self.predicate, ContentPredicate) else self.predicate.links()
+
+    @field_validator("predicate_type")
+    @classmethod
+    def _known_type(cls, urn: str) -> str:
+        kind_of(urn)
+        return urn
+
+    @model_validator(mode="before")
+    @classmethod
+    def _to_plain(cls, data: Any) -> Any:
+        data = plain(data)
+        if not isinstance(data, dict):
+            return data
+        if not isinstance(data.get("predicate", {}), dict | Part):
+            refuse("predicate", "an object", data["predicate"])
+        if isinstance(data.get("predicate"), dict):
+            urn = data.get("predicateType")
+            try:
+                kind = kind_of(urn if isinstance(urn, str) else "")
+            except ValueError as error:
+                refuse("predicateType", str(error), urn)
+            data["predicate"] = predicate_class(kind).read(data["predicate"], "predicate")
+        return data
+
+    @field_validator("predicate")
+    @classmethod
+    def _fits_type(cls, predicate: Predicate, info: ValidationInfo) -> Predicate:
+        if "predicate_type" in info.data:
+            expected = predicate_class(kind_of(info.data["predicate_type"]))
+            if not isinstance(predicate, expected):
+                raise ValueError(f"a {expected.__name__} for this predicate type")
+        return predicate
+
+    @field_validator("subject")
+    @classmethod
+    def _fits_predicate(cls, subjects: tuple[Subject], info: ValidationInfo) -> tuple[Subject]:
+        predicate = info.data.get("predicate")
+        if predicate is None:
+            return subjects
+        (subject,) = subjects
+        if subject.name != (predicate.name or UNNAMED):
+            raise ValueError(f"the subject's name to be the predicate's, or {UNNAMED!r} where it has none")
+        identifier = identifier_of(predicate)
+        if identifier is not None and subject.digest.sha256 != hashlib.sha256(identifier.encode("ascii")).hexdigest():
+            what = "runId" if isinstance(predicate, RunPredicate) else "identifier"
+            raise ValueError(f"the subject's digest to be the SHA-256 of the predicate's {what}")
+        encrypted = predicate.encrypted if isinstance(predicate, ContentPredicate | RecordPredicate) else None
+        if encrypted is not None and subject.digest.sha256 != encrypted.commitment:
+            raise ValueError("the subject's digest to be the commitment of what is encrypted")
+        return subjects
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The manifest that these bytes are.
+
+    Args:
+        data: from anywhere; nothing in them is trusted.
+
+    Raises:
+        InputError: naming the field, if they are more than `MAX_BYTES`, no JSON, not in RFC 8785's form, of an unknown
+            predicate, or break any rule of its model.
+    """
+    if len(data) > MAX_BYTES:
+        raise InputError(f"manifest: expected at most {MAX_BYTES} bytes, got {len(data)}")
+    manifest = Manifest.read(parse_json(data, "manifest"))
+    expected = manifest.to_bytes()
+    if expected != data:
+        offset = next((i for i, (a, b) in enumerate(zip(expected, data, strict=False)) if a != b), len(expected))
+        raise InputError(
+            f"manifest: expected the canonical form of RFC 8785, got other bytes from byte {offset} on",
+            hint="Keep and hand on the exact bytes that were recorded.",
+            offset=offset,
+        )
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A field in which manifest and key differ.
+
+    Args:
+        field: which.
+        manifest: what the manifest says, as `label` and digests print it.
+        key: what the record's key says.
+    """
+
+    field: Literal["kind", "subjectType", "subject", "parents"]
+    manifest: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: the manifest says {self.manifest}, the record {self.key}"
+
+
+def check_against_key(manifest: Manifest, key: RecordKey) -> list[Disagreement]:
+    """Where a manifest and a record's key contradict each other; empty if they agree.
+
+    That the key commits to this very manifest (``key.manifest == manifest.digest()``) is for the caller to check.
+    Parents are compared where the kind's predicate states them: content states none.
+    """
+    pairs: list[tuple[Literal["kind", "subjectType", "subject", "parents"], str, str]] = [
+        ("kind", _name(manifest.kind, Kind), _name(key.kind, Kind)),
+        ("subjectType", _name(manifest.subject_type, SubjectType), _name(key.subject_type, SubjectType)),
+        ("subject", manifest.subject_digest, key.subject),
+    ]
+    if manifest.parents is not None:
+        pairs.append(("parents", _links(manifest.parents), _links(key.parents)))
+    return [Disagreement(field, ours, theirs) for field, ours, theirs in pairs if ours != theirs]
+
+
+def _name(number: int, vocabulary: type[Kind] | type[SubjectType]) -> str:
+    return label(vocabulary(number)) if number in list(vocabulary) else str(number)
+
+
+def _links(links: tuple[Link, ...]) -> str:
+    return ", ".join(f"{link.parent}:{int(link.relation)}" for link in links) or "none"

@@ -1,0 +1,125 @@
+"""The networks that are configured by name, what their time and finality are worth, and which registries are on them.
+
+>>> from blockchaintracer.core.networks import network_by_name
+>>> network_by_name("base-sepolia").chain_id
+84532
+>>> network_by_name("base-sepolia").rpc_env
+'BLOCKCHAINTRACER_RPC_BASE_SEPOLIA'
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from blockchaintracer.core.errors import InputError
+
+_TOKEN = re.compile(r"[A-Za-z0-9_\-.~%]{16,}")
+_HOST_TOKEN = re.compile(r"[a-z0-9]{20,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network by name.
+
+    Args:
+        name: as it is typed after ``--network``.
+        title: as people call it.
+        ape: Ape's choice of it, ``ecosystem:network``.
+        chain_id: EIP-155 chain id.
+        kind: ``l1``, ``op-stack``, ``arbitrum`` or ``devnet``.
+        block_time_s: seconds from block to block; 0 if a block is made for each transaction.
+        finality: when a block is final, and on whose word, in words.
+        time_source: where a block's time comes from, in words.
+        explorer: address of its block explorer.
+        public_rpc: address of a JSON-RPC endpoint that needs no key.
+        testnet: whether its coin is worth nothing.
+    """
+
+    name: str
+    title: str
+    ape: str
+    chain_id: int
+    kind: str
+    block_time_s: float
+    finality: str
+    time_source: str
+    explorer: str | None = None
+    public_rpc: str | None = None
+    testnet: bool = False
+
+    @property
+    def is_devnet(self) -> bool:
+        """Whether it's a chain of one's own, which may be set back."""
+        return self.kind == "devnet"
+
+    @property
+    def rpc_env(self) -> str:
+        """Environment variable that overrides the RPC address; the only way for one that holds a key."""
+        return f"BLOCKCHAINTRACER_RPC_{self.name.upper().replace('-', '_')}"
+
+    @property
+    def rpc(self) -> str | None:
+        """The RPC address: the environment's, else the public one; None for the devnet, whose port is its home's."""
+        return os.environ.get(self.rpc_env) or self.public_rpc
+
+    def transaction_page(self, transaction: str) -> str | None:
+        """Address of a transaction in the explorer."""
+        return f"{self.explorer}/tx/0x{transaction.removeprefix('0x')}" if self.explorer else None
+
+
+def _load() -> tuple[Network, ...]:
+    data = json.loads(Path(__file__).with_suffix(".json").read_bytes())
+    return tuple(Network(**data["kinds"][entry["kind"]], **entry) for entry in data["networks"])
+
+
+NETWORKS = _load()
+DEVNET = NETWORKS[-1]
+
+
+def network_by_chain_id(chain_id: int) -> Network | None:
+    """The configured network of a chain id; None if it isn't one of them."""
+    return next((network for network in NETWORKS if network.chain_id == chain_id), None)
+
+
+def time_source(chain_id: int) -> str:
+    """Where the time of a chain's blocks comes from, in words."""
+    network = network_by_chain_id(chain_id)
+    return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
+
+
+def network_by_name(name: str) -> Network:
+    """The network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, with or without a provider).
+
+    Raises:
+        InputError: if there is no such network.
+    """
+    wanted = name.strip().lower()
+    for network in NETWORKS:
+        if wanted == network.name or f"{wanted}:".startswith(f"{network.ape}:"):
+            return network
+    names = ", ".join(network.name for network in NETWORKS)
+    raise InputError(
+        f"expected the name of a network, got {name!r}", hint=f"Use one of {names}; or any other EVM chain by --rpc."
+    )
+
+
+def redact_url(url: str) -> str:
+    """A URL fit for messages: without user, password, query and fragment, and with ``…`` in place of what may be a key
+    in its host or path.
+
+    >>> redact_url("https://me:secret@rpc.example.org/v2/AbCdEfGhIjKlMnOpQrSt?key=1")
+    'https://rpc.example.org/v2/…'
+    """
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "…"
+    host = ".".join(_HOST_TOKEN.sub("…", label) for label in (parts.hostname or "").split("."))
+    path = "/".join(_TOKEN.sub("…", token) for token in parts.path.split("/"))
+    return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", path, "", ""))

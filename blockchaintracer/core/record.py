@@ -1,0 +1,387 @@
+"""What a record is: its key, its id and the vocabulary both are made of. No I/O, no chain, no files.
+
+>>> from blockchaintracer.core.record import Kind, RecordKey, SubjectType
+>>> key = RecordKey(group=1, kind=Kind.DATASET, subject_type=SubjectType.FILE, author="0x" + "11" * 20,
+...                 subject="aa" * 32, manifest="bb" * 32)
+>>> key.parents
+()
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+
+DOMAIN_NAME = "BlockchainTracer LabRegistry"
+DOMAIN_VERSION = "1"
+FIRST_OWN_NUMBER = 128
+"""Kinds and relations from 128 to 255 are the lab's own."""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class Kind(IntEnum):
+    """What is recorded."""
+
+    DATASET = 1
+    MODEL = 2
+    RUN = 3
+    RESULT = 4
+    PLAN = 5
+    SOFTWARE = 6
+    ENVIRONMENT = 7
+    DOCUMENT = 8
+    DEPLOYMENT = 9
+    REFERENCE = 10
+
+
+class Relation(IntEnum):
+    """How a record stands to its parent: a model is TRAINED_ON a dataset."""
+
+    TRAINED_ON = 1
+    VALIDATED_ON = 2
+    EVALUATED_ON = 3
+    DERIVED_FROM = 4
+    FINE_TUNED_FROM = 5
+    GENERATED_BY = 6
+    USES = 7
+    REPRODUCES = 8
+    SUPERSEDES = 9
+
+
+class SubjectType(IntEnum):
+    """What the subject of a record is the SHA-256 of."""
+
+    FILE = 1
+    """the bytes of a file, as ``sha256sum`` prints it"""
+    FOLDER = 2
+    """the folder's canonical SHA256SUMS"""
+    COMMITMENT = 3
+    """a salted commitment"""
+    IDENTIFIER = 4
+    """the ASCII text of an identifier: a run's UUID"""
+
+
+class Verdict(IntEnum):
+    """What a group says of another group's record."""
+
+    NONE = 0
+    REVIEWED = 1
+    REPRODUCED = 2
+    NOT_REPRODUCED = 3
+    DISPUTED = 4
+
+
+class Status(IntEnum):
+    """Whether a record stands."""
+
+    UNKNOWN = 0
+    CANCELLED = 1
+    RECORDED = 2
+    RETRACTED = 3
+
+
+class Role(IntFlag):
+    """What a member may do in a group."""
+
+    MAINTAINER = 1
+    RECORDER = 2
+    REVIEWER = 4
+
+
+NO_END = 2**40 - 1
+"""``until`` of a membership without end."""
+
+
+def label(value: int, vocabulary: type[IntEnum] | None = None) -> str:
+    """The name of a number as people type it: ``trained-on``; the number itself for the lab's own.
+
+    `vocabulary` tells what a plain number is one of.
+    """
+    if vocabulary is not None and value in set(vocabulary):
+        value = vocabulary(value)
+    name = value.name if isinstance(value, IntEnum | IntFlag) else None
+    return name.lower().replace("_", "-") if name else str(int(value))
+
+
+def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
+    """The number of a kind, relation or verdict by its name (``trained-on``, ``TRAINED_ON``) or own number.
+
+    Raises:
+        InputError: if it's neither a name of `vocabulary` nor a number from 128 to 255.
+    """
+    name = text.strip().upper().replace("-", "_").replace(" ", "_")
+    if name in vocabulary.__members__:
+        return vocabulary[name]
+    if name.isdecimal() and FIRST_OWN_NUMBER <= int(name) <= 255:
+        return int(name)
+    names = ", ".join(label(member) for member in vocabulary)
+    raise InputError(
+        f"expected a {vocabulary.__name__.lower()}, got {text!r}",
+        hint=f"Use one of {names}, or your own number, 128 to 255.",
+    )
+
+
+def normal_digest(text: str, what: str = "digest") -> str:
+    """A SHA-256 or record id as 64 lower-case hex digits without ``0x``.
+
+    Raises:
+        InputError: if it isn't 64 hex digits.
+    """
+    digits = text.lower().removeprefix("0x")
+    if not _DIGEST.fullmatch(digits):
+        raise InputError(f"expected a {what} of 64 hex digits, got {text!r}")
+    return digits
+
+
+def checksummed(text: str, what: str = "an address") -> str:
+    """An address with its EIP-55 checksum.
+
+    Raises:
+        InputError: if it isn't 0x and 40 hex digits, or has a checksum that doesn't fit.
+    """
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(text):
+        raise InputError(f"expected {what}, 0x and 40 hex digits, got {text!r}")
+    return str(to_checksum_address(text))
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Link:
+    """An edge of the lineage, ordered as the registry orders parents.
+
+    Args:
+        parent: id of the parent record, 64 hex digits.
+        relation: a `Relation`, or the lab's own number.
+    """
+
+    parent: str
+    relation: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parent", normal_digest(self.parent, "parent's record id"))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """Everything that identifies a record (``RecordKey`` in interfaces/IRecords.sol).
+
+    Args:
+        group: number of the lab group, from 1.
+        kind: a `Kind`, or the lab's own number.
+        subject_type: what `subject` is.
+        author: address that answers for it, checksummed or not.
+        subject: 64 hex digits.
+        manifest: SHA-256 of the manifest's RFC 8785 bytes, 64 hex digits.
+        parents: in any order; kept strictly ascending without repetition.
+    """
+
+    group: int
+    kind: int
+    subject_type: int
+    author: str
+    subject: str
+    manifest: str
+    parents: tuple[Link, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "author", self.author.lower())
+        object.__setattr__(self, "subject", normal_digest(self.subject, "subject"))
+        object.__setattr__(self, "manifest", normal_digest(self.manifest, "manifest digest"))
+        object.__setattr__(self, "parents", tuple(sorted(set(self.parents))))
+
+    def as_abi(self) -> tuple[Any, ...]:
+        """The key as the registry's functions take it (web3's tuple form)."""
+        from eth_utils.address import to_checksum_address
+
+        return (
+            self.group,
+            int(self.kind),
+            int(self.subject_type),
+            to_checksum_address(self.author),
+            bytes.fromhex(self.subject),
+            bytes.fromhex(self.manifest),
+            [(bytes.fromhex(link.parent), int(link.relation)) for link in self.parents],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The key as JSON-ready values; `from_json` reads it back."""
+        return {
+            "group": self.group,
+            "kind": int(self.kind),
+            "subjectType": int(self.subject_type),
+            "author": self.author,
+            "subject": self.subject,
+            "manifest": self.manifest,
+            "parents": [{"parent": link.parent, "relation": int(link.relation)} for link in self.parents],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> RecordKey:
+        """Reads what `as_json` wrote."""
+        return cls(
+            group=data["group"],
+            kind=data["kind"],
+            subject_type=data["subjectType"],
+            author=data["author"],
+            subject=data["subject"],
+            manifest=data["manifest"],
+            parents=tuple(Link(link["parent"], link["relation"]) for link in data["parents"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The EIP-712 domain of one registry on one chain.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        registry: address of the registry.
+    """
+
+    chain_id: int
+    registry: str
+
+    def digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
+        """EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record's id."""
+        from eth_account.messages import encode_typed_data
+        from eth_utils.crypto import keccak
+
+        signable = encode_typed_data(full_message=self.typed_data(primary_type, message))
+        return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+    def typed_data(self, primary_type: str, message: dict[str, Any]) -> dict[str, Any]:
+        """The whole EIP-712 document, as wallets and ``eth_signTypedData_v4`` take it."""
+        return {
+            "types": {name: TYPES[name] for name in ("EIP712Domain", *_needed(primary_type))},
+            "primaryType": primary_type,
+            "domain": {
+                "name": DOMAIN_NAME,
+                "version": DOMAIN_VERSION,
+                "chainId": self.chain_id,
+                "verifyingContract": self.registry,
+            },
+            "message": message,
+        }
+
+    def record_id(self, key: RecordKey) -> str:
+        """The id of a key in this registry (64 hex digits), known before it is recorded."""
+        return self.digest("Record", record_message(key)).hex()
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRecord:
+    """A record of another registry or chain.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        registry: address of the registry there.
+        record_id: 64 hex digits.
+    """
+
+    chain_id: int
+    registry: str
+    record_id: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "registry", checksummed(self.registry, "a registry's address"))
+        object.__setattr__(self, "record_id", normal_digest(self.record_id, "record id"))
+
+    @classmethod
+    def parse(cls, text: str) -> ForeignRecord:
+        """From ``CHAIN:REGISTRY:ID`` or the identifier that a Reference to it has.
+
+        Raises:
+            InputError: if it is neither.
+        """
+        chain_id, colon, rest = text.removeprefix("eip155:").partition(":")
+        registry, second, record_id = rest.partition(":")
+        if not (colon and second and chain_id.isdecimal() and chain_id.isascii() and int(chain_id) < 2**256):
+            raise InputError(
+                f"expected a record elsewhere as CHAIN:REGISTRY:ID, got {text!r}", hint="For example 1:0x12…:ab…."
+            )
+        return cls(int(chain_id), registry, record_id)
+
+    @property
+    def identifier(self) -> str:
+        """What the subject of a Reference to it is the SHA-256 of (interfaces/IForeignAttestations.sol)."""
+        return f"eip155:{self.chain_id}:{self.registry.lower()}:0x{self.record_id}"
+
+    def as_abi(self) -> tuple[int, str, bytes]:
+        """As the registry's functions take it."""
+        return self.chain_id, self.registry, bytes.fromhex(self.record_id)
+
+
+def record_commitment(record_id: str, salt: str) -> str:
+    """What a seal of a record shows of it (64 hex digits; interfaces/ISeals.sol). The salt is 32 random bytes, hex."""
+    return _struct_hash("RecordCommitment", {"recordId": bytes.fromhex(record_id), "salt": bytes.fromhex(salt)})
+
+
+def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str | None, attester: str, salt: str) -> str:
+    """What a seal of a verdict shows of it (64 hex digits). `evidence` is a record id, or None."""
+    message = {
+        "recordId": bytes.fromhex(record_id),
+        "group": group,
+        "verdict": verdict,
+        "evidence": bytes.fromhex(evidence) if evidence else bytes(32),
+        "attester": attester,
+        "salt": bytes.fromhex(salt),
+    }
+    return _struct_hash("VerdictCommitment", message)
+
+
+def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
+    """EIP-712's hashStruct, which needs no domain."""
+    from eth_account.messages import encode_typed_data
+
+    types = {"EIP712Domain": [], primary_type: TYPES[primary_type]}
+    document = {"types": types, "primaryType": primary_type, "domain": {}, "message": message}
+    return encode_typed_data(full_message=document).body.hex()
+
+
+def record_message(key: RecordKey) -> dict[str, Any]:
+    """A key as the EIP-712 message ``Record``."""
+    fields = (entry["name"] for entry in TYPES["Record"])
+    message = dict(zip(fields, key.as_abi(), strict=True))
+    message["parents"] = [{"parent": parent, "relation": relation} for parent, relation in message["parents"]]
+    return message
+
+
+def _fields(text: str) -> list[dict[str, str]]:
+    return [dict(zip(("type", "name"), entry.split(" "), strict=True)) for entry in text.split(",")]
+
+
+TYPES: dict[str, list[dict[str, str]]] = {
+    "EIP712Domain": _fields("string name,string version,uint256 chainId,address verifyingContract"),
+    "Link": _fields("bytes32 parent,uint8 relation"),
+    "Record": _fields(
+        "uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents"
+    ),
+    "RecordAuthorization": _fields("Record record,uint40 deadline"),
+    "AttestationAuthorization": _fields(
+        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,uint32 version,uint40 deadline"
+    ),
+    "RecordCommitment": _fields("bytes32 recordId,bytes32 salt"),
+    "VerdictCommitment": _fields(
+        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt"
+    ),
+    "Invitation": _fields(
+        "uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline"
+    ),
+}
+"""EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol."""
+
+
+def _needed(primary_type: str) -> list[str]:
+    needed = [primary_type]
+    for name in needed:
+        for entry in TYPES[name]:
+            inner = entry["type"].removesuffix("[]")
+            if inner in TYPES and inner not in needed:
+                needed.append(inner)
+    return needed

@@ -1,0 +1,11 @@
+"""Checks what a registry says of records, files and transactions against what can be recomputed. Writes nothing.
+
+>>> report = Verifier(registry, copies).hash(record_id)                    # doctest: +SKIP
+>>> report.verified, [check.name for check in report.failed]                # doctest: +SKIP
+(True, [])
+"""
+
+from blockchaintracer.core.verify.outcomes import Check, Outcome, RecordSeen, Report
+from blockchaintracer.core.verify.verifier import Verifier
+
+__all__ = ["Check", "Outcome", "RecordSeen", "Report", "Verifier"]

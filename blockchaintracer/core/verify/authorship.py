@@ -1,0 +1,182 @@
+"""Whether the author consented to a record: by sending it, or by a signature that another account relayed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import Link, RecordKey, record_message
+from blockchaintracer.core.verify.commitments import Commitment
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+_NAME = "author"
+_SIGNED_TYPES = (1, 2, 4)
+"""Types of transaction (EIP-2718) that are signed by the account that sends them and could call a registry."""
+_LEGACY = 0xC0
+"""From this first byte on, a transaction has no type."""
+
+
+def check_author(registry: Registry, record: RecordedEvent) -> Check:
+    """Recovers who sent or signed a record from the transaction that stored it, and holds it against the author."""
+    from eth_utils.address import to_checksum_address
+    from web3.exceptions import Web3Exception
+
+    transaction = registry.chain.transaction(record.transaction)
+    if transaction is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
+    author = to_checksum_address(record.key.author)
+    sender, proven = _sender(registry, record.transaction, transaction)
+    if sender is None:
+        return Check(
+            _NAME,
+            Outcome.FAIL,
+            f"what the node tells of transaction {record.transaction} is not signed by {transaction['from']}",
+        )
+    values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
+    if transaction.get("to") != registry.address:
+        return _within_a_call(
+            registry, record, {**values, "through": transaction.get("to"), "how": "call of a contract"}
+        )
+    try:
+        function, arguments = registry.contract.decode_function_input(transaction["input"])
+    except (Web3Exception, ValueError):
+        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} calls nothing that records", values)
+    keys = arguments.get("keys") or [arguments.get("key") or arguments.get("evidence")]
+    if record.id not in [registry.domain.record_id(_key(key)) for key in keys if key is not None]:
+        return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} asks for another record", values)
+    if sender == author:
+        how = "recovered from its signature" if proven else "by the node's word"
+        return Check(_NAME, Outcome.PASS, f"{author} sent it, {how}", values)
+    values["how"] = "relayed"
+    if function.fn_name != "recordBySig":
+        return Check(_NAME, Outcome.FAIL, f"{sender} sent it, not its author {author}, and without a signature", values)
+    return _by_signature(registry, record, arguments, values)
+
+
+def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
+    """Recovers who sent the transaction that anchored a record's batch, and holds it against the record's author."""
+    from eth_utils.address import to_checksum_address
+
+    transaction = registry.chain.transaction(batch.transaction)
+    if transaction is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
+    author = to_checksum_address(author)
+    sender, proven = _sender(registry, batch.transaction, transaction)
+    if sender is None:
+        detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"
+        return Check(_NAME, Outcome.FAIL, detail)
+    values = {"author": author, "sender": sender, "how": "anchored"}
+    if sender == author and transaction.get("to") == registry.address:
+        how = "recovered from its signature" if proven else "by the node's word"
+        return Check(_NAME, Outcome.PASS, f"{author} sent the batch's root, {how}", values)
+    if _had_code(registry, author, batch.position.block):
+        detail = (
+            f"the author {author} is a contract, which anchored the batch in a transaction of {sender}:"
+            " who its code lets act is for that contract to say"
+        )
+        return Check(_NAME, Outcome.PASS, detail, values)
+    return Check(_NAME, Outcome.FAIL, f"{sender} sent the batch's root, not its author {author}", values)
+
+
+def _by_signature(
+    registry: Registry, record: RecordedEvent, arguments: dict[str, Any], values: dict[str, Any]
+) -> Check:
+    author, sender = values["author"], values["sender"]
+    from eth_account import Account
+    from eth_account.messages import encode_typed_data
+
+    message = {"record": record_message(record.key), "deadline": arguments["deadline"]}
+    document = registry.domain.typed_data("RecordAuthorization", message)
+    try:
+        signer = Account.recover_message(encode_typed_data(full_message=document), signature=arguments["signature"])
+    except Exception:
+        signer = None
+    if signer == author:
+        return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
+    had_code = _had_code(registry, author, record.block_number)
+    if had_code:
+        return Check(
+            _NAME,
+            Outcome.PASS,
+            f"the author {author} is a contract wallet (ERC-1271) that accepted a signature relayed by {sender}:"
+            " it proves what the wallet's code accepted then, and who that lets sign is for the wallet to say",
+            {**values, "how": "contract wallet"},
+        )
+    if had_code is None:
+        return Check(_NAME, Outcome.UNKNOWN, f"the node can't say whether {author} was a contract wallet then", values)
+    signed = f"that of {signer}" if signer else "none"
+    return Check(_NAME, Outcome.FAIL, f"expected a signature of {author}, relayed by {sender}, got {signed}", values)
+
+
+def _within_a_call(registry: Registry, record: RecordedEvent, values: dict[str, Any]) -> Check:
+    """The registry was called by another contract, whose call isn't part of the transaction."""
+    author, sender, through = values["author"], values["sender"], values["through"]
+    if _had_code(registry, author, record.block_number):
+        return Check(
+            _NAME,
+            Outcome.PASS,
+            f"the author {author} is a contract, which recorded in a transaction that {sender} sent to {through}:"
+            " who its code lets act is for that contract to say",
+            values,
+        )
+    return Check(
+        _NAME,
+        Outcome.UNKNOWN,
+        f"{sender} sent it through the contract {through}: the signature of {author} that the registry asked for"
+        " is not in the transaction's own data",
+        values,
+    )
+
+
+def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
+    """Who sent a transaction, and whether its own signature says so; None if its signature says otherwise."""
+    from eth_account import Account
+    from eth_utils.crypto import keccak
+    from web3.exceptions import Web3Exception
+
+    chain = registry.chain
+    try:
+        with chain.reaching():
+            raw = bytes(chain.web3.eth.get_raw_transaction("0x" + identifier))  # type: ignore[arg-type]
+    except (ChainUnavailable, Web3Exception, ValueError):
+        # not every node gives raw transactions
+        return transaction["from"], False
+    told = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
+    if keccak(raw).hex() != identifier or any(part not in raw for part in told):
+        return None, False
+    if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
+        # rollups have types of their own that no account signs
+        return transaction["from"], False
+    try:
+        signer = Account.recover_transaction(raw)
+    except Exception:
+        return None, False
+    return (signer, True) if signer == transaction["from"] else (None, False)
+
+
+def _had_code(registry: Registry, address: str, block: int) -> bool | None:
+    """Whether a contract was at an address in a block; None if the node has forgotten, and none is there now."""
+    from web3.exceptions import Web3Exception
+
+    try:
+        with registry.chain.reaching():
+            return len(registry.chain.web3.eth.get_code(address, block)) > 0  # type: ignore[arg-type]
+    except (ChainUnavailable, Web3Exception, ValueError):
+        return registry.chain.has_code(address) or None
+
+
+def _key(values: Any) -> RecordKey:
+    group, kind, subject_type, author, subject, manifest, parents = (
+        values.values() if isinstance(values, dict) else values
+    )
+    links = [tuple(link.values()) if isinstance(link, dict) else link for link in parents]
+    return RecordKey(
+        group=group,
+        kind=kind,
+        subject_type=subject_type,
+        author=author,
+        subject=bytes(subject).hex(),
+        manifest=bytes(manifest).hex(),
+        parents=tuple(Link(bytes(parent).hex(), relation) for parent, relation in links),
+    )

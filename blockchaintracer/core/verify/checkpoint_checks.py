@@ -1,0 +1,226 @@
+"""Whether a run's checkpoints are those that were anchored while it went on, in that order, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, RunPredicate
+from blockchaintracer.core.manifest.checkpoint_list import (
+    MAX_CHECKPOINT_LIST,
+    AnchoredCheckpoints,
+    Checkpoint,
+    CheckpointList,
+    root_of,
+)
+from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.locate import Position
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+_SHOWN = 20
+_NAME = "checkpoints"
+
+
+def check_checkpoints(
+    registry: Registry, copies: Copies, record: RecordedEvent, run: RunPredicate, committed: Commitment
+) -> Iterator[Check]:
+    """The list against what the manifest and the anchors say; nothing for a run that names none.
+
+    A list that was changed after its anchors is told entry by entry: what was dropped, inserted, changed or reordered.
+    """
+    said = run.checkpoints
+    if said is None:
+        return
+    data, _ = copies.read_bytes(said.listing.sha256, MAX_CHECKPOINT_LIST)
+    listed: CheckpointList | None = None
+    if data is None:
+        yield Check(_NAME, Outcome.UNKNOWN, f"their list is not here: {said.listing.sha256}")
+    else:
+        try:
+            listed = CheckpointList.from_bytes(data)
+        except InputError as error:
+            yield Check(_NAME, Outcome.FAIL, f"their list is none: {error.message}")
+    if listed is not None:
+        problems = [*listed.problems(), *_disagreements(said, listed)]
+        detail = _several(problems) or (
+            f"{len(listed.checkpoints)}, chained in the order of their steps; the last link is {listed.head}"
+        )
+        yield Check(_NAME, Outcome.FAIL if problems else Outcome.PASS, detail, {"count": said.count, "head": said.head})
+    yield from _Anchors(registry, copies, record, said, listed).checks(run, committed)
+
+
+def _disagreements(said: Checkpoints, listed: CheckpointList) -> Iterator[str]:
+    try:
+        root = root_of(listed.checkpoints) if listed.checkpoints else None
+    except InputError as error:
+        root = error.message
+    for name, manifest, found in (
+        ("series", said.series, listed.series),
+        ("number", said.count, len(listed.checkpoints)),
+        ("last link", said.head, listed.head),
+        ("root", said.root, root),
+        ("initial state", said.initial_state, listed.initial_state),
+    ):
+        if manifest != found:
+            yield f"the manifest says the {name} {manifest}, the list {found}"
+
+
+class _Anchors:
+    """The anchors of one run's checkpoints."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        copies: Copies,
+        record: RecordedEvent,
+        said: Checkpoints,
+        listed: CheckpointList | None,
+    ) -> None:
+        self._registry = registry
+        self._copies = copies
+        self._key = record.key
+        self._said = said
+        self._listed = listed
+
+    @cached_property
+    def _events(self) -> dict[str, Any]:
+        """All batches of the author for the group, by their roots: read once, however many anchors there are."""
+        about: dict[str, Any] = {"group": self._key.group, "author": checksummed(self._key.author)}
+        return {bytes(event["args"]["root"]).hex(): event for event in self._registry.events("Anchored", **about)}
+
+    def checks(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
+        place, described, last, known = 0, [], None, True
+        for number, anchor in enumerate(self._said.anchors, 1):
+            name = f"anchor {number}"
+            event = self._events.get(anchor.root)
+            block = self._registry.chain.block(event["blockNumber"]) if event else None
+            if event is None or block is None:
+                yield Check(name, Outcome.FAIL, f"its root {anchor.root} was never anchored by the run's author")
+                known = False
+            else:
+                position = Position.of(event)
+                problems = list(self._problems(anchor, place))
+                if last is not None and not last < position:
+                    problems.append("it was anchored before the one that it follows")
+                if not position < committed.position:
+                    problems.append("it was anchored after the run was recorded")
+                part = self._described(anchor)
+                known = known and part is not None
+                described += list(part.checkpoints) if part else []
+                steps = self._steps(place, anchor.count, part)
+                detail = (
+                    f"{_several(problems)}; {steps}" if problems else f"{steps}, not later than {when(block.timestamp)}"
+                )
+                values = {"root": anchor.root, "time": block.timestamp, "block": block.number}
+                yield Check(name, Outcome.FAIL if problems else Outcome.PASS, detail, values)
+                last = position
+            place += anchor.count
+        if self._listed is not None and known and self._said.anchors:
+            yield self._order(described, place)
+        yield from self._left_out(run, committed)
+
+    def _problems(self, anchor: CheckpointAnchor, place: int) -> Iterator[str]:
+        count = self._events[anchor.root]["args"]["declaredCount"]
+        if count != anchor.count:
+            yield f"the chain says {count} checkpoints, the manifest {anchor.count}"
+        if self._listed is None:
+            return
+        part = self._listed.checkpoints[place : place + anchor.count]
+        try:
+            is_same = len(part) == anchor.count and root_of(part) == anchor.root
+        except InputError:
+            is_same = False
+        if not is_same:
+            yield f"the list's checkpoints at places {place + 1} to {place + anchor.count} have another root"
+
+    def _described(self, anchor: CheckpointAnchor) -> AnchoredCheckpoints | None:
+        """What was anchored, by the description whose digest the chain has."""
+        part = self._read(_description(self._events[anchor.root]))
+        try:
+            return part if part and root_of(part.checkpoints) == anchor.root else None
+        except InputError:
+            return None
+
+    def _read(self, digest: str) -> AnchoredCheckpoints | None:
+        data, _ = self._copies.read_bytes(digest, MAX_CHECKPOINT_LIST)
+        try:
+            return AnchoredCheckpoints.from_bytes(data) if data else None
+        except InputError:
+            return None
+
+    def _steps(self, place: int, count: int, part: AnchoredCheckpoints | None) -> str:
+        listed = self._listed.checkpoints[place : place + count] if self._listed else ()
+        entries: Sequence[Checkpoint] = part.checkpoints if part else listed
+        return f"steps {entries[0].step} to {entries[-1].step}" if entries else f"{count} checkpoints"
+
+    def _order(self, was: list[Checkpoint], count: int) -> Check:
+        """The list against what was anchored, entry by entry."""
+        assert self._listed is not None  # noqa: S101 -- asked before
+        now = self._listed.checkpoints[:count]
+        rest = self._listed.checkpoints[count:]
+        if _identities(was) == _identities(now):
+            later = f"; {len(rest)} later ones are fixed by the run's record alone" if rest else ""
+            return Check("order", Outcome.PASS, f"the list is what was anchored, in that order{later}")
+        return Check("order", Outcome.FAIL, _several(_changes(was, list(self._listed.checkpoints))))
+
+    def _left_out(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
+        """Batches of the same list that the run doesn't name: who anchors two lists and shows one is found out."""
+        said = {anchor.root for anchor in self._said.anchors}
+        here = run.not_before is not None and int(run.not_before.chain_id) == self._registry.chain.chain_id
+        first = int(run.not_before.block_number) if run.not_before and here else 0
+        others = {
+            root: _description(event)
+            for root, event in self._events.items()
+            if root not in said and first <= event["blockNumber"] <= committed.position.block
+        }
+        found, unseen = [], 0
+        for root, digest in others.items():
+            part = self._read(digest)
+            if part is not None and part.series == self._said.series:
+                steps = ", ".join(str(one.step) for one in part.checkpoints[:_SHOWN])
+                found.append(f"{root} with the steps {steps}")
+            unseen += part is None
+        values = {"others": len(others), "notSeen": unseen}
+        if found:
+            detail = f"batches of this list were anchored that the run doesn't name: {_several(found)}"
+            yield Check("anchors left out", Outcome.FAIL, detail, values)
+        elif self._said.anchors or others:
+            blind = (
+                f"; {unseen} batches of this author in that time hold something else or are not here" if unseen else ""
+            )
+            yield Check("anchors left out", Outcome.PASS, f"none is known{blind}", values)
+
+
+def _description(event: Any) -> str:
+    return bytes(event["args"]["manifest"]).hex()
+
+
+def _changes(was: list[Checkpoint], now: list[Checkpoint]) -> list[str]:
+    """What became of the anchored checkpoints, each named by its step."""
+    before, after = {one.step: one for one in was}, {one.step: one for one in now}
+    anchored_until = max(before)
+    digests = {one.sha256 for one in was}
+    told = [f"dropped: {one}" for step, one in before.items() if step not in after]
+    told += [f"inserted: {one}" for step, one in after.items() if step not in before and step < anchored_until]
+    changed = [step for step, one in before.items() if step in after and after[step].sha256 != one.sha256]
+    for step in changed:
+        how = "reordered" if after[step].sha256 in digests else "changed"
+        told.append(f"{how}: {after[step]} was anchored as {before[step].sha256[:12]}…")
+    places = [step for step in before if step in after]
+    kept = [step for step in after if step in before]
+    told += [f"reordered: {after[step]}" for step, other in zip(kept, places, strict=True) if step != other]
+    return told or ["the entries were given other names, sizes or times than were anchored"]
+
+
+def _identities(entries: Sequence[Checkpoint]) -> list[str]:
+    return [one.link for one in entries]
+
+
+def _several(problems: list[str]) -> str:
+    more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return "; ".join(problems[:_SHOWN]) + more

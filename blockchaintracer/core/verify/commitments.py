@@ -1,0 +1,181 @@
+"""Commitments that are older than the record: the batch whose time it has, and the seal that it was revealed from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from blockchaintracer.core.chain import Block, RecordedEvent, RecordStatus, Registry
+from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.merkle import leads_to
+from blockchaintracer.core.record import checksummed, record_commitment, verdict_commitment
+from blockchaintracer.core.verify.locate import Located, Position
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+
+@dataclass(frozen=True)
+class Commitment:
+    """When and where a record's author was committed to it: in the record's own transaction, or by a batch before.
+
+    Args:
+        position: of the event that shows it.
+        block: that holds it; None if the chain doesn't have it any more.
+        transaction: 64 hex digits.
+        root: of the batch, 64 hex digits; None for a record's own transaction.
+    """
+
+    position: Position
+    block: Block | None
+    transaction: str
+    root: str | None = None
+
+
+def commitment_of(registry: Registry, located: Located, status: RecordStatus) -> Commitment:
+    """The commitment whose time a record has. A batch that isn't to be found leaves the record's own."""
+    record = located.record
+    if status.is_batched:
+        stored = next(registry.events("Materialized", id=bytes.fromhex(record.id)), None)
+        root = bytes(stored["args"]["root"]).hex() if stored else None
+        if root and (found := anchored(registry, record.key.group, record.key.author, root)):
+            return found
+    return Commitment(located.position, registry.chain.block(record.block_number), record.transaction)
+
+
+def anchored(registry: Registry, group: int, author: str, root: str) -> Commitment | None:
+    """The anchoring of a batch; None if there was none."""
+    event = registry.anchored(group, author, root)
+    if event is None:
+        return None
+    block = registry.chain.block(event["blockNumber"])
+    return Commitment(Position.of(event), block, bytes(event["transactionHash"]).hex(), root)
+
+
+def check_batch(registry: Registry, record: RecordedEvent, status: RecordStatus, found: Commitment) -> Iterator[Check]:
+    """That a record which says that it's from a batch is: by events, state, and the Merkle path that stored it."""
+    if not status.is_batched:
+        return
+    if found.root is None:
+        yield Check("batch", Outcome.FAIL, "the registry says that it is from a batch, its events name none")
+        return
+    arguments = arguments_of(registry, record.transaction, "materialize")
+    if arguments is None:
+        detail = f"stored from the batch {found.root} by another contract's call, which the transaction doesn't show"
+        yield Check("batch", Outcome.UNKNOWN, detail, {"root": found.root})
+        return
+    yield check_path(registry, record, found.root, [bytes(part).hex() for part in arguments["proof"]])
+
+
+def check_path(registry: Registry, record: RecordedEvent, root: str, path: Sequence[str]) -> Check:
+    """That a Merkle path leads from a record to a root that its group and author anchored, computed here."""
+    batch = registry.batch(record.key.group, record.key.author, root)
+    values = {"root": root, "anchoredAt": batch.anchored_at, "count": batch.count, "counted": batch.counted}
+    if leads_to(record.id, path) != root:
+        return Check("batch", Outcome.FAIL, f"the Merkle path doesn't lead from the record to the root {root}", values)
+    if not batch.exists:
+        detail = f"{checksummed(record.key.author)} never anchored {root} for group {record.key.group}"
+        return Check("batch", Outcome.FAIL, detail, values)
+    how = "counted by the registry" if batch.counted else "as its author declares"
+    detail = f"in batch {root} of {batch.count} records, {how}, anchored {when(batch.anchored_at)}"
+    return Check("batch", Outcome.PASS, detail, values)
+
+
+def check_seal(registry: Registry, record: RecordedEvent, status: RecordStatus) -> Iterator[Check]:
+    """That a record which says that it was sealed was: the commitment recomputed, and how many more there are."""
+    event = next(registry.events("Revealed", id=bytes.fromhex(record.id)), None)
+    if event is None and not status.sealed_at:
+        return
+    key = record.key
+    if event is None:
+        yield Check("seal", Outcome.FAIL, f"sealed {when(status.sealed_at)} by the registry, but no event reveals it")
+        return
+    commitment = bytes(event["args"]["commitment"]).hex()
+    problems = _seal_problems(registry, key.group, key.author, commitment, status.sealed_at, event)
+    computed = _computed(registry, record, event)
+    if computed is not None and computed != commitment:
+        problems.append(f"what was revealed has the commitment {computed}")
+    values, told = count_seals(registry, key.group, key.author)
+    values |= {"commitment": commitment, "sealedAt": status.sealed_at}
+    if problems:
+        yield Check("seal", Outcome.FAIL, f"seal {commitment}: {'; '.join(problems)}", values)
+    elif computed is None:
+        detail = f"seal {commitment} was revealed by another contract's call, which the transaction doesn't show"
+        yield Check("seal", Outcome.UNKNOWN, f"{detail}; {told}", values)
+    else:
+        yield Check("seal", Outcome.PASS, f"sealed {when(status.sealed_at)} as {commitment}; {told}", values)
+
+
+def verdict_seal_problems(
+    registry: Registry, record_id: str, group: int, attested: Any, sealed_at: int
+) -> tuple[list[str], str]:
+    """What is wrong with the seal of a verdict that has one or should have, and how many more there are, in words."""
+    block = attested["blockNumber"]
+    shown = registry.events("VerdictRevealed", block, block, recordId=bytes.fromhex(record_id), group=group)
+    event = next((one for one in shown if one["transactionHash"] == attested["transactionHash"]), None)
+    if event is None:
+        return (["the registry says it was sealed, but no event reveals it"] if sealed_at else []), ""
+    author, commitment = attested["args"]["attester"], bytes(event["args"]["commitment"]).hex()
+    problems = _seal_problems(registry, group, author, commitment, sealed_at, event)
+    return problems, f", sealed {when(sealed_at)}; {count_seals(registry, group, author)[1]}"
+
+
+def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, Any], str]:
+    """How many seals an author made for a group and how many are not shown: as values, and in words."""
+    seals = seals_of(registry, group, author)
+    hidden = unrevealed(seals)
+    told = f"of {len(seals)} seals of {checksummed(author)} for group {group}, {hidden} are unrevealed"
+    return {"seals": len(seals), "unrevealed": hidden}, told
+
+
+def _seal_problems(
+    registry: Registry, group: int, author: str, commitment: str, sealed_at: int, revealed: Any
+) -> list[str]:
+    about: dict[str, Any] = {
+        "group": group,
+        "author": checksummed(author),
+        "commitment": bytes.fromhex(commitment),
+    }
+    sealed = next(registry.events("Sealed", **about), None)
+    if sealed is None:
+        return [f"{checksummed(author)} never sealed it for group {group}"]
+    block, problems = registry.chain.block(sealed["blockNumber"]), []
+    times = {revealed["args"]["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
+    if block is None or times != {block.timestamp}:
+        told = when(block.timestamp) if block else "unknown"
+        problems.append(f"its time is {' or '.join(when(one) for one in sorted(times))}, that of its block {told}")
+    if not Position.of(sealed) < Position.of(revealed):
+        problems.append("it was revealed before it was sealed")
+    return problems
+
+
+def _computed(registry: Registry, record: RecordedEvent, event: Any) -> str | None:
+    """The commitment of what a transaction reveals; None if another contract called the registry."""
+    transaction = bytes(event["transactionHash"]).hex()
+    if arguments := arguments_of(registry, transaction, "reveal"):
+        return record_commitment(record.id, bytes(arguments["salt"]).hex())
+    if arguments := arguments_of(registry, transaction, "revealVerdict"):
+        about, salt = bytes(arguments["recordId"]).hex(), bytes(arguments["salt"]).hex()
+        return verdict_commitment(
+            about, arguments["group"], arguments["verdict"], record.id, checksummed(record.key.author), salt
+        )
+    return None
+
+
+def arguments_of(registry: Registry, transaction: str, function: str) -> dict[str, Any] | None:
+    """What a transaction passes to a function of the registry; None if it calls something else."""
+    from web3.exceptions import Web3Exception
+
+    found = registry.chain.transaction(transaction)
+    if found is None or found.get("to") != registry.address:
+        return None
+    try:
+        called, arguments = registry.contract.decode_function_input(found["input"])
+    except (Web3Exception, ValueError):
+        return None
+    return dict(arguments) if called.fn_name == function else None
+
+
+def when(timestamp: int) -> str:
+    """A chain's time (Unix seconds) in words, in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,334 @@
+"""Whether files are what a record names: copies that are kept, and files or folders that somebody shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from blockchaintracer.core.digest import LISTING_LIMIT, FolderDigest, digest_folder, parse_listing, sha256_file
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import (
+    LISTING,
+    Artifact,
+    ContentPredicate,
+    Manifest,
+    RunPredicate,
+    artifacts_of,
+    is_listing,
+)
+from blockchaintracer.core.manifest.predicates import identifier_of
+from blockchaintracer.core.record import RecordKey, SubjectType
+from blockchaintracer.core.verify.copies import Copies, Copy, compare_files
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+_NAMED = 20
+_BY_SALT = "who has the salt and the content can open it"
+
+
+def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> Iterator[Check]:
+    """Re-hashes what the record is of; of a folder each file."""
+    name = "subject"
+    if key.subject_type == SubjectType.FILE:
+        yield from _check_copies(copies, name, _said(key, manifest))
+    elif key.subject_type == SubjectType.FOLDER:
+        yield from _check_folder(copies, name, key.subject)
+        yield from _check_listed(copies, key.subject, _executable(manifest))
+    elif key.subject_type == SubjectType.COMMITMENT:
+        encrypted = getattr(manifest.predicate, "encrypted", None) if manifest else None
+        how = "its content is encrypted, and `decrypt` opens it for its recipients" if encrypted else _BY_SALT
+        yield Check(name, Outcome.UNKNOWN, f"it is a salted commitment: {how}")
+    else:
+        identifier = identifier_of(manifest.predicate) if manifest else None
+        if identifier is None:
+            yield Check(name, Outcome.UNKNOWN, "it is the digest of an identifier that is not at hand")
+            return
+        same = sha256(identifier.encode()).hexdigest() == key.subject
+        detail = f"it is {'' if same else 'not '}the SHA-256 of the identifier {identifier}"
+        yield Check(name, Outcome.PASS if same else Outcome.FAIL, detail, {"identifier": identifier})
+
+
+def check_artifacts(copies: Copies, manifest: Manifest) -> Iterator[Check]:
+    """Re-hashes every artifact that a manifest names; of a folder that was an output, each file."""
+    for artifact in artifacts_of(manifest.predicate):
+        name = f"artifact {artifact.path}"
+        if is_listing(artifact.path):
+            yield from _check_folder(copies, name, artifact.sha256)
+        else:
+            yield from _check_copies(copies, name, artifact)
+
+
+def check_private(manifest: Manifest) -> Iterator[Check]:
+    """Says of private values that nothing is told of them."""
+    private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
+    if private:
+        detail = (
+            f"it commits to values that are not shown, by the root {private.root}: `verify` of a disclosure shows one"
+        )
+        yield Check("private", Outcome.UNKNOWN, detail, {"root": private.root, "leaves": private.leaves})
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file by its digest, and what else a manifest may say of it; `Artifact` has the same."""
+
+    sha256: str
+    size: int | None = None
+    cid: str | None = None
+    cid_profile: str | None = None
+
+
+def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
+    if manifest is None or not isinstance(manifest.predicate, ContentPredicate):
+        return _Named(key.subject)
+    predicate = manifest.predicate
+    return _Named(key.subject, predicate.size, predicate.cid, predicate.cid_profile)
+
+
+def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterator[Check]:
+    with copies.find(named.sha256, cid_profile=named.cid_profile) as found:
+        yield from damaged_copies(name, named.sha256, found)
+        if found.digest is None:
+            if not found.damaged:
+                yield not_here(name, named.sha256, found)
+            return
+        digest = found.digest
+        values = {"sha256": digest.sha256, "size": digest.size, "where": found.where}
+        if named.size not in (None, digest.size):
+            yield Check(name, Outcome.FAIL, f"the manifest says {named.size} bytes, it has {digest.size}", values)
+        elif named.cid not in (None, digest.cid):
+            yield Check(name, Outcome.FAIL, f"the manifest says the CID {named.cid}, it is {digest.cid}", values)
+        else:
+            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {found.where}"
+            yield Check(name, Outcome.PASS, detail, values)
+
+
+def _check_folder(copies: Copies, name: str, digest: str) -> Iterator[Check]:
+    files, found = read_listing(copies, digest)
+    yield from damaged_copies(name, digest, found)
+    if files is None:
+        if found.wrong:
+            yield Check(name, Outcome.FAIL, f"{digest} is no folder: {found.wrong}", {"sha256": digest})
+        elif not found.damaged:
+            yield not_here(name, digest, found)
+        return
+    # hashing leaves the interpreter's lock, so threads use all cores
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        checked = list(pool.map(lambda file: _look(copies, f"{name} {file[0]}", file[1]), files))
+    for damaged, _ in checked:
+        yield from damaged
+    whole = [path for (path, _), (_, there) in zip(files, checked, strict=True) if there]
+    missing = {
+        path: digest
+        for (path, digest), (damaged, there) in zip(files, checked, strict=True)
+        if not there and not damaged
+    }
+    if missing:
+        detail = f"{len(missing)} of {len(files)} files are not here: {_some([*missing])}"
+        yield Check(name, Outcome.UNKNOWN, detail, {"sha256": digest, "missing": missing})
+    if whole:
+        detail = f"re-hashed: {len(whole)} of {len(files)} files of the folder {digest}"
+        yield Check(name, Outcome.PASS, detail, {"sha256": digest, "files": len(whole)})
+
+
+def _executable(manifest: Manifest | None) -> tuple[str, ...]:
+    predicate = manifest.predicate if manifest else None
+    return (predicate.executable or ()) if isinstance(predicate, ContentPredicate) else ()
+
+
+def _check_listed(copies: Copies, digest: str, executable: Sequence[str]) -> Iterator[Check]:
+    """That the folder has the files which the manifest calls executable."""
+    files, _ = read_listing(copies, digest) if executable else (None, None)
+    if files is None:
+        return
+    unknown = sorted({*executable} - {path for path, _ in files})
+    if unknown:
+        detail = f"the manifest calls executable what the folder doesn't have: {_some(unknown)}"
+        yield Check("executable", Outcome.FAIL, detail, {"unknown": unknown})
+    else:
+        detail = f"{len(executable)} of {len(files)} files may be executed, as the manifest says"
+        yield Check("executable", Outcome.PASS, detail, {"executable": list(executable)})
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:_NAMED]) + (" and more" if len(paths) > _NAMED else "")
+
+
+def _look(copies: Copies, name: str, digest: str) -> tuple[list[Check], bool]:
+    with copies.find(digest) as found:
+        return list(damaged_copies(name, digest, found)), found.path is not None
+
+
+def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ...] | None, Copy]:
+    """The (path, SHA-256) of a folder by its digest; None if its listing isn't at hand or is none."""
+    data, found = copies.read_bytes(digest, LISTING_LIMIT)
+    if data is None:
+        return None, found
+    try:
+        return parse_listing(data), found
+    except InputError as error:
+        found.wrong = error.message
+        return None, found
+
+
+def damaged_copies(name: str, digest: str, found: Copy) -> Iterator[Check]:
+    """Each copy that was looked at and is not what its name says."""
+    for bad in found.damaged:
+        values = {
+            "expected": digest,
+            "actual": bad.sha256,
+            "where": bad.where,
+            "differences": asdict(bad.differences) if bad.differences else None,
+        }
+        yield Check(name, Outcome.FAIL, f"expected the SHA-256 {digest}: {bad}", values)
+
+
+def not_here(name: str, digest: str, found: Copy) -> Check:
+    """That there is no copy, and what was asked for one."""
+    why = f" ({'; '.join(found.told)})" if found.told else ""
+    return Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
+
+
+class Shown:
+    """A file or folder that somebody shows, hashed once.
+
+    Raises:
+        InputError: if it can't be read, or isn't what can be recorded.
+    """
+
+    def __init__(self, path: Path, copies: Copies) -> None:
+        self.path = path
+        self.folder: FolderDigest | None = digest_folder(path, copies.progress) if path.is_dir() else None
+        self.sha256 = self.folder.sha256 if self.folder else sha256_file(path, copies.progress)
+        self._copies = copies
+
+    def compare(self, key: RecordKey, manifest: Manifest | None) -> list[Check]:
+        """Holds it against what a record names, and names every file that is missing, added or changed."""
+        if self.sha256 == key.subject:
+            return [self._same(self.path, key.subject, "what was recorded")]
+        if key.subject_type == SubjectType.FOLDER:
+            return [*self._against_listing(key.subject), *self.check_executable(manifest)]
+        if key.subject_type == SubjectType.FILE:
+            if self.folder:
+                return [self._fail(f"{self.path} is a folder, and the record is of a file", key.subject)]
+            return [self._changed(str(self.path), self.path, key.subject, self.sha256)]
+        if manifest is not None and getattr(manifest.predicate, "encrypted", None):
+            detail = "the record's content is encrypted: `decrypt` shows it to its recipients, to compare"
+            return [Check("content", Outcome.UNKNOWN, detail)]
+        if manifest is None:
+            return [Check("content", Outcome.UNKNOWN, "which files the record names is in its manifest, not at hand")]
+        return self._against_artifacts(artifacts_of(manifest.predicate))
+
+    def check_executable(self, manifest: Manifest | None) -> Iterator[Check]:
+        """Whether those files of the folder may be executed that the manifest lists, and no others."""
+        recorded, here = {*_executable(manifest)}, {*(self.folder.executable if self.folder else ())}
+        if self.folder is None or not (recorded or here):
+            return
+        if manifest is None or not isinstance(manifest.predicate, ContentPredicate):
+            return
+        if not recorded:
+            detail = f"executable here, and the manifest lists none (or had too many to list): {_some(sorted(here))}"
+            yield Check("executable", Outcome.UNKNOWN, detail, {"gained": sorted(here)})
+            return
+        lost, gained = sorted(recorded - here), sorted(here - recorded)
+        values = {"lost": lost, "gained": gained}
+        if lost or gained:
+            told = [f"not executable here: {_some(lost)}"] if lost else []
+            told += [f"executable here alone: {_some(gained)}"] if gained else []
+            yield Check("executable", Outcome.FAIL, f"it differs from what was recorded: {'; '.join(told)}", values)
+        else:
+            detail = f"the same {len(here)} of {len(self.folder.files)} files may be executed as when it was recorded"
+            yield Check("executable", Outcome.PASS, detail, values)
+
+    def _against_artifacts(self, artifacts: Sequence[Artifact]) -> list[Check]:
+        for artifact in artifacts:
+            if artifact.sha256 == self.sha256:
+                return [self._same(self.path, self.sha256, f"the record's {artifact.path}")]
+        if self.folder:
+            for artifact in artifacts:
+                if artifact.path == f"{self.path.name}/{LISTING}":
+                    return self._against_listing(artifact.sha256)
+            here = {entry.path: entry.sha256 for entry in self.folder.files}
+            named = [artifact for artifact in artifacts if artifact.path in here]
+            checks = [
+                self._same(self.path / artifact.path, artifact.sha256, f"the record's {artifact.path}")
+                if here[artifact.path] == artifact.sha256
+                else self._changed(artifact.path, self.path / artifact.path, artifact.sha256, here[artifact.path])
+                for artifact in named
+            ]
+        else:
+            named = [artifact for artifact in artifacts if Path(artifact.path).name == self.path.name]
+            checks = [self._changed(one.path, self.path, one.sha256, self.sha256) for one in named]
+        return checks or [self._fail(f"the record names no file like {self.path}", None)]
+
+    def _against_listing(self, digest: str) -> list[Check]:
+        files, found = read_listing(self._copies, digest)
+        if files is None:
+            told = [found.wrong] if found.wrong else found.told
+            why = f": {'; '.join(told)}" if told else ""
+            detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
+            return [self._fail(detail, digest)]
+        return self.against_files(files)
+
+    def against_files(self, files: Sequence[tuple[str, str]]) -> list[Check]:
+        """Holds it against the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
+        recorded = dict(files)
+        if self.folder is None:
+            return self._one_of(recorded)
+        here = {entry.path: entry.sha256 for entry in self.folder.files}
+        checks = [
+            self._changed(path, self.path / path, digest, here[path])
+            for path, digest in recorded.items()
+            if path in here and here[path] != digest
+        ]
+        checks += [
+            Check(f"content {path}", Outcome.FAIL, f"missing: expected {digest}", {"path": path, "expected": digest})
+            for path, digest in recorded.items()
+            if path not in here
+        ]
+        checks += [
+            Check(
+                f"content {path}", Outcome.FAIL, f"added: the record has no such file; it is {digest}", {"path": path}
+            )
+            for path, digest in here.items()
+            if path not in recorded
+        ]
+        return checks
+
+    def _one_of(self, recorded: dict[str, str]) -> list[Check]:
+        for path, digest in recorded.items():
+            if digest == self.sha256:
+                return [self._same(self.path, digest, f"the recorded folder's {path}")]
+        named = [path for path in recorded if same_name(path, self.path)]
+        named = named or [path for path in recorded if Path(path).name == self.path.name]
+        return [self._changed(path, self.path, recorded[path], self.sha256) for path in named] or [
+            self._fail(f"the recorded folder has no file like {self.path}", None)
+        ]
+
+    def _same(self, path: Path, digest: str, what: str) -> Check:
+        return Check("content", Outcome.PASS, f"{path} is {what}: {digest}", {"path": str(path), "sha256": digest})
+
+    def _fail(self, detail: str, expected: str | None) -> Check:
+        return Check("content", Outcome.FAIL, detail, {"expected": expected, "actual": self.sha256})
+
+    def _changed(self, name: str, path: Path, expected: str, actual: str) -> Check:
+        with self._copies.find(expected) as found:
+            differences = compare_files(found.path, path) if found.path else None
+        place = f"; {differences}" if differences else "; where is unknown, for the original is not here"
+        values = {
+            "path": name,
+            "expected": expected,
+            "actual": actual,
+            "differences": asdict(differences) if differences else None,
+        }
+        return Check(f"content {name}", Outcome.FAIL, f"changed: expected {expected}, got {actual}{place}", values)
+
+
+def same_name(recorded: str, path: Path) -> bool:
+    """Whether a recorded path may be the one of a file that lies elsewhere now: one ends with the other."""
+    one, other = recorded.split("/"), path.resolve().as_posix().strip("/").split("/")
+    length = min(len(one), len(other))
+    return one[-length:] == other[-length:]

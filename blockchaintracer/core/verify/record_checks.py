@@ -1,0 +1,406 @@
+"""All checks of one record, and what follows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from blockchaintracer.core.chain import Block, RecordedEvent, RecordStatus, Registry
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import (
+    MAX_BYTES,
+    Manifest,
+    NotBefore,
+    RunPredicate,
+    check_against_key,
+    parse_manifest,
+)
+from blockchaintracer.core.networks import time_source
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, label
+from blockchaintracer.core.verify.authorship import check_anchorer, check_author
+from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
+from blockchaintracer.core.verify.commitments import (
+    Commitment,
+    anchored,
+    check_batch,
+    check_path,
+    check_seal,
+    commitment_of,
+    when,
+)
+from blockchaintracer.core.verify.content_checks import (
+    Shown,
+    check_artifacts,
+    check_private,
+    check_subject,
+    damaged_copies,
+    not_here,
+)
+from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.locate import Located, locate, member_at
+from blockchaintracer.core.verify.outcomes import Check, Outcome, RecordSeen
+from blockchaintracer.core.verify.seed_checks import check_seeds
+from blockchaintracer.core.verify.verdict_checks import check_verdicts
+
+_REASON_LIMIT = 64 << 10
+_REASON_SHOWN = 500
+_COMMITMENT = ("recorded", "id", "status", "time", "author", "role")
+"""The checks without which nothing is proven of who committed to what, and when."""
+_BATCHED = ("id", "batch", "time", "author", "role")
+"""The same of a record that is only in a batch."""
+_ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
+"""Relations to a parent that a record does not rest on: what it says of the parent stands when that is retracted."""
+
+
+class RecordChecks:
+    """The checks of one record of a registry.
+
+    Args:
+        registry: whose word is checked.
+        copies: where manifests and artifacts are looked for.
+    """
+
+    def __init__(self, registry: Registry, copies: Copies) -> None:
+        self._registry = registry
+        self._chain = registry.chain
+        self._copies = copies
+
+    def examine(self, located: Located, shown: Shown | None) -> tuple[RecordSeen, list[Check], list[str]]:
+        """All checks of one record; `shown` is what is at hand instead of the store's copy."""
+        record = located.record
+        manifest, manifest_checks = self.manifest(record)
+        seen, checks = self.standing(located)
+        seen = replace(seen, name=name_of(manifest))
+        status = self._registry.status(record.id)
+        committed = commitment_of(self._registry, located, status)
+        checks += self._answers(record, committed)
+        checks += check_batch(self._registry, record, status, committed)
+        checks += check_seal(self._registry, record, status)
+        checks += manifest_checks
+        checks += self._lineage(located, manifest)
+        if manifest is not None:
+            checks += self._not_before(committed, manifest)
+        if shown is None or shown.sha256 != record.key.subject:
+            checks += check_subject(self._copies, record.key, manifest)
+        else:
+            checks += shown.check_executable(manifest)
+        if manifest is not None:
+            checks += check_artifacts(self._copies, manifest)
+            checks += check_private(manifest)
+            checks += self._run(record, manifest, committed)
+        checks.append(self._retraction(record, status))
+        checks += check_verdicts(self._registry, record.id, status)
+        checks = [replace(check, record=record.id) for check in checks]
+        return seen, checks, self._proven(seen, checks)
+
+    def batched(
+        self, record: RecordedEvent, root: str, path: Sequence[str]
+    ) -> tuple[RecordSeen, list[Check], list[str]]:
+        """All checks of a record that is only in a batch; its place is to be that of the batch.
+
+        Args:
+            record: its key, and nothing yet of where it is.
+            root: of the batch.
+            path: the siblings from the record's leaf to the root.
+        """
+        key = record.key
+        manifest, manifest_checks = self.manifest(record)
+        checks = [self._id(record), check_path(self._registry, record, root, path)]
+        found = anchored(self._registry, key.group, key.author, root)
+        time = 0
+        if found is not None:
+            batch, time = self._registry.batch(key.group, key.author, root), found.block.timestamp if found.block else 0
+            checks.append(self._time(batch.anchored_at, found))
+            checks.append(self._finality(found.position.block))
+            checks += self._answers(record, found)
+            if manifest is not None:
+                manifest_checks += self._not_before(found, manifest)
+                manifest_checks += self._run(record, manifest, found)
+            record = replace(record, transaction=found.transaction, block_number=found.position.block)
+        checks += manifest_checks
+        if manifest is not None:
+            checks += check_subject(self._copies, key, manifest)
+            checks += check_artifacts(self._copies, manifest)
+            checks += check_private(manifest)
+        status = self._registry.status(record.id).status
+        cancelled = status is Status.CANCELLED
+        detail = "its author cancelled it: it can never be stored from a batch" if cancelled else "it is not stored"
+        checks.append(Check("stored", Outcome.FAIL if cancelled else Outcome.UNKNOWN, detail))
+        checks = [replace(check, record=record.id) for check in checks]
+        seen = replace(self._seen(record, time, "cancelled" if cancelled else "batched"), batch=root)
+        seen = replace(seen, name=name_of(manifest))
+        return seen, checks, self._proven(seen, checks)
+
+    def _run(self, record: RecordedEvent, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
+        """What only a run has: checkpoints, and seeds from a block."""
+        if isinstance(manifest.predicate, RunPredicate):
+            yield from check_seeds(self._registry, self._copies, manifest.predicate)
+            yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
+
+    def _answers(self, record: RecordedEvent, committed: Commitment) -> Iterator[Check]:
+        """Who is committed to a record, and by what right."""
+        if committed.root is None:
+            yield check_author(self._registry, record)
+        else:
+            yield check_anchorer(self._registry, record.key.author, committed)
+        yield self._role(record, committed)
+
+    def committed(self, located: Located) -> Commitment:
+        """When and where a record's author was committed to it."""
+        return commitment_of(self._registry, located, self._registry.status(located.record.id))
+
+    def standing(self, located: Located) -> tuple[RecordSeen, list[Check]]:
+        """That a record is there, by its event, its id, the registry's state and its block."""
+        record = located.record
+        status = self._registry.status(record.id)
+        committed = commitment_of(self._registry, located, status)
+        checks = [
+            self._emitted(record, self._chain.block(record.block_number)),
+            self._id(record),
+            self._status(record, status),
+            self._time(status.recorded_at, committed),
+            self._finality(record.block_number),
+        ]
+        seen = self._seen(record, committed.block.timestamp if committed.block else 0, label(status.status))
+        seen = replace(seen, sealed_at=status.sealed_at or None, batch=committed.root)
+        return seen, [replace(check, record=record.id) for check in checks]
+
+    def _seen(self, record: RecordedEvent, time: int, status: str) -> RecordSeen:
+        key = record.key
+        return RecordSeen(
+            id=record.id,
+            kind=label(key.kind, Kind),
+            name=None,
+            group=key.group,
+            author=checksum(key.author),
+            subject=key.subject,
+            subject_type=label(key.subject_type, SubjectType),
+            manifest=key.manifest,
+            parents=tuple((link.parent, label(link.relation, Relation)) for link in key.parents),
+            transaction=record.transaction,
+            block=record.block_number,
+            time=time,
+            status=status,
+        )
+
+    def _emitted(self, record: RecordedEvent, block: Block | None) -> Check:
+        name = "recorded"
+        if block is None or block.hash != record.block_hash:
+            return Check(name, Outcome.FAIL, f"its block {record.block_number} is not one of the chain any more")
+        receipt = self._chain.receipt(record.transaction)
+        emitted = self._registry.events_of(receipt) if receipt is not None else []
+        ids = [bytes(event["args"]["id"]).hex() for event in emitted if event["event"] == "Recorded"]
+        if receipt is None or receipt["status"] != 1 or record.id not in ids:
+            detail = f"the receipt of transaction {record.transaction} holds no such event of the registry"
+            return Check(name, Outcome.FAIL, detail)
+        detail = f"by {where(self._registry)}, block {record.block_number}, transaction {record.transaction}"
+        return Check(name, Outcome.PASS, detail)
+
+    def _id(self, record: RecordedEvent) -> Check:
+        computed = self._registry.domain.record_id(record.key)
+        if computed != record.id:
+            return Check("id", Outcome.FAIL, f"expected {record.id}, but the key has the id {computed}")
+        return Check("id", Outcome.PASS, f"computed from the key (EIP-712): {computed}")
+
+    def _status(self, record: RecordedEvent, status: RecordStatus) -> Check:
+        key = record.key
+        if not status.exists:
+            return Check("status", Outcome.FAIL, "the registry's state has no such record")
+        if (status.group, status.kind) != (key.group, key.kind):
+            detail = (
+                f"the registry holds group {status.group} and kind {status.kind}, the key {key.group} and {key.kind}"
+            )
+            return Check("status", Outcome.FAIL, detail)
+        return Check("status", Outcome.PASS, f"the registry holds it as {label(status.status)}")
+
+    def _time(self, time: int, committed: Commitment) -> Check:
+        block, whose = committed.block, "its batch's block" if committed.root else "its block"
+        if block is None or time != block.timestamp:
+            detail = f"the registry says {time}, {whose} {block.timestamp if block else 'unknown'}"
+            return Check("time", Outcome.FAIL, detail)
+        source = time_source(self._chain.chain_id)
+        since = ", that of its batch" if committed.root else ""
+        detail = f"{when(block.timestamp)}{since}; the time is from {source}"
+        return Check("time", Outcome.PASS, detail, {"time": block.timestamp})
+
+    def _finality(self, number: int) -> Check:
+        network, final = self._chain.network, self._chain.finalized()
+        rule = f" ({network.finality})" if network else ""
+        depth = self._chain.head().number - number
+        values = {"block": number, "blocksSince": depth, "finalized": final.number if final else None}
+        if final is None:
+            detail = f"{depth} blocks since; the chain does not say which are final"
+            return Check("finality", Outcome.UNKNOWN, detail, values)
+        if number > final.number:
+            detail = f"included, {depth} blocks since, not final yet: final is up to block {final.number}{rule}"
+            return Check("finality", Outcome.UNKNOWN, detail, values)
+        return Check("finality", Outcome.PASS, f"final, {depth} blocks since{rule}", values)
+
+    def _role(self, record: RecordedEvent, committed: Commitment) -> Check:
+        key = record.key
+        author = checksum(key.author)
+        member = member_at(self._registry, key.group, author, committed.position)
+        if problem := member.problem(Role.RECORDER, committed.block.timestamp if committed.block else 0):
+            return Check("role", Outcome.FAIL, f"{author} was no recorder of group {key.group} then: {problem}")
+        later = f"; {member.later}" if member.later else ""
+        return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
+
+    def manifest(self, record: RecordedEvent) -> tuple[Manifest | None, list[Check]]:
+        """A record's manifest, re-hashed, read and held against its key; None if it isn't at hand or is none."""
+        digest = record.key.manifest
+        data, found = self._copies.read_bytes(digest, MAX_BYTES)
+        checks = [*damaged_copies("manifest", digest, found)]
+        if data is None:
+            return None, checks or [not_here("manifest", digest, found)]
+        try:
+            manifest = parse_manifest(data)
+        except InputError as error:
+            return None, [*checks, Check("manifest", Outcome.FAIL, error.message)]
+        detail = f"re-hashed: {digest}, canonical, {found.where}"
+        checks.append(Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()}))
+        if wrong := check_against_key(manifest, record.key):
+            checks.append(Check("agreement", Outcome.FAIL, "; ".join(map(str, wrong))))
+        else:
+            checks.append(Check("agreement", Outcome.PASS, "the manifest and the key say the same"))
+        return manifest, checks
+
+    def _lineage(self, located: Located, manifest: Manifest | None) -> Iterator[Check]:
+        links = located.record.key.parents
+        if not links:
+            return
+        parents = locate(self._registry, (link.parent for link in links))
+        missing = sorted({link.parent for link in links if link.parent not in parents})
+        late = [one.record.id for one in parents.values() if not one.position < located.position]
+        if missing or late:
+            wrong = [f"{one} is not recorded" for one in missing] + [f"{one} is not earlier" for one in late]
+            yield Check("parents", Outcome.FAIL, "; ".join(wrong))
+        else:
+            yield Check("parents", Outcome.PASS, f"all {len(parents)} are recorded, and earlier")
+        yield self._ancestors(links)
+        if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
+            named = {link.parent: parents[link.parent].record.key.subject for link in links if link.parent in parents}
+            wrong = [
+                f"input {one.name or one.record} is {one.sha256} here, {named.get(one.record, 'none')} on the chain"
+                for one in inputs
+                if named.get(one.record) != one.sha256
+            ]
+            detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
+            yield Check("inputs", Outcome.FAIL if wrong else Outcome.PASS, detail)
+
+    def _ancestors(self, links: Sequence[Link]) -> Check:
+        """Whether anything that the record rests on was retracted."""
+        seen: set[str] = set()
+        retracted: list[str] = []
+        level = _rests_on(links)
+        while level := level - seen:
+            seen |= level
+            ordered = sorted(level)
+            for record_id, values in zip(ordered, self._statuses(ordered), strict=True):
+                if Status(values[0]) is Status.RETRACTED:
+                    retracted.append(f"{record_id} ({when(values[5])})")
+            found = locate(self._registry, ordered)
+            level = set().union(*(_rests_on(one.record.key.parents) for one in found.values()))
+        if retracted:
+            return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
+        return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
+
+    def _statuses(self, ids: list[str]) -> list[Any]:
+        found: list[Any] = []
+        for start in range(0, len(ids), 500):
+            found += self._registry.read("statusOfRecords", [bytes.fromhex(one) for one in ids[start : start + 500]])
+        return found
+
+    def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
+        name = "not-before"
+        said: NotBefore | None = getattr(manifest.predicate, "not_before", None)
+        if said is None:
+            if manifest.kind == Kind.RUN:
+                detail = "the run names no block from its start: only its latest time is known, not its earliest"
+                yield Check(name, Outcome.UNKNOWN, detail)
+            return
+        if int(said.chain_id) != self._chain.chain_id:
+            yield Check(name, Outcome.UNKNOWN, f"it names a block of chain {said.chain_id}: ask a node of that one")
+            return
+        number = int(said.block_number)
+        block = self._chain.block(number)
+        if block is None or (block.hash, block.timestamp) != (said.block_hash, int(said.timestamp)):
+            there = f"has {block.hash} of {when(block.timestamp)}" if block else "does not"
+            detail = f"it names block {number} as {said.block_hash} of {when(int(said.timestamp))}; the chain {there}"
+            yield Check(name, Outcome.FAIL, detail)
+        elif number >= committed.position.block:
+            whose = "its batch's" if committed.root else "its own"
+            detail = (
+                f"block {number}, which it names from its start, is not before {whose} block {committed.position.block}"
+            )
+            yield Check(name, Outcome.FAIL, detail)
+        else:
+            detail = f"it names block {number}, whose hash nobody knew before {when(block.timestamp)}"
+            yield Check(name, Outcome.PASS, detail, {"block": number, "time": block.timestamp})
+
+    def _retraction(self, record: RecordedEvent, status: RecordStatus) -> Check:
+        if status.status is not Status.RETRACTED:
+            return Check("retraction", Outcome.PASS, "it is not retracted")
+        event = next(self._registry.events("Retracted", id=bytes.fromhex(record.id)), None)
+        if event is None:
+            return Check(
+                "retraction", Outcome.FAIL, f"retracted {when(status.retracted_at)}, but its event is not there"
+            )
+        digest = bytes(event["args"]["reason"]).hex()
+        reason = self._reason(digest) if int(digest, 16) else "no reason was given"
+        by = event["args"]["by"]
+        values = {"by": by, "retractedAt": status.retracted_at, "reason": digest}
+        detail = f"retracted {when(status.retracted_at)} by {by}: {reason}"
+        return Check("retraction", Outcome.FAIL, detail, values)
+
+    def _reason(self, digest: str) -> str:
+        data, _ = self._copies.read_bytes(digest, _REASON_LIMIT)
+        if data is None:
+            return f"the reason's text is not here ({digest})"
+        text = data.decode(errors="replace")
+        return text if len(text) <= _REASON_SHOWN else text[:_REASON_SHOWN] + " …"
+
+    def _proven(self, seen: RecordSeen, checks: list[Check]) -> list[str]:
+        verdicts = {check.name: check.verdict for check in checks}
+        needed = _BATCHED if seen.status == "batched" else (*_COMMITMENT, *(["batch"] if seen.batch else []))
+        if any(verdicts.get(name) is not Outcome.PASS for name in needed):
+            return []
+        start = next((check for check in checks if check.name == "not-before" and "time" in check.values), None)
+        since = f"; its manifest is not older than {when(start.values['time'])}" if start else ""
+        named = f" {seen.name!r}" if seen.name else ""
+        how = f"in the batch {seen.batch}" if seen.batch else f"in block {seen.block}"
+        sentences = [
+            f"{seen.author}, for group {seen.group}, committed to {seen.kind}{named},"
+            f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, {how} of"
+            f" {self._chain.name}{since}."
+        ]
+        if seen.status == "batched":
+            sentences.append("It is not stored: it is known by its key and its Merkle path alone.")
+        sentences += [
+            f"It was {check.detail}." for check in checks if check.name == "seal" and check.verdict is Outcome.PASS
+        ]
+        for check in checks:
+            if check.name.startswith("verdict of") and check.values.get("attester") and check.verdict is Outcome.PASS:
+                sentences.append(f"{check.values['attester']} attested in its group's name: {check.detail}.")
+        return sentences
+
+
+def _rests_on(links: Sequence[Link]) -> set[str]:
+    return {link.parent for link in links if link.relation not in _ABOUT}
+
+
+def name_of(manifest: Manifest | None) -> str | None:
+    """The name that a manifest gives its record; None if it gives none."""
+    return getattr(manifest.predicate, "name", None) if manifest else None
+
+
+def where(registry: Registry) -> str:
+    """A registry in words."""
+    return f"the registry {registry.address} on {registry.chain.name}"
+
+
+def checksum(address: str) -> str:
+    """An address as it is printed (EIP-55)."""
+    from eth_utils.address import to_checksum_address
+
+    return str(to_checksum_address(address))

@@ -1,0 +1,107 @@
+"""What other groups say of a record, each in its own name and on its own evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from blockchaintracer.core.chain import RecordStatus, Registry
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, label
+from blockchaintracer.core.verify.commitments import verdict_seal_problems
+from blockchaintracer.core.verify.locate import Position, locate, member_at
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+_COUNT_STAYS = 2**22 - 1
+"""the largest count that the registry's slot can hold: from then on it says nothing"""
+_ON_EVIDENCE = (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
+
+
+def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> Iterator[Check]:
+    """Each group's current verdict by its last event, held against the registry's state, its evidence and its roles."""
+    newest: dict[int, Any] = {}
+    for name in ("Attested", "VerdictWithdrawn"):
+        for event in registry.events(name, recordId=bytes.fromhex(record_id)):
+            group = event["args"]["group"]
+            if group not in newest or Position.of(newest[group]) < Position.of(event):
+                newest[group] = event
+    counted: Counter[Verdict] = Counter()
+    for group, event in sorted(newest.items()):
+        if event["event"] == "Attested":
+            counted[Verdict(event["args"]["verdict"])] += 1
+        yield _check_group(registry, record_id, group, event)
+    said = {
+        Verdict.REVIEWED: status.reviewed,
+        Verdict.REPRODUCED: status.reproduced,
+        Verdict.NOT_REPRODUCED: status.not_reproduced,
+        Verdict.DISPUTED: status.disputed,
+    }
+    wrong = [
+        f"{label(verdict)}: {count}, not {counted[verdict]}"
+        for verdict, count in said.items()
+        if count not in (counted[verdict], _COUNT_STAYS)
+    ]
+    if wrong:
+        detail = f"the registry counts otherwise than its events tell: {'; '.join(wrong)}"
+        yield Check("verdict counts", Outcome.FAIL, detail)
+
+
+def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> Check:
+    values, name = event["args"], f"verdict of group {group}"
+    current = registry.verdict(record_id, group)
+    verdict = Verdict(values["verdict"])
+    if event["event"] == "VerdictWithdrawn":
+        if current.verdict is not Verdict.NONE:
+            return Check(name, Outcome.FAIL, f"withdrawn by its event, but {label(current.verdict)} in the registry")
+        return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
+    evidence = bytes(values["evidence"]).hex()
+    evidence_id = evidence if int(evidence, 16) else None
+    said = f"{label(verdict)}, says {values['attester']} for group {group}"
+    said += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
+    shown = {
+        "verdict": label(verdict),
+        "attester": values["attester"],
+        "attestedAt": current.attested_at,
+        "sealedAt": current.sealed_at or None,
+        "evidence": evidence_id,
+    }
+    problems = []
+    # the registry keeps as many of the evidence's low bits as its slot has room for
+    same = (current.verdict, current.version) == (verdict, values["version"]) and evidence.endswith(current.evidence)
+    if not same:
+        problems.append(
+            f"the registry holds {label(current.verdict)}, version {current.version}, evidence …{current.evidence}"
+        )
+    block = registry.chain.block(event["blockNumber"])
+    if block is None or block.timestamp != current.attested_at:
+        problems.append(f"its time in the registry, {current.attested_at}, is not that of its block")
+    elif problem := member_at(registry, group, values["attester"], Position.of(event)).problem(
+        Role.REVIEWER, block.timestamp
+    ):
+        problems.append(f"{values['attester']} was no reviewer of group {group}: {problem}")
+    if evidence_id:
+        problems += _evidence_problems(registry, record_id, group, verdict, evidence_id)
+    elif verdict in _ON_EVIDENCE:
+        problems.append("such a verdict needs evidence")
+    wrong, sealed = verdict_seal_problems(registry, record_id, group, event, current.sealed_at)
+    problems += wrong
+    said += sealed
+    if problems:
+        return Check(name, Outcome.FAIL, f"{said}: but {'; '.join(problems)}", shown)
+    return Check(name, Outcome.PASS, said, shown)
+
+
+def _evidence_problems(registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str) -> list[str]:
+    found = locate(registry, [evidence]).get(evidence)
+    if found is None:
+        return ["the evidence is not recorded"]
+    key, problems = found.record.key, []
+    if registry.domain.record_id(key) != evidence:
+        problems.append("the evidence's key has another id")
+    if registry.status(evidence).status is not Status.RECORDED:
+        problems.append("the evidence is retracted")
+    if key.group != group:
+        problems.append(f"the evidence is of group {key.group}")
+    if verdict in _ON_EVIDENCE and (key.kind != Kind.RUN or Link(record_id, Relation.REPRODUCES) not in key.parents):
+        problems.append("the evidence is not a run that names the record as reproduced")
+    return problems

@@ -1,0 +1,292 @@
+"""The verifier: which checks are made of a record, a transaction, a file or folder, and an order, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.chain import RecordedEvent, Registry, load_artifact
+from blockchaintracer.core.record import Kind, RecordKey, label, normal_digest
+from blockchaintracer.core.verify.content_checks import Shown
+from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.locate import Located, Position, locate, locate_subject
+from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, RecordSeen, Report
+from blockchaintracer.core.verify.record_checks import RecordChecks, checksum, where
+
+_ALIKE = 5
+
+
+@dataclass(frozen=True)
+class Similar:
+    """A record that has files of the same names or digests.
+
+    Args:
+        checks: of the files against it.
+    """
+
+    located: Located
+    checks: list[Check]
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the record has these very bytes."""
+        return not self.differences
+
+    @property
+    def differences(self) -> int:
+        """How many files are missing, added or changed."""
+        return sum(check.verdict is not Outcome.PASS for check in self.checks)
+
+
+class Verifier:
+    """Verify against one registry.
+
+    Args:
+        registry: whose word is checked; logs that other contracts emitted count for nothing.
+        copies: where content is found.
+        similar: gives the records that a file or folder resembles, the most alike first.
+
+    All methods raise ChainUnavailable if the chain can't be reached.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        copies: Copies,
+        similar: Callable[[Shown], list[Similar]] = lambda shown: [],
+    ) -> None:
+        self._registry = registry
+        self._chain = registry.chain
+        self._copies = copies
+        self._similar = similar
+        self._checks = RecordChecks(registry, self._copies)
+
+    # -- what can be verified
+
+    def hash(self, text: str) -> Report:
+        """Verifies what 64 hex digits name: a record's id, a transaction's hash, or the digest of what is recorded.
+
+        Raises:
+            InputError: if they are no 64 hex digits.
+        """
+        digest = normal_digest(text, "record id, transaction hash or digest")
+        if found := locate(self._registry, [digest]).get(digest):
+            return self._report(digest, "record", [], [found])
+        if self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None:
+            return self.transaction(digest)
+        if records := locate_subject(self._registry, digest):
+            return self._report(digest, "digest", [self._count(records)], records)
+        detail = f"{where(self._registry)} has no record, transaction or recorded digest {digest}"
+        return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
+
+    def transaction(self, transaction: str) -> Report:
+        """Verifies each record that a transaction made. Only what the registry itself emitted counts."""
+        transaction = normal_digest(transaction, "transaction hash")
+        receipt = self._chain.receipt(transaction)
+        problem, events = None, []
+        if receipt is None:
+            problem = "it is in no block"
+        elif receipt["status"] != 1:
+            problem = f"it is in block {receipt['blockNumber']} and was refused there"
+        elif not (events := self._registry.events_of(receipt)):
+            impostors = self._impostors(receipt)
+            problem = f"it holds no event of the registry {self._registry.address}"
+            problem += f"; {', '.join(impostors)} emitted events that look like its own" if impostors else ""
+        if problem:
+            check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
+            return Report(transaction, "transaction", (check,))
+        names = [str(event["event"]) for event in events]
+        detail = f"block {events[0]['blockNumber']}, events of the registry: {', '.join(names)}"
+        checks = [Check("transaction", Outcome.PASS, detail, {"events": names})]
+        ids = [bytes(event["args"]["id"]).hex() for event in events if event["event"] == "Recorded"]
+        records = locate(self._registry, ids)
+        checks += [
+            Check(
+                "recorded", Outcome.FAIL, f"the receipt tells of record {one}, the registry's logs do not", record=one
+            )
+            for one in ids
+            if one not in records
+        ]
+        return self._report(transaction, "transaction", checks, [*records.values()])
+
+    def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
+        """Verifies that a record is in a batch of its own group and author. One that is stored is verified as such.
+
+        Args:
+            key: of the record.
+            root: of the batch, 64 hex digits.
+            path: the siblings from the record's leaf to the root, 64 hex digits each.
+        """
+        record_id = self._registry.domain.record_id(key)
+        if found := locate(self._registry, [record_id]).get(record_id):
+            return self._report(record_id, "record", [], [found])
+        record = RecordedEvent(record_id, key, transaction="", block_number=0, block_hash="")
+        seen, checks, proves = self._checks.batched(record, root, path)
+        limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
+        return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
+
+    def path(self, path: Path, record_id: str | None = None, group: int | None = None) -> Report:
+        """Verifies a file or folder: against one record, or against all records of its digest.
+
+        Args:
+            path: the file or folder.
+            record_id: what it should be; without it everything of its digest is looked up.
+            group: only records of this group count.
+
+        Raises:
+            InputError: if it can't be read.
+        """
+        shown = Shown(path, self._copies)
+        if record_id is not None:
+            wanted = normal_digest(record_id, "record id")
+            found = locate(self._registry, [wanted]).get(wanted)
+            if found is None:
+                check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {wanted}")
+                return Report(str(path), "path", (check,))
+            manifest, _ = self._checks.manifest(found.record)
+            return self._report(str(path), "path", shown.compare(found.record.key, manifest), [found], shown)
+        records = [
+            one
+            for one in locate_subject(self._registry, shown.sha256)
+            if group is None or one.record.key.group == group
+        ]
+        if records:
+            return self._report(str(path), "path", [self._count(records)], records, shown)
+        whose = f" of group {group}" if group is not None else ""
+        return self._by_parts(shown, whose, group)
+
+    def before(self, first: str, second: str) -> Report:
+        """Verifies that one record came before another: by block, and within a block by the place in it.
+
+        Args:
+            first, second: record ids.
+        """
+        ids = [normal_digest(text, "record id") for text in (first, second)]
+        subject = f"{ids[0]} before {ids[1]}"
+        found = locate(self._registry, ids)
+        checks: list[Check] = []
+        seen: list[RecordSeen] = []
+        for record_id in dict.fromkeys(ids):
+            if record_id not in found:
+                detail = f"{where(self._registry)} has no record {record_id}"
+                checks.append(Check("recorded", Outcome.FAIL, detail, record=record_id))
+                continue
+            record, its_checks = self._checks.standing(found[record_id])
+            seen.append(record)
+            checks += its_checks
+        if len(found) < len(set(ids)):
+            return Report(subject, "order", tuple(checks), tuple(seen))
+        one, other = (self._checks.committed(found[record_id]) for record_id in ids)
+        order = self._order(ids, one.position, other.position)
+        if ids[0] != ids[1] and one.position == other.position:
+            order = Check(
+                "order", Outcome.FAIL, f"both are in the batch {one.root}, which tells nothing of their order"
+            )
+        checks.append(order)
+        held = all(check.verdict is not Outcome.FAIL for check in checks)
+        proves = (
+            (f"Record {ids[0]} was recorded before {ids[1]}, on {where(self._registry)}: {order.detail}.",)
+            if held
+            else ()
+        )
+        return Report(subject, "order", tuple(checks), tuple(seen), proves, self._limits(ids_only=True))
+
+    # -- one record
+
+    def _report(
+        self, subject: str, looked_up_as: str, checks: list[Check], records: list[Located], shown: Shown | None = None
+    ) -> Report:
+        seen, proves = [], []
+        for located in records:
+            record, its_checks, sentences = self._checks.examine(located, shown)
+            seen.append(record)
+            checks = [*checks, *its_checks]
+            proves += sentences
+        limits = self._limits()
+        if any(check.name == "private" for check in checks):
+            limits = (*limits, "It tells nothing of private values, nor how many there are, until one is disclosed.")
+        return Report(subject, looked_up_as, tuple(checks), tuple(seen), tuple(proves), limits)
+
+    # -- what follows
+
+    def _limits(self, *, ids_only: bool = False) -> tuple[str, ...]:
+        limits = [f"It does not prove {NEVER_PROVEN}."]
+        if ids_only:
+            limits.append("It does not prove which of the two was made first: each may be older than its record.")
+        else:
+            limits.append("A verdict is the word of the group that gave it; several groups may be one person's.")
+        if network := self._chain.network:
+            limits.append(f"A time is as good as its source: {network.time_source}. Final is: {network.finality}.")
+        limits.append(f"What the chain holds is told by the node at {self._chain.address}.")
+        return tuple(limits)
+
+    def _order(self, ids: list[str], one: Position, other: Position) -> Check:
+        if one == other:
+            return Check("order", Outcome.FAIL, "both are the same record")
+        blocks = [self._chain.block(position.block) for position in (one, other)]
+        seconds = abs((blocks[1].timestamp if blocks[1] else 0) - (blocks[0].timestamp if blocks[0] else 0))
+        first, last = (ids[0], ids[1]) if one < other else (ids[1], ids[0])
+        if one.block != other.block:
+            by = f"{abs(other.block - one.block)} blocks and {seconds} s"
+        elif one.transaction != other.transaction:
+            by = f"its transaction's place in block {one.block}, which whoever made the block chose"
+        else:
+            by = f"its place in one transaction of block {one.block}"
+        values = {
+            "first": first,
+            "blocks": abs(other.block - one.block),
+            "seconds": seconds,
+            "positions": {ids[0]: _place(one), ids[1]: _place(other)},
+        }
+        detail = f"{first} is before {last} by {by}"
+        return Check("order", Outcome.PASS if one < other else Outcome.FAIL, detail, values)
+
+    def _count(self, records: Sequence[Located]) -> Check:
+        whose = "; ".join(
+            f"{one.record.id} of group {one.record.key.group} by {checksum(one.record.key.author)}" for one in records
+        )
+        detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
+        return Check("records", Outcome.PASS, detail, {"count": len(records)})
+
+    def _impostors(self, receipt: Any) -> list[str]:
+        return sorted(
+            {
+                str(log["address"])
+                for log in receipt["logs"]
+                if log["address"] != self._registry.address
+                and log["topics"]
+                and bytes(log["topics"][0]) in self._topics
+            }
+        )
+
+    @cached_property
+    def _topics(self) -> set[bytes]:
+        from eth_utils.abi import event_abi_to_log_topic
+
+        return {bytes(event_abi_to_log_topic(entry)) for entry in load_artifact()["abi"] if entry["type"] == "event"}
+
+    def _by_parts(self, shown: Shown, whose: str, group: int | None) -> Report:
+        """What nobody recorded as a whole: part of a record, like one and changed, or neither."""
+        alike = [one for one in self._similar(shown) if group is None or one.located.record.key.group == group]
+        subject = str(shown.path)
+        if parts := [one for one in alike if one.is_part]:
+            records = list({one.located.record.id: one.located for one in parts}.values())
+            checks = [replace(check, record=one.located.record.id) for one in parts for check in one.checks]
+            return self._report(subject, "path", [self._count(records), *checks], records, shown)
+        detail = f"{where(self._registry)} has no record{whose} of {shown.path}, whose digest is {shown.sha256}"
+        checks = [Check("recorded", Outcome.FAIL, detail, {"sha256": shown.sha256})]
+        nearest = [one for one in alike if one.differences == alike[0].differences]
+        for one in nearest[:_ALIKE]:
+            record = one.located.record
+            kind, author = label(record.key.kind, Kind), checksum(record.key.author)
+            detail = f"it is like {kind} {record.id} of group {record.key.group} by {author}, but not the same:"
+            checks.append(Check("alike", Outcome.FAIL, detail, record=record.id))
+            checks += [replace(check, record=record.id) for check in one.checks]
+        return Report(subject, "path", tuple(checks))
+
+
+def _place(position: Position) -> dict[str, int]:
+    return {"block": position.block, "transactionIndex": position.transaction, "logIndex": position.log}

@@ -1,0 +1,1 @@
+"""Optional parts, each whole: a library and its verbs."""

@@ -1,0 +1,154 @@
+"""What stands in an archive's own members, each in one form only: the head, the blocks, and the events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+import rfc8785
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from blockchaintracer.core.manifest.base import parse_json
+
+FORMAT: Literal["blockchaintracer-registry-1"] = "blockchaintracer-registry-1"
+
+_NUMBER = r"(0|[1-9][0-9]{0,15})"
+_EVENT = re.compile(
+    rf'\{{"block":{_NUMBER},"data":"((?:[0-9a-f]{{2}})*)","log":{_NUMBER},'
+    r'"topics":\[((?:"[0-9a-f]{64}"(?:,"[0-9a-f]{64}"){0,3})?)\],"transaction":"([0-9a-f]{64})"\}'
+)
+_BLOCK = re.compile(rf'\{{"hash":"([0-9a-f]{{64}})","number":{_NUMBER},"timestamp":{_NUMBER}\}}')
+
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
+Decimal = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
+
+
+class ArchivedBlock(_Strict):
+    """A block that holds an event; `timestamp` is Unix seconds."""
+
+    number: Count
+    hash: Hash
+    timestamp: Count
+
+
+class Head(_Strict):
+    """Of which registry an archive is, and how far it reaches.
+
+    Args:
+        format: of the archive.
+        chain_id: EIP-155 chain id, decimal.
+        registry: its address, 0x-hex in lower case.
+        version: of the contract, as its EIP-712 domain says it.
+        code_hash: Keccak-256 of its code, 64 hex digits.
+        events: how many there are.
+        block: the block of the last one.
+    """
+
+    format: Literal["blockchaintracer-registry-1"] = FORMAT
+    chain_id: Decimal = Field(alias="chainId")
+    registry: Address
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{1,40}$")]
+    code_hash: Hash = Field(alias="codeHash")
+    events: Annotated[int, Field(ge=1, lt=2**53)]
+    block: ArchivedBlock
+
+    def to_bytes(self) -> bytes:
+        """The RFC 8785 bytes."""
+        return rfc8785.dumps(self.model_dump(by_alias=True))
+
+
+class Event(NamedTuple):
+    """One event as the chain holds it. Topics and data are hex digits without 0x."""
+
+    block: int
+    log: int
+    transaction: str
+    topics: tuple[str, ...]
+    data: str
+
+
+def parse_head(data: bytes) -> Head:
+    """The head.
+
+    Raises:
+        InputError, ValueError: if it is none, or not in its one form.
+    """
+    plain: Any = parse_json(data, "the head of an archive")
+    try:
+        head = Head.model_validate(plain)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the head'}: {first['msg']}") from None
+    if head.to_bytes() != data:
+        raise ValueError("expected the canonical form of JSON (RFC 8785)")
+    return head
+
+
+def event_lines(events: Iterable[Event]) -> Iterator[bytes]:
+    """The events as lines."""
+    for event in events:
+        topics = ",".join(f'"{topic}"' for topic in event.topics)
+        yield (
+            f'{{"block":{event.block},"data":"{event.data}","log":{event.log},"topics":[{topics}],'
+            f'"transaction":"{event.transaction}"}}\n'
+        ).encode()
+
+
+def block_lines(blocks: Iterable[ArchivedBlock]) -> Iterator[bytes]:
+    """The blocks as lines."""
+    for block in blocks:
+        yield f'{{"hash":"{block.hash}","number":{block.number},"timestamp":{block.timestamp}}}\n'.encode()
+
+
+def parse_events(data: bytes) -> list[Event]:
+    """The events of an archive, in chain order.
+
+    Raises:
+        ValueError: if a line is none, or they are not in order.
+    """
+    found: list[Event] = []
+    for number, line in enumerate(_lines(data), 1):
+        match = _EVENT.fullmatch(line)
+        if match is None:
+            raise ValueError(f"expected an event in line {number}, got {line[:80]!r}")
+        topics = tuple(match[4].replace('"', "").split(",")) if match[4] else ()
+        event = Event(int(match[1]), int(match[3]), match[5], topics, match[2])
+        if found and (event.block, event.log) <= (found[-1].block, found[-1].log):
+            raise ValueError(f"expected events in the chain's order, line {number} is not")
+        found.append(event)
+    return found
+
+
+def parse_blocks(data: bytes) -> list[ArchivedBlock]:
+    """The blocks of an archive, ascending.
+
+    Raises:
+        ValueError: if a line is none, or they are not in order.
+    """
+    found: list[ArchivedBlock] = []
+    for number, line in enumerate(_lines(data), 1):
+        match = _BLOCK.fullmatch(line)
+        if match is None:
+            raise ValueError(f"expected a block in line {number}, got {line[:80]!r}")
+        block = ArchivedBlock(number=int(match[2]), hash=match[1], timestamp=int(match[3]))
+        if found and (block.number <= found[-1].number or block.timestamp < found[-1].timestamp):
+            raise ValueError(f"expected blocks ascending in number and time, line {number} is not")
+        found.append(block)
+    return found
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    if data and not data.endswith(b"\n"):
+        raise ValueError("the last line ends early")
+    for line in data.split(b"\n")[:-1]:
+        try:
+            yield line.decode("ascii")
+        except UnicodeDecodeError:
+            raise ValueError("expected ASCII") from None

@@ -1,0 +1,246 @@
+"""Reads an archive of whoever: everything in it is checked before any of it is used.
+
+Nothing is unpacked by a general reader of tar files: links, devices, sparse files, long names and whatever else the
+format can hold have no place in the one form that is accepted, so none of them is ever met.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from blockchaintracer.core.digest import parse_listing
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
+from blockchaintracer.extras.archive.contents import Head, parse_head
+from blockchaintracer.extras.archive.form import (
+    BLOCK,
+    BLOCKS,
+    EVENTS,
+    HEAD,
+    NAME,
+    SUMS,
+    end,
+    header,
+    object_name,
+    padding,
+    proof_name,
+)
+
+LIMIT = 64 << 30
+"""Bytes that an archive may have unless told otherwise. Nothing in it is compressed, so it can't become more."""
+_LISTING_LIMIT = 256 << 20
+_SMALL = 1 << 20
+_CHUNK = 1 << 20
+Progress = Callable[[int], None]
+"""Called with the bytes that were read."""
+
+
+class ArchiveRefused(NotVerified):
+    """An archive of which nothing is used: `place` says where, as a member's name or a byte offset.
+
+    Args:
+        place: such as ``events.jsonl`` or ``byte 1024``.
+        message: what was expected there and what came.
+    """
+
+    def __init__(self, place: str, message: str) -> None:
+        super().__init__(
+            f"{place}: {message}",
+            hint="The file is damaged or forged: nothing of it was kept. Ask for it again.",
+            place=place,
+        )
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    offset: int
+    size: int
+    sha256: str
+
+
+class Archive:
+    """An archive whose form and digests hold. What its events say is for whoever uses them to check.
+
+    Args:
+        file: open, at its start; it is closed with the archive.
+        limit: bytes it may have.
+        progress: told of the bytes hashed.
+
+    Raises:
+        ArchiveRefused: at the first thing that is not as it must be.
+    """
+
+    def __init__(self, file: BinaryIO, limit: int = LIMIT, progress: Progress | None = None) -> None:
+        self._file = file
+        self._length = os.fstat(file.fileno()).st_size
+        if self._length > limit:
+            raise ArchiveRefused("byte 0", f"expected at most {limit:,} bytes, got {self._length:,}")
+        self._members = self._scan(progress)
+        for needed in (BLOCKS, EVENTS, HEAD):
+            if needed not in self._members:
+                raise ArchiveRefused(SUMS, f"expected {needed} among the members, it is not")
+        with refusing(HEAD):
+            self.head: Head = parse_head(self.read(HEAD, _SMALL))
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], limit: int = LIMIT, progress: Progress | None = None) -> Self:
+        """An archive in a file.
+
+        Raises:
+            InputError: if it can't be read.
+            ArchiveRefused: if it is none.
+        """
+        try:
+            if not Path(path).is_file():
+                raise InputError(f"expected an archive in a regular file, got {path}")
+            file = Path(path).open("rb")  # noqa: SIM115 -- closed with the archive
+        except OSError as error:
+            raise InputError(f"expected an archive that can be read in {path}: {error.strerror}") from None
+        try:
+            return cls(file, limit, progress)
+        except BaseException:
+            file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    @property
+    def objects(self) -> list[str]:
+        """The digests of the objects in it, ascending."""
+        return [name.removeprefix("objects/").replace("/", "") for name in self._members if name.startswith("objects/")]
+
+    @property
+    def proofs(self) -> list[str]:
+        """The members that are proofs of batched records."""
+        return [name for name in self._members if name.startswith("proofs/")]
+
+    def object_blocks(self, sha256: str) -> Iterator[bytes]:
+        """The content of an object. Whoever keeps it hashes it: the file may have changed since it was checked."""
+        member = self._members[object_name(sha256)]
+        self._file.seek(member.offset)
+        left = member.size
+        while left:
+            block = self._file.read(min(_CHUNK, left))
+            if not block:
+                raise ArchiveRefused(object_name(sha256), "the file has become shorter while it was read")
+            left -= len(block)
+            yield block
+
+    def read(self, name: str, limit: int | None = None) -> bytes:
+        """The content of a member, re-hashed.
+
+        Raises:
+            ArchiveRefused: if it is larger than `limit`, or has changed since it was checked.
+        """
+        member = self._members[name]
+        if limit is not None and member.size > limit:
+            raise ArchiveRefused(name, f"expected at most {limit:,} bytes, got {member.size:,}")
+        self._file.seek(member.offset)
+        data = self._file.read(member.size)
+        if hashlib.sha256(data).hexdigest() != member.sha256:
+            raise ArchiveRefused(name, "it has changed while the archive was read")
+        return data
+
+    def sha256(self, name: str) -> str:
+        """The digest of a member."""
+        return self._members[name].sha256
+
+    # -- checking
+
+    def _scan(self, progress: Progress | None) -> dict[str, _Member]:
+        size = self._header(0, SUMS)
+        if size > _LISTING_LIMIT:
+            raise ArchiveRefused(SUMS, f"expected at most {_LISTING_LIMIT:,} bytes, got {size:,}")
+        at, actual, data = self._content(BLOCK, SUMS, size, keep=True)
+        with refusing(SUMS):
+            listed = parse_listing(data)
+        members = {SUMS: _Member(BLOCK, size, actual)}
+        for name, expected in listed:
+            if not NAME.fullmatch(name) or name == SUMS:
+                raise ArchiveRefused(SUMS, f"expected members of an archive, got {name[:200]!r}")
+            if "/" in name and name not in (object_name(expected), proof_name(expected)):
+                raise ArchiveRefused(name, f"expected content of that digest, got one with the SHA-256 {expected}")
+            size = self._header(at, name)
+            offset = at + BLOCK
+            at, actual, _ = self._content(offset, name, size, progress=progress)
+            if actual != expected:
+                raise ArchiveRefused(name, f"expected the SHA-256 {expected}, got {actual}")
+            members[name] = _Member(offset, size, expected)
+        rest = self._length - at
+        if rest != end(at) or any(self._read(at, rest)):
+            raise ArchiveRefused(f"byte {at}", f"expected {end(at)} zero bytes and then the end, got {rest} bytes")
+        return members
+
+    def _header(self, at: int, name: str) -> int:
+        """The size of the member that starts here, if its header is the one that its name and size have."""
+        raw = self._read(at, BLOCK)
+        try:
+            info = tarfile.TarInfo.frombuf(raw, "utf-8", "strict")
+            size, found, kind = info.size, info.name, info.type
+        except (tarfile.HeaderError, UnicodeDecodeError, ValueError):
+            raise ArchiveRefused(f"byte {at}", f"expected the header of {name}, got none of a tar file") from None
+        if kind != tarfile.REGTYPE:
+            what = {tarfile.SYMTYPE: "a symbolic link", tarfile.LNKTYPE: "a hard link", tarfile.DIRTYPE: "a folder"}
+            raise ArchiveRefused(
+                f"byte {at}", f"expected the file {name}, got {what.get(kind, 'another kind of entry')}"
+            )
+        if found != name:
+            raise ArchiveRefused(f"byte {at}", f"expected {name}, got {found[:200]!r}")
+        if size < 0 or at + BLOCK + size + padding(size) > self._length:
+            raise ArchiveRefused(f"byte {at}", f"{name} says to have {size:,} bytes, and the archive ends before that")
+        if raw != header(name, size):
+            raise ArchiveRefused(f"byte {at}", f"the header of {name} is not in the one form that an archive has")
+        return size
+
+    def _content(
+        self, at: int, name: str, size: int, *, keep: bool = False, progress: Progress | None = None
+    ) -> tuple[int, str, bytes]:
+        """Where the next member starts, this one's SHA-256, and if it's to be kept its content."""
+        actual, kept, left = hashlib.sha256(), bytearray(), size
+        while left:
+            block = self._read(at, min(_CHUNK, left))
+            actual.update(block)
+            if keep:
+                kept += block
+            at, left = at + len(block), left - len(block)
+            if progress:
+                progress(len(block))
+        if any(self._read(at, padding(size))):
+            raise ArchiveRefused(f"byte {at}", f"expected zero bytes after {name}")
+        return at + padding(size), actual.hexdigest(), bytes(kept)
+
+    def _read(self, at: int, count: int) -> bytes:
+        self._file.seek(at)
+        data = self._file.read(count)
+        if len(data) != count:
+            raise ArchiveRefused(f"byte {at + len(data)}", "the archive ends too early")
+        return data
+
+
+class refusing:  # noqa: N801 -- used like a function, as contextlib's are
+    """Turns what a parser finds wrong inside the block into a refusal of the archive."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, ArchiveRefused):
+            return
+        if isinstance(error, BlockchainTracerError):
+            raise ArchiveRefused(self._place, error.message) from None
+        if isinstance(error, ValueError):
+            raise ArchiveRefused(self._place, str(error)) from None

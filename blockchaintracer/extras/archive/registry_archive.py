@@ -1,0 +1,515 @@
+"""A whole registry to one file, and back into any home: everything checked before anything is kept."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import rfc8785
+
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.chain import Block, Chain, Registry, known_code
+from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
+from blockchaintracer.core.networks import DEVNET, network_by_chain_id
+from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed
+from blockchaintracer.extras.archive import (
+    BLOCKS,
+    EVENTS,
+    HEAD,
+    LIMIT,
+    Archive,
+    ArchivedBlock,
+    ArchiveRefused,
+    Bytes,
+    Event,
+    File,
+    Head,
+    block_lines,
+    event_lines,
+    object_name,
+    parse_blocks,
+    parse_events,
+    proof_name,
+    refusing,
+    write_archive,
+)
+from blockchaintracer.extras.search import Index
+from blockchaintracer.extras.search.database import EVENTS as INDEXED
+from blockchaintracer.extras.search.logs import Log, RawLog, Span, decoded, raw_spans
+from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.deployments import Registry as Known
+from blockchaintracer.lab.deployments import registries, remember_registry
+from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.store import Store
+
+Progress = Callable[[int], None]
+
+_SPAN = 10_000
+_PROOF_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True)
+class ExportedRegistry:
+    """An archive that was written.
+
+    Args:
+        file: where.
+        size: in bytes.
+        registry, chain_id: of which registry.
+        block: number of the block of its last event.
+        events, objects, proofs: how many are in it; proofs are those of records in batches.
+        missing: digests that events or manifests name and the lab's store doesn't have.
+    """
+
+    file: str
+    size: int
+    registry: str
+    chain_id: int
+    block: int
+    events: int
+    objects: int
+    proofs: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImportedRegistry:
+    """A registry that was taken in.
+
+    Args:
+        registry, chain_id, block: of which registry, and the block up to which.
+        records, events, objects, proofs: how many.
+        checked: whether every event was held against the chain.
+        trust: what remains to be trusted, in sentences.
+        indexed: whether the events went into the index; False if it had the registry already.
+    """
+
+    registry: str
+    chain_id: int
+    block: int
+    records: int
+    events: int
+    objects: int
+    proofs: int
+    checked: bool
+    trust: tuple[str, ...]
+    indexed: bool
+
+
+def export_registry(
+    lab: Lab,
+    file: Path,
+    *,
+    artifacts: bool = False,
+    with_diffs: bool = False,
+    progress: Progress | None = None,
+) -> ExportedRegistry:
+    """Writes the lab's registry to one file: all events up to the last, the manifests that the store has, and the
+    proofs of records in batches. The same state of chain and store gives the same bytes.
+
+    Args:
+        file: written whole or not at all.
+        artifacts: whether to add the data, models, code and other files of records that the store has.
+        with_diffs: whether to add the differences between runs' files and their commits, too.
+        progress: told of the bytes written.
+
+    Raises:
+        InputError: if the registry has no event, a difference seems to hold a secret, or `file` can't be written.
+        StoreError: if an object in the store is damaged.
+        ChainUnavailable: if the chain is away.
+    """
+    registry = lab.registry
+    events, blocks = _read_chain(registry, registry.chain.head())
+    if not events:
+        raise InputError(f"expected events of {registry.address} on {registry.chain.name}, got none")
+    head = Head(
+        chain_id=str(registry.chain.chain_id),
+        registry=registry.address.lower(),
+        version=str(registry.read("eip712Domain")[2]),
+        code_hash=_code_hash(registry),
+        events=len(events),
+        block=blocks[-1],
+    )
+    logs = _decode(events, blocks)
+    proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
+    proven = [Bytes(rfc8785.dumps(proof.as_json())) for proof in proofs]
+    wanted = _Wanted(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
+    for digest in _named(logs):
+        wanted.add(digest)
+    for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
+        wanted.add_record(key)
+    members: dict[str, Bytes | File] = {
+        HEAD: Bytes(head.to_bytes()),
+        EVENTS: Bytes(b"".join(event_lines(events))),
+        BLOCKS: Bytes(b"".join(block_lines(blocks))),
+        **{proof_name(one.sha256): one for one in proven},
+        **{object_name(digest): File(lab.store.path_of(digest), digest) for digest in wanted.found},
+    }
+    size = _write(file, lambda target: write_archive(target, members, progress))
+    return ExportedRegistry(
+        file=str(file),
+        size=size,
+        registry=registry.address,
+        chain_id=registry.chain.chain_id,
+        block=head.block.number,
+        events=len(events),
+        objects=len(wanted.found),
+        proofs=len(proofs),
+        missing=tuple(sorted(wanted.missing)),
+    )
+
+
+def import_registry(
+    lab: Lab, file: Path, *, offline: bool = False, limit: int = LIMIT, progress: Progress | None = None
+) -> ImportedRegistry:
+    """Takes a registry in from one file: its objects into the store, its events into the index, its proofs.
+
+    Every digest, id and proof is checked first, and with a chain at hand every event: then nothing of the archive has
+    to be trusted. Without one the index holds what the archive says until the chain can be asked.
+
+    Args:
+        offline: ask no chain.
+        limit: bytes that the archive may have.
+        progress: told of the bytes hashed.
+
+    Raises:
+        ArchiveRefused: if it is damaged or contradicts itself; nothing was kept.
+        NotVerified: if the chain holds something else; nothing was kept.
+        InputError: if the file can't be read, or the lab's chain is another.
+        ChainUnavailable: if the chain that was named is away.
+    """
+    with Archive.open(file, limit, progress) as archive:
+        head = archive.head
+        with refusing(EVENTS):
+            events = parse_events(archive.read(EVENTS))
+        with refusing(BLOCKS):
+            blocks = parse_blocks(archive.read(BLOCKS))
+        logs = _checked_logs(head, events, blocks)
+        proofs = [_checked_proof(archive, name, logs) for name in archive.proofs]
+        chain = None if offline else _chain_of(lab, int(head.chain_id))
+        if chain is not None:
+            _require_on_chain(chain, archive)
+        with Index(lab.home.index) as index:
+            for digest in archive.objects:
+                lab.store.put_blocks(digest, archive.object_blocks(digest))
+            for proof in proofs:
+                keep_proof(lab, proof)
+            indexed = index.restore(
+                int(head.chain_id),
+                checksummed(head.registry),
+                _spans(logs, blocks),
+                source=str(file),
+                checked=chain is not None,
+            )
+            index.read_manifests(lab.store)
+        _remember(lab, head, events)
+    return ImportedRegistry(
+        registry=checksummed(head.registry),
+        chain_id=int(head.chain_id),
+        block=head.block.number,
+        records=sum(log.event == "Recorded" for log in logs),
+        events=len(events),
+        objects=len(archive.objects),
+        proofs=len(proofs),
+        checked=chain is not None,
+        trust=_trust(head, chain),
+        indexed=indexed,
+    )
+
+
+# -- events
+
+
+def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[ArchivedBlock]]:
+    """All events up to a block, and the blocks that hold one."""
+    events: list[Event] = []
+    blocks: dict[int, ArchivedBlock] = {}
+    for span in raw_spans(registry.chain, registry.address, registry.first_block, head):
+        for log in span.logs:
+            events.append(Event(log.block, log.position, log.transaction.hex(), log.topics, log.data))
+            blocks[log.block] = ArchivedBlock(
+                number=log.block, hash=log.block_hash.hex(), timestamp=span.times[log.block]
+            )
+    return events, list(blocks.values())
+
+
+def _decode(events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
+    """Those events that the index knows.
+
+    Raises:
+        ValueError: if one is not what the ABI says.
+    """
+    hashes = {block.number: bytes.fromhex(block.hash) for block in blocks}
+    found = []
+    for event in events:
+        transaction = bytes.fromhex(event.transaction)
+        raw = RawLog(event.topics, event.data, event.block, hashes[event.block], transaction, event.log)
+        log = decoded(raw, INDEXED)
+        if log is not None:
+            found.append(log)
+    return found
+
+
+def _checked_logs(head: Head, events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
+    if [block.number for block in blocks] != [
+        number for number, _ in itertools.groupby(event.block for event in events)
+    ]:
+        raise ArchiveRefused(BLOCKS, "expected exactly the blocks that hold an event")
+    if len(events) != head.events or blocks[-1] != head.block:
+        raise ArchiveRefused(
+            HEAD, f"expected {head.events} events up to block {head.block.number}, got {len(events)} up to another"
+        )
+    with refusing(EVENTS):
+        logs = _decode(events, blocks)
+        domain = Domain(int(head.chain_id), checksummed(head.registry))
+        for record_id, key in _keys(logs).items():
+            if domain.record_id(key) != record_id:
+                raise ArchiveRefused(EVENTS, f"expected the key of record {record_id}, got that of another")
+    return logs
+
+
+def _keys(logs: Iterable[Log]) -> dict[str, RecordKey]:
+    """The keys of the records by their ids."""
+    found = {}
+    for log in logs:
+        if log.event == "Recorded":
+            record_id, subject, group, author, kind, subject_type, manifest, parents = log.values
+            links = tuple(Link(parent.hex(), relation) for parent, relation in parents)
+            author = checksummed("0x" + author.hex())
+            found[record_id.hex()] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
+    return found
+
+
+_DOCUMENT_AT = {"GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4, "Retracted": 3}
+"""Which value of an event is the digest of a description or a reason."""
+
+
+def _named(logs: Iterable[Log]) -> Iterator[str]:
+    """The documents that events name, besides manifests of records."""
+    for log in logs:
+        place = _DOCUMENT_AT.get(log.event)
+        if place is not None and any(log.values[place]):
+            yield log.values[place].hex()
+
+
+def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Span[Log]]:
+    """The logs in portions of whole blocks."""
+    by_block = {number: list(those) for number, those in itertools.groupby(logs, key=lambda log: log.block)}
+    part: list[Log] = []
+    times: dict[int, int] = {}
+    first = blocks[0].number
+    for block in blocks:
+        part += by_block.get(block.number, [])
+        times[block.number] = block.timestamp
+        if len(part) >= _SPAN or block is blocks[-1]:
+            yield Span(first, Block(block.number, block.hash, block.timestamp), part, times)
+            part, times, first = [], {}, block.number + 1
+
+
+# -- objects
+
+
+class _Wanted:
+    """What of the store goes into an archive."""
+
+    def __init__(self, store: Store, *, artifacts: bool, diffs: bool) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._diffs = diffs
+        self.found: set[str] = set()
+        self.missing: set[str] = set()
+
+    def add(self, digest: str) -> bool:
+        """Adds an object if the store has it."""
+        has = self._store.has(digest)
+        (self.found if has else self.missing).add(digest)
+        return has
+
+    def add_record(self, key: RecordKey) -> None:
+        """Adds a record's manifest, and the files that belong to it as far as they were asked for."""
+        if not self.add(key.manifest) or not self._artifacts:
+            return
+        if key.subject_type == SubjectType.FILE:
+            self.add(key.subject)
+        elif key.subject_type == SubjectType.FOLDER and self.add(key.subject):
+            self._add_listed(key.subject)
+        try:
+            predicate = parse_manifest(self._store.get_bytes(key.manifest, MAX_BYTES)).predicate
+        except (InputError, StoreError):
+            # anyone may record what is no manifest: it's kept as it is
+            return
+        diff = predicate.code.diff.sha256 if isinstance(predicate, RunPredicate) and predicate.code.diff else None
+        for artifact in artifacts_of(predicate):
+            if artifact.sha256 == diff:
+                self._add_diff(artifact.sha256)
+            elif self.add(artifact.sha256) and is_listing(artifact.path):
+                self._add_listed(artifact.sha256)
+
+    def _add_listed(self, listing: str) -> None:
+        try:
+            files = parse_listing(self._store.get_bytes(listing, LISTING_LIMIT))
+        except (InputError, StoreError):
+            return
+        for _, digest in files:
+            self.add(digest)
+
+    def _add_diff(self, digest: str) -> None:
+        if self._diffs and self.add(digest) and scan_secrets(self._store.get_bytes(digest)):
+            raise InputError(
+                f"the difference {self._store.path_of(digest)} to a commit seems to hold a secret: nothing was written",
+                hint="Look at it with `publish --with-diff`, which names the lines; or export without --with-diffs.",
+            )
+
+
+def _checked_proof(archive: Archive, name: str, logs: Sequence[Log]) -> Proof:
+    with refusing(name):
+        data = archive.read(name, _PROOF_LIMIT)
+        proof = Proof.parse(data, name)
+        where = (str(proof.chain_id), proof.registry.lower())
+        if where != (archive.head.chain_id, archive.head.registry):
+            raise ValueError("expected a proof of this registry, got one of another")
+        if not _is_anchored(proof, logs):
+            raise ValueError(f"expected a batch that an event of the archive anchored, got {proof.root}")
+        if rfc8785.dumps(proof.as_json()) != data:
+            raise ValueError("expected the canonical form of JSON (RFC 8785)")
+    return proof
+
+
+def _is_anchored(proof: Proof, logs: Sequence[Log]) -> bool:
+    wanted = [bytes.fromhex(proof.key.author[2:]), bytes.fromhex(proof.root), proof.key.group]
+    return any(log.event in ("Anchored", "LeavesAnchored") and list(log.values[:3]) == wanted for log in logs)
+
+
+# -- the chain
+
+
+def _chain_of(lab: Lab, chain_id: int) -> Chain | None:
+    """The chain to hold an archive against: the one named, else this lab's devnet if it is of that chain, else the
+    network's public node; None if none is to be had."""
+    if not lab.is_embedded:
+        chain = lab.chain
+    elif chain_id == DEVNET.chain_id:
+        # one that is only started to be asked knows nothing
+        state = lab.home.path / "devnet"
+        if not state.is_dir() or not any(state.iterdir()):
+            return None
+        chain = lab.chain
+    else:
+        network = network_by_chain_id(chain_id)
+        if network is None or network.rpc is None:
+            return None
+        try:
+            chain = Chain.connect(network.rpc)
+        except ChainUnavailable as away:
+            lab.say(f"not held against the chain: {away.message}")
+            return None
+    if chain.chain_id != chain_id:
+        raise InputError(
+            f"expected an archive of chain {chain.chain_id}, got one of {chain_id}",
+            hint="Choose its chain with --network or --rpc, or --offline to ask none.",
+        )
+    return chain
+
+
+def _require_on_chain(chain: Chain, archive: Archive) -> None:
+    """Holds every event against the chain.
+
+    Raises:
+        NotVerified: if one is not there, or one is left out.
+    """
+    head = archive.head
+    if not chain.is_canonical(head.block.number, head.block.hash):
+        raise NotVerified(
+            f"{chain.name} has no block {head.block.number} with the hash 0x{head.block.hash}: the archive is of"
+            " another chain, or a reorganisation dropped the block",
+            hint="Name the archive's own chain (--rpc, --network), or take its word (--offline). Nothing was kept.",
+        )
+    registry = Registry(chain, head.registry)
+    if _code_hash(registry) != head.code_hash:
+        raise NotVerified(f"the code at {head.registry} on {chain.name} is not what the archive says: nothing was kept")
+    registry.require()
+    end = Block(head.block.number, head.block.hash, head.block.timestamp)
+    events, blocks = _read_chain(registry, end)
+    for name, lines in ((BLOCKS, block_lines(blocks)), (EVENTS, event_lines(events))):
+        theirs = archive.read(name).splitlines(keepends=True)
+        for number, (ours, said) in enumerate(itertools.zip_longest(lines, theirs), 1):
+            if ours != said:
+                raise NotVerified(
+                    f"line {number} of {name} is not what {chain.name} holds: the archive is forged, or the node leaves"
+                    " out logs. Nothing was kept.",
+                    hint="Ask another node (--rpc).",
+                    expected=(ours or b"").decode(),
+                    actual=(said or b"").decode(),
+                )
+
+
+def _code_hash(registry: Registry) -> str:
+    from eth_utils.crypto import keccak
+
+    return keccak(registry.chain.code(registry.address)).hex()
+
+
+def _trust(head: Head, chain: Chain | None) -> tuple[str, ...]:
+    if chain is not None:
+        code = known_code(int(head.chain_id), head.registry, head.code_hash)
+        known = f"a LabRegistry of version {code.version}, unaltered" if code else "none that this version knows"
+        return (
+            f"That {chain.address} tells what {chain.name} holds, which every event was held against.",
+            f"That {checksummed(head.registry)} is the registry of those you take it for. Its code is {known}.",
+        )
+    return (
+        f"That the events are those of {checksummed(head.registry)} on chain {head.chain_id} up to block"
+        f" {head.block.number} with the hash 0x{head.block.hash}: ids, manifests, artifacts and batch proofs were"
+        " checked, but who recorded, attested and retracted what and when is the archive's word.",
+        "They are read anew from the chain by the next command that reaches it; --rpc or --network checks them now.",
+    )
+
+
+# -- the home
+
+
+def _remember(lab: Lab, head: Head, events: Sequence[Event]) -> None:
+    """Notes the registry where none is known of its chain: a stranger's must not become what commands use."""
+    chain_id = int(head.chain_id)
+    if registries(chain_id, lab.home):
+        return
+    first = events[0]
+    owner = "0x" + (first.topics[2][24:] if len(first.topics) > 2 else "00" * 20)
+    remember_registry(
+        chain_id,
+        lab.home,
+        Known(
+            address=checksummed(head.registry),
+            owner=checksummed(owner),
+            transaction="0x" + first.transaction,
+            block=first.block,
+            version=head.version,
+            code_hash="0x" + head.code_hash,
+        ),
+    )
+
+
+def _write(file: Path, write: Callable[[BinaryIO], int]) -> int:
+    """Writes a file whole or not at all; its length."""
+    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with fresh.open("xb") as target:
+            size = write(target)
+            target.flush()
+            os.fsync(target.fileno())
+        fresh.replace(file)
+        sync_folder(file.parent)
+    except OSError as error:
+        raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+    return size

@@ -1,0 +1,93 @@
+"""Writes an archive. Every byte is hashed once more while it is written: a damaged object does not travel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from blockchaintracer.core.digest import format_listing
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.extras.archive.form import NAME, SUMS, end, header, padding
+from blockchaintracer.lab.store.store import REPAIR
+
+_CHUNK = 1 << 20
+Progress = Callable[[int], None]
+"""Called with the bytes that were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """A member that is in memory."""
+
+    data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.data)
+
+    @property
+    def sha256(self) -> str:
+        """64 hex digits."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content."""
+        yield self.data
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A member that is a file whose digest is known."""
+
+    path: Path
+    sha256: str
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.path.stat().st_size
+
+    def blocks(self) -> Iterator[bytes]:
+        """The content."""
+        with self.path.open("rb") as file:
+            while block := file.read(_CHUNK):
+                yield block
+
+
+def write_archive(target: BinaryIO, members: Mapping[str, Bytes | File], progress: Progress | None = None) -> int:
+    """Writes an archive; its length.
+
+    Args:
+        members: by name, without the listing of their digests.
+
+    Raises:
+        StoreError: if a file is not what its digest says; then what was written is no archive.
+        ValueError: for a name that no archive has.
+    """
+    if wrong := [name for name in members if not NAME.fullmatch(name) or name == SUMS]:
+        raise ValueError(f"{wrong[0]} is no member of an archive")
+    listing = Bytes(format_listing((name, member.sha256) for name, member in members.items()))
+    length = 0
+    for name, member in [(SUMS, listing), *sorted(members.items())]:
+        size = member.size
+        target.write(header(name, size))
+        actual, count = hashlib.sha256(), 0
+        for block in member.blocks():
+            actual.update(block)
+            count += len(block)
+            target.write(block)
+            if progress:
+                progress(len(block))
+        if count != size or actual.hexdigest() != member.sha256:
+            raise StoreError(
+                f"expected {name} to have the SHA-256 {member.sha256}, got {actual.hexdigest()}",
+                hint=f"The object in the store is damaged. {REPAIR}",
+            )
+        target.write(bytes(padding(size)))
+        length += len(header(name, size)) + size + padding(size)
+    target.write(bytes(end(length)))
+    return length + end(length)

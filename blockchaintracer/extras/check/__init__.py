@@ -1,0 +1,1 @@
+"""Results that a paper states, compared with their records."""

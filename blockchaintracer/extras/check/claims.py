@@ -1,0 +1,236 @@
+"""Results that a paper or a README states, held against the records that they come from.
+
+They're listed in a YAML file, or marked where they stand: in Markdown by a comment behind the number, in LaTeX by a
+macro around it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
+from blockchaintracer.core.manifest.base import MAX_BYTES
+from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.verify import Report
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.run_document import parse_yaml
+from blockchaintracer.lab.store.stored_copies import StoredCopies
+from blockchaintracer.lab.verify_here import Sources, verify
+
+RESULTS = "results.yaml"
+_LIMIT = 16 << 20
+_FIELDS = {"value", "record", "metric", "where"}
+_NUMBER = re.compile(r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(%?)")
+_MARK = re.compile(r"<!--\s*recorded:(?P<told>.*?)-->", re.DOTALL)
+# what may close a value's formatting, as in **0.93** and `0.93`
+_BEFORE = re.compile(_NUMBER.pattern + r"[*_`$]*\s*$")
+_MACRO = re.compile(r"\\recorded(?![A-Za-z])(?P<told>(?:\{[^{}]*\}){3})?")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A result as it's stated.
+
+    Args:
+        value: a number as it's written, such as ``0.93`` or ``93.4%``: as exact as its last digit.
+        record: id of the record that it's from.
+        metric: its name there.
+        where: the file and line, or what its author calls the place.
+    """
+
+    value: str
+    record: str
+    metric: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A claim, and what its record says.
+
+    Args:
+        problem: why it doesn't hold; None if it does.
+        recorded: the metric's value in the record; None if it wasn't come to.
+        group, author: whose record it is; None if there is none.
+    """
+
+    claim: Claim
+    problem: str | None
+    recorded: float | None = None
+    group: int | None = None
+    author: str | None = None
+
+
+def read_claims(path: Path) -> list[Claim]:
+    """The results that a file states: ``*.yaml`` and ``*.yml`` list them, ``*.md`` and ``*.tex`` mark them.
+
+    Raises:
+        InputError: naming file and place, for what is marked and can't be read. A mark is never passed over.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LIMIT + 1)
+        text = data.decode()
+    except OSError as error:
+        raise InputError(f"expected a readable file of results at {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: expected UTF-8, got another byte at {error.start}") from None
+    if len(data) > _LIMIT:
+        raise InputError(f"{path}: expected at most {_LIMIT} bytes, got more")
+    suffix = path.suffix.lower()
+    if suffix in {".yaml", ".yml"}:
+        return list(_listed(path, data))
+    if suffix in {".md", ".tex"}:
+        return list(_marked(path, text) if suffix == ".md" else _in_macros(path, text))
+    raise InputError(f"expected results in a file named *.yaml, *.yml, *.md or *.tex, got {path.name!r}")
+
+
+def check_claims(
+    lab: Lab, claims: Sequence[Claim], *, sources: Sources = (), groups: Sequence[int] = ()
+) -> list[Checked]:
+    """Holds claims against their records, in their order.
+
+    A claim holds if its record verifies, isn't retracted nor rests on what is, and names the metric with a value that
+    the stated one is a rounding of.
+
+    Args:
+        lab: whose chain and registry the records are on.
+        sources: where to look for manifests that the lab doesn't have.
+        groups: the groups whose records count; all if empty.
+
+    Raises:
+        ChainUnavailable: if the chain can't be asked.
+    """
+    reports = {claim.record: verify(lab, claim.record, sources=sources) for claim in claims}
+    return [_check(lab, claim, reports[claim.record], sources, groups) for claim in claims]
+
+
+def stands_for(stated: str, recorded: float) -> bool:
+    """Whether a stated number is a rounding of the recorded one: off by at most half of its last digit.
+
+    >>> stands_for("0.93", 0.9345), stands_for("93.5%", 0.9345), stands_for("0.930", 0.9345)
+    (True, True, False)
+    """
+    match = _NUMBER.fullmatch(stated.strip())
+    if not match:
+        return False
+    number = Decimal(match[1].replace("\u2212", "-"))
+    exponent = number.as_tuple().exponent
+    assert isinstance(exponent, int)  # noqa: S101 -- the pattern has digits alone
+    exact = Decimal(repr(float(recorded)))
+    if match[2]:
+        exact *= 100
+    return abs(exact - number) <= Decimal((0, (5,), exponent - 1))
+
+
+def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Sequence[int]) -> Checked:
+    if not report.verified:
+        found = "; ".join(f"{check.name}: {check.detail}" for check in report.failed[:3])
+        return Checked(claim, f"its record does not verify: {found}")
+    if report.looked_up_as not in ("record", "batch") or len(report.records) != 1:
+        return Checked(claim, f"expected a record's id, got one of a {report.looked_up_as}")
+    [seen] = report.records
+    whose: dict[str, Any] = {"group": seen.group, "author": seen.author}
+    if groups and seen.group not in groups:
+        counting = ", ".join(map(str, groups))
+        return Checked(claim, f"it is a record of group {seen.group}, and only {counting} count", **whose)
+    if seen.status == "retracted":
+        return Checked(claim, "its record is retracted", **whose)
+    data, _ = StoredCopies(lab.store, sources).read_bytes(seen.manifest, MAX_BYTES)
+    if data is None:
+        return Checked(claim, f"its manifest {seen.manifest} is not here; --from names where it's published", **whose)
+    predicate = parse_manifest(data).predicate
+    if isinstance(predicate, RunPredicate) and predicate.status != "completed":
+        return Checked(claim, f"its run is {predicate.status}", **whose)
+    metrics = _metrics(predicate)
+    if claim.metric not in metrics:
+        known = ", ".join(sorted(metrics)[:10]) or "none"
+        return Checked(claim, f"its record has no metric of this name; it has {known}", **whose)
+    recorded = metrics[claim.metric]
+    wrong = None if stands_for(claim.value, recorded) else f"the record says {recorded!r}"
+    return Checked(claim, wrong, recorded, **whose)
+
+
+def _metrics(predicate: Any) -> dict[str, float]:
+    """A run's metrics; of a result the numbers among its values, nested ones as ``a.b``, of ``metrics`` by name."""
+    if isinstance(predicate, RunPredicate):
+        return {name: metric.value for name, metric in predicate.metrics.items()}
+    if not isinstance(predicate, RecordPredicate):
+        return {}
+    found = dict(_numbers(predicate.values))
+    return found | dict(_numbers(predicate.values.get("metrics") or {}))
+
+
+def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                yield f"{prefix}{name}", float(value)
+            else:
+                yield from _numbers(value, f"{prefix}{name}.")
+
+
+def _listed(path: Path, data: bytes) -> Iterator[Claim]:
+    told = parse_yaml(data)
+    if not isinstance(told, dict) or told.get("schema") != 1 or not isinstance(told.get("results"), list):
+        raise InputError(f"{path}: expected `schema: 1` and a list of `results`", hint="See docs/ci.md.")
+    # again with every value as it's written: 0.930 is more exact than 0.93
+    written = yaml.load(data, Loader=yaml.BaseLoader)["results"]  # noqa: S506 -- makes text, lists and copies alone
+    for number, entry in enumerate(written, 1):
+        place = f"{path}, result {number}"
+        if not isinstance(entry, dict) or not {"value", "record", "metric"} <= set(entry) <= _FIELDS:
+            raise InputError(f"{place}: expected value, record and metric, and at most where besides")
+        if not all(isinstance(value, str) for value in entry.values()):
+            raise InputError(f"{place}: expected text or a number in each field")
+        yield _claim(entry["value"], entry["record"], entry["metric"], entry.get("where", place), place)
+
+
+def _marked(path: Path, text: str) -> Iterator[Claim]:
+    for match in _MARK.finditer(text):
+        place = _place(path, text, match.start())
+        value = _BEFORE.search(text, max(0, match.start() - 100), match.start())
+        told = match["told"].split(None, 1)
+        if not value or len(told) != 2:
+            raise InputError(f"{place}: expected a number and `<!-- recorded: ID METRIC -->` behind it")
+        yield _claim(value[1] + value[2], told[0], told[1].strip(), place, place)
+    if len(re.findall(r"<!--\s*recorded:", text)) != len(_MARK.findall(text)):
+        raise InputError(f"{path}: expected each `<!-- recorded: …` to end in `-->`")
+
+
+def _in_macros(path: Path, text: str) -> Iterator[Claim]:
+    # a comment of TeX is none of the text; an escaped percent sign is
+    shown = re.sub(r"(?m)(?<!\\)((?:\\\\)*)%.*$", r"\1", text)
+    for match in _MACRO.finditer(shown):
+        if re.search(r"(?:command\*?\{?|def)$", shown[: match.start()]):
+            continue
+        place = _place(path, shown, match.start())
+        if not match["told"]:
+            raise InputError(f"{place}: expected \\recorded{{VALUE}}{{ID}}{{METRIC}}")
+        value, record, metric = match["told"][1:-1].split("}{")
+        value, metric = value.replace("\\%", "%").replace("$", "").replace("\\,", ""), metric.replace("\\_", "_")
+        yield _claim(value, record, metric, place, place)
+
+
+def _claim(value: str, record: str, metric: str, where: str, place: str) -> Claim:
+    value = value.strip()
+    try:
+        if not _NUMBER.fullmatch(value) or not Decimal(value.rstrip("% ").replace("\u2212", "-")).is_finite():
+            raise InvalidOperation
+    except InvalidOperation:
+        raise InputError(f"{place}: expected a number such as 0.93, 93.4% or 1.2e-3, got {value[:60]!r}") from None
+    try:
+        return Claim(value, normal_digest(record.strip(), "record id"), metric.strip(), where)
+    except InputError as error:
+        raise InputError(f"{place}: {error.message}") from None
+
+
+def _place(path: Path, text: str, at: int) -> str:
+    return f"{path}:{text.count(chr(10), 0, at) + 1}"

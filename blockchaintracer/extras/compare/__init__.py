@@ -1,0 +1,30 @@
+"""Holds runs against each other: what differs between them, and what repeated runs say of a metric.
+
+It compares what the records declare, from whatever source they come; nothing here reads a chain or a store.
+
+>>> from blockchaintracer.extras.compare import compare
+>>> comparison = compare(runs, by=["params.lr"])                            # doctest: +SKIP
+>>> [field.name for field in comparison.differences]                        # doctest: +SKIP
+>>> comparison.statistics.tests[0].p_value                                  # doctest: +SKIP
+"""
+
+from blockchaintracer.extras.compare.comparison import Comparison, Field, compare
+from blockchaintracer.extras.compare.plot import PLOT_FORMATS, draw
+from blockchaintracer.extras.compare.runs import Compared, Scalar, compared, flat
+from blockchaintracer.extras.compare.statistics import Group, Statistics, Summary, Test
+
+__all__ = [
+    "PLOT_FORMATS",
+    "Compared",
+    "Comparison",
+    "Field",
+    "Group",
+    "Scalar",
+    "Statistics",
+    "Summary",
+    "Test",
+    "compare",
+    "compared",
+    "draw",
+    "flat",
+]

@@ -1,0 +1,102 @@
+"""Draws a comparison: a panel a metric, a column a group, a point a run, with means and their intervals."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.compare.comparison import Comparison
+from blockchaintracer.extras.compare.runs import Compared
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLOT_FORMATS = ("png", "svg", "pdf")
+_MOST_PANELS = 12
+_COLUMNS = 3
+_LABEL = 40
+
+
+def draw(comparison: Comparison, form: str, metrics: Sequence[str] = ()) -> bytes:
+    """The picture as bytes; the same comparison gives the same ones.
+
+    Args:
+        form: one of `PLOT_FORMATS`.
+        metrics: names of those to draw; the first twelve that there are if not said.
+
+    Raises:
+        InputError: if there is no metric to draw, or matplotlib is not installed.
+    """
+    if form not in PLOT_FORMATS:
+        raise InputError(f"expected a picture as {', '.join(PLOT_FORMATS)}, got {form!r}")
+    names = list(metrics) or list(dict.fromkeys(one.metric for one in comparison.statistics.summaries))[:_MOST_PANELS]
+    if not names:
+        raise InputError("expected a metric to draw, and the runs share none", hint="`compare` lists what they have.")
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("plots need matplotlib", hint="Install it: pip install blockchaintracer[compare]") from None
+    columns = min(_COLUMNS, len(names))
+    rows = math.ceil(len(names) / columns)
+    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel, name in zip(panels, names, strict=False):
+        _panel(panel, comparison, name)
+    for panel in panels[len(names) :]:
+        panel.set_axis_off()
+    note = f"points: runs; bars: mean and its {comparison.statistics.confidence:.0%} interval; lines: runs of one seed"
+    figure.supxlabel(note, fontsize=7)
+    picture = io.BytesIO()
+    # neither the time nor random names of elements: a picture is as repeatable as what it shows
+    with mpl.rc_context({"svg.hashsalt": "blockchaintracer", "svg.fonttype": "none"}):
+        figure.savefig(picture, format=form, dpi=150, metadata=_UNDATED[form])
+    return picture.getvalue()
+
+
+_UNDATED: Mapping[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def _panel(panel: Axes, comparison: Comparison, metric: str) -> None:
+    found = comparison.statistics
+    runs = {run.id: run for run in comparison.runs}
+    points: dict[str, list[tuple[int, float]]] = {}
+    for place, group in enumerate(found.groups):
+        members = [runs[run] for run in group.runs if metric in runs[run].metrics]
+        panel.plot([place] * len(members), [run.metrics[metric] for run in members], "o", color="C0", alpha=0.6, ms=4)
+        for run in members:
+            if seed := _seed(run, found.pairing):
+                points.setdefault(seed, []).append((place, run.metrics[metric]))
+    for line in points.values():
+        if len({place for place, _ in line}) == len(line) > 1:
+            panel.plot([place for place, _ in line], [value for _, value in line], "-", color="0.8", lw=0.7, zorder=0)
+    places = {group.name: place for place, group in enumerate(found.groups)}
+    for one in found.summaries:
+        if one.metric == metric and one.mean is not None and one.low is not None:
+            panel.errorbar(places[one.group], one.mean, one.mean - one.low, fmt="_", color="C3", capsize=4, ms=14)
+    panel.set_title(_plain(metric), fontsize=9)
+    panel.set_xticks(range(len(found.groups)))
+    panel.set_xticklabels(
+        [f"{_plain(group.name)}\nn={len(group.runs)}" for group in found.groups],
+        rotation=20 if len(found.groups) > 1 else 0,
+        fontsize=7,
+        ha="right" if len(found.groups) > 1 else "center",
+    )
+    panel.set_xlim(-0.6, len(found.groups) - 0.4)
+    panel.grid(axis="y", lw=0.3)
+
+
+def _seed(run: Compared, pairing: Sequence[str]) -> str:
+    values = [run.fields.get(name) for name in pairing]
+    return "" if all(value is None for value in values) else repr(values)
+
+
+def _plain(text: str) -> str:
+    """A name as its author wrote it: what matplotlib would take for mathematics, or a terminal for commands, is not."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    # cut in the middle: long names differ at their ends
+    shown = shown if len(shown) <= _LABEL else f"{shown[: _LABEL // 2]}…{shown[-_LABEL // 2 :]}"
+    return shown.replace("$", r"\$")

@@ -1,0 +1,161 @@
+"""What of a record is compared: everything that its manifest declares, flat, under the names that `query` uses."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
+
+from blockchaintracer.core.manifest import Manifest, RecordPredicate, RunPredicate
+from blockchaintracer.core.record import Kind, Relation, label
+
+Scalar = bool | int | float | str | None
+
+SECTIONS = ("params", "metrics", "seeds", "data", "code", "environment", "hardware", "outputs", "about")
+"""The first part of every field's name, in the order in which people look at them."""
+
+_ABOUT = ("description", "status", "error", "version", "license", "source", "framework", "template", "experiment")
+"""Parts of a predicate that are compared as they are. Names and times differ always, and say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One side of a comparison.
+
+    Args:
+        id: what it is found by: a record's id (64 hex digits), or another system's with a prefix (``mlflow:…``).
+        name: what people call it.
+        fields: values by ``params.lr``, ``metrics.accuracy``, ``data.trained-on``, …: the first part is one of
+            `SECTIONS`.
+        kind: name of the record's kind.
+        group, author, time: of the record; None where there is none. Time in Unix seconds.
+        status: ``recorded``, ``retracted``, or whatever the source says.
+    """
+
+    id: str
+    name: str
+    fields: Mapping[str, Scalar]
+    kind: str = "run"
+    group: int | None = None
+    author: str | None = None
+    time: int | None = None
+    status: str = "recorded"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The finite numbers among its metrics, by name without ``metrics.``."""
+        return {
+            name.removeprefix("metrics."): float(value)
+            for name, value in self.fields.items()
+            if name.startswith("metrics.") and is_number(value)
+        }
+
+
+@dataclass(slots=True)
+class _Fields:
+    found: dict[str, Scalar] = field(default_factory=dict)
+
+    def add(self, section: str, content: Any) -> None:
+        self.found.update(flat(content, section))
+
+    def add_once(self, name: str, value: Scalar) -> None:
+        """Adds a value under a name that may be taken: then a number is added to it."""
+        number, free = 1, name
+        while free in self.found:
+            number += 1
+            free = f"{name} ({number})"
+        self.found[free] = value
+
+
+def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
+    """A record by its manifest.
+
+    Args:
+        record_id: 64 hex digits.
+        manifest: of the record.
+        about: group, author, time and status, as `Compared` has them.
+    """
+    predicate = manifest.predicate
+    fields = _Fields()
+    plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if isinstance(predicate, RunPredicate):
+        fields.add("params", plain.get("parameters", {}))
+        fields.add("metrics", {name: metric.value for name, metric in predicate.metrics.items()})
+        fields.add("seeds", plain.get("seeds", {}))
+        relations = Counter(entry.relation for entry in predicate.inputs)
+        for entry in predicate.inputs:
+            relation = label(entry.relation, Relation)
+            # a run's only training data are held against another's, whatever their files are called
+            alone = relations[entry.relation] == 1
+            fields.add_once(
+                f"data.{relation}" if alone else f"data.{relation} {entry.name or entry.path or ''}".rstrip(),
+                entry.sha256,
+            )
+        fields.add("code", _digests(plain.get("code", {})))
+        fields.add("environment", _digests(plain.get("environment", {})))
+        fields.add("hardware", plain.get("hardware", {}))
+        for output in predicate.outputs:
+            fields.add_once(f"outputs.{output.role} {output.artifact.path}", output.artifact.sha256)
+    else:
+        for subject in manifest.subject:
+            fields.add_once("data.subject", subject.digest.sha256)
+        if isinstance(predicate, RecordPredicate):
+            for name, value in flat(plain.get("values", {}), "").items():
+                fields.found[f"{'metrics' if is_number(value) else 'params'}{name}"] = value
+            for attachment in predicate.attachments:
+                fields.add_once(f"outputs.{attachment.path}", attachment.sha256)
+        fields.add("data", {name: plain[name] for name in ("size", "fileCount", "schema") if name in plain})
+    fields.add("about", {name: plain[name] for name in _ABOUT if name in plain})
+    return Compared(
+        id=record_id,
+        name=getattr(predicate, "name", None) or record_id[:12],
+        fields=fields.found,
+        kind=label(manifest.kind, Kind),
+        **about,
+    )
+
+
+def flat(content: Any, prefix: str) -> dict[str, Scalar]:
+    """Nested content as one level: names joined by dots, lists of plain values as JSON, other entries by number.
+
+    >>> flat({"model": {"depth": 3}, "layers": [8, 8]}, "params")
+    {'params.model.depth': 3, 'params.layers': '[8, 8]'}
+    """
+    found: dict[str, Scalar] = {}
+    left: list[tuple[str, Any]] = [(prefix, content)]
+    while left:
+        name, value = left.pop()
+        if isinstance(value, Mapping):
+            left += [(f"{name}.{key}", item) for key, item in reversed(list(value.items()))]
+        elif isinstance(value, list | tuple):
+            if any(isinstance(item, Mapping | list | tuple) for item in value):
+                left += [(f"{name}.{number}", item) for number, item in reversed(list(enumerate(value)))]
+            else:
+                found[name] = json.dumps(list(value), ensure_ascii=False)
+        elif value is None or isinstance(value, bool | int | float | str):
+            found[name] = value
+        else:
+            found[name] = str(value)
+    return found
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether a value counts as a number: finite, and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def section_of(name: str) -> int:
+    """Where a field's section stands among `SECTIONS`; another one comes last."""
+    first = name.partition(".")[0]
+    return SECTIONS.index(first) if first in SECTIONS else len(SECTIONS)
+
+
+def _digests(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with each artifact as its digest: where it lies and how large it is follow from that."""
+    return {
+        name: value["sha256"] if isinstance(value, dict) and "sha256" in value else value
+        for name, value in content.items()
+    }

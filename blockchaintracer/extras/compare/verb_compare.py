@@ -1,0 +1,198 @@
+"""`blockchaintracer compare`: what differs between runs, and what repeated runs say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, print_csv, show, table, when
+from blockchaintracer.extras.compare import Comparison, Field, Scalar, Statistics, Test
+from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
+
+_SIDE_BY_SIDE = 5
+"""Runs that stand in columns of their own; of more, each field's values are counted."""
+_SHOWN = 3
+_WIDEST = 40
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("record_ids", metavar="ID...", nargs=-1)
+@click.option("--where", metavar="EXPRESSION", help="Also all runs that meet it, such as 'params.model = cnn'.")
+@click.option("--by", multiple=True, metavar="FIELD", help="What makes a group, such as params.lr. May be repeated.")
+@click.option("--pair-by", metavar="FIELD", help="What pairs the runs of two groups. [default: their seeds]")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Look at this metric only. May be repeated.")
+@click.option("--confidence", default=0.95, show_default=True, type=float, help="Of the intervals.")
+@click.option("--all", "everything", is_flag=True, help="Show what is equal too.")
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to this file: .png, .svg or .pdf.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: of what, says --table.")
+@click.option(
+    "--table",
+    "which",
+    type=click.Choice(["runs", "statistics", "tests"]),
+    default="runs",
+    show_default=True,
+    help="What --csv prints.",
+)
+@click.option(
+    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to fetch manifests from."
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    record_ids: tuple[str, ...],
+    everything: bool,
+    plot: Path | None,
+    as_csv: bool,
+    which: str,
+    **options: Any,
+) -> None:
+    """Compare runs: parameters, metrics, data, code, environment; and the statistics of repeated runs.
+
+    Runs with equal parameters are one group, seeds aside, or --by says what makes one. Each group is tested against
+    that of the first run: by pairs of equal seeds where there are any. One run alone is never tested.
+
+    \b
+    Examples:
+      blockchaintracer compare ID ID
+      blockchaintracer compare --where "params.dataset = strain" --by params.lr --plot lr.svg
+      blockchaintracer compare ID ID ID --metric accuracy --json
+      blockchaintracer compare --where "metrics.accuracy > 0" --csv --table statistics
+    """
+    asked = {name: options.pop(name) for name in ("where", "by", "pair_by", "metrics", "confidence", "sources")}
+    lab = make_lab(ctx, options)
+    found = compare_records(lab, record_ids, **asked)
+    if plot:
+        write_plot(found, plot, asked["metrics"])
+    show(ctx, {**found.as_json(), "plot": str(plot) if plot else None})
+    if ctx.params["as_json"]:
+        return
+    if as_csv:
+        print_csv(*_csv(found, which))
+        return
+    _print_runs(found)
+    _print_fields(found, everything)
+    _print_statistics(found.statistics)
+    if plot:
+        click.echo(f"\nDrew {plot}.")
+
+
+def _print_runs(found: Comparison) -> None:
+    rows = [
+        [_letter(number), run.id, plain(run.name), str(run.group or "-"), when(run.time), run.status]
+        for number, run in enumerate(found.runs)
+    ]
+    table(None, ["", "record", "name", "group", "recorded", "status"], rows)
+
+
+def _print_fields(found: Comparison, everything: bool) -> None:
+    fields = found.fields if everything else found.differences
+    equal = len(found.fields) - len(found.differences)
+    click.echo()
+    if len(found.runs) <= _SIDE_BY_SIDE:
+        columns = ["field", *(_letter(number) for number in range(len(found.runs)))]
+        rows = [[plain(field.name), *(_cell(value) for value in field.values)] for field in fields]
+    else:
+        columns = ["field", "values"]
+        rows = [[plain(field.name), _counted(field)] for field in fields]
+    table(f"{len(found.differences)} fields differ, {equal} are equal in all", columns, rows)
+
+
+def _counted(field: Field) -> str:
+    counts = Counter(_cell(value) for value in field.values).most_common()
+    shown = ", ".join(f"{value} (x{count})" if count > 1 else value for value, count in counts[:_SHOWN])
+    return shown + (f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else "")
+
+
+def _print_statistics(found: Statistics) -> None:
+    if any(one.n > 1 for one in found.summaries):
+        click.echo()
+        rows = [
+            [
+                *(plain(one.metric), plain(one.group), str(one.n), _figure(one.mean), _figure(one.deviation)),
+                *(_interval(one.low, one.high), _figure(one.minimum), _figure(one.maximum)),
+            ]
+            for one in found.summaries
+        ]
+        interval = f"{found.confidence:.0%} of the mean"
+        table("Repeated runs", ["metric", "group", "n", "mean", "deviation", interval, "least", "most"], rows)
+    if found.tests:
+        click.echo()
+        rows = [
+            [
+                *(plain(one.metric), plain(one.group), "pairs" if one.paired else "groups", _count(one)),
+                *(_figure(one.difference, "+"), _interval(one.low, one.high)),
+                *(_p(one.adjusted), _p(one.rank_adjusted), _effect(one)),
+            ]
+            for one in found.tests
+        ]
+        columns = ["metric", "group", "by", "n", "difference", "interval", "p (t)", "p (ranks)", "effect"]
+        table(f"Against {plain(found.tests[0].baseline)}; p-values after Holm", columns, rows)
+        for line in _notes(found.tests):
+            click.echo(f"  {line}")
+    click.echo()
+    for sentence in found.assumptions:
+        click.echo(plain(sentence))
+
+
+def _notes(tests: Sequence[Test]) -> Iterator[str]:
+    """Each note once, with the tests that it is of."""
+    of: dict[str, list[str]] = {}
+    for test in tests:
+        for note in test.notes:
+            of.setdefault(note, []).append(f"{plain(test.metric)} of {plain(test.group)}")
+    for note, those in of.items():
+        which = "all tests" if len(those) == len(tests) > 1 else "; ".join(those[:_SHOWN])
+        more = f" and {len(those) - _SHOWN} more" if _SHOWN < len(those) < len(tests) else ""
+        yield f"{which}{more}: {note}"
+
+
+def _csv(found: Comparison, which: str) -> tuple[list[str], list[list[Any]]]:
+    if which == "runs":
+        columns = ["id", "name", "kind", "group", "author", "time", "status"]
+        rows = [
+            [getattr(run, column) for column in columns] + [field.values[number] for field in found.fields]
+            for number, run in enumerate(found.runs)
+        ]
+        return columns + [field.name for field in found.fields], rows
+    rows_of: Sequence[Any] = found.statistics.summaries if which == "statistics" else found.statistics.tests
+    values = [asdict(one) for one in rows_of]
+    columns = list(values[0]) if values else []
+    return columns, [["; ".join(v) if isinstance(v, tuple) else v for v in value.values()] for value in values]
+
+
+def _letter(number: int) -> str:
+    return chr(ord("A") + number) if number < 26 else str(number + 1)
+
+
+def _cell(value: Scalar) -> str:
+    if value is None:
+        return "-"
+    text = plain(f"{value:.6g}" if isinstance(value, float) else str(value))
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    return "-" if value is None else f"{value:{sign}.4g}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "-" if low is None or high is None else f"{low:.4g} to {high:.4g}"
+
+
+def _p(value: float | None) -> str:
+    return "-" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _count(test: Test) -> str:
+    return str(test.n) if test.paired else f"{test.n_baseline} and {test.n_group}"
+
+
+def _effect(test: Test) -> str:
+    return "-" if test.effect is None else f"{test.effect_name} {test.effect:+.2f}"

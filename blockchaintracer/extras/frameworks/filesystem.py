@@ -1,0 +1,246 @@
+"""What was recorded, and anything on IPFS, for every library that opens files by fsspec: pandas, Polars, Arrow, xarray.
+
+>>> import pandas
+>>> pandas.read_csv("record://ID")                                          # doctest: +SKIP
+>>> pandas.read_csv("record://ID/train/part-1.csv")                         # doctest: +SKIP
+>>> pandas.read_parquet("ipfs://CID/data.parquet")                          # doctest: +SKIP
+
+Not a byte is given before it was verified: of a record the whole file is hashed first, of IPFS each block. Both are
+read-only. ``pip install blockchaintracer[fsspec]``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from blockchaintracer.core.chain import RecordedEvent
+from blockchaintracer.core.digest import LISTING_LIMIT, check_path, parse_listing
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, is_listing
+from blockchaintracer.core.record import SubjectType, normal_digest
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.store.ipfs.blocks import Cid, Node
+from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
+from blockchaintracer.lab.store.store import REPAIR, import_fsspec
+from blockchaintracer.lab.tracer import RPC_VARIABLE
+
+if TYPE_CHECKING:
+    AbstractFileSystem: Any = object
+    AbstractBufferedFile: Any = object
+else:
+    try:
+        from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+    except ImportError:
+        # every module imports without extras: making a file system says which one it takes
+        AbstractFileSystem = AbstractBufferedFile = object
+
+_READ_ONLY = "what was recorded can't be changed, and what has a CID neither"
+
+
+class _Tree(AbstractFileSystem):  # type: ignore[misc]
+    """What both have in common: names below a root, files and folders, and nothing that writes."""
+
+    cachable = False
+
+    def __init__(self, **options: Any) -> None:
+        import_fsspec()
+        super().__init__(**options)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+        """What is in a folder: names, or with `detail` also ``size`` in bytes and ``type``."""
+        found = self._ls(self._strip_protocol(path))
+        return found if detail else sorted(entry["name"] for entry in found)
+
+    def info(self, path: str, **options: Any) -> dict[str, Any]:
+        """``name``, ``size`` in bytes and ``type``: ``file`` or ``directory``."""
+        return self._info(self._strip_protocol(path))
+
+    def _ls(self, path: str) -> list[dict[str, Any]]:
+        raise NotImplementedError
+
+    def _info(self, path: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class RecordFileSystem(_Tree):
+    """``record://ID`` is a recorded file; ``record://ID/path`` one in a recorded folder, or an output of a run.
+
+    The chain is asked what was recorded. The bytes come from the lab's store, or by digest from `sources`, which keeps
+    them there.
+
+    Args:
+        home, rpc, registry: of the lab and its chain, as `tracer.MLTracer`.
+        sources: where it was published, as `Store.fetch`.
+    """
+
+    protocol = ("record", "blockchaintracer")
+
+    def __init__(
+        self,
+        home: str | os.PathLike[str] | None = None,
+        rpc: str | None = None,
+        registry: str | None = None,
+        sources: str | Sequence[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self._lab = Lab(Home(home), rpc=rpc or os.environ.get(RPC_VARIABLE), registry_address=registry)
+        self._sources = (sources,) if isinstance(sources, str) else tuple(sources)
+        self._known: dict[str, dict[str, str]] = {}
+
+    def _files(self, record_id: str) -> dict[str, str]:
+        """The files of a record: SHA-256 by path; a recorded file has the path ``""``."""
+        record_id = normal_digest(record_id, "record id")
+        if record_id not in self._known:
+            record = required_record(self._lab, record_id)
+            self._lab.store.fetch(record.key.manifest, self._sources, MAX_BYTES)
+            manifest = read_manifest(self._lab, record)
+            if isinstance(manifest.predicate, RunPredicate):
+                self._known[record_id] = self._outputs(manifest.predicate)
+            else:
+                self._known[record_id] = self._subject(record)
+        return self._known[record_id]
+
+    def _subject(self, record: RecordedEvent) -> dict[str, str]:
+        if record.key.subject_type == SubjectType.FILE:
+            return {"": record.key.subject}
+        if record.key.subject_type == SubjectType.FOLDER:
+            return self._listed(record.key.subject)
+        raise InputError(
+            f"expected a record of a file or folder, {record.id} commits to something that it does not tell",
+            hint="Who has the content can show it: see `blockchaintracer disclose`.",
+        )
+
+    def _outputs(self, run: RunPredicate) -> dict[str, str]:
+        files: dict[str, str] = {}
+        for output in run.outputs:
+            path, digest = check_path(output.artifact.path), output.artifact.sha256
+            folder = path.rpartition("/")[0]
+            if is_listing(path):
+                files |= {f"{folder}/{entry}": found for entry, found in self._listed(digest).items()}
+            else:
+                files[path] = digest
+        return files
+
+    def _listed(self, listing: str) -> dict[str, str]:
+        self._lab.store.fetch(listing, self._sources, LISTING_LIMIT)
+        return dict(parse_listing(self._lab.store.get_bytes(listing, LISTING_LIMIT)))
+
+    def _split(self, path: str) -> tuple[str, str, dict[str, str]]:
+        record_id, _, inner = path.strip("/").partition("/")
+        return record_id, inner, self._files(record_id)
+
+    def _ls(self, path: str) -> list[dict[str, Any]]:
+        record_id, inner, files = self._split(path)
+        if inner in files:
+            return [self._info(path)]
+        below = f"{inner}/" if inner else ""
+        found: dict[str, dict[str, Any]] = {}
+        for name, digest in files.items():
+            if name.startswith(below):
+                first, deeper, _ = name.removeprefix(below).partition("/")
+                entry = f"{record_id}/{below}{first}"
+                found[entry] = _entry(entry, None) if deeper else _entry(entry, self._size(digest))
+        if not found:
+            raise FileNotFoundError(f"there is no {inner!r} in the record {record_id}")
+        return list(found.values())
+
+    def _info(self, path: str) -> dict[str, Any]:
+        _, inner, files = self._split(path)
+        if inner in files:
+            return _entry(path, self._size(files[inner]))
+        if any(name.startswith(f"{inner}/" if inner else "") for name in files):
+            return _entry(path, None)
+        raise FileNotFoundError(f"there is no {inner!r} in the record {path}")
+
+    def _size(self, digest: str) -> int:
+        store = self._lab.store
+        if not store.has(digest):
+            store.fetch(digest, self._sources)
+        return store.path_of(digest).stat().st_size
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> IO[bytes]:
+        if mode != "rb":
+            raise InputError(f"expected to read, got the mode {mode!r}: {_READ_ONLY}")
+        _, inner, files = self._split(path)
+        if inner not in files:
+            raise FileNotFoundError(f"there is no file {inner!r} in the record {path}")
+        digest, store = files[inner], self._lab.store
+        if not store.has(digest):
+            store.fetch(digest, self._sources)
+        file = store.path_of(digest).open("rb")
+        try:
+            # hashed through what is read from then on: another file in its place would not be read
+            actual = hashlib.file_digest(file, "sha256").hexdigest()
+            if actual != digest:
+                raise NotVerified(
+                    f"expected {path} to have the SHA-256 {digest} that was recorded, got {actual}",
+                    hint=f"Nothing of it was read. {REPAIR}",
+                )
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+
+class IpfsFileSystem(_Tree):
+    """``ipfs://CID`` and ``ipfs://CID/path``, from any gateways, each block verified. Any part is read by itself.
+
+    Args:
+        gateways: addresses, asked in this order; those of `GATEWAYS_VARIABLE` if not said.
+    """
+
+    protocol = "ipfs"
+
+    def __init__(self, gateways: str | Sequence[str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._gateways = Gateways([gateways] if isinstance(gateways, str) else gateways)
+
+    def _find(self, path: str) -> tuple[Cid, Node]:
+        address = Address.parse(f"ipfs://{path.strip('/')}")
+        assert address  # noqa: S101 -- it has the scheme
+        found = self._gateways.resolve(address.cid, address.names)
+        if found is None:
+            raise FileNotFoundError(f"there is no {'/'.join(address.names)!r} below {address.cid}")
+        return found
+
+    def _ls(self, path: str) -> list[dict[str, Any]]:
+        _, node = self._find(path)
+        if node.kind == "file":
+            return [_entry(path, node.size)]
+        inner = [(f"{path}/{link.name}", self._gateways.node(link.cid)) for link in node.links]
+        return [_entry(name, child.size if child.kind == "file" else None) for name, child in inner]
+
+    def _info(self, path: str) -> dict[str, Any]:
+        _, node = self._find(path)
+        return _entry(path, node.size if node.kind == "file" else None)
+
+    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+        if mode != "rb":
+            raise InputError(f"expected to read, got the mode {mode!r}: {_READ_ONLY}")
+        cid, node = self._find(path)
+        if node.kind != "file":
+            raise IsADirectoryError(f"{path} is a folder")
+        return _IpfsFile(self, path, self._gateways, cid, node, options)
+
+
+class _IpfsFile(AbstractBufferedFile):  # type: ignore[misc]
+    def __init__(
+        self, fs: IpfsFileSystem, path: str, gateways: Gateways, cid: Cid, node: Node, options: dict[str, Any]
+    ) -> None:
+        kept = {name: options[name] for name in ("block_size", "cache_type", "cache_options") if options.get(name)}
+        super().__init__(fs, path, "rb", size=node.size, **kept)
+        self._gateways, self._cid, self._node = gateways, cid, node
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return b"".join(self._gateways.read_range(self._cid, self._node, start, end))
+
+
+def _entry(name: str, size: int | None) -> dict[str, Any]:
+    return {"name": name, "size": size or 0, "type": "directory" if size is None else "file"}

@@ -1,0 +1,89 @@
+"""Lightning: a callback that logs settings, metrics, checkpoints and the final state of a `Trainer.fit` to a run.
+
+with tracer.start_run("fit") as run:
+    Trainer(callbacks=[callback(run)]).fit(model)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.extras.frameworks.framework_run import History, described, imported, never_fails
+from blockchaintracer.extras.frameworks.torch import capture, log_state
+from blockchaintracer.lab.tracer import TracedRun
+
+_SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val", "num_devices")
+
+
+def callback(run: TracedRun) -> Any:
+    """A callback for one training, to be given to `Trainer`; only the process of rank zero logs.
+
+    Raises:
+        InputError: if Lightning isn't installed.
+    """
+    return _class()(run)
+
+
+@cache
+def _class() -> type[Any]:
+    lightning = imported("lightning.pytorch", "lightning")
+
+    class BlockchainTracerCallback(lightning.Callback):  # type: ignore[misc, name-defined]
+        """See `callback`."""
+
+        def __init__(self, run: TracedRun) -> None:
+            super().__init__()
+            self._run = run
+            self._history: History | None = None
+
+        @never_fails
+        def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+            if not trainer.is_global_zero:
+                return
+            told = {name: described(getattr(trainer, name, None)) for name in _SETTINGS}
+            told |= {"strategy": described(trainer.strategy), "accelerator": described(trainer.accelerator)}
+            self._run.log_param("trainer", told)
+            if isinstance(pl_module.hparams, Mapping) and pl_module.hparams:
+                self._run.log_param("model", described(dict(pl_module.hparams)))
+            capture(self._run)
+
+        @never_fails
+        def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+            if not trainer.sanity_checking:
+                self._log(trainer)
+
+        @never_fails
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            self._log(trainer)
+
+        @never_fails
+        def on_test_end(self, trainer: Any, pl_module: Any) -> None:
+            self._log(trainer)
+
+        @never_fails
+        def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+            if not trainer.is_global_zero:
+                return
+            for path in _checkpoints(trainer):
+                self._run.log_output(path, role="checkpoint")
+            log_state(self._run, pl_module, "model")
+
+        def _log(self, trainer: Any) -> None:
+            if trainer.is_global_zero and trainer.callback_metrics:
+                self._history = self._history or History(self._run)
+                self._history.log(trainer.callback_metrics, step=trainer.global_step, epoch=trainer.current_epoch)
+
+    return BlockchainTracerCallback
+
+
+def _checkpoints(trainer: Any) -> list[Path]:
+    """The best and the last checkpoint of every checkpointing callback, as far as they are files of different names."""
+    found: dict[str, Path] = {}
+    for kept in trainer.checkpoint_callbacks:
+        for text in (getattr(kept, "best_model_path", ""), getattr(kept, "last_model_path", "")):
+            if text and Path(text).exists():
+                found.setdefault(Path(text).name, Path(text))
+    return list(found.values())

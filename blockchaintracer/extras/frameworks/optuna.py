@@ -1,0 +1,78 @@
+"""Optuna: a study as one run, with its search space, sampler, pruner and every trial.
+
+with tracer.start_run("search") as run:
+    study.optimize(objective, n_trials=100, callbacks=[callback(run)])
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from blockchaintracer.extras.frameworks.framework_run import described, imported, unfailing
+from blockchaintracer.extras.frameworks.sweep import Sweep
+from blockchaintracer.lab.tracer import TracedRun
+
+
+def callback(run: TracedRun) -> Callable[[Any, Any], None]:
+    """A callback for ``study.optimize``, which logs each trial as it ends. Optuna passes one that raised to a callback
+    only if it's caught (``catch=``); `log_study` after the search has those too.
+
+    Raises:
+        InputError: if Optuna isn't installed.
+    """
+    imported("optuna", "optuna")
+    log = _Log(run)
+
+    def on_trial(study: Any, trial: Any) -> None:
+        with unfailing(f"trial {trial.number}"):
+            log.trial(study, trial)
+
+    return on_trial
+
+
+def log_study(run: TracedRun, study: Any) -> None:
+    """Logs a study as it is: every trial so far, those that failed or were pruned too.
+
+    Raises:
+        InputError: if Optuna isn't installed.
+    """
+    imported("optuna", "optuna")
+    log = _Log(run)
+    log.begin(study)
+    for trial in study.get_trials(deepcopy=False):
+        log.trial(study, trial)
+
+
+class _Log:
+    def __init__(self, run: TracedRun) -> None:
+        self._run = run
+        self._sweep: Sweep | None = None
+        self._space: dict[str, Any] = {}
+
+    def begin(self, study: Any) -> Sweep:
+        if self._sweep is None:
+            directions = [direction.name.lower() for direction in study.directions]
+            self._sweep = Sweep(self._run, direction=directions)
+            self._run.log_params({"study": study.study_name, "sampler": described(study.sampler)})
+            self._run.log_param("pruner", described(study.pruner))
+        return self._sweep
+
+    def trial(self, study: Any, trial: Any) -> None:
+        sweep = self.begin(study)
+        to_json = imported("optuna.distributions", "optuna").distribution_to_json
+        known = len(self._space)
+        for name, distribution in trial.distributions.items():
+            self._space.setdefault(name, json.loads(to_json(distribution)))
+        if len(self._space) > known:
+            self._run.log_param("search_space", described(self._space))
+        sweep.log_trial(
+            trial.params,
+            trial.values,
+            state=trial.state.name.lower(),
+            trial=trial.number,
+            intermediate={str(step): value for step, value in trial.intermediate_values.items()},
+            started=trial.datetime_start.isoformat() if trial.datetime_start else None,
+            ended=trial.datetime_complete.isoformat() if trial.datetime_complete else None,
+        )

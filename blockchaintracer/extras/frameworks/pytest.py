@@ -1,0 +1,159 @@
+"""A pytest plugin that records what a session found as a Result: outcomes of tests, and metrics that tests choose.
+
+It does nothing unless ``--record`` or ``blockchaintracer_record = true`` says so. pytest imports it in every session of
+who has this package installed, so that nothing else is imported before it's needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from blockchaintracer.lab.drafts import Recorded
+
+METRIC = "blockchaintracer:metric"
+FORMAT = "blockchaintracer/pytest/v1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options."""
+    group = parser.getgroup("blockchaintracer", "recording with BlockchainTracer")
+    group.addoption("--record", action="store_true", help="record outcomes and metrics of this session on the chain")
+    group.addoption("--record-name", metavar="NAME", help="what the record is called; the project's folder if not said")
+    parser.addini("blockchaintracer_record", "whether to record every session", type="bool", default=False)
+    parser.addini("blockchaintracer_name", "what records of sessions are called", default="")
+    parser.addini("blockchaintracer_registry", "address of the registry; the one used last if not said", default="")
+    parser.addini("blockchaintracer_group", "number of the group; the one used last if not said", default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the recorder where it's asked for; with pytest-xdist in the process that has all reports."""
+    config.pluginmanager.register(_fixtures(), "blockchaintracer-fixtures")
+    wanted = config.getoption("--record") or config.getini("blockchaintracer_record")
+    if wanted and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Recorder(config), "blockchaintracer-recorder")
+
+
+def _fixtures() -> Any:
+    """A plugin of the fixtures; made here, as this module is to be importable without pytest."""
+    import pytest
+
+    class Fixtures:
+        @pytest.fixture
+        def record_result(self, record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+            """Chooses a number to be recorded with the session: ``record_result("accuracy", 0.93)``.
+
+            Each name once a session. Without ``--record`` it checks the number and is otherwise idle.
+            """
+
+            def record(name: str, value: float) -> None:
+                from blockchaintracer.core.errors import InputError
+                from blockchaintracer.core.manifest.base import plain
+
+                found = plain(value, f"metrics.{name}")
+                if isinstance(found, bool) or not isinstance(found, int | float):
+                    raise InputError(f"metrics.{name}: expected a number, got {type(value).__name__}")
+                record_property(METRIC, [name, found])
+
+            return record
+
+    return Fixtures()
+
+
+class _Recorder:
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._tests: dict[str, dict[str, Any]] = {}
+        self._metrics: dict[str, float] = {}
+        self._twice: list[str] = []
+        self._told: str | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes a phase of a test: the worst of its phases is its outcome."""
+        found = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        found["seconds"] += report.duration
+        outcome: str = "error" if report.failed and report.when != "call" else report.outcome
+        if hasattr(report, "wasxfail"):
+            outcome = "xfailed" if report.skipped else "xpassed"
+        if outcome != "passed":
+            found["outcome"] = outcome
+        if report.when == "call":
+            given: list[Any] = [value for key, value in report.user_properties if key == METRIC]
+            for name, value in given:
+                self._twice += [name] if name in self._metrics else []
+                self._metrics[name] = value
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Records the session. That it can't be recorded changes nothing of how the tests ended."""
+        if self._config.getoption("collectonly"):
+            return
+        try:
+            if self._twice:
+                raise ValueError(f"metrics named twice: {', '.join(sorted(set(self._twice)))}")
+            if not self._tests:
+                raise ValueError("no test ran")
+            recorded = self._record(int(exitstatus))
+            self._told = f"recorded as {recorded.id} ({recorded.state})"
+        except Exception as error:
+            self._told = f"NOT RECORDED: {type(error).__name__}: {error}"
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Tells where it's recorded."""
+        if self._told:
+            terminalreporter.write_sep("-", "BlockchainTracer")
+            terminalreporter.write_line(self._told)
+
+    def _record(self, exit_status: int) -> Recorded:
+        import os
+        import platform
+        import tempfile
+        from pathlib import Path
+
+        import pytest
+
+        from blockchaintracer.core.manifest.base import canonical, plain
+        from blockchaintracer.core.record import Kind
+        from blockchaintracer.lab.capture.git import capture_git
+        from blockchaintracer.lab.lab import Lab
+        from blockchaintracer.lab.lab_folder import Home
+        from blockchaintracer.lab.recording.commit import require_recorder
+        from blockchaintracer.lab.recording.content import not_before, record_document
+
+        group = str(self._config.getini("blockchaintracer_group"))
+        lab = Lab(
+            home=Home(),
+            rpc=os.environ.get("BLOCKCHAINTRACER_RPC"),
+            registry_address=str(self._config.getini("blockchaintracer_registry")) or None,
+            group_number=int(group) if group else None,
+        )
+        require_recorder(lab)
+        counts: dict[str, int] = {}
+        for test in self._tests.values():
+            counts[test["outcome"]] = counts.get(test["outcome"], 0) + 1
+        code = capture_git(self._config.rootpath, exclude=[lab.home.path])
+        summary = {
+            "exitStatus": exit_status,
+            "outcomes": counts,
+            "metrics": self._metrics,
+            "commit": code.commit if code else None,
+            "dirty": bool(code.diff or code.omitted) if code else None,
+            "python": platform.python_version(),
+            "pytest": pytest.__version__,
+        }
+        tests = [{"id": name, **self._tests[name]} for name in sorted(self._tests)]
+        data = canonical(plain({"format": FORMAT, **summary, "tests": tests}))
+        name = self._config.getoption("--record-name") or self._config.getini("blockchaintracer_name")
+        with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+            path = Path(scratch, "pytest-results.json")
+            path.write_bytes(data)
+            return record_document(
+                lab,
+                Kind.RESULT,
+                path,
+                name=name or f"tests of {self._config.rootpath.name}",
+                values={key: value for key, value in summary.items() if value is not None},
+                not_before=not_before(lab),
+            )

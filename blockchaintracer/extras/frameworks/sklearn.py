@@ -1,0 +1,148 @@
+"""scikit-learn: the parameters of an estimator or pipeline, and the state that fitting gave it, in a run.
+
+with tracer.start_run("fit") as run:
+    log_estimator(run, pipeline.fit(X, y))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.frameworks.framework_run import described, imported
+from blockchaintracer.extras.frameworks.training_state import StateDigest, Tensor, array_tensor, digest_state, refused
+from blockchaintracer.lab.tracer import TracedRun
+
+_FITTED_IN_PLACE = ("steps", "transformer_list")
+
+
+def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateDigest | None:
+    """Logs an estimator: parameters as ``NAME``, the file ``NAME.joblib`` of role ``model``, and ``NAME.state.json``
+    with the digest of its fitted state, where that has a defined encoding.
+
+    Args:
+        run: to log it to.
+        estimator: fitted or not; pipelines and other estimators of estimators too.
+        name: of the parameter and the files.
+
+    Returns:
+        the digest of the fitted state; None where only the file's is there.
+
+    Raises:
+        InputError: if it is no estimator, or scikit-learn isn't installed.
+    """
+    run.log_param(name, describe(estimator))
+    path = run.place(f"{name}.joblib")
+    imported("joblib", "sklearn").dump(estimator, path)
+    run.log_output(path, role="model")
+    try:
+        digest = digest_fitted(estimator)
+    except InputError as undefined:
+        run.log_param(f"{name}.stateNotDigested", undefined.message)
+        return None
+    document = run.place(f"{name}.state.json")
+    document.write_bytes(digest.document)
+    run.log_output(document, role="state")
+    return digest
+
+
+def describe(estimator: Any) -> dict[str, Any]:
+    """The class and parameters of an estimator, those of the estimators in it too, ready for JSON.
+
+    Returns:
+        ``class``, and ``parameters`` as ``get_params(deep=False)`` gives them; an array among them by type, shape and
+        digest, a function or other object by its name.
+
+    Raises:
+        InputError: if it is no estimator.
+    """
+    _check(estimator)
+    return {"class": _class_of(estimator), "parameters": _described(estimator.get_params(deep=False))}
+
+
+def digest_fitted(estimator: Any) -> StateDigest:
+    """The digest of what fitting gave an estimator: every attribute that is no parameter, private ones too, and those
+    of the estimators in it, with their classes. One that keeps times, such as a grid search, has another each time.
+
+    Raises:
+        InputError: naming the attribute that has no defined encoding, or if it is no fitted estimator.
+    """
+    _check(estimator)
+    state = _fitted(estimator)
+    if not _learned(state):
+        raise refused("", f"a fitted estimator, got a {type(estimator).__qualname__} without fitted attributes")
+    return digest_state(state, _read)
+
+
+def _check(estimator: Any) -> None:
+    base = imported("sklearn.base", "sklearn").BaseEstimator
+    if not isinstance(estimator, base):
+        raise InputError(f"estimator: expected one of scikit-learn, got {type(estimator).__qualname__}")
+
+
+def _fitted(estimator: Any) -> dict[str, Any]:
+    given = estimator.get_params(deep=False)
+    # those in a pipeline or union are parameters that are fitted in place
+    own = {name: value for name, value in vars(estimator).items() if name not in given or name in _FITTED_IN_PLACE}
+    return {"class": _class_of(estimator), **own}
+
+
+def _learned(state: Mapping[str, Any]) -> bool:
+    """Whether there is more than classes of estimators."""
+    inner = [part for name in _FITTED_IN_PLACE for part in state.get(name, ())]
+    estimators = [item for part in inner for item in part if hasattr(item, "get_params")]
+    return bool(state.keys() - {"class", *_FITTED_IN_PLACE}) or any(_learned(_fitted(one)) for one in estimators)
+
+
+def _read(place: str, value: Any) -> Tensor | Mapping[Any, Any] | None:
+    import numpy as np
+
+    if isinstance(value, imported("sklearn.base", "sklearn").BaseEstimator):
+        return _fitted(value)
+    if isinstance(value, np.random.RandomState):
+        name, keys, *rest = value.get_state(legacy=True)
+        return {"class": name, "keys": keys, "rest": [*rest]}
+    if isinstance(value, np.ndarray | np.generic):
+        return _array(place, np.asarray(value))
+    if type(value).__module__ == "sklearn.tree._tree" and hasattr(value, "__getstate__"):
+        return {"class": _class_of(value), **value.__getstate__()}
+    if type(value).__module__.startswith("scipy.sparse"):
+        kept = value.tocsr(copy=True)
+        kept.sum_duplicates()
+        return {"format": "csr", "shape": [*kept.shape], "data": kept.data, "at": kept.indices, "rows": kept.indptr}
+    if isinstance(value, slice):
+        return {"start": value.start, "stop": value.stop, "step": value.step}
+    return {"class": _class_of(value), **dict(value)} if type(value).__qualname__ == "Bunch" else None
+
+
+def _array(place: str, array: Any) -> Tensor | Mapping[Any, Any]:
+    if array.dtype.names:
+        # by field: what lies between them in memory is nobody's
+        return {name: array[name] for name in array.dtype.names}
+    if array.dtype == object:
+        items = array.tolist()
+        return {"shape": [*array.shape], "items": items if isinstance(items, list) else [items]}
+    return array_tensor(place, array)
+
+
+def _described(value: Any) -> Any:
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        return describe(value)
+    if isinstance(value, Mapping):
+        return {str(key): _described(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_described(inner) for inner in value]
+    if hasattr(value, "dtype") and getattr(value, "ndim", None):
+        import numpy as np
+
+        try:
+            found = array_tensor("array", np.asarray(value))
+        except InputError:
+            return described(type(value))
+        return {"dtype": found.dtype, "shape": list(found.shape), "sha256": found.sha256}
+    return described(value)
+
+
+def _class_of(value: Any) -> str:
+    return f"{type(value).__module__}.{type(value).__qualname__}"

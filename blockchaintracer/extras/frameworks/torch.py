@@ -1,0 +1,180 @@
+"""PyTorch: the digest of a state dict, what decides whether a training is repeatable, and models as outputs of a run.
+
+    with tracer.start_run("fit") as run:
+        capture(run)
+        ...  # train
+        log_model(run, model)
+
+`capture` is called once everything is seeded and set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.extras.frameworks.framework_run import imported
+from blockchaintracer.extras.frameworks.training_state import (
+    StateDigest,
+    Tensor,
+    differences,
+    digest_state,
+    little_endian,
+    refused,
+    tensor_of,
+)
+from blockchaintracer.lab.tracer import TracedRun
+
+_BLOCK = 1 << 24
+
+
+def digest_state_dict(state: Any) -> StateDigest:
+    """The digest of a model's or optimizer's state, equal on every device and whatever file it was loaded from.
+
+    Names are sorted; a tensor counts by type, shape and the bits of its values, NaNs too. Whether two names share one
+    tensor doesn't count: files and devices keep it or not. bfloat16, float8 and complex tensors are taken as they are.
+
+    Args:
+        state: a module, or what ``state_dict()`` gives, of an optimizer for example.
+
+    Raises:
+        InputError: naming the tensor, if it is sparse, quantised, nested or on no device (meta), or of a subclass that
+            may hold more than its values (DTensor), and for other objects.
+    """
+    torch = imported("torch", "torch")
+    if isinstance(state, torch.nn.Module):
+        state = state.state_dict()
+    if not isinstance(state, Mapping):
+        raise InputError(f"state: expected a module or a state dict, got {type(state).__qualname__}", field="state")
+    return digest_state(state, _tensor)
+
+
+def check_state(state: Any, document: bytes) -> None:
+    """Checks a model against the document of its recorded state.
+
+    Args:
+        state: as `digest_state_dict` takes.
+        document: as `log_model` recorded it, ``NAME.state.json``.
+
+    Raises:
+        NotVerified: naming the tensors that differ.
+    """
+    found = digest_state_dict(state)
+    if found.document != document:
+        names = differences(document, found.document)
+        raise NotVerified(
+            f"expected the recorded state, got one that differs in {', '.join(names[:10])}"
+            + (f" and {len(names) - 10} more" if len(names) > 10 else ""),
+            names=names,
+        )
+
+
+def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
+    """Logs a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``.
+
+    Args:
+        run: to log it to.
+        model: a module or a state dict.
+        name: of the files.
+
+    Returns:
+        the digest, whose ``sha256`` is that of the document.
+    """
+    torch = imported("torch", "torch")
+    state = model.state_dict() if isinstance(model, torch.nn.Module) else model
+    digest = log_state(run, state, name)
+    path = run.place(f"{name}.pt")
+    torch.save(state, path)
+    run.log_output(path, role="model")
+    return digest
+
+
+def log_checkpoint(run: TracedRun, checkpoint: Mapping[str, Any], name: str = "checkpoint") -> StateDigest:
+    """Logs a checkpoint, such as ``{"model": …, "optimizer": …, "epoch": 3}``, as ``NAME.pt`` of role ``checkpoint``,
+    and its document as ``NAME.state.json``."""
+    torch = imported("torch", "torch")
+    digest = log_state(run, checkpoint, name)
+    path = run.place(f"{name}.pt")
+    torch.save(dict(checkpoint), path)
+    run.log_output(path, role="checkpoint")
+    return digest
+
+
+def log_state(run: TracedRun, state: Any, name: str) -> StateDigest:
+    """Logs the document of a state as ``NAME.state.json``, of role ``state``; the file of the state is the caller's."""
+    digest = digest_state_dict(state)
+    document = run.place(f"{name}.state.json")
+    document.write_bytes(digest.document)
+    run.log_output(document, role="state")
+    return digest
+
+
+def capture(run: TracedRun) -> dict[str, Any]:
+    """Logs what `settings` tells under the seeds of the run, as ``torch``."""
+    told = settings()
+    run.log_seed("torch", told)
+    return told
+
+
+def settings() -> dict[str, Any]:
+    """What decides whether this process computes the same again, ready for JSON.
+
+    Returns:
+        ``version``, ``cuda``, ``cudnn``, ``hip`` (of the build, or None), ``cudaAvailable``, ``devices`` (names),
+        ``initialSeed`` and ``cudaInitialSeeds`` (text, as they may exceed 2^53), ``deterministicAlgorithms``,
+        ``warnOnly``, ``cudnnDeterministic``, ``cudnnBenchmark``, ``cudnnAllowTf32``, ``matmulAllowTf32``,
+        ``matmulPrecision``, ``defaultDtype``, ``threads`` and ``interopThreads``.
+    """
+    torch = imported("torch", "torch")
+    available = torch.cuda.is_available()
+    devices = range(torch.cuda.device_count()) if available else ()
+    cudnn = torch.backends.cudnn
+    return {
+        "version": str(torch.__version__),
+        "cuda": torch.version.cuda,
+        "hip": getattr(torch.version, "hip", None),
+        "cudnn": cudnn.version() if cudnn.is_available() else None,
+        "cudaAvailable": available,
+        "devices": [torch.cuda.get_device_name(index) for index in devices],
+        "initialSeed": str(torch.initial_seed()),
+        "cudaInitialSeeds": [str(torch.cuda.default_generators[index].initial_seed()) for index in devices],
+        "deterministicAlgorithms": torch.are_deterministic_algorithms_enabled(),
+        "warnOnly": torch.is_deterministic_algorithms_warn_only_enabled(),
+        "cudnnDeterministic": cudnn.deterministic,
+        "cudnnBenchmark": cudnn.benchmark,
+        "cudnnAllowTf32": cudnn.allow_tf32,
+        "matmulAllowTf32": torch.backends.cuda.matmul.allow_tf32,
+        "matmulPrecision": torch.get_float32_matmul_precision(),
+        "defaultDtype": str(torch.get_default_dtype()).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "interopThreads": torch.get_num_interop_threads(),
+    }
+
+
+def _tensor(name: str, value: Any) -> Tensor | None:
+    torch = imported("torch", "torch")
+    if not isinstance(value, torch.Tensor):
+        return None
+    if value.is_nested or value.layout is not torch.strided:
+        raise refused(name, f"a dense tensor, got a {'nested' if value.is_nested else value.layout} one")
+    if value.is_quantized:
+        raise refused(name, "a tensor of plain numbers, got a quantised one")
+    if value.device.type == "meta":
+        raise refused(name, "a tensor that has values, got one on the meta device")
+    if type(value) not in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer):
+        raise refused(name, f"a plain tensor, got a {type(value).__qualname__}")
+    dtype = str(value.dtype).removeprefix("torch.")
+    return tensor_of(name, dtype, value.shape, _blocks(name, value.detach()))
+
+
+def _blocks(name: str, value: Any) -> Iterator[Any]:
+    torch = imported("torch", "torch")
+    flat = value.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
+    width = flat.element_size() // (2 if flat.is_complex() else 1)
+    try:
+        data = flat.view(torch.uint8).numpy()
+    except (RuntimeError, TypeError) as error:
+        raise refused(name, f"a tensor of whole bytes a value, got {value.dtype} ({error})") from None
+    for start in range(0, len(data), _BLOCK):
+        yield little_endian(data[start : start + _BLOCK], width)

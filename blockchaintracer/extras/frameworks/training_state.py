@@ -1,0 +1,185 @@
+"""What identifies the state of a model: a SHA-256 over tensors by name, type, shape and bytes, and plain values.
+
+It doesn't depend on how a file keeps them: pickle, archive, device, memory layout or the order they come in. NumPy,
+PyTorch and Keras weights of equal names and values have the equal digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, plain
+
+FORMAT = "blockchaintracer/state/v1"
+"""Names the encoding. Whatever changes a digest changes this name."""
+
+_BLOCK = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor.
+
+    Args:
+        name: where it stands in the state; levels are separated by '/'.
+        dtype: such as ``float32`` or ``bfloat16``.
+        shape: of it.
+        sha256: of its values in C order, little-endian; 64 hex digits.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateDigest:
+    """What identifies a state.
+
+    Args:
+        sha256: of `document`, 64 hex digits.
+        tensors: sorted by name.
+        document: canonical JSON: ``format``, ``tensors`` and ``values``.
+    """
+
+    sha256: str
+    tensors: tuple[Tensor, ...]
+    document: bytes
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the tensors hold."""
+        return sum(math.prod(tensor.shape) for tensor in self.tensors)
+
+
+Reader = Callable[[str, Any], Tensor | Mapping[Any, Any] | None]
+"""Told a place and what stands there: a tensor, what it holds by name, or None if it's neither."""
+
+
+def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
+    """The digest of a nested state.
+
+    Args:
+        state: names to tensors, plain values, or mappings and lists of these.
+        read: what a framework's own objects are.
+
+    Raises:
+        InputError: naming the place, for what has no defined encoding, or two things of one name.
+    """
+    tensors: dict[str, Tensor] = {}
+    values: dict[str, Any] = {}
+
+    def take(place: str, value: Any) -> None:
+        if place in tensors or place in values:
+            raise refused(place, "each name once")
+        found = value if isinstance(value, Mapping) else read(place, value)
+        if isinstance(found, Tensor):
+            tensors[place] = found
+        elif isinstance(found, Mapping):
+            # an empty one is a value, or a state without it would be the same
+            if not found and place:
+                values[place] = {}
+            for key, inner in found.items():
+                if not isinstance(key, str | int):
+                    raise refused(place, f"text or numbers as names, got {type(key).__name__}")
+                take(f"{place}/{key}" if place else str(key), inner)
+        elif isinstance(value, list | tuple) and not all(_is_plain(item) for item in value):
+            for index, item in enumerate(value):
+                take(f"{place}/{index}", item)
+        else:
+            values[place] = _plain(place, value)
+
+    take("", state)
+    ordered = tuple(tensors[name] for name in sorted(tensors))
+    listed = [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape), "sha256": one.sha256} for one in ordered]
+    document = canonical(plain({"format": FORMAT, "tensors": listed, "values": values}, "state"))
+    return StateDigest(hashlib.sha256(document).hexdigest(), ordered, document)
+
+
+def differences(before: bytes, after: bytes) -> list[str]:
+    """Names of tensors and values that differ between two documents, sorted.
+
+    Raises:
+        InputError: if one is no document of this format.
+    """
+    one, other = (_read(document) for document in (before, after))
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
+def array_tensor(name: str, array: Any) -> Tensor:
+    """The tensor of a NumPy array.
+
+    Raises:
+        InputError: if it holds objects, records or long doubles.
+    """
+    import numpy as np
+
+    if array.dtype.kind not in "biufcmMSU" or array.dtype.name in (
+        "longdouble",
+        "clongdouble",
+        "float128",
+        "complex256",
+    ):
+        raise refused(name, f"an array of numbers or text, got dtype {array.dtype}")
+    little = array.dtype.newbyteorder("<")
+    step = max(1, _BLOCK // max(1, array[:1].nbytes)) if array.ndim else 1
+    starts = range(0, len(array) if array.ndim else 1, step)
+    parts = (array[start : start + step] if array.ndim else array for start in starts)
+    blocks = (np.ascontiguousarray(part, dtype=little).tobytes() for part in parts)
+    return tensor_of(name, array.dtype.name, array.shape, blocks)
+
+
+def tensor_of(name: str, dtype: str, shape: Iterable[int], blocks: Iterable[Any]) -> Tensor:
+    """A tensor from the blocks of its bytes, in C order and little-endian."""
+    whole = hashlib.sha256()
+    for block in blocks:
+        whole.update(block)
+    return Tensor(name, dtype, tuple(int(size) for size in shape), whole.hexdigest())
+
+
+def little_endian(block: Any, width: int) -> Any:
+    """Bytes of numbers of `width` bytes each that are in this machine's order (a one-dimensional uint8 array)."""
+    return block if sys.byteorder == "little" else block.reshape(-1, width)[:, ::-1].tobytes()
+
+
+def refused(place: str, expected: str) -> InputError:
+    """What stands at a place has no defined encoding."""
+    where = f"state.{place}" if place else "state"
+    return InputError(f"{where}: expected {expected}", hint="Leave it out, or record the file.", field=where)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _plain(place: str, value: Any) -> Any:
+    """A plain value, with text for the numbers that JSON has no place for."""
+    if isinstance(value, list | tuple) and _is_plain(value):
+        return [_plain(place, item) for item in value]
+    if not _is_plain(value):
+        raise refused(place, f"a tensor or a plain value, got {type(value).__module__}.{type(value).__qualname__}")
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(float(value))}
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
+        return {"integer": str(int(value))}
+    return value
+
+
+def _read(document: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(document)
+        if told["format"] == FORMAT:
+            return {**{one["name"]: one for one in told["tensors"]}, **told["values"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise InputError(f"expected a document of {FORMAT}, got something else")

@@ -1,0 +1,71 @@
+"""Hugging Face Transformers: a callback that logs arguments, metrics, checkpoints and the final state to a run.
+
+with tracer.start_run("fine-tune") as run:
+    Trainer(..., callbacks=[callback(run)]).train()
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.extras.frameworks.framework_run import History, described, imported, never_fails
+from blockchaintracer.extras.frameworks.torch import capture, log_state
+from blockchaintracer.lab.tracer import TracedRun
+
+# where somebody keeps things, and what may open their doors
+_PERSONAL = ("_dir", "_token", "_key", "_private_repo", "run_name", "hub_model_id")
+
+
+def callback(run: TracedRun) -> Any:
+    """A callback for one training, to be given to ``Trainer``; only the world's process zero logs.
+
+    Raises:
+        InputError: if Transformers isn't installed.
+    """
+    return _class()(run)
+
+
+@cache
+def _class() -> type[Any]:
+    transformers = imported("transformers", "transformers")
+
+    class BlockchainTracerCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
+        """See `callback`."""
+
+        def __init__(self, run: TracedRun) -> None:
+            self._run = run
+            self._history: History | None = None
+
+        @never_fails
+        def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+            if not state.is_world_process_zero:
+                return
+            told = {name: value for name, value in args.to_dict().items() if not name.endswith(_PERSONAL)}
+            self._run.log_param("training_arguments", described(told))
+            if hasattr(model, "config"):
+                config = model.config.to_dict()
+                config.pop("_name_or_path", None)
+                self._run.log_param("model", described(config))
+            capture(self._run)
+
+        @never_fails
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+            if state.is_world_process_zero and logs:
+                self._history = self._history or History(self._run)
+                values = {name: value for name, value in logs.items() if name != "epoch"}
+                self._history.log(values, step=state.global_step, epoch=state.epoch)
+
+        @never_fails
+        def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+            if not state.is_world_process_zero:
+                return
+            last = Path(args.output_dir, f"checkpoint-{state.global_step}")
+            for path in dict.fromkeys((Path(state.best_model_checkpoint or last), last)):
+                if path.exists():
+                    self._run.log_output(path, role="checkpoint")
+            if model is not None:
+                log_state(self._run, model, "model")
+
+    return BlockchainTracerCallback

@@ -1,0 +1,323 @@
+"""Which runs are recorded, and when: `autolog`, `MLflowBlockchainTracer`, and the stores behind ``anchor+``.
+
+All three meet in MLflow's tracking store: whatever ends a run, ends it there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from contextlib import suppress
+from functools import wraps
+from types import TracebackType
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.verify import Report
+from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models
+from blockchaintracer.extras.mlflow.recorder import (
+    _ENDED,
+    Captured,
+    Started,
+    Target,
+    flush,
+    flush_aside,
+    record_run,
+    remember,
+    tell,
+    warn,
+)
+from blockchaintracer.extras.mlflow.recorder import _told as _told_error
+from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, PREFIX, client_of, require_mlflow
+from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.drafts import Recorded
+
+_MAX_ERROR = 2000
+_SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
+_log = logging.getLogger(__name__)
+
+
+class _Recording:
+    """What this process records.
+
+    Attributes:
+        targets: the innermost tracer's last.
+        automatic: what `autolog` chose.
+        captured: of the runs that this process started and hasn't recorded yet.
+        recorded: of the runs that this process recorded.
+    """
+
+    def __init__(self) -> None:
+        self.targets: list[Target] = []
+        self.automatic: Target | None = None
+        self.captured: dict[str, Captured] = {}
+        self.recorded: dict[str, Recorded] = {}
+        self.lock = threading.RLock()
+        self.watching = False
+
+    def target(self, uri: str) -> Target | None:
+        """For whom a run at a tracking URI is recorded; None if for nobody."""
+        if self.targets:
+            return self.targets[-1]
+        if self.automatic:
+            return self.automatic
+        return Target() if uri.startswith(PREFIX) else None
+
+    def started(self, uri: str, run_id: str) -> None:
+        """A run began, or goes on."""
+        target = self.target(uri)
+        # a server knows nothing of where its clients' runs are
+        if target is None or any(name in os.environ for name in _SERVER) or run_id in self.captured:
+            return
+        try:
+            self.captured[run_id] = Captured(Started.now(target))
+        except Exception as error:
+            warn(f"code and time of the MLflow run {run_id} are not captured: {_told_error(error)}")
+
+    def ended(self, store: Any, uri: str, run_id: str) -> None:
+        """A run ended: records it. Nothing but a warning comes of it."""
+        target = self.target(uri)
+        if target is None:
+            return
+        captured = self.captured.pop(run_id, None)
+        try:
+            if captured:
+                error = sys.exc_info()[1]
+                captured.error = error_text(error) if error is not None else None
+            settle(store, run_id)
+            client = client_of(uri)
+            lab = target.prepared_lab(captured.started.group if captured else None)
+            recorded = record_run(lab, client, run_id, captured, personal=target.user_name, host_name=target.host_name)
+            self.recorded[run_id] = recorded
+            tell(client, run_id, recorded)
+            remember(lab, uri, run_id, recorded)
+            parent = client.get_run(run_id).data.tags.get("mlflow.parentRunId")
+            if parent in self.captured:
+                self.captured[parent].children.append(recorded.id)
+            if target.background:
+                flush_aside(target)
+        except Exception as problem:
+            _log.debug("not recorded", exc_info=True)
+            warn(
+                f"the MLflow run {run_id} is not recorded: {_told_error(problem)}\n"
+                f"It is whole in MLflow: `blockchaintracer mlflow import {run_id}` records it later."
+            )
+            with suppress(Exception):
+                # whoever ran it elsewhere, as the client of a server that records, sees no warning
+                client_of(uri).set_tag(run_id, OWN_TAGS + "status", "not recorded")
+
+
+_recording = _Recording()
+
+
+class _Anchored:
+    """Mixed into a tracking store's class: tells of the runs that begin and end there."""
+
+    blockchaintracer_uri: str
+
+    def create_run(self, *arguments: Any, **named: Any) -> Any:
+        run = super().create_run(*arguments, **named)  # type: ignore[misc]
+        _recording.started(self.blockchaintracer_uri, run.info.run_id)
+        return run
+
+    def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: Any) -> Any:
+        from mlflow.entities import RunStatus
+
+        info = super().update_run_info(run_id, run_status, end_time, run_name)  # type: ignore[misc]
+        if run_status is not None:
+            status = run_status if isinstance(run_status, str) else RunStatus.to_string(run_status)
+            if status in _ENDED:
+                _recording.ended(self, self.blockchaintracer_uri, run_id)
+            elif status == "RUNNING":
+                _recording.started(self.blockchaintracer_uri, run_id)
+        return info
+
+
+def anchored(store: Any, uri: str) -> Any:
+    """The same store, of a class that has runs recorded: everything else of it stays what MLflow made it."""
+    of = type(store)
+    if not issubclass(of, _Anchored):
+        store.__class__ = type(f"Anchored{of.__name__}", (_Anchored, of), {"__module__": of.__module__})
+        store.blockchaintracer_uri = uri
+    _watch()
+    return store
+
+
+def settle(store: Any, run_id: str) -> None:
+    """Waits until what was logged in the background has arrived: metrics of the system, and asynchronous logging."""
+    from mlflow.tracking import fluent
+    from mlflow.tracking._tracking_service import utils
+
+    if monitor := fluent.run_id_to_system_metrics_monitor.get(run_id):
+        monitor.finish()
+    store.flush_async_logging()
+    if repository := utils._get_artifact_repo(run_id):
+        repository.flush_async_logging()
+
+
+def error_text(error: BaseException) -> str:
+    """An exception for a manifest: its type and message, without what looks like a secret."""
+    lines = "\n".join(mask(line) for line in str(error).encode("utf-8", "replace").decode().split("\n"))
+    return f"{type(error).__name__}: {lines}"[:_MAX_ERROR] if lines else type(error).__name__
+
+
+def _watch() -> None:
+    """Has datasets digested when they're logged, and runs ended before the interpreter ends its threads."""
+    with _recording.lock:
+        if _recording.watching:
+            return
+        _recording.watching = True
+        # the thread that asks the chain must not import what this one imports: both would see halves of it
+        import eth_account  # noqa: F401
+        import web3  # noqa: F401
+
+        watch_datasets()
+        watch_models()
+        register = getattr(threading, "_register_atexit", None)
+        if register:
+            # MLflow's own atexit comes when no thread can be started any more, which hashing and uploads need
+            register(_end_all)
+
+
+def _end_all() -> None:
+    import mlflow
+
+    error = getattr(sys, "last_value", None)
+    typed_in = hasattr(sys, "ps1") or "ipykernel" in sys.modules
+    while active := mlflow.active_run():
+        run_id = active.info.run_id
+        if error is None or typed_in:
+            mlflow.end_run()
+            continue
+        try:
+            raise error
+        except BaseException:
+            # MLflow would say that it finished
+            mlflow.end_run("FAILED")
+        if mlflow.active_run() and mlflow.active_run().info.run_id == run_id:
+            return
+
+
+def _watch_all_stores() -> None:
+    """From now on every tracking store that MLflow opens has its runs told. Repeated, the same."""
+    from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
+    from mlflow.tracking._tracking_service.utils import _resolve_tracking_uri
+
+    given = TrackingStoreRegistry.get_store
+    if getattr(given, "blockchaintracer", False):
+        return
+
+    @wraps(given)
+    def get_store(self: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
+        return anchored(given(self, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
+
+    get_store.blockchaintracer = True  # type: ignore[attr-defined]
+    TrackingStoreRegistry.get_store = get_store
+
+
+def autolog(*, disable: bool = False, **options: Any) -> None:
+    """Records every MLflow run of this process when it ends: in a with block or by ``mlflow.end_run``, failed, or when
+    the program ends. Call it once, before or after MLflow's own autologging; calling it again changes the options.
+
+    Args:
+        disable: no longer.
+        options: ``home``, ``rpc``, ``registry``, ``group``, ``key`` as `MLTracer` takes; ``background=False`` leaves
+            the sending to `flush`; ``user_name=True`` and ``host_name=True`` record these.
+
+    Raises:
+        InputError: if MLflow isn't installed.
+    """
+    require_mlflow()
+    _recording.automatic = None if disable else _target(options)
+    if not disable:
+        _watch_all_stores()
+        _watch()
+
+
+def _target(options: dict[str, Any]) -> Target:
+    home = options.pop("home", None)
+    return Target(home=os.fspath(home) if home else None, **options)
+
+
+class MLflowBlockchainTracer:
+    """Records the MLflow runs that begin and end inside its with blocks.
+
+    >>> with MLflowBlockchainTracer().start_run(run_name="baseline"):  # doctest: +SKIP
+    ...     mlflow.log_metric("accuracy", train())
+
+    Args:
+        tracking_uri: where MLflow keeps the run; the one in use if not said.
+        experiment: name of MLflow's experiment.
+        options: as `autolog` takes.
+
+    Attributes:
+        recorded: the record of the last run; None before, and if there is none, which a warning explained.
+    """
+
+    def __init__(self, tracking_uri: str | None = None, experiment: str | None = None, **options: Any) -> None:
+        require_mlflow()
+        self._tracking_uri = tracking_uri
+        self._experiment = experiment
+        self._target = _target(options)
+        self.recorded: Recorded | None = None
+        self._run_id: str | None = None
+
+    def start_run(self, **named: Any) -> _TracedBlock:
+        """A run to use in a with block, which gives MLflow's own active run; `named` as ``mlflow.start_run`` takes."""
+        return _TracedBlock(self, named)
+
+    def flush(self) -> list[dict[str, Any]]:
+        """Sends what waits, and tells MLflow; see `blockchaintracer.extras.mlflow.flush`."""
+        return flush(self._target)
+
+    def verify(self, **named: Any) -> Report:
+        """Holds the last run against its record; `named` as `blockchaintracer.extras.mlflow.verify_run` takes.
+
+        Raises:
+            InputError: if no run of this tracer has ended.
+            ChainUnavailable: if the chain is away.
+        """
+        from blockchaintracer.extras.mlflow.run_checks import verify_run
+
+        if self._run_id is None:
+            raise InputError("expected a run that has ended, got none", hint="Use start_run in a with block first.")
+        return verify_run(self._target.lab(), self._run_id, self._tracking_uri, **named)
+
+
+class _TracedBlock:
+    def __init__(self, tracer: MLflowBlockchainTracer, named: dict[str, Any]) -> None:
+        self._tracer = tracer
+        self._named = named
+        self._run: Any = None
+
+    def __enter__(self) -> Any:
+        import mlflow
+
+        tracer = self._tracer
+        if tracer._tracking_uri:
+            mlflow.set_tracking_uri(tracer._tracking_uri)
+        if tracer._experiment:
+            mlflow.set_experiment(tracer._experiment)
+        _watch_all_stores()
+        _recording.targets.append(tracer._target)
+        try:
+            self._run = mlflow.start_run(**self._named)
+        except BaseException:
+            _recording.targets.remove(tracer._target)
+            raise
+        return self._run
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import mlflow
+
+        try:
+            if mlflow.active_run() is not None:
+                self._run.__exit__(kind, error, trace)
+        finally:
+            _recording.targets.remove(self._tracer._target)
+            self._tracer._run_id = self._run.info.run_id
+            self._tracer.recorded = _recording.recorded.get(self._run.info.run_id)

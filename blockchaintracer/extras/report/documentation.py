@@ -1,0 +1,198 @@
+"""Documentation from Python: what `blockchaintracer report` writes, as objects.
+
+>>> from blockchaintracer import DocumentationTracer                         # doctest: +SKIP
+>>> made = DocumentationTracer(run, limitations="…").generate_documentation()  # doctest: +SKIP
+>>> made.model_card.save("model-card.md")                                    # doctest: +SKIP
+>>> made["experiment_sheet"].sort_values("date")                             # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.report import documents
+from blockchaintracer.extras.report.card import model_card
+from blockchaintracer.extras.report.gather import Facts, gather, view
+from blockchaintracer.extras.report.mlflow_runs import named_record, record_of_mlflow
+from blockchaintracer.extras.report.sheet import sheet
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Record, State
+
+if TYPE_CHECKING:
+    import pandas
+    from huggingface_hub import ModelCard
+
+RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+_log = logging.getLogger(__name__)
+
+
+class Documentation(Mapping[str, Any]):
+    """What was made of a record; by attribute or by key.
+
+    Attributes:
+        model_card: Hugging Face's `ModelCard`; ``save(path)`` writes it.
+        experiment_sheet: a DataFrame with the columns ``date``, ``model_name``, ``dataset``, ``metrics``,
+            ``parameters``, ``blockchain_ref`` and ``mlflow_run``.
+        blockchain_verification: ``status``, ``record``, ``transaction``, ``block``, ``timestamp``, ``registry``,
+            ``chain_id``, ``author``, ``group``, ``command`` and ``checks``.
+    """
+
+    model_card: ModelCard
+    experiment_sheet: pandas.DataFrame
+    blockchain_verification: dict[str, Any]
+
+    def __init__(self, lab: Lab, facts: Facts, templates: Path | None = None) -> None:
+        self._lab = lab
+        self._templates = templates
+        self.facts = facts
+        self.model_card = model_card(facts, templates)
+        self.experiment_sheet = sheet(facts)
+        seen = view(facts)
+        record, verification = seen["record"], seen["verification"]
+        self.blockchain_verification = {
+            "status": verification["status"],
+            "verified": verification["status"] == "verified",
+            "record": record["id"],
+            **{name: record[name] for name in ("transaction", "block", "registry", "chain_id", "author", "group")},
+            "timestamp": record["time"],
+            "command": verification["command"],
+            "checks": verification["checks"],
+        }
+
+    def save(self, folder: str | os.PathLike[str], formats: Sequence[str] | None = None) -> list[Path]:
+        """Writes it as `blockchaintracer report` does; the files."""
+        wanted = formats or documents.formats_for(self.facts)
+        return documents.write(documents.make(self.facts, wanted, self._templates), Path(folder))
+
+    def record(self, formats: Sequence[str] | None = None) -> Recorded:
+        """Records it as a Document that is derived from the record, and supersedes the former one."""
+        wanted = formats or documents.formats_for(self.facts)
+        return documents.record_report(self._lab, self.facts, documents.make(self.facts, wanted, self._templates))
+
+    def __getitem__(self, name: str) -> Any:
+        if name in _KEYS:
+            return getattr(self, name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_KEYS)
+
+    def __len__(self) -> int:
+        return len(_KEYS)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"<Documentation of {self.facts.asked.row.kind} {self.facts.asked.row.id}: {self.facts.status}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: who, when, whether it verified, and the metrics. Names in it are escaped."""
+        told = self.blockchain_verification
+        rows = [
+            ("status", told["status"]),
+            ("record", told["record"]),
+            ("recorded", f"{told['timestamp']}, block {told['block']}"),
+            *((one.name, one.text) for one in self.facts.fields.values() if one.name in ("model_version", "metrics")),
+            ("check it", told["command"]),
+        ]
+        name = self.facts.fields["model_name"].text
+        cells = "".join(f"<tr><td>{escape(one)}</td><td><code>{escape(text)}</code></td></tr>" for one, text in rows)
+        return f"<b>{escape(name)}</b><table>{cells}</table>"
+
+
+_KEYS = ("model_card", "experiment_sheet", "blockchain_verification")
+
+
+class DocumentationTracer:
+    """Documents a record: a run, or a model that a run wrote.
+
+    Args:
+        record: its id, what recorded it (a `Recorded` or `TracedRun`), or ``mlflow:RUN_ID``; the lab's newest run if
+            not said.
+        mlflow_run: id of an MLflow run instead, whose record is looked for.
+        home, rpc, registry, group, key: as `MLTracer` takes.
+        fields: fields of the model card that the records don't hold; shown as declared.
+        sources: where the record was published, if it isn't in this lab's store.
+        templates: folder of your own templates.
+        declared: the same as `fields`, by name: ``limitations="…"``.
+    """
+
+    def __init__(
+        self,
+        record: Any = None,
+        *,
+        mlflow_run: str | None = None,
+        home: str | os.PathLike[str] | None = None,
+        rpc: str | None = None,
+        registry: str | None = None,
+        group: int | None = None,
+        key: str | None = None,
+        fields: Mapping[str, str] | None = None,
+        sources: Sequence[str] = (),
+        templates: str | os.PathLike[str] | None = None,
+        **declared: str,
+    ) -> None:
+        self._lab = Lab(
+            home=Home(home),
+            rpc=rpc or os.environ.get(RPC_VARIABLE),
+            registry_address=registry,
+            key_name=key,
+            group_number=group,
+            ask=_ask if sys.stdin and sys.stdin.isatty() else None,
+            say=lambda message: _log.info("%s", message),
+        )
+        self._record = record
+        self._mlflow_run = mlflow_run
+        self._fields = {**(fields or {}), **declared}
+        self._sources = sources
+        self._templates = Path(templates) if templates is not None else None
+
+    def generate_documentation(self) -> Documentation:
+        """Verifies the record and documents it.
+
+        Raises:
+            InputError: naming the required fields that neither the records nor the caller give; or if there is no
+                such record, or it leads to no run.
+            StoreError, NotVerified, ChainUnavailable: as `blockchaintracer.extras.report.gather.gather`.
+        """
+        facts = gather(self._lab, self._id(), self._fields, sources=self._sources)
+        return Documentation(self._lab, facts, self._templates)
+
+    def _id(self) -> str:
+        if self._mlflow_run is not None:
+            return record_of_mlflow(self._lab, self._mlflow_run)
+        record = getattr(self._record, "recorded", self._record)
+        if record is None and self._record is not None:
+            raise InputError("expected a run that is recorded, got one that isn't")
+        if record is None:
+            return self._newest()
+        found = getattr(record, "id", record)
+        if not isinstance(found, str):
+            raise InputError(f"expected a record's id, or what recorded it, got {type(found).__name__}")
+        return named_record(self._lab, found)
+
+    def _newest(self) -> str:
+        for entry in reversed(self._lab.outbox.entries(self._lab.chain_id)):
+            write = entry.write
+            if isinstance(write, Record) and write.key.kind == Kind.RUN and entry.state is not State.FAILED:
+                return write.record_id
+        raise InputError("expected a run to document, got none in this lab", hint="Name a record's id.")
+
+
+def _ask(question: str) -> str:
+    from getpass import getpass
+
+    return getpass(f"{question}: ")

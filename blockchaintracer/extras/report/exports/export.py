@@ -1,0 +1,123 @@
+"""One record in one format, written whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from blockchaintracer.core.digest import Progress
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.extras.report.exports import codemeta, crate, croissant, dsse, provenance
+from blockchaintracer.extras.report.exports.exported_content import Content, listing
+from blockchaintracer.extras.report.gather import CIPHERTEXT, Facts, gather
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.stored_copies import StoredCopies
+
+Bytes = Callable[[Facts, Content], bytes]
+FORMATS: dict[str, Bytes | None] = {
+    "ro-crate": None,
+    "prov-json": provenance.json_bytes,
+    "prov-n": provenance.notation,
+    "in-toto": lambda facts, _: dsse.statement(facts),
+    "dsse": lambda facts, _: dsse.envelope(facts),
+    "croissant": croissant.metadata,
+    "codemeta": codemeta.codemeta,
+    "sha256sums": lambda _, content: listing(content.files),
+}
+"""By name; None for a folder."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Args:
+        notes: what a reader must know of it.
+    """
+
+    record: str
+    format: str
+    path: Path
+    notes: tuple[str, ...]
+
+
+def export(
+    lab: Lab,
+    record_id: str,
+    form: str,
+    target: Path,
+    *,
+    sign_with: Path | None = None,
+    with_files: bool = False,
+    sources: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Exported:
+    """Writes a record in a format.
+
+    Args:
+        form: one of `FORMATS`.
+        target: a file; for ``ro-crate`` a folder that doesn't exist or is empty.
+        sign_with: for ``dsse``, a PEM file with an Ed25519 or ECDSA key.
+        with_files: for ``sha256sums``, also writes the files beside it.
+        sources: folders or http(s) addresses that the record was published to.
+        progress: told of the bytes hashed.
+
+    Raises:
+        InputError: if the format is unknown or not for this kind of record, or the target is taken.
+        NotVerified: if the record did not verify: nothing is made of it.
+        StoreError, ChainUnavailable: as `blockchaintracer.extras.report.gather.gather`.
+    """
+    if form not in FORMATS:
+        raise InputError(f"expected a format of {', '.join(FORMATS)}, got {form!r}")
+    if sign_with is not None and form != "dsse":
+        raise InputError(f"expected a signing key for dsse alone, got one for {form}")
+    if with_files and form != "sha256sums":
+        raise InputError(f"expected --with-files for sha256sums alone, got it for {form}")
+    facts = gather(lab, record_id, sources=sources, progress=progress)
+    if facts.status == "not verified":
+        raise NotVerified(
+            f"record {facts.asked.row.id} did not verify: it is not exported",
+            hint=f"`{facts.verify_with}` tells what is wrong.",
+        )
+    content = Content.of(facts, StoredCopies(lab.store, sources, progress))
+    notes = [f"{file.path} is not here: it is named by its SHA-256 alone" for file in content.missing]
+    notes += [f"{file.path} is {CIPHERTEXT}" for file in content.files if file.encrypted]
+    if form == "ro-crate":
+        _folder(target, lambda folder: crate.write_crate(facts, content, folder))
+        return Exported(facts.asked.row.id, form, target, tuple(notes))
+    if form == "dsse":
+        data = dsse.envelope(facts, sign_with)
+        if sign_with is None:
+            notes.append("it has no signature: what vouches for it is the record on the chain, not this file")
+    else:
+        make = FORMATS[form]
+        assert make is not None  # noqa: S101 -- ro-crate is above
+        data = make(facts, content)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target, data, 0o666)
+    except OSError as error:
+        raise StoreError(f"can't write {target}: {error.strerror}") from error
+    if with_files:
+        for file in content.files:
+            if file not in content.missing:
+                content.copy(file, target.parent)
+    return Exported(facts.asked.row.id, form, target, tuple(notes))
+
+
+def _folder(target: Path, fill: Callable[[Path], None]) -> None:
+    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
+        raise InputError(f"expected an empty folder or none at {target}")
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fill(partial)
+        partial.rename(target)
+    except OSError as error:
+        raise StoreError(f"can't write {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

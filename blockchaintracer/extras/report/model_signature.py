@@ -1,0 +1,146 @@
+"""Signatures of models by OpenSSF's `model-signing`, checked by that package against the recorded bytes, and kept as
+evidence beside the model's record."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import io
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.digest import LISTING_LIMIT, digest_bytes, parse_listing
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import Artifact, Manifest, RecordPredicate
+from blockchaintracer.core.record import Kind, Link, Relation, SubjectType
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import named_parents
+
+_LIMIT = 64 << 20
+_KEY_LIMIT = 1 << 16
+_KEY_FILE = "public-key.pem"
+
+
+@dataclass(frozen=True)
+class ModelSignature:
+    """A signature that holds over the bytes of a recorded model.
+
+    Args:
+        model: id of the record.
+        subject: digest of what was signed.
+        public_key: SHA-256 of the key's file: whose it is, is for the reader to know.
+        files: how many files it covers: all that were recorded.
+    """
+
+    model: str
+    subject: str
+    signature: str
+    public_key: str
+    files: int
+
+
+def check_signature(
+    lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
+) -> ModelSignature:
+    """Checks a signature of `model_signing` against a recorded model, of which the signer need have known nothing.
+
+    Args:
+        model_id: record of a file or folder.
+        signature: the Sigstore bundle that `model_signing sign key` wrote.
+        public_key: PEM of the elliptic curve key.
+        sources: folders or http(s) addresses that the model was published to.
+
+    Raises:
+        InputError: if the record is of no file or folder, or the files are none or too large.
+        NotVerified: if the signature does not hold, or leaves a recorded file out.
+        StoreError, ChainUnavailable: if the model's bytes can't be had.
+    """
+    return _check(lab, model_id, signature, public_key, sources)[0]
+
+
+def record_signature(
+    lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
+) -> tuple[ModelSignature, Recorded]:
+    """Checks a signature, and records it as a Document that is derived from the model, with the public key attached.
+
+    Raises:
+        As `check_signature`.
+    """
+    found, bundle, key = _check(lab, model_id, signature, public_key, sources)
+    for data in (bundle, key):
+        lab.store.put_bytes(data)
+    parents = [Link(found.model, Relation.DERIVED_FROM)]
+    document = RecordPredicate(
+        name="model signature",
+        subject_type="file",
+        values={"modelSignature": {"model": found.model, "subject": found.subject, "publicKey": found.public_key}},
+        attachments=(Artifact.of(_KEY_FILE, digest_bytes(key)),),
+        parents=named_parents(parents),
+    )
+    return found, commit(lab, Manifest.of(Kind.DOCUMENT, document, found.signature), parents)
+
+
+def _check(
+    lab: Lab, model_id: str, signature: Path, public_key: Path, sources: tuple[str, ...]
+) -> tuple[ModelSignature, bytes, bytes]:
+    record = required_record(lab, model_id)
+    key = record.key
+    if key.subject_type not in (SubjectType.FILE, SubjectType.FOLDER):
+        raise InputError(f"expected the record of a file or folder, got {record.id}")
+    bundle, pem = _read(signature, _LIMIT), _read(public_key, _KEY_LIMIT)
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        model = Path(scratch, "model")
+        if key.subject_type == SubjectType.FOLDER:
+            lab.store.restore_folder(key.subject, model, sources)
+            names = {name for name, _ in parse_listing(lab.store.get_bytes(key.subject, LISTING_LIMIT))}
+        else:
+            lab.store.export(key.subject, model, sources)
+            names = {"."}
+        # copies: what is checked is what is recorded
+        for name, data in (("model.sig", bundle), (_KEY_FILE, pem)):
+            Path(scratch, name).write_bytes(data)
+        verifying = require("model_signing.verifying", "signatures")
+        try:
+            # it prints a warning of old signatures, and stdout is for results
+            with contextlib.redirect_stdout(io.StringIO()):
+                config = verifying.Config().use_elliptic_key_verifier(public_key=Path(scratch, _KEY_FILE))
+                config.verify(model, Path(scratch, "model.sig"))
+            covered = _covered(bundle)
+        except Exception as error:  # the package lets its parsers' and cryptography's own errors through
+            told = str(error).replace(scratch, "")[:500] or type(error).__name__
+            raise NotVerified(
+                f"the signature does not hold over the bytes of record {record.id}: {told}",
+                hint="Check that it is of this model, with this elliptic curve key.",
+            ) from None
+    # a signature can leave files out, and holds over the rest
+    left_out = sorted(name for name in names if name not in covered) if names != {"."} else []
+    if left_out or not covered:
+        raise NotVerified(f"the signature does not cover {', '.join(left_out[:5]) or 'anything'} of record {record.id}")
+    digests = [hashlib.sha256(data).hexdigest() for data in (bundle, pem)]
+    return ModelSignature(record.id, key.subject, digests[0], digests[1], len(names)), bundle, pem
+
+
+def _covered(bundle: bytes) -> set[str]:
+    """Names of the files in the signed statement. In shards (``name:start:end``) none: model-signing 1.1 can't verify a
+    signature over these either."""
+    statement: dict[str, Any] = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
+    return {str(entry["name"]) for entry in statement["predicate"]["resources"]}
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise StoreError(f"can't read {path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise InputError(f"expected at most {limit} bytes in {path}, got more")
+    return data

@@ -1,0 +1,119 @@
+"""Templates in a sandbox. What they show is a stranger's text: it is escaped for the medium, and never run.
+
+A user's folder may hold templates of the same names, which are taken instead. They get plain values only, in Jinja's
+immutable sandbox, and can include nothing from outside of the folder.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.optional import require
+
+MODEL_CARD, DATASET_CARD, PAGE, STYLE, PAPER = (
+    "model-card.md.j2",
+    "dataset-card.md.j2",
+    "report.html.j2",
+    "report.css",
+    "report.typ",
+)
+NAMES = (MODEL_CARD, DATASET_CARD, PAGE, STYLE, PAPER)
+_MAX_TEMPLATE = 1 << 20
+_MAX_SHOWN = 20_000
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_NUMBERED = re.compile(r"^(\d+)(?=[.)](\s|$))")
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]#!|<>&~$@^]|:(?=[^\s\d])|(?<=www)\.|^[-+=]")
+
+
+def printable(text: str) -> str:
+    """Text without control characters and without what changes the direction or joins invisibly, of bounded length."""
+    shown = _UNPRINTABLE.sub("\ufffd", text)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+
+
+def markdown(text: str) -> str:
+    """Text as one line of Markdown that renders as that text: no markup, HTML, link or table cell comes of it.
+
+    CommonMark 0.31, section 2.4: any ASCII punctuation may have a backslash before it.
+    """
+    line = " ".join(printable(text).split())
+    return _NUMBERED.sub(r"\1\\", _MARKDOWN.sub(lambda match: f"\\{match[0]}", line))
+
+
+def template_source(name: str, folder: Path | None) -> str:
+    """A template's text: the user's, if the folder has one of the name, else this package's.
+
+    Raises:
+        InputError: if it leads outside of the folder, is too large or no text.
+    """
+    if folder is not None:
+        root = folder.resolve()
+        file = (root / name).resolve()
+        if not file.is_relative_to(root):
+            raise InputError(f"expected a template inside {folder}, got {name!r}, which leads outside of it")
+        if file.is_file():
+            try:
+                with file.open("rb") as opened:
+                    data = opened.read(_MAX_TEMPLATE + 1)
+                if len(data) <= _MAX_TEMPLATE:
+                    return data.decode()
+            except (OSError, UnicodeDecodeError):
+                pass
+            raise InputError(f"expected a template of at most {_MAX_TEMPLATE} bytes of UTF-8 at {file}")
+    if name not in NAMES:
+        raise InputError(f"expected one of the templates {', '.join(NAMES)}, got {name!r}")
+    return (resources.files("blockchaintracer.extras.report") / "templates" / name).read_text(encoding="utf-8")
+
+
+def render(name: str, values: dict[str, Any], folder: Path | None = None) -> str:
+    """A template with values.
+
+    Args:
+        name: one of `NAMES`; its suffix before ``.j2`` says how text is escaped.
+        values: plain values; a `markupsafe.Markup` among them is not escaped.
+        folder: of the user's templates.
+
+    Raises:
+        InputError: if the template is none, or does what the sandbox doesn't allow.
+    """
+    sandbox = require("jinja2.sandbox", "reports")
+    jinja2 = require("jinja2", "reports")
+    is_html = name.endswith(".html.j2")
+
+    def load(wanted: str) -> str:
+        return template_source(wanted, folder)
+
+    environment = sandbox.ImmutableSandboxedEnvironment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=is_html,
+        finalize=_finalizer(printable) if is_html else _finalizer(markdown),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals.clear()
+    try:
+        return str(environment.get_template(name).render(values))
+    except jinja2.TemplateError as error:
+        line = f", line {error.lineno}" if getattr(error, "lineno", None) else ""
+        raise InputError(
+            f"the template {name}{line} can't be used: {type(error).__name__}: {str(error)[:300]}",
+            hint="Templates see plain values and Jinja's own filters; nothing else.",
+        ) from None
+    except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
+        raise InputError(f"the template {name} can't be used: {type(error).__name__}: {str(error)[:300]}") from None
+
+
+def _finalizer(escape: Callable[[str], str]) -> Callable[[Any], Any]:
+    def finalize(value: Any) -> Any:
+        if hasattr(value, "__html__"):
+            return value
+        return escape("" if value is None else str(value))
+
+    return finalize

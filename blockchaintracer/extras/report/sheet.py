@@ -1,0 +1,164 @@
+"""The experiment sheet: a row a run, as a pandas DataFrame, CSV, XLSX and Parquet."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from blockchaintracer.extras.report.gather import Facts
+from blockchaintracer.extras.report.render import printable
+from blockchaintracer.extras.report.seen import Seen
+from blockchaintracer.extras.search.query import utc
+from blockchaintracer.lab.optional import require
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = ("date", "model_name", "dataset", "metrics", "parameters", "blockchain_ref", "mlflow_run")
+_MLFLOW = ("mlflow_run", "mlflow_run_id", "mlflow.run_id", "mlflowRunId")
+_FORMULA = re.compile(r"^\s*[=+\-@\t\r|%]")
+_LATEST = 253402300799
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a ZIP archive can hold."""
+
+
+def sheet(facts: Facts) -> pandas.DataFrame:
+    """The runs that a report is about.
+
+    Columns: ``date`` (of the record by the chain, UTC), ``model_name``, ``dataset`` (names of what was read),
+    ``metrics`` and ``parameters`` (dictionaries), ``blockchain_ref`` (``eip155:<chain>:<registry>:0x<record id>``) and
+    ``mlflow_run`` (None where none is recorded).
+    """
+    pd = require("pandas", "tables")
+    frame: pandas.DataFrame = pd.DataFrame([_row(facts, one) for one in facts.runs], columns=list(COLUMNS))
+    frame["date"] = pd.to_datetime(frame["date"], utc=True)
+    return frame
+
+
+def csv(facts: Facts) -> bytes:
+    """The sheet as CSV (RFC 4180); text that a spreadsheet would take for a formula begins with ``'``."""
+    text = _flat(facts).to_csv(index=False, lineterminator="\r\n")
+    return str(text).encode()
+
+
+def xlsx(facts: Facts) -> bytes:
+    """The sheet as an Excel workbook, all text: nothing in it is a formula."""
+    openpyxl = require("openpyxl", "tables")
+    styles = require("openpyxl.styles", "tables")
+    book = openpyxl.Workbook()
+    page = book.active
+    page.title = "experiments"
+    rows = [list(COLUMNS), *_flat(facts, for_csv=False).values.tolist()]
+    for number, row in enumerate(rows, 1):
+        for column, value in enumerate(row, 1):
+            cell = page.cell(number, column)
+            cell.value = None if value is None else _cell(value)
+            if cell.value is not None:
+                cell.data_type = "s"
+                cell.quotePrefix = bool(_FORMULA.match(cell.value))
+            if number == 1:
+                cell.font = styles.Font(bold=True)
+    for letter, width in zip("ABCDEFG", (22, 24, 28, 40, 40, 50, 34), strict=True):
+        page.column_dimensions[letter].width = width
+    page.freeze_panes = "A2"
+    out = io.BytesIO()
+    book.save(out)
+    return _without_clock(out.getvalue(), facts)
+
+
+def parquet(facts: Facts) -> bytes:
+    """The sheet as Parquet; metrics and parameters as JSON text."""
+    arrow = require("pyarrow", "tables")
+    files = require("pyarrow.parquet", "tables")
+    frame = _flat(facts, for_csv=False)
+    text = {name: arrow.array([_text(value) for value in frame[name]], arrow.string()) for name in COLUMNS[1:]}
+    times = arrow.array(
+        [datetime.fromtimestamp(min(one.row.time, _LATEST), UTC) for one in facts.runs], arrow.timestamp("s", "UTC")
+    )
+    out = io.BytesIO()
+    files.write_table(arrow.table({"date": times, **text}), out)
+    return out.getvalue()
+
+
+def mlflow_run(seen: Seen) -> str | None:
+    """Id of the MLflow run that a run's manifest names; None if it names none."""
+    run = seen.run
+    if run is None:
+        return None
+    experiment = run.experiment.to_json()
+    for place in (experiment.get("additionalInfo", {}), run.parameters, experiment.get("modelConfig", {})):
+        for name in _MLFLOW:
+            if isinstance(place.get(name), str):
+                return str(place[name])
+        nested = place.get("mlflow")
+        for said in (nested, nested.get("context")) if isinstance(nested, dict) else ():
+            if isinstance(said, dict):
+                for name in ("runId", "run_id"):
+                    if isinstance(said.get(name), str):
+                        return str(said[name])
+    return None
+
+
+def _row(facts: Facts, seen: Seen) -> dict[str, Any]:
+    run, row = seen.run, seen.row
+    if facts.run is not None and row.id == facts.run.row.id:
+        data = [one.name for one in facts.inputs if one.seen.row.kind == "dataset"]
+        name = facts.fields["model_name"].text if "model_name" in facts.fields else seen.name
+    else:
+        data = [one.name or one.sha256[:12] for one in run.inputs] if run else []
+        name = seen.name
+    return {
+        "date": datetime.fromtimestamp(min(row.time, _LATEST), UTC),
+        "model_name": name,
+        "dataset": ", ".join(data) or None,
+        "metrics": {name: metric.value for name, metric in sorted(run.metrics.items())} if run else {},
+        "parameters": dict(run.parameters) if run else {},
+        "blockchain_ref": f"eip155:{row.chain_id}:{row.registry.lower()}:0x{row.id}",
+        "mlflow_run": mlflow_run(seen),
+    }
+
+
+def _flat(facts: Facts, *, for_csv: bool = True) -> pandas.DataFrame:
+    frame = sheet(facts).astype(object)
+    frame["date"] = [utc(one.row.time) for one in facts.runs]
+    for name in ("metrics", "parameters"):
+        frame[name] = [json.dumps(value, sort_keys=True, ensure_ascii=False) for value in frame[name]]
+    for name in COLUMNS[1:]:
+        frame[name] = [
+            None if (text := _text(value)) is None else _safe(text) if for_csv else text for value in frame[name]
+        ]
+    return frame
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else printable(str(value))
+
+
+def _safe(text: str) -> str:
+    """Text that no spreadsheet runs (OWASP, CSV injection)."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def _cell(text: str) -> str:
+    # Excel takes at most 32,767 characters
+    return str(require("openpyxl.cell.cell", "tables").ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))[:32_767]
+
+
+def _without_clock(data: bytes, facts: Facts) -> bytes:
+    """The workbook with the record's time in place of this machine's."""
+    time = utc(min(facts.asked.row.time, _LATEST))
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in sorted(old.namelist()):
+            content = old.read(name)
+            if name == "docProps/core.xml":
+                content = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.encode(), content)
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o600 << 16
+            new.writestr(entry, content)
+    return out.getvalue()

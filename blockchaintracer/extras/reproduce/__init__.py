@@ -1,0 +1,1 @@
+"""Re-running a recorded run and comparing what it gives."""

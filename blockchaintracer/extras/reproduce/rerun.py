@@ -1,0 +1,438 @@
+"""Repeats a recorded run on this machine, from what was published of it: code, inputs, environment, command.
+
+The code is a stranger's. It gets a folder of its own as HOME and none of this process's environment variables, which
+keeps it from reading secrets by accident, and not from anything on purpose.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from blockchaintracer.core.chain import RecordedEvent
+from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, RunPredicate, is_listing
+from blockchaintracer.core.record import SubjectType
+from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
+from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.secret_masking import MASK, mask
+from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import read_manifest
+from blockchaintracer.lab.recording.run import RUN_FILE, RunStart, environment_of, start_run
+from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
+
+_SEARCHED = "/usr/local/bin:/usr/bin:/bin"
+_OWN = "CUDA_VISIBLE_DEVICES"
+"""Says which of a machine's processors are free to use: another machine's answer is of no use."""
+_PLACEHOLDER = re.compile(r"(--?[^=]*=)?\{(output|inputs|input:([0-9]{1,6}))\}(.*)", re.DOTALL)
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a run's manifest says of how to repeat it, complete."""
+
+    run: RunPredicate
+    commit: str
+    pack: Artifact
+    diff: Artifact | None
+    command: tuple[str, ...]
+    working_folder: str
+    lock: Artifact | None
+    python: str
+    variables: dict[str, Any]
+
+
+class Workspace(NamedTuple):
+    """The folder of one repeated run, and what lies where in it."""
+
+    root: Path
+
+    @property
+    def code(self) -> Path:
+        """The restored commit."""
+        return self.root / "code"
+
+    @property
+    def inputs(self) -> Path:
+        """The ``{inputs}`` of the recorded command: what did not lie in the working folder."""
+        return self.root / "inputs"
+
+    @property
+    def output(self) -> Path:
+        """The ``{output}`` of the recorded command."""
+        return self.root / "output"
+
+    @property
+    def log(self) -> Path:
+        """What the program printed."""
+        return self.root / "output.log"
+
+    @property
+    def run_file(self) -> Path:
+        """Where the program writes its run document."""
+        return self.root / "run.json"
+
+    @property
+    def started(self) -> Path:
+        """A file as old as the start of the run."""
+        return self.root / "started"
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What a repeated run did.
+
+    Args:
+        folder: its working folder.
+        start: what was known when it started.
+        environment: what it ran on; None if its Python can't tell.
+        document: what its program told, or if that told nothing, the name, parameters and seeds as recorded.
+        failure: why it failed; None if it completed.
+    """
+
+    place: Workspace
+    folder: Path
+    start: RunStart
+    environment: dict[str, Any] | None
+    document: RunDocument
+    failure: str | None
+
+
+def rerun(
+    lab: Lab,
+    recipe: Recipe,
+    inputs: Sequence[RecordedEvent],
+    place: Workspace,
+    sources: Sequence[str],
+    *,
+    python: str | None = None,
+    timeout_s: float | None = None,
+) -> Rerun:
+    """Fetches, restores, rebuilds and runs; only what the program does is an answer, anything else is an error.
+
+    Args:
+        inputs: the records of the run's inputs, in their order.
+        python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
+        timeout_s: seconds after which the run is given up.
+
+    Raises:
+        InputError: if it can't be started or told apart from a failure of this machine.
+        StoreError, NotVerified: if something isn't to be had, or isn't what was recorded.
+        ChainUnavailable: if a source or the packages can't be reached.
+    """
+    folder, placed, arguments = _restore(lab, recipe, inputs, place, sources)
+    interpreter = Path(_given(python)) if python else _rebuilt(lab, recipe, folder, place, sources)
+    variables = _variables(recipe, place, interpreter)
+    environment = environment_of(interpreter, variables)
+    command = _command(recipe, arguments, interpreter, place)
+    start = start_run(lab, folder, placed)
+    place.started.touch()
+    lab.say(f"running it; what it prints goes to {place.log}")
+    failure = _failure(lab, _run_program(command, folder, variables, place.log, timeout_s), place.log)
+    document = None
+    try:
+        if place.run_file.is_file():
+            told = load_run_document(place.run_file)
+            told.recorded_metrics()
+            document = told
+    except InputError as error:
+        failure = failure or f"the program wrote no valid run document: {error.message}"[:2000]
+    if document and document.error:
+        failure = failure or f"the program says that it failed: {document.error}"[:2000]
+    if document is None and failure is None:
+        raise InputError(
+            f"the program ended well but wrote no run document to ${RUN_FILE}, so its metrics can't be compared",
+            hint="Its author gave the metrics by hand. Nothing was attested.",
+        )
+    run = recipe.run
+    document = document or RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
+    return Rerun(place, folder, start, environment, document, failure)
+
+
+@contextmanager
+def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
+    """A chosen folder, empty or not there yet, or a temporary one, which is removed unless it's to `keep`."""
+    if chosen:
+        if os.path.lexists(chosen) and (not chosen.is_dir() or any(chosen.iterdir())):
+            raise InputError(f"expected an empty folder or none at {chosen}")
+        chosen.mkdir(parents=True, exist_ok=True)
+        root = chosen.resolve()
+    else:
+        root = Path(tempfile.mkdtemp(prefix="reproduction-")).resolve()
+    try:
+        for name in ("output", "inputs", "home", "tmp", "lock"):
+            (root / name).mkdir()
+        yield Workspace(root)
+    finally:
+        if not chosen and not keep:
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def _restore(
+    lab: Lab, recipe: Recipe, inputs: Sequence[RecordedEvent], place: Workspace, sources: Sequence[str]
+) -> tuple[Path, list[Path], list[Path]]:
+    """Puts code and inputs where the run finds them.
+
+    Returns:
+        the working folder, the inputs that were no part of the code, and the place of every input.
+    """
+    lab.say("fetching code and inputs")
+    restore_commit(lab.store.fetch(recipe.pack.sha256, sources), recipe.commit, place.code)
+    if recipe.diff:
+        try:
+            lab.store.fetch(recipe.diff.sha256, sources)
+        except StoreError as error:
+            raise StoreError(
+                f"the run's files differed from its commit, and the difference is not to be had: {error.message}",
+                hint="Ask the lab to `publish --with-diff`. Nothing was run and nothing attested.",
+            ) from None
+        apply_diff(lab.store.get_bytes(recipe.diff.sha256), place.code)
+    folder = _inside(place.code / recipe.working_folder, place.code)
+    folder.mkdir(parents=True, exist_ok=True)
+    placed, targets = [], []
+    for index, (entry, record) in enumerate(zip(recipe.run.inputs, inputs, strict=True)):
+        name = re.sub(r"[^\w.-]", "_", Path(entry.name or "input").name).lstrip(".")[:100] or "input"
+        target = folder / entry.path if entry.path else place.inputs / name
+        if target in targets:
+            target = place.inputs / str(index) / name
+        targets.append(target)
+        if record.key.subject_type in (SubjectType.FILE, SubjectType.FOLDER):
+            placed += [target] if _put(lab, record, target, place, sources) else []
+    return folder, placed, targets
+
+
+def _put(lab: Lab, record: RecordedEvent, target: Path, place: Workspace, sources: Sequence[str]) -> bool:
+    """Puts an input in its place; whether it wasn't part of the code."""
+    subject, is_folder = record.key.subject, record.key.subject_type == SubjectType.FOLDER
+    real = _inside(target.parent, place.root).resolve() / target.name
+    if ".git" in (part.lower() for part in real.relative_to(place.root).parts):
+        raise NotVerified(f"expected the path of an input, got one inside git's own folder: {target}")
+    executable = _executable(lab, record, sources) if is_folder else frozenset()
+    known = os.path.lexists(target)
+    if known:
+        if target.is_relative_to(place.inputs):
+            raise NotVerified(f"two inputs of the run claim one place: {target.relative_to(place.root)}")
+        if target.is_dir() == is_folder and digest_of(target) == subject:
+            for path, file in list_folder(target) if executable else ():
+                os.chmod(file, 0o755 if path in executable else 0o644)
+            return False
+        lab.say(f"{target.relative_to(place.code)} of the code is not the recorded input, which is used instead")
+        shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
+    if is_folder:
+        lab.store.restore_folder(subject, target, sources, executable)
+    else:
+        lab.store.export(subject, target, sources)
+    return not known
+
+
+def _executable(lab: Lab, record: RecordedEvent, sources: Sequence[str]) -> frozenset[str]:
+    """Which files of a folder may be executed, if its manifest is to be had and lists them."""
+    try:
+        lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
+        said = read_manifest(lab, record).predicate
+    except BlockchainTracerError as error:
+        lab.say(f"which files of an input may be executed is not known: {error.message}")
+        return frozenset()
+    return frozenset((said.executable or ()) if isinstance(said, ContentPredicate) else ())
+
+
+def _inside(path: Path, root: Path) -> Path:
+    """The path, if following its links doesn't lead out of `root`."""
+    if not path.resolve().is_relative_to(root):
+        raise NotVerified(f"expected a path inside {root}, got one that leads out of it: {path}")
+    return path
+
+
+def _given(python: str) -> str:
+    found = shutil.which(python)
+    if found is None:
+        raise InputError(f"expected a Python interpreter, got {python!r}")
+    return os.path.abspath(found)
+
+
+def _rebuilt(lab: Lab, recipe: Recipe, folder: Path, place: Workspace, sources: Sequence[str]) -> Path:
+    """The Python of the recorded environment: rebuilt from its lock once, then kept in the lab's folder."""
+    lock = recipe.lock
+    assert lock  # noqa: S101 -- `_recipe` has seen to it
+    file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
+    wanted, interpreter = _interpreter(lab, recipe.python)
+    identity = [lock.sha256, file.name, wanted]
+    if file.name == "uv.lock":
+        # uv reads the lock only together with the project that it locks
+        for project in (folder / "pyproject.toml", place.code / "pyproject.toml"):
+            if project.is_file():
+                identity.append(sha256_file(shutil.copy(project, file.parent)))
+                break
+    environments = lab.home.path / "environments"
+    kept = environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
+    environments.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with kept.with_suffix(".lock").open("w") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        complete = kept / "complete.json"
+        python = kept / "venv" / "bin" / "python"
+        if not (complete.exists() and python.exists()):
+            lab.say(f"rebuilding the environment from {file.name}")
+            shutil.rmtree(kept, ignore_errors=True)
+            kept.mkdir(mode=0o700)
+            rebuild_environment(file, kept / "venv", interpreter)
+            complete.write_text(json.dumps({"lock": lock.sha256, "name": file.name, "python": wanted}) + "\n")
+    return python
+
+
+def _interpreter(lab: Lab, recorded: str) -> tuple[str, str]:
+    """The version of Python to rebuild for, and what to ask for it: this one, if it has the recorded minor version."""
+    mine = platform.python_version()
+    minor = ".".join(recorded.split(".")[:2])
+    if not re.fullmatch(r"3\.[0-9]{1,2}", minor) or minor == ".".join(mine.split(".")[:2]):
+        if recorded and recorded != mine:
+            lab.say(f"the run had Python {recorded}, here it is {mine}")
+        return mine, sys.executable
+    return minor, minor
+
+
+def _variables(recipe: Recipe, place: Workspace, python: Path) -> dict[str, str]:
+    """The environment of the repeated run: what the record says can change a result, and nothing of this process."""
+    recorded = {
+        name: value
+        for name, value in recipe.variables.items()
+        if name in VARIABLES and name != _OWN and isinstance(value, str) and MASK not in value and "\0" not in value
+    }
+    own = {_OWN: os.environ[_OWN]} if _OWN in os.environ else {}
+    # the program asks for its seeds, and no chain is at hand for it
+    derivation = recipe.run.seed_derivation
+    seeds = {DERIVATION_VARIABLE: derivation.model_dump_json(by_alias=True)} if derivation else {}
+    return {
+        "LANG": "C.UTF-8",
+        **recorded,
+        **own,
+        "HOME": str(place.root / "home"),
+        "TMPDIR": str(place.root / "tmp"),
+        "PATH": f"{python.parent}:{_SEARCHED}",
+        "PYTHONNOUSERSITE": "1",
+        RUN_FILE: str(place.run_file),
+        **seeds,
+    }
+
+
+def _command(recipe: Recipe, inputs: Sequence[Path], python: Path, place: Workspace) -> list[str]:
+    """The recorded command with the places of this workspace."""
+
+    def here(argument: str) -> str:
+        match = _PLACEHOLDER.fullmatch(argument)
+        if not match:
+            return argument
+        option, what, number, rest = match.groups()
+        if number and int(number) >= len(inputs):
+            raise InputError(f"the recorded command names {what}, but the run names {len(inputs)} inputs")
+        known = inputs[int(number)] if number else place.output if what == "output" else place.inputs
+        return f"{option or ''}{known}{rest}"
+
+    program, *arguments = map(here, recipe.command)
+    return [str(python) if program == "python" else program, *arguments]
+
+
+def _failure(lab: Lab, code: int, log: Path) -> str | None:
+    """What an exit code says against the program; None if nothing.
+
+    Raises:
+        InputError: if the program was killed from outside, which says nothing of it.
+    """
+    if not code:
+        return None
+    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    failure = f"the program ended with {ended}"
+    if -code in _FROM_OUTSIDE:
+        raise InputError(
+            f"{failure}, which something outside of it sent: for want of memory, or a person",
+            hint="That says nothing about the record: nothing was attested.",
+        )
+    lab.say("\n".join((f"{failure}. It printed last:", *map(mask, _tail(log)))))
+    return failure
+
+
+def _run_program(
+    command: list[str], folder: Path, variables: dict[str, str], log: Path, timeout_s: float | None
+) -> int:
+    with log.open("wb") as output:
+        try:
+            process = subprocess.Popen(  # noqa: S603 -- a stranger's program, which was agreed to
+                command,
+                cwd=folder,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            # an argument with a zero byte is no argument
+            raise InputError(
+                f"the recorded program {command[0]!r} can't be started here: {getattr(error, 'strerror', error)}",
+                hint="Install what it needs. Nothing was attested.",
+            ) from None
+    try:
+        return process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        raise InputError(
+            f"the run did not end within {timeout_s:g} s and was given up",
+            hint="Allow it more time with --timeout. Nothing was attested.",
+        ) from None
+    finally:
+        # whatever it started ends with it
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _tail(log: Path) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 8192))
+        text = file.read().decode(errors="replace")
+    return ["".join(c if c.isprintable() else "?" for c in line) for line in text.splitlines()[-_LOG_LINES:]]
+
+
+def written(done: Rerun, recorded: Artifact) -> Path | None:
+    """Where a repeated run wrote what the record has as an output; None if it didn't.
+
+    A link, which may lead to a file of this user's, is not taken for an output.
+    """
+    place, folder = done.place, done.folder
+    path = Path(recorded.path)
+    is_folder = is_listing(recorded.path)
+    name = path.parent.name if is_folder else path.name
+    told = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
+    for candidate in (*told, place.output / name, folder / name):
+        if not candidate.resolve().is_relative_to(place.root) or candidate.is_symlink():
+            continue
+        with suppress(InputError, FileNotFoundError):
+            # a link out of the folder is refused here
+            files = [file for _, file in list_folder(candidate)] if is_folder else [os.fspath(candidate)]
+            if any(os.stat(file).st_mtime_ns > place.started.stat().st_mtime_ns for file in files):
+                return candidate
+    return None
+
+
+def digest_of(path: Path) -> str:
+    """The digest of a file or folder as a record's subject has it; empty if it has none."""
+    try:
+        return digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
+    except InputError:
+        return ""

@@ -1,0 +1,67 @@
+"""The rubric: what is scored and what it counts, as versioned data. A version that was published is never edited."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import Field, PositiveInt
+
+from blockchaintracer.core.manifest.base import Part, canonical, parse_json
+from blockchaintracer.core.manifest.predicates import Line, Prose
+
+LATEST = 1
+
+
+class Item(Part):
+    """One thing that is checked.
+
+    Args:
+        id: its name for programs.
+        weight: points if it passes; all weights of a rubric sum to 100.
+        title: its name for people.
+        source: who asks for it; docs/score.md says where.
+        remedy: what to do about it.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
+    weight: PositiveInt
+    title: Line
+    source: Annotated[tuple[Line, ...], Field(strict=False)]
+    remedy: Prose
+
+
+class Cap(Part):
+    """What a record can have at most while something is missing.
+
+    Args:
+        id: its name for programs.
+        limit: points at most.
+        reason: what is missing.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
+    limit: PositiveInt
+    reason: Line
+
+
+class Rubric(Part):
+    """All items, in the order in which they are told, and the caps."""
+
+    version: PositiveInt
+    caps: Annotated[tuple[Cap, ...], Field(strict=False)]
+    items: Annotated[tuple[Item, ...], Field(strict=False)]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its RFC 8785 bytes, 64 hex digits."""
+        return hashlib.sha256(canonical(self.to_json())).hexdigest()
+
+
+@cache
+def load_rubric(version: int = LATEST) -> Rubric:
+    """A version of the rubric, from this package."""
+    name = f"rubric-{version}.json"
+    return Rubric.read(parse_json((files("blockchaintracer.extras.score") / name).read_bytes(), name), name)

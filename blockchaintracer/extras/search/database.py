@@ -1,0 +1,737 @@
+"""The file of the index: reading a registry's events and the store's manifests into it, and going back on a reorganised
+chain. What is asked of it stands in query.py and lineage.py."""
+
+from __future__ import annotations
+
+import fcntl
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.chain import Block, Chain, Registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.extras.search import schema
+from blockchaintracer.extras.search.logs import Log, Span, spans
+from blockchaintracer.extras.search.searchable import facts, read_json
+from blockchaintracer.lab.store.store import Store
+
+Progress = Callable[[int, int], None]
+"""Called with the blocks that are done and the blocks in all."""
+
+EVENTS = (
+    "Recorded",
+    "Retracted",
+    "Attested",
+    "VerdictWithdrawn",
+    "GroupCreated",
+    "GroupDescribed",
+    "GroupTransferred",
+    "MembershipChanged",
+    "Sealed",
+    "Revealed",
+    "VerdictRevealed",
+    "Anchored",
+    "LeavesAnchored",
+    "Materialized",
+    "ForeignAttested",
+)
+_OF_BLOCKS = (
+    *("records", "verdicts", "retractions", "group_changes", "memberships", "transactions"),
+    *("seals", "reveals", "batches", "foreign_verdicts"),
+)
+"""The tables whose rows come and go with the block that they name."""
+_MANIFEST_LIMIT = 1 << 20
+_CHUNK = 500
+_AT_ONCE = 100_000
+"""Events of an empty index that are written in one transaction, which SQLite's log then holds: some 100 MB."""
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+@dataclass
+class SyncReport:
+    """What a `Index.sync` found.
+
+    Args:
+        chain_id: EIP-155 chain id.
+        registry: address.
+        block: number of the block up to which the index holds everything now.
+        block_hash: its hash, 64 hex digits.
+        events: read now.
+        records: of the registry, in all.
+        manifests: read from the store now.
+        missing_manifests: that the store of this lab does not have, of all registries.
+        damaged_manifests: digests of objects that the store can't give back whole.
+        went_back_to: where a reorganised chain made it start again; None if it did not.
+        rebuilt: why the index was built anew; None if it was not.
+    """
+
+    chain_id: int
+    registry: str
+    block: int = 0
+    block_hash: str = ""
+    events: int = 0
+    records: int = 0
+    manifests: int = 0
+    missing_manifests: int = 0
+    damaged_manifests: list[str] = field(default_factory=list)
+    went_back_to: int | None = None
+    rebuilt: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return asdict(self)
+
+
+class Index:
+    """The index in one file; several registries of several chains may be in it.
+
+    A file that is damaged or of another version is moved aside (``.damaged``) and an empty one takes its place.
+
+    Args:
+        path: the SQLite file (``Home.index``), made on first use.
+
+    Raises:
+        InputError: if the file is another program's database.
+        StoreError: if it can't be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._rebuilt: str | None = None
+        self._db = self._open()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # -- reading
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        """The rows of a SELECT of this package.
+
+        Raises:
+            StoreError: if the file can't be read; if it's damaged, an empty one has taken its place.
+        """
+        with self._guarded():
+            return self._db.execute(sql, values).fetchall()
+
+    def registry_numbers(self, registry: Registry | None) -> list[int]:
+        """The numbers by which the tables know one registry or all.
+
+        Raises:
+            InputError: if the registry isn't in the index.
+        """
+        if registry is None:
+            return [row[0] for row in self.rows("SELECT pk FROM registries ORDER BY pk")]
+        where = (registry.chain.chain_id, registry.address)
+        found = self.rows("SELECT pk FROM registries WHERE chain_id = ? AND address = ?", where)
+        if not found:
+            raise InputError(
+                f"expected the registry {registry.address} in the index {self.path}, got none of that address",
+                hint="Read its events first (`Index.sync`).",
+            )
+        return [found[0][0]]
+
+    @property
+    def has_full_text(self) -> bool:
+        """Whether free text is looked up in a full-text index; without FTS5 all manifests are read."""
+        return bool(self.rows("SELECT 1 FROM sqlite_master WHERE name = 'texts'"))
+
+    # -- following the chain
+
+    def sync(self, registry: Registry, store: Store, progress: Progress | None = None) -> SyncReport:
+        """Reads what is new: the registry's events since the last time, and manifests that the store has by now.
+
+        What blocks held that are no longer in the chain is dropped first. May be interrupted anywhere and repeated.
+
+        Args:
+            registry: whose events; another registry's records in the file stay as they are.
+            store: where manifests are looked up by their digests.
+            progress: told after every span of blocks.
+
+        Raises:
+            ChainUnavailable: if the node can't be reached or its answers don't hold together.
+            NotVerified: if an event names a record that no event of the registry recorded.
+            StoreError: if the file can't be written.
+        """
+        report = SyncReport(registry.chain.chain_id, registry.address)
+        with self._alone():
+            try:
+                self._sync(registry, store, report, progress)
+            except sqlite3.DatabaseError as error:
+                if not _is_corrupt(error):
+                    raise self._failed(error) from error
+                self._replace(error)
+                try:
+                    self._sync(registry, store, report, progress)
+                except sqlite3.DatabaseError as again:
+                    raise self._failed(again) from again
+        report.rebuilt, self._rebuilt = self._rebuilt, None
+        return report
+
+    def _sync(self, registry: Registry, store: Store, report: SyncReport, progress: Progress | None) -> None:
+        chain, head = registry.chain, registry.chain.head()
+        number, cursor = self._enrol(registry)
+        if cursor is not None:
+            common = self._common_block(number, chain)
+            if common != cursor:
+                report.went_back_to = max(common, 0)
+                with self._transaction():
+                    self._go_back(number, common)
+            cursor = common
+        start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
+        last = head
+        pending = spans(chain, registry.address, EVENTS, start, head)
+        for last, count in itertools.chain(self._first(number, chain, pending), self._rest(number, chain, pending)):
+            report.events += count
+            if progress:
+                progress(last.number - start + 1, head.number - start + 1)
+        self._read_manifests(store, report)
+        report.block, report.block_hash = last.number, last.hash
+        report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
+
+    def _rest(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
+        """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
+        for span in pending:
+            with self._transaction():
+                Writer(self._db, number, chain.address).write(span)
+            yield span.last, len(span.logs)
+
+    def _first(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
+        """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes last.
+        That takes half the time, and nobody else sees the table without them.
+
+        What was written before the chain went away stays.
+        """
+        if self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
+            return
+        written: list[tuple[Block, int]] = []
+        away: ChainUnavailable | None = None
+        with self._transaction():
+            schema.drop_record_indexes(self._db)
+            writer = Writer(self._db, number, chain.address)
+            while sum(count for _, count in written) < _AT_ONCE:
+                try:
+                    span = next(pending, None)
+                except ChainUnavailable as error:
+                    away = error
+                    break
+                if span is None:
+                    break
+                writer.write(span)
+                written.append((span.last, len(span.logs)))
+            schema.create_record_indexes(self._db)
+        yield from written
+        if away:
+            raise away
+
+    def _enrol(self, registry: Registry) -> tuple[int, int | None]:
+        """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
+        identity = (registry.chain.chain_id, registry.address)
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO registries (chain_id, address, first_block) VALUES (?, ?, ?)",
+                (*identity, registry.first_block),
+            )
+            number, first, cursor, imported = self._db.execute(
+                "SELECT pk, first_block, block, imported FROM registries WHERE chain_id = ? AND address = ?", identity
+            ).fetchone()
+            if imported:
+                # blocks of an archive are held against nothing: a forged event in a real block would stay for ever
+                self._go_back(number, -1)
+                cursor = None
+                self._db.execute("UPDATE registries SET imported = 0 WHERE pk = ?", (number,))
+            if registry.first_block < first:
+                self._go_back(number, -1)
+                cursor = None
+                self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (registry.first_block, number))
+        return number, cursor
+
+    def _common_block(self, registry: int, chain: Chain) -> int:
+        """The newest block kept that the chain still holds; -1 if none. Blocks before it are then held too."""
+        kept = self._db.execute("SELECT number, hash FROM blocks WHERE registry = ? ORDER BY number", (registry,))
+        blocks = kept.fetchall()
+        low, high = 0, len(blocks)
+        probe = high - 1
+        while low < high:
+            number, block_hash = blocks[probe]
+            if chain.is_canonical(number, block_hash.hex()):
+                low = probe + 1
+            else:
+                high = probe
+            probe = (low + high) // 2
+        return int(blocks[low - 1][0]) if low else -1
+
+    def _go_back(self, registry: int, block: int) -> None:
+        """Drops what came after a block."""
+        db, after = self._db, (registry, block)
+        for table in ("verdicts", "retractions"):
+            db.execute(
+                f"INSERT OR IGNORE INTO touched SELECT record FROM {table} WHERE registry = ? AND block > ?",  # noqa: S608
+                after,
+            )
+        dropped = "SELECT pk FROM records WHERE registry = ? AND block > ?"
+        for table, column in (("links", "child"), ("facts", "record"), ("cids", "record")):
+            db.execute(f"DELETE FROM {table} WHERE {column} IN ({dropped})", after)  # noqa: S608
+        for table in _OF_BLOCKS:
+            db.execute(f"DELETE FROM {table} WHERE registry = ? AND block > ?", after)  # noqa: S608
+        db.execute("DELETE FROM blocks WHERE registry = ? AND number > ?", after)
+        db.execute(
+            "UPDATE registries SET block = (SELECT max(number) FROM blocks WHERE registry = pk) WHERE pk = ?",
+            (registry,),
+        )
+        _settle(db)
+
+    # -- manifests
+
+    def _read_manifests(self, store: Store, report: SyncReport) -> None:
+        """Takes up manifests that the store has and the index does not know yet."""
+        missing = [
+            row[0] for row in self._db.execute("SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL")
+        ]
+        present = list(_present(store, sorted(missing)))
+        for start in range(0, len(present), _CHUNK):
+            with self._transaction():
+                describer = Describer(self._db)
+                for digest in present[start : start + _CHUNK]:
+                    try:
+                        data = store.get_bytes(digest.hex(), _MANIFEST_LIMIT)
+                    except StoreError:
+                        report.damaged_manifests.append(digest.hex())
+                        continue
+                    describer.take_up(digest, data)
+                    report.manifests += 1
+        report.missing_manifests = len(missing) - report.manifests
+
+    # -- without a chain
+
+    def restore(self, chain_id: int, address: str, spans: Iterable[Span[Log]], *, source: str, checked: bool) -> bool:
+        """Takes up a registry's events from elsewhere; False if it is in the index already and stays as it is.
+
+        Args:
+            spans: in chain order, each of whole blocks.
+            source: what messages call it.
+            checked: whether they were held against the chain. If not, they are read anew from it as soon as it's asked.
+
+        Raises:
+            NotVerified: if the events don't hold together; then nothing of them is kept.
+            StoreError: if the file can't be written.
+        """
+        with self._alone(), self._guarded(), self._transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO registries (chain_id, address, first_block, imported) VALUES (?, ?, 0, 0)",
+                (chain_id, address),
+            )
+            number, block = self._db.execute(
+                "SELECT pk, block FROM registries WHERE chain_id = ? AND address = ?", (chain_id, address)
+            ).fetchone()
+            if block is not None:
+                return False
+            first = None
+            writer = Writer(self._db, number, source)
+            for span in spans:
+                first = span.first if first is None else first
+                writer.write(span)
+            self._db.execute(
+                "UPDATE registries SET first_block = ?, imported = ? WHERE pk = ?", (first or 0, not checked, number)
+            )
+        return True
+
+    def read_manifests(self, store: Store) -> int:
+        """Takes up manifests that the store has by now; how many."""
+        report = SyncReport(0, "")
+        with self._alone(), self._guarded():
+            self._read_manifests(store, report)
+        return report.manifests
+
+    # -- the file
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        db.row_factory = sqlite3.Row
+        try:
+            version = self._version(db)
+            if version == 0:
+                db.execute("PRAGMA journal_mode = WAL")
+                schema.create(db)
+            elif version != schema.VERSION:
+                db.close()
+                return self._replace(f"it was made by another version ({version}, not {schema.VERSION})")
+            # it can always be built anew, so it only has to survive a dying process, not a power cut
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA cache_size = -65536")
+            # the indexes are written all over the file: with checkpoints of 80 MB, not 4, it fills half as fast again
+            db.execute("PRAGMA wal_autocheckpoint = 20000")
+            db.execute("CREATE TEMP TABLE touched (record INTEGER PRIMARY KEY)")
+        except sqlite3.Error as error:
+            db.close()
+            if _is_corrupt(error):
+                return self._replace(error)
+            raise self._failed(error) from error
+        return db
+
+    def _version(self, db: sqlite3.Connection) -> int:
+        """The version of the tables; 0 for an empty file."""
+        [application], [version], [tables] = (
+            db.execute(question).fetchone()
+            for question in ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+        )
+        if tables and application != schema.APPLICATION_ID:
+            db.close()
+            raise InputError(f"expected an index at {self.path}, got another program's database")
+        return int(version) if tables else 0
+
+    def _replace(self, reason: sqlite3.Error | str) -> sqlite3.Connection:
+        """Puts an empty index in the place of one that can't be used."""
+        if hasattr(self, "_db"):
+            self._db.close()
+        if isinstance(reason, sqlite3.Error):
+            reason = f"it was damaged ({reason})"
+        self._rebuilt = f"the index {self.path} is built anew from the chain: {reason}"
+        aside = self.path.with_name(self.path.name + ".damaged")
+        try:
+            self.path.replace(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"the index {self.path} can't be replaced: {error.strerror}") from error
+        self._db = self._open()
+        return self._db
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if not _is_corrupt(error):
+                raise self._failed(error) from error
+            self._replace(error)
+            raise StoreError(
+                f"the index {self.path} was damaged ({error}); an empty one has taken its place",
+                hint="Nothing is lost: the next command that reads the chain fills it again.",
+            ) from error
+
+    def _failed(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            f"the index {self.path} can't be used: {error}",
+            hint="Free some space, or delete the file: it is built anew from the chain.",
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two processes that read the same blocks would write them twice."""
+        with self.path.with_suffix(".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+class Writer:
+    """Writes the logs of one span."""
+
+    def __init__(self, db: sqlite3.Connection, registry: int, source: str) -> None:
+        self._db = db
+        self._registry = registry
+        self._source = source
+        self._known: dict[bytes, int] = {}
+        self._transactions: dict[bytes, int] = {}
+        self._next = 0
+
+    def write(self, span: Span[Log]) -> None:
+        """Writes them, inside a transaction of the caller's.
+
+        Raises:
+            NotVerified: if an event names a record that no event recorded.
+        """
+        db = self._db
+        self._number_transactions(span.logs)
+        rows: dict[str, list[list[Any]]] = {table: [] for table in _INSERT}
+        first = self._next = db.execute(
+            "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
+        ).fetchone()[0]
+        documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
+        db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
+        for log in span.logs:
+            where = [log.block, span.times[log.block], self._transactions[log.transaction]]
+            if not self._take_record(rows, log, where):
+                self._take_commitment(rows, log, where)
+        for table, insert in _INSERT.items():
+            db.executemany(insert, rows[table])
+        self._note_blocks(span)
+        _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
+        Describer(db).describe_from(first)
+
+    def _take_record(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> bool:
+        """Takes up an event of a record, a verdict or a group; says whether it is one."""
+        registry, values = self._registry, log.values
+        match log.event:
+            case "Recorded":
+                record_id, subject, group, author, kind, subject_type, manifest, parents = values
+                pk, self._next = self._next, self._next + 1
+                about = [pk, registry, record_id, group, kind, subject_type, author, subject, manifest]
+                # unless it was sealed or batched, as the event after this one then tells
+                rows["records"].append([*about, *where, None, None, None])
+                rows["links"] += [[pk, self._record(parent, "parent"), relation] for parent, relation in parents]
+                self._known[record_id] = pk
+            case "Attested":
+                record_id, group, attester, verdict, evidence, version = values
+                record = self._record(record_id, "subject of a verdict")
+                basis = evidence if any(evidence) else None
+                rows["verdicts"].append([registry, record, group, verdict, attester, basis, version, *where, None])
+            case "VerdictWithdrawn":
+                record_id, group, by, _, version = values
+                record = self._record(record_id, "subject of a verdict")
+                rows["verdicts"].append([registry, record, group, 0, by, None, version, *where, None])
+            case "Retracted":
+                record_id, _, by, reason = values
+                record = self._record(record_id, "retracted record")
+                rows["retractions"].append([record, registry, by, reason, *where])
+            case "GroupCreated":
+                rows["group_changes"].append([registry, *values, *where])
+            case "GroupDescribed":
+                rows["group_changes"].append([registry, values[0], None, values[1], *where])
+            case "GroupTransferred":
+                rows["group_changes"].append([registry, values[0], values[2], None, *where])
+            case "MembershipChanged":
+                rows["memberships"].append([registry, *values, where[0], where[2]])
+            case _:
+                return False
+        return True
+
+    def _take_commitment(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:
+        """Takes up an event of a seal, a batch or a foreign verdict."""
+        registry, values = self._registry, log.values
+        match log.event:
+            case "Sealed":
+                author, commitment, group = values
+                rows["seals"].append([registry, group, author, commitment, *where])
+            case "Revealed":
+                record_id, commitment, sealed_at = values
+                row = _just_made(rows["records"], 2, record_id, where)
+                row[_SEALED_AT] = sealed_at
+                rows["reveals"].append([registry, row[3], row[6], commitment, 0, row[0], *where])
+            case "VerdictRevealed":
+                record_id, group, commitment, sealed_at = values
+                row = _just_made(rows["verdicts"], 1, self._record(record_id, "subject of a verdict"), where)
+                row[-1] = sealed_at
+                rows["reveals"].append([registry, group, row[4], commitment, 1, row[1], *where])
+            case "Anchored":
+                author, root, group, count, manifest = values
+                rows["batches"].append([registry, group, author, root, count, 0, manifest, *where])
+            case "LeavesAnchored":
+                author, root, group, count = values
+                rows["batches"].append([registry, group, author, root, count, 1, None, *where])
+            case "Materialized":
+                record_id, root, anchored_at = values
+                _just_made(rows["records"], 2, record_id, where)[_ROOT:] = [root, anchored_at]
+            case "ForeignAttested":
+                number, address, record_id, group, attester, verdict, evidence, version = values
+                about = [registry, str(int.from_bytes(number, "big")), address, record_id, group]
+                basis = evidence if any(evidence) else None
+                rows["foreign_verdicts"].append([*about, attester, verdict, basis, version, *where])
+
+    def _number_transactions(self, logs: Iterable[Log]) -> None:
+        number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
+        rows = []
+        for log in logs:
+            if log.transaction not in self._transactions:
+                self._transactions[log.transaction] = number
+                rows.append((number, self._registry, log.transaction, log.block))
+                number += 1
+        self._db.executemany("INSERT INTO transactions VALUES (?, ?, ?, ?)", rows)
+
+    def _note_blocks(self, span: Span[Log]) -> None:
+        blocks = {log.block: log.block_hash for log in span.logs}
+        last: Block = span.last
+        if blocks.setdefault(last.number, bytes.fromhex(last.hash)).hex() != last.hash:
+            raise NotVerified(
+                f"{self._source} gave logs of block {last.number} that are of another block of that height",
+                hint="Try again: the chain was reorganised meanwhile.",
+            )
+        times = {**span.times, last.number: last.timestamp}
+        self._db.executemany(
+            "INSERT INTO blocks VALUES (?, ?, ?, ?)",
+            ((self._registry, number, block_hash, times[number]) for number, block_hash in blocks.items()),
+        )
+        self._db.execute("UPDATE registries SET block = ? WHERE pk = ?", (last.number, self._registry))
+
+    def _record(self, record_id: bytes, what: str) -> int:
+        if (number := self._known.get(record_id)) is not None:
+            return number
+        row = self._db.execute(
+            "SELECT pk FROM records WHERE registry = ? AND id = ?", (self._registry, record_id)
+        ).fetchone()
+        if row is None:
+            raise NotVerified(
+                f"expected the {what} {record_id.hex()} to be recorded before, got no event of it",
+                hint="The node does not give all logs, or they are read from too late a block: start at the registry's"
+                " deployment, or ask another node.",
+            )
+        self._known[record_id] = row[0]
+        return int(row[0])
+
+
+_INSERT = {
+    "records": "INSERT INTO records (pk, registry, id, lab_group, kind, subject_type, author, subject, document, block,"
+    " time, tx, sealed_at, root, anchored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+    " (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?, ?, ?, ?)",
+    "links": "INSERT INTO links VALUES (?, ?, ?)",
+    "verdicts": "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time,"
+    " tx, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "retractions": "INSERT INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "group_changes": "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
+    " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+    "memberships": "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version,"
+    " block, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "seals": "INSERT INTO seals (registry, lab_group, author, commitment, block, time, tx)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "reveals": "INSERT INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "batches": "INSERT INTO batches (registry, lab_group, author, root, count, counted, document, block, time, tx)"
+    " VALUES (?, ?, ?, ?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
+    "foreign_verdicts": "INSERT INTO foreign_verdicts (registry, chain_id, foreign_registry, record_id, lab_group,"
+    " account, verdict, evidence, version, block, time, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+}
+"""How the rows of each table that events make are written."""
+_SEALED_AT, _ROOT = -3, -2
+"""Places in a record's row."""
+
+
+def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[int]) -> list[Any]:
+    """The row that the event before made, to which this one adds.
+
+    Raises:
+        NotVerified: if it made none.
+    """
+    if not rows or rows[-1][place] != value:
+        raise NotVerified(
+            f"block {where[0]} reveals or materializes what no event before it stores",
+            hint="The node does not give all logs: ask another one.",
+        )
+    return rows[-1]
+
+
+_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4}
+"""Which argument of an event is a manifest's digest."""
+
+
+class Describer:
+    """Writes what manifests say of their records."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._has_full_text = bool(db.execute("SELECT 1 FROM sqlite_master WHERE name = 'texts'").fetchone())
+        self._names: dict[str, int] = {}
+
+    def take_up(self, digest: bytes, data: bytes) -> None:
+        """A manifest that the store has now."""
+        statement = read_json(data)
+        if statement is None:
+            self._db.execute("UPDATE documents SET problem = 'not a JSON object' WHERE digest = ?", (digest,))
+            return
+        self._db.execute(
+            "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
+            (facts(statement).name, data.decode(), digest),
+        )
+        self._describe(
+            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM documents d JOIN records r"
+            " ON r.document = d.pk WHERE d.digest = ?",
+            (digest,),
+        )
+
+    def describe_from(self, first: int) -> None:
+        """The records from a number on whose manifests are known already."""
+        self._describe(
+            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM records r JOIN documents d"
+            " ON d.pk = r.document WHERE r.pk >= ? AND d.json IS NOT NULL",
+            (first,),
+        )
+
+    def _describe(self, sql: str, values: tuple[Any, ...]) -> None:
+        for pk, registry, kind, group, author, text in self._db.execute(sql, values).fetchall():
+            found = facts(read_json(text.encode()) or {})
+            self._db.executemany(
+                "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in found.values)
+            )
+            self._db.executemany("INSERT INTO cids VALUES (?, ?)", ((cid, pk) for cid in found.cids))
+            if self._has_full_text:
+                facets = " ".join(facet_words(registry, kind, group, author))
+                self._db.execute(
+                    "INSERT INTO texts (rowid, name, description, body, facets) VALUES (?, ?, ?, ?, ?)",
+                    (pk, found.name, found.description, found.body, facets),
+                )
+
+    def _name(self, name: str) -> int:
+        if name not in self._names:
+            self._db.execute("INSERT OR IGNORE INTO names (name) VALUES (?)", (name,))
+            row = self._db.execute("SELECT pk FROM names WHERE name = ?", (name,)).fetchone()
+            self._names[name] = row[0]
+        return self._names[name]
+
+
+def facet_words(registry: int, kind: int | None, group: int | None, author: bytes | None) -> list[str]:
+    """Registry, kind, group and author as words of the full text."""
+    words = [f"registry{registry}"]
+    words += [f"kind{kind}"] if kind is not None else []
+    words += [f"group{group}"] if group is not None else []
+    return words + ([f"author{author.hex()}"] if author is not None else [])
+
+
+def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:
+    """Derives current verdicts, their counts and retraction of records that events touched."""
+    db.executemany("INSERT OR IGNORE INTO touched VALUES (?)", ((record,) for record in records))
+    db.execute(
+        "UPDATE verdicts SET current = verdict != 0 AND pk = (SELECT max(v.pk) FROM verdicts v"
+        " WHERE v.record = verdicts.record AND v.lab_group = verdicts.lab_group)"
+        " WHERE record IN (SELECT record FROM touched)"
+    )
+    counts = ", ".join(
+        f"(SELECT count(*) FROM verdicts WHERE record = records.pk AND current AND verdict = {verdict})"  # noqa: S608
+        for verdict in range(1, 5)
+    )
+    db.execute(
+        f"UPDATE records SET (reviewed, reproduced, not_reproduced, disputed) = (SELECT {counts}),"  # noqa: S608
+        " retracted_at = (SELECT time FROM retractions WHERE record = records.pk)"
+        " WHERE pk IN (SELECT record FROM touched)"
+    )
+    db.execute("DELETE FROM touched")
+
+
+def _present(store: Store, digests: Sequence[bytes]) -> Iterator[bytes]:
+    """Which of the digests (ascending) the store has: one listing a folder, not one question a digest."""
+    folder: bytes | None = None
+    names: set[str] = set()
+    for digest in digests:
+        if digest[:1] != folder:
+            folder = digest[:1]
+            path = store.path_of(digest.hex()).parent
+            names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+        if digest.hex()[2:] in names:
+            yield digest
+
+
+def _is_corrupt(error: sqlite3.Error) -> bool:
+    # an extended code keeps the primary one in its lowest byte
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _CORRUPT

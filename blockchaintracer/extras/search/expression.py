@@ -1,0 +1,233 @@
+"""Conditions on parameters, metrics and lineage, as people type them: ``metrics.accuracy > 0.9 and params.lr <= 0.01``.
+
+    condition  := all ("or" all)*
+    all        := one ("and" one)*
+    one        := "not" one | "(" condition ")" | lineage | field operator value
+    lineage    := ("ancestors" | "descendants") "of" RECORD_ID
+    field      := ("params" | "metrics") ("." NAME)+             the last may be quoted: metrics."top-1 acc (%)"
+    operator   := "=" | "==" | "!=" | "<" | "<=" | ">" | ">="
+    value      := number | quoted text | word
+
+Numbers compare with numbers and texts with texts; booleans are the words true and false. A comparison holds only for
+records that have the field, ``!=`` included; ``not (…)`` holds for all others.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import normal_digest
+
+MAX_LENGTH = 10_000
+MAX_TERMS = 200
+MAX_DEPTH = 50
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
+    | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<operator><=|>=|==|!=|=|<|>)
+    | (?P<bracket>[()])
+    | (?P<word>\w[\w./@:%+-]*)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_SPACES = {"params": "params", "param": "params", "parameters": "params", "metrics": "metrics", "metric": "metrics"}
+_HINT = "Write it as in: metrics.accuracy > 0.9 and (params.lr <= 0.01 or params.optimizer = 'adam')"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A field against a value; `operator` is SQL's."""
+
+    field: str
+    operator: str
+    value: float | int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Whether the record is an ancestor (or else a descendant) of another."""
+
+    ancestors: bool
+    record_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """What does not hold."""
+
+    term: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """What holds together."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Of which one holds."""
+
+    terms: tuple[Condition, ...]
+
+
+Condition = Compare | Related | Not | All | Either
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    position: int
+
+
+def parse(text: str) -> Condition:
+    """The condition of a text.
+
+    Raises:
+        InputError: with what was expected and what came, and the place as ``values["position"]``, counted from 1.
+    """
+    if len(text) > MAX_LENGTH:
+        raise InputError(f"expected an expression of at most {MAX_LENGTH} characters, got {len(text)}", position=1)
+    return _Parser(text).parse()
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        # what is no Unicode can't be looked up either; every character keeps its place
+        self._tokens = _tokens(text.encode("utf-8", "replace").decode())
+        self._at = 0
+        self._terms = 0
+
+    def parse(self) -> Condition:
+        condition = self._any(0)
+        if self._next.kind != "end":
+            _refuse("'and', 'or' or the end", self._next)
+        return condition
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._at]
+
+    def _take(self) -> _Token:
+        token = self._next
+        if token.kind != "end":
+            self._at += 1
+        return token
+
+    def _takes_word(self, *words: str) -> bool:
+        found = self._next.kind == "word" and self._next.text.lower() in words
+        self._at += found
+        return found
+
+    def _any(self, depth: int) -> Condition:
+        terms = [self._all(depth)]
+        while self._takes_word("or"):
+            terms.append(self._all(depth))
+        return terms[0] if len(terms) == 1 else Either(tuple(terms))
+
+    def _all(self, depth: int) -> Condition:
+        terms = [self._one(depth)]
+        while self._takes_word("and"):
+            terms.append(self._one(depth))
+        return terms[0] if len(terms) == 1 else All(tuple(terms))
+
+    def _one(self, depth: int) -> Condition:
+        if depth > MAX_DEPTH:
+            _refuse(f"at most {MAX_DEPTH} levels of brackets and 'not'", self._next)
+        if self._takes_word("not"):
+            return Not(self._one(depth + 1))
+        if self._next.kind == "bracket" and self._next.text == "(":
+            self._take()
+            condition = self._any(depth + 1)
+            closing = self._take()
+            if (closing.kind, closing.text) != ("bracket", ")"):
+                _refuse("')'", closing)
+            return condition
+        self._terms += 1
+        if self._terms > MAX_TERMS:
+            _refuse(f"at most {MAX_TERMS} comparisons", self._next)
+        if self._next.kind == "word" and self._next.text.lower() in ("ancestors", "descendants"):
+            return self._related()
+        return self._compare()
+
+    def _related(self) -> Related:
+        ancestors = self._take().text.lower() == "ancestors"
+        if not self._takes_word("of"):
+            _refuse("'of' and a record id", self._next)
+        token = self._take()
+        try:
+            return Related(ancestors, normal_digest(token.text, "record id"))
+        except InputError:
+            _refuse("a record id of 64 hex digits", token)
+
+    def _compare(self) -> Compare:
+        field = self._field()
+        token = self._take()
+        if token.kind != "operator":
+            _refuse("one of = != < <= > >=", token)
+        value = self._take()
+        if value.kind == "number":
+            return Compare(field, token.text.replace("==", "="), _number(value))
+        if value.kind == "text":
+            return Compare(field, token.text.replace("==", "="), _unquoted(value.text))
+        if value.kind == "word" and value.text.lower() not in ("and", "or", "not"):
+            return Compare(field, token.text.replace("==", "="), value.text)
+        _refuse("a number or text", value)
+
+    def _field(self) -> str:
+        token = self._take()
+        space, dot, name = token.text.partition(".")
+        if token.kind != "word" or space.lower() not in _SPACES or not dot:
+            _refuse("a field such as metrics.accuracy or params.lr", token)
+        if name[-1:] in ("", ".") and self._next.kind == "text" and self._is_adjacent():
+            name += _unquoted(self._take().text)
+        if not name or name.endswith("."):
+            _refuse("a name after the dot", self._next)
+        return f"{_SPACES[space.lower()]}.{name}"
+
+    def _is_adjacent(self) -> bool:
+        before = self._tokens[self._at - 1]
+        return before.position + len(before.text) == self._next.position
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens, at = [], 0
+    end = len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            _refuse("a field, a value, an operator or a bracket", _Token("other", text[at : at + 1], at + 1))
+        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
+        at = match.end()
+    return [*tokens, _Token("end", "", end + 1)]
+
+
+def _number(token: _Token) -> float | int:
+    number = float(token.text)
+    if not math.isfinite(number):
+        _refuse("a finite number", token)
+    # SQLite keeps integers of 64 bits exactly
+    if token.text.lstrip("+-").isdecimal() and abs(number) < 2**62:
+        return int(token.text)
+    return number
+
+
+def _unquoted(text: str) -> str:
+    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+
+
+def _refuse(expected: str, token: _Token) -> NoReturn:
+    came = repr(token.text[:40]) if token.kind != "end" else "the end"
+    raise InputError(
+        f"expected {expected} at character {token.position} of the expression, got {came}",
+        hint=_HINT,
+        position=token.position,
+    )

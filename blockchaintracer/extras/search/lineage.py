@@ -1,0 +1,407 @@
+"""What a record was made from and what was made from it, as the index knows it, and what a retraction reaches."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Relation, label
+from blockchaintracer.extras.search.database import Index
+from blockchaintracer.extras.search.lineage_svg import Box, draw
+from blockchaintracer.extras.search.query import Row, numbers_of, parts, rows_of, utc
+
+if TYPE_CHECKING:
+    from rich.text import Text
+    from rich.tree import Tree
+
+_SHOWN_NAME = 60
+_LEVELS = 16
+"""Links that a tree follows: each takes four columns."""
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """`child` names `parent` in its key, in this relation (a name, or the lab's own number as text)."""
+
+    child: str
+    parent: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A record in a lineage.
+
+    Args:
+        row: what the index knows of it, and where to check that.
+        depth: links from the record asked for: negative to its ancestors, positive to its descendants.
+        retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not. A record does
+            not stand on what it supersedes.
+    """
+
+    row: Row
+    depth: int
+    retracted_ancestors: tuple[str, ...]
+
+    @property
+    def is_affected(self) -> bool:
+        """Whether something that it stands on was retracted."""
+        return bool(self.retracted_ancestors)
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {**self.row.as_json(), "depth": self.depth, "retracted_ancestors": list(self.retracted_ancestors)}
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A record with its ancestors and descendants.
+
+    Args:
+        root: id of the record asked for.
+        nodes: by id; ancestors first, then the record, then descendants, nearest last or first.
+        edges: between them.
+        is_complete: whether `depth` left nothing out.
+    """
+
+    root: str
+    nodes: dict[str, Node]
+    edges: tuple[Edge, ...]
+    is_complete: bool
+
+    @property
+    def retracted(self) -> list[Node]:
+        """The retracted records in it."""
+        return [node for node in self.nodes.values() if node.row.status == "retracted"]
+
+    @property
+    def affected(self) -> list[Node]:
+        """The records in it that stand on a retracted one."""
+        return [node for node in self.nodes.values() if node.is_affected]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return {
+            "root": self.root,
+            "is_complete": self.is_complete,
+            "nodes": [node.as_json() for node in self.nodes.values()],
+            "edges": [asdict(edge) for edge in self.edges],
+        }
+
+    def tree(self) -> Tree:
+        """For a terminal: a branch of what it was made from and one of what was made from it.
+
+        A record that several paths lead to is unfolded where it first comes; elsewhere its line stands alone. Nothing
+        is unfolded deeper than a terminal is wide.
+        """
+        from rich.tree import Tree
+
+        tree = Tree(_text(self.nodes[self.root]))
+        for title, up in (("made from", True), ("led to", False)):
+            neighbours = self._neighbours(up)
+            if not neighbours[self.root]:
+                continue
+            unfolded = {self.root}
+            left = [(tree.add(title, style="dim"), self.root, 1)]
+            while left:
+                branch, record, level = left.pop()
+                if level > _LEVELS and neighbours[record]:
+                    branch.add("… too deep to show here: ask for the lineage of this record", style="dim")
+                    continue
+                for relation, other in neighbours[record]:
+                    is_new = other not in unfolded
+                    line = _text(self.nodes[other], relation)
+                    under = branch.add(line if is_new else line.append(" (see above)", "dim"))
+                    if is_new:
+                        unfolded.add(other)
+                        left.append((under, other, level + 1))
+        if not self.is_complete:
+            tree.add("… there is more: ask for a greater depth", style="dim")
+        return tree
+
+    def mermaid(self) -> str:
+        """A Mermaid flowchart; arrows lead from a record to what it was made from."""
+        numbers = {record: f"r{number}" for number, record in enumerate(self.nodes)}
+        lines = ["flowchart BT"]
+        for record, node in self.nodes.items():
+            lines.append(f'  {numbers[record]}["{_mermaid(_lines(node))}"]{_mermaid_class(node, record == self.root)}')
+        lines += [f'  {numbers[edge.child]} -->|"{edge.relation}"| {numbers[edge.parent]}' for edge in self.edges]
+        lines += [
+            "  classDef asked stroke-width:3px",
+            "  classDef retracted stroke:#c00,stroke-dasharray:5",
+            "  classDef affected stroke:#c60",
+        ]
+        return "\n".join(lines) + "\n"
+
+    def dot(self) -> str:
+        """A graph for Graphviz; arrows lead from a record to what it was made from."""
+        numbers = {record: f"r{number}" for number, record in enumerate(self.nodes)}
+        lines = ["digraph lineage {", "  rankdir=BT;", '  node [shape=box, fontname="sans-serif"];']
+        for record, node in self.nodes.items():
+            style = [f'label="{_dot(_lines(node))}"']
+            style += ['color="#cc0000"', "style=dashed"] if node.row.status == "retracted" else []
+            style += ['color="#cc6600"'] if node.is_affected and node.row.status != "retracted" else []
+            style += ["penwidth=3"] if record == self.root else []
+            lines.append(f"  {numbers[record]} [{', '.join(style)}];")
+        lines += [
+            f'  {numbers[edge.child]} -> {numbers[edge.parent]} [label="{edge.relation}"];' for edge in self.edges
+        ]
+        return "\n".join([*lines, "}"]) + "\n"
+
+    def svg(self) -> str:
+        """An SVG image; arrows lead up from a record to what it was made from."""
+        boxes = {
+            record: Box(
+                tuple(_lines(node)),
+                "#cc0000" if node.row.status == "retracted" else "#cc6600" if node.is_affected else "#555555",
+                dashed=node.row.status == "retracted",
+                thick=record == self.root,
+            )
+            for record, node in self.nodes.items()
+        }
+        return draw(boxes, [(edge.child, edge.parent, edge.relation) for edge in self.edges])
+
+    def _neighbours(self, up: bool) -> dict[str, list[tuple[str, str]]]:
+        """By record: relation and id of its parents, or of its children."""
+        found = defaultdict(list)
+        for edge in self.edges:
+            near, far = (edge.child, edge.parent) if up else (edge.parent, edge.child)
+            found[near].append((edge.relation, far))
+        return found
+
+
+def lineage(index: Index, record_id: str, depth: int | None = None, *, registry: Registry | None = None) -> Lineage:
+    """The ancestors and descendants of a record.
+
+    Args:
+        index: synchronised as far as the answer should reach.
+        record_id: 64 hex digits.
+        depth: links to follow at most in each direction; None for all.
+        registry: where to look; None for all in the index.
+
+    Raises:
+        InputError: if the record isn't in the index.
+        StoreError: if the index can't be read.
+    """
+    if depth is not None and depth < 0:
+        raise InputError(f"expected a depth from 0, got {depth}")
+    root = _required(index, record_id, registry)
+    up, all_up = _reach(index, [root], up=True, depth=depth)
+    down, all_down = _reach(index, [root], up=False, depth=depth)
+    depths = {number: -links for number, links in reversed(up.items())} | {root: 0} | down
+    rows = dict(zip(depths, rows_of(index, list(depths)), strict=True))
+    tainted = _retracted_ancestors(index, list(depths))
+    ids = {number: row.id for number, row in rows.items()}
+    edges = tuple(
+        Edge(ids[child], ids[parent], label(relation, Relation))
+        for child, parent, relation in _links(index, depths)
+        if parent in ids
+    )
+    nodes = {row.id: Node(row, depths[number], tainted[number]) for number, row in rows.items()}
+    return Lineage(rows[root].id, nodes, edges, all_up and all_down)
+
+
+def impact(index: Index, record_id: str | None = None, *, registry: Registry | None = None) -> list[Row]:
+    """Everything downstream of a record, oldest first: what its retraction reaches, or would reach.
+
+    Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
+
+    Args:
+        record_id: 64 hex digits; None for all retracted records.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    if record_id is not None:
+        roots = [_required(index, record_id, registry)]
+    else:
+        roots = [
+            row[0]
+            for number in index.registry_numbers(registry)
+            for row in index.rows("SELECT pk FROM records WHERE registry = ? AND retracted_at IS NOT NULL", (number,))
+        ]
+    reached, _ = _reach(index, roots, up=False, depth=None, except_relation=Relation.SUPERSEDES)
+    return rows_of(index, sorted(reached))
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction:
+    """By whom, why and when a record was retracted.
+
+    Args:
+        account: 0x-hex.
+        reason: SHA-256 of the reason's text, 64 hex digits; None if none was given.
+        time: Unix seconds.
+        transaction, block: where to check it.
+    """
+
+    account: str
+    reason: str | None
+    time: int
+    transaction: str
+    block: int
+
+
+def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
+    """The retraction of a record; None if it stands.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    for row in index.rows(
+        "SELECT r.*, t.hash FROM retractions r JOIN transactions t ON t.pk = r.tx WHERE r.record = ?",
+        (_required(index, record_id, registry),),
+    ):
+        reason = row["reason"].hex() if any(row["reason"]) else None
+        return Retraction("0x" + row["account"].hex(), reason, row["time"], row["hash"].hex(), row["block"])
+    return None
+
+
+def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> Lineage:
+    """A record and everything that stands on it, as `impact` finds it, with the links between them.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    root = _required(index, record_id, registry)
+    reached, _ = _reach(index, [root], up=False, depth=None, except_relation=Relation.SUPERSEDES)
+    depths = {root: 0} | reached
+    rows = dict(zip(depths, rows_of(index, list(depths)), strict=True))
+    tainted = _retracted_ancestors(index, list(depths))
+    edges = tuple(
+        Edge(rows[child].id, rows[parent].id, label(relation, Relation))
+        for child, parent, relation in _links(index, reached)
+        if parent in rows and relation != Relation.SUPERSEDES
+    )
+    nodes = {row.id: Node(row, depths[number], tainted[number]) for number, row in rows.items()}
+    return Lineage(rows[root].id, nodes, edges, True)
+
+
+def _required(index: Index, record_id: str, registry: Registry | None) -> int:
+    found = numbers_of(index, record_id, registry)
+    if not found:
+        raise InputError(
+            f"expected a record of the index, got {record_id}, which is in none of its registries",
+            hint="Check the id and the registry; a new record is found once the index has read its block.",
+            record=record_id,
+        )
+    return found[0]
+
+
+def _reach(
+    index: Index, roots: Iterable[int], *, up: bool, depth: int | None, except_relation: int = 0
+) -> tuple[dict[int, int], bool]:
+    """Records by their least distance from `roots`, nearest first, and whether that is all. Level by level, so that
+    neither depth nor the number of paths matters."""
+    near, far = ("child", "parent") if up else ("parent", "child")
+    frontier = list(roots)
+    seen, found, distance = set[int](), dict[int, int](), 0
+    while frontier:
+        following: list[int] = []
+        for part in parts(frontier):
+            marks = ", ".join("?" * len(part))
+            for row in index.rows(
+                f"SELECT DISTINCT {far} FROM links WHERE {near} IN ({marks}) AND relation != ?",  # noqa: S608
+                (*part, except_relation),
+            ):
+                if row[0] not in seen:
+                    if distance == depth:
+                        return found, False
+                    seen.add(row[0])
+                    following.append(row[0])
+        distance += 1
+        following.sort()
+        found |= dict.fromkeys(following, distance)
+        frontier = following
+    return found, True
+
+
+def _links(index: Index, numbers: Iterable[int]) -> list[tuple[int, int, int]]:
+    """Links (child, parent, relation) of the children given."""
+    return [
+        (row[0], row[1], row[2])
+        for part in parts(list(numbers))
+        for row in index.rows(
+            f"SELECT child, parent, relation FROM links WHERE child IN ({', '.join('?' * len(part))})",  # noqa: S608
+            part,
+        )
+    ]
+
+
+def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[str, ...]]:
+    """The retracted records that each stands on."""
+    above, _ = _reach(index, numbers, up=True, depth=None, except_relation=Relation.SUPERSEDES)
+    everything = sorted({*numbers, *above})
+    retracted = {
+        row[0]: row[1].hex()
+        for part in parts(everything)
+        for row in index.rows(
+            f"SELECT pk, id FROM records WHERE pk IN ({', '.join('?' * len(part))})"  # noqa: S608
+            " AND retracted_at IS NOT NULL",
+            part,
+        )
+    }
+    standing: dict[int, frozenset[int]] = {number: frozenset() for number in everything}
+    # parents were recorded before their children, so their numbers are smaller
+    for child, parent, relation in sorted(_links(index, everything)) if retracted else ():
+        if relation != Relation.SUPERSEDES:
+            standing[child] |= standing[parent] | ({parent} & retracted.keys())
+    return {number: tuple(retracted[one] for one in sorted(standing[number])) for number in numbers}
+
+
+# -- for people
+
+
+def _lines(node: Node) -> list[str]:
+    """What a picture says of a record. Names are their authors' choice: nothing in them may act on the medium."""
+    row = node.row
+    name = _UNPRINTABLE.sub("\ufffd", row.name or "")
+    name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
+    lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
+    return lines + _marks(node)
+
+
+def _marks(node: Node) -> list[str]:
+    row = node.row
+    marks = ["RETRACTED"] if row.status == "retracted" else []
+    marks += ["stands on a retracted record"] if node.is_affected else []
+    said = (
+        ("reproduced", row.reproduced),
+        ("not reproduced", row.not_reproduced),
+        ("reviewed", row.reviewed),
+        ("disputed", row.disputed),
+    )
+    return marks + [f"{what} by {count} group{'s' if count > 1 else ''}" for what, count in said if count]
+
+
+def _text(node: Node, relation: str = "") -> Text:
+    from rich.text import Text
+
+    first, *rest = _lines(node)
+    text = Text(f"{relation} " if relation else "", "cyan")
+    text.append(first, "bold")
+    for line in rest:
+        is_warning = line == "RETRACTED" or line.startswith("stands on")
+        text.append(f"  {line}", "bold red" if is_warning else "dim")
+    return text
+
+
+def _mermaid(lines: list[str]) -> str:
+    """A quoted label: whatever could end it or be taken for markup becomes a character code."""
+    return "<br/>".join(re.sub(r"[^\w .,:…-]", lambda match: f"#{ord(match[0])};", line) for line in lines)
+
+
+def _mermaid_class(node: Node, is_root: bool) -> str:
+    state = "retracted" if node.row.status == "retracted" else "affected" if node.is_affected else ""
+    names = [name for name in (state, "asked" if is_root else "") if name]
+    return f":::{names[0]}" if names else ""
+
+
+def _dot(lines: list[str]) -> str:
+    return "\\n".join(line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)

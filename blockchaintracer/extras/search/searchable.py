@@ -1,0 +1,139 @@
+"""What of a manifest can be searched for: names, text, parameters and metrics. The manifest is a stranger's: whatever
+it holds, this reads on, and what it can't use it leaves out. Whether a manifest is right is for `verify` to say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
+
+Value = float | int | str
+MAX_FACTS = 2_000
+"""Parameters and metrics of one record that are indexed."""
+_MAX_TEXT = 200
+_MAX_BODY = 20_000
+_MAX_DEPTH = 16
+_UNNAMED = "_"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is searched for.
+
+    Args:
+        name: what people call it; None if it has none.
+        description: prose.
+        body: names and values of parameters and metrics, file names, git commit: everything else in the full text.
+        values: by ``params.lr`` and ``metrics.accuracy``; booleans as the texts ``true`` and ``false``.
+        cids: IPFS addresses of the subject that its digest does not give: those of large files.
+    """
+
+    name: str | None
+    description: str
+    body: str
+    values: tuple[tuple[str, Value], ...]
+    cids: tuple[str, ...]
+
+
+def read_json(data: bytes) -> dict[str, Any] | None:
+    """The bytes as a JSON object; None if they are none, or are nested deeper than any manifest."""
+    if nested(data) > MAX_DEPTH:
+        return None
+    try:
+        value = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def facts(statement: dict[str, Any]) -> Facts:
+    """The facts of an in-toto statement, or of a group's description."""
+    predicate = _object(statement.get("predicate"))
+    subjects = _objects(statement.get("subject"))
+    name = _text(predicate.get("name")) or next(
+        (text for entry in subjects if (text := _text(entry.get("name"))) and text != _UNNAMED), None
+    )
+    values = []
+    for space, content in (
+        ("params", predicate.get("parameters")),
+        ("metrics", predicate.get("metrics")),
+        ("metrics", predicate.get("values")),
+    ):
+        for path, value in _leaves(_object(content), space):
+            values.append((path, value))
+            if len(values) == MAX_FACTS:
+                break
+    code = _object(predicate.get("code"))
+    words = [f"{path} {value}" for path, value in values]
+    words += [text for key in ("commit", "branch", "entryPoint", "remote") if (text := _text(code.get(key)))]
+    words += [text for key in ("version", "framework", "source", "license") if (text := _text(predicate.get(key)))]
+    words += _file_names(predicate)
+    cid = _text(predicate.get("cid"))
+    return Facts(
+        name=name or _text(statement.get("name")),
+        description=_clean(str(predicate.get("description") or statement.get("description") or ""))[:_MAX_BODY],
+        body=" ".join(words)[:_MAX_BODY],
+        values=tuple(dict(values).items()),
+        cids=(cid,) if cid else (),
+    )
+
+
+def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:
+    """Numbers and short texts with their paths. A metric's value stands one level down, beside its tolerance."""
+    left: list[tuple[str, Any, int]] = [(space, content, 0)]
+    while left:
+        path, value, depth = left.pop()
+        if isinstance(value, dict):
+            if space == "metrics" and depth == 1 and "value" in value:
+                left.append((path, value["value"], depth + 1))
+            elif depth < _MAX_DEPTH:
+                left += [(f"{path}.{_clean(str(key))[:_MAX_TEXT]}", item, depth + 1) for key, item in value.items()]
+        elif isinstance(value, bool):
+            yield path, "true" if value else "false"
+        elif isinstance(value, int | float):
+            number = _number(value)
+            if number is not None:
+                yield path, number
+        elif isinstance(value, str) and len(value) <= _MAX_TEXT:
+            yield path, _clean(value)
+
+
+def _number(value: float) -> float | int | None:
+    try:
+        # SQLite keeps integers of 64 bits
+        return (
+            value
+            if isinstance(value, int) and abs(value) < 2**63
+            else number
+            if math.isfinite(number := float(value))
+            else None
+        )
+    except OverflowError:
+        return None
+
+
+def _file_names(predicate: dict[str, Any]) -> list[str]:
+    artifacts = _objects(predicate.get("inputs")) + _objects(predicate.get("attachments"))
+    artifacts += [_object(entry.get("artifact")) for entry in _objects(predicate.get("outputs"))]
+    return [text for entry in artifacts for key in ("name", "path") if (text := _text(entry.get(key)))]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str | None:
+    return _clean(value)[:_MAX_TEXT] or None if isinstance(value, str) else None
+
+
+def _clean(text: str) -> str:
+    """Without what neither SQLite nor UTF-8 keeps."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,74 @@
+"""`blockchaintracer impact`: everything that stands on a record, and so on its retraction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
+from blockchaintracer.core.record import normal_digest
+from blockchaintracer.extras.search import Lineage, Retraction, downstream, retraction
+from blockchaintracer.extras.search.update import up_to_date
+
+
+@click.command(cls=Verb)
+@lab_options
+@click.argument("record_id", metavar="ID")
+@click.option("--offline", is_flag=True, help="Follow what was read before, without the chain.")
+@click.pass_context
+def command(ctx: click.Context, /, record_id: str, offline: bool, **options: Any) -> None:
+    """Show everything downstream of a record: what its retraction reaches, or would reach.
+
+    A record that supersedes another does not stand on it. Each record is shown with its own state and verdicts; who
+    has to be told are the groups named at the end.
+
+    \b
+    Examples:
+      blockchaintracer impact ID
+      blockchaintracer impact ID --json
+    """
+    record_id = normal_digest(record_id, "record id")
+    lab = make_lab(ctx, options)
+    with up_to_date(lab, offline=offline) as index:
+        registry = None if offline else lab.registry
+        found = downstream(index, record_id, registry=registry)
+        retracted = retraction(index, record_id, registry=registry)
+    show(ctx, _as_json(found, retracted))
+    if ctx.params["as_json"]:
+        return
+    from rich.console import Console
+
+    if retracted:
+        reason = f", reason {retracted.reason}" if retracted.reason else ""
+        click.echo(f"Retracted {when(retracted.time)} by {retracted.account}{reason}.")
+    else:
+        click.echo("Not retracted: this is what a retraction would reach.")
+    Console(highlight=False).print(found.tree())
+    click.echo(_summary(found))
+
+
+def _as_json(found: Lineage, retracted: Retraction | None) -> dict[str, Any]:
+    return {
+        "retraction": asdict(retracted) if retracted else None,
+        "impact": [node.as_json() for node in found.nodes.values() if node.row.id != found.root],
+        **found.as_json(),
+        "groups": {str(group): count for group, count in sorted(_groups(found).items())},
+    }
+
+
+def _summary(found: Lineage) -> str:
+    rows = [node.row for node in found.nodes.values() if node.row.id != found.root]
+    if not rows:
+        return "Nothing stands on it."
+    groups = ", ".join(f"group {group}: {count}" for group, count in sorted(_groups(found).items()))
+    ended = sum(row.status == "retracted" for row in rows)
+    seen = sum(row.reproduced > 0 for row in rows)
+    records = "1 record stands" if len(rows) == 1 else f"{len(rows)} records stand"
+    return f"{records} on it ({groups}); {ended} retracted, {seen} reproduced by another group."
+
+
+def _groups(found: Lineage) -> Counter[int]:
+    return Counter(node.row.group for node in found.nodes.values() if node.row.id != found.root)

@@ -1,0 +1,176 @@
+"""Attesting to other groups' records, and taking back: verdicts, retractions, unused signatures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.outbox import Attest, AttestForeign, Entry, Retract, Withdraw
+
+
+@dataclass(frozen=True)
+class Written:
+    """A change to what is said of a record.
+
+    Args:
+        transaction: 64 hex digits.
+        block: number of the block that holds it.
+        time: Unix time in seconds by the chain.
+        state: how far it has come: included or final.
+    """
+
+    record_id: str
+    group: int
+    what: str
+    transaction: str
+    block: int
+    time: int
+    state: str
+
+
+def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None = None) -> Written:
+    """Gives the group's verdict on another group's record.
+
+    Args:
+        record_id: the record.
+        verdict: what the group says.
+        evidence: id of the group's own run that reproduces the record; needed for Reproduced and NotReproduced.
+    """
+    record = required_record(lab, record_id)
+    group = lab.group(Role.REVIEWER)
+    key = required_record(lab, evidence).key if evidence else None
+    version = lab.registry.verdict(record.id, group).version
+    [entry] = lab.write(Attest(lab.registry.address, record.id, group, version, int(verdict), key))
+    return _written(entry, record.id, group, label(verdict))
+
+
+def withdraw(lab: Lab, record_id: str) -> Written:
+    """Takes the group's verdict on a record back."""
+    record = required_record(lab, record_id)
+    group = lab.group(Role.REVIEWER)
+    version = lab.registry.verdict(record.id, group).version
+    [entry] = lab.write(Withdraw(lab.registry.address, record.id, group, version))
+    return _written(entry, record.id, group, "withdrawn")
+
+
+def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, evidence: str | None = None) -> Written:
+    """Gives the group's verdict on a record of another registry, or takes it back (`Verdict.NONE`).
+
+    This registry can't see that record, so nothing counts the verdict: whoever uses it checks the record where it is.
+
+    Args:
+        foreign: the record there.
+        verdict: what the group says.
+        evidence: id of the group's own run that names a Reference to it as reproduced (`record_reference`); needed for
+            Reproduced and NotReproduced. The verdict falls when that run is retracted.
+
+    Raises:
+        InputError: if the run names no Reference to the record.
+    """
+    group = lab.group(Role.REVIEWER)
+    reference = run = None
+    if verdict in (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED):
+        if evidence is None:
+            raise in_words("EvidenceRequired", {"verdict": int(verdict)})
+        run = required_record(lab, evidence).key
+        reference = _reference(lab, run, foreign)
+    elif evidence is not None:
+        raise InputError(
+            f"expected no evidence for {label(verdict)} on a record of another registry, got {evidence}",
+            hint="Only reproduced and not-reproduced stand on evidence there.",
+        )
+    current = lab.registry.foreign_verdict(foreign, group)
+    where = (lab.registry.address, foreign.chain_id, foreign.registry, foreign.record_id)
+    [entry] = lab.write(AttestForeign(*where, group, current.version, int(verdict), reference, run))
+    return _written(entry, foreign.record_id, group, label(verdict) if verdict else "withdrawn")
+
+
+def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
+    """The Reference to a foreign record that a run names as reproduced."""
+    subject = sha256(foreign.identifier.encode()).hexdigest()
+    for link in run.parents:
+        found = lab.registry.find(link.parent) if link.relation == Relation.REPRODUCES else None
+        if found and (found.key.kind, found.key.subject) == (Kind.REFERENCE, subject):
+            return found.key
+    raise InputError(
+        f"the run names no reference to {foreign.identifier} as reproduced, so it can't be evidence",
+        hint="Record the run with it: `blockchaintracer record --reproduces CHAIN:REGISTRY:ID …`.",
+    )
+
+
+def foreign_verdicts(lab: Lab, foreign: ForeignRecord) -> list[dict[str, Any]]:
+    """The current verdicts of all groups on a record of another registry. One whose evidence was retracted is none."""
+    latest = {event["args"]["group"]: event for event in lab.registry.foreign_attested(foreign)}
+    rows = []
+    for group, event in sorted(latest.items()):
+        current = lab.registry.foreign_verdict(foreign, group)
+        if current.verdict is Verdict.NONE:
+            continue
+        rows.append(
+            {
+                "group": group,
+                "verdict": label(current.verdict),
+                "attester": event["args"]["attester"],
+                "attestedAt": current.attested_at,
+                "evidence": current.evidence,
+                "transaction": bytes(event["transactionHash"]).hex(),
+            }
+        )
+    return rows
+
+
+def retract(lab: Lab, record_id: str, reason: str) -> Written:
+    """Retracts a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
+
+    Args:
+        reason: in words; whoever gets the text can check it against the chain.
+    """
+    if not reason.strip():
+        raise InputError("expected a reason for the retraction, got an empty one")
+    record = required_record(lab, record_id)
+    digest = lab.store.put_bytes(reason.encode())
+    write = Retract(lab.registry.address, record.id, record.key, digest)
+    done = write.event(lab.chain)
+    if done is not None and bytes(done["args"]["reason"]).hex() != digest:
+        write.check(lab.chain, lab.signer.address)
+    [entry] = lab.write(write)
+    return _written(entry, record.id, record.key.group, "retracted")
+
+
+def verdicts(lab: Lab, record_id: str) -> list[dict[str, Any]]:
+    """The current verdicts of all groups on a record, with the attester and the evidence from the events."""
+    latest: dict[int, Any] = {}
+    for event in lab.registry.events("Attested", recordId=bytes.fromhex(record_id)):
+        latest[event["args"]["group"]] = event
+    rows = []
+    for group, event in sorted(latest.items()):
+        current = lab.registry.verdict(record_id, group)
+        if current.verdict is Verdict.NONE:
+            continue
+        evidence = bytes(event["args"]["evidence"]).hex()
+        rows.append(
+            {
+                "group": group,
+                "verdict": label(current.verdict),
+                "attester": event["args"]["attester"],
+                "attestedAt": current.attested_at,
+                "sealedAt": current.sealed_at or None,
+                "evidence": evidence if int(evidence, 16) else None,
+                "transaction": bytes(event["transactionHash"]).hex(),
+            }
+        )
+    return rows
+
+
+def _written(entry: Entry, record_id: str, group: int, what: str) -> Written:
+    if entry.block is None or entry.transaction is None:
+        raise InputError(f"{what} of {record_id} is not in a block yet")
+    return Written(
+        record_id, group, what, entry.transaction, entry.block.number, entry.block.timestamp, str(entry.state)
+    )

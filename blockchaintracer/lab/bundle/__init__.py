@@ -1,0 +1,1 @@
+"""Writing proof bundles: one file that proves records to somebody who has nothing else."""

@@ -1,0 +1,251 @@
+"""Writes a proof bundle (docs/proof-bundle.md) from a node's answers. What it writes, somebody else verifies.
+
+Sources: EIP-1186 (`eth_getProof`), EIP-2718 (typed receipts), the Ethereum yellow paper, appendix D (tries).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.record import RecordKey
+from blockchaintracer.core.storage_layout import batch_slot, record_slot
+
+Progress = Callable[[int], None]
+"""Called with the number of records that are done."""
+
+_AT_ONCE = 100
+"""storage slots asked for in one call"""
+
+_HEADER = (
+    *("parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom", "difficulty"),
+    *("number", "gasLimit", "gasUsed", "timestamp", "extraData", "mixHash", "nonce", "baseFeePerGas"),
+    *("withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash"),
+)
+"""the fields of a header in order; those after ``nonce`` came with later forks and may be missing"""
+_NUMBERS = {
+    *("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
+}
+_DEPOSIT = 0x7E
+"""OP Stack: receipts of deposits have two fields more"""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPath:
+    """How a record hangs under a batch's root.
+
+    Args:
+        root: of the batch, 64 hex digits.
+        path: siblings from the leaf up, each 64 hex digits.
+        transaction: that anchored the root, 64 hex digits.
+    """
+
+    root: str
+    path: tuple[str, ...]
+    transaction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A record to be proven.
+
+    Args:
+        key: of the record.
+        manifest: its bytes, None to leave it out.
+        transaction: that stored it, 64 hex digits; None if it isn't stored.
+        batch: the batch that holds it, if it came from one.
+    """
+
+    key: RecordKey
+    manifest: bytes | None
+    transaction: str | None
+    batch: BatchPath | None = None
+
+
+def export_bundle(
+    registry: Registry, wanted: Sequence[Wanted], block: int | None = None, progress: Progress | None = None
+) -> bytes:
+    """A bundle that proves these records as of one block.
+
+    Args:
+        registry: where they are.
+        wanted: at least one; each once.
+        block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
+            the state of a block within hours.
+        progress: told how many records are done.
+
+    Raises:
+        InputError: if a record or batch is not where `wanted` says, or this chain's blocks are of another form.
+        ChainUnavailable: if the node doesn't answer, or has forgotten the block's state.
+    """
+    import rfc8785
+
+    if not wanted:
+        raise InputError("expected at least one record to prove, got none")
+    return rfc8785.dumps(_Export(registry).bundle(wanted, block, progress))
+
+
+class _Export:
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._chain = registry.chain
+        self._headers: dict[str, str] = {}
+        self._nodes: set[str] = set()
+        self._receipts: dict[str, _Receipts] = {}
+
+    def bundle(self, wanted: Sequence[Wanted], block: int | None, progress: Progress | None) -> dict[str, Any]:
+        state = self._header(
+            _ask(self._chain, "eth_getBlockByNumber", hex(block) if block is not None else "latest", False)
+        )
+        ids = [self._registry.domain.record_id(each.key) for each in wanted]
+        slots = [record_slot(record_id) for record_id in ids]
+        slots += [batch_slot(it.key.group, it.key.author, it.batch.root) for it in wanted if it.batch]
+        self._prove_state(state, slots)
+        records = []
+        for done, (record_id, each) in enumerate(zip(ids, wanted, strict=True), 1):
+            records.append(self._record(record_id, each, state))
+            if progress:
+                progress(done)
+        return {
+            "format": "blockchaintracer-proof-1",
+            "chainId": str(self._chain.chain_id),
+            "registry": self._registry.address.lower(),
+            "blocks": self._headers,
+            "nodes": sorted(self._nodes),
+            "records": records,
+        }
+
+    def _record(self, record_id: str, wanted: Wanted, state: str) -> dict[str, Any]:
+        recorded = batched = None
+        if wanted.transaction:
+            recorded = self._log(wanted.transaction, "Recorded", bytes.fromhex(record_id))
+        if wanted.batch:
+            anchored = self._log(
+                wanted.batch.transaction, ("Anchored", "LeavesAnchored"), bytes.fromhex(wanted.batch.root)
+            )
+            batched = {"root": wanted.batch.root, "path": list(wanted.batch.path), "anchored": anchored}
+        return {
+            "id": record_id,
+            "key": wanted.key.as_json(),
+            "manifest": json.loads(wanted.manifest) if wanted.manifest is not None else None,
+            "recorded": recorded,
+            "batched": batched,
+            "state": state,
+        }
+
+    def _log(self, transaction: str, names: str | tuple[str, ...], topic: bytes) -> dict[str, Any]:
+        """Where the registry's event with this topic is, with its receipt among the nodes."""
+        from eth_utils.abi import event_abi_to_log_topic
+
+        receipt = _ask(self._chain, "eth_getTransactionReceipt", "0x" + transaction)
+        wanted = {
+            event_abi_to_log_topic(entry)
+            for entry in self._registry.contract.abi
+            if entry["type"] == "event" and entry["name"] in ((names,) if isinstance(names, str) else names)
+        }
+        for index, log in enumerate(receipt["logs"] if receipt else ()):
+            topics = [bytes.fromhex(it[2:]) for it in log["topics"]]
+            if log["address"].lower() == self._registry.address.lower() and topics[0] in wanted and topic in topics[1:]:
+                block = receipt["blockHash"]
+                number = int(receipt["transactionIndex"], 16)
+                self._prove_receipt(block, number)
+                return {"block": block[2:], "transaction": number, "log": index}
+        raise InputError(
+            f"expected an event {names} of {topic.hex()} in transaction {transaction}, got none",
+            hint="After a reorganisation it is in another one: look again with `blockchaintracer status`.",
+        )
+
+    def _prove_receipt(self, block_hash: str, index: int) -> None:
+        if block_hash not in self._receipts:
+            self._header(_ask(self._chain, "eth_getBlockByHash", block_hash, False))
+            self._receipts[block_hash] = _Receipts(self._chain, block_hash)
+        self._nodes.update(self._receipts[block_hash].proof(index))
+
+    def _prove_state(self, block_hash: str, slots: Sequence[bytes]) -> None:
+        for start in range(0, len(slots), _AT_ONCE):
+            keys = ["0x" + slot.hex() for slot in slots[start : start + _AT_ONCE]]
+            proof = _ask(self._chain, "eth_getProof", self._registry.address, keys, {"blockHash": "0x" + block_hash})
+            self._add(proof["accountProof"])
+            for each in proof["storageProof"]:
+                self._add(each["proof"])
+
+    def _add(self, nodes: Iterable[str]) -> None:
+        self._nodes.update(node[2:] for node in nodes)
+
+    def _header(self, block: Any) -> str:
+        """Adds a block's header; its hash, 64 hex digits."""
+        import rlp
+        from eth_utils.crypto import keccak
+
+        if block is None:
+            raise ChainUnavailable(f"{self._chain.address} doesn't have the block", hint="Ask another node.")
+        fields = [
+            _integer(block[name]) if name in _NUMBERS else _bytes(block[name]) for name in _HEADER if name in block
+        ]
+        data = rlp.encode(fields)
+        if keccak(data) != _bytes(block["hash"]):
+            raise InputError(
+                f"expected a header whose Keccak-256 is {block['hash']}, got another: blocks of {self._chain.name}"
+                " have a form that is not known here"
+            )
+        self._headers[block["hash"][2:]] = data.hex()
+        return str(block["hash"][2:])
+
+
+class _Receipts:
+    """The trie of a block's receipts, built from what the node says and held against the header by whoever verifies."""
+
+    def __init__(self, chain: Chain, block_hash: str) -> None:
+        import rlp
+        from trie import HexaryTrie
+
+        self._trie = HexaryTrie({})
+        for index, receipt in enumerate(_ask(chain, "eth_getBlockReceipts", block_hash)):
+            self._trie[rlp.encode(index)] = _encode_receipt(receipt)
+
+    def proof(self, index: int) -> list[str]:
+        import rlp
+
+        return [rlp.encode(node).hex() for node in self._trie.get_proof(rlp.encode(index))]
+
+
+def _encode_receipt(receipt: Any) -> bytes:
+    import rlp
+
+    kind = _integer(receipt.get("type", "0x0"))
+    logs = [
+        [_bytes(log["address"]), [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])]
+        for log in receipt["logs"]
+    ]
+    outcome = _integer(receipt["status"]) if receipt.get("status") is not None else _bytes(receipt["root"])
+    fields = [outcome, _integer(receipt["cumulativeGasUsed"]), _bytes(receipt["logsBloom"]), logs]
+    if kind == _DEPOSIT:
+        fields += [_integer(receipt[name]) for name in ("depositNonce", "depositReceiptVersion") if receipt.get(name)]
+    return (bytes([kind]) if kind else b"") + bytes(rlp.encode(fields))
+
+
+def _ask(chain: Chain, method: str, *parameters: Any) -> Any:
+    """A node's answer as JSON: web3's own forms leave out what a hash needs."""
+
+    def question() -> Any:
+        answer = chain.web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
+        if "error" in answer:
+            raise ChainUnavailable(
+                f"{chain.address} refuses {method}: {answer['error'].get('message')}",
+                hint="A node that is no archive forgets old state: prove as of a newer block, or ask another node.",
+            )
+        return answer["result"]
+
+    return chain.ask(question)
+
+
+def _integer(text: str) -> int:
+    return int(text, 16)
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

@@ -1,0 +1,322 @@
+"""The software a run ran on, without what is personal or secret; and a fresh environment from its lock file."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from blockchaintracer.core.digest import sha256_file
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
+
+VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_LAUNCH_BLOCKING",
+    "CUDA_VISIBLE_DEVICES",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+    "JAX_ENABLE_X64",
+    "JAX_PLATFORMS",
+    "KMP_AFFINITY",
+    "LANG",
+    "LC_ALL",
+    "MKL_CBWR",
+    "MKL_NUM_THREADS",
+    "NCCL_ALGO",
+    "NCCL_PROTO",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_DYNAMIC",
+    "OMP_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "SOURCE_DATE_EPOCH",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "TZ",
+    "VECLIB_MAXIMUM_THREADS",
+    "XLA_FLAGS",
+)
+"""The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
+
+_LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
+_PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
+_HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
+_AWAY = re.compile(
+    r"(?i)error sending request|dns error|connection (?:refused|reset|aborted)|connecttimeout|newconnectionerror"
+    r"|failed to establish|name resolution|name or service not known|network is unreachable|timed out|max retries"
+    r"|service unavailable|bad gateway"
+)
+_MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
+
+
+def capture_environment(
+    lock: str | os.PathLike[str] | None = None, arguments: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """What this process runs on, ready for JSON.
+
+    Args:
+        lock: the lock file the environment was made from, captured by name and digest.
+        arguments: the command line to tell, instead of this process's.
+
+    Returns:
+        ``python`` (implementation, version, compiler), ``packages`` (name to version), ``conda`` (or None),
+        ``variables`` (`VARIABLES` that are set), ``blas`` (libraries loaded by now), ``entryPoint`` and ``arguments``
+        (secrets masked, the home folder as ``~``) and ``lock`` (name and sha256, or None).
+
+    Raises:
+        InputError: if `lock` can't be read.
+    """
+    entry_point, given = _command(arguments)
+    return {
+        "python": {
+            "implementation": platform.python_implementation(),
+            "version": platform.python_version(),
+            "compiler": platform.python_compiler(),
+        },
+        "packages": _packages(),
+        "conda": _conda(),
+        "variables": {name: mask(os.environ[name]) for name in VARIABLES if name in os.environ},
+        "blas": _blas(),
+        "entryPoint": entry_point,
+        "arguments": [_without_home(argument) for argument in mask_arguments(given)],
+        "lock": {"name": Path(lock).name, "sha256": sha256_file(lock)} if lock else None,
+    }
+
+
+def find_lock(root: str | os.PathLike[str]) -> Path | None:
+    """The lock file in a folder that `rebuild_environment` can use; None if there's none.
+
+    In this order: ``pylock.toml``, ``requirements.lock``, ``uv.lock``, and ``requirements.txt`` if it pins everything.
+    """
+    for name in _LOCKS:
+        path = Path(root, name)
+        if path.is_file() and (name != "requirements.txt" or _pins_everything(path)):
+            return path
+    return None
+
+
+def rebuild_environment(
+    lock_path: str | os.PathLike[str], target: str | os.PathLike[str], python: str | os.PathLike[str] | None = None
+) -> Path:
+    """Makes a virtual environment at `target` and installs what the lock names; its Python.
+
+    Args:
+        lock_path: a requirements file, ``pylock.toml`` or ``uv.lock`` (its pyproject.toml beside it). If a requirements
+            file has hashes, everything it needs must have one.
+        target: a folder that doesn't exist or is empty.
+        python: the interpreter, or with uv its version; by default this one.
+
+    Raises:
+        InputError: if the lock can't be installed, with the end of what the installer said.
+        NotVerified: if a package isn't the one that was locked.
+        ChainUnavailable: if the packages can't be reached.
+    """
+    lock, target = Path(lock_path).resolve(), Path(target).resolve()
+    if not lock.is_file():
+        raise InputError(f"expected a lock file at {lock}")
+    if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"expected an empty folder or none at {target}")
+    made = target / "bin" / "python"
+    interpreter = os.fspath(python or sys.executable)
+    uv = _uv()
+    try:
+        if uv:
+            _install([uv, "venv", "--quiet", "--python", interpreter, str(target)])
+            requirements = _exported(uv, lock, target) if lock.name == "uv.lock" else lock
+            command = [uv, "pip", "install", "--quiet", "--python", str(made)]
+        elif lock.suffix == ".toml" or lock.name == "uv.lock":
+            raise InputError(f"expected uv to install {lock.name}", hint="Install it: pip install uv")
+        else:
+            requirements = lock
+            _install([interpreter, "-m", "venv", str(target)])
+            command = [str(made), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        if requirements.suffix != ".toml" and _HASHED.search(requirements.read_text()):
+            command.append("--require-hashes")
+        _install([*command, "-r", str(requirements)])
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
+    return made
+
+
+def _command(arguments: Sequence[str] | None) -> tuple[str, list[str]]:
+    given = list(sys.argv if arguments is None else arguments)
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if arguments is None and spec is not None:
+        return f"-m {spec.name.removesuffix('.__main__')}", given[1:]
+    script = Path(given[0]) if given and given[0] not in ("", "-c", "-") else None
+    if script is None:
+        return "interactive", given[1:]
+    # a path from the root tells who and where; below the working folder it tells how to run it again
+    resolved, here = script.resolve(), Path.cwd().resolve()
+    return (resolved.relative_to(here).as_posix() if resolved.is_relative_to(here) else script.name), given[1:]
+
+
+def _without_home(argument: str) -> str:
+    home = os.path.expanduser("~")
+    return argument.replace(home, "~") if len(home) > 1 else argument
+
+
+def _packages() -> dict[str, str]:
+    """Distributions by the names of their metadata folders: reading each METADATA would take 30 times as long."""
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for entry in names:
+            name, _, version = entry.removesuffix(".dist-info").removesuffix(".egg-info").partition("-")
+            if entry.endswith(".dist-info") and version:
+                found.setdefault(_normal(name), version)
+            elif entry.endswith(".egg-info"):
+                found.setdefault(_normal(name), re.sub(r"-py\d.*", "", version) or _egg_version(Path(folder, entry)))
+    return dict(sorted(found.items()))
+
+
+def _egg_version(info: Path) -> str:
+    path = info / "PKG-INFO" if info.is_dir() else info
+    try:
+        match = re.search(r"(?m)^Version: (.*)$", path.read_text(errors="replace"))
+    except OSError:
+        match = None
+    return match[1].strip() if match else "unknown"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _conda() -> dict[str, Any] | None:
+    prefix = next(
+        (
+            Path(folder)
+            for folder in (sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX"))
+            if folder and Path(folder, "conda-meta").is_dir()
+        ),
+        None,
+    )
+    if prefix is None:
+        return None
+    packages, channels = [], set()
+    for file in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            entry = json.loads(file.read_text())
+            channel = _channel(str(entry.get("channel") or ""))
+            name = f"{entry['name']}-{entry['version']}-{entry['build']}"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        channels.add(channel)
+        # the explicit form of `conda list --explicit`, with the digest that conda checks
+        packages.append(
+            {"package": name, "channel": channel, "subdir": entry.get("subdir"), "sha256": entry.get("sha256")}
+        )
+    return {"name": prefix.name, "channels": sorted(channels), "packages": packages}
+
+
+def _channel(address: str) -> str:
+    """A channel without the user, password or token (``/t/<token>/``) of its address, and without its platform."""
+    if "://" in address:
+        parts = urlsplit(address)
+        address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    address = re.sub(r"/t/[^/]+", "", address)
+    return re.sub(r"/(?:noarch|(?:linux|osx|win)-[^/]+)$", "", address.rstrip("/"))
+
+
+def _blas() -> list[dict[str, Any]]:
+    """The BLAS and OpenMP libraries that are loaded; without threadpoolctl, the BLAS that NumPy was built with."""
+    if "numpy" not in sys.modules:
+        return []
+    try:
+        threadpoolctl: Any = importlib.import_module("threadpoolctl")
+    except ImportError:
+        return _numpy_blas(sys.modules["numpy"])
+    told = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
+    # sorted, for the order of loading is chance; without the file path, which tells who and where
+    found = [
+        {name: library[name] for name in told if library.get(name) is not None}
+        for library in threadpoolctl.threadpool_info()
+    ]
+    return sorted(found, key=json.dumps)
+
+
+def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
+    try:
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    except (TypeError, KeyError):
+        return []
+    return [{"internal_api": blas.get("name"), "version": blas.get("version")}]
+
+
+def _pins_everything(path: Path) -> bool:
+    text = re.sub(r"\\\n\s*", "", path.read_text(errors="replace"))
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("#", "--"))]
+    return bool(lines) and all(_PINNED.fullmatch(line) for line in lines)
+
+
+def _uv() -> str | None:
+    beside = Path(sys.executable).parent / "uv"
+    return shutil.which("uv") or (str(beside) if beside.is_file() else None)
+
+
+def _exported(uv: str, lock: Path, target: Path) -> Path:
+    requirements = target / "requirements.txt"
+    _install(
+        [
+            uv,
+            "export",
+            "--quiet",
+            "--frozen",
+            "--no-emit-project",
+            "--project",
+            str(lock.parent),
+            "-o",
+            str(requirements),
+        ]
+    )
+    return requirements
+
+
+def _install(command: list[str]) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+    }
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+    except OSError as error:
+        raise InputError(
+            f"can't run {command[0]}: {error.strerror}", hint="Name a Python that is installed."
+        ) from error
+    if not done.returncode:
+        return
+    said = f"{done.stdout}\n{done.stderr}"
+    # line by line: one that shows a credential is hidden, the others still help
+    tail = "\n".join(mask(line) for line in said.strip().splitlines()[-15:])
+    if _MISMATCH.search(said):
+        raise NotVerified(
+            f"a package is not the one that was locked:\n{tail}",
+            hint="The package was replaced where it was published, or the lock was changed.",
+        )
+    if _AWAY.search(said):
+        raise ChainUnavailable(
+            f"the packages of the lock can't be reached:\n{tail}", hint="Check the network, then try again."
+        )
+    raise InputError(
+        f"the lock can't be installed:\n{tail}", hint="See what the installer said; another Python may fit."
+    )

@@ -1,0 +1,93 @@
+"""Seeds every source of randomness that is in use, and tells what was seeded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import os
+import random
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+
+SEED_LIMIT = 2**32
+"""NumPy's legacy generator takes no larger seed."""
+
+_last: dict[str, Any] = {}
+
+
+def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """Seeds `random`, NumPy, and PyTorch and TensorFlow where they are imported already.
+
+    Importing PyTorch or TensorFlow takes seconds, so a program imports what it uses first, then seeds. JAX and NumPy's
+    `default_rng` have no global state: the program passes them the seed itself.
+
+    Args:
+        seed: 0 to 2**32 - 1.
+        each: other seeds for some generators: ``random``, ``numpy``, ``torch``, ``tensorflow``, ``jax``.
+
+    Returns:
+        ``seed``, ``seeded`` (names), ``notSeeded`` (name to reason) and ``pythonHashSeed``, ready for JSON; with `each`
+        also ``seeds``: by name, of those that were seeded, and of ``jax`` where it's installed.
+
+    Raises:
+        InputError: if a seed is out of range.
+    """
+    for one in (seed, *(each or {}).values()):
+        if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one < SEED_LIMIT:
+            raise InputError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {one!r}")
+    of = each or {}
+    seeded, left = ["random"], {}
+    random.seed(of.get("random", seed))
+    if _installed("numpy"):
+        importlib.import_module("numpy").random.seed(of.get("numpy", seed))
+        seeded.append("numpy")
+    for name, function in (("torch", "manual_seed"), ("tensorflow", "random.set_seed")):
+        if name in sys.modules:
+            target: Any = sys.modules[name]
+            for part in function.split("."):
+                target = getattr(target, part)
+            target(of.get(name, seed))
+            seeded.append(name)
+        elif _installed(name):
+            left[name] = "installed but not imported: import it before seeding"
+    if _installed("jax"):
+        left["jax"] = f"has no global seed: pass jax.random.key({of.get('jax', 'seed')})"
+    _last.clear()
+    _last.update({"seed": seed, "seeded": seeded, "notSeeded": left})
+    if each:
+        _last["seeds"] = {name: value for name, value in each.items() if name in seeded or name in left}
+    return {**_last, "pythonHashSeed": _hash_seed()}
+
+
+def capture_seeds() -> dict[str, Any]:
+    """What is known of the randomness of this process, ready for JSON.
+
+    Returns:
+        What `seed_everything` last gave (``seed`` is None if it wasn't called), and ``states``: the SHA-256 of the
+        present state of each generator, equal in two runs only if they drew the same numbers so far.
+    """
+    states = {"random": _digest(repr(random.getstate()).encode())}
+    if "numpy" in sys.modules:
+        name, keys, *rest = sys.modules["numpy"].random.get_state(legacy=True)
+        states["numpy"] = _digest(f"{name}{rest}".encode() + keys.tobytes())
+    if "torch" in sys.modules:
+        states["torch"] = _digest(sys.modules["torch"].get_rng_state().numpy().tobytes())
+    known = {"seed": None, "seeded": [], "notSeeded": {}} | _last
+    return {**known, "pythonHashSeed": _hash_seed(), "states": states}
+
+
+def _hash_seed() -> str:
+    """Set before Python starts, or not at all."""
+    return os.environ.get("PYTHONHASHSEED", "random")
+
+
+def _installed(name: str) -> bool:
+    return name in sys.modules or importlib.util.find_spec(name) is not None
+
+
+def _digest(state: bytes) -> str:
+    return hashlib.sha256(state).hexdigest()

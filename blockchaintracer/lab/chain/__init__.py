@@ -1,0 +1,1 @@
+"""Contracts that only a lab deploys."""

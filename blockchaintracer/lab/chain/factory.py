@@ -1,0 +1,182 @@
+"""Where registries come from: the factory, and under it the proxy that gives it one address on every chain.
+
+Both addresses follow from code alone (EIP-1014), so they are reckoned here and not looked up.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from blockchaintracer.core.chain.connection import Chain
+from blockchaintracer.core.chain.registry import load_artifact
+from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.record import checksummed
+
+PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
+PROXY_SIGNER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
+"""Nobody has its key: its only transaction was made by choosing a signature, so that every chain accepts the same."""
+PROXY_GAS = 100_000
+PROXY_GAS_PRICE_WEI = 100 * 10**9
+PROXY_COST_WEI = PROXY_GAS * PROXY_GAS_PRICE_WEI
+"""What the transaction below demands that its signer has."""
+PROXY_INIT_CODE = bytes.fromhex(
+    "604580600e600039806000f350fe7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
+    "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+)
+PROXY_CODE = PROXY_INIT_CODE[14:]
+PROXY_TRANSACTION = bytes.fromhex(
+    f"f8a58085174876e800830186a08080b853{PROXY_INIT_CODE.hex()}1ba0{'22' * 32}a0{'22' * 32}"
+)
+"""Creates the proxy: nonce 0, no chain id (so before EIP-155), 100 gwei, 100,000 gas."""
+FACTORY_SALT = bytes(32)
+
+_UNPROTECTED = ("protected", "eip-155", "eip155", "chainid is required")
+"""Words in which nodes refuse a transaction that names no chain."""
+
+
+@cache
+def factory_address() -> str:
+    """Where this version's factory is on every chain that has the proxy."""
+    return create2_address(PROXY, FACTORY_SALT, factory_init_code())
+
+
+def factory_init_code() -> bytes:
+    """The code that creates the factory; it takes no arguments."""
+    return bytes.fromhex(load_artifact("LabRegistryFactory")["bytecode"][2:])
+
+
+def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
+    """The address of a contract that `creator` makes by CREATE2 (EIP-1014)."""
+    from eth_utils.crypto import keccak
+
+    return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(creator[2:]) + salt + keccak(init_code))[12:].hex())
+
+
+def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
+    """What a registry's constructor takes, ABI-encoded."""
+    from eth_abi.abi import encode
+
+    return encode(["address", "bool"], [owner, open_group_creation])
+
+
+class Factory:
+    """The factory on one chain.
+
+    Args:
+        chain: the connection.
+        address: another one than this version's usual, where a chain couldn't have it there.
+    """
+
+    def __init__(self, chain: Chain, address: str | None = None) -> None:
+        self.chain = chain
+        self.address = factory_address() if address is None else checksummed(address, "the factory's address")
+
+    @property
+    def creation_code(self) -> str:
+        """Address of the contract that holds the registry's creation code: the first that the factory created."""
+        from eth_utils.crypto import keccak
+
+        # RLP of [address, 1]
+        return checksummed("0x" + keccak(b"\xd6\x94" + bytes.fromhex(self.address[2:]) + b"\x01")[12:].hex())
+
+    def code(self) -> dict[str, bytes]:
+        """What the chain has to hold, by address: the factory, and the creation code after a STOP."""
+        artifact = load_artifact("LabRegistryFactory")
+        runtime = bytearray.fromhex(artifact["runtimeBytecode"][2:])
+        for start in artifact["immutables"]:
+            runtime[start : start + 32] = bytes(12) + bytes.fromhex(self.creation_code[2:])
+        return {
+            self.address: bytes(runtime),
+            self.creation_code: b"\x00" + bytes.fromhex(load_artifact()["bytecode"][2:]),
+        }
+
+    def exists(self) -> bool:
+        """Whether a contract is at its address."""
+        return self.chain.has_code(self.address)
+
+    def require(self) -> Factory:
+        """Itself, if the chain holds exactly this version's code there.
+
+        Raises:
+            InputError: if it holds nothing.
+            NotVerified: if it holds something else.
+        """
+        if not self.exists():
+            raise InputError(f"expected a factory at {self.address} on {self.chain.name}, got no contract")
+        for address, expected in self.code().items():
+            if self.chain.code(address) != expected:
+                raise NotVerified(
+                    f"the code at {address} on {self.chain.name} is not what this version's factory has",
+                    hint="Another version made it, or the chain doesn't run the EVM: its registries aren't genuine.",
+                )
+        return self
+
+    def registry_address(self, owner: str, open_group_creation: bool, salt: str) -> str:
+        """Where its registry of these settings is, or would be."""
+        code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
+        return create2_address(self.address, bytes.fromhex(salt), code)
+
+    def deployment(self, owner: str, open_group_creation: bool, salt: str) -> str:
+        """Calldata (0x-hex) that deploys the registry of these settings."""
+        data: str = self._contract.functions.deploy(
+            owner, open_group_creation, bytes.fromhex(salt)
+        )._encode_transaction_data()
+        return data
+
+    def is_genuine(self, registry: str) -> bool:
+        """Whether it deployed the contract at this address."""
+        answer: bool = self.chain.ask(lambda: self._contract.functions.isGenuine(registry).call())
+        return answer
+
+    @property
+    def _contract(self) -> Any:
+        return self.chain.web3.eth.contract(abi=load_artifact("LabRegistryFactory")["abi"])(self.address)  # type: ignore[arg-type]
+
+
+def require_owner(owner: str) -> None:
+    """Refuses the owner whom the registry would refuse, before anything is paid.
+
+    Raises:
+        ContractRevert: if it's the zero address.
+    """
+    if int(owner, 16) == 0:
+        raise in_words("OwnableInvalidOwner", {"owner": owner})
+
+
+def proxy_problem(chain: Chain) -> str | None:
+    """Why the proxy's transaction would fail on this chain as it is now; None if nothing is known against it."""
+    base_fee = chain.base_fee()
+    with chain.reaching():
+        gas = chain.web3.eth.estimate_gas({"from": PROXY, "data": PROXY_INIT_CODE})
+    if base_fee > PROXY_GAS_PRICE_WEI:
+        return f"a unit of gas costs {base_fee / 10**9:.0f} gwei now, and the transaction pays 100: wait"
+    if gas > PROXY_GAS:
+        return f"creating the proxy takes {gas} units of gas here, and its transaction has {PROXY_GAS}"
+    return None
+
+
+def offer_proxy_transaction(chain: Chain) -> None:
+    """Hands the proxy's transaction to the node, which takes it only if its signer was paid already.
+
+    Raises:
+        InputError: if the node takes no transaction without a chain id.
+    """
+    from web3.exceptions import Web3RPCError
+
+    try:
+        chain.web3.eth.send_raw_transaction(PROXY_TRANSACTION)
+    except Web3RPCError as error:
+        if any(word in str(error).lower() for word in _UNPROTECTED):
+            raise InputError(
+                f"{chain.address} takes no transaction without a chain id (EIP-155), and only such a one can put the "
+                f"deployment proxy at {PROXY}",
+                hint="Try another node of this chain (geth: --rpc.allow-unprotected-txs). If none takes it, deploy the "
+                "contract LabRegistryFactory by an ordinary transaction (docs/deploy.md) and name it: --factory "
+                "ADDRESS. Factory and registry then have other addresses than on other chains.",
+            ) from None
+        # before its signer is paid a node should say that it has too little; anything else is told when it's sent
+    except OSError:
+        raise ChainUnavailable(f"{chain.address} did not answer") from None

@@ -1,0 +1,205 @@
+"""What a deployment would do and cost, before anything is paid, and what shows others its source."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
+from blockchaintracer.core.record import checksummed
+from blockchaintracer.lab.chain import factory as factories
+from blockchaintracer.lab.chain.factory import Factory
+from blockchaintracer.lab.estimate import data_fee
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.groups import salt_of
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Deploy, DeployFactory, FundProxy, Write
+
+_RICH_WEI = 10**24
+"""Balance that a simulated sender has: what a deployment takes does not depend on who can pay it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transaction of a deployment.
+
+    Args:
+        name: ``proxy``, ``factory`` or ``registry``.
+        address: what comes to be, or is, there.
+        exists: whether it's there already; then there is nothing to pay.
+        gas: as the node estimates it on top of the steps before; None if it can't.
+        cost_wei: at the price of now, with a rollup's data fee where the chain tells it; None without gas.
+        most_wei: what the outbox would allow it to cost: a quarter more gas, and twice the base fee.
+        note: what the figures leave out.
+    """
+
+    name: str
+    address: str
+    exists: bool
+    gas: int | None = None
+    cost_wei: int | None = None
+    most_wei: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """All that a deployment would do.
+
+    Args:
+        owner, salt: of the registry; None, as the registry's step, if only the factory is deployed.
+        gas_price_wei: base fee and tip of the moment.
+        payer: who would pay; None if no key was chosen.
+        balance_wei: what the payer has.
+        cost_wei: of all steps that are missing; None if one can't be told.
+    """
+
+    chain_id: int
+    network: str | None
+    owner: str | None
+    open_group_creation: bool
+    salt: str | None
+    factory: str
+    registry: str | None
+    gas_price_wei: int
+    steps: tuple[Step, ...]
+    cost_wei: int | None
+    payer: str | None
+    balance_wei: int | None
+
+
+def plan_deployment(
+    lab: Lab,
+    *,
+    open_group_creation: bool = False,
+    name: str = "registry",
+    owner: str | None = None,
+    factory: str | None = None,
+    factory_only: bool = False,
+) -> DeploymentPlan:
+    """What `deploy` with the same arguments would do now. Nothing is sent, and nothing is entered into the outbox.
+
+    With an owner named, no key is needed.
+
+    Raises:
+        NotVerified: if the factory's code on the chain is not this version's.
+    """
+    payer = _payer(lab, needed=owner is None and not factory_only)
+    chain, maker = lab.chain, Factory(lab.chain, factory)
+    if maker.exists() or factory:
+        maker.require()
+    writes: list[tuple[str, Write]] = []
+    if factory is None:
+        writes += [("proxy", FundProxy()), ("factory", DeployFactory())]
+    if factory_only:
+        owner = None
+    else:
+        owner = checksummed(owner or payer or "", "the owner's address")
+        factories.require_owner(owner)
+        salt = salt_of(name)
+        write = Deploy.plan(chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
+        writes.append(("registry", write))
+    base_fee, tip = chain.base_fee(), chain.tip()
+    steps = tuple(_step(lab, what, write, maker, base_fee, tip) for what, write in writes)
+    missing = [step.cost_wei for step in steps if not step.exists]
+    return DeploymentPlan(
+        chain_id=lab.chain_id,
+        network=chain.network.name if chain.network else None,
+        owner=owner,
+        open_group_creation=open_group_creation,
+        salt=None if factory_only else "0x" + salt,
+        factory=maker.address,
+        registry=None if factory_only else write.registry,
+        gas_price_wei=base_fee + tip,
+        steps=steps,
+        cost_wei=None if None in missing else sum(cost for cost in missing if cost is not None),
+        payer=payer,
+        balance_wei=None if payer is None else chain.balance(payer),
+    )
+
+
+def _payer(lab: Lab, *, needed: bool) -> str | None:
+    try:
+        return lab.signer.address
+    except (InputError, KeyStoreError):
+        if needed:
+            raise
+        return None
+
+
+def _step(lab: Lab, name: str, write: Write, maker: Factory, base_fee: int, tip: int) -> Step:
+    chain = lab.chain
+    if chain.has_code(write.registry):
+        return Step(name, write.registry, exists=True)
+    if isinstance(write, FundProxy):
+        # whoever pays its signer pays the rest for good: the signer has no key
+        transfer = 21_000 if write.value(chain) else 0
+        cost, most = (
+            transfer * price + write.value(chain) for price in (base_fee + tip, (2 * base_fee + tip) * 5 // 4)
+        )
+        problem = factories.proxy_problem(chain)
+        paid = f"{write.value(chain) / 10**18:g} of it to {factories.PROXY_SIGNER}, whose transaction creates the proxy"
+        return Step(name, write.registry, False, transfer + factories.PROXY_GAS, cost, most, problem or paid)
+    gas = _gas(lab, write, maker)
+    if gas is None:
+        note = "the node can't estimate it before the steps above are done"
+        return Step(name, write.registry, False, note=note)
+    fee, remark = _data_fee(lab, write)
+    cost, most = (units * price + fee for units, price in ((gas, base_fee + tip), (gas * 5 // 4, 2 * base_fee + tip)))
+    return Step(name, write.registry, False, gas, cost, most, remark)
+
+
+def _gas(lab: Lab, write: Write, maker: Factory) -> int | None:
+    """What the node estimates, with the code that is still missing put in its place for the question alone."""
+    chain = lab.chain
+    codes = {factories.PROXY: factories.PROXY_CODE} | maker.code()
+    there: Any = {
+        address: {"code": "0x" + code.hex()}
+        for address, code in codes.items()
+        if not isinstance(write, DeployFactory) or address == factories.PROXY
+        if not chain.has_code(address)
+    }
+    sender = factories.PROXY_SIGNER
+    to, data = write.transaction(chain)
+    call: Any = {"from": sender, "to": to, "data": data}
+    from web3.exceptions import ContractLogicError
+
+    try:
+        with chain.reaching():
+            return chain.web3.eth.estimate_gas(call, "latest", there | {sender: {"balance": hex(_RICH_WEI)}})
+    except (ChainUnavailable, ContractLogicError):
+        return None
+
+
+def _data_fee(lab: Lab, write: Write) -> tuple[int, str | None]:
+    """What a rollup adds for publishing the transaction, in wei, and what is to be said about it."""
+    network = lab.chain.network
+    if network is None:
+        return 0, "if this chain is a rollup, it may add a fee for publishing the data"
+    if network.kind != "op-stack":
+        return 0, None
+    size = len(write.transaction(lab.chain)[1]) // 2 - 1
+    try:
+        return data_fee(lab.chain, size), "with the fee for publishing it on Ethereum, at most"
+    except ChainUnavailable:
+        return 0, "without the fee for publishing it on Ethereum, which the chain didn't tell"
+
+
+def write_verification_input(file: Path) -> dict[str, Any]:
+    """Writes the compiler's standard JSON input of registry and factory, for explorers to compile and compare.
+
+    The file holds sources and settings. The compiler's version, for which that input has no field (the compiler refuses
+    unknown ones), and the contracts' names are what is returned: ``{"compiler", "contracts": {name: source}, "file"}``.
+
+    Raises:
+        StoreError: if the file can't be written.
+    """
+    shipped = load_artifact("verification")
+    try:
+        write_whole(file, (json.dumps(shipped["input"], indent=1) + "\n").encode(), mode=0o666)
+    except OSError as error:
+        raise StoreError(f"{file} can't be written: {error.strerror}") from error
+    return {"compiler": "v" + shipped["compiler"], "contracts": shipped["contracts"], "file": str(file)}

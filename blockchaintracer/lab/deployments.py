@@ -1,0 +1,105 @@
+"""Which registries a lab knows on each chain: its own list, and the repository's for public networks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.networks import DEVNET, network_by_chain_id
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.lab_folder import Home
+
+DEPLOYMENTS = "deployments"
+
+
+_PROJECT_FILE = "ape-config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry that was deployed or chosen.
+
+    Args:
+        address: 0x-hex.
+        owner: 0x-hex address it belongs to.
+        transaction: 0x-hex hash of its deployment.
+        block: number of the block that holds it; nothing of it is to be found before.
+        version: of the contract.
+        factory: 0x-hex address of the factory that deployed it; None, as all below, if it isn't known.
+        open_group_creation: whether anyone may create groups in it.
+        salt: 0x-hex, which with factory, owner and rule leads to the same address on every chain.
+        genesis: 0x-hex hash of the chain's first block: a chain id can be used twice.
+        code_hash: 0x-hex Keccak-256 of its code there.
+    """
+
+    address: str
+    owner: str
+    transaction: str
+    block: int
+    version: str
+    factory: str | None = None
+    open_group_creation: bool | None = None
+    salt: str | None = None
+    genesis: str | None = None
+    code_hash: str | None = None
+
+
+def registries(chain_id: int, home: Home) -> list[Registry]:
+    """The registries known on a chain, oldest first: those in the repository's ``deployments`` folder for a public
+    network, those in the lab's working folder for the devnet and where there is no repository.
+
+    Raises:
+        StoreError: if the file that lists them can't be read.
+    """
+    path = _deployments(chain_id, home)
+    if not path.exists():
+        return []
+    try:
+        data = json.loads(path.read_bytes())
+        if data["chainId"] != chain_id:
+            raise ValueError(f"it is of chain {data['chainId']}")
+        return [Registry(**entry) for entry in data["registries"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"expected the registries of chain {chain_id} in {path}, got: {error}",
+            hint='Expected is {"chainId", "registries": [{"address", "owner", "transaction", "block", "version"}]}: '
+            "mend or delete it.",
+        ) from error
+
+
+def remember_registry(chain_id: int, home: Home, registry: Registry) -> Path:
+    """Adds a registry to those known on a chain, or replaces the entry of its address; gives the file, which for a
+    public network is to be committed.
+
+    Raises:
+        StoreError: if the file can't be read or written.
+    """
+    others = [one for one in registries(chain_id, home) if one.address.lower() != registry.address.lower()]
+    entries = [asdict(one) for one in sorted((*others, registry), key=lambda one: one.block)]
+    path = _deployments(chain_id, home)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        network = network_by_chain_id(chain_id)
+        head = {"chainId": chain_id, "network": network.name if network else None}
+        document = json.dumps(head | {"registries": entries}, indent=2) + "\n"
+        write_whole(path, document.encode(), mode=0o666)
+    except OSError as error:
+        raise StoreError(f"the registry {registry.address} can't be noted in {path}: {error.strerror}") from error
+    return path
+
+
+def forget_registries(chain_id: int, home: Home) -> None:
+    """Forgets the registries of a chain that is no more."""
+    _deployments(chain_id, home).unlink(missing_ok=True)
+
+
+def _deployments(chain_id: int, home: Home) -> Path:
+    network = network_by_chain_id(chain_id)
+    name = f"{network.name if network else chain_id}.json"
+    if network and network is not DEVNET:
+        for folder in (Path.cwd(), *Path.cwd().parents):
+            if (folder / _PROJECT_FILE).is_file() and (folder / DEPLOYMENTS).is_dir():
+                return folder / DEPLOYMENTS / name
+    return home.path / DEPLOYMENTS / name

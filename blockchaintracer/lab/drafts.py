@@ -1,0 +1,70 @@
+"""A record before and after somebody commits to it. Data only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from blockchaintracer.core.manifest import Manifest
+from blockchaintracer.core.record import RecordKey
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A record of the lab.
+
+    Args:
+        id: of the record, 64 hex digits.
+        manifest: its digest; `cid` is the same as an IPFS address.
+        state: how far it has come: stored (the chain is away), included or final.
+        transaction, block, time: where and when (Unix seconds by the chain); None while the chain is away.
+        existing: whether it was recorded before and nothing was paid.
+    """
+
+    id: str
+    kind: str
+    name: str | None
+    group: int
+    author: str
+    subject: str
+    manifest: str
+    cid: str
+    registry: str
+    chain_id: int
+    state: str
+    transaction: str | None
+    block: int | None
+    time: int | None
+    existing: bool
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows. A name may be a stranger's: it is escaped."""
+        from html import escape
+
+        when = "waits for the chain" if self.block is None else f"{self.state}, block {self.block}"
+        rows = [("record", self.id), ("state", when), ("author", f"{self.author} for group {self.group}")]
+        rows.append(("check it", f"blockchaintracer verify {self.id} --registry {self.registry}"))
+        cells = "".join(f"<tr><td>{escape(one)}</td><td><code>{escape(text)}</code></td></tr>" for one, text in rows)
+        return f"<b>{escape(f'{self.kind} {self.name or str()}'.strip())}</b><table>{cells}</table>"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A record that nobody is committed to yet.
+
+    Args:
+        manifest: what it says.
+        key: what it will be identified by.
+        id: of the record, 64 hex digits.
+    """
+
+    manifest: Manifest
+    key: RecordKey
+    id: str
+
+    @property
+    def name(self) -> str | None:
+        """What its manifest calls it."""
+        return self.manifest.predicate.name

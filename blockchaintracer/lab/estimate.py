@@ -1,0 +1,101 @@
+"""What recording costs, on the networks that are configured, now."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import resources
+
+from blockchaintracer.core.chain import Chain, load_artifact
+from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.networks import DEVNET, NETWORKS, Network
+from blockchaintracer.core.record import RecordKey
+
+_L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
+"""GasPriceOracle of OP-stack chains: what publishing a transaction on Ethereum adds."""
+_BATCH, _LEAVES, _DEPTH = 100, 1024, 20
+"""records of a stored batch, ids anchored as leaves, and length of a Merkle path (a million records), as measured"""
+_ENVELOPE_BYTES = 120
+"""an EIP-1559 transaction around its calldata: fields, signature and RLP"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one operation costs on one network.
+
+    Args:
+        operation: such as ``record`` or ``batch of 100``, which is all of it.
+        gas: of the whole transaction, as measured on the shipped contract.
+        wei: with the price of the moment, data fees of a rollup included; None if the network didn't answer.
+    """
+
+    network: str
+    operation: str
+    gas: int
+    wei: int | None
+    note: str | None = None
+
+
+def gas_figures() -> list[tuple[str, int, int]]:
+    """Operation, gas of its transaction as `make gas` measured it, and bytes of its transaction."""
+    from web3 import Web3
+
+    gas = json.loads((resources.files("blockchaintracer.core") / "artifacts" / "gas.json").read_bytes())
+    functions = Web3().eth.contract(abi=load_artifact()["abi"]).functions
+    word = b"\x11" * 32
+    key = RecordKey(
+        group=1, kind=1, subject_type=1, author="0x" + "11" * 20, subject="11" * 32, manifest="11" * 32
+    ).as_abi()
+    calls = [
+        ("record", gas["record"], functions.record(key)),
+        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, functions.recordMany([key] * _BATCH)),
+        ("seal", gas["seal"], functions.seal(word, 1)),
+        ("root of any number", gas["anchor_root"], functions.anchor(1, 1, word, word)),
+        (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, functions.anchorLeaves(1, [word] * _LEAVES)),
+        ("materialize", gas[f"materialize_{_DEPTH}"], functions.materialize(key, word, [word] * _DEPTH)),
+    ]
+    return [(name, gas_, _ENVELOPE_BYTES + len(call._encode_transaction_data()) // 2 - 1) for name, gas_, call in calls]
+
+
+def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> list[Cost]:
+    """The cost of a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, network by network.
+
+    Args:
+        networks: which; all public ones if not said.
+        gas_price_wei: a price to reckon with instead of asking each network.
+    """
+    chosen = networks or [network for network in NETWORKS if network is not DEVNET]
+    with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
+        return [cost for costs in pool.map(lambda network: _of(network, gas_price_wei), chosen) for cost in costs]
+
+
+def _of(network: Network, gas_price_wei: int | None) -> list[Cost]:
+    chain, note, price = None, None, gas_price_wei
+    if price is None:
+        try:
+            if network.rpc is None:
+                raise BlockchainTracerError("no RPC address is configured")
+            chain = Chain.connect(network.rpc)
+            price = chain.ask(lambda: chain.web3.eth.gas_price)
+        except BlockchainTracerError:
+            note = f"no price: the network was not reached (set ${network.rpc_env}, or --gas-price)"
+    elif network.kind == "op-stack":
+        note = "without the data fee on Ethereum, which only the network itself tells"
+    rows = []
+    for operation, gas, size in gas_figures():
+        wei = None if price is None else gas * price
+        if wei is not None and chain is not None and network.kind == "op-stack":
+            wei += data_fee(chain, size)
+        rows.append(Cost(network.title, operation, gas, wei, note))
+    return rows
+
+
+def data_fee(chain: Chain, size: int) -> int:
+    """What an OP-stack chain adds at most for publishing a transaction of `size` bytes on Ethereum, in wei."""
+    from eth_abi.abi import encode
+    from eth_utils.crypto import keccak
+
+    data = keccak(text="getL1FeeUpperBound(uint256)")[:4] + encode(["uint256"], [size])
+    answer = chain.ask(lambda: chain.web3.eth.call({"to": _L1_FEE_ORACLE, "data": data}))
+    return int.from_bytes(bytes(answer), "big")

@@ -1,0 +1,287 @@
+"""Registries, groups and members: what has to be there before anything is recorded."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, label
+from blockchaintracer.lab.chain.factory import Factory, require_owner
+from blockchaintracer.lab.deployments import Registry as KnownRegistry
+from blockchaintracer.lab.deployments import remember_registry
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import CreateGroup, Deploy, Entry, FundProxy, JoinGroup, RemoveMember, factory_steps
+
+_INVITATION_FIELDS = ("group", "account", "roles", "until", "version", "inviter", "deadline")
+_ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A registry and where it came to be.
+
+    Args:
+        factory: that deployed it.
+        salt: 0x-hex; with factory, owner and rule it leads to the same address on every chain.
+        genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
+        code_hash: Keccak-256 of the registry's code there (0x-hex).
+        existing: whether it was there already and nothing was paid.
+        noted_in: the file that names it; for a public network to be committed.
+    """
+
+    registry: str
+    chain_id: int
+    network: str | None
+    factory: str
+    owner: str
+    open_group_creation: bool
+    salt: str
+    transaction: str
+    block: int
+    genesis: str | None
+    code_hash: str
+    existing: bool
+    noted_in: str
+
+
+def deploy(
+    lab: Lab,
+    *,
+    open_group_creation: bool = False,
+    name: str = "registry",
+    owner: str | None = None,
+    factory: str | None = None,
+) -> Deployed:
+    """Deploys the lab's registry, or answers with the one that is there: same owner, rule and name, same address.
+
+    What it needs and the chain lacks is deployed first: the deployment proxy and the factory.
+
+    Args:
+        open_group_creation: whether anyone may create groups, or only the owner.
+        name: tells several registries of one owner apart.
+        owner: who owns it; the signer if not said.
+        factory: another factory's address than the usual, on a chain that couldn't have it there.
+
+    Raises:
+        NotVerified: if the factory's code on the chain is not this version's.
+    """
+    owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
+    require_owner(owner)
+    salt = salt_of(name)
+    write = Deploy.plan(lab.chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
+    existing = write.is_done(lab.chain)
+    maker = Factory(lab.chain, factory) if factory else deploy_factory(lab)
+    maker.require()
+    [entry] = lab.write(write)
+    block = entry.block
+    if block is None or entry.transaction is None or not maker.is_genuine(write.registry):
+        raise InputError(f"the registry {write.registry} is not in a block yet")
+    from eth_utils.crypto import keccak
+
+    genesis = lab.chain.block(0)
+    network = lab.chain.network
+    known = KnownRegistry(
+        address=write.registry,
+        owner=owner,
+        transaction="0x" + entry.transaction,
+        block=block.number,
+        version=DOMAIN_VERSION,
+        factory=maker.address,
+        open_group_creation=open_group_creation,
+        salt="0x" + salt,
+        genesis="0x" + genesis.hash if genesis else None,
+        code_hash="0x" + keccak(lab.chain.code(write.registry)).hex(),
+    )
+    noted = remember_registry(lab.chain_id, lab.home, known)
+    lab.choose(registry=write.registry)
+    lab.__dict__.pop("registry", None)
+    return Deployed(
+        registry=write.registry,
+        chain_id=lab.chain_id,
+        network=network.name if network else None,
+        factory=maker.address,
+        owner=owner,
+        open_group_creation=open_group_creation,
+        salt="0x" + salt,
+        transaction=entry.transaction,
+        block=block.number,
+        genesis=known.genesis,
+        code_hash=str(known.code_hash),
+        existing=existing,
+        noted_in=str(noted),
+    )
+
+
+def deploy_factory(lab: Lab) -> Factory:
+    """The factory of registries on the chain, deployed if it isn't there, the deployment proxy before it.
+
+    Raises:
+        NotVerified: if the code at its address is not this version's.
+    """
+    steps = factory_steps(lab.chain)
+    if isinstance(steps[0], FundProxy):
+        # several writes are not checked before they are entered, and this one is in vain where the next is refused
+        steps[0].check(lab.chain, lab.signer.address)
+    lab.write(*steps)
+    return Factory(lab.chain).require()
+
+
+def salt_of(name: str) -> str:
+    """The salt of a registry's name, 64 hex digits."""
+    return sha256(name.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class GroupCreated:
+    """A group of the signer.
+
+    Args:
+        existing: whether it was there already and nothing was paid.
+    """
+
+    group: int
+    name: str
+    manifest: str
+    owner: str
+    transaction: str
+    existing: bool
+
+
+def create_group(lab: Lab, name: str, *, description: str | None = None, roles: Role = _ALL_ROLES) -> GroupCreated:
+    """Creates a group, or answers with the signer's group of that name and description.
+
+    The description stays off chain; its SHA-256 goes on chain.
+    """
+    import rfc8785
+
+    if not name.strip():
+        raise InputError("expected a name for the group, got an empty one")
+    profile = {"type": "urn:blockchaintracer:group:v1", "name": name} | (
+        {"description": description} if description else {}
+    )
+    manifest = lab.store.put_bytes(rfc8785.dumps(profile))
+    write = CreateGroup(lab.registry.address, lab.signer.address, manifest, int(roles))
+    existing = write.is_done(lab.chain)
+    [entry] = lab.write(write)
+    event = write.event(lab.chain)
+    if event is None:
+        raise InputError(f"the group {name!r} is not in a block yet")
+    group = int(event["args"]["group"])
+    lab.choose(group=group)
+    return GroupCreated(group, name, manifest, lab.signer.address, entry.transaction or "", existing)
+
+
+def describe_group(lab: Lab, group: int) -> dict[str, Any]:
+    """What is known of a group: owner, since when, and its description if the store has it."""
+    found = lab.registry.group(group)
+    manifest = None
+    for event in lab.registry.events("GroupCreated", group=group):
+        manifest = bytes(event["args"]["manifest"]).hex()
+    for event in lab.registry.events("GroupDescribed", group=group):
+        manifest = bytes(event["args"]["manifest"]).hex()
+    profile: dict[str, Any] = {}
+    if manifest and lab.store.has(manifest):
+        profile = json.loads(lab.store.get_bytes(manifest))
+    return {
+        "group": group,
+        "name": profile.get("name"),
+        "description": profile.get("description"),
+        "owner": found.owner,
+        "offeredTo": found.pending_owner,
+        "createdAt": found.created_at,
+        "manifest": manifest,
+    }
+
+
+def members(lab: Lab, group: int) -> list[dict[str, Any]]:
+    """The members of a group, ended memberships included."""
+    now = lab.chain.head().timestamp
+    accounts = dict.fromkeys(
+        event["args"]["account"] for event in lab.registry.events("MembershipChanged", group=group)
+    )
+    rows = []
+    for account in accounts:
+        membership = lab.registry.membership(group, account)
+        rows.append(
+            {
+                "account": account,
+                "roles": [label(role) for role in Role if role in membership.roles],
+                "since": membership.since,
+                "until": None if membership.has_no_end else membership.until,
+                "active": membership.since <= now < membership.until,
+            }
+        )
+    return rows
+
+
+def invite(
+    lab: Lab, group: int, account: str, roles: Role, *, until: int = NO_END, valid_s: int = 7 * 24 * 3600
+) -> dict[str, Any]:
+    """Signs an invitation, which the account accepts with `join`. Nothing goes on chain yet.
+
+    Args:
+        account: who is invited.
+        roles: what it may do in the group.
+        until: Unix time in seconds at which the membership ends.
+        valid_s: seconds for which the invitation can be accepted.
+
+    Returns:
+        the invitation with its signature, as one JSON object to send to the account.
+    """
+    account = checksummed(account, "the account's address")
+    message = {
+        "group": group,
+        "account": account,
+        "roles": int(roles),
+        "until": until,
+        "version": lab.registry.membership(group, account).version,
+        "inviter": lab.signer.address,
+        "deadline": int(time.time()) + valid_s,
+    }
+    document = lab.registry.domain.typed_data("Invitation", message)
+    return {
+        "chainId": lab.chain_id,
+        "registry": lab.registry.address,
+        "invitation": message,
+        "signature": lab.signer.sign_typed_data(document).hex(),
+    }
+
+
+def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
+    """Accepts an invitation that `invite` made for the signer.
+
+    Raises:
+        InputError: if it isn't one, or is for another chain or registry.
+    """
+    try:
+        message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
+        signature = str(invitation["signature"]).removeprefix("0x")
+        bytes.fromhex(signature)
+        where = (int(invitation["chainId"]), str(invitation["registry"]).lower())
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"expected an invitation as `group invite` prints it: {type(error).__name__} {error}"
+        ) from None
+    if where != (lab.chain_id, lab.registry.address.lower()):
+        raise InputError(
+            f"the invitation is for registry {where[1]} on chain {where[0]}, "
+            f"not for {lab.registry.address} on chain {lab.chain_id}"
+        )
+    if str(message["account"]).lower() != lab.signer.address.lower():
+        raise in_words("NotInvited", {"account": message["account"], "caller": lab.signer.address})
+    [entry] = lab.write(JoinGroup(lab.registry.address, message, signature))
+    lab.choose(group=message["group"])
+    return entry
+
+
+def remove_member(lab: Lab, group: int, account: str) -> Entry:
+    """Ends a membership: one's own, or another's where the signer may."""
+    account = checksummed(account, "the account's address")
+    version = lab.registry.membership(group, account).version
+    [entry] = lab.write(RemoveMember(lab.registry.address, group, account, version))
+    return entry

@@ -1,0 +1,69 @@
+"""A signing key in an environment variable, as CI systems hand secrets over."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from blockchaintracer.core.errors import KeyStoreError
+
+PRIVATE_KEY = "BLOCKCHAINTRACER_PRIVATE_KEY"
+_KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
+
+
+class EnvironmentSigner:
+    """The key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``: 64 hex digits, with or without 0x. For CI, not for a person.
+
+    Raises:
+        KeyStoreError: if the variable holds no key; what it holds is never shown.
+    """
+
+    def __init__(self) -> None:
+        self._account = account_of(os.environ.get(PRIVATE_KEY, ""), f"${PRIVATE_KEY}")
+
+    @property
+    def address(self) -> str:
+        """Checksummed address."""
+        return str(self._account.address)
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words."""
+        return f"environment variable ${PRIVATE_KEY}"
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction, ready to send."""
+        return bytes(self._account.sign_transaction(transaction).raw_transaction)
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document."""
+        from eth_account.messages import encode_typed_data
+
+        return bytes(self._account.sign_message(encode_typed_data(full_message=document)).signature)
+
+
+def account_of(text: str, where: str) -> Any:
+    """The account (eth-account's) of a private key in hex.
+
+    Args:
+        text: 64 hex digits, with or without 0x, and white space around them.
+        where: the text is from, for the error.
+
+    Raises:
+        KeyStoreError: if it is no key. The text is not shown, nor how long it is.
+    """
+    from eth_account import Account
+
+    try:
+        if _KEY.fullmatch(text.strip()):
+            return Account.from_key(text.strip())
+    except Exception:  # noqa: S110 -- the library's text may quote the key: it goes nowhere
+        pass
+    raise KeyStoreError(f"expected a private key of 64 hex digits in {where}, got something else")
+
+
+def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables for a program that has no need to sign: without the key."""
+    return {name: value for name, value in variables.items() if name != PRIVATE_KEY}

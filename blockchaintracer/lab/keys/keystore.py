@@ -1,0 +1,218 @@
+"""Signing keys in encrypted keystore files of one lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.keys.environment_signer import account_of
+from blockchaintracer.lab.lab_folder import Home
+
+PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class KeystoreSigner:
+    """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs.
+
+    Args:
+        path: the keystore file.
+        passphrase: gives the passphrase when it is needed.
+    """
+
+    def __init__(self, path: Path, passphrase: Callable[[], str]) -> None:
+        self._path = path
+        self._passphrase = passphrase
+        self._account: Any = None
+        from eth_utils.address import to_checksum_address
+
+        try:
+            document = json.loads(path.read_bytes())
+            self._address: str = to_checksum_address(str(document["address"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
+
+    @property
+    def address(self) -> str:
+        """Checksummed address."""
+        return self._address
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words."""
+        return f"keystore {self._path.stem}"
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction, ready to send."""
+        return bytes(self._open().sign_transaction(transaction).raw_transaction)
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document."""
+        from eth_account.messages import encode_typed_data
+
+        return bytes(self._open().sign_message(encode_typed_data(full_message=document)).signature)
+
+    def _open(self) -> Any:
+        if self._account is None:
+            from eth_account import Account
+
+            try:
+                key = Account.decrypt(json.loads(self._path.read_bytes()), self._passphrase())
+            except ValueError:
+                raise KeyStoreError(
+                    f"the passphrase does not open {self._path}",
+                    hint=f"Type it when asked, or keep it in a file that ${PASSPHRASE_FILE} names.",
+                ) from None
+            self._account = Account.from_key(key)
+        return self._account
+
+
+class KeyStore:
+    """The encrypted keys of one lab.
+
+    Args:
+        home: the lab's working folder.
+        ask: asks a person for a passphrase; without it a missing passphrase is an error.
+    """
+
+    def __init__(self, home: Home, ask: Callable[[str], str] | None = None) -> None:
+        self._folder = home.keys
+        self._ask = ask
+
+    def names(self) -> list[str]:
+        """The names of the keys, sorted."""
+        return sorted(path.stem for path in self._folder.glob("*.json"))
+
+    def name_of(self, address: str) -> str | None:
+        """The name of the key with this address; None if none of them has it."""
+        for name in self.names():
+            # a file that is no keystore has no address, and is told of when it is asked for
+            with suppress(KeyStoreError):
+                if self.signer(name).address.lower() == address.lower():
+                    return name
+        return None
+
+    def signer(self, name: str) -> KeystoreSigner:
+        """The signer of a key by name, or of a keystore file by its path.
+
+        Raises:
+            KeyStoreError: if there is none.
+        """
+        path = Path(name).expanduser() if os.sep in name else self._folder / f"{key_name(name)}.json"
+        if not path.exists():
+            known = ", ".join(self.names()) or "none"
+            raise KeyStoreError(f"expected a key named {name!r}, got none; known here: {known}")
+        return KeystoreSigner(path, lambda: self._passphrase(path))
+
+    def create(self, name: str, *, devnet: bool = False) -> KeystoreSigner:
+        """A new random key. For the devnet its passphrase is generated and kept beside it, readable by the owner only;
+        for anything else a person chooses it.
+
+        Raises:
+            KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
+        """
+        from eth_account import Account
+
+        # scrypt's cost is for passphrases that people choose: a generated one has 256 bits already
+        iterations = 2**12 if devnet else None
+        return self._keep(
+            name, lambda passphrase: Account.encrypt(Account.create().key, passphrase, iterations=iterations), devnet
+        )
+
+    def add(self, name: str, text: str, where: str) -> KeystoreSigner:
+        """Keeps a key that is there already: a keystore file's content as it is, under its own passphrase, or a private
+        key of 64 hex digits, under a passphrase that a person chooses.
+
+        Args:
+            text: the keystore's JSON, or the key.
+            where: the text is from, for errors, which never show it.
+
+        Raises:
+            KeyStoreError: if it is neither, the name is taken, or nobody can be asked for a passphrase.
+        """
+        if text.lstrip().startswith("{"):
+            document = _keystore(text, where)
+            return self._keep(name, lambda _: document, needs_passphrase=False)
+        account = account_of(text, where)
+        from eth_account import Account
+
+        return self._keep(name, lambda passphrase: Account.encrypt(account.key, passphrase))
+
+    def _keep(
+        self, name: str, make: Callable[[str], dict[str, Any]], devnet: bool = False, *, needs_passphrase: bool = True
+    ) -> KeystoreSigner:
+        path = self._folder / f"{key_name(name)}.json"
+        try:
+            with locked(self._folder / ".lock"):
+                if path.exists():
+                    raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
+                passphrase = ""
+                if devnet:
+                    passphrase = secrets.token_urlsafe(32)
+                    # first: if the process dies after it there is no key yet, and the next try replaces it
+                    write_whole(path.with_suffix(".passphrase"), passphrase.encode())
+                elif needs_passphrase:
+                    passphrase = self._passphrase(path)
+                write_whole(path, json.dumps(make(passphrase)).encode())
+        except OSError as error:
+            raise KeyStoreError(f"the key {name!r} can't be written to {self._folder}: {error.strerror}") from None
+        return self.signer(name)
+
+    def _passphrase(self, path: Path) -> str:
+        return passphrase_of(path, self._ask)
+
+
+def _keystore(text: str, where: str) -> dict[str, Any]:
+    from eth_utils.address import is_address
+
+    try:
+        document = json.loads(text)
+        crypto = {key.lower(): value for key, value in document.items()}["crypto"]
+        if document["version"] == 3 and is_address(document["address"]) and {"ciphertext", "kdf", "mac"} <= {*crypto}:
+            return dict(document)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    raise KeyStoreError(
+        f"expected a keystore (Web3 Secret Storage, version 3, with its address) in {where}, got something else"
+    )
+
+
+def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
+    """The passphrase of a key's file: from the one beside it, which is this key's own, from the file that
+    ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, or from a person.
+
+    Raises:
+        KeyStoreError: if there is none of the three.
+    """
+    beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
+    file = beside if beside.exists() else Path(chosen) if chosen else None
+    if file is not None:
+        try:
+            return file.read_text().rstrip("\n")
+        except OSError as error:
+            raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
+    if ask is None:
+        raise KeyStoreError(
+            f"the key {path.stem!r} needs its passphrase and nobody can be asked",
+            hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
+        )
+    return ask(f"Passphrase of {path.stem}")
+
+
+def key_name(name: str) -> str:
+    """A key's name, if it can be one.
+
+    Raises:
+        InputError: if not.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
+    return name

@@ -1,0 +1,116 @@
+"""The protocol that every signer follows, and the check of what it gives back."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from blockchaintracer.core.errors import KeyStoreError
+
+
+class Signer(Protocol):
+    """Whoever signs. An account's address and two signatures are all that the client asks for."""
+
+    @property
+    def address(self) -> str:
+        """Checksummed address."""
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words: ``keystore lab``."""
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction (web3's fields, complete), ready to send."""
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document."""
+
+
+class CheckedSigner:
+    """A signer whose every answer is checked before it is used: it signs by the address that it announces, and what it
+    was asked to sign.
+
+    A wallet, a program or a key service could sign something else, by mistake or because it was taken over: a
+    transaction to another address, with another fee, for another chain.
+
+    Args:
+        signer: any signer.
+    """
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
+        self._address = signer.address
+
+    @property
+    def address(self) -> str:
+        """Checksummed address, as the signer first announced it."""
+        return self._address
+
+    @property
+    def source(self) -> str:
+        """Where the key is, in words."""
+        return self._signer.source
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """The signed transaction, ready to send.
+
+        Raises:
+            KeyStoreError: if it is another transaction than the one that was asked for, or another account's.
+        """
+        from eth_account import Account
+        from eth_account.typed_transactions.typed_transaction import TypedTransaction
+        from hexbytes import HexBytes
+
+        raw = bytes(self._signer.sign_transaction(dict(transaction)))
+        try:
+            signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+            signature = {name: signed[name] for name in ("v", "r", "s")}
+            # the fields that were asked for, with the signature that came, are the bytes that came, or it is another's
+            asked = bytes(TypedTransaction.from_dict({**transaction, **signature}).encode())
+            sender = Account.recover_transaction(raw)
+        except Exception as error:
+            # whatever these libraries raise on bytes that are no transaction; their text may quote what was signed
+            raise self._refused("the transaction", f"something else came ({type(error).__name__})") from None
+        if asked != raw:
+            differs = [name for name in _FIELDS if _value(signed.get(name)) != _value(transaction.get(name))]
+            raise self._refused("the transaction as it was asked for", f"{', '.join(differs) or 'its form'} differs")
+        self._require(sender, "the transaction")
+        return raw
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """65 bytes of ECDSA over an EIP-712 document.
+
+        Raises:
+            KeyStoreError: if the signature isn't of this document by the announced address.
+        """
+        from eth_account import Account
+        from eth_account.messages import encode_typed_data
+
+        signature = bytes(self._signer.sign_typed_data(document))
+        try:
+            signer = Account.recover_message(encode_typed_data(full_message=document), signature=signature)
+        except Exception as error:
+            raise self._refused("the document", f"no signature came ({type(error).__name__})") from None
+        self._require(signer, "the document")
+        return signature
+
+    def _require(self, found: str, what: str) -> None:
+        if found.lower() != self._address.lower():
+            raise self._refused(
+                f"{what}, signed by {self._address}",
+                f"the signature leads to {found}: it is another account's, or over something else",
+            )
+
+    def _refused(self, expected: str, got: str) -> KeyStoreError:
+        return KeyStoreError(
+            f"{self.source}: expected {expected}, but {got}",
+            hint="Nothing was sent. Look at the signer before you use it again.",
+        )
+
+
+_FIELDS = ("chainId", "nonce", "to", "value", "data", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "type")
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return value.lower() if isinstance(value, str) else value

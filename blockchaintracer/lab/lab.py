@@ -1,0 +1,472 @@
+"""The lab that an operation works for: its folder, its chain and registry, its key and its group.
+
+What was chosen once on a chain is remembered in the lab's settings, so that later commands and a chain that is away
+need no repetition.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
+
+from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError, StoreError
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import Domain, Role, checksummed, label
+from blockchaintracer.lab.deployments import registries
+from blockchaintracer.lab.devnet import Devnet
+from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.keys import (
+    COMMAND,
+    KEY,
+    PRIVATE_KEY,
+    CheckedSigner,
+    CommandSigner,
+    EnvironmentSigner,
+    KeyStore,
+    Signer,
+)
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Entry, Outbox, Write
+from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.store import Store
+
+if TYPE_CHECKING:
+    from blockchaintracer.lab.drafts import Draft, Recorded
+
+    Committer = Callable[["Lab", Draft], Recorded]
+
+DEVNET_KEY = "lab"
+_DEVNET_FUNDS_WEI = 100 * 10**18
+_AWAY_S = 5
+_REACH_S = 2 * 3600
+_REACH_POLL_S = 0.2
+_REACH_MAX_POLL_S = 6.0
+_SILENT = 5
+Until = Literal["stored", "included", "final"] | int
+"""How far writes are to have come before an operation is over; a number is one of blocks on top."""
+
+
+_T = TypeVar("_T")
+
+
+class cached_property(Generic[_T]):  # noqa: N801 -- as functools names it
+    """As ``functools.cached_property`` is from Python 3.12 on. Before, all labs of a process shared one lock: one that
+    waited for a chain held up every other."""
+
+    def __init__(self, make: Callable[[Any], _T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, lab: None, of: type) -> Self: ...
+
+    @overload
+    def __get__(self, lab: object, of: type) -> _T: ...
+
+    def __get__(self, lab: object | None, of: type) -> Self | _T:
+        if lab is None:
+            return self
+        # found in the lab's own dictionary from now on
+        return lab.__dict__.setdefault(self._make.__name__, self._make(lab))  # type: ignore[no-any-return]
+
+
+def _silent(message: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass
+class Lab:
+    """Everything an operation needs, each part made when it's first used.
+
+    Args:
+        home: the lab's working folder.
+        rpc: address of the chain's JSON-RPC; None for the embedded devnet.
+        connect: opens the connection instead (Ape's).
+        registry_address: of the registry; None for the one chosen before.
+        key_name: name of a key in the keystore, path of a keystore file, or ``command:`` and a program that signs; None
+            for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
+            before, and on the devnet for a key made on first use.
+        signer_given: a signer to use instead of a key in the keystore (an Ape account).
+        group_number: the group to act for; None for the one chosen before.
+        ask: asks a person for a passphrase.
+        say: is told what a person would want to know while it happens.
+        committer: what is done with each record instead of sending it: sealing it, or adding it to a batch.
+        hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
+            group are known, the chain isn't asked for anything.
+    """
+
+    home: Home
+    rpc: str | None = None
+    connect: Callable[[], Chain] | None = None
+    registry_address: str | None = None
+    key_name: str | None = None
+    signer_given: Signer | None = None
+    group_number: int | None = None
+    ask: Callable[[str], str] | None = None
+    say: Callable[[str], None] = field(default=_silent)
+    committer: Committer | None = None
+    hand_over: bool = False
+    _handed_to: int | None = field(default=None, init=False, repr=False)
+    _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
+
+    # -- the folder
+
+    @cached_property
+    def store(self) -> Store:
+        """The lab's content-addressed store."""
+        return Store(self.home.store, cache=self.hashes)
+
+    @cached_property
+    def hashes(self) -> HashCache:
+        """What files were hashed to before."""
+        return HashCache(self.home.hashes)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """The lab's journal of writes."""
+        return Outbox(self.home.outbox)
+
+    @cached_property
+    def devnet(self) -> Devnet:
+        """The lab's embedded chain."""
+        return Devnet(self.home, notify=self.say)
+
+    # -- the chain
+
+    @cached_property
+    def chain(self) -> Chain:
+        """The chain, started if it's the devnet.
+
+        Raises:
+            ChainUnavailable: if it can't be reached.
+        """
+        # a chain that hangs takes its time to fail: one operation asks for it more than once
+        if self._away and time.monotonic() - self._away[0] < _AWAY_S:
+            raise self._away[1]
+        try:
+            chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.ensure().url)
+        except ChainUnavailable as away:
+            self._away = (time.monotonic(), away)
+            raise
+        self._remember(last=chain.chain_id)
+        return chain
+
+    def prepare_hand_over(self) -> None:
+        """Learns all that a record's id needs while the chain can be asked: from now on it isn't.
+
+        Raises:
+            InputError, KeyStoreError: if registry, group or key can't be told from what there is.
+            ChainUnavailable: if the chain is away and they were never chosen before.
+        """
+        _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox
+
+    def reconnect(self) -> None:
+        """Forgets the connection: a devnet that was started again may have another port."""
+        for name in ("chain", "registry"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id: its own word, or if it's away the one of the last command."""
+        if self._handed_to is not None:
+            return self._handed_to
+        try:
+            number = self.chain.chain_id
+        except ChainUnavailable:
+            last = self._settings().get("last")
+            if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
+                raise
+            number = last
+        if self.hand_over:
+            self._handed_to = number
+        return number
+
+    @property
+    def on_devnet(self) -> bool:
+        """Whether it's a devnet: this lab's or another's."""
+        return self.chain_id == DEVNET.chain_id
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it's this lab's own devnet."""
+        return self.rpc is None and self.connect is None
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The registry on the chain.
+
+        Raises:
+            InputError: if none was chosen, or none is there.
+        """
+        address = self._registry_address()
+        known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
+        registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        self._choose("registry", registry.address)
+        return registry
+
+    @property
+    def domain(self) -> Domain:
+        """The registry's EIP-712 domain; needs no connection."""
+        return Domain(self.chain_id, self._registry_address())
+
+    def _registry_address(self) -> str:
+        known = [entry.address for entry in registries(self.chain_id, self.home)]
+        address = self.registry_address or self._chosen("registry") or (known[-1] if known else None)
+        if address is None:
+            raise InputError(
+                f"no registry is known on chain {self.chain_id}",
+                hint="Deploy one (`blockchaintracer deploy`) or name one with --registry ADDRESS.",
+            )
+        return checksummed(address, "a registry's address")
+
+    # -- who acts
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Who signs; each signature is checked before it is used.
+
+        Raises:
+            KeyStoreError: if the key isn't there.
+            InputError: on a public network, if no key was chosen.
+        """
+        return CheckedSigner(self.signer_given or self._chosen_signer())
+
+    def _chosen_signer(self) -> Signer:
+        said = self.key_name or os.environ.get(KEY)
+        if said and said.startswith(COMMAND):
+            # not remembered: a settings file that came with somebody's repository must not start a program
+            return CommandSigner(said.removeprefix(COMMAND))
+        if said is None and PRIVATE_KEY in os.environ:
+            return EnvironmentSigner()
+        keys = KeyStore(self.home, self.ask)
+        name = said or self._chosen("key")
+        if name is None and not self.on_devnet:
+            raise InputError(
+                "no signing key was chosen for this network",
+                hint="Name one with --key NAME (`blockchaintracer keys create NAME` makes one), or use an Ape account.",
+            )
+        name = name or DEVNET_KEY
+        signer = None
+        if self.on_devnet and name not in keys.names() and not name.count("/"):
+            try:
+                signer = keys.create(name, devnet=True)
+                self.say(f"made the key {name!r} for the devnet: {signer.address}")
+            except KeyStoreError:
+                # another process of this lab may have made it meanwhile
+                if name not in keys.names():
+                    raise
+        signer = signer or keys.signer(name)
+        self._choose("key", name)
+        return signer
+
+    def fund_on_devnet(self) -> None:
+        """Gives the signer devnet coin, if it's the lab's own devnet and the signer has little."""
+        if self.is_embedded and self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
+            self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
+
+    def group(self, role: Role | None = None) -> int:
+        """The group to act for: the one named, the one chosen before, or the only one where the signer holds `role`.
+
+        Raises:
+            InputError: if that leaves none or several.
+        """
+        chosen = self.group_number or self._chosen("group")
+        if chosen is not None:
+            return int(chosen)
+        wanted = role or Role.RECORDER
+        now = self.chain.head().timestamp
+        mine = [
+            number
+            for number in range(1, self.registry.last_group() + 1)
+            if self.registry.membership(number, self.signer.address).holds(wanted, now)
+        ]
+        if len(mine) != 1:
+            raise InputError(
+                f"{self.signer.address} is {label(wanted)} of {len(mine)} groups here: {mine or 'none'}",
+                hint="Name one with --group NUMBER, create one (`blockchaintracer group create NAME`), or join one.",
+            )
+        if self.hand_over:
+            self.group_number = mine[0]
+        return mine[0]
+
+    def choose(self, **values: Any) -> None:
+        """Remembers registry, key or group for this chain."""
+        for name, value in values.items():
+            self._choose(name, value)
+
+    # -- writing
+
+    def write(self, *writes: Write, check: bool = True) -> list[Entry]:
+        """Enters writes into the outbox and brings them into blocks; gives their entries.
+
+        With `check`, what the registry would refuse is refused before anything is kept or paid.
+
+        Raises:
+            ContractRevert: if the registry refuses one.
+            ChainUnavailable: if the chain is away; the writes wait in the outbox.
+        """
+        signer = self.signer
+        if check and len(writes) == 1 and not writes[0].is_done(self.chain):
+            self.fund_on_devnet()
+            writes[0].check(self.chain, signer.address)
+        for write in writes:
+            self.outbox.add(self.chain_id, write, signer.address)
+        self.flush()
+        return [self.outbox.find(self.chain_id, write) for write in writes]
+
+    @contextmanager
+    def committing(self, committer: Committer) -> Iterator[None]:
+        """Inside, `committer` is given what would be recorded."""
+        before, self.committer = self.committer, committer
+        try:
+            yield
+        finally:
+            self.committer = before
+
+    def flush(self) -> list[Entry]:
+        """Brings everything of this signer that waits into blocks; gives what it moved.
+
+        Raises:
+            ContractRevert, ChainUnavailable: as `Outbox.flush`.
+        """
+        self.outbox.complete(self.store.put_bytes)
+        self.fund_on_devnet()
+        lost = self.outbox.recheck(self.chain)
+        if lost:
+            self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
+        moved = self.outbox.flush(self.chain, self.signer)
+        if self.is_embedded and self.outbox.unsettled(self.chain_id):
+            # nothing would ever become final on a chain that makes a block only when it is asked to
+            self.devnet.finalize()
+            self.devnet.persist()
+            self.outbox.settle(self.chain)
+        return moved
+
+    def reach(self, until: Until) -> None:
+        """Waits until everything that is in a block is final, or has that many blocks on top; what the chain loses
+        meanwhile is sent again.
+
+        Raises:
+            ContractRevert: if what was lost is refused now.
+            ChainUnavailable: after two hours, or where the chain doesn't say what is final.
+        """
+        if until in ("stored", "included"):
+            return
+        deadline, pause, silent = time.monotonic() + _REACH_S, _REACH_POLL_S, 0
+        while True:
+            try:
+                if self.outbox.pending(self.chain_id) or self.outbox.recheck(self.chain):
+                    self.flush()
+                self.outbox.settle(self.chain)
+                head, final = self.chain.head(), self.chain.finalized()
+                included = self.outbox.unsettled(self.chain_id)
+                if isinstance(until, int):
+                    included = [one for one in included if one.block and head.number - one.block.number < until]
+                if not included:
+                    return
+                silent = silent + 1 if final is None and until == "final" else 0
+            except ChainUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            if silent > _SILENT:
+                raise ChainUnavailable(
+                    f"{self.chain.address} does not say which blocks are final",
+                    hint="Wait for a number of blocks instead: --wait 64.",
+                )
+            if time.monotonic() > deadline:
+                raise ChainUnavailable(
+                    f"{len(included)} writes are in blocks and not final after {_REACH_S // 3600} hours",
+                    hint="They stay in the outbox; any later command looks again.",
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, _REACH_MAX_POLL_S)
+
+    # -- settings
+
+    def _settings(self) -> dict[str, Any]:
+        try:
+            data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
+            if not isinstance(data, dict):
+                raise ValueError("no JSON object")
+            if not isinstance(chains := data.get("chains", {}), dict) or not all(
+                isinstance(choices, dict) for choices in chains.values()
+            ):
+                raise ValueError("chains that are none")
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            raise StoreError(
+                f"expected the lab's settings in {self.home.settings}, got: {error}", hint="Mend or delete the file."
+            ) from error
+        return data
+
+    def choices(self, chain_id: int) -> dict[str, Any]:
+        """What was chosen on a chain: registry, key and group, as far as they were."""
+        return dict(self._settings().get("chains", {}).get(str(chain_id), {}))
+
+    def _chosen(self, name: str) -> Any:
+        return self.choices(self.chain_id).get(name)
+
+    def _choose(self, name: str, value: Any) -> None:
+        if self._chosen(name) != value:
+            chain_id = str(self.chain_id)
+            with self._changed_settings() as settings:
+                settings.setdefault("chains", {}).setdefault(chain_id, {})[name] = value
+
+    def _remember(self, **values: Any) -> None:
+        known = self._settings()
+        if any(known.get(name) != value for name, value in values.items()):
+            with self._changed_settings() as settings:
+                settings.update(values)
+
+    @contextmanager
+    def _changed_settings(self) -> Iterator[dict[str, Any]]:
+        """The settings to change, read and written under a lock: another process keeps what it chose."""
+        path = self.home.settings
+        try:
+            with locked(path.with_suffix(".lock")):
+                settings = self._settings()
+                yield settings
+                write_whole(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
+        except OSError as error:
+            raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
+
+
+def role_problem(lab: Lab, group: int, role: Role) -> ContractRevert | None:
+    """The refusal that the registry would answer with if the signer lacks a role; None if it doesn't."""
+    from blockchaintracer.core.chain.reverts import in_words
+
+    membership = lab.registry.membership(group, lab.signer.address)
+    if membership.holds(role, lab.chain.head().timestamp):
+        return None
+    return in_words("MissingRole", {"group": group, "account": lab.signer.address, "role": int(role)})
+
+
+def roles_of(names: Iterable[str]) -> Role:
+    """Roles by their names.
+
+    Raises:
+        InputError: if one is none.
+    """
+    roles = Role(0)
+    for name in names:
+        try:
+            roles |= Role[name.strip().upper()]
+        except KeyError:
+            known = ", ".join(label(role) for role in Role)
+            raise InputError(f"expected a role, got {name!r}", hint=f"Use {known}.") from None
+    return roles
+
+
+def forget_choices(home: Home, chain_id: int) -> None:
+    """Forgets what was chosen on a chain that is no more."""
+    lab = Lab(home)
+    if lab.choices(chain_id):
+        with lab._changed_settings() as settings:
+            settings.get("chains", {}).pop(str(chain_id), None)

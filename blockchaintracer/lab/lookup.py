@@ -1,0 +1,41 @@
+"""Records and manifests that a lab looks up."""
+
+from __future__ import annotations
+
+from blockchaintracer.core.chain import RecordedEvent
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_key, parse_manifest
+from blockchaintracer.core.record import normal_digest
+from blockchaintracer.lab.lab import Lab
+
+
+def required_record(lab: Lab, record_id: str) -> RecordedEvent:
+    """A record by its id.
+
+    Raises:
+        InputError: if it isn't one of this registry.
+    """
+    found = lab.registry.find(normal_digest(record_id, "record id"))
+    if found is None:
+        # recording, which batches need, needs this module
+        from blockchaintracer.lab.kept_proofs import batch_hint
+
+        raise InputError(
+            f"record {record_id} is not stored in {lab.registry.address} on {lab.chain.name}",
+            hint=batch_hint(lab, record_id) or "Check the id, the registry (--registry) and the network (--rpc).",
+        )
+    return found
+
+
+def read_manifest(lab: Lab, record: RecordedEvent) -> Manifest:
+    """A record's manifest from the lab's store, held against its key.
+
+    Raises:
+        StoreError: if it isn't there or is damaged.
+        InputError: if it isn't a manifest in its canonical form.
+        NotVerified: if manifest and key contradict each other.
+    """
+    manifest = parse_manifest(lab.store.get_bytes(record.key.manifest, MAX_BYTES))
+    if problems := check_against_key(manifest, record.key):
+        raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(map(str, problems))}")
+    return manifest

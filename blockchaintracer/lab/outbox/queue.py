@@ -1,0 +1,712 @@
+"""The journal that drives each write: captured -> stored -> signed -> submitted -> included -> final (or failed, with
+the reason).
+
+Its rules: a write enters before anything is signed; the signed transaction is kept before it's sent; nothing is sent
+while the chain shows the effect already; what was signed once is sent again as it is, or with a higher fee under the
+same nonce, until that nonce is used. So every step can be repeated and the process may die between any two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.chain import Block, Chain
+from blockchaintracer.core.errors import (
+    BlockchainTracerError,
+    ChainUnavailable,
+    ContractRevert,
+    InputError,
+    StoreError,
+)
+from blockchaintracer.core.record import checksummed
+from blockchaintracer.lab.files import locked
+from blockchaintracer.lab.keys import Signer
+from blockchaintracer.lab.outbox.transactions import Overtaken, Write, from_payload
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entries (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  chain_id INTEGER NOT NULL,
+  identity TEXT NOT NULL,
+  op TEXT NOT NULL,
+  payload TEXT NOT NULL,
+  record_id TEXT,
+  sender TEXT NOT NULL,
+  state TEXT NOT NULL,
+  raw BLOB,
+  nonce INTEGER,
+  tx TEXT,
+  block_number INTEGER,
+  block_hash TEXT,
+  block_time INTEGER,
+  error TEXT,
+  replaced TEXT NOT NULL DEFAULT '',
+  manifest BLOB,
+  UNIQUE (chain_id, identity)
+);
+CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
+"""
+_ADDED = {"replaced": "TEXT NOT NULL DEFAULT ''", "manifest": "BLOB"}
+"""Columns that a journal of an earlier version doesn't have."""
+MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
+"""Environment variable: what one transaction may cost at most, in the chain's coin."""
+_MAX_COST_WEI = 2 * 10**17
+_WAIT_S = 180
+_POLL_S = 0.05
+_MAX_POLL_S = 2.0
+_STUCK_S = 30
+_STUCK_BLOCKS = 3
+_RISE = (9, 8)
+"""By how much a replacement must pay more for nodes to take it: 12.5%, where geth asks for 10%."""
+_CONFLICTS = 20
+_PAGE = 100
+_DAMAGED = "Restore the file from a copy, or move it away: what was recorded stays in store and chain."
+_KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
+_NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
+_UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
+
+
+class State(StrEnum):
+    """How far a write has come."""
+
+    CAPTURED = "captured"
+    STORED = "stored"
+    SIGNED = "signed"
+    SUBMITTED = "submitted"
+    INCLUDED = "included"
+    FINAL = "final"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A write in the journal.
+
+    Args:
+        seq: its place in the order.
+        state: how far it has come.
+        transaction: 64 hex digits, once signed or found on the chain.
+        block: the block that holds it, once included.
+        error: why it failed.
+        replaced: transactions of the same nonce and a lower fee that it was sent with before.
+    """
+
+    seq: int
+    chain_id: int
+    write: Write
+    sender: str
+    state: State
+    transaction: str | None
+    nonce: int | None
+    raw: bytes | None
+    block: Block | None
+    error: str | None
+    replaced: tuple[str, ...] = ()
+
+    @property
+    def is_on_chain(self) -> bool:
+        """Whether a block held it when last looked at."""
+        return self.state in (State.INCLUDED, State.FINAL)
+
+
+class _NonceTaken(Exception):
+    """The entry's nonce belongs to another transaction of the same key."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__()
+        self.entry = entry
+
+
+class _Underpriced(Exception):
+    """The node wants a higher fee for it."""
+
+
+class Outbox:
+    """The journal of one lab.
+
+    Args:
+        path: the SQLite file.
+        wait_s: seconds to wait for one transaction to reach a block.
+        stuck_s: seconds after which one that doesn't is sent again with a higher fee; by the chain's block time if not
+            said.
+    """
+
+    def __init__(self, path: Path, *, wait_s: float = _WAIT_S, stuck_s: float | None = None) -> None:
+        self._path = path
+        self.wait_s = wait_s
+        self.stuck_s = stuck_s
+        self._tip: int | None = None
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.row_factory = sqlite3.Row
+            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
+            self._add_columns()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._db.close()
+
+    # -- what is in it
+
+    def add(self, chain_id: int, write: Write, sender: str, manifest: bytes | None = None) -> Entry:
+        """Enters a write, once: the same write again is the entry that is there. One that failed gets another try.
+
+        Args:
+            manifest: what the write commits to, if the store doesn't have it: it's captured until `complete` stored it.
+        """
+        with self._transaction():
+            self._db.execute(
+                "INSERT INTO entries (chain_id, identity, op, payload, record_id, sender, state, manifest)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (chain_id, identity) DO UPDATE"
+                " SET state = iif(state = 'failed', excluded.state, state), error = NULL,"
+                " manifest = iif(state = 'failed', excluded.manifest, manifest),"
+                # what another key signed, or what failed, is of no use: its nonce says nothing about this sender
+                " raw = iif(state = 'failed' OR lower(sender) <> lower(excluded.sender), NULL, raw),"
+                " replaced = iif(state = 'failed' OR lower(sender) <> lower(excluded.sender), '', replaced),"
+                " sender = excluded.sender",
+                (
+                    chain_id,
+                    write.identity,
+                    write.op,
+                    json.dumps(write.payload()),
+                    write.record_id_of,
+                    sender,
+                    State.STORED if manifest is None else State.CAPTURED,
+                    manifest,
+                ),
+            )
+        return self.find(chain_id, write)
+
+    def complete(self, store: Callable[[bytes], object]) -> None:
+        """Gives what is only captured to `store`, and marks it as stored once that returns."""
+        for seq, manifest in self._rows("SELECT seq, manifest FROM entries WHERE state = 'captured' ORDER BY seq"):
+            store(manifest)
+            with self._transaction():
+                self._db.execute(
+                    "UPDATE entries SET state = 'stored', manifest = NULL WHERE seq = ? AND state = 'captured'", (seq,)
+                )
+
+    def find(self, chain_id: int, write: Write) -> Entry:
+        """The entry of a write that was added."""
+        return self._entries("chain_id = ? AND identity = ?", chain_id, write.identity)[0]
+
+    def entries(self, chain_id: int | None = None) -> list[Entry]:
+        """All entries in order, of one chain or of all."""
+        return self._entries("?1 IS NULL OR chain_id = ?1", chain_id)
+
+    def pending(self, chain_id: int | None = None) -> list[Entry]:
+        """What still has to reach a block, in order, of one chain or of all."""
+        waits = "state IN ('stored', 'signed', 'submitted')"
+        return self._entries(f"(?1 IS NULL OR chain_id = ?1) AND {waits}", chain_id)
+
+    def unsettled(self, chain_id: int) -> list[Entry]:
+        """What is in a block that isn't final yet, in order."""
+        return self._entries("chain_id = ? AND state = 'included'", chain_id)
+
+    def of_record(self, record_id: str) -> list[Entry]:
+        """The writes about a record, in order."""
+        return self._entries("record_id = ?", record_id)
+
+    def forget(self, chain_id: int) -> None:
+        """Drops what is known of a chain that is no more. What was recorded there stays in the store."""
+        with self._transaction():
+            self._db.execute("DELETE FROM entries WHERE chain_id = ?", (chain_id,))
+
+    # -- driving it
+
+    def flush(
+        self, chain: Chain, signer: Signer, progress: Callable[[Entry], None] = lambda entry: None
+    ) -> list[Entry]:
+        """Brings every pending write of this signer into a block, in order, and gives those that it moved.
+
+        What a reorganised or restored chain lost is sent again first. `progress` is called after each.
+
+        Raises:
+            ContractRevert: if the registry refuses one; it's marked failed with the reason, those behind it wait.
+            Overtaken: if somebody else changed the same thing first; as above.
+            ChainUnavailable: if the chain can't be reached; everything stays where it was.
+        """
+        with self._only_one_flush():
+            self._tip = None
+            chain.require_same()
+            self.recheck(chain)
+            moved = []
+            for entry in self.pending(chain.chain_id):
+                if entry.sender.lower() == signer.address.lower():
+                    moved.append(self._drive(entry, chain, signer))
+                    progress(moved[-1])
+            self.settle(chain)
+            return [self._entries("seq = ?", entry.seq)[0] for entry in moved]
+
+    def recheck(self, chain: Chain) -> list[Entry]:
+        """Puts back what the chain no longer holds, and gives it, the newest first. Looks at all that isn't final,
+        and at the newest of what is: a chain of one's own can be set back.
+
+        Raises:
+            ChainUnavailable: if the node of a public chain is behind what was seen of it.
+        """
+        lost: list[Entry] = []
+        seen: dict[int, Block | None] = {}
+        included = self.unsettled(chain.chain_id)
+        for entry in included:
+            if not self._is_held(entry, chain, seen):
+                lost.append(entry)
+        for entry in self._newest_final(chain.chain_id):
+            if self._is_held(entry, chain, seen):
+                break
+            lost.append(entry)
+        for entry in lost:
+            # the very same transaction is sent again: whatever the chain does, it can't happen twice
+            raw = None if entry.write.presigned else entry.raw
+            tx = _hash(raw) if raw else None
+            self._update(entry, State.SIGNED if raw else State.STORED, raw=raw, tx=tx, block=None)
+        return sorted(lost, key=lambda entry: entry.seq, reverse=True)
+
+    def _is_held(self, entry: Entry, chain: Chain, seen: dict[int, Block | None]) -> bool:
+        if entry.block is None:
+            return False
+        number = entry.block.number
+        if number not in seen:
+            seen[number] = chain.block(number)
+        block = seen[number]
+        if block is None and chain.network and not chain.network.is_devnet:
+            # a public chain does not get shorter, and what is sent twice may be paid and done twice
+            raise ChainUnavailable(
+                f"{chain.address} does not have the block yet that holds {entry.write.op} of this lab",
+                hint="The node is behind: try again, or another node. What is stored here waits.",
+            )
+        return block is not None and block.hash == entry.block.hash
+
+    def settle(self, chain: Chain) -> None:
+        """Marks as final what lies in or before the newest final block, and is still there."""
+        final = chain.finalized()
+        if final is None:
+            return
+        seen: dict[int, Block | None] = {}
+        for entry in self.unsettled(chain.chain_id):
+            if entry.block and entry.block.number <= final.number and self._is_held(entry, chain, seen):
+                self._update(entry, State.FINAL)
+
+    def _drive(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
+        deadline = time.monotonic() + self.wait_s
+        for _ in range(_CONFLICTS):
+            if self._is_done(entry, chain):
+                return self._found(entry, chain)
+            try:
+                entry = self._offer(entry, chain, signer)
+                return self._wait(entry, chain, signer, deadline)
+            except _NonceTaken as taken:
+                # another process or machine with this key was faster: under that nonce it can happen no more
+                entry = self._update(taken.entry, State.STORED, raw=None, nonce=None)
+        raise ChainUnavailable(
+            f"{_CONFLICTS} times in a row another transaction of {signer.address} was faster",
+            hint="Others send with the same key: it stays in the outbox, any later command tries again.",
+        )
+
+    def _is_done(self, entry: Entry, chain: Chain) -> bool:
+        try:
+            return entry.write.is_done(chain)
+        except Overtaken as error:
+            # it would stand in the way of everything behind it for good
+            self._update(entry, State.FAILED, error=error.message)
+            raise
+
+    def _offer(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
+        """Sends the entry's transaction: the one that was signed before, at a price that can pass, or a first one."""
+        if entry.raw is None or not self._can_come(entry, chain, signer):
+            entry = self._sign(entry, chain, signer)
+        elif self._is_too_cheap(entry, chain):
+            entry = self._reprice(entry, chain, signer)
+        for _ in range(_CONFLICTS):
+            try:
+                self._send(entry, chain)
+                return self._update(entry, State.SUBMITTED)
+            except _Underpriced:
+                if not self._is_mine(entry, chain) and self._count(chain, signer, "pending") > (entry.nonce or 0):
+                    raise _NonceTaken(entry) from None
+                entry = self._reprice(entry, chain, signer)
+        raise ChainUnavailable(
+            f"{chain.address} takes {entry.write.op} at no price that it names itself",
+            hint="It is signed and kept: try again later, or another node.",
+        )
+
+    def _can_come(self, entry: Entry, chain: Chain, signer: Signer) -> bool:
+        """Whether the transaction that was signed can reach a block as far as its nonce goes."""
+        if entry.nonce is None:
+            return bool(entry.write.presigned)
+        if entry.nonce < self._count(chain, signer, "latest"):
+            # if it was this entry's own, its effect would have been seen
+            return False
+        if entry.nonce <= self._count(chain, signer, "pending"):
+            return True
+        # transactions before it are missing: a node that is behind doesn't know them yet, a chain that lost them never
+        newest = self._rows("SELECT max(block_number) FROM entries WHERE chain_id = ?", chain.chain_id)[0][0]
+        if chain.network and not chain.network.is_devnet and chain.head().number < (newest or 0):
+            raise ChainUnavailable(
+                f"{chain.address} is behind: it lacks block {newest}, which this lab has seen",
+                hint="Try again, or another node. What is stored here waits.",
+            )
+        return False
+
+    def _sign(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
+        web3 = chain.web3
+        if entry.write.presigned:
+            # its price is fixed and may be far above the market, which the node then suggests for what comes behind
+            self._tip = chain.tip()
+        try:
+            entry.write.check(chain, signer.address)
+        except (ContractRevert, InputError) as error:
+            if self._is_done(entry, chain):
+                # somebody else was faster by a moment
+                raise _NonceTaken(entry) from None
+            self._update(entry, State.FAILED, error=error.message)
+            raise
+
+        if raw := entry.write.presigned:
+            return self._update(entry, State.SIGNED, raw=raw, tx=_hash(raw))
+        to, data = entry.write.transaction(chain)
+        value = entry.write.value(chain)
+        base_fee, tip = self._market(chain)
+        with chain.reaching():
+            nonce = web3.eth.get_transaction_count(signer.address, "pending")  # type: ignore[arg-type]
+            call = {"from": signer.address, "to": to, "data": data, "value": value}
+            funded = web3.eth.get_balance(signer.address) > 0  # type: ignore[arg-type]
+            gas = web3.eth.estimate_gas(call) * 5 // 4 if funded else 0  # type: ignore[arg-type]
+        transaction = {
+            "type": 2,
+            "chainId": chain.chain_id,
+            "nonce": nonce,
+            "to": to,
+            "data": data,
+            "value": value,
+            "gas": gas,
+            "maxFeePerGas": 2 * base_fee + tip,
+            "maxPriorityFeePerGas": tip,
+        }
+        return self._signed(entry, transaction, chain, signer)
+
+    def _reprice(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
+        """The same transaction under the same nonce at the market's price, and at least 12.5% above its own."""
+        if entry.write.presigned or entry.raw is None:
+            raise ChainUnavailable(
+                f"{chain.address} does not take {entry.write.op} at its fixed price now",
+                hint="It stays in the outbox: try again when the chain is cheaper.",
+            )
+        old = _decoded(entry.raw)
+        base_fee, tip = self._market(chain)
+        tip = max(tip, _raised(old["maxPriorityFeePerGas"]))
+        price = max(2 * base_fee + tip, _raised(old["maxFeePerGas"]))
+        transaction = {
+            "type": 2,
+            "chainId": chain.chain_id,
+            **{name: old[name] for name in ("nonce", "value", "gas")},
+            "to": checksummed("0x" + bytes(old["to"]).hex(), "a transaction's address"),
+            "data": "0x" + bytes(old["data"]).hex(),
+            "maxFeePerGas": price,
+            "maxPriorityFeePerGas": tip,
+        }
+        return self._signed(entry, transaction, chain, signer)
+
+    def _signed(self, entry: Entry, transaction: dict[str, Any], chain: Chain, signer: Signer) -> Entry:
+        balance = chain.balance(signer.address)
+        cost = transaction["gas"] * transaction["maxFeePerGas"] + transaction["value"]
+        most = _most_wei()
+        if cost > most:
+            raise BlockchainTracerError(
+                f"one transaction on {chain.name} would cost up to {cost / 10**18:.6f} of its coin, and at most "
+                f"{most / 10**18} is allowed",
+                hint=f"Wait until it's cheaper, ask another node, or allow more: ${MAX_COST}=0.5, in the chain's coin.",
+            )
+        if not balance:
+            raise BlockchainTracerError(
+                f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
+                hint="Send it some coin of this chain, or act with a key that has some (--key NAME); what is stored "
+                "here waits.",
+                address=signer.address,
+                balance="0",
+            )
+        if balance < cost:
+            raise BlockchainTracerError(
+                f"{signer.address} has {balance} wei on {chain.name} and this may cost up to {cost} wei",
+                hint="Send it some coin of this chain; what is stored here waits.",
+                address=signer.address,
+                balance=str(balance),
+            )
+        raw = signer.sign_transaction(transaction)
+        before = [*entry.replaced, *([entry.transaction] if entry.transaction else [])]
+        return self._update(
+            entry,
+            State.SIGNED,
+            raw=raw,
+            nonce=transaction["nonce"],
+            tx=_hash(raw),
+            replaced=" ".join(dict.fromkeys(before)),
+        )
+
+    def _market(self, chain: Chain) -> tuple[int, int]:
+        """The newest block's base fee and the tip that the node suggests, in wei."""
+        return chain.base_fee(), chain.tip() if self._tip is None else self._tip
+
+    def _is_too_cheap(self, entry: Entry, chain: Chain) -> bool:
+        """Whether a signed transaction might not pay the next block's base fee, which can be an eighth higher."""
+        if entry.write.presigned or entry.raw is None:
+            return False
+        return bool(_decoded(entry.raw)["maxFeePerGas"] < _raised(self._market(chain)[0]))
+
+    def _count(self, chain: Chain, signer: Signer, block: str) -> int:
+        return int(chain.ask(lambda: chain.web3.eth.get_transaction_count(signer.address, block)))  # type: ignore[arg-type]
+
+    def _is_mine(self, entry: Entry, chain: Chain) -> bool:
+        """Whether the node knows this entry's transaction, or one that it replaced."""
+        return any(chain.transaction(one) is not None for one in _transactions(entry))
+
+    def _send(self, entry: Entry, chain: Chain) -> None:
+        from web3.exceptions import Web3RPCError
+
+        try:
+            with chain.reaching():
+                try:
+                    chain.web3.eth.send_raw_transaction(entry.raw or b"")
+                except Web3RPCError as error:
+                    said = str(error).lower()
+                    if any(words in said for words in _NONCE_USED):
+                        # by this very transaction, if an answer was lost, or by another: the wait finds out
+                        return
+                    if any(words in said for words in _UNDERPRICED):
+                        raise _Underpriced from None
+                    # the node has it already: sent before the process died, or by an answer that was lost
+                    if not any(words in said for words in _KNOWN):
+                        raise
+        except ChainUnavailable as error:
+            raise ChainUnavailable(error.message, hint="It is signed and kept; the next flush sends it.") from None
+
+    def _wait(self, entry: Entry, chain: Chain, signer: Signer, deadline: float) -> Entry:
+        """Until a block holds one of the entry's transactions and the chain shows what it did."""
+        began, pause, shown, absent = time.monotonic(), _POLL_S, False, 0
+        patience = self._patience(chain)
+        while True:
+            for transaction in _transactions(entry):
+                receipt = chain.receipt(transaction)
+                if receipt is None:
+                    continue
+                shown = True
+                if (moved := self._held(entry, chain, signer, transaction, receipt)) is not None:
+                    return moved
+            if entry.nonce is not None and not shown:
+                used = self._count(chain, signer, "latest") > entry.nonce
+                # asked twice: of several nodes behind one address, one can have a block that another doesn't have yet
+                absent = absent + 1 if used else 0
+                if absent > 1:
+                    raise _NonceTaken(entry)
+            now = time.monotonic()
+            if now > deadline:
+                raise ChainUnavailable(
+                    f"{chain.address} gave a receipt for {entry.transaction}, but the chain doesn't show its effect"
+                    if shown
+                    else f"transaction {entry.transaction} is in no block after {self.wait_s:.0f} s",
+                    hint="It stays in the outbox; any later command looks again.",
+                )
+            if entry.nonce is not None and now - began > patience and not shown:
+                entry, began = self._offer(self._reprice(entry, chain, signer), chain, signer), now
+            time.sleep(pause)
+            pause = min(pause * 1.5, _MAX_POLL_S)
+
+    def _patience(self, chain: Chain) -> float:
+        if self.stuck_s is not None:
+            return self.stuck_s
+        return max(_STUCK_S, _STUCK_BLOCKS * chain.network.block_time_s if chain.network else 0)
+
+    def _held(self, entry: Entry, chain: Chain, signer: Signer, transaction: str, receipt: Any) -> Entry | None:
+        """What a receipt came to; None while the chain doesn't show what it says: a node may lie, or be behind."""
+        block = chain.block(receipt["blockNumber"])
+        if block is None or block.hash != bytes(receipt["blockHash"]).hex():
+            return None
+        done = self._is_done(entry, chain)
+        if receipt["status"] == 1:
+            return self._update(entry, State.INCLUDED, tx=transaction, block=block) if done else None
+        if done:
+            # somebody else made the same thing first
+            return self._found(entry, chain)
+        if entry.nonce is not None and self._count(chain, signer, "latest") <= entry.nonce:
+            return None
+        return self._refused(entry, chain)
+
+    def _found(self, entry: Entry, chain: Chain) -> Entry:
+        """The effect is there: by this entry's own transaction, or by somebody who relayed it."""
+        event = entry.write.event(chain)
+        if event is None and not entry.write.has_event:
+            receipt = chain.receipt(entry.transaction) if entry.transaction else None
+            if receipt is not None and receipt["status"] == 1:
+                return self._included(entry, chain, entry.transaction, receipt["blockNumber"])
+            # nothing says where somebody else made it: it stands as long as the block in which it was seen
+            return self._included(entry, chain, None, chain.head().number)
+        if event is None:
+            raise ChainUnavailable(
+                f"{chain.address} shows the effect of {entry.write.op} but not its event",
+                hint="The node is catching up or answers differently from call to call: try again, or another node.",
+            )
+        return self._included(entry, chain, bytes(event["transactionHash"]).hex(), event["blockNumber"])
+
+    def _included(self, entry: Entry, chain: Chain, transaction: str | None, number: int) -> Entry:
+        block = chain.block(number)
+        if block is None or not entry.write.is_done(chain):
+            raise ChainUnavailable(
+                f"{chain.address} gave a receipt for {transaction}, but the chain doesn't show its effect",
+                hint="The node is behind, or the chain was reorganised: any later command looks again.",
+            )
+        return self._update(entry, State.INCLUDED, tx=transaction, block=block)
+
+    def _refused(self, entry: Entry, chain: Chain) -> Entry:
+        try:
+            entry.write.check(chain, entry.sender)
+            message = "it was refused on the chain, though it would pass now: try again"
+        except ContractRevert as error:
+            message = error.message
+        self._update(entry, State.FAILED, error=message)
+        raise ContractRevert("Reverted", {"transaction": entry.transaction}, message)
+
+    # -- the file
+
+    def _add_columns(self) -> None:
+        known = {row["name"] for row in self._db.execute("PRAGMA table_info(entries)")}
+        for name in _ADDED.keys() - known:
+            try:
+                self._db.execute(f"ALTER TABLE entries ADD COLUMN {name} {_ADDED[name]}")
+            except sqlite3.OperationalError as error:
+                # another process was faster
+                if "duplicate column" not in str(error):
+                    raise
+
+    def _newest_final(self, chain_id: int) -> Iterator[Entry]:
+        query = (
+            "SELECT * FROM entries WHERE chain_id = ? AND state = 'final'"
+            " ORDER BY block_number DESC, seq DESC LIMIT ? OFFSET ?"
+        )
+        offset = 0
+        while rows := self._rows(query, chain_id, _PAGE, offset):
+            yield from (self._entry(row) for row in rows)
+            offset += _PAGE
+
+    def _rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        try:
+            # all at once: while a statement is read, SQLite lets this process write only if nobody else did meanwhile
+            return self._db.execute(query, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise StoreError(f"the outbox {self._path} can't be read: {error}", hint=_way_out(error)) from error
+
+    def _update(self, entry: Entry, state: State, **changes: Any) -> Entry:
+        if "block" in changes:
+            block = changes.pop("block")
+            changes |= {
+                "block_number": block.number if block else None,
+                "block_hash": block.hash if block else None,
+                "block_time": block.timestamp if block else None,
+            }
+        names = ", ".join(f"{name} = :{name}" for name in ("state", *changes))
+        with self._transaction():
+            self._db.execute(
+                f"UPDATE entries SET {names} WHERE seq = :seq",  # noqa: S608 -- the names are this module's own
+                {"state": state, "seq": entry.seq, **changes},
+            )
+        return self._entries("seq = ?", entry.seq)[0]
+
+    def _entries(self, condition: str, *values: Any) -> list[Entry]:
+        query = f"SELECT * FROM entries WHERE {condition} ORDER BY seq"  # noqa: S608 -- conditions are this module's own
+        return [self._entry(row) for row in self._rows(query, *values)]
+
+    def _entry(self, row: sqlite3.Row) -> Entry:
+        try:
+            return _entry(row)
+        except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+            raise StoreError(
+                f"entry {row['seq']} of the outbox {self._path} is damaged: {type(error).__name__}",
+                hint=_DAMAGED,
+            ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the outbox {self._path} can't be written: {error}",
+                hint="Nothing was sent. Free space or choose --home.",
+            ) from error
+
+    @contextmanager
+    def _only_one_flush(self) -> Iterator[None]:
+        """Two processes with one key would take one nonce twice."""
+        with locked(self._path.with_suffix(".lock")):
+            yield
+
+
+def _way_out(error: Exception) -> str:
+    """What to do about a file that can't be used: the system refuses it, or SQLite finds it damaged."""
+    return "Check the disk and who may write there." if isinstance(error, sqlite3.OperationalError) else _DAMAGED
+
+
+def _most_wei() -> int:
+    """The price is the node's word, and a node may lie: what a transaction may cost is decided here."""
+    chosen = os.environ.get(MAX_COST)
+    try:
+        return int(Decimal(chosen) * 10**18) if chosen else _MAX_COST_WEI
+    except (ArithmeticError, ValueError):
+        raise InputError(f"expected an amount of coin in ${MAX_COST}, such as 0.5, got {chosen!r}") from None
+
+
+def _transactions(entry: Entry) -> list[str]:
+    """All transactions that can have brought the entry to the chain, the newest first."""
+    return list(dict.fromkeys([*([entry.transaction] if entry.transaction else []), *reversed(entry.replaced)]))
+
+
+def _hash(raw: bytes) -> str:
+    from eth_utils.crypto import keccak
+
+    return keccak(raw).hex()
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    """The fields of a signed EIP-1559 transaction."""
+    from eth_account.typed_transactions import TypedTransaction  # type: ignore[attr-defined]
+    from hexbytes import HexBytes
+
+    return dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+
+
+def _raised(wei: int) -> int:
+    return -(-wei * _RISE[0] // _RISE[1])
+
+
+def _entry(row: sqlite3.Row) -> Entry:
+    number = row["block_number"]
+    return Entry(
+        seq=row["seq"],
+        chain_id=row["chain_id"],
+        write=from_payload(row["op"], json.loads(row["payload"])),
+        sender=row["sender"],
+        state=State(row["state"]),
+        transaction=row["tx"],
+        nonce=row["nonce"],
+        raw=row["raw"],
+        block=None if number is None else Block(number, row["block_hash"], row["block_time"]),
+        error=row["error"],
+        replaced=tuple(row["replaced"].split()),
+    )

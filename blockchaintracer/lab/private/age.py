@@ -1,0 +1,189 @@
+"""Encrypting and decrypting in the age format (age-encryption.org/v1), by pyrage. No format, no cipher is our own.
+
+>>> from blockchaintracer.lab.private.age import decrypt, encrypt, new_identity
+>>> identity, recipient = new_identity()
+>>> decrypt(encrypt(b"data", [recipient]), [identity])
+b'data'
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified, StoreError
+from blockchaintracer.lab.files import sync_folder
+
+EXTRA = "pip install blockchaintracer[privacy]"
+_SHOWN = 24
+
+
+def pyrage() -> Any:
+    """The library.
+
+    Raises:
+        InputError: naming the extra, if it isn't installed.
+    """
+    try:
+        import pyrage
+        import pyrage.passphrase
+        import pyrage.ssh
+        import pyrage.x25519
+    except ImportError:
+        raise InputError("encryption needs pyrage, which is not installed", hint=f"Install it: {EXTRA}") from None
+    return pyrage
+
+
+def recipient_of(text: str) -> Any:
+    """A recipient: ``age1…`` (X25519), or a line of an OpenSSH public key (``ssh-ed25519 …``, ``ssh-rsa …``).
+
+    Raises:
+        InputError: if it is neither. A private key that was given by mistake is not shown.
+    """
+    age, given = pyrage(), text.strip()
+    try:
+        if given.startswith("age1"):
+            return age.x25519.Recipient.from_str(given)
+        if given.startswith("ssh-"):
+            return age.ssh.Recipient.from_str(given)
+    except age.RecipientError:
+        pass
+    if given.startswith(("AGE-SECRET-KEY", "-----BEGIN")):
+        raise InputError("expected a recipient, got a private key", hint="Give its public half, age1… or ssh-….")
+    shown = given[:_SHOWN] + ("…" if len(given) > _SHOWN else "")
+    raise InputError(
+        f"expected a recipient, age1… or a line of an SSH public key, got {shown!r}",
+        hint="`blockchaintracer keys export NAME --encryption` prints one.",
+    )
+
+
+def identity_of(text: str, where: str) -> list[Any]:
+    """The identities in an age identity file, or the one in an OpenSSH private key.
+
+    Args:
+        text: content of the file.
+        where: it is from, for the error, which never shows the text.
+
+    Raises:
+        KeyStoreError: if there is none.
+    """
+    age = pyrage()
+    try:
+        if text.lstrip().startswith("-----BEGIN"):
+            return [age.ssh.Identity.from_buffer(text.encode())]
+        lines = [line.strip() for line in text.splitlines()]
+        found = [age.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+        if found:
+            return found
+    except age.IdentityError:
+        pass
+    raise KeyStoreError(
+        f"expected an age identity (AGE-SECRET-KEY-1…) or an OpenSSH private key in {where}, got something else",
+        hint="An SSH key under a passphrase can't be used here: give age a key of its own.",
+    )
+
+
+def new_identity() -> tuple[Any, str]:
+    """A new X25519 identity and its recipient ``age1…``."""
+    identity = pyrage().x25519.Identity.generate()
+    return identity, str(identity.to_public())
+
+
+def encrypt(data: bytes, recipients: Sequence[str]) -> bytes:
+    """`data` for each of some recipients: whoever has the key of one can read it."""
+    out = io.BytesIO()
+    encrypt_stream(io.BytesIO(data), out, recipients)
+    return out.getvalue()
+
+
+def encrypt_stream(source: Any, target: Any, recipients: Sequence[str]) -> None:
+    """Encrypts a binary stream to another, in blocks: memory stays flat.
+
+    Raises:
+        InputError: if there is no recipient, or one is none.
+        StoreError: if `source` can't be read or `target` not written.
+    """
+    if not recipients:
+        raise InputError("expected at least one recipient to encrypt to, got none")
+    found = [recipient_of(text) for text in dict.fromkeys(text.strip() for text in recipients)]
+    age = pyrage()
+    try:
+        age.encrypt_io(source, target, found)
+    except age.EncryptError as error:
+        raise StoreError(f"it can't be encrypted: {error}") from None
+
+
+def decrypt(data: bytes, identities: Sequence[Any]) -> bytes:
+    """What `encrypt` was given; raises as `decrypt_stream`."""
+    out = io.BytesIO()
+    decrypt_stream(io.BytesIO(data), out, identities)
+    return out.getvalue()
+
+
+def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
+    """Decrypts a binary stream to another. What was written before an error is not authentic: throw it away.
+
+    Raises:
+        NotVerified: if no identity opens it, or it is no age file or damaged.
+    """
+    age = pyrage()
+    if not identities:
+        raise InputError(
+            "expected a key to decrypt with, got none",
+            hint="`blockchaintracer keys create NAME --encryption` makes one; --identity names another's file.",
+        )
+    try:
+        age.decrypt_io(source, target, list(identities))
+    except (age.DecryptError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = "none of the keys at hand is a recipient's" if "No matching keys" in str(error) else "it is damaged"
+        raise NotVerified(f"it can't be decrypted: {reason}") from None
+
+
+def with_passphrase(data: bytes, passphrase: str) -> bytes:
+    """`data` under a passphrase (age's scrypt recipient), armored: ``age -d`` opens it too."""
+    return bytes(pyrage().passphrase.encrypt(data, passphrase, armored=True))
+
+
+def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
+    """What `with_passphrase` was given.
+
+    Raises:
+        KeyStoreError: if the passphrase does not open it, or it is damaged.
+    """
+    age = pyrage()
+    try:
+        return bytes(age.passphrase.decrypt(data, passphrase))
+    except age.DecryptError:
+        raise KeyStoreError(f"the passphrase does not open {where}, or it is damaged") from None
+
+
+def written(path: Path, fill: Callable[[BinaryIO], Any]) -> Any:
+    """A new file, readable by its owner alone, that `fill` writes: whole, or not there at all; what `fill` gives.
+
+    Raises:
+        InputError: if there is a file already, or it can't be written.
+    """
+    if os.path.lexists(path):
+        raise InputError(f"expected no file at {path} yet", hint="Choose another name, or remove it.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w+b") as file:
+            given = fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # a link fails where a file came to be meanwhile, a renaming would replace it
+        os.link(partial, path)
+        sync_folder(path.parent)
+        return given
+    except OSError as error:
+        raise InputError(f"{path} can't be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""A lab's keys, salts and choices in one encrypted archive, and back: what is nowhere else and can't be made again."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
+
+PARTS = ("keys", "encryption-keys", "seals", "private", "batches", "settings.json")
+"""What of the lab's folder is backed up: the store has its own copies, the index and the devnet can be made again."""
+_LIMIT = 1 << 30
+
+
+def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphrase: str | None = None) -> list[str]:
+    """Writes the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well.
+
+    Args:
+        target: a file that doesn't exist yet.
+        recipients: who can open it; a key that is only in the archive itself is of no use.
+        passphrase: opens it instead.
+
+    Returns:
+        the names of the files in it.
+
+    Raises:
+        InputError: if there is nothing to back up, or the file is there or can't be written.
+    """
+    files = [
+        path
+        for part in PARTS
+        for path in ([home.path / part] if (home.path / part).is_file() else sorted((home.path / part).rglob("*")))
+        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
+    ]
+    if not files:
+        raise InputError(f"expected keys to back up in {home.path}, got none")
+    names = [path.relative_to(home.path).as_posix() for path in files]
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for path, name in zip(files, names, strict=True):
+            archive.add(path, name, recursive=False)
+    data = out.getvalue()
+    sealed = with_passphrase(data, passphrase) if passphrase is not None else encrypt(data, recipients)
+    written(target, lambda file: file.write(sealed))
+    return names
+
+
+def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Callable[[], str]) -> list[str]:
+    """Puts back what `back_up` archived, and nothing over a file that is there.
+
+    Args:
+        identities: to open it with; without them it is opened by the passphrase that `ask` gives.
+
+    Returns:
+        the names of the files that were not there before.
+
+    Raises:
+        InputError: if it can't be read, or a file of it is there already with other content: then nothing is written.
+        NotVerified, KeyStoreError: if it can't be opened, or holds what no backup does.
+    """
+    try:
+        data = source.read_bytes()
+    except OSError as error:
+        raise InputError(f"expected a backup in {source}: {error.strerror}") from None
+    opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
+    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=_made(home.path)) as scratch:
+        names = _unpacked(opened, Path(scratch))
+        fresh = []
+        for name in names:
+            here = home.path / name
+            if not os.path.lexists(here):
+                fresh.append(name)
+            elif here.is_symlink() or here.read_bytes() != Path(scratch, name).read_bytes():
+                raise InputError(
+                    f"expected no other {name} in {home.path}, got one", hint="Restore into another folder with --home."
+                )
+        for name in fresh:
+            (home.path / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(scratch, name).chmod(0o600)
+            os.link(Path(scratch, name), home.path / name)
+    return fresh
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _unpacked(data: bytes, folder: Path) -> list[str]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            members = archive.getmembers()
+            for member in members:
+                if not member.isfile() or member.name.split("/")[0] not in PARTS or member.size > _LIMIT:
+                    raise NotVerified(f"expected the files of a backup, got {member.name!r} in it")
+            archive.extractall(folder, filter="data")
+    except (tarfile.TarError, OSError) as error:
+        raise NotVerified(f"expected the archive of a backup, got something else: {type(error).__name__}") from None
+    return [member.name for member in members]

@@ -1,0 +1,275 @@
+"""Private values of a run: committed to when it's recorded, shown one by one, and checked by whoever is shown one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from blockchaintracer.core.digest import Progress
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest import Part, RunPredicate, parse_manifest
+from blockchaintracer.core.manifest.base import canonical, parse_json
+from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Line
+from blockchaintracer.core.record import RecordKey
+from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.locate import locate
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.private.age import written
+from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, require_own_salts, root_of
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.verify_here import lab_verifier
+
+DISCLOSURE_TYPE: Literal["urn:blockchaintracer:disclosure:v1"] = "urn:blockchaintracer:disclosure:v1"
+_LIMIT = 4 << 20
+_SHOWN = 200
+
+
+class DisclosedField(Part):
+    """One value, shown.
+
+    Args:
+        field: its name: ``parameters.lr``.
+        value: what the run recorded.
+        salt: of its leaf, 64 hex digits.
+        path: the siblings from its leaf to the root.
+    """
+
+    field: Line
+    value: Any
+    salt: Digest
+    path: Annotated[tuple[Digest, ...], Field(strict=False, max_length=22)]
+
+
+class Disclosure(Part):
+    """A file that shows some private values of a run and proves them against its record.
+
+    Args:
+        chain_id: EIP-155 chain id as decimal text.
+        registry: address of the registry.
+        record: id of the run.
+        manifest: of the run.
+        fields: what is shown.
+    """
+
+    type_: Literal["urn:blockchaintracer:disclosure:v1"] = Field(default=DISCLOSURE_TYPE, alias="type")
+    chain_id: Decimal
+    registry: Address
+    record: Digest
+    manifest: dict[str, Any]
+    fields: Annotated[tuple[DisclosedField, ...], Field(strict=False, min_length=1)]
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """A disclosure that was written.
+
+    Args:
+        shown: names of the values in it.
+        hidden: how many private values of the run are not in it.
+    """
+
+    record_id: str
+    file: str
+    shown: list[str]
+    hidden: int
+
+
+def keep_private(lab: Lab, tree: FieldTree) -> None:
+    """Keeps private values and salts in the lab's folder, on the disk, before their root is recorded anywhere.
+
+    Raises:
+        StoreError: if they can't be.
+    """
+    path = lab.home.private / f"{tree.root}.json"
+    try:
+        write_whole(path, canonical(tree.as_json()))
+    except OSError as error:
+        raise StoreError(f"the private values can't be kept in {path}: {error.strerror}") from None
+
+
+def kept_private(lab: Lab, root: str) -> FieldTree:
+    """The private values that lead to a root.
+
+    Raises:
+        InputError: if they are not in the lab's folder.
+        StoreError: if they are damaged.
+    """
+    path = lab.home.private / f"{root}.json"
+    try:
+        tree = FieldTree.from_json(parse_json(path.read_bytes(), "private values"))
+    except FileNotFoundError:
+        raise InputError(
+            f"the private values of this run are not in {path.parent}",
+            hint="They and their salts are only in the folder (--home) that recorded it, in its backups, and with those"
+            " that they were encrypted to: `decrypt` shows them.",
+        ) from None
+    except (OSError, InputError) as error:
+        raise StoreError(f"expected private values in {path}: {getattr(error, 'message', error)}") from None
+    if tree.root != root:
+        raise StoreError(f"the private values in {path} are damaged: they do not lead to their root")
+    return tree
+
+
+def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> Disclosed:
+    """Writes a file that shows some private values of a run and nothing of the others.
+
+    Args:
+        record_id: of the run, recorded by this lab.
+        fields: names: ``parameters.lr``, or ``lr`` where only one is called so.
+        target: a file that doesn't exist yet.
+
+    Raises:
+        InputError: if the record has no such value, or its values are not in this lab's folder.
+    """
+    record = required_record(lab, record_id)
+    manifest = read_manifest(lab, record)
+    private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
+    if private is None:
+        raise InputError(f"record {record.id} has no private values", hint="`record --private-param` makes some.")
+    tree = kept_private(lab, private.root)
+    names = [_whole_name(tree, name) for name in dict.fromkeys(fields)]
+    if not names:
+        raise InputError("expected at least one value to disclose, got none")
+    disclosure = Disclosure(
+        chain_id=str(lab.chain_id),
+        registry=lab.domain.registry,
+        record=record.id,
+        manifest=json.loads(manifest.to_bytes()),
+        fields=tuple(
+            DisclosedField(field=one.field, value=one.value, salt=one.salt, path=tuple(tree.path(one.field)))
+            for one in (tree.opening(name) for name in dict.fromkeys(names))
+        ),
+    )
+    _require(disclosure, record.key)
+    data = canonical(disclosure.model_dump(mode="json", by_alias=True))
+    written(target, lambda file: file.write(data))
+    shown = [one.field for one in disclosure.fields]
+    return Disclosed(record.id, str(target), shown, len(tree.openings) - len(shown))
+
+
+def is_disclosure(path: Path) -> bool:
+    """Whether a file says that it is a disclosure."""
+    try:
+        with path.open("rb") as file:
+            if not file.read(64).lstrip().startswith(b"{"):
+                return False
+            return f'"{DISCLOSURE_TYPE}"'.encode() in file.read(_LIMIT)
+    except OSError:
+        return False
+
+
+def read_disclosure(path: Path) -> Disclosure:
+    """The disclosure in a file, of which nothing is believed yet.
+
+    Raises:
+        InputError: if it isn't one.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LIMIT + 1)
+    except OSError as error:
+        raise InputError(f"expected a disclosure in {path}: {error.strerror}") from None
+    if len(data) > _LIMIT:
+        raise InputError(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
+    return Disclosure.read(parse_json(data, "disclosure"), "disclosure")
+
+
+def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progress: Progress | None = None) -> Report:
+    """Verifies a disclosure: the record it names on the lab's chain and registry, and each value against it.
+
+    Raises:
+        InputError: if it isn't a disclosure, or is of another chain or registry.
+        ChainUnavailable: if the chain is away.
+    """
+    disclosure = read_disclosure(path)
+    here = (str(lab.chain_id), lab.registry.address.lower())
+    if (disclosure.chain_id, disclosure.registry) != here:
+        raise InputError(
+            f"the disclosure is of registry {disclosure.registry} on chain {disclosure.chain_id}, "
+            f"and {here[1]} on chain {here[0]} was asked",
+            hint="Name the registry that you trust with --registry, and its chain with --network or --rpc.",
+        )
+    data = canonical(disclosure.manifest)
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        # the manifest that came along is a copy like any other: it counts by its digest
+        Store(scratch).put_bytes(data)
+        report = lab_verifier(lab.registry, lab.store, [scratch, *sources], progress).hash(disclosure.record)
+    found = locate(lab.registry, [disclosure.record]).get(disclosure.record)
+    if found is None:
+        detail = f"{disclosure.record} is no record of {lab.registry.address}"
+        return replace(report, checks=(*report.checks, Check("disclosure", Outcome.FAIL, detail)), proves=())
+    checks = [replace(check, record=disclosure.record) for check in _checks(disclosure, found.record.key)]
+    checks = [check for check in report.checks if check.name != "private"] + checks
+    proves = report.proves
+    if proves and all(check.verdict is not Outcome.FAIL for check in checks):
+        told = "; ".join(f"{one.field} = {_told(one.value)}" for one in disclosure.fields)
+        proves = (*proves, f"In that record its author had committed to {told}, and to no other value by these names.")
+    limits = (*report.does_not_prove, "It tells nothing of the run's other private values, nor how many there are.")
+    return replace(report, checks=tuple(checks), proves=proves, does_not_prove=limits)
+
+
+def _require(disclosure: Disclosure, key: RecordKey) -> None:
+    for check in _checks(disclosure, key):
+        if check.verdict is Outcome.FAIL:
+            raise NotVerified(f"{check.name}: {check.detail}")
+
+
+def _checks(disclosure: Disclosure, key: RecordKey) -> list[Check]:
+    data = canonical(disclosure.manifest)
+    name = "disclosure"
+    if sha256(data).hexdigest() != key.manifest:
+        return [Check(name, Outcome.FAIL, "the manifest in it is not the record's")]
+    try:
+        predicate = parse_manifest(data).predicate
+    except InputError as error:
+        return [Check(name, Outcome.FAIL, f"the record's manifest is none: {error.message}")]
+    private = predicate.private if isinstance(predicate, RunPredicate) else None
+    if private is None:
+        return [Check(name, Outcome.FAIL, "the record commits to no private values")]
+    openings = [Opening(one.field, one.value, one.salt) for one in disclosure.fields]
+    try:
+        require_own_salts(openings)
+    except InputError as error:
+        return [Check(name, Outcome.FAIL, error.message)]
+    if len({one.field for one in openings}) < len(openings):
+        return [Check(name, Outcome.FAIL, "it shows one value twice")]
+    context = Context(disclosure.chain_id, disclosure.registry, key.group, key.author.lower())
+    checks = []
+    for opening, one in zip(openings, disclosure.fields, strict=True):
+        same = 1 << len(one.path) == private.leaves
+        same = same and root_of(context, key.subject, opening, one.path) == private.root
+        values = {"field": one.field, "value": one.value}
+        if same:
+            detail = f"{_told(one.value)}: it leads to the root {private.root} of the record's private values"
+            checks.append(Check(f"private {one.field}", Outcome.PASS, detail, values))
+        else:
+            detail = f"name, value or salt is not what this record commits to: {_told(one.value)}"
+            checks.append(Check(f"private {one.field}", Outcome.FAIL, detail, values))
+    return checks
+
+
+def _told(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _whole_name(tree: FieldTree, name: str) -> str:
+    known = [one.field for one in tree.openings]
+    if name in known:
+        return name
+    found = [one for one in known if one.partition(".")[2] == name]
+    if len(found) == 1:
+        return found[0]
+    raise InputError(
+        f"expected the name of one private value, got {name!r}, which {len(found)} have",
+        hint=f"There are: {', '.join(sorted(known))}.",
+    )

@@ -1,0 +1,321 @@
+"""Files and folders that are recorded encrypted: what is committed to, what is encrypted, and the way back.
+
+A record of one holds three things: the content encrypted with age, so that its copies can be checked by anyone; a
+salted commitment to the content, so that its author can't claim another later; and the opening of that commitment,
+encrypted to the same recipients. The commitment is the SHA-256 of the opening, and the opening names whom it binds.
+
+>>> from blockchaintracer.lab.private.field_tree import Context, new_salt
+>>> from blockchaintracer.lab.private.sealed_content import ContentOpening
+>>> context = Context("31337", "0x" + "11" * 20, 1, "0x" + "22" * 20)
+>>> opening = ContentOpening(context, "file", "ab" * 32, "survey.csv", new_salt())
+>>> ContentOpening.from_bytes(opening.to_bytes()) == opening
+True
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from dataclasses import field as hidden
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from blockchaintracer.core.digest import (
+    Progress,
+    check_distinct,
+    check_path,
+    digest_folder,
+    format_listing,
+    list_folder,
+    open_regular,
+    read_blocks,
+)
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest.base import canonical, parse_json
+from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
+from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context
+
+CONTENT = "urn:blockchaintracer:private-content:v1"
+OPENING_LIMIT = 1 << 16
+"""Bytes of the largest opening that is read."""
+
+SubjectText = Literal["file", "folder"]
+_DISK = "Is the disk full, or may the lab's folder not be written to?"
+_PART = 1 << 20
+# what the standard library raises for tars that nobody makes by accident
+_MALFORMED = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
+_HEX = set("0123456789abcdef")
+
+
+@dataclass(frozen=True)
+class ContentOpening:
+    """What opens the commitment to an encrypted file or folder.
+
+    Args:
+        context: whom the commitment binds.
+        subject_type: ``file`` or ``folder``.
+        sha256: what a record of it in the open would have as its subject, 64 hex digits.
+        name: what the file or folder was called.
+        salt: 32 random bytes, 64 hex digits.
+    """
+
+    context: Context
+    subject_type: SubjectText
+    sha256: str
+    name: str
+    salt: str = hidden(repr=False)
+
+    def to_bytes(self) -> bytes:
+        """Its RFC 8785 bytes: what is hashed, and what is encrypted."""
+        return canonical(
+            {
+                "type": CONTENT,
+                **self.context.as_json(),
+                "subjectType": self.subject_type,
+                "sha256": self.sha256,
+                "name": self.name,
+                "salt": self.salt,
+            }
+        )
+
+    @property
+    def commitment(self) -> str:
+        """SHA-256 of `to_bytes`, 64 hex digits: what is recorded."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ContentOpening:
+        """The opening that `to_bytes` gave. What is in it is not shown by an error: it is secret.
+
+        Raises:
+            InputError: if it isn't one.
+        """
+        told = parse_json(data, "opening")
+        try:
+            context = Context(*(told[name] for name in ("chainId", "registry", "group", "author")))
+            made = cls(context, told["subjectType"], told["sha256"], told["name"], told["salt"])
+            fits = len(made.salt) == 2 * SALT_BYTES and len(made.sha256) == 64 and not set(made.salt) - _HEX
+            if not fits or made.subject_type not in ("file", "folder") or made.to_bytes() != data:
+                raise ValueError
+        except (KeyError, TypeError, ValueError, AttributeError, InputError):
+            raise InputError("expected the opening of an encrypted file or folder, got something else") from None
+        return made
+
+
+def encrypt_content(
+    path: Path,
+    target: BinaryIO,
+    recipients: Sequence[str],
+    *,
+    exclude: Collection[str] = (),
+    progress: Progress | None = None,
+) -> tuple[SubjectText, str]:
+    """Encrypts a file as it is, or a folder as a tar, in one reading and flat memory.
+
+    Args:
+        target: gets the ciphertext.
+        recipients: as `encrypt_stream`.
+        exclude: names of files and folders in a folder to leave out.
+        progress: told of the bytes read.
+
+    Returns:
+        what it is, and its digest: what `digest_file` or `digest_folder` give.
+
+    Raises:
+        InputError: if it can't be read, changes while it's read, or a recipient is none.
+    """
+    subject_type: SubjectText = "folder" if path.is_dir() else "file"
+    found: list[str] = []
+    blocks = _folder(path, exclude, found, progress) if subject_type == "folder" else _file(path, found, progress)
+    reader = _Reader(blocks)
+    try:
+        encrypt_stream(reader, target, recipients)
+    except StoreError:
+        # the library tells of what a reader raised in its own words
+        raise reader.problem or StoreError(f"what is encrypted of {path} can't be written", hint=_DISK) from None
+    return subject_type, found[-1]
+
+
+def decrypt_content(
+    source: BinaryIO, opening: ContentOpening, target: Path, identities: Sequence[Any], progress: Progress | None = None
+) -> None:
+    """Decrypts what `encrypt_content` wrote to a new file or folder: there is none unless it is what was committed to.
+
+    Raises:
+        InputError: if there is something at `target` already, or it can't be written.
+        NotVerified: if it can't be decrypted, or is not what the opening says.
+    """
+    if opening.subject_type == "file":
+        written(target, lambda file: _checked(source, opening, file, identities, progress))
+        return
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=_parent(target)))
+    try:
+        with tempfile.TemporaryFile(dir=partial.parent) as packed:
+            _Told(packed, progress).fill(source, identities)
+            packed.seek(0)
+            _unpack(packed, partial)
+        if digest_folder(partial).sha256 != opening.sha256:
+            raise NotVerified("what was decrypted is not the folder that was committed to")
+        partial.rename(target)
+    except OSError as error:
+        raise InputError(f"{target} can't be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _parent(target: Path) -> Path:
+    if target.exists() or target.is_symlink():
+        raise InputError(f"expected no file or folder at {target} yet", hint="Choose another name, or remove it.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{target} can't be written: {error.strerror}") from None
+    return target.parent
+
+
+def _checked(
+    source: BinaryIO, opening: ContentOpening, file: BinaryIO, identities: Sequence[Any], progress: Progress | None
+) -> None:
+    told = _Told(file, progress)
+    told.fill(source, identities)
+    if told.digest.hexdigest() != opening.sha256:
+        raise NotVerified("what was decrypted is not the file that was committed to")
+
+
+def _unpack(packed: BinaryIO, folder: Path) -> None:
+    """The files of a tar that a stranger may have made: regular files at paths inside of `folder`, and nothing else."""
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, _Bounded(packed)), mode="r:") as tar:
+            names: list[str] = []
+            for member in tar:
+                # a sparse file of a few bytes could unpack to more than any disk holds
+                plain = member.isreg() and not member.issparse()
+                content = tar.extractfile(member) if plain else None
+                if content is None:
+                    raise NotVerified(f"expected files alone in the encrypted folder, got {member.name!r}")
+                names.append(check_path(member.name))
+                place = folder / member.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("xb") as out:
+                    shutil.copyfileobj(content, out, 1 << 16)
+                # who it was encrypted to reads it, and nobody else
+                place.chmod(0o700 if member.mode & 0o100 else 0o600)
+        check_distinct(names)
+    except (*_MALFORMED, InputError, FileExistsError, NotADirectoryError) as error:
+        reason = error.message if isinstance(error, InputError) else type(error).__name__
+        raise NotVerified(f"the encrypted folder can't be unpacked: {reason}") from None
+
+
+class _Bounded:
+    """A file of which no one part is read that is larger than any of a tar's own: a header may claim any size."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _PART:
+            raise tarfile.ReadError(f"a part of {size} bytes")
+        return self._file.read(size)
+
+    def seek(self, *place: int) -> int:
+        return self._file.seek(*place)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+class _Told:
+    """Passes on what is written, hashed and told of."""
+
+    def __init__(self, target: Any, progress: Progress | None) -> None:
+        self._target, self._progress = target, progress
+        self.digest = hashlib.sha256()
+        self.problem: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        self.digest.update(data)
+        if self._progress:
+            self._progress(len(data))
+        try:
+            return int(self._target.write(data))
+        except OSError as problem:
+            self.problem = problem
+            raise
+
+    def fill(self, source: BinaryIO, identities: Sequence[Any]) -> None:
+        """Takes what is decrypted of `source`; a full disk is told apart from a damaged file."""
+        try:
+            decrypt_stream(source, self, identities)
+        except NotVerified:
+            if self.problem:
+                raise self.problem from None
+            raise
+
+    def flush(self) -> None:
+        self._target.flush()
+
+
+class _Reader(io.RawIOBase):
+    """Blocks as a stream to read from."""
+
+    def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
+        self._blocks = blocks
+        self._left = memoryview(b"")
+        self.problem: BlockchainTracerError | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._left:
+            try:
+                block = next(self._blocks, None)
+            except BlockchainTracerError as problem:
+                self.problem = problem
+                raise
+            if block is None:
+                return 0
+            self._left = memoryview(block)
+        taken = min(len(buffer), len(self._left))
+        buffer[:taken] = self._left[:taken]
+        self._left = self._left[taken:]
+        return taken
+
+
+def _file(path: Path, found: list[str], progress: Progress | None) -> Iterator[memoryview]:
+    digest = hashlib.sha256()
+    with open_regular(path) as (descriptor, size):
+        for block in read_blocks(descriptor, size, path):
+            digest.update(block)
+            yield block
+            if progress:
+                progress(len(block))
+    found.append(digest.hexdigest())
+
+
+def _folder(
+    path: Path, exclude: Collection[str], found: list[str], progress: Progress | None
+) -> Iterator[bytes | memoryview]:
+    """A tar with the files in the order of the listing, and nothing of the machine but whether they are programs."""
+    listing = []
+    for name, file in list_folder(path, exclude):
+        digests: list[str] = []
+        entry = tarfile.TarInfo(name)
+        status = Path(file).stat()
+        entry.size, entry.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
+        yield entry.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+        size = 0
+        for block in _file(Path(file), digests, progress):
+            size += len(block)
+            yield block
+        if size != entry.size:
+            raise InputError(f"{file} changed while it was read", hint="Try again once nothing writes to it.")
+        yield bytes(-size % tarfile.BLOCKSIZE)
+        listing.append((name, digests[0]))
+    yield bytes(2 * tarfile.BLOCKSIZE)
+    found.append(hashlib.sha256(format_listing(listing)).hexdigest())

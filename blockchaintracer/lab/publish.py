@@ -1,0 +1,338 @@
+"""Copies what others need to check and reproduce a record to where anyone may read it, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from blockchaintracer.core.chain import RecordedEvent
+from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.manifest import (
+    Artifact,
+    ContentPredicate,
+    Manifest,
+    Predicate,
+    RecordPredicate,
+    RunOutput,
+    RunPredicate,
+    is_listing,
+)
+from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.store.ipfs.blocks import Cid
+from blockchaintracer.lab.store.ipfs.car import car
+from blockchaintracer.lab.store.ipfs.dag import Tree
+from blockchaintracer.lab.store.ipfs.gateway import SCHEME
+from blockchaintracer.lab.store.ipfs.kubo import Kubo
+from blockchaintracer.lab.store.store import REPAIR, Store, import_fsspec, is_url, object_name, public_name
+
+
+@dataclass(frozen=True)
+class PublishedObject:
+    """One object of the published store.
+
+    Args:
+        what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``,
+            ``encrypted``, ….
+        size: bytes.
+        new: whether it was not there before.
+    """
+
+    what: str
+    name: str
+    sha256: str
+    size: int
+    new: bool
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published of a record.
+
+    Args:
+        folder: the published store, or its address: what `reproduce --from` takes.
+        objects: each once.
+        left_out: what others might miss, in words.
+    """
+
+    record_id: str
+    folder: str
+    objects: list[PublishedObject]
+    left_out: list[str]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all objects together."""
+        return sum(one.size for one in self.objects)
+
+
+def publish(
+    lab: Lab,
+    record_id: str,
+    to: str | os.PathLike[str],
+    *,
+    with_diff: bool = False,
+    profile: str = DEFAULT_PROFILE,
+    progress: Progress | None = None,
+) -> Published:
+    """Copies the manifests of a record and of its ancestors, what the record is of, and for a run its inputs, outputs,
+    code and lock file to a published store. Of ancestors the manifests alone are copied, never their content.
+
+    Args:
+        to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
+            RPC; the name of an archive to be made (``.car``); or an address of any file system of fsspec.
+        with_diff: whether to copy the difference between a run's files and its commit, too.
+
+    Raises:
+        InputError: if the record is unknown, `to` is the lab's own, or the difference seems to hold a secret.
+        StoreError: if something of the record isn't in the lab's store; then nothing was copied.
+        NotVerified: if the node names another CID than the one computed here.
+        ChainUnavailable: if the node can't be reached.
+    """
+    target = _target(lab, os.fspath(to), profile, progress)
+    record = required_record(lab, record_id)
+    manifest = read_manifest(lab, record)
+    wanted, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
+    wanted += _own_content(lab, record, manifest)
+    if isinstance(manifest.predicate, RunPredicate):
+        wanted += _of_run(lab, manifest.predicate)
+        code = manifest.predicate.code
+        if code.diff and with_diff:
+            wanted.append(_diff(lab, code.diff))
+        elif code.dirty:
+            left_out.append(
+                "the difference between the run's files and its commit, without which nobody can reproduce it"
+                + (": --with-diff publishes it" if code.diff else "; it was not recorded")
+            )
+    for parent in _ancestors(lab, record):
+        if lab.store.has(parent.key.manifest):
+            wanted.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
+        else:
+            left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
+
+    unique = {digest: (what, name) for what, name, digest in reversed(wanted)}
+    missing = [f"{what} {name} ({digest})" for digest, (what, name) in unique.items() if not lab.store.has(digest)]
+    if missing:
+        raise StoreError(
+            f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
+            hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
+        )
+    new = target.put(unique)
+    objects = [
+        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, digest in new)
+        for digest, (what, name) in reversed(unique.items())
+    ]
+    return Published(record.id, target.name, objects, left_out)
+
+
+class _Target(Protocol):
+    """Somewhere to publish to.
+
+    Args:
+        name: where others find it; known at the latest when something was put there.
+    """
+
+    name: str
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        """Puts objects there; those that were not there before."""
+
+
+def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> _Target:
+    if to == "ipfs" or to.startswith(("http://", "https://")):
+        return _Node(lab.store, Kubo(None if to == "ipfs" else to), profile, progress)
+    if is_url(to):
+        if to.startswith(("file://", "local://")):
+            _require_apart(lab, Path(to.partition("://")[2]))
+        return _FileSystem(lab.store, to)
+    _require_apart(lab, Path(to))
+    if to.endswith(".car"):
+        return _Archive(lab.store, Path(to), profile, progress)
+    return _Folder(lab.store, to)
+
+
+class _Folder:
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store, self.name = store, folder
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        published = Store(self.name, public=True)
+        new = {digest for digest in digests if not published.has(digest)}
+        self._store.publish(digests, self.name)
+        return new
+
+
+class _Node:
+    """A node, given one folder with the layout of a store; its CID is the address."""
+
+    def __init__(self, store: Store, kubo: Kubo, profile: str, progress: Progress | None) -> None:
+        self._store, self._kubo, self._profile, self._progress = store, kubo, profile, progress
+        self.name = kubo.name
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        tree = _tree(self._store, digests, self._profile)
+        root = tree.root()
+        self.name = f"{SCHEME}{root}"
+        if self._kubo.is_pinned(root):
+            return set()
+        self._kubo.send(tree, self._progress)
+        return set(digests)
+
+
+class _Archive:
+    def __init__(self, store: Store, file: Path, profile: str, progress: Progress | None) -> None:
+        self._store, self._file, self._profile, self._progress = store, file, profile, progress
+        self.name = str(file)
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        write_archive(_tree(self._store, digests, self._profile), self._file, self._progress)
+        return set(digests)
+
+
+class _FileSystem:
+    def __init__(self, store: Store, url: str) -> None:
+        self._store, self._url, self.name = store, url.rstrip("/"), url
+
+    def put(self, digests: Collection[str]) -> set[str]:
+        fsspec = import_fsspec()
+        new = set()
+        try:
+            filesystem, root = fsspec.core.url_to_fs(self._url)
+            for digest in digests:
+                path, size = f"{root}/{object_name(digest)}", self._store.path_of(digest).stat().st_size
+                if filesystem.exists(path) and filesystem.info(path)["size"] == size:
+                    continue
+                filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+                # the object appears when it's whole
+                with filesystem.transaction, filesystem.open(path, "wb") as file:
+                    self._store.copy(digest, file.write)
+                new.add(digest)
+        except BlockchainTracerError:
+            raise
+        except Exception as error:
+            # whatever the file system raises; its text may hold credentials
+            raise StoreError(
+                f"can't write to {public_name(self._url)} ({type(error).__name__})",
+                hint="Check the address, the package that fsspec needs for it, and that you may write there.",
+            ) from None
+        return new
+
+
+def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
+    for digest in digests:
+        store.verify(digest)
+    return Tree([(object_name(digest), store.path_of(digest)) for digest in digests], profile)
+
+
+def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:
+    """Writes a file or folder as an archive of its blocks (CARv1); its root.
+
+    Raises:
+        InputError: if there is a file already, it can't be written, or as `Tree.root`.
+    """
+    if os.path.lexists(file):
+        raise InputError(f"expected no file at {file} yet", hint="Choose another name, or remove it.")
+    root = tree.root()
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        with partial.open("xb") as archive:
+            for piece in car(root, tree.blocks(root, progress)):
+                archive.write(piece)
+            archive.flush()
+            os.fsync(archive.fileno())
+        partial.rename(file)
+    except OSError as error:
+        raise InputError(f"can't write {file}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return root
+
+
+def _require_apart(lab: Lab, folder: Path) -> None:
+    chosen, home = folder.resolve(), lab.home.path
+    own = (home / "store", home / "keys", home / "private", home / "devnet", home / "environments")
+    if chosen == home or any(chosen == part or part in chosen.parents for part in own):
+        raise InputError(
+            f"expected a folder for others to read, got the lab's own {folder}",
+            hint="Choose another: keys and unpublished files lie there.",
+        )
+
+
+def _own_content(lab: Lab, record: RecordedEvent, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    yield from _subject(lab, record, "content")
+    if isinstance(manifest.predicate, RecordPredicate):
+        for attachment in manifest.predicate.attachments:
+            yield "attachment", attachment.path, attachment.sha256
+
+
+def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:
+    """What is published of something encrypted: content and opening, which only its recipients can read."""
+    if isinstance(predicate, ContentPredicate | RecordPredicate | RunOutput) and predicate.encrypted:
+        for one in (predicate.artifact, predicate.encrypted.opening):
+            assert one  # noqa: S101 -- the manifest's model sees to it
+            yield "encrypted", one.path, one.sha256
+
+
+def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
+    for entry in run.inputs:
+        yield from _subject(lab, required_record(lab, entry.record), "input")
+    for output in run.outputs:
+        artifact = output.artifact
+        yield from _ciphertext(output)
+        yield output.role, artifact.path, artifact.sha256
+        if is_listing(artifact.path):
+            yield from _listed(lab, artifact.sha256, output.role)
+    for name, metric in run.metrics.items():
+        if metric.history:
+            yield "history", name, metric.history.sha256
+    if run.private and run.private.encrypted:
+        yield "encrypted", run.private.encrypted.path, run.private.encrypted.sha256
+    if run.code.pack:
+        yield "code", f"commit {run.code.commit}", run.code.pack.sha256
+    if run.environment.lock:
+        yield "lock", run.environment.lock.path, run.environment.lock.sha256
+
+
+def _subject(lab: Lab, record: RecordedEvent, what: str) -> Iterator[tuple[str, str, str]]:
+    if record.key.subject_type in (SubjectType.FILE, SubjectType.FOLDER):
+        yield what, label(record.key.kind, Kind), record.key.subject
+    if record.key.subject_type == SubjectType.FOLDER:
+        yield from _listed(lab, record.key.subject, what)
+    if record.key.subject_type == SubjectType.COMMITMENT:
+        yield from _ciphertext(read_manifest(lab, record).predicate)
+
+
+def _listed(lab: Lab, listing: str, what: str) -> Iterator[tuple[str, str, str]]:
+    for name, digest in parse_listing(lab.store.get_bytes(listing, LISTING_LIMIT)):
+        yield what, name, digest
+
+
+def _diff(lab: Lab, diff: Artifact) -> tuple[str, str, str]:
+    if findings := scan_secrets(lab.store.get_bytes(diff.sha256)):
+        places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:20])
+        raise InputError(
+            f"the difference to the commit seems to hold secrets: {places}. Nothing was published.",
+            hint=f"It is {lab.store.path_of(diff.sha256)}. Take what is secret out of the files, commit them, and "
+            "record the run again.",
+            findings=[{"kind": finding.kind, "line": finding.line} for finding in findings],
+        )
+    return "diff", diff.path, diff.sha256
+
+
+def _ancestors(lab: Lab, record: RecordedEvent) -> Iterator[RecordedEvent]:
+    """All ancestors, each once; an ancestor's id is part of its child's, so this ends."""
+    seen, waiting = {record.id}, [record]
+    while waiting:
+        for link in waiting.pop().key.parents:
+            if link.parent not in seen:
+                seen.add(link.parent)
+                parent = required_record(lab, link.parent)
+                waiting.append(parent)
+                yield parent

@@ -1,0 +1,212 @@
+"""Checkpoints of a run that is going on: committed to as they come, anchored in batches, never in the training's way.
+
+What is anchored enters the outbox in this thread, which takes milliseconds; another thread brings it to the chain. If
+the chain is away, or the process dies, it waits there for `outbox flush`, and a list of what came lies in the lab's
+folder.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from blockchaintracer.core.digest import digest_bytes, digest_folder, sha256_file
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.manifest import Artifact, CheckpointAnchor, Checkpoints, State
+from blockchaintracer.core.manifest.base import rfc3339
+from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, Checkpoint, CheckpointList, root_of
+from blockchaintracer.core.record import Role
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Anchor
+
+LISTING = "checkpoints.json"
+MAX_CHECKPOINTS = 20_000
+"""Of one run: what a list may hold that is read strictly."""
+MAX_UNRECORDED = 2_000
+"""Of a run that another program records, from a run document of at most 1 MiB."""
+MAX_ANCHORS = 1_000
+"""Of one run: its manifest names them all and has at most 1 MiB."""
+
+
+class CheckpointLog:
+    """The checkpoints of one run.
+
+    Args:
+        lab: anchors and keeps; None where another program records the run: then nothing is anchored meanwhile.
+        every: anchor after so many checkpoints; None for on request alone.
+
+    Attributes:
+        listed: the list so far.
+        anchors: those entered so far.
+    """
+
+    def __init__(self, lab: Lab | None, every: int | None = None) -> None:
+        if every is not None and every < 1:
+            raise InputError(f"expected to anchor after at least one checkpoint, got {every}")
+        self._lab = lab
+        self._every = every
+        self._anchored = 0
+        self._sender: _Sender | None = None
+        self.listed = CheckpointList(series=str(uuid.uuid4()))
+        self.anchors: list[CheckpointAnchor] = []
+
+    def initial(self, path: Path) -> State:
+        """Notes what the training starts from, before the first checkpoint.
+
+        Raises:
+            InputError: if there are checkpoints already, or it can't be read.
+        """
+        if self.listed.checkpoints:
+            raise InputError("expected the initial state before the first checkpoint, got it after")
+        state = self._digested(path, keep=False)
+        self.listed = self.listed.model_copy(update={"initial_state": state})
+        return state
+
+    def add(self, path: Path, step: int, *, keep: bool = False) -> Checkpoint:
+        """Commits to a file or folder as it is now; it may be overwritten afterwards.
+
+        Args:
+            step: of the training, larger than the last one's.
+            keep: keep a copy in the lab's store too.
+
+        Raises:
+            InputError: if the step isn't larger, or the file can't be read or changes meanwhile.
+            StoreError: if it can't be kept.
+        """
+        try:
+            step = operator.index(step)
+        except TypeError:
+            raise InputError(f"step: expected a whole number, got {type(step).__name__}") from None
+        state = self._digested(path, keep=keep)
+        self.listed = self.listed.then(state, step, path.name, rfc3339(datetime.now(UTC)))
+        made = self.listed.checkpoints[-1]
+        if self._lab:
+            self._note(self._lab, made)
+        return made
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more can be noted."""
+        return len(self.listed.checkpoints) >= (MAX_CHECKPOINTS if self._lab else MAX_UNRECORDED)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether as many came since the last anchor as `every` says."""
+        waiting = len(self.listed.checkpoints) - self._anchored
+        return self._lab is not None and self._every is not None and waiting >= self._every
+
+    def anchor(self) -> CheckpointAnchor | None:
+        """Enters a batch of what came since the last one into the outbox and has it sent by another thread; None if
+        nothing came, or the run has `MAX_ANCHORS`: the rest is fixed by its record.
+
+        Raises:
+            BlockchainTracerError: if it can't be entered; what came goes into the next batch.
+        """
+        lab, count = self._lab, len(self.listed.checkpoints)
+        if lab is None or count == self._anchored or len(self.anchors) == MAX_ANCHORS:
+            return None
+        batch = AnchoredCheckpoints.of(self.listed, self._anchored)
+        data = batch.to_bytes()
+        digest = lab.store.put_bytes(data)
+        group, author = lab.group(Role.RECORDER), lab.signer.address
+        write = Anchor(lab.domain.registry, group, author, batch.root, batch.count, digest)
+        lab.outbox.add(lab.chain_id, write, author)
+        description = Artifact.of(f"checkpoints-{batch.first + 1}-{count}.json", digest_bytes(data))
+        made = CheckpointAnchor(root=batch.root, count=batch.count, description=description)
+        self.anchors.append(made)
+        self._anchored = count
+        if self._sender is None and lab.connect is None:
+            self._sender = _Sender(lab)
+        if self._sender:
+            self._sender.wake()
+        return made
+
+    def finish(self) -> Checkpoints | None:
+        """Keeps the list and gives what the run's manifest says of it; None if nothing was logged.
+
+        What is not anchored yet is fixed by the record of the run itself.
+        """
+        if self._sender:
+            self._sender.stop()
+        if self._lab is None or (self.listed.initial_state is None and not self.listed.checkpoints):
+            return None
+        return keep_checkpoints(self._lab, self.listed, self.anchors)
+
+    def _digested(self, path: Path, *, keep: bool) -> State:
+        if path.is_dir():
+            folder = self._lab.store.put_folder(path) if keep and self._lab else digest_folder(path)
+            return State(subject_type="folder", sha256=folder.sha256, size=folder.size)
+        if keep and self._lab:
+            file = self._lab.store.put_file(path)
+            return State(subject_type="file", sha256=file.sha256, size=file.size)
+        counts: list[int] = []
+        return State(subject_type="file", sha256=sha256_file(path, counts.append), size=sum(counts))
+
+    def _note(self, lab: Lab, made: Checkpoint) -> None:
+        """Adds a line to the list in the lab's folder, on the disk: what a run that is killed leaves behind."""
+        file = lab.home.checkpoints / f"{self.listed.series}.jsonl"
+        line = made.model_dump_json(by_alias=True) + "\n"
+        try:
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "w") as out:
+                out.write(line)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise StoreError(f"the list {file} can't be written: {error.strerror}") from None
+
+
+def keep_checkpoints(lab: Lab, listed: CheckpointList, anchors: list[CheckpointAnchor]) -> Checkpoints:
+    """Keeps a list in the store; what a run's manifest says of it."""
+    data = listed.to_bytes()
+    lab.store.put_bytes(data)
+    return Checkpoints(
+        series=listed.series,
+        count=len(listed.checkpoints),
+        head=listed.head,
+        root=root_of(listed.checkpoints) if listed.checkpoints else None,
+        initial_state=listed.initial_state,
+        listing=Artifact.of(LISTING, digest_bytes(data)),
+        anchors=tuple(anchors),
+    )
+
+
+class _Sender:
+    """A thread that flushes the outbox when it's woken. What it can't do waits for whoever flushes next."""
+
+    def __init__(self, lab: Lab) -> None:
+        # SQLite and HTTP connections are of one thread; the key is open already
+        self._lab = replace(lab, signer_given=lab.signer, registry_address=lab.domain.registry, committer=None)
+        self._woken = threading.Event()
+        self._ends = False
+        self._thread = threading.Thread(target=self._run, name="blockchaintracer-anchor", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Has it flush, once more if it is at it."""
+        self._woken.set()
+
+    def stop(self) -> None:
+        """Lets it end what it is at."""
+        self._ends = True
+        self._woken.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            if self._ends:
+                return
+            try:
+                self._lab.flush()
+            except BlockchainTracerError as error:
+                self._lab.say(f"checkpoints wait in the outbox: {error.message}")
+            except Exception as error:
+                # whatever it is, the training has nothing to do with it
+                self._lab.say(f"checkpoints wait in the outbox: {type(error).__name__}")

@@ -1,0 +1,144 @@
+"""Committing to a manifest: keep it, then record it on the chain or leave it in the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
+from blockchaintracer.core.manifest import Manifest
+from blockchaintracer.core.record import Kind, Link, RecordKey, Role, checksummed, label
+from blockchaintracer.lab.drafts import Draft, Recorded
+from blockchaintracer.lab.lab import Lab, Until, role_problem
+from blockchaintracer.lab.outbox import Entry, Record
+
+
+def require_recorder(lab: Lab) -> None:
+    """Tells before any work is done whether the signer may record for the group; nothing, while the chain is away.
+
+    Raises:
+        ContractRevert: if it may not.
+    """
+    try:
+        problem = role_problem(lab, lab.group(Role.RECORDER), Role.RECORDER)
+    except ChainUnavailable:
+        return
+    if problem:
+        raise problem
+
+
+def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
+    """A manifest's record of the signer for the group."""
+    key = RecordKey(
+        group=lab.group(Role.RECORDER),
+        kind=manifest.kind,
+        subject_type=int(manifest.subject_type),
+        author=lab.signer.address,
+        subject=manifest.subject_digest,
+        manifest=manifest.digest(),
+        parents=tuple(parents),
+    )
+    return Draft(manifest, key, lab.domain.record_id(key))
+
+
+def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
+    """Keeps a manifest and commits to it on the chain, or as the lab's committer does; if the chain is away, it waits
+    in the outbox.
+
+    Raises:
+        ContractRevert: before anything is written, if the signer lacks the role or a parent isn't recorded.
+    """
+    made = draft(lab, manifest, parents)
+    return lab.committer(lab, made) if lab.committer else send(lab, made)
+
+
+def send(lab: Lab, made: Draft) -> Recorded:
+    """Keeps a draft's manifest and records it on the chain, as `commit` does without a committer."""
+    data = made.manifest.to_bytes()
+    write = Record(lab.domain.registry, made.id, made.key)
+    existing = False
+    try:
+        if not lab.hand_over:
+            if lab.outbox.pending(lab.chain_id):
+                _flush_what_waits(lab)
+            existing = write.is_done(lab.chain)
+            if not existing:
+                if problem := role_problem(lab, made.key.group, Role.RECORDER):
+                    raise problem
+                lab.fund_on_devnet()
+                write.check(lab.chain, lab.signer.address)
+        entry = _keep(lab, write, data)
+        if not lab.hand_over:
+            [entry] = lab.write(write, check=False)
+    except ChainUnavailable as away:
+        existing = False
+        entry = _keep(lab, write, data)
+        lab.say(f"{away.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
+    return recorded(lab, made, entry, existing)
+
+
+def _flush_what_waits(lab: Lab) -> None:
+    """A parent may be among it. What is refused of it is no reason to refuse what comes now."""
+    try:
+        lab.flush()
+    except ChainUnavailable:
+        raise
+    except BlockchainTracerError as error:
+        lab.say(error.message)
+
+
+def _keep(lab: Lab, write: Record, manifest: bytes) -> Entry:
+    """Captures a record in the outbox, and stores it: from the first on, no end of the process loses it."""
+    if not lab.store.has(write.key.manifest):
+        lab.outbox.add(lab.chain_id, write, lab.signer.address, manifest)
+        lab.outbox.complete(lab.store.put_bytes)
+        return lab.outbox.find(lab.chain_id, write)
+    return lab.outbox.add(lab.chain_id, write, lab.signer.address)
+
+
+def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorded]:
+    """Records of the lab, once they have come that far (see `Lab.reach`).
+
+    Raises:
+        ChainUnavailable, ContractRevert: as `Lab.reach`.
+    """
+    lab.reach(until)
+    return [
+        replace(one, **progress_of(entry))
+        for one in records
+        for entry in lab.outbox.of_record(one.id)
+        if entry.write.op == Record.op and entry.chain_id == one.chain_id
+    ]
+
+
+def recorded(lab: Lab, made: Draft, entry: Entry, existing: bool) -> Recorded:
+    """A draft's record, as the outbox knows it."""
+    return Recorded(**described(lab, made), **progress_of(entry), existing=existing)
+
+
+def described(lab: Lab, made: Draft) -> dict[str, Any]:
+    """What a draft tells of its record, whatever becomes of it."""
+    key = made.key
+    return {
+        "id": made.id,
+        "kind": label(key.kind, Kind),
+        "name": made.name,
+        "group": key.group,
+        "author": checksummed(key.author),
+        "subject": key.subject,
+        "manifest": key.manifest,
+        "cid": made.manifest.cid(),
+        "registry": lab.domain.registry,
+        "chain_id": lab.chain_id,
+    }
+
+
+def progress_of(entry: Entry) -> dict[str, Any]:
+    """How far a write has come, and where and when it happened."""
+    return {
+        "state": str(entry.state),
+        "transaction": entry.transaction,
+        "block": entry.block.number if entry.block else None,
+        "time": entry.block.timestamp if entry.block else None,
+    }

@@ -1,0 +1,575 @@
+"""A run from its start to its record: what is captured, what its author says, and how both become a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from blockchaintracer.core.digest import digest_bytes
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.manifest import (
+    LISTING,
+    Artifact,
+    Checkpoints,
+    Code,
+    Experiment,
+    GivenMetric,
+    NotBefore,
+    PrivateValues,
+    RunEnvironment,
+    RunInput,
+    RunOutput,
+    RunPredicate,
+)
+from blockchaintracer.core.manifest.base import rfc3339
+from blockchaintracer.core.record import Kind, Link, Relation, parse_number
+from blockchaintracer.lab.capture.environment import capture_environment, find_lock
+from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
+from blockchaintracer.lab.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask_arguments, scan_secrets
+from blockchaintracer.lab.drafts import Progress, Recorded
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.keys import without_secrets
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.private.disclose import keep_private
+from blockchaintracer.lab.private.encrypt import (
+    context_of,
+    keep_encrypted,
+    keep_private_encrypted,
+    recipients_of,
+    require_never_hidden,
+)
+from blockchaintracer.lab.private.field_tree import FieldTree
+from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
+from blockchaintracer.lab.recording.content import (
+    named_parents,
+    not_before,
+    parse_parent,
+    record_path,
+    record_run,
+    used_record,
+)
+from blockchaintracer.lab.recording.metric_histories import keep_histories
+from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml
+from blockchaintracer.lab.recording.templates import validate_against_template
+from blockchaintracer.lab.store.store import Store
+
+RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
+"""Environment variable: where a program writes its run document, whoever runs it."""
+
+
+@dataclass
+class RunStart:
+    """What is known when a run starts, and only then.
+
+    Args:
+        not_before: a block that was final by now.
+        kept_code: the code's parts in the store, kept while the run goes on.
+    """
+
+    run_id: str
+    started_at: datetime
+    git: GitState | None
+    not_before: NotBefore | None
+    kept_code: Future[KeptCode]
+
+
+@dataclass(frozen=True)
+class KeptCode:
+    """Where a run's code is in the store.
+
+    Args:
+        diff: to the commit; None if there is none.
+        pack: of the commit; None without one.
+        findings: what looks like a secret in the difference.
+    """
+
+    diff: Artifact | None = None
+    pack: Artifact | None = None
+    findings: Sequence[SecretFinding] = ()
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a run read.
+
+    Args:
+        record: its record.
+        relation: of the run to it.
+        path: where the run found it.
+    """
+
+    record: Recorded
+    relation: int
+    path: Path
+
+
+@dataclass
+class RunFacts:
+    """What goes into a run's record besides what is captured.
+
+    Args:
+        document: what its author says.
+        inputs: what it read.
+        linked: what it read, in the terms of another run's manifest.
+        outputs: role and path of what it wrote.
+        parents: further parents.
+        command: program and arguments, run from `folder`.
+        portable: whether `command` is as a manifest names it already.
+        observed: as in `RunEnvironment`; None if nothing was seen to run.
+        lock: the lock file its environment was made from.
+        environment: what it ran on, if it isn't to be captured.
+        error: why it failed; None if it completed.
+        checkpoints: what was committed to while it went on; None for the document's.
+        host_name, user_name: whether to record these.
+        kept: role and artifact of what it wrote and is in the store already.
+        ended_at: when it ended; None for now.
+        histories: files with the values that metrics had over the run, by the metric, besides the document's.
+        encrypt_to: recipients of what of the outputs is recorded encrypted, by its path; held apart from the code
+            (`require_apart`) before anything is kept.
+        in_the_open: whether outputs are kept in the open that were recorded encrypted before.
+        code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
+    """
+
+    document: RunDocument
+    inputs: list[Used] = field(default_factory=list)
+    linked: Sequence[RunInput] = ()
+    outputs: list[tuple[str, Path]] = field(default_factory=list)
+    parents: list[Link] = field(default_factory=list)
+    command: Sequence[str] | None = None
+    portable: bool = False
+    observed: Literal["program", "process"] | None = None
+    folder: Path = field(default_factory=Path.cwd)
+    lock: Path | None = None
+    environment: RunEnvironment | None = None
+    error: str | None = None
+    checkpoints: Checkpoints | None = None
+    host_name: bool = False
+    user_name: bool = False
+    kept: Sequence[tuple[str, Artifact]] = ()
+    ended_at: datetime | None = None
+    histories: Mapping[str, Artifact] = field(default_factory=dict)
+    encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+    in_the_open: bool = False
+    code: Code | None = None
+    hardware: dict[str, Any] | None = None
+
+
+def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
+    """Captures what must be captured before a run: its id, a final block, the state of the code.
+
+    Args:
+        folder: the working folder; this one if not said.
+        exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
+    """
+    git = capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude])
+    pool = ThreadPoolExecutor(1)
+    kept_code = pool.submit(_keep_code, lab.store, git)
+    # a large commit takes its time, which the run need not wait for
+    pool.shutdown(wait=False)
+    return RunStart(
+        run_id=str(uuid.uuid4()),
+        started_at=datetime.now(UTC),
+        git=git,
+        not_before=not_before(lab),
+        kept_code=kept_code,
+    )
+
+
+def _keep_code(store: Store, git: GitState | None) -> KeptCode:
+    diff = pack = None
+    findings: Sequence[SecretFinding] = ()
+    if git and git.diff:
+        # it's put into the store when the run is recorded: until then something of it may have to stay hidden
+        diff = Artifact.of("diff.patch", digest_bytes(git.diff))
+        findings = scan_secrets(git.diff)
+    if git and git.commit:
+        packed = pack_commit(git.root, git.commit)
+        store.put_bytes(packed)
+        pack = Artifact.of("commit.pack", digest_bytes(packed))
+    return KeptCode(diff, pack, findings)
+
+
+def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
+    """Keeps what a run wrote and ran on, and records it.
+
+    Raises:
+        InputError: before anything is kept, if the run doesn't fit the template that it names.
+    """
+    document = facts.document
+    error = document.error or facts.error
+    check_template(document, complete=error is None)
+    ended = facts.ended_at or datetime.now(UTC)
+    recipients = recipients_of(lab, document.private.encrypt_to)
+    outputs = [
+        *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
+        *_keep_outputs(lab, facts, progress),
+    ]
+    hardware = facts.hardware
+    if hardware is None:
+        hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
+    environment = facts.environment or _environment(lab, facts)
+    if facts.observed:
+        environment = environment.model_copy(update={"observed": facts.observed})
+    inputs = [
+        *facts.linked,
+        *(
+            RunInput(
+                record=used.record.id,
+                relation=used.relation,
+                sha256=used.record.subject,
+                # a program may tell by its suffix how to read it, wherever it's placed
+                name=used.path.name or used.record.name,
+                path=relative_path(used.path, facts.folder),
+            )
+            for used in facts.inputs
+        ),
+    ]
+    histories = {**keep_histories(lab.store, document.histories), **facts.histories}
+    parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
+    private = _private(lab, document, start.run_id, recipients)
+    run = RunPredicate(
+        run_id=start.run_id,
+        name=document.name,
+        description=document.description,
+        status="failed" if error else "completed",
+        error=error,
+        started_at=rfc3339(start.started_at),
+        ended_at=rfc3339(ended),
+        declared_timestamp=document.declared_timestamp,
+        parameters=document.parameters,
+        metrics={
+            name: metric.model_copy(update={"history": histories.get(name)})
+            for name, metric in document.recorded_metrics().items()
+        },
+        seeds=document.seeds,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        code=facts.code or _code(lab, start.git, start.kept_code.result(), facts),
+        environment=environment,
+        hardware=hardware,
+        not_before=start.not_before,
+        experiment=_experiment(lab, document, start.git),
+        template=document.template,
+        private=private,
+        checkpoints=facts.checkpoints or _checkpoints(lab, document),
+        seed_derivation=document.seed_derivation,
+        parents=named_parents(parents),
+    )
+    return record_run(lab, run)
+
+
+def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
+    """Commits to what a run does not show; values and salts are on the disk before anything is recorded."""
+    if not (values := document.private.fields()):
+        return None
+    tree = FieldTree.of(context_of(lab), hashlib.sha256(run_id.encode("ascii")).hexdigest(), values)
+    keep_private(lab, tree)
+    encrypted = keep_private_encrypted(lab, tree, recipients) if recipients else None
+    return PrivateValues(root=tree.root, leaves=tree.leaves, encrypted=encrypted)
+
+
+def check_template(document: RunDocument, *, complete: bool) -> None:
+    """Checks a run document against the template that it names, if it names one.
+
+    Raises:
+        InputError: naming what is missing, unless the run isn't `complete`, and what is out of range.
+    """
+    if document.template:
+        private = document.private
+        hidden = {name: GivenMetric(value=value) for name, value in private.metrics.items()}
+        document = document.model_copy(
+            update={
+                "parameters": {**document.parameters, **private.parameters},
+                "metrics": {**document.metrics, **hidden},
+            }
+        )
+    if document.template:
+        validate_against_template(document, document.template.name, document.template.version, complete=complete)
+
+
+def record_models(
+    lab: Lab,
+    paths: Sequence[Path],
+    inputs: Sequence[Used],
+    progress: Progress | None = None,
+    encrypt_to: Mapping[Path, Sequence[str]] | None = None,
+    *,
+    in_the_open: bool = False,
+) -> list[Recorded]:
+    """Records what a run trained as models, each trained on those inputs that the run was.
+
+    Args:
+        encrypt_to: recipients of what is recorded encrypted, by its path.
+        in_the_open: as `record_content`.
+    """
+    trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
+    recipients = encrypt_to or {}
+    more: dict[str, Any] = {"parents": trained_on, "progress": progress, "in_the_open": in_the_open}
+    return [record_path(lab, Kind.MODEL, path, encrypt_to=recipients.get(path, ()), **more) for path in paths]
+
+
+def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
+    """Runs a program and reads the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
+
+    Returns:
+        the exit code, and the document or None.
+
+    Raises:
+        InputError: if the program can't be started, or its document is not one.
+    """
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        file = Path(scratch, "run.json")
+        # the program has no need to sign
+        environment = without_secrets(os.environ) | {RUN_FILE: str(file)}
+        try:
+            done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
+                [*command],
+                cwd=folder,
+                env=environment,
+                check=False,
+                stdout=subprocess.DEVNULL if quiet else sys.stderr,
+            )
+        except OSError as error:
+            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+        document = load_run_document(file) if file.exists() else None
+    return done.returncode, document
+
+
+def record_inputs(
+    lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None, *, in_the_open: bool = False
+) -> list[Used]:
+    """What a run document names as inputs by path, with the group's record of each; what has none is recorded.
+
+    Args:
+        in_the_open: as `record_content`.
+    """
+    more: dict[str, Any] = {"progress": progress, "in_the_open": in_the_open}
+    found = []
+    for entry in document.inputs:
+        if entry.path is None:
+            continue
+        kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
+        path = base / entry.path
+        recipients = recipients_of(lab, entry.encrypt_to)
+        recorded = used_record(lab, kind, path, name=entry.name, encrypt_to=recipients, **more)
+        found.append(Used(recorded, int(relation), path))
+    return found
+
+
+def outputs_encrypted(lab: Lab, document: RunDocument, base: Path) -> dict[Path, Sequence[str]]:
+    """Recipients of what a run document wants encrypted of its outputs, by the path.
+
+    Raises:
+        InputError: naming what is no recipient.
+    """
+    return {base / one.path: recipients_of(lab, one.encrypt_to) for one in document.outputs if one.encrypt_to}
+
+
+def hidden_paths(document: RunDocument, base: Path) -> list[Path]:
+    """What a run document wants encrypted, of inputs and outputs."""
+    inputs = [base / one.path for one in document.inputs if one.encrypt_to and one.path]
+    return inputs + [base / one.path for one in document.outputs if one.encrypt_to]
+
+
+def document_text(document: RunDocument) -> str:
+    """A document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
+    return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
+
+
+def keep_unrecorded(lab: Lab, document: RunDocument) -> Path:
+    """Leaves a run document that could not be recorded where it can be recorded from later.
+
+    Raises:
+        StoreError: if it can't be.
+    """
+    file = lab.home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(file, document_text(document).encode())
+    except OSError as error:
+        raise StoreError(f"the run document can't be kept in {file.parent}: {error.strerror}") from None
+    return file
+
+
+def linked_inputs(document: RunDocument) -> list[Link]:
+    """Parents that a run document names by record id."""
+    return [parse_parent(f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
+
+
+def relative_path(path: Path, base: Path) -> str | None:
+    """A path as a manifest names it, relative to `base`; None if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(base.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+def portable_command(
+    command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
+) -> list[str]:
+    """A command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th input,
+    ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to. What else lies
+    in the working folder is named from there, and a program elsewhere by its name."""
+    places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
+    for path in inputs:
+        if path.resolve().parent not in (folder.resolve(), *folder.resolve().parents):
+            places.setdefault(path.resolve().parent, "{inputs}")
+    for path in outputs:
+        for parent in (path.resolve(), *path.resolve().parents):
+            if parent == folder.resolve() or parent in folder.resolve().parents:
+                break
+            places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
+    program = "python" if Path(command[0]).name.startswith("python") else _portable(command[0], folder, places)
+    if Path(program).is_absolute():
+        program = Path(program).name
+    return [program, *(_portable(argument, folder, places) for argument in command[1:])]
+
+
+def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
+    option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
+    found = places.get((folder / value).resolve()) if value else None
+    if not found and Path(value).is_absolute() and (inside := relative_path(Path(value), folder)):
+        found = f"./{inside}"
+    return f"{option}{equals}{found}" if found else argument
+
+
+def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Iterator[RunOutput]:
+    for role, path in facts.outputs:
+        if recipients := facts.encrypt_to.get(path):
+            hidden = keep_encrypted(lab, path, recipients, progress=progress)
+            yield RunOutput(role=role, **hidden.called(path.name))
+            continue
+        if not facts.in_the_open:
+            require_never_hidden(lab, path)
+        if path.is_dir():
+            folder = lab.store.put_folder(path, progress)
+            listing = digest_bytes(folder.listing)
+            yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/{LISTING}", listing))
+        else:
+            yield RunOutput(role=role, artifact=Artifact.of(path.name, lab.store.put_file(path, progress=progress)))
+
+
+def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
+    """Those of a program that left the recording to this one, or could not record itself."""
+    if document.checkpoints is None:
+        return None
+    return keep_checkpoints(lab, document.checkpoints, list(document.checkpoint_anchors))
+
+
+def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:
+    experiment = document.experiment or Experiment()
+    declared, captured = experiment.declared_commit, git.commit if git else None
+    if declared is None:
+        return experiment
+    if captured and captured.startswith(declared):
+        return experiment.model_copy(update={"declared_commit": None})
+    lab.say(
+        f"git_commit: {declared} was declared and {captured or 'no commit'} captured: it's recorded as declared only"
+    )
+    return experiment
+
+
+def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Code:
+    described: dict[str, Any] = {}
+    if facts.command:
+        outputs = [path for _, path in facts.outputs]
+        command = [*facts.command]
+        if not facts.portable:
+            command = portable_command(command, facts.folder, [used.path for used in facts.inputs], outputs)
+        described = {"entry_point": command[0], "arguments": tuple(mask_arguments(command[1:]))}
+    if git is None:
+        return Code(**described)
+    if kept.findings:
+        places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in kept.findings[:5])
+        lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
+    if kept.diff:
+        lab.store.put_bytes(git.diff)
+    apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
+    unrecorded = [name for name in git.omitted if (git.root / name).resolve() not in apart]
+    for name in unrecorded:
+        lab.say(f"{name} is new and too large for the difference: it is not part of the recorded code")
+    return Code(
+        commit=git.commit,
+        branch=git.branch,
+        remote=git.remote,
+        dirty=bool(git.diff or unrecorded),
+        diff=kept.diff,
+        pack=kept.pack,
+        working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
+        **described,
+    )
+
+
+def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
+    lock = facts.lock or find_lock(facts.folder)
+    program = shutil.which(facts.command[0]) if facts.command else None
+    other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
+    captured = environment_of(program, without_secrets(os.environ)) if program and other else None
+    kept = Artifact.of(lock.name, lab.store.put_file(lock)) if lock else None
+    return RunEnvironment(lock=kept, **(captured or _captured(capture_environment())))
+
+
+def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
+    """What `capture_environment` tells inside another interpreter; None if it can't run there.
+
+    Args:
+        python: the interpreter.
+        variables: its environment variables.
+    """
+    package = Path(__file__).resolve().parents[3]
+    command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
+    try:
+        done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
+        return _captured(json.loads(done.stdout))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+
+
+# the package is found by its folder, whose other packages are none of the interpreter's
+_CAPTURE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from blockchaintracer.lab.capture.environment import capture_environment
+del sys.path[0]
+print(json.dumps(capture_environment()))
+"""
+
+
+def _captured(values: dict[str, Any]) -> dict[str, Any]:
+    """What was captured of an environment, without what a run's manifest says elsewhere or what is empty."""
+    elsewhere = ("entryPoint", "arguments", "lock")
+    return {name: value for name, value in values.items() if value and name not in elsewhere}
+
+
+_ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
+
+
+def parse_assignment(text: str, what: str) -> tuple[str, Any]:
+    """``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text.
+
+    Raises:
+        InputError: if there's no ``=``.
+    """
+    match = _ASSIGNMENT.fullmatch(text)
+    if not match:
+        raise InputError(f"expected a {what} as name=value, got {text!r}")
+    try:
+        value = parse_yaml(match[2].encode())
+    except InputError:
+        # NaN and the like are refused where the field's name is known; everything else is text
+        value = float(match[2].lstrip("+-.")) if match[2].lower().lstrip("+-.") in ("nan", "inf") else match[2]
+    return match[1].strip(), match[2] if isinstance(value, dict | list) else value

@@ -1,0 +1,305 @@
+"""Run documents: a run described in a YAML or JSON file, for ``record --from run.yaml``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import Part, parse_json, plain, refuse
+from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
+from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
+from blockchaintracer.core.manifest.predicates import (
+    CheckpointAnchor,
+    Digest,
+    Experiment,
+    Line,
+    Metric,
+    Names,
+    Prose,
+    SeedDerivation,
+    Template,
+    Tolerance,
+    Utc,
+)
+from blockchaintracer.core.record import Kind, Relation, label, parse_number
+
+MAX_DOCUMENT = 1 << 20
+"""The largest run document, in bytes."""
+MAX_POINTS = 10_000
+"""How many values the histories of a run document have together at most: it stays below `MAX_DOCUMENT`."""
+MAX_HISTORIES = 200
+"""How many metrics have a history at most: each is named in the manifest."""
+
+
+def _kind(text: str) -> str:
+    return _label(text, Kind)
+
+
+def _relation(text: str) -> str:
+    return _label(text, Relation)
+
+
+def _label(text: str, vocabulary: type[Kind] | type[Relation]) -> str:
+    try:
+        number = parse_number(text, vocabulary)
+    except InputError as error:
+        raise ValueError(f"a {vocabulary.__name__.lower()}. {error.hint}") from None
+    return label(vocabulary(number)) if number in list(vocabulary) else str(number)
+
+
+class _Written(Part):
+    """Part of a document that people write: names as in Python, and paths as the system has them."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+Recipients = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)], ...], Field(strict=False)]
+"""``age1…``, lines of SSH public keys, names of the lab's encryption keys, or files that list such."""
+
+
+class DocumentInput(_Written):
+    """Something that the run reads: a file or folder to record, a record that is there, or both.
+
+    Args:
+        path: relative to the document's folder, or absolute.
+        record: id of a record.
+        kind: what `path` is recorded as.
+        relation: how the run stands to it, as people type it.
+        name: what the run calls it.
+        encrypt_to: recipients, if `path` is to be recorded encrypted.
+    """
+
+    path: Annotated[str, Field(min_length=1)] | None = None
+    record: Digest | None = Field(default=None, validate_default=True)
+    kind: Annotated[str, AfterValidator(_kind)] = "dataset"
+    relation: Annotated[str, AfterValidator(_relation)] = "uses"
+    name: Line | None = None
+    encrypt_to: Recipients = ()
+
+    @field_validator("record", mode="after")
+    @classmethod
+    def _something(cls, record: str | None, info: ValidationInfo) -> str | None:
+        if record is None and "path" in info.data and info.data["path"] is None:
+            raise ValueError("a record id, or else a path")
+        return record
+
+
+class DocumentOutput(_Written):
+    """Something that the run writes.
+
+    Args:
+        path: relative to the document's folder, or absolute.
+        role: what it is: ``model``, ``predictions``.
+        encrypt_to: recipients, if it is to be recorded encrypted.
+    """
+
+    path: Annotated[str, Field(min_length=1)]
+    role: Line = "output"
+    encrypt_to: Recipients = ()
+
+
+class DocumentHistory(_Written):
+    """The values that a metric had over the run.
+
+    Args:
+        steps: not negative, strictly ascending.
+        values: at each step; finite.
+        times: when each was logged by the machine's clock, in milliseconds since 1970.
+    """
+
+    steps: Annotated[tuple[NonNegativeInt, ...], Field(strict=False, min_length=1)]
+    values: Annotated[tuple[float, ...], Field(strict=False)]
+    times: Annotated[tuple[NonNegativeInt, ...], Field(strict=False)]
+
+    @field_validator("steps")
+    @classmethod
+    def _ascending(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
+        if any(one >= other for one, other in pairwise(steps)):
+            raise ValueError("steps that ascend, each once")
+        return steps
+
+    @field_validator("values", "times")
+    @classmethod
+    def _one_each(cls, given: tuple[Any, ...], info: ValidationInfo) -> tuple[Any, ...]:
+        if "steps" in info.data and len(given) != len(info.data["steps"]):
+            raise ValueError(f"one for each of the {len(info.data['steps'])} steps, not {len(given)}")
+        return given
+
+
+class PrivateDocument(_Written):
+    """Values that the run commits to and does not show. They stay in the lab's folder.
+
+    Args:
+        parameters: plain values by name.
+        metrics: numbers by name; nothing compares them in a reproduction.
+        encrypt_to: recipients who can read them.
+    """
+
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, float] = Field(default_factory=dict)
+    encrypt_to: Recipients = ()
+
+    def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
+        """Refuses a name that a value has which is shown.
+
+        Raises:
+            InputError: naming it.
+        """
+        for what, shown in (("parameters", parameters), ("metrics", metrics)):
+            for name in getattr(self, what):
+                if name in shown:
+                    refuse(f"private.{what}.{name}", f"a name that no value of the {what} has that is shown", name)
+
+    def fields(self) -> dict[str, Any]:
+        """All by the names that a disclosure gives them: ``parameters.lr``, ``metrics.accuracy``."""
+        return {f"parameters.{name}": value for name, value in self.parameters.items()} | {
+            f"metrics.{name}": value for name, value in self.metrics.items()
+        }
+
+
+class RunDocument(_Written):
+    """A run as its author writes it down.
+
+    Args:
+        schema_version: ``schema`` in the file: 1.
+        name: what people call the run.
+        description: in words.
+        template: the experiment template that it follows.
+        parameters: plain values by name.
+        metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
+        histories: the values that metrics had over the run, by the metric.
+        tolerance: of every metric that gives none of its own.
+        seeds: plain values by name.
+        private: values that are committed to and not shown.
+        inputs: what it reads.
+        outputs: what it writes.
+        entry_point: what is started, relative to the document's folder.
+        arguments: given to it.
+        experiment: free-form description.
+        declared_timestamp: a time that the author states; never a chain's.
+        checkpoints: states that were committed to while it went on, written by the tracer.
+        checkpoint_anchors: their batches that were anchored already, written by the tracer.
+        seed_derivation: the block that its seeds are from, written by the tracer.
+        error: why the run failed, if it did.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Line
+    description: Prose | None = None
+    template: Template | None = None
+    parameters: Names = Field(default_factory=dict)
+    metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
+    histories: dict[Line, DocumentHistory] = Field(default_factory=dict)
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    seeds: Names = Field(default_factory=dict)
+    private: PrivateDocument = Field(default_factory=PrivateDocument)
+    inputs: Annotated[tuple[DocumentInput, ...], Field(strict=False)] = ()
+    outputs: Annotated[tuple[DocumentOutput, ...], Field(strict=False)] = ()
+    entry_point: Line | None = None
+    arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    experiment: Experiment | None = None
+    declared_timestamp: Utc | None = None
+    checkpoints: CheckpointList | None = None
+    checkpoint_anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
+    seed_derivation: SeedDerivation | None = None
+    error: Prose | None = None
+
+    @field_validator("histories")
+    @classmethod
+    def _of_metrics(cls, histories: dict[str, DocumentHistory], info: ValidationInfo) -> dict[str, DocumentHistory]:
+        if len(histories) > MAX_HISTORIES or sum(len(one.steps) for one in histories.values()) > MAX_POINTS:
+            raise ValueError(f"histories of at most {MAX_HISTORIES} metrics with {MAX_POINTS} values together")
+        if "metrics" in info.data and (unknown := sorted({*histories} - {*info.data["metrics"]})):
+            raise ValueError(f"histories of the document's metrics, which {unknown[0]!r} is none of")
+        return histories
+
+    @field_validator("private")
+    @classmethod
+    def _named_once(cls, private: PrivateDocument, info: ValidationInfo) -> PrivateDocument:
+        private.require_apart(info.data.get("parameters", ()), info.data.get("metrics", ()))
+        return private
+
+    def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
+        """The metrics as the run records them.
+
+        Args:
+            measured: values by name, which replace the document's or add to them.
+
+        Raises:
+            InputError: naming the metric that has no value in either, or none that can be recorded.
+        """
+        values = plain(dict(measured or {}), "metrics")
+        found: dict[str, Metric] = {}
+        for name in {**self.metrics, **values}:
+            given = self.metrics.get(name, GivenMetric())
+            value = values.get(name, given.value)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                refuse(f"metrics.{name}", "a number", value, "Fill it in once it's measured, or leave the metric out.")
+            found[name] = given.recorded(value, self.tolerance)
+        return found
+
+
+def load_run_document(path: str | Path) -> RunDocument:
+    """The run document in a file.
+
+    YAML is read by its safe loader with the types of its core schema (YAML 1.2): ``1e-3`` is a number, ``no`` and dates
+    are text. JSON is read strictly.
+
+    Args:
+        path: ends in ``.yaml``, ``.yml`` or ``.json``; at most `MAX_DOCUMENT` bytes.
+
+    Raises:
+        InputError: naming the file and the field.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in {".yaml", ".yml", ".json"}:
+        raise InputError(f"expected a run document named *.yaml, *.yml or *.json, got {path.name!r}")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_DOCUMENT + 1)
+    except OSError as error:
+        raise InputError(f"expected a readable run document at {path}: {error.strerror}") from None
+    if len(data) > MAX_DOCUMENT:
+        raise InputError(
+            f"{path.name}: expected at most {MAX_DOCUMENT} bytes, got more",
+            hint="Keep large values in a file of their own.",
+        )
+    try:
+        found = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
+        if not isinstance(found, dict):
+            refuse("document", "an object", found)
+        if type(found.get("schema")) is not int or found["schema"] != 1:
+            refuse(
+                "schema", "1, the version of this format", found.get("schema"), "Begin the document with `schema: 1`."
+            )
+        return RunDocument.read(found)
+    except InputError as error:
+        raise InputError(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
+
+
+def parse_yaml(data: bytes) -> Any:
+    """YAML (UTF-8) as plain values.
+
+    Raises:
+        InputError: if it isn't YAML, repeats a key, has a tag beyond the core schema, or holds a value that
+            `blockchaintracer.core.manifest.base.plain` refuses.
+    """
+    # only a program that reads YAML waits for it
+    import yaml
+
+    from blockchaintracer.lab.recording.yaml_core import CoreLoader
+
+    try:
+        value = yaml.load(data.decode(), Loader=CoreLoader)  # noqa: S506 - a SafeLoader with fewer tags
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        reason = getattr(error, "problem", None) or "it can't be read"
+        raise InputError(f"document: expected YAML in UTF-8, got something else: {reason}{where}") from None
+    return plain(value)

@@ -1,0 +1,137 @@
+"""Replacing a signing key by a new one: what a group lets the old key hand over is handed over, the rest is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Role, label
+from blockchaintracer.lab.groups import invite, join, remove_member
+from blockchaintracer.lab.keys import KeyStore
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import AcceptGroup, TransferGroup
+
+
+@dataclass
+class Handover:
+    """What became of one group.
+
+    Args:
+        roles: that the new key has now.
+        owner: whether it owns the group now.
+        old_ended: whether the old key's membership was ended.
+        left: what is still to be done, in words.
+    """
+
+    group: int
+    roles: list[str] = field(default_factory=list)
+    owner: bool = False
+    old_ended: bool = False
+    left: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A key and its successor.
+
+    Args:
+        groups: those that the old key owns or is a member of.
+        stays: what stays with the old key for good, in words.
+    """
+
+    old: str
+    new: str
+    old_address: str
+    new_address: str
+    groups: list[Handover]
+    stays: list[str]
+
+
+def rotate(lab: Lab, old: str, new: str) -> Rotated:
+    """Replaces a key in all groups of the registry. Stopped anywhere, the same call goes on from there.
+
+    In a group that it owns, the old key invites the new one with its own roles, gives it the group, and ends its own
+    membership. As a maintainer it can give what a maintainer can. In others it can give nothing: their owners must.
+    A membership that the old key needs, to reveal its seals or to send what waits, is kept until then.
+
+    Args:
+        old: name of the key.
+        new: name of its successor, which is made if there is none.
+
+    Raises:
+        KeyStoreError: if there is no key `old`, or `new` can't be made.
+        InputError: if the new key has no coin to accept with.
+    """
+    if old == new:
+        raise InputError(f"expected another name for the new key than {old!r}")
+    keys = KeyStore(lab.home, lab.ask)
+    keys.signer(old)
+    if new not in keys.names():
+        keys.create(new, devnet=lab.is_embedded)
+    giving, taking = replace(lab, key_name=old), replace(lab, key_name=new)
+    taking.fund_on_devnet()
+    before, after = giving.signer.address, taking.signer.address
+    if not lab.chain.balance(after):
+        raise InputError(
+            f"the new key {after} has no coin of this chain, and accepts its invitations by transactions of its own",
+            hint="Send it some and type the same again.",
+        )
+    groups = []
+    for number in range(1, lab.registry.last_group() + 1):
+        owns = lab.registry.group(number).owner.lower() == before.lower()
+        if owns or _roles(giving, number, before):
+            groups.append(_hand_over(giving, taking, number, owns=owns))
+    # the key that was chosen last signs from now on
+    taking.choose(key=new)
+    return Rotated(old, new, before, after, groups, _stays(giving))
+
+
+def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
+    registry, before, after = giving.registry, giving.signer.address, taking.signer.address
+    done = Handover(group)
+    wanted, has = _roles(giving, group, before), _roles(giving, group, after)
+    may_give = wanted if owns else wanted & ~Role.MAINTAINER if Role.MAINTAINER in wanted else Role(0)
+    if may_give & ~has:
+        join(taking, invite(giving, group, after, may_give | has, until=registry.membership(group, before).until))
+        has |= may_give
+    if owns:
+        giving.write(TransferGroup(registry.address, group, after))
+        taking.write(AcceptGroup(registry.address, group, after))
+    done.owner = registry.group(group).owner.lower() == after.lower()
+    done.roles = [label(role) for role in Role if role in has]
+    if missing := [label(role) for role in Role if role in wanted & ~has]:
+        done.left.append(f"ask the owner, {registry.group(group).owner}, to invite {after} as {', '.join(missing)}")
+    hidden = unrevealed(seals_of(registry, group, before))
+    waiting = [entry for entry in giving.outbox.pending(giving.chain_id) if entry.sender.lower() == before.lower()]
+    if hidden:
+        done.left.append(f"reveal the old key's {hidden} seals, which only {before} can, as a recorder of the group")
+    if waiting:
+        done.left.append(f"{len(waiting)} writes of the old key wait in the outbox: `blockchaintracer outbox flush`")
+    if wanted and not done.left:
+        remove_member(giving, group, before)
+        done.old_ended = True
+    elif wanted:
+        done.left.append(f"then type the same again, or `blockchaintracer group remove {before} --group {group}`")
+    return done
+
+
+def _roles(lab: Lab, group: int, account: str) -> Role:
+    """What an account may do in a group now."""
+    held, now = lab.registry.membership(group, account), lab.chain.head().timestamp
+    return held.roles if held.since <= now < held.until else Role(0)
+
+
+def _stays(giving: Lab) -> list[str]:
+    address = giving.signer.address
+    stays = [
+        f"{address} stays the author of what it recorded, sealed, anchored and attested: no key can take that over",
+        f"only {address} reveals its seals; a maintainer of the group can retract its records",
+        "keep the old key file: it still signs for whatever else its address holds or owns",
+    ]
+    if giving.registry.read("owner").lower() == address.lower():
+        stays.append(
+            f"{address} owns the registry, which means creating groups and announcing a successor: hand it over by the"
+            " contract's transferOwnership and acceptOwnership"
+        )
+    return stays

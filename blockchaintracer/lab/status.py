@@ -1,0 +1,195 @@
+"""The state of a lab, and of one record: where it stands on the chain and in the outbox."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
+from blockchaintracer.lab.attest import foreign_verdicts, verdicts
+from blockchaintracer.lab.kept_proofs import find_proof
+from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
+from blockchaintracer.lab.lab import DEVNET_KEY, Lab
+from blockchaintracer.lab.outbox import Entry
+from blockchaintracer.lab.seals import listed, sealed_by
+
+
+def lab_status(lab: Lab) -> dict[str, Any]:
+    """Where the lab works: its folder, chain, registry, group and key's address, its devnet, and what waits.
+
+    Starts no devnet and makes no key. What can't be told without the chain is None, and ``chain.error`` says why.
+    """
+    devnet = lab.devnet.status() if lab.is_embedded else None
+    chain: dict[str, Any] = {
+        "id": None,
+        "name": None,
+        "address": None,
+        "reachable": False,
+        "block": None,
+        "error": None,
+    }
+    if lab.is_embedded and devnet is None:
+        chain |= {"id": DEVNET.chain_id, "name": DEVNET.title}
+        lab = replace(lab, connect=_not_running)
+    else:
+        try:
+            chain |= {"block": lab.chain.head().number, "reachable": True, "address": lab.chain.address}
+            chain |= {"id": lab.chain.chain_id, "name": lab.chain.name}
+        except ChainUnavailable as error:
+            chain |= {"error": error.message, "id": _last_chain(lab)}
+    chosen = lab.choices(chain["id"])
+    entries = lab.outbox.entries()
+    return {
+        "home": str(lab.home.path),
+        "chain": chain,
+        "registry": _registry(lab, chosen),
+        "group": lab.group_number or chosen.get("group"),
+        "key": _key(lab, chosen, on_devnet=chain["id"] == DEVNET.chain_id),
+        "devnet": {"running": devnet is not None, "url": devnet.url if devnet else None} if lab.rpc is None else None,
+        "outbox": dict(Counter(str(entry.state) for entry in entries)),
+    }
+
+
+def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
+    """What the registry and the outbox say of a record.
+
+    Raises:
+        InputError: if it is no id, or no registry is known.
+
+    Returns:
+        ``id``, ``status`` (unknown, cancelled, recorded, retracted; ``batched`` or ``sealed`` if it's not stored but
+        known here to be; None while the chain is away), ``chainError``, ``outbox`` (writes about it with their states),
+        and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and of a
+        sealed one ``seals``: how many its author made for the group, and how many are unrevealed.
+    """
+    wanted = normal_digest(record_id, "record id")
+    found: dict[str, Any] = {"id": wanted, "status": None, "chainError": None}
+    try:
+        status = lab.registry.status(wanted)
+        found["status"] = label(status.status)
+        if status.exists and (record := lab.registry.find(wanted)):
+            found |= _of_record(lab.registry, record)
+            found |= {
+                "recordedAt": status.recorded_at,
+                "retractedAt": status.retracted_at or None,
+                "sealedAt": status.sealed_at or None,
+                "batch": _batch_of(lab, wanted) if status.is_batched else None,
+                "seals": sealed_by(lab, record.key.group, record.key.author) if status.sealed_at else None,
+                "verdicts": _with_counts(lab, verdicts(lab, wanted)),
+            }
+        elif not status.exists:
+            found |= _elsewhere(lab, wanted)
+    except ChainUnavailable as error:
+        found["chainError"] = error.message
+    found["outbox"] = [_entry(entry) for entry in lab.outbox.of_record(wanted)]
+    return found
+
+
+def foreign_status(lab: Lab, foreign: ForeignRecord) -> dict[str, Any]:
+    """What the registry's groups say of a record of another registry, which this one can't see."""
+    return {
+        "chainId": foreign.chain_id,
+        "registry": foreign.registry,
+        "id": foreign.record_id,
+        "saidIn": lab.registry.address,
+        "verdicts": foreign_verdicts(lab, foreign),
+    }
+
+
+def _batch_of(lab: Lab, record_id: str) -> str | None:
+    event = next(lab.registry.events("Materialized", id=bytes.fromhex(record_id)), None)
+    return bytes(event["args"]["root"]).hex() if event else None
+
+
+def _with_counts(lab: Lab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Verdicts, and of each sealed one how many seals there are beside it."""
+    return [
+        {**row, "seals": sealed_by(lab, row["group"], row["attester"]) if row["sealedAt"] else None} for row in rows
+    ]
+
+
+def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
+    """What this lab knows of a record that isn't stored: its proof of a batch, or its seal."""
+    if proof := find_proof(lab, record_id):
+        batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)
+        if batch.exists:
+            told = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
+            return {"status": "batched", "committed": {**told, "author": checksummed(proof.key.author)}}
+    for seal in listed(lab)["seals"]:
+        if (seal["recordId"], seal["what"], seal["state"]) == (record_id, "record", "sealed"):
+            return {
+                "status": "sealed",
+                "commitment": seal["commitment"],
+                "sealedAt": seal["sealedAt"],
+                "seals": sealed_by(lab, seal["group"], seal["author"]),
+            }
+    return {}
+
+
+def _of_record(registry: Registry, record: RecordedEvent) -> dict[str, Any]:
+    from eth_utils.address import to_checksum_address
+
+    key, network = record.key, registry.chain.network
+    return {
+        "registry": registry.address,
+        "chainId": registry.chain.chain_id,
+        "kind": label(key.kind, Kind),
+        "group": key.group,
+        "author": to_checksum_address(key.author),
+        "subject": key.subject,
+        "manifest": key.manifest,
+        "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
+        "transaction": record.transaction,
+        "block": record.block_number,
+        "page": network.transaction_page(record.transaction) if network else None,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "operation": entry.write.op,
+        "state": str(entry.state),
+        "chainId": entry.chain_id,
+        "transaction": entry.transaction,
+        "block": entry.block.number if entry.block else None,
+        "error": entry.error,
+    }
+
+
+def _not_running() -> Any:
+    raise ChainUnavailable("the devnet does not run", hint="Any verb that needs it starts it.")
+
+
+def _last_chain(lab: Lab) -> int | None:
+    try:
+        return lab.chain_id
+    except ChainUnavailable:
+        return None
+
+
+def _registry(lab: Lab, chosen: dict[str, Any]) -> str | None:
+    if lab.registry_address or chosen.get("registry"):
+        return str(lab.registry_address or chosen["registry"])
+    try:
+        return lab.domain.registry
+    except BlockchainTracerError:
+        return None
+
+
+def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any] | None:
+    """Name and address of the key that would sign; nothing is made or opened."""
+    if lab.signer_given:
+        return {"name": lab.signer_given.source, "address": lab.signer_given.address}
+    said = lab.key_name or os.environ.get(KEY)
+    if (said and said.startswith(COMMAND)) or (said is None and PRIVATE_KEY in os.environ):
+        return {"name": lab.signer.source, "address": lab.signer.address}
+    keys = KeyStore(lab.home)
+    name = said or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
+    if name is None or (name not in keys.names() and "/" not in name):
+        return None
+    return {"name": name, "address": keys.signer(name).address}

@@ -1,0 +1,1 @@
+"""The content-addressed store, the copies that it has, and where else to fetch them."""

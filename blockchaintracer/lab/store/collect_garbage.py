@@ -1,0 +1,200 @@
+"""What lies in a lab's store, whether it's whole, and which of it nothing needs any more.
+
+What is needed is found without the chain, and generously: every document in the store (manifests, profiles,
+descriptions), whatever the lab's other files name (outbox, seals, batches, private values, settings), and all that
+these name in turn. So an object is unneeded only if nothing here names it: a recording that was given up, a copy that
+was fetched and not used.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from blockchaintracer.core.digest import LISTING_LIMIT, Progress
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.manifest import MAX_BYTES
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.store import Store, StoredObject
+
+DAY_S = 86_400
+
+_DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
+_DATABASE = b"SQLite format 3\x00"
+_ELSEWHERE = ("store", "keys", "devnet", "environments")
+"""Folders of the lab that name no object: the objects, keys, the chain's own state, and rebuilt environments."""
+_CACHES = ("hashes.sqlite", "index.sqlite")
+"""What may be deleted at any time: the cache names every file that was ever hashed, the index every record there is."""
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """What a store holds.
+
+    Args:
+        objects, size: all of it, in numbers and bytes.
+        unneeded, unneeded_size: what nothing names; it may be about to be, if a recording is under way.
+        damaged: objects that are not what their name says; None if they were not read.
+    """
+
+    folder: str
+    objects: int
+    size: int
+    unneeded: int
+    unneeded_size: int
+    damaged: list[str] | None
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was removed, or would be.
+
+    Args:
+        dry_run: whether it still lies there.
+    """
+
+    folder: str
+    objects: list[StoredObject]
+    dry_run: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of the objects together."""
+        return sum(one.size for one in self.objects)
+
+
+def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = None) -> StoreStatus:
+    """What the store holds.
+
+    Args:
+        verify: whether to re-hash every object.
+        progress: told of the bytes read.
+    """
+    found, keep = list(lab.store.objects()), needed(lab)
+    unneeded = [one for one in found if one.sha256 not in keep]
+    damaged = None
+    if verify:
+        damaged = []
+        for one in found:
+            try:
+                lab.store.verify(one.sha256)
+            except StoreError:
+                damaged.append(one.sha256)
+            if progress:
+                progress(one.size)
+    return StoreStatus(
+        str(lab.store.folder),
+        len(found),
+        sum(one.size for one in found),
+        len(unneeded),
+        sum(one.size for one in unneeded),
+        damaged,
+    )
+
+
+def collect_garbage(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool = False) -> Collected:
+    """Removes what nothing needs from the lab's store.
+
+    Args:
+        older_than_s: seconds; what was written later stays.
+        dry_run: only tell what would be removed.
+
+    Raises:
+        StoreError: if another process uses the store, or a file that may name objects can't be read: nothing was
+            removed.
+    """
+    objects = lab.store.collect(lambda: needed(lab), older_than_s, dry_run=dry_run)
+    return Collected(str(lab.store.folder), objects, dry_run)
+
+
+def needed(lab: Lab) -> set[str]:
+    """The digests of all objects that something of the lab names, and of what these name.
+
+    Raises:
+        StoreError: if a file that may name objects can't be read.
+    """
+    store = lab.store
+    here = {one.sha256: one.size for one in store.objects()}
+    waiting = [digest for digest, size in here.items() if size <= MAX_BYTES and _starts(store, digest)[:1] == b"{"]
+    for path in _files(lab.home.path):
+        waiting += _named_in(path)
+    seen: set[str] = set()
+    while waiting:
+        digest = waiting.pop()
+        if digest in seen or digest not in here:
+            continue
+        seen.add(digest)
+        start = _starts(store, digest)
+        # a document or a listing; what names nothing is not read
+        if here[digest] <= LISTING_LIMIT and (start[:1] in (b"{", b"[") or _DIGEST.match(start)):
+            try:
+                waiting += _digests(store.path_of(digest).read_bytes())
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _unreadable(store.path_of(digest), error) from error
+    return seen
+
+
+def _files(home: Path) -> Iterator[Path]:
+    for entry in sorted(home.iterdir()) if home.is_dir() else ():
+        if entry.name not in _ELSEWHERE and not entry.name.startswith(_CACHES):
+            yield from (path for path in (entry, *sorted(entry.rglob("*"))) if path.is_file())
+
+
+def _named_in(path: Path) -> list[str]:
+    """The digests in any file of the lab."""
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_DATABASE)) == _DATABASE:
+                return _named_in_database(path)
+            file.seek(0)
+            # a digest cut in two by a block's end is whole in the overlap
+            found, tail = [], b""
+            while block := file.read(1 << 20):
+                found += _digests(tail + block)
+                tail = (tail + block)[-67:]
+            return found
+    except FileNotFoundError:
+        return []
+    except (OSError, sqlite3.Error) as error:
+        raise _unreadable(path, error) from error
+
+
+def _named_in_database(path: Path) -> list[str]:
+    found: list[str] = []
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 -- the file's own name for it
+                for value in row:
+                    if isinstance(value, bytes):
+                        found += _digests(value.hex().encode() if len(value) == 32 else value)
+                    elif isinstance(value, str):
+                        found += _digests(value.encode())
+    return found
+
+
+def _digests(data: bytes) -> list[str]:
+    return [match.decode().lower() for match in _DIGEST.findall(data)]
+
+
+def _starts(store: Store, digest: str) -> bytes:
+    try:
+        with store.path_of(digest).open("rb") as file:
+            return file.read(80)
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise _unreadable(store.path_of(digest), error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"expected to read {path}, which may name objects of the store: {getattr(error, 'strerror', None) or error}",
+        hint="Nothing was removed.",
+    )

@@ -1,0 +1,166 @@
+"""What files were hashed to before, so that an unchanged file is not read again. A changed file is never found.
+
+An entry is keyed on device, inode, size, mtime and ctime in nanoseconds. Nobody can set ctime, so a file that was
+written, replaced or given another time has another key. What the key can't tell is left out: a file that was changed
+within `SETTLED_NS` before it was hashed is not entered, because a second change in the same tick of the file system's
+clock would leave the same times (git calls such an entry racy: Documentation/technical/racy-git.txt).
+
+Files of a file system that is mounted read-only are left out too: an image of one (squashfs, ISO 9660) can hold other
+content under the same inode with the same times. What no key can tell: a program that has a file mapped writable and
+changes it without the kernel noticing yet, and a file system that makes up its times.
+
+The cache may be deleted at any time. It is asked before recording; verifying always reads.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from blockchaintracer.core.digest import (
+    DEFAULT_PROFILE,
+    FileDigest,
+    FolderDigest,
+    Progress,
+    digest_file,
+    folder_digest,
+    list_folder,
+    locked,
+)
+
+SETTLED_NS = 3 * 10**9
+"""A file's times must lie this far back, in nanoseconds: the coarsest clock in use, that of FAT, ticks every 2 s."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS digests (
+  device TEXT, inode TEXT, size INTEGER, mtime INTEGER, ctime INTEGER, profile TEXT,
+  sha256 TEXT NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (device, inode, profile)
+) WITHOUT ROWID
+"""
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_Key = tuple[str, str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file was before it is read; `HashCache.begin` makes it and `HashCache.enter` takes it."""
+
+    path: str
+    key: _Key | None
+    began_ns: int
+
+
+class HashCache:
+    """Digests by what the file system says of a file, in one SQLite file. A cache that can't be used is no error.
+
+    Args:
+        path: the SQLite file, made on first use; one that is damaged is replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._open()
+
+    def digest(
+        self, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
+    ) -> FileDigest:
+        """The digest of a file, read only if it isn't known.
+
+        Raises:
+            InputError: as `digest.digest_file`.
+        """
+        if (found := self.find(path, profile)) is not None:
+            if progress:
+                progress(found.size)
+            return found
+        reading = self.begin(path)
+        made = digest_file(path, profile, progress)
+        self.enter(reading, made)
+        return made
+
+    def folder(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FolderDigest:
+        """The digest of a folder, of whose files only those are read that aren't known.
+
+        Raises:
+            InputError: as `digest.digest_folder`.
+        """
+        report = locked(progress)
+        return folder_digest(
+            list_folder(path), lambda file: self.digest(file, progress=report), workers=os.cpu_count() or 1
+        )
+
+    def find(self, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE) -> FileDigest | None:
+        """What is known of a file as it is now; None if nothing is."""
+        key = _key(path)
+        if key is None:
+            return None
+        rows = self._run(
+            "SELECT sha256, cid FROM digests WHERE device = ? AND inode = ? AND size = ? AND mtime = ? AND ctime = ?"
+            " AND profile = ?",
+            (*key, profile),
+        )
+        return FileDigest(rows[0][0], key[2], rows[0][1], profile) if rows else None
+
+    def begin(self, path: str | os.PathLike[str]) -> Reading:
+        """To be called before a file is read that is to be entered."""
+        return Reading(os.fspath(path), _key(path), time.time_ns())
+
+    def enter(self, reading: Reading, made: FileDigest) -> None:
+        """Notes what a file was hashed to, unless it is another by now or changed too shortly before."""
+        key = reading.key
+        # a time that lies ahead is of another clock, or was set: nothing follows from it
+        if key is None or key != _key(reading.path) or max(key[3:]) > reading.began_ns - SETTLED_NS:
+            return
+        try:
+            if os.statvfs(reading.path).f_flag & os.ST_RDONLY:
+                return
+        except OSError:
+            return
+        self._run(
+            "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key, made.cid_profile, made.sha256, made.cid),
+        )
+
+    def _open(self) -> None:
+        for _ in range(2):
+            try:
+                db = sqlite3.connect(self.path, isolation_level=None, timeout=5, check_same_thread=False)
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute(_TABLE)
+                db.execute("SELECT sha256, cid FROM digests LIMIT 1")
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _CORRUPT:
+                    return
+                for suffix in ("", "-wal", "-shm"):
+                    with suppress(OSError):
+                        self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+                continue
+            self._db = db
+            return
+
+    def _run(self, sql: str, values: tuple[object, ...]) -> list[tuple[str, str]]:
+        with self._lock:
+            if self._db is None:
+                return []
+            try:
+                return self._db.execute(sql, values).fetchall()
+            except sqlite3.Error:
+                # full, damaged or busy: hashing goes on without it
+                return []
+
+
+def _key(path: str | os.PathLike[str]) -> _Key | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    # an inode may have 64 bits, of which SQLite's numbers have one less
+    return str(found.st_dev), str(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns

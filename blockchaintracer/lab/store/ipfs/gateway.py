@@ -1,0 +1,362 @@
+"""Reads files and folders through any gateways; each block is verified before a byte of it is given.
+
+A gateway can refuse, be away or waste a little time, and nothing else: wrong bytes are thrown away and it is not asked
+again. What breaks off goes on at the block where it broke, from the same gateway or the next.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.networks import redact_url
+from blockchaintracer.lab.store.ipfs.blocks import MAX_BLOCK, Cid, Node, NodeLink, parse_node
+from blockchaintracer.lab.store.ipfs.car import read_car
+
+if TYPE_CHECKING:
+    import requests
+
+GATEWAYS_VARIABLE = "BLOCKCHAINTRACER_IPFS_GATEWAYS"
+"""Environment variable: addresses of gateways, apart by spaces, asked in this order; a node's own if it's not set."""
+
+SCHEME = "ipfs://"
+
+_OWN_NODE = "http://127.0.0.1:8080"
+_TIMEOUT = (10, 30)
+_BLOCK_S = 120
+"""seconds that one block may take: a gateway that gives a byte a second is away"""
+_TRIES = 3
+_PAUSE_S = 0.2
+_REDIRECTS = 3
+_MAX_DEPTH = 64
+_ARCHIVE_FROM = 4 << 20
+"""bytes of a file from which one stream of blocks is faster than asking for each"""
+
+
+class _Away(Exception):
+    """A gateway did not answer this time."""
+
+
+@dataclass
+class _Gateway:
+    url: str
+    name: str
+    reason: str | None = None
+    wrong: bool = False
+    """gave what it was not asked for: it's not asked again"""
+    archives: bool = True
+
+
+@dataclass
+class Gateways:
+    """Gateways asked in order, until one gives the block that was asked for.
+
+    Args:
+        urls: http(s) addresses, without ``/ipfs``; None for `GATEWAYS_VARIABLE`.
+
+    Raises:
+        InputError: if one is no http(s) address.
+    """
+
+    urls: Sequence[str] | None = None
+    pause_s: float = _PAUSE_S
+    _all: list[_Gateway] = field(default_factory=list, init=False)
+    _session: requests.Session | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        said = self.urls if self.urls is not None else os.environ.get(GATEWAYS_VARIABLE, _OWN_NODE).split()
+        for url in said:
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise InputError(
+                    f"expected the http(s) address of an IPFS gateway, got {redact_url(url)}",
+                    hint=f"${GATEWAYS_VARIABLE} holds them, apart by spaces.",
+                )
+            self._all.append(_Gateway(url.rstrip("/"), redact_url(url)))
+        if not self._all:
+            raise InputError("no IPFS gateway is known", hint=f"Name one or more in ${GATEWAYS_VARIABLE}.")
+
+    # -- blocks
+
+    def block(self, cid: Cid) -> bytes:
+        """The bytes of a block, verified.
+
+        Raises:
+            NotVerified: if a gateway gave another and none the right one.
+            StoreError: if no gateway has it.
+            ChainUnavailable: if one that might have it can't be reached.
+        """
+        for number in range(_TRIES):
+            away = False
+            for gateway in self._all:
+                if gateway.wrong:
+                    continue
+                try:
+                    return cid.check(self._raw(gateway, cid), gateway.name)
+                except NotVerified as error:
+                    gateway.reason, gateway.wrong = error.message, True
+                except StoreError as error:
+                    gateway.reason = error.message
+                except _Away as error:
+                    gateway.reason, away = f"{gateway.name} {error}", True
+            if not away:
+                break
+            if number + 1 < _TRIES:
+                time.sleep(self.pause_s * 4**number)
+        self._fail(cid, away)
+
+    def _fail(self, cid: Cid, away: bool) -> NoReturn:
+        told = "; ".join(gateway.reason for gateway in self._all if gateway.reason)
+        wrong = any(gateway.wrong for gateway in self._all)
+        problem: type[BlockchainTracerError] = ChainUnavailable if away else NotVerified if wrong else StoreError
+        raise problem(
+            f"expected the block {cid} from a gateway: {told}",
+            hint=f"Nothing of it was kept. Name a gateway or node that has it in ${GATEWAYS_VARIABLE}.",
+        )
+
+    def _raw(self, gateway: _Gateway, cid: Cid) -> bytes:
+        with self._get(gateway, cid, "raw", "application/vnd.ipld.raw") as answer:
+            data = _reader(answer)(MAX_BLOCK + 1)
+            if len(data) > MAX_BLOCK:
+                raise NotVerified(f"{gateway.name} gave more than the {MAX_BLOCK} bytes that a block may have")
+            said = answer.headers.get("Content-Length", "")
+            if said.isdigit() and int(said) != len(data):
+                raise _Away(f"broke off after {len(data)} of {said} bytes")
+            return data
+
+    def _get(self, gateway: _Gateway, cid: Cid, kind: str, accept: str) -> requests.Response:
+        """The answer of a gateway that has it. Redirections are followed to http(s) alone, and never out of TLS."""
+        import requests
+
+        if self._session is None:
+            self._session = requests.Session()
+            # no name and password of ~/.netrc for whomever a gateway points to; proxies stay
+            self._session.auth = _no_authorization
+        url = f"{gateway.url}/ipfs/{cid}?format={kind}" + ("&dag-scope=entity" if kind == "car" else "")
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        for _ in range(_REDIRECTS + 1):
+            try:
+                answer = self._session.get(url, headers=headers, stream=True, timeout=_TIMEOUT, allow_redirects=False)
+            except requests.RequestException as error:
+                raise _Away(f"can't be reached ({type(error).__name__})") from None
+            if answer.status_code not in (301, 302, 303, 307, 308):
+                break
+            answer.close()
+            target = urljoin(url, answer.headers.get("Location", ""))
+            allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+            if urlsplit(target).scheme not in allowed:
+                raise NotVerified(f"{gateway.name} points to {redact_url(target)}, where nothing is fetched from")
+            url = target
+        else:
+            raise NotVerified(f"{gateway.name} points on and on")
+        if answer.status_code == 200:
+            return answer
+        answer.close()
+        if answer.status_code in (400, 404, 406, 410, 412, 415, 451, 500, 501):
+            raise StoreError(f"{gateway.name} does not have it (it answered {answer.status_code})")
+        raise _Away(f"answered {answer.status_code}")
+
+    # -- files
+
+    def node(self, cid: Cid) -> Node:
+        """The file or folder that a block is the root of.
+
+        Raises:
+            NotVerified, StoreError, ChainUnavailable: as `block`; the first also if it's neither.
+        """
+        return parse_node(cid, self.block(cid))
+
+    def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, Node] | None:
+        """What lies below a folder under these names, one folder a name; None if there's no such entry.
+
+        Raises:
+            NotVerified, StoreError, ChainUnavailable: as `block`.
+        """
+        node = self.node(cid)
+        for name in names:
+            inner = (
+                next((link.cid for link in node.links if link.name == name), None) if node.kind == "folder" else None
+            )
+            if inner is None:
+                return None
+            cid, node = inner, self.node(inner)
+        return cid, node
+
+    def read(self, cid: Cid, node: Node) -> Iterator[bytes]:
+        """The bytes of a file, chunk by chunk in order, each verified.
+
+        Args:
+            cid, node: as `resolve` gave them.
+
+        Raises:
+            InputError: if it's a folder.
+            NotVerified: also if the sizes in it contradict each other.
+            StoreError, ChainUnavailable: as `block`.
+        """
+        if node.kind != "file":
+            raise InputError(f"expected a file, {cid} is a folder", hint="Name a file in it.")
+        archive = self._archive(cid) if node.size >= _ARCHIVE_FROM and node.links else iter(())
+        if next(archive, (cid, b""))[0] != cid:
+            archive = iter(())
+        yield from self._below(cid, node, archive)
+
+    def read_range(self, cid: Cid, node: Node, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched.
+
+        Raises:
+            NotVerified, StoreError, ChainUnavailable: as `read`.
+        """
+        yield node.data[start:end]
+        at = len(node.data)
+        # per node on the way down: its children, and where each begins
+        waiting = [self._placed(node, at)]
+        while waiting:
+            link, size, at = next(waiting[-1], (None, 0, 0))
+            if link is None:
+                waiting.pop()
+            elif at < end and at + size > start:
+                child = self._child(cid, link.cid, size, len(waiting))
+                yield child.data[max(0, start - at) : max(0, end - at)]
+                waiting.append(self._placed(child, at + len(child.data)))
+
+    @staticmethod
+    def _placed(node: Node, at: int) -> Iterator[tuple[NodeLink | None, int, int]]:
+        for link, size in zip(node.links, node.sizes, strict=True):
+            yield link, size, at
+            at += size
+
+    def _child(self, cid: Cid, link: Cid, size: int, depth: int, data: bytes | None = None) -> Node:
+        child = parse_node(link, self.block(link) if data is None else data)
+        if child.kind != "file" or child.size != size:
+            raise NotVerified(f"the file {cid} says that {link} holds {size} bytes of it, it holds {child.size}")
+        if depth > _MAX_DEPTH:
+            raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
+        return child
+
+    def _below(self, cid: Cid, node: Node, archive: Iterator[tuple[Cid, bytes]]) -> Iterator[bytes]:
+        if node.data:
+            yield node.data
+        waiting = [iter(zip(node.links, node.sizes, strict=True))]
+        while waiting:
+            link, size = next(waiting[-1], (None, 0))
+            if link is None:
+                waiting.pop()
+                continue
+            found, data = next(archive, (None, None))
+            if found != link.cid:
+                # it broke off, or gives what was not asked for: the rest comes block by block
+                archive, data = iter(()), None
+            child = self._child(cid, link.cid, size, len(waiting), data)
+            if child.data:
+                yield child.data
+            if child.links:
+                waiting.append(iter(zip(child.links, child.sizes, strict=True)))
+
+    def _archive(self, cid: Cid) -> Iterator[tuple[Cid, bytes]]:
+        """The blocks of a file as the first gateway that gives archives streams them; ends where something is wrong."""
+        for gateway in self._all:
+            if gateway.wrong or not gateway.archives:
+                continue
+            try:
+                with self._get(gateway, cid, "car", "application/vnd.ipld.car; version=1; order=dfs; dups=y") as answer:
+                    yield from read_car(_reader(answer), gateway.name)
+            except (BlockchainTracerError, _Away) as error:
+                gateway.archives, gateway.reason = False, str(error)
+            return
+
+
+def _reader(answer: requests.Response) -> Callable[[int], bytes]:
+    """Reads an answer as it comes, undecoded, and never more of it than is asked for, at a pace that ends.
+
+    Raises:
+        _Away: if it breaks off or is too slow.
+    """
+    import urllib3
+
+    kept = bytearray()
+
+    def read(size: int) -> bytes:
+        began = time.monotonic()
+        try:
+            # read1 gives what has come: with read, a byte now and then would hold this up forever
+            while len(kept) < size and (piece := answer.raw.read1(max(size - len(kept), 1 << 16))):
+                kept.extend(piece)
+                if time.monotonic() - began > _BLOCK_S:
+                    raise _Away(f"gave {len(kept)} bytes in {_BLOCK_S} s")
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _Away(f"broke off ({type(error).__name__})") from None
+        data = bytes(kept[:size])
+        del kept[:size]
+        return data
+
+    return read
+
+
+def _no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where something is on IPFS, and who is asked for it.
+
+    Args:
+        cid: the root.
+        names: of the folders and the file below it.
+        gateways: addresses of gateways; None for those of `GATEWAYS_VARIABLE`.
+    """
+
+    cid: Cid
+    names: tuple[str, ...]
+    gateways: tuple[str, ...] | None
+
+    @classmethod
+    def parse(cls, source: str) -> Address | None:
+        """The address that a source is: ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway; None if it's none.
+
+        Raises:
+            InputError: if it begins with ``ipfs://`` and has no CID, or its path is none.
+        """
+        if source.startswith(SCHEME):
+            rest, gateways = source.removeprefix(SCHEME), None
+        else:
+            parts = urlsplit(source)
+            before, found, rest = parts.path.partition("/ipfs/")
+            if parts.scheme not in ("http", "https") or not found:
+                return None
+            gateways = (f"{parts.scheme}://{parts.netloc}{before}",)
+        root, *names = rest.split("?")[0].rstrip("/").split("/")
+        try:
+            cid = Cid.parse(root)
+        except InputError:
+            if gateways is None:
+                raise
+            # a folder of some web server that is called so
+            return None
+        decoded = tuple(unquote(name) for name in names)
+        if any(name in ("", ".", "..") for name in decoded):
+            raise InputError(
+                f"expected a path without '.', '..' or empty parts below {root}, got {'/'.join(decoded)!r}"
+            )
+        return cls(cid, decoded, gateways)
+
+    def __str__(self) -> str:
+        return SCHEME + "/".join((str(self.cid), *(quote(name) for name in self.names)))
+
+    def read_object(self, sha256: str) -> Iterator[bytes] | None:
+        """The bytes of an object of a published store (``objects/…`` below this), or of this file; None if none.
+
+        Nothing says here that this file is that object: who asks hashes what comes.
+
+        Raises:
+            NotVerified, StoreError, ChainUnavailable: as `Gateways.block`.
+        """
+        gateways = Gateways(self.gateways)
+        found = gateways.resolve(self.cid, self.names)
+        if found and found[1].kind == "folder":
+            found = gateways.resolve(self.cid, (*self.names, "objects", sha256[:2], sha256[2:]))
+        return gateways.read(*found) if found and found[1].kind == "file" else None

@@ -1,0 +1,256 @@
+"""Services that keep what has a CID, by the IPFS Pinning Service API 1.0 (ipfs.github.io/pinning-services-api-spec).
+
+Several are asked at once; what one answers says nothing of another. A token comes from a file or the environment, and
+is sent to its service alone, over TLS unless that is on this machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.networks import redact_url
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.store.ipfs.blocks import Cid
+
+STATES = ("queued", "pinning", "pinned", "failed")
+"""What a service says of a pin."""
+
+_TIMEOUT = (10, 30)
+_ANSWER_LIMIT = 1 << 20
+_FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 10.0
+_TEXT = 300
+
+
+@dataclass(frozen=True)
+class Service:
+    """A pinning service.
+
+    Args:
+        name: what the lab calls it.
+        endpoint: the address that ``/pins`` follows.
+        token: its access token; never shown.
+    """
+
+    name: str
+    endpoint: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What became of a pin at one service.
+
+    Args:
+        status: one of `STATES`, ``absent`` if the service does not know the CID, or ``error`` if it could not be asked.
+        request: the service's id of the pin.
+        detail: what the service says of it, or why it could not be asked.
+    """
+
+    service: str
+    status: str
+    request: str | None = None
+    detail: str | None = None
+
+
+def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, token_file: Path | None) -> None:
+    """Notes a service and where its token is; not the token.
+
+    Raises:
+        InputError: if the address is none, would send the token in the clear, or not one place of the token is said.
+    """
+    parts = urlsplit(endpoint)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")):
+        raise InputError(
+            f"expected an https address of a pinning service, got {redact_url(endpoint)}",
+            hint="Its token would travel in the clear. Plain http is for this machine alone.",
+        )
+    if parts.username or parts.password or parts.query:
+        raise InputError("expected an address without user, password or query: the token is kept apart")
+    if (token_env is None) == (token_file is None):
+        raise InputError(
+            "expected one place to read the service's token from", hint="--token-env NAME or --token-file PATH."
+        )
+    said = _read(file)
+    said[name] = {"endpoint": endpoint.rstrip("/")} | (
+        {"token_env": token_env} if token_env else {"token_file": str(Path(token_file or "").expanduser().resolve())}
+    )
+    write_whole(file, (json.dumps(said, indent=2, sort_keys=True) + "\n").encode())
+
+
+def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
+    """The services of these names, or all, with their tokens.
+
+    Raises:
+        InputError: if there's none of a name, none at all, or a token can't be read.
+    """
+    said = _read(file)
+    wanted = list(dict.fromkeys(names)) or sorted(said)
+    if unknown := [name for name in wanted if name not in said]:
+        raise InputError(
+            f"expected a pinning service of {', '.join(sorted(said)) or 'none that is known'}, got {unknown[0]!r}",
+            hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
+        )
+    if not wanted:
+        raise InputError(
+            "no pinning service is known",
+            hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
+        )
+    return [Service(name, said[name]["endpoint"], _token(name, said[name])) for name in wanted]
+
+
+def pin(
+    chosen: Sequence[Service], cid: Cid, *, name: str | None = None, wait_s: float = 0, pause_s: float = _FIRST_POLL_S
+) -> list[Pin]:
+    """Asks services to keep everything below a CID; one `Pin` a service, in their order. None of them raises.
+
+    A service that has the pin already, or is at it, is not asked for it again.
+
+    Args:
+        name: what the services shall call it.
+        wait_s: seconds to wait until each has it or has failed.
+        pause_s: seconds to the first question of how far it is; the pauses double.
+    """
+
+    def one(service: Service) -> Pin:
+        found = _found(service, cid)
+        if found.status in ("absent", "failed"):
+            wanted = {"cid": str(cid)} | ({"name": name[:255]} if name else {})
+            found = _checked(service, cid, _ask(service, "POST", "/pins", wanted))
+        end, pause = time.monotonic() + wait_s, pause_s
+        while found.status in ("queued", "pinning") and (left := end - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, _LONGEST_POLL_S)
+            found = _checked(service, cid, _ask(service, "GET", f"/pins/{quote(found.request or '', safe='')}"))
+        return found
+
+    return _each(chosen, one)
+
+
+def status(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
+    """What each service says of a CID; none of them raises."""
+    return _each(chosen, lambda service: _found(service, cid))
+
+
+def unpin(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
+    """Asks services to forget a CID; ``absent`` where it's done."""
+
+    def one(service: Service) -> Pin:
+        found = _found(service, cid)
+        if found.request:
+            _ask(service, "DELETE", f"/pins/{quote(found.request, safe='')}")
+        return Pin(service.name, "absent")
+
+    return _each(chosen, one)
+
+
+def _each(chosen: Sequence[Service], one: Callable[[Service], Pin]) -> list[Pin]:
+    def guarded(service: Service) -> Pin:
+        try:
+            return one(service)
+        except BlockchainTracerError as error:
+            return Pin(service.name, "error", None, error.message)
+
+    with ThreadPoolExecutor(max(1, len(chosen))) as pool:
+        return list(pool.map(guarded, chosen))
+
+
+def _found(service: Service, cid: Cid) -> Pin:
+    answer = _ask(service, "GET", f"/pins?cid={cid}&status={','.join(STATES)}&limit=10")
+    results = answer.get("results")
+    if not isinstance(results, list):
+        raise NotVerified(f"expected a list of pins from {service.name}, got something else")
+    pins = [_checked(service, cid, one if isinstance(one, dict) else {}) for one in results]
+    order = ("pinned", "pinning", "queued", "failed")
+    return min(pins, key=lambda pin: order.index(pin.status), default=Pin(service.name, "absent"))
+
+
+def _checked(service: Service, cid: Cid, answer: dict[str, Any]) -> Pin:
+    """A service's word on a pin, if it speaks of this CID."""
+    named, state, request = answer.get("pin"), answer.get("status"), answer.get("requestid")
+    got = named.get("cid") if isinstance(named, dict) else None
+    if got != str(cid):
+        raise NotVerified(f"expected {service.name} to speak of {cid}, it speaks of {str(got)[:120]}")
+    if state not in STATES or not isinstance(request, str):
+        raise NotVerified(f"expected a status of {', '.join(STATES)} from {service.name}, got {str(state)[:40]!r}")
+    info = answer.get("info")
+    detail = info.get("status_details") if isinstance(info, dict) else None
+    return Pin(service.name, state, request, str(detail)[:_TEXT] if detail else None)
+
+
+def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    import requests
+
+    try:
+        with requests.Session() as session:
+            # not the password that ~/.netrc may have for this host: the token alone
+            session.auth = _Bearer(service.token)
+            with session.request(
+                method, service.endpoint + path, json=body, timeout=_TIMEOUT, stream=True, allow_redirects=False
+            ) as answer:
+                data = b""
+                for piece in answer.iter_content(1 << 16):
+                    data += piece
+                    if len(data) > _ANSWER_LIMIT:
+                        raise NotVerified(f"{service.name} answers without end")
+                code = answer.status_code
+    except requests.RequestException as error:
+        raise ChainUnavailable(f"{service.name} can't be reached ({type(error).__name__})") from None
+    try:
+        said = json.loads(data) if data else {}
+    except ValueError:
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    if code in (200, 202):
+        return said
+    why = said.get("error")
+    reason = f"{why.get('reason', '')} {why.get('details', '')}".strip() if isinstance(why, dict) else ""
+    raise StoreError(
+        f"{service.name} refused ({code}): {reason.replace(service.token, '…')[:_TEXT] or 'no reason given'}"
+    )
+
+
+class _Bearer:
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _read(file: Path) -> dict[str, dict[str, str]]:
+    try:
+        said = json.loads(file.read_bytes())
+        if not isinstance(said, dict) or not all(
+            isinstance(one, dict) and one.get("endpoint") for one in said.values()
+        ):
+            raise ValueError("no object of services")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"expected the pinning services in {file}, got: {error}", hint="Mend or delete it.") from error
+    return said
+
+
+def _token(name: str, said: dict[str, str]) -> str:
+    if variable := said.get("token_env"):
+        token, place = os.environ.get(variable, ""), f"${variable}"
+    else:
+        place = said.get("token_file", "")
+        try:
+            token = Path(place).read_text()
+        except (OSError, ValueError):
+            token = ""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable():
+        raise InputError(f"expected the token of the pinning service {name} in {place}, which holds none")
+    return token

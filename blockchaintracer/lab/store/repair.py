@@ -1,0 +1,162 @@
+"""Mending a lab's store: what is damaged or missing there comes again from where it was published.
+
+Every object is re-hashed, whatever needs it. What should be there is followed from the lab's own writes, without the
+chain: the manifests of its records, what they are of, and the files that these name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
+from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, is_listing, parse_manifest
+from blockchaintracer.core.record import Kind, RecordKey, SubjectType, label
+from blockchaintracer.lab.batches import batched_keys
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Anchor, CreateGroup, Materialize, Record, Retract, Reveal, State
+from blockchaintracer.lab.seals import sealed_keys
+from blockchaintracer.lab.store.store import FETCH_LIMIT
+
+Sources = Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Mended:
+    """An object that was damaged or missing.
+
+    Args:
+        what: what it is to which record of the lab; None if none of its records names it.
+        was: ``damaged`` or ``missing``.
+        problem: why it still is; None if a good copy is in its place now.
+    """
+
+    sha256: str
+    what: str | None
+    was: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What was looked at, and what was wrong.
+
+    Args:
+        objects, size: that were re-hashed, in numbers and bytes.
+        needed: how many objects the records of the lab need.
+        found: everything that was damaged or missing.
+    """
+
+    folder: str
+    objects: int
+    size: int
+    needed: int
+    found: list[Mended]
+
+    @property
+    def left(self) -> list[Mended]:
+        """What still is."""
+        return [one for one in self.found if one.problem]
+
+
+def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = None) -> Repaired:
+    """Re-hashes every object of the lab's store, and puts a good copy in the place of each that is damaged or missing.
+
+    A copy gets its name once it's whole, so the work may be interrupted at any time. Nothing is removed: where there is
+    no good copy, the damaged one stays, and whoever reads it is told.
+
+    Args:
+        sources: of good copies, as `Store.fetch`. Without any, what is wrong is only told.
+        progress: told of the bytes read.
+
+    Raises:
+        StoreError: if the store or a file of the lab can't be read.
+    """
+    wrong: dict[str, str] = {}
+    problems: dict[str, str | None] = {}
+
+    def fetch(digest: str, was: str, limit: int = FETCH_LIMIT) -> None:
+        if digest in wrong:
+            return
+        wrong[digest], problems[digest] = was, None
+        try:
+            lab.store.fetch(digest, sources, limit)
+        except (StoreError, ChainUnavailable) as error:
+            problems[digest] = error.message
+
+    objects = list(lab.store.objects())
+    for one in objects:
+        try:
+            lab.store.verify(one.sha256, progress)
+        except StoreError:
+            fetch(one.sha256, "damaged")
+    named: dict[str, str] = {}
+    for digest, what, limit in _needed(lab):
+        named.setdefault(digest, what)
+        if not lab.store.has(digest):
+            fetch(digest, "missing", limit)
+    return Repaired(
+        str(lab.store.folder),
+        len(objects),
+        sum(one.size for one in objects),
+        len(named),
+        [Mended(digest, named.get(digest), was, problems[digest]) for digest, was in wrong.items()],
+    )
+
+
+def _needed(lab: Lab) -> Iterator[tuple[str, str, int]]:
+    """Digest, meaning and largest size of what the lab's own records need. What one names is read after it was given:
+    by then it may have been fetched."""
+    keys: dict[str, RecordKey] = {}
+    for entry in lab.outbox.entries():
+        write = entry.write
+        if entry.state is State.FAILED:
+            continue
+        if isinstance(write, Record | Reveal | Materialize) and write.key.author.lower() == entry.sender.lower():
+            keys[write.record_id] = write.key
+        if isinstance(write, Anchor | CreateGroup):
+            yield from _document(write.manifest, f"description of the {write.op}")
+        if isinstance(write, Retract):
+            yield from _document(write.reason, f"reason of the retraction of {write.record_id}")
+    for record_id, key in {**keys, **dict(batched_keys(lab)), **dict(sealed_keys(lab))}.items():
+        yield from _of_record(lab, record_id, key)
+
+
+def _document(digest: str, what: str) -> Iterator[tuple[str, str, int]]:
+    if int(digest, 16):
+        yield digest, what, MAX_BYTES
+
+
+def _of_record(lab: Lab, record_id: str, key: RecordKey) -> Iterator[tuple[str, str, int]]:
+    of = f"of {label(key.kind, Kind)} {record_id}"
+    yield key.manifest, f"manifest {of}", MAX_BYTES
+    if key.subject_type == SubjectType.FILE:
+        yield key.subject, f"content {of}", FETCH_LIMIT
+    if key.subject_type == SubjectType.FOLDER:
+        yield from _of_folder(lab, key.subject, f"content {of}")
+    manifest = _manifest(lab, key)
+    for artifact in artifacts_of(manifest.predicate) if manifest else ():
+        if is_listing(artifact.path):
+            yield from _of_folder(lab, artifact.sha256, f"{artifact.path} {of}")
+        else:
+            yield artifact.sha256, f"{artifact.path} {of}", FETCH_LIMIT
+
+
+def _manifest(lab: Lab, key: RecordKey) -> Manifest | None:
+    try:
+        return parse_manifest(lab.store.get_bytes(key.manifest, MAX_BYTES))
+    except (InputError, StoreError):
+        # it is among what is damaged or missing
+        return None
+
+
+def _of_folder(lab: Lab, listing: str, what: str) -> Iterator[tuple[str, str, int]]:
+    yield listing, f"listing of {what}", LISTING_LIMIT
+    try:
+        files = parse_listing(lab.store.get_bytes(listing, LISTING_LIMIT))
+    except (InputError, StoreError):
+        return
+    for path, digest in files:
+        yield digest, f"{path}, {what}", FETCH_LIMIT

@@ -1,0 +1,646 @@
+"""The content-addressed store: every byte a record needs, kept under its SHA-256, and fetched again by nothing else.
+
+>>> store = Store("lab/store")                                              # doctest: +SKIP
+>>> digest = store.put_file("model.pkl").sha256                             # doctest: +SKIP
+>>> store.export(digest, "copy.pkl")                                        # doctest: +SKIP
+
+Objects lie at ``objects/<2 hex digits>/<62 hex digits>``; a web server that shows this layout is a source too.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.digest import (
+    LISTING_LIMIT,
+    FileDigest,
+    FolderDigest,
+    Progress,
+    copy_digesting,
+    folder_digest,
+    list_folder,
+    locked,
+    parse_listing,
+    sha256_file,
+)
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.networks import redact_url
+from blockchaintracer.core.record import normal_digest
+from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.store.hashcache import HashCache
+from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
+
+FETCH_LIMIT = 64 << 30
+"""Bytes that `Store.fetch` takes at most unless told otherwise: a source can't fill the disk."""
+
+
+REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in its place, from where it was published."
+"""What to do about an object that is damaged or missing."""
+
+Write = Callable[[bytes | memoryview], object]
+
+_BLOCK = 1 << 20
+_HOLE = 1 << 16
+_OBJECT = re.compile("[0-9a-f]{64}")
+_TIMEOUT = (10, 60)
+_WRITERS = 4
+_RETRIES = 3
+
+
+class Store:
+    """A folder of objects, each named by its own SHA-256.
+
+    Args:
+        folder: made on first use.
+        public: whether others may read what is put in (for a folder that a web server shows).
+        cache: of digests: a file that is known, and whose copy here is known to be whole, is not read again.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, public: bool = False, cache: HashCache | None = None) -> None:
+        self.folder = Path(folder)
+        self._cache = cache
+        self._public = public
+        self._use: int | None = None
+        self._using = threading.Lock()
+        self._file_mode, self._folder_mode = (0o444, 0o755) if public else (0o400, 0o700)
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the object is, or would be."""
+        return self.folder / object_name(sha256)
+
+    def has(self, sha256: str) -> bool:
+        """Whether there is an object of that name; `verify` tells whether it's whole."""
+        return self.path_of(sha256).is_file()
+
+    def put_bytes(self, data: bytes) -> str:
+        """Keeps `data`; its SHA-256.
+
+        Raises:
+            StoreError: if the disk is full or can't be written.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        self._hold()
+        with suppress(StoreError):
+            self.verify(digest)
+            return digest
+        with self._incoming() as (write, keep):
+            write(data)
+            keep(digest)
+        return digest
+
+    def put_blocks(self, sha256: str, blocks: Iterable[bytes]) -> None:
+        """Keeps content that comes block by block, if it has that SHA-256; what is here whole already stays.
+
+        Raises:
+            StoreError: if it has another, or the disk is full or can't be written.
+        """
+        digest = normal_digest(sha256)
+        with suppress(StoreError):
+            self.verify(digest)
+            return
+        with self._incoming() as (write, keep):
+            actual = hashlib.sha256()
+            for block in blocks:
+                actual.update(block)
+                write(block)
+            _check(self.path_of(digest), digest, actual.hexdigest())
+            keep(digest)
+
+    def put_file(
+        self, path: str | os.PathLike[str], expected: str | None = None, progress: Progress | None = None
+    ) -> FileDigest:
+        """Keeps a copy of a file, hashed and copied in one reading.
+
+        Args:
+            path: the file.
+            expected: SHA-256 it must have.
+            progress: told of the bytes read.
+
+        Raises:
+            InputError: if it isn't a readable regular file, changes while it's read, or isn't what was expected.
+            StoreError: if the disk is full or can't be written.
+        """
+        self._hold()
+        if (known := self._kept(path, expected, progress)) is not None:
+            return known
+        reading = self._cache.begin(path) if self._cache else None
+        with self._incoming() as (write, keep):
+            digest = copy_digesting(path, write, progress=progress)
+            if expected and digest.sha256 != normal_digest(expected):
+                raise InputError(
+                    f"expected {os.fspath(path)} to have the SHA-256 {expected}, got {digest.sha256}",
+                    hint="It isn't the file that was meant, or it has changed since.",
+                )
+            keep(digest.sha256)
+        if self._cache and reading:
+            self._cache.enter(reading, digest)
+        return digest
+
+    def _kept(self, path: str | os.PathLike[str], expected: str | None, progress: Progress | None) -> FileDigest | None:
+        """The digest of a file that is known, if the copy that is here is whole; None if it has to be read."""
+        known = self._cache.find(path) if self._cache else None
+        if not self._cache or known is None or (expected and known.sha256 != normal_digest(expected)):
+            return None
+        with suppress(InputError):
+            if self._cache.digest(self.path_of(known.sha256)).sha256 == known.sha256:
+                if progress:
+                    progress(known.size)
+                return known
+        return None
+
+    def put_folder(
+        self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
+    ) -> FolderDigest:
+        """Keeps every file of a folder, and its listing under the folder's digest.
+
+        Raises:
+            InputError: as `digest.digest_folder`.
+            StoreError: if the disk is full or can't be written.
+        """
+        report = locked(progress)
+        # more threads than cores: most of their time is spent waiting for the disk
+        digest = folder_digest(
+            list_folder(path, exclude), lambda file: self.put_file(file, progress=report), workers=_WRITERS
+        )
+        self.put_bytes(digest.listing)
+        return digest
+
+    def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
+        """The content of an object, re-hashed.
+
+        Args:
+            sha256: its name.
+            limit: bytes it may have at most.
+
+        Raises:
+            StoreError: if it isn't here, is larger than `limit`, or isn't what its name says.
+        """
+        path = self.path_of(sha256)
+        try:
+            with path.open("rb") as file:
+                data = file.read() if limit is None else file.read(limit + 1)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if limit is not None and len(data) > limit:
+            raise StoreError(f"expected at most {limit} bytes in {path}, got more")
+        _check(path, sha256, hashlib.sha256(data).hexdigest())
+        return data
+
+    def verify(self, sha256: str, progress: Progress | None = None) -> None:
+        """Re-hashes an object.
+
+        Args:
+            progress: told of the bytes read.
+
+        Raises:
+            StoreError: if it isn't here, or isn't what its name says.
+        """
+        path = self.path_of(sha256)
+        try:
+            actual = sha256_file(path, progress)
+        except InputError as error:
+            raise StoreError(f"expected an object of the store: {error.message}") from error
+        _check(path, sha256, actual)
+
+    def export(
+        self, sha256: str, target: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]] = ()
+    ) -> Path:
+        """Copies an object, fetched first if it isn't here, to a file that doesn't exist yet; the file.
+
+        Raises:
+            InputError: if there is a file already.
+            StoreError, ChainUnavailable: as `fetch`.
+        """
+        target = Path(target)
+        if os.path.lexists(target):
+            raise InputError(f"expected no file at {target} yet", hint="Choose another name, or remove it.")
+        if not self.has(sha256):
+            self.fetch(sha256, sources)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _writing(partial, 0o666) as (_, write):
+                self.copy(sha256, write)
+            partial.rename(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    def publish(self, digests: Iterable[str], folder: str | os.PathLike[str]) -> Store:
+        """Copies objects to another store that everyone may read; that store.
+
+        Raises:
+            StoreError: if an object isn't here or isn't whole, or the folder can't be written.
+        """
+        published = Store(folder, public=True)
+        for digest in digests:
+            if not published.has(digest):
+                with published._incoming() as (write, keep):
+                    self.copy(digest, write)
+                    keep(digest)
+        return published
+
+    def fetch(self, sha256: str, sources: Sequence[str | os.PathLike[str]] = (), limit: int = FETCH_LIMIT) -> Path:
+        """Gets an object from the first source that has it; nothing but its hash is trusted. Where it is now.
+
+        Args:
+            sha256: its name.
+            sources: of published stores: folders, http(s) or fsspec addresses with ``/objects/`` below them, or
+                ``ipfs://CID`` (also of a single file).
+            limit: bytes to take at most.
+
+        Raises:
+            StoreError: if no source has it, saying what each gave.
+            ChainUnavailable: if a source that might have it can't be reached.
+        """
+        digest = normal_digest(sha256)
+        self._hold()
+        away = False
+        told = []
+        if self.has(digest):
+            try:
+                self.verify(digest)
+            except StoreError as error:
+                if not sources:
+                    raise
+                told.append(error.message)
+            else:
+                return self.path_of(digest)
+        for source in [os.fspath(source) for source in sources]:
+            try:
+                with self._incoming() as (write, keep):
+                    actual, count = hashlib.sha256(), 0
+                    for block in read_from_url(source, digest) if is_url(source) else _from_folder(source, digest):
+                        count += len(block)
+                        if count > limit:
+                            raise SourceError(f"has more than the {limit} bytes allowed")
+                        actual.update(block)
+                        write(block)
+                    if actual.hexdigest() != digest:
+                        raise SourceError(f"gave {count} bytes with the SHA-256 {actual.hexdigest()}")
+                    keep(digest)
+            except SourceError as error:
+                away = away or error.away
+                told.append(f"{public_name(source)} {error}")
+            else:
+                return self.path_of(digest)
+        looked = "; ".join(told) or "no source was given"
+        problem = ChainUnavailable if away else StoreError
+        raise problem(
+            f"expected the object {digest} in {self.folder} or from a source: {looked}",
+            hint="Name a source that has it: the folder or address that the lab published to.",
+        )
+
+    def restore_folder(
+        self,
+        sha256: str,
+        target: str | os.PathLike[str],
+        sources: Sequence[str | os.PathLike[str]] = (),
+        executable: Collection[str] = (),
+    ) -> Path:
+        """Writes the folder whose listing has that digest; nothing is written if any of its files can't be had.
+
+        Args:
+            sha256: the folder's digest.
+            target: a folder that doesn't exist or is empty.
+            sources: as `fetch`.
+            executable: paths of the files that may be executed.
+
+        Raises:
+            InputError: if `target` holds something, or the listing isn't one or has a path that leaves the folder.
+            StoreError, ChainUnavailable: as `fetch`.
+        """
+        target = Path(target)
+        if os.path.lexists(target) and (target.is_symlink() or not target.is_dir() or any(target.iterdir())):
+            raise InputError(f"expected an empty folder or none at {target}")
+        if not self.has(sha256):
+            self.fetch(sha256, sources, LISTING_LIMIT)
+        files, programs = parse_listing(self.get_bytes(sha256, LISTING_LIMIT)), set(executable)
+        for _, digest in files:
+            if not self.has(digest):
+                self.fetch(digest, sources)
+        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            for name, digest in files:
+                file = partial / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                with _writing(file, 0o777 if name in programs else 0o666) as (_, write):
+                    self.copy(digest, write)
+            partial.rename(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return target
+
+    def objects(self) -> Iterator[StoredObject]:
+        """Every object, as the folder lists them; nothing is read of them."""
+        for path in sorted(self.folder.glob("objects/??/*")):
+            name = path.parent.name + path.name
+            if _OBJECT.fullmatch(name):
+                with suppress(FileNotFoundError):
+                    found = path.stat()
+                    yield StoredObject(name, found.st_size, found.st_mtime)
+
+    def collect(
+        self, needed: Callable[[], Collection[str]], older_than_s: float, *, dry_run: bool = False
+    ) -> list[StoredObject]:
+        """Removes objects that nothing needs, and what interrupted writes left; gives those objects.
+
+        A process that has put something in, or found it here, and has not ended may be about to name it in a record.
+        So nothing is removed while there is one, and none puts anything in until this is done.
+
+        Args:
+            needed: asked for the digests to keep once no other process uses the store.
+            older_than_s: seconds since an object was written from which on it may be removed.
+            dry_run: only tell what would be removed.
+
+        Raises:
+            StoreError: if another process uses the store: nothing was removed.
+        """
+        with self._alone() if not dry_run else nullcontext():
+            keep, newest = set(needed()), time.time() - older_than_s
+            unneeded = [one for one in self.objects() if one.sha256 not in keep and one.written <= newest]
+            if not dry_run:
+                for one in unneeded:
+                    self.path_of(one.sha256).unlink(missing_ok=True)
+                for left in self.folder.glob("incoming/*"):
+                    left.unlink(missing_ok=True)
+        return unneeded
+
+    def _hold(self) -> None:
+        """Tells garbage collection, while this store is in use, that what lies here may be about to be named."""
+        with self._using:
+            if self._use is not None or self._public:
+                return
+            # who can't make the folder can't put anything in either, and says why when trying
+            with suppress(OSError, StoreError):
+                self._use = self._opened()
+                fcntl.flock(self._use, fcntl.LOCK_SH)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._using:
+            held = self._use is not None
+            try:
+                descriptor = self._use if self._use is not None else self._opened()
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if held:
+                    # the attempt to change a lock gives it up first (flock(2))
+                    fcntl.flock(descriptor, fcntl.LOCK_SH)
+                raise StoreError(
+                    f"another process uses the store {self.folder}: nothing was removed",
+                    hint="What it keeps there may not be named by a record yet. Try again when it has ended.",
+                ) from None
+            except OSError as error:
+                raise _unwritable(self.folder, error) from error
+            try:
+                yield
+            finally:
+                fcntl.flock(descriptor, fcntl.LOCK_SH if held else fcntl.LOCK_UN)
+
+    def _opened(self) -> int:
+        self._make(self.folder)
+        # the folder itself is locked: nothing lies in it but objects
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, descriptor)
+        return descriptor
+
+    def copy(self, sha256: str, write: Write) -> None:
+        """Writes an object out, hashing what is written: a corrupt object must not travel.
+
+        Raises:
+            StoreError: if it isn't here, or after it was written, if it isn't whole.
+        """
+        path = self.path_of(sha256)
+        actual = hashlib.sha256()
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        with file:
+            while block := file.read(_BLOCK):
+                actual.update(block)
+                write(block)
+        _check(path, sha256, actual.hexdigest())
+
+    @contextmanager
+    def _incoming(self) -> Iterator[tuple[Write, Callable[[str], None]]]:
+        """A file to write to, and a function that gives it its name once it's whole. What isn't named is removed."""
+        partial = self.folder / "incoming" / secrets.token_hex(16)
+        try:
+            self._make(partial.parent)
+            with _writing(partial, self._file_mode) as (descriptor, write):
+
+                def keep(digest: str) -> None:
+                    os.fchmod(descriptor, self._file_mode)
+                    os.fsync(descriptor)
+                    path = self.path_of(digest)
+                    self._make(path.parent)
+                    # an object that is there already is replaced too: if it was damaged, it's whole now
+                    partial.rename(path)
+                    sync_folder(path.parent)
+
+                yield write, keep
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+
+    def _make(self, folder: Path) -> None:
+        for part in reversed((folder, *folder.parents)):
+            if not part.is_dir():
+                part.mkdir(self._folder_mode, exist_ok=True)
+                sync_folder(part.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object of a store.
+
+    Args:
+        size: bytes.
+        written: when it was put in last, in Unix seconds.
+    """
+
+    sha256: str
+    size: int
+    written: float
+
+
+class SourceError(Exception):
+    """Why a source did not give an object; `away` if it may have it and could not be asked."""
+
+    def __init__(self, reason: str, *, away: bool = False) -> None:
+        super().__init__(reason)
+        self.away = away
+
+
+def _from_folder(source: str, digest: str) -> Iterator[bytes]:
+    path = Store(source).path_of(digest)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except FileNotFoundError:
+        raise SourceError("does not have it") from None
+    except OSError as error:
+        raise SourceError(f"can't be read: {error.strerror}") from error
+
+
+def read_from_url(source: str, digest: str) -> Iterator[bytes]:
+    """The blocks of an object in a published store at an address; nothing of them is checked yet.
+
+    Args:
+        source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
+
+    Raises:
+        SourceError: if the store doesn't have it or can't be reached.
+    """
+    try:
+        address = Address.parse(source)
+        if address:
+            blocks = address.read_object(digest)
+            if blocks is None:
+                raise SourceError("does not have it")
+            yield from blocks
+            return
+    except ChainUnavailable as error:
+        raise SourceError(f"can't give it: {error.message}", away=True) from error
+    except BlockchainTracerError as error:
+        raise SourceError(f"can't give it: {error.message}") from error
+    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, digest)
+
+
+def _from_web(source: str, digest: str) -> Iterator[bytes]:
+    import requests
+
+    address = f"{source.rstrip('/')}/{object_name(digest)}"
+    count, tries = 0, 0
+    while True:
+        # a compressed answer would be another sequence of bytes
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
+        try:
+            with requests.get(address, stream=True, timeout=_TIMEOUT, headers=headers) as answer:
+                if answer.status_code in (404, 410):
+                    raise SourceError("does not have it")
+                if answer.status_code != (206 if count else 200):
+                    raise SourceError(f"answered {answer.status_code}", away=True)
+                for block in answer.iter_content(_BLOCK):
+                    count += len(block)
+                    yield block
+                return
+        except requests.RequestException as error:
+            tries += 1
+            # what broke off goes on where it broke; the digest of the whole tells whether the parts belong together
+            if tries > _RETRIES or not count:
+                # the text of a requests exception may hold the address with its credentials
+                raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
+
+
+def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
+    fsspec = import_fsspec()
+    try:
+        with fsspec.open(f"{source.rstrip('/')}/{object_name(digest)}", "rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except FileNotFoundError:
+        raise SourceError("does not have it") from None
+    except (OSError, ValueError, ImportError) as error:
+        raise SourceError(f"can't be read ({type(error).__name__})", away=True) from None
+
+
+def import_fsspec() -> Any:
+    """The package fsspec.
+
+    Raises:
+        InputError: if it isn't installed, naming the extra.
+    """
+    try:
+        import fsspec
+    except ImportError:
+        raise InputError(
+            "file systems by address need the package fsspec, which isn't installed",
+            hint="pip install blockchaintracer[fsspec]",
+        ) from None
+    return fsspec
+
+
+def object_name(sha256: str) -> str:
+    """The name of an object below a published store: ``objects/<2 hex digits>/<62 hex digits>``."""
+    digest = normal_digest(sha256)
+    return f"objects/{digest[:2]}/{digest[2:]}"
+
+
+def is_url(source: str) -> bool:
+    """Whether a source is an address, not a folder."""
+    return "://" in source
+
+
+def public_name(source: str) -> str:
+    """A source as it may be shown: without credentials, query, and what may be a key in its path."""
+    return redact_url(source) if is_url(source) and not source.startswith(SCHEME) else source
+
+
+@contextmanager
+def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
+    """A new file's descriptor, and a function that writes all it's given."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+
+    def write(data: bytes | memoryview) -> None:
+        rest = memoryview(data)
+        if len(rest) >= _HOLE and not rest[0] and not rest[-1] and not rest.tobytes().strip(b"\0"):
+            # a hole takes no disk; zeros that were no hole become one
+            os.ftruncate(descriptor, os.lseek(descriptor, len(rest), os.SEEK_CUR))
+            return
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+    try:
+        yield descriptor, write
+    finally:
+        os.close(descriptor)
+
+
+def _check(path: Path, expected: str, actual: str) -> None:
+    if actual != normal_digest(expected):
+        raise StoreError(
+            f"the object {path} is damaged: expected the SHA-256 {normal_digest(expected)}, got {actual}",
+            hint=REPAIR,
+            path=str(path),
+            expected=normal_digest(expected),
+            actual=actual,
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"expected an object of the store at {path}: {error.strerror}", path=str(path))
+
+
+def _unwritable(path: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return StoreError(
+        f"can't write to {path}: {error.strerror}",
+        hint="Free some space, then try again: nothing half written was kept."
+        if full
+        else "Check that it's a folder and that you may write to it: nothing was kept.",
+        path=str(path),
+    )

@@ -1,0 +1,131 @@
+"""Verifying for a lab: what to look up, and what its outbox knows of what the chain doesn't show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from blockchaintracer.core.batch_proof import Proof, is_proof
+from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.digest import Progress
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
+from blockchaintracer.lab.kept_proofs import find_proof, required_here
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Entry, Record
+from blockchaintracer.lab.store.similar_content import similar_records
+from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.store.stored_copies import StoredCopies
+
+Sources = Sequence[str | os.PathLike[str]]
+
+
+def lab_verifier(registry: Registry, store: Store, sources: Sources = (), progress: Progress | None = None) -> Verifier:
+    """Make a verifier that looks for content in a store first, then in the sources.
+
+    Args:
+        sources: as `Store.fetch`.
+        progress: told of the bytes hashed.
+    """
+    copies = StoredCopies(store, sources, progress)
+    return Verifier(registry, copies, lambda shown: similar_records(registry, store, copies, shown))
+
+
+def verify(
+    lab: Lab,
+    target: str,
+    *,
+    path: Path | None = None,
+    record: str | None = None,
+    group: int | None = None,
+    sources: Sources = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Verifies a record, a transaction, a recorded digest, a batch's proof file, or a file or folder.
+
+    A record that is only in a batch is verified by the proof that the lab keeps of it.
+
+    Args:
+        target: 64 hex digits, or the path of a file or folder.
+        path: a file or folder to hold against the record that `target` is.
+        record: id of the record to hold the file or folder against that `target` is.
+        group: of a file or folder, only records of this group count.
+        sources: where to look for content that the store doesn't have.
+        progress: told of the bytes hashed.
+
+    Raises:
+        InputError: if `target` is neither, or the two don't go together.
+        ChainUnavailable: if the chain is away; of a record that waits in the outbox, saying so.
+    """
+    digest = _digest(target)
+    if digest is None:
+        if path is not None:
+            raise InputError(f"expected a record's id beside --path, got {target!r}")
+        path = _existing(Path(target))
+    elif path is not None:
+        record = digest
+        path = _existing(path)
+    elif record is not None or group is not None:
+        raise InputError(
+            f"expected a file or folder beside --record or --group, got {target!r}",
+            hint="`verify PATH --record ID` and `verify ID --path PATH` are the same.",
+        )
+    try:
+        verifier = lab_verifier(lab.registry, lab.store, sources, progress)
+        if path is not None:
+            proof = _proof(lab, path) if record is None else None
+            if proof and group not in (None, proof.key.group):
+                raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
+            return verifier.batched(proof.key, proof.root, proof.path) if proof else verifier.path(path, record, group)
+        report = verifier.hash(target)
+        if digest and not report.records and (proof := find_proof(lab, digest)):
+            return verifier.batched(proof.key, proof.root, proof.path)
+    except ChainUnavailable as away:
+        if waiting := _entry(lab, digest or record):
+            raise ChainUnavailable(
+                f"record {waiting.write.record_id_of} is known to this lab alone: it is {waiting.state} in its outbox,"
+                f" and the chain can't be asked. {away.message}",
+                hint="`blockchaintracer outbox flush` sends it when the chain is back.",
+                record=waiting.write.record_id_of,
+                state=str(waiting.state),
+            ) from None
+        raise
+    if not report.records and (waiting := _entry(lab, digest)):
+        said = f" (it was in block {waiting.block.number})" if waiting.block else ""
+        detail = f"in this lab's outbox it is {waiting.state}{said}: `blockchaintracer outbox flush` sends it"
+        report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
+    return report
+
+
+def verify_order(lab: Lab, first: str, second: str) -> Report:
+    """Verifies that one record came before another."""
+    return lab_verifier(lab.registry, lab.store).before(first, second)
+
+
+def _proof(lab: Lab, path: Path) -> Proof | None:
+    """The batch's proof that a file is, if it is one."""
+    return required_here(lab, Proof.read(path)) if is_proof(path) else None
+
+
+def _digest(text: str) -> str | None:
+    try:
+        return normal_digest(text)
+    except InputError:
+        return None
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(
+            f"expected a record's id, a transaction's hash, or an existing file or folder, got {str(path)!r}",
+            hint="An id is 64 hex digits.",
+        )
+    return path
+
+
+def _entry(lab: Lab, record_id: str | None) -> Entry | None:
+    writes = lab.outbox.of_record(record_id) if record_id else []
+    return next((entry for entry in writes if isinstance(entry.write, Record)), None)
