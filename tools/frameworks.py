@@ -1,5 +1,5 @@
-"""Runs tests/frameworks in an environment of their own, .toolchain/frameworks, which it makes: everything by hash from
-locks/frameworks.txt but PyTorch, which comes as a build for CPUs.
+"""Runs tests/live/frameworks in an environment of their own, .toolchain/frameworks, which it makes: everything by hash
+from locks/frameworks.txt but PyTorch, which comes as a build for CPUs.
 
 Which build a package index has under one version differs, so PyTorch has no hash in the lock. For Linux the build on
 PyPI is for CUDA and brings several GB; if it is what would come, nothing is fetched. TORCH_INDEX_URL names an index
@@ -65,7 +65,7 @@ set_up()
 if sys.argv[1:]:
     sys.exit(test(os.environ.get("KERAS_BACKEND", "torch"), sys.argv[1:]))
 sys.exit(
-    test("torch", ["tests/frameworks"])
-    or test("tensorflow", ["tests/frameworks/test_keras.py", "tests/frameworks/test_tensorflow.py"])
-    or test("jax", ["tests/frameworks/test_keras.py", "tests/frameworks/test_jax.py"])
+    test("torch", ["tests/live/frameworks"])
+    or test("tensorflow", ["tests/live/frameworks/test_keras.py", "tests/live/frameworks/test_tensorflow.py"])
+    or test("jax", ["tests/live/frameworks/test_keras.py", "tests/live/frameworks/test_jax.py"])
 )

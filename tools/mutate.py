@@ -42,10 +42,16 @@ FACTORY = "contracts/LabRegistryFactory.sol"
 OUTPUT = ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "storageLayout"]
 LEAST = 0.95
 
-FAST = ("tests/property", "tests/findings", "tests/consumers", "tests/factory", "tests/mutation/histories.py")
+FAST = (
+    "tests/evm/property",
+    "tests/findings",
+    "tests/evm/consumers",
+    "tests/evm/test_factory.py",
+    "tests/mutation/histories.py",
+)
 """Tests that run the contracts in process."""
 SLOW = tuple(
-    f"tests/unit/test_{name}.py"
+    f"tests/node/contracts/test_{name}.py"
     for name in ("records", "groups", "attestations", "registry", "seals", "batches", "lineage", "foreign")
 )
 """Tests that need a node, for what the fast ones let through."""
@@ -60,7 +66,13 @@ SKIPPED = {
     "test_reproducing_hostile_manifests.py": "the client",
     "test_events_of_an_impostor.py": "the client",
 }
-SUPPORT = ("tests/*.py", "tests/model/*.py", "tests/*/[!t]*.py", "tests/contracts/*.sol")
+SUPPORT = (
+    "tests/*.py",
+    "tests/*/[!t]*.py",
+    "tests/evm/*/[!t]*.py",
+    "tests/node/contracts/[!t]*.py",
+    "tests/contracts/*.sol",
+)
 PRELOADED = (
     "ape",
     "coincurve",
@@ -68,8 +80,8 @@ PRELOADED = (
     "hypothesis.stateful",
     "pyrevm",
     "pytest",
-    "tests.actors",
-    "tests.evm",
+    "tests.support.actors",
+    "tests.support.evm",
     "web3",
 )
 SECONDS = 60
@@ -262,7 +274,8 @@ class Judge:
 
     def _no_judges(self, mutant: Mutant) -> list[str]:
         """The factory's tests hold its code against the registry's, so they would notice any change to the registry."""
-        strict = [] if mutant.path == FACTORY else [test for test in self.seconds if test.startswith("tests/factory/")]
+        factory = "tests/evm/test_factory.py::"
+        strict = [] if mutant.path == FACTORY else [test for test in self.seconds if test.startswith(factory)]
         return [*self.left_out, *strict]
 
     def _fast(

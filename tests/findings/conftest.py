@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.actors import Actor
-from tests.evm import Chain, Contract
 from tests.model.eip712 import Domain, Invitation, Key
 from tests.model.registry import ALL_ROLES, NO_END, Refused
+from tests.support.actors import Actor
+from tests.support.evm import Chain, Contract
 
 ALICE, BOB, CAROL, MALLORY = (Actor.named(name) for name in ("alice", "bob", "carol", "mallory"))
 DATA = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.evm import Chain
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, found, join, refusal, run_reproducing
 from tests.model.eip712 import record_commitment, verdict_commitment
 from tests.model.registry import ALL_ROLES, NO_END, REPRODUCED, REVIEWED
+from tests.support.evm import Chain
 
 SALT = b"\x5a" * 32
 NONE = DATA._replace(group=0)

@@ -7,11 +7,11 @@ from itertools import permutations
 
 import pytest
 
-from tests.actors import Actor
-from tests.evm import Reverted, interface_of
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, join, refusal
 from tests.model.eip712 import Key
 from tests.model.registry import NO_END, NOBODY, RECORDED, RECORDER, UNKNOWN, Event, Signature
+from tests.support.actors import Actor
+from tests.support.evm import Reverted, interface_of
 
 BURN, TRY_AND_CONSENT = 5, 7
 SHARE = 300_000

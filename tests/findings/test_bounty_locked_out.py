@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.consumers.market import AUTHOR, BOB, DAVE, RESULT, SHARE, STRANGER, Market
 from tests.findings.conftest import refusal
 from tests.model.registry import DISPUTED, NOT_REPRODUCED, REPRODUCED, REVIEWED
+from tests.support.market import AUTHOR, BOB, DAVE, RESULT, SHARE, STRANGER, Market
 
 
 @pytest.fixture

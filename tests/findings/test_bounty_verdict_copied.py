@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.consumers.market import BOB, DAVE, ERIN, REPRODUCERS, SHARE, Market, run_by
 from tests.findings.conftest import refusal
 from tests.model.eip712 import Invitation, verdict_commitment
 from tests.model.registry import ALL_ROLES, NO_END, NOT_REPRODUCED, REPRODUCED
+from tests.support.market import BOB, DAVE, ERIN, REPRODUCERS, SHARE, Market, run_by
 
 SALT = b"\7" * 32
 

@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, domain, found, refusal
 from tests.model.eip712 import Invitation, record_commitment
 from tests.model.registry import NO_END, NOBODY, RECORDED, RECORDER
-from tests.node import NodeChain, NodeContract, anvil
+from tests.support.node import NodeChain, NodeContract, anvil
 
 SPONSOR = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The key of anvil's first account, which has money."""

@@ -26,7 +26,7 @@ from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import record_content
-from tests.client.labs import holding, second_lab, secret_file, typed, verb
+from tests.support.labs import holding, second_lab, secret_file, typed, verb
 
 # -- what must not leak
 

@@ -10,7 +10,7 @@ from hexbytes import HexBytes
 
 from blockchaintracer.core.chain import Chain, Registry
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, found
-from tests.node import NodeChain, NodeContract, anvil
+from tests.support.node import NodeChain, NodeContract, anvil
 
 FORGED = b"\x66" * 32
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.artifacts import artifact
 from tests.findings.conftest import ALICE, BOB, DATA, run_reproducing
 from tests.model.eip712 import keccak
 from tests.model.registry import REVIEWED
+from tests.support.artifacts import artifact
 
 FULL = 2**22 - 1
 

@@ -10,7 +10,7 @@ import pytest
 from tests.findings.conftest import ALICE, CAROL, DATA, domain, found, refusal
 from tests.model import merkle
 from tests.model.eip712 import record_commitment
-from tests.node import NodeChain, NodeContract, anvil
+from tests.support.node import NodeChain, NodeContract, anvil
 
 SALT = b"\x5a" * 32
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from eth_hash.auto import keccak
 
-from tests.artifacts import artifact
-from tests.evm import abi_type
+from tests.support.artifacts import artifact
+from tests.support.evm import abi_type
 
 
 def test_the_interface_id_covers_every_function_of_the_interface(registry) -> None:

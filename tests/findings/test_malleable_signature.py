@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.actors import FORGERIES, malleable_twin
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, domain, refusal
 from tests.model.eip712 import Invitation
 from tests.model.registry import NO_END, RECORDER
+from tests.support.actors import FORGERIES, malleable_twin
 
 
 @pytest.mark.parametrize("form", FORGERIES)

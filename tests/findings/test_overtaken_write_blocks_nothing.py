@@ -16,7 +16,7 @@ from blockchaintracer.lab.attest import attest
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Attest, State
 from blockchaintracer.lab.recording.content import record_content
-from tests.client.labs import again, running_lab, second_lab
+from tests.support.labs import again, running_lab, second_lab
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from blockchaintracer.lab.private.disclose import disclose, kept_private, verify
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, new_salt, place, root_of
 from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
-from tests.client.labs import second_lab
+from tests.support.labs import second_lab
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.drafts import Recorded

@@ -22,7 +22,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.report import Documentation, gather, make
 from blockchaintracer.extras.report.render import markdown, printable
 from blockchaintracer.lab.lab import Lab
-from tests.client.labs import running_lab
+from tests.support.labs import running_lab
 
 HOSTILE = [
     "<script>alert(1)</script>",

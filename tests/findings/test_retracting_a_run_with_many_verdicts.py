@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.evm import Chain
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, found, run_reproducing
 from tests.model.registry import REPRODUCED, Refused
-from tests.node import NodeChain, NodeContract, anvil
+from tests.support.evm import Chain
+from tests.support.node import NodeChain, NodeContract, anvil
 
 TRANSACTION_LIMIT = 16_777_216
 """EIP-7825"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.actors import Actor
 from tests.findings.conftest import ALICE, BOB, CAROL, MALLORY, domain, refusal
 from tests.model.eip712 import Invitation
 from tests.model.registry import MAINTAINER, NO_END, RECORDER
+from tests.support.actors import Actor
 
 
 def invite(registry, account: Actor, roles: int, version: int = 0, until: int = NO_END):

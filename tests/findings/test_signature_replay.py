@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.evm import Chain
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, found, refusal
 from tests.model.eip712 import Invitation, verdict_commitment
 from tests.model.registry import DISPUTED, NO_END, RECORDER
+from tests.support.evm import Chain
 
 
 def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:

@@ -1,6 +1,6 @@
-"""The histories of tests/property, the same in every run, for telling a changed contract from the original.
+"""The histories of tests/evm/property, the same in every run, for telling a changed contract from the original.
 
-Not collected by itself: tests/property/test_machine.py makes more histories, and new ones each time.
+Not collected by itself: tests/evm/property/test_machine.py makes more histories, and new ones each time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.property.machine import RegistryMachine
+from tests.evm.property.machine import RegistryMachine
 
 
 def test_fixed_histories() -> None:

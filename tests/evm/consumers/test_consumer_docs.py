@@ -1,0 +1,49 @@
+"""The contract in docs/consumers.md compiles against the contracts as they are; its figures and names are theirs."""
+
+from __future__ import annotations
+
+import re
+
+from tests.support.artifacts import artifact
+from tests.support.market import CLAIM_WINDOW, DAY, MIN_VERDICT_WINDOW
+from tools.compiler import ROOT, compile_standard_json, standard_json
+
+PAGE = (ROOT / "docs" / "consumers.md").read_text()
+EXAMPLES = re.findall(r"```solidity\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_example_compiles() -> None:
+    (example,) = EXAMPLES
+    request = standard_json("evm.bytecode.object")
+    request["sources"]["Example.sol"] = {"content": example}
+    request["settings"]["outputSelection"] = {"Example.sol": {"*": ["evm.bytecode.object"]}}
+    contracts = compile_standard_json(request)["contracts"]["Example.sol"]
+    assert contracts["ModelGate"]["evm"]["bytecode"]["object"]
+
+
+def test_the_figures_are_those_of_the_contracts() -> None:
+    source = (ROOT / "interfaces" / "IReplicationBounty.sol").read_text()
+    constants = dict(re.findall(r"constant (\w+) = (\w+(?: days)?);", source))
+    assert constants == {
+        "MAX_ELIGIBLE_GROUPS": "32",
+        "MIN_VERDICT_WINDOW": f"{MIN_VERDICT_WINDOW // DAY} days",
+        "CLAIM_WINDOW": f"{CLAIM_WINDOW // DAY} days",
+        "MAX_DURATION": "1826 days",
+    }
+    assert "at most 32 groups" in PAGE
+    assert f"at least {constants['MIN_VERDICT_WINDOW']}" in PAGE
+    assert f"+ {constants['CLAIM_WINDOW']}" in PAGE
+
+
+def test_functions_and_errors_that_are_named_exist() -> None:
+    names = {
+        entry.get("name")
+        for name in ("ReplicationBounty", "RecordResolver", "LabRegistry")
+        for entry in artifact(name).abi
+    }
+    named = set(re.findall(r"`(fund|enter|claim|refund|seal|revealVerdict|registry|RecordNotStanding|Funded)\b", PAGE))
+    assert len(named) == 9
+    assert named <= names
+    questions = set(re.findall(r"`(_require\w+)\(", PAGE))
+    source = (ROOT / "contracts" / "consumers" / "ProvenanceConsumer.sol").read_text()
+    assert questions == set(re.findall(r"function (_require\w+)\(", source)) - {"_requireStanding"}

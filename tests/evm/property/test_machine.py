@@ -1,0 +1,122 @@
+"""The registry's bytecode against the model, in this process: at least ten thousand operations a run.
+
+`make fuzz`, or the variable FUZZ, makes it a million.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.evm.property.machine import ALICE, BOB, ELSEWHERE, RegistryMachine, Seen, in_process, run_on
+from tests.model import merkle
+from tests.model.eip712 import Key, record_commitment
+from tests.model.registry import NOBODY, REPRODUCED, REPRODUCES, RETRACTED, RUN, ZERO, ForeignRecord
+from tests.support.artifacts import artifact
+
+OPERATIONS = 1_000_000 if os.environ.get("FUZZ") else 10_000
+UNREACHABLE = {
+    "GroupCreationRestricted",  # the machine's registry is open to all: tests/node/contracts
+    "TooManyParents",  # needs 1,025 of them: test_invariants
+    "UnknownGroup",  # of a view: tests/node/contracts
+    "OwnableInvalidOwner",  # of the constructor: tests/node/contracts
+    "InvalidShortString",  # of OpenZeppelin's EIP712, for names of another length
+    "StringTooLong",
+    "StringsInsufficientHexLength",  # of OpenZeppelin's Strings, for lengths that the registry doesn't ask for
+}
+ANSWERS = {"verifyBatched 0", "verifyBatched 1", *(f"lineageStatus {lineage}" for lineage in range(4))}
+"""Of the views that the machine asks beside looking at all state: whether a leaf is in, and each Lineage."""
+
+
+def test_the_bytecode_does_what_the_model_does() -> None:
+    machine = run_on(in_process, OPERATIONS)
+    missing = missed(machine)
+    while missing and machine.executed < 12 * OPERATIONS:
+        more = run_on(in_process, OPERATIONS // 5)
+        missing -= set(more.performed) | set(more.refused) | set(more.answered)
+        machine.executed += more.executed
+    print(f"{machine.executed} operations", machine.performed, machine.refused, machine.answered)
+    assert not missing, "operations that never succeeded, errors that were never met, answers that were never given"
+
+
+def broken(field: str, change: Callable[[Any], Any]) -> Callable[[Seen], Seen]:
+    """The same with every value of one field changed."""
+    return lambda seen: seen._replace(
+        **{field: {place: change(value) for place, value in getattr(seen, field).items()}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("invariant", "damage"),
+    [
+        ("chain_equals_model", broken("memberships", lambda held: (*held[:3], held[3] + 1))),
+        ("chain_equals_model", broken("seals", lambda time: time + 1)),
+        ("chain_equals_model", broken("batches", lambda batch: (batch[0], batch[1] + 1, batch[2]))),
+        ("chain_equals_model", broken("foreign_verdicts", lambda said: (*said[:3], said[3] + 1))),
+        ("records_are_written_once", broken("records", lambda was: was._replace(recorded_at=was.recorded_at + 1))),
+        ("records_are_written_once", broken("records", lambda was: was._replace(sealed_at=was.sealed_at + 1))),
+        ("records_are_written_once", broken("records", lambda was: was._replace(flags=was.flags ^ 1))),
+        ("records_are_written_once", broken("records", lambda was: was._replace(retracted_at=0))),
+        ("seals_and_batches_are_written_once", broken("seals", lambda time: time + 1)),
+        ("seals_and_batches_are_written_once", broken("batches", lambda batch: (batch[0] + 1, *batch[1:]))),
+        ("nothing_is_sealed_after_it_is_shown", broken("records", lambda was: was._replace(sealed_at=2**40 - 1))),
+        ("nothing_is_sealed_after_it_is_shown", broken("verdicts", lambda said: (said[0], 1, 2, *said[3:]))),
+        ("every_group_has_an_owner", broken("groups", lambda group: (NOBODY, *group[1:]))),
+        (
+            "parents_precede_children",
+            broken("records", lambda was: was._replace(recorded_at=0 if was.kind == 1 else 9)),
+        ),
+        ("counters_count_current_verdicts", broken("records", lambda was: was._replace(reviewed=was.reviewed + 1))),
+        ("findings_stand_on_an_unretracted_run", broken("records", lambda was: was._replace(status=RETRACTED))),
+        (
+            "findings_on_foreign_records_stand_on_an_unretracted_run",
+            broken("records", lambda was: was._replace(status=RETRACTED)),
+        ),
+        ("no_group_judges_itself", broken("records", lambda was: was._replace(group=2))),
+    ],
+)
+def test_each_invariant_can_fail(invariant: str, damage: Callable[[Seen], Seen]) -> None:
+    """It holds of an eventful history, and no more when the chain says one thing differently."""
+    machine = RegistryMachine()
+    machine.found_two_labs()
+    here = machine.domain
+    (data,) = machine.keys.values()
+    plan = Key(1, 5, 1, ALICE.address, b"\3" * 32, ZERO)
+    record, foreign = here.record_id(data), ForeignRecord(5, ELSEWHERE, ZERO)
+    run = Key(2, RUN, 4, BOB.address, b"\4" * 32, ZERO, ((record, REPRODUCES),))
+    for key in (plan, run):
+        machine._remember(key)
+    machine.seal_places.add((1, ALICE.address, record_commitment(here.record_id(plan), ZERO)))
+    machine.batch_places.add((1, ALICE.address, merkle.root((record,))))
+    machine.foreign_places.add((foreign, 2))
+    for caller, function, *arguments in (
+        (ALICE, "seal", record_commitment(here.record_id(plan), ZERO), 1),
+        (ALICE, "reveal", plan, ZERO),
+        (ALICE, "anchorLeaves", 1, (record,)),
+        (BOB, "record", run),
+        (BOB, "attest", record, 2, REPRODUCED, run),
+        (ALICE, "retract", data, ZERO),
+    ):
+        machine.step(caller.address, function, *arguments)
+    evidence = machine._foreign_evidence(foreign, 2, BOB.address)
+    machine.step(BOB.address, "attestForeign", foreign, 2, REPRODUCED, evidence)
+    check = getattr(machine, invariant)
+    check()
+    machine.seen = damage(machine.seen)
+    with pytest.raises(AssertionError):
+        check()
+
+
+def missed(machine: type[RegistryMachine]) -> set[str]:
+    """What the registry can do, refuse and answer, and the machine has not met."""
+    changing = {"function": "nonpayable", "error": None}
+    declared = {
+        entry["name"]
+        for entry in artifact("LabRegistry").abi
+        if entry["type"] in changing and entry.get("stateMutability") == changing[entry["type"]]
+    }
+    met = set(machine.performed) | set(machine.refused) | set(machine.answered)
+    return (declared | ANSWERS) - UNREACHABLE - met

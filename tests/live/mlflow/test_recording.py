@@ -1,0 +1,299 @@
+"""MLflow runs on real stores and a real chain: what is recorded, and what is named as changed since."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mlflow
+import pytest
+
+import blockchaintracer.mlflow as sealed
+from blockchaintracer import MLflowBlockchainTracer
+from blockchaintracer.core.manifest import parse_manifest
+from blockchaintracer.core.record import Relation
+from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
+from blockchaintracer.extras.mlflow.recorder import HISTORY, SNAPSHOT, RecordingWarning, Target, output, run_of
+from blockchaintracer.lab.verify_here import verify
+from tests.live.mlflow.conftest import data
+from tests.support.labs import typed
+
+TOKEN = "hunter2hunter2"
+
+
+@pytest.fixture(autouse=True)
+def table(folder):
+    data()
+
+
+def predicate(lab, recorded):
+    return run_of(lab, recorded.manifest)
+
+
+def train(**named):
+    """A run with something of everything."""
+    with mlflow.start_run(**named) as run:
+        mlflow.log_params({"lr": 0.1, "name": "small", "api_key": TOKEN})
+        mlflow.log_metric("loss", 0.5, step=0)
+        mlflow.log_metric("loss", 0.25, step=1)
+        mlflow.log_metric("odd", math.nan)
+        mlflow.set_tag("kind", "baseline")
+        import pandas
+
+        mlflow.log_input(mlflow.data.from_pandas(pandas.read_csv("data.csv"), source="data.csv"), context="training")
+        Path("notes.txt").write_text("as it was\n")
+        mlflow.log_artifact("notes.txt", "sub")
+    return run.info.run_id
+
+
+def where(run_id):
+    """The folder of a run's artifacts."""
+    return Path(urlsplit(mlflow.get_run(run_id).info.artifact_uri).path)
+
+
+def failed(report):
+    return {check.name for check in report.failed}
+
+
+def test_a_run_is_recorded_with_all_of_it(lab, home, store):
+    tracer = MLflowBlockchainTracer(home=home, background=False)
+    with tracer.start_run(run_name="fit") as run:
+        run_id = run.info.run_id
+        mlflow.log_params({"lr": 0.1, "api_key": TOKEN})
+        mlflow.log_metric("loss", 0.5, step=0)
+        mlflow.log_metric("loss", 0.25, step=1)
+        mlflow.log_metric("odd", math.nan)
+        mlflow.log_text("hello", "notes/hello.txt")
+    assert tracer.recorded.state == "stored"
+    tags = mlflow.get_run(run_id).data.tags
+    assert tags["blockchaintracer.record_id"] == tracer.recorded.id
+    assert (tags["blockchaintracer.status"], tags["blockchaintracer.transaction"]) == ("stored", "")
+    [told] = tracer.flush()
+    assert told["runId"] == run_id
+    tags = mlflow.get_run(run_id).data.tags
+    assert tags["blockchaintracer.status"] == "final"
+    assert tags["blockchaintracer.transaction"].startswith("0x")
+    found = lab.registry.find(tracer.recorded.id)
+    assert tags["blockchaintracer.block"] == str(found.block_number)
+
+    said = predicate(lab, tracer.recorded)
+    assert said.run_id.replace("-", "") == run_id
+    assert (said.name, said.status) == ("fit", "completed")
+    assert said.parameters == {"lr": 0.1, "api_key": "***"}
+    assert {name: metric.value for name, metric in said.metrics.items()} == {"loss": 0.25}
+    assert said.environment.model_extra["packages"]["mlflow"] == mlflow.__version__
+    assert said.environment.observed == "process"
+    assert said.not_before is not None
+    assert said.code.dirty is False or said.code.commit
+    lines = [json.loads(line) for line in lab.store.get_bytes(output(said, HISTORY)).splitlines()]
+    assert [(name, step, value) for name, step, _, value in lines] == [
+        ("loss", 0, "0.5"),
+        ("loss", 1, "0.25"),
+        ("odd", 0, "nan"),
+    ]
+    assert output(said, "artifacts/SHA256SUMS")
+    everything = lab.store.get_bytes(output(said, SNAPSHOT)) + lab.store.get_bytes(tracer.recorded.manifest)
+    assert TOKEN.encode() not in everything
+    assert os.fsencode(Path.cwd()) not in everything
+    assert b'"mlflow.user":"hmac-sha256:' in everything
+    report = sealed.verify_run(lab, run_id)
+    assert report.verified, report.failed
+    assert not report.unknown
+
+
+def test_what_was_changed_since_is_named(lab, home, store):
+    sealed.autolog(home=home, background=False)
+    run_id = train()
+    sealed.flush(Target(home=str(home)))
+    assert sealed.verify_run(lab, run_id).verified
+    client = mlflow.MlflowClient()
+
+    lines = Path("data.csv").read_text().split("\n")
+    # its header is line 1: row 10,001 stands in line 10,002
+    lines[10_001] += "0"
+    Path("data.csv").write_text("\n".join(lines))
+    report = sealed.verify_run(lab, run_id)
+    assert failed(report) == {"mlflow dataset dataset"}
+    assert report.failed[0].values["line"] == 10_002
+
+    client.log_metric(run_id, "loss", 0.01, step=2)
+    client.log_metric(run_id, "loss", 0.9, step=0)
+    client.log_metric(run_id, "accuracy", 1.0)
+    client.set_tag(run_id, "mlflow.user", "somebody else")
+    client.set_tag(run_id, "kind", "final")
+    client.log_param(run_id, "added", 1)
+    (where(run_id) / "sub" / "notes.txt").write_text("as it is\n")
+    client.log_text(run_id, "new", "new.txt")
+    report = sealed.verify_run(lab, run_id)
+    assert failed(report) == {
+        "mlflow dataset dataset",
+        "mlflow metric loss",
+        "mlflow metric accuracy",
+        "mlflow tag mlflow.user",
+        "mlflow tag kind",
+        "mlflow parameter added",
+        "mlflow artifact sub/notes.txt",
+        "mlflow artifact new.txt",
+    }
+    details = {check.detail for check in report.failed}
+    assert "added since: 0.01 at step 2" in details
+    assert "added since: 0.9 at step 0" in details
+    assert "changed since: it was 'baseline', is 'final'" in details
+    assert not any("somebody" in detail for detail in details)
+    shown = typed("verify", f"mlflow:{run_id}", "--tracking-uri", store, "--json", home=home)
+    assert shown.returncode == 1
+    assert "mlflow metric accuracy" in shown.stdout
+    # the record itself is whole: who committed to it, and when, is proven all the same
+    assert any("committed to run" in sentence for sentence in json.loads(shown.stdout)["proves"])
+    assert json.loads(shown.stdout)["proves"][-1] == "What MLflow shows now is not what was committed to."
+
+
+def test_mlflows_own_digest_reads_ten_thousand_rows_only(folder):
+    import pandas
+
+    frame = pandas.DataFrame({"a": range(12_000)})
+    before = mlflow.data.from_pandas(frame).digest
+    frame.loc[10_001, "a"] = -1
+    assert mlflow.data.from_pandas(frame).digest == before
+    frame.loc[1, "a"] = -1
+    assert mlflow.data.from_pandas(frame).digest != before
+
+
+def test_a_failed_run_says_why_and_a_child_is_part_of_its_parent(lab, home, store):
+    tracer = MLflowBlockchainTracer(home=home, background=False)
+    with pytest.raises(ZeroDivisionError), tracer.start_run(run_name="outer"):  # noqa: PT012 -- one after the other
+        with mlflow.start_run(nested=True, run_name="inner") as inner:
+            mlflow.log_metric("loss", 1.0)
+        child = _recording.recorded[inner.info.run_id]
+        raise ZeroDivisionError(f"password={TOKEN}")
+    said = predicate(lab, tracer.recorded)
+    assert said.status == "failed"
+    assert said.error.startswith("ZeroDivisionError")
+    assert TOKEN not in said.error
+    assert [(parent.record, parent.relation) for parent in said.parents] == [(child.id, Relation.USES)]
+    about = predicate(lab, child).experiment.additional_info["mlflow"]["context"]
+    assert about["parentRunId"]
+    sealed.flush(Target(home=str(home)))
+    assert verify(lab, tracer.recorded.id).verified
+
+
+def test_recording_twice_costs_nothing_and_a_run_that_goes_on_supersedes(lab, home, store):
+    sealed.autolog(home=home, background=False)
+    sealed.autolog(home=home, background=False)
+    run_id = train()
+    first = _recording.recorded[run_id]
+    mlflow.MlflowClient().set_terminated(run_id, end_time=mlflow.get_run(run_id).info.end_time)
+    assert _recording.recorded[run_id].id == first.id
+    assert _recording.recorded[run_id].existing
+    with mlflow.start_run(run_id=run_id):
+        mlflow.log_metric("loss", 0.1, step=2)
+    second = _recording.recorded[run_id]
+    assert second.id != first.id
+    assert (first.id, Relation.SUPERSEDES) in [
+        (parent.record, parent.relation) for parent in predicate(lab, second).parents
+    ]
+    sealed.flush(Target(home=str(home)))
+    assert sealed.verify_run(lab, run_id).verified
+
+
+def test_asynchronous_logging_and_system_metrics_have_settled(lab, home, store, monkeypatch):
+    mlflow.set_system_metrics_sampling_interval(0.05)
+    mlflow.set_system_metrics_samples_before_logging(1)
+    tracer = MLflowBlockchainTracer(home=home, background=False)
+    with tracer.start_run(log_system_metrics=True) as run:
+        for step in range(200):
+            mlflow.log_metric("loss", 1 / (step + 1), step=step, synchronous=False)
+        time.sleep(0.5)
+    said = predicate(lab, tracer.recorded)
+    lines = [json.loads(line) for line in lab.store.get_bytes(output(said, HISTORY)).splitlines()]
+    assert sum(1 for name, *_ in lines if name == "loss") == 200
+    assert any(name.startswith("system/") for name, *_ in lines)
+    assert all(metric.tolerance is None for name, metric in said.metrics.items() if name.startswith("system/"))
+    sealed.flush(Target(home=str(home)))
+    assert sealed.verify_run(lab, run.info.run_id).verified
+
+
+def test_the_chain_being_away_costs_a_run_nothing(lab, home, store):
+    """A node that takes calls and never answers: whoever waits for it, waits for good."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        rpc = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        tracer = MLflowBlockchainTracer(home=home, rpc=rpc, background=False)
+        with tracer.start_run():
+            mlflow.log_metric("loss", 1.0)
+        # whoever asked it still waits for an answer
+        assert any(thread.name == "blockchaintracer" for thread in threading.enumerate())
+    assert tracer.recorded.state == "stored"
+    assert predicate(lab, tracer.recorded).not_before is None
+    sealed.flush(Target(home=str(home)))
+    assert verify(lab, tracer.recorded.id).verified
+
+
+def test_no_lab_is_a_warning_and_no_more(store, tmp_path):
+    tracer = MLflowBlockchainTracer(home=tmp_path / "nobody", rpc="http://127.0.0.1:9", background=False)
+    told = "(?s)is not recorded: .*this lab has no registry yet.*`blockchaintracer deploy`.*mlflow import"
+    with pytest.warns(RecordingWarning, match=told), tracer.start_run() as run:
+        mlflow.log_metric("loss", 1.0)
+    assert tracer.recorded is None
+    assert mlflow.get_run(run.info.run_id).info.status == "FINISHED"
+
+
+PROGRAM = """
+import mlflow
+mlflow.start_run(run_name="left open")
+mlflow.log_metric("loss", 0.5)
+mlflow.log_text("hello", "hello.txt")
+mlflow.start_run(run_name="inside", nested=True)
+{last}
+"""
+
+
+def run_program(uri, home, last="", **more):
+    environment = os.environ | {"MLFLOW_TRACKING_URI": uri, "BLOCKCHAINTRACER_HOME": str(home)} | more
+    environment["MLFLOW_EXPERIMENT_NAME"] = Path.cwd().name
+    Path("program.py").write_text(PROGRAM.format(last=last))
+    return subprocess.run(
+        [sys.executable, "program.py"], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def waited_for(client, name):
+    """The newest run of a name, once its record is final."""
+    [run] = client.search_runs(
+        [client.get_experiment_by_name(Path.cwd().name).experiment_id],
+        filter_string=f"attributes.run_name = '{name}'",
+        max_results=1,
+    )
+    deadline = time.monotonic() + 90
+    while run.data.tags.get("blockchaintracer.status") != "final" and time.monotonic() < deadline:
+        time.sleep(0.3)
+        run = client.get_run(run.info.run_id)
+    return run
+
+
+def test_a_program_of_no_changed_line_is_recorded_at_its_end(lab, home, store):
+    done = run_program(f"anchor+{store}", home, "raise SystemExit('enough')")
+    assert "not recorded" not in done.stderr, done.stderr
+    client = mlflow.MlflowClient()
+    run = waited_for(client, "left open")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["blockchaintracer.status"] == "final", done.stderr
+    report = sealed.verify_run(lab, run.info.run_id)
+    assert report.verified, report.failed
+    assert waited_for(client, "inside").data.tags["blockchaintracer.status"] == "final"
+    assert parse_manifest(lab.store.get_bytes(report.records[0].manifest)).predicate.code.entry_point == "python"
+
+
+def test_a_program_that_breaks_is_recorded_as_failed(lab, home, store):
+    done = run_program(f"anchor+{store}", home, "raise ValueError('no such thing')")
+    assert "no such thing" in done.stderr
+    run = waited_for(mlflow.MlflowClient(), "left open")
+    assert run.info.status == "FAILED"
+    said = run_of(lab, lab.registry.find(run.data.tags["blockchaintracer.record_id"]).key.manifest)
+    assert (said.status, said.error) == ("failed", "ValueError: no such thing")

@@ -1,0 +1,412 @@
+"""A whole registry to one file and back: the same bytes each time, nothing lost, nothing kept that isn't proven."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rfc8785
+from click.testing import CliRunner, Result
+
+from blockchaintracer import MLTracer
+from blockchaintracer.cli import main
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
+from blockchaintracer.extras.archive import Archive, ArchiveRefused, Bytes, proof_name, write_archive
+from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
+from blockchaintracer.extras.search import Index, downstream, query, verdicts
+from blockchaintracer.lab.attest import attest, retract
+from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.recording.content import record_content
+from tests.support.labs import again, running_lab, second_lab
+
+
+@dataclass
+class Story:
+    lab: Lab
+    data: str
+    run: str
+    folder: str
+    batched: list[str]
+    secret: bytes
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Data, a run on them that another group reviewed, a folder, two records of a batch; the data are retracted."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        here = tmp_path_factory.mktemp("files")
+        (here / "data.csv").write_text("x\n1\n")
+        (here / "folder").mkdir()
+        (here / "folder" / "part").write_text("part")
+        data = record_content(lab, Kind.DATASET, here / "data.csv", name="the data").id
+        folder = record_content(lab, Kind.DATASET, here / "folder").id
+        tracer = MLTracer(home=str(lab.home.path))
+        with tracer.start_run("the run") as run:
+            run.log_param("lr", 0.1)
+            run.log_input(record=data, relation="trained-on")
+            run.log_metric("accuracy", 0.9)
+        assert run.recorded is not None
+        attest(second_lab(lab, tmp_path_factory.mktemp("second")), run.recorded.id, Verdict.REVIEWED)
+        batched = []
+        with batching(lab):
+            for name in ("one", "two"):
+                (here / name).write_text(name)
+                batched.append(record_content(lab, Kind.DATASET, here / name, name=name).id)
+        anchor(lab)
+        retract(lab, data, "a sensor was broken")
+        secret = b"what no record names"
+        lab.store.put_bytes(secret)
+        yield Story(lab, data, run.recorded.id, folder, batched, secret)
+
+
+@pytest.fixture(scope="module")
+def everything(story: Story, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("archive") / "everything.tar"
+    export_registry(story.lab, file, artifacts=True)
+    return file
+
+
+def home(folder: Path) -> Lab:
+    return Lab(Home(folder / "home"))
+
+
+def on_chain(story: Story, folder: Path) -> Lab:
+    """An empty home on the chain of the story."""
+    return Lab(Home(folder / "home"), rpc=story.lab.devnet.ensure().url)
+
+
+def invoke(lab: Lab, *arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments, "--home", str(lab.home.path)])
+
+
+def files_of(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_same_state_gives_the_same_bytes_also_after_a_round_trip(story: Story, everything: Path, tmp_path: Path):
+    more = tmp_path / "again.tar"
+    # blocks without events of the registry change nothing
+    story.lab.chain.web3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
+    told = export_registry(again(story.lab), more, artifacts=True)
+    assert more.read_bytes() == everything.read_bytes()
+    # the other lab's description of its group lies in the other lab
+    assert (told.size, len(told.missing), told.proofs) == (more.stat().st_size, 1, 2)
+
+    other = on_chain(story, tmp_path)
+    taken = import_registry(other, everything)
+    assert (taken.checked, taken.indexed, taken.records, taken.proofs) == (True, True, 3, 2)
+    back = tmp_path / "back.tar"
+    export_registry(again(other), back, artifacts=True)
+    assert back.read_bytes() == everything.read_bytes()
+
+
+def test_any_tar_reads_it_and_sha256sum_checks_it(everything: Path, tmp_path: Path):
+    subprocess.run(["tar", "-xf", everything, "-C", tmp_path], check=True)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
+    with tarfile.open(everything) as tar:
+        names = tar.getnames()
+    assert names == ["SHA256SUMS", *sorted(names[1:])]
+    assert set(names) == files_of(tmp_path)
+
+
+def test_it_holds_what_records_name_and_nothing_else(story: Story, everything: Path, tmp_path: Path):
+    small = tmp_path / "small.tar"
+    export_registry(story.lab, small)
+    with Archive.open(everything) as full, Archive.open(small) as manifests:
+        assert hashlib.sha256(b"x\n1\n").hexdigest() in full.objects
+        assert hashlib.sha256(b"part").hexdigest() in full.objects
+        # the reason of a retraction is a document that the chain names
+        assert hashlib.sha256(b"a sensor was broken").hexdigest() in manifests.objects
+        assert hashlib.sha256(b"x\n1\n").hexdigest() not in manifests.objects
+        assert set(manifests.objects) < set(full.objects)
+        assert hashlib.sha256(story.secret).hexdigest() not in full.objects
+    content = everything.read_bytes()
+    assert story.secret not in content
+    own = [*story.lab.home.keys.glob("*.json"), story.lab.home.settings]
+    assert len(own) > 1
+    assert not any(file.read_bytes() in content for file in own)
+
+
+def test_a_home_without_a_chain_searches_what_it_was_given(story: Story, everything: Path, tmp_path: Path):
+    lab = home(tmp_path)
+    taken = import_registry(lab, everything)
+    assert (taken.checked, taken.registry, taken.chain_id) == (False, story.lab.registry.address, DEVNET.chain_id)
+    assert f"0x{story.lab.chain.block(taken.block).hash}" in taken.trust[0]  # type: ignore[union-attr]
+    with Index(lab.home.index) as index, Index(story.lab.home.index) as original:
+        original.sync(story.lab.registry, story.lab.store)
+        assert query(index, limit=None) == query(original, registry=story.lab.registry, limit=None)
+        assert verdicts(index, story.run) == verdicts(original, story.run)
+        assert list(downstream(index, story.data).nodes) == [story.data, story.run]
+    found = json.loads(invoke(lab, "query", "--where", "metrics.accuracy > 0.5", "--offline", "--json").output)
+    assert [row["id"] for row in found["records"]] == [story.run]
+
+    shown = invoke(lab, "impact", story.data, "--offline").output
+    assert shown.startswith("Retracted 2")
+    assert "the run" in shown
+    assert "reviewed by 1 group" in shown
+    assert "1 record stands on it (group 1: 1); 0 retracted, 0 reproduced" in shown
+    plain = json.loads(invoke(lab, "impact", story.data, "--offline", "--json").output)
+    assert [row["id"] for row in plain["impact"]] == [story.run]
+    assert plain["retraction"]["reason"] == hashlib.sha256(b"a sensor was broken").hexdigest()
+    stands = invoke(lab, "impact", story.run, "--offline").output
+    assert "Not retracted" in stands
+    assert "Nothing stands on it" in stands
+
+    proofs = sorted(lab.home.batches.glob("*/*/*.json"))
+    assert sorted(Proof.read(proof).id for proof in proofs) == sorted(story.batched)
+    assert not lab.home.path.joinpath("keys").exists() or not list(lab.home.keys.iterdir())
+
+
+def test_what_nobody_checked_is_read_anew_from_the_chain(story: Story, everything: Path, tmp_path: Path):
+    """An event that an archive made up in a block that exists would else stay in the index for ever."""
+    forged = changed(everything, tmp_path / "forged.tar", swap_verdict)
+    lab = home(tmp_path)
+    import_registry(lab, forged)
+    with Index(lab.home.index) as index:
+        assert [one.verdict for one in verdicts(index, story.run)] == ["disputed"]
+        report = index.sync(story.lab.registry, lab.store)
+        assert [one.verdict for one in verdicts(index, story.run)] == ["reviewed"]
+        assert report.events > 0
+        assert index.sync(story.lab.registry, lab.store).events == 0
+
+
+def test_a_second_import_changes_nothing(story: Story, everything: Path, tmp_path: Path):
+    lab = home(tmp_path)
+    import_registry(lab, everything)
+    before = files_of(lab.home.path)
+    assert import_registry(lab, everything).indexed is False
+    assert files_of(lab.home.path) == before
+
+
+# what is refused
+
+
+def members(file: Path) -> dict[str, bytes]:
+    with tarfile.open(file) as tar:
+        found = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    del found["SHA256SUMS"]
+    return found
+
+
+def changed(file: Path, target: Path, change: Any) -> Path:
+    """The archive after a change of its members, with right digests again: by somebody who knows the format."""
+    content = members(file)
+    change(content)
+    with target.open("wb") as out:
+        write_archive(out, {name: Bytes(data) for name, data in content.items()})
+    return target
+
+
+def swap_verdict(content: dict[str, bytes]) -> None:
+    """Reviewed (1) becomes disputed (4)."""
+    lines = content["events.jsonl"].splitlines(keepends=True)
+    topic = attested_topic()
+    (place,) = (number for number, line in enumerate(lines) if topic in line)
+    event = json.loads(lines[place])
+    words = [event["data"][i : i + 64] for i in range(0, len(event["data"]), 64)]
+    assert words[0] == f"{1:064x}"
+    words[0] = f"{4:064x}"
+    event["data"] = "".join(words)
+    lines[place] = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+    content["events.jsonl"] = b"".join(lines)
+
+
+def attested_topic() -> bytes:
+    from eth_utils.abi import event_abi_to_log_topic
+
+    from blockchaintracer.core.chain import load_artifact
+
+    (entry,) = (one for one in load_artifact()["abi"] if one["type"] == "event" and one["name"] == "Attested")
+    return event_abi_to_log_topic(entry).hex().encode()
+
+
+def drop_last_event(content: dict[str, bytes]) -> None:
+    content["events.jsonl"] = b"".join(content["events.jsonl"].splitlines(keepends=True)[:-1])
+
+
+def drop_an_event_and_count_again(content: dict[str, bytes]) -> None:
+    """The verdict is left out, and everything else made to fit."""
+    topic = attested_topic()
+    lines = [line for line in content["events.jsonl"].splitlines(keepends=True) if topic not in line]
+    numbers = {json.loads(line)["block"] for line in lines}
+    content["events.jsonl"] = b"".join(lines)
+    content["blocks.jsonl"] = b"".join(
+        line for line in content["blocks.jsonl"].splitlines(keepends=True) if json.loads(line)["number"] in numbers
+    )
+    head = json.loads(content["registry.json"])
+    head["events"] = len(lines)
+    content["registry.json"] = json.dumps(head, separators=(",", ":"), sort_keys=True).encode()
+
+
+@pytest.mark.parametrize("change", [swap_verdict, drop_an_event_and_count_again])
+def test_a_forgery_is_told_by_the_chain_and_nothing_is_kept(
+    story: Story, everything: Path, tmp_path: Path, change: Any
+):
+    forged = changed(everything, tmp_path / "forged.tar", change)
+    lab = on_chain(story, tmp_path)
+    with pytest.raises(NotVerified, match=r"line \d+ of (events|blocks).jsonl is not what"):
+        import_registry(lab, forged)
+    assert not list(lab.home.store.rglob("*"))
+    assert not lab.home.index.exists()
+
+
+def other_key(content: dict[str, bytes]) -> None:
+    """A record's key is changed, its id stays."""
+    lines = content["events.jsonl"].splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        event = json.loads(line)
+        if len(event["topics"]) == 3 and len(event["data"]) >= 7 * 64:
+            event["data"] = event["data"][: 4 * 64] + "ab" * 32 + event["data"][5 * 64 :]
+            lines[number] = json.dumps(event, separators=(",", ":")).encode() + b"\n"
+            break
+    content["events.jsonl"] = b"".join(lines)
+
+
+def rename_object(content: dict[str, bytes]) -> None:
+    name = next(name for name in content if name.startswith("objects/"))
+    content[f"objects/00/{'0' * 62}"] = content.pop(name)
+
+
+def rename_proof(content: dict[str, bytes]) -> None:
+    name = next(name for name in content if name.startswith("proofs/"))
+    content[f"proofs/00/{'0' * 62}"] = content.pop(name)
+
+
+def as_proof(content: dict[str, bytes], data: bytes) -> None:
+    """In the place of a proof, under its own digest."""
+    del content[next(name for name in content if name.startswith("proofs/"))]
+    content[proof_name(hashlib.sha256(data).hexdigest())] = data
+
+
+def first_proof(content: dict[str, bytes]) -> dict[str, Any]:
+    return json.loads(next(data for name, data in content.items() if name.startswith("proofs/")))
+
+
+def damage_proof(content: dict[str, bytes]) -> None:
+    as_proof(content, rfc8785.dumps({**first_proof(content), "proof": ["00" * 32]}))
+
+
+def foreign_proof(content: dict[str, bytes]) -> None:
+    """Of the same record in a registry of another chain: the path doesn't lead from its id there."""
+    as_proof(content, rfc8785.dumps({**first_proof(content), "chainId": "1"}))
+
+
+def endless_proof(content: dict[str, bytes]) -> None:
+    as_proof(content, rfc8785.dumps({**first_proof(content), "chainId": str(2**256)}))
+
+
+def loose_proof(content: dict[str, bytes]) -> None:
+    as_proof(content, json.dumps(first_proof(content), indent=1).encode())
+
+
+def lone_leaf(content: dict[str, bytes]) -> None:
+    """A root of its own for a record, which nobody anchored."""
+    from blockchaintracer.core.merkle import MerkleTree
+
+    proof = first_proof(content)
+    record_id = Domain(DEVNET.chain_id, proof["registry"]).record_id(RecordKey.from_json(proof["key"]))
+    as_proof(content, rfc8785.dumps({**proof, "root": MerkleTree([record_id]).root, "proof": []}))
+
+
+def no_batch_event(content: dict[str, bytes]) -> None:
+    """The events of the batch are of another registry's archive: the proofs hang on nothing."""
+    from eth_utils.crypto import keccak
+
+    topic = keccak(text="Anchored(uint32,address,bytes32,uint48,bytes32)").hex().encode()
+    assert topic in content["events.jsonl"]
+    content["events.jsonl"] = content["events.jsonl"].replace(topic, b"ab" * 32)
+
+
+def count_wrongly(content: dict[str, bytes]) -> None:
+    head = json.loads(content["registry.json"])
+    head["events"] += 1
+    content["registry.json"] = rfc8785.dumps(head)
+
+
+def other_registry(content: dict[str, bytes]) -> None:
+    head = json.loads(content["registry.json"])
+    head["registry"] = "0x" + "11" * 20
+    content["registry.json"] = json.dumps(head, separators=(",", ":"), sort_keys=True).encode()
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (other_key, "events.jsonl"),
+        (drop_last_event, "blocks.jsonl"),
+        (other_registry, "events.jsonl"),
+        (rename_object, "objects/00/"),
+        (rename_proof, "proofs/00/"),
+        (damage_proof, "proofs/"),
+        (foreign_proof, "proofs/"),
+        (loose_proof, "proofs/"),
+        (endless_proof, "proofs/"),
+        (lone_leaf, "proofs/"),
+        (no_batch_event, "proofs/"),
+        (count_wrongly, "registry.json"),
+        (lambda content: content.pop("events.jsonl"), "SHA256SUMS"),
+        (lambda content: content.update({"registry.json": b"{}"}), "registry.json"),
+        (lambda content: content.update({"registry.json": content["registry.json"] + b"\n"}), "registry.json"),
+        (lambda content: content.update({"events.jsonl": b"\xff\n"}), "events.jsonl"),
+        (lambda content: content.update({"blocks.jsonl": content["blocks.jsonl"][:-1]}), "blocks.jsonl"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_without_a_chain(everything: Path, tmp_path: Path, change: Any, place: str):
+    forged = changed(everything, tmp_path / "forged.tar", change)
+    lab = home(tmp_path)
+    with pytest.raises(ArchiveRefused) as refused:
+        import_registry(lab, forged, offline=True)
+    assert refused.value.place.startswith(place)
+    assert not lab.home.path.exists() or not list(lab.home.path.rglob("*/objects"))
+
+
+def test_another_chain_is_refused(story: Story, everything: Path, tmp_path: Path):
+    with running_lab(tmp_path / "other") as other:
+        lab = Lab(Home(tmp_path / "home"), rpc=other.devnet.ensure().url)
+        with pytest.raises(NotVerified, match="of another chain, or a reorganisation"):
+            import_registry(lab, everything)
+
+
+def test_a_damaged_object_does_not_travel(story: Story, tmp_path: Path):
+    home = shutil.copytree(story.lab.home.path, tmp_path / "home", symlinks=True)
+    lab = Lab(Home(home), rpc=story.lab.devnet.ensure().url, registry_address=story.lab.registry.address)
+    path = lab.store.path_of(hashlib.sha256(b"x\n1\n").hexdigest())
+    path.chmod(0o600)
+    path.write_text("x\n2\n")
+    with pytest.raises(StoreError, match="damaged"):
+        export_registry(lab, tmp_path / "registry.tar", artifacts=True)
+    assert not list(tmp_path.glob("*registry.tar*"))
+
+
+def test_the_verbs_tell_what_they_did_and_what_to_trust(story: Story, everything: Path, tmp_path: Path):
+    file = tmp_path / "registry.tar"
+    written = CliRunner().invoke(main, ["export", "-o", str(file), "--home", str(story.lab.home.path)])
+    assert written.exit_code == 0, written.output
+    assert "2 batch proofs" in written.output
+    lab = home(tmp_path)
+    taken = invoke(lab, "import", str(file), "--offline")
+    assert taken.exit_code == 0, taken.output
+    assert "not held against a chain" in taken.output
+    assert "archive's word" in taken.output
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    refused = invoke(lab, "import", str(file), "--offline", "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.output)["error"] == "ArchiveRefused"
+    assert invoke(lab, "import", str(tmp_path / "nothing"), "--json").exit_code == 2
+    with pytest.raises(InputError, match="can be written"):
+        export_registry(story.lab, tmp_path / "no" / "folder.tar")

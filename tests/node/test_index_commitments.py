@@ -1,0 +1,148 @@
+"""Seals, batches and verdicts on foreign records in the index: as the chain has them, back on a reorganised one."""
+
+import os
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.manifest import Metric, Parent, RunPredicate
+from blockchaintracer.core.record import ForeignRecord, Kind, Relation, Verdict
+from blockchaintracer.extras.search import Index, batches, foreign_verdicts, query, seals, verdicts
+from blockchaintracer.lab.attest import attest_foreign, retract
+from blockchaintracer.lab.batches import anchor, batching, materialize
+from blockchaintracer.lab.recording.content import record_content, record_reference, record_run
+from blockchaintracer.lab.seals import holding_evidence, reveal, seal_verdict, sealing
+from tests.support.labs import Lab, second_lab
+
+ELSEWHERE = ForeignRecord(2**255 + 1, "0x" + "ab" * 20, "cd" * 32)
+
+
+@pytest.fixture
+def index(tmp_path):
+    with Index(tmp_path / "index.sqlite") as index:
+        yield index
+
+
+def new(folder):
+    file = folder / os.urandom(4).hex()
+    file.write_bytes(os.urandom(20))
+    return file
+
+
+def run_of(lab: Lab, parent: str) -> Any:
+    import uuid
+
+    return record_run(
+        lab,
+        RunPredicate(
+            run_id=str(uuid.uuid4()),
+            name="again",
+            status="completed",
+            metrics={"accuracy": Metric(value=0.9)},
+            parents=(Parent(record=parent, relation=Relation.REPRODUCES),),
+        ),
+    )
+
+
+def everything(index: Index, lab: Lab) -> Any:
+    rows = query(index, registry=lab.registry, limit=None)
+    said = [verdicts(index, row.id) for row in rows]
+    # a row that outlived its transaction shows up only when another takes the transaction's number
+    tables = "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.name = 'block'"
+    names = [
+        row[0]
+        for row in index.rows(
+            tables + " WHERE m.type = 'table' AND m.name <> 'registries' AND m.name NOT LIKE 'texts%' ORDER BY 1"
+        )
+    ]
+    assert {"seals", "reveals", "batches", "foreign_verdicts"} <= set(names)
+    counts = [(name, index.rows(f"SELECT count(*) FROM {name}")[0][0]) for name in names]
+    return rows, said, seals(index), batches(index), foreign_verdicts(index), counts
+
+
+def later(lab: Lab) -> None:
+    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+
+
+def story(lab: Lab, reviewer: Lab, folder: Any) -> dict[str, Any]:
+    judged = record_content(lab, Kind.DATASET, new(folder))
+    with sealing(lab):
+        shown, hidden = (record_content(lab, Kind.DATASET, new(folder)) for _ in range(2))
+    with holding_evidence(reviewer, judged.id) as held:
+        run_of(reviewer, judged.id)
+    blind = seal_verdict(reviewer, judged.id, Verdict.REPRODUCED, held[0])
+    with batching(lab):
+        one, two = (record_content(lab, Kind.DATASET, new(folder)) for _ in range(2))
+    batch = anchor(lab)
+    with batching(lab):
+        record_content(lab, Kind.DATASET, new(folder))
+    counted = anchor(lab, leaves=True)
+    later(lab)
+    reveal(lab, shown.id)
+    reveal(reviewer, blind.commitment)
+    materialize(lab, one.id)
+    reference = record_reference(reviewer, ELSEWHERE)
+    run = run_of(reviewer, reference.id)
+    attest_foreign(reviewer, ELSEWHERE, Verdict.REVIEWED)
+    attest_foreign(reviewer, ELSEWHERE, Verdict.NOT_REPRODUCED, evidence=run.id)
+    return locals()
+
+
+def test_the_index_says_what_the_chain_says_and_goes_back_with_it(lab, index, tmp_path):
+    reviewer = second_lab(lab, tmp_path / "reviewer")
+    index.sync(lab.registry, lab.store)
+    before, kept = everything(index, lab), lab.chain.head().number
+    rpc = lab.chain.web3.provider.make_request
+    snapshot = rpc("evm_snapshot", [])["result"]
+    told = story(lab, reviewer, tmp_path)
+    index.sync(lab.registry, lab.store)
+    rows = {row.id: row for row in query(index, limit=None)}
+    for row in rows.values():
+        status = lab.registry.status(row.id)
+        assert (row.time, row.sealed_at or 0) == (status.recorded_at, status.sealed_at)
+        assert (row.batch is not None) == status.is_batched
+        assert row.stored_at == lab.chain.block(row.block).timestamp
+    one, shown, batch = told["one"], told["shown"], told["batch"]
+    assert (rows[one.id].batch, rows[one.id].time) == (batch.root, batch.time)
+    assert rows[one.id].stored_at > batch.time
+    assert {row.id for row in query(index, status="batched")} == {one.id}
+    assert {row.id for row in query(index, status="sealed")} == {shown.id, told["blind"].evidence}
+    assert told["two"].id not in rows
+    # a record counts from its batch's time on, not from its block's
+    assert one.id in {row.id for row in query(index, until=batch.time, limit=None)}
+    assert shown.id not in {row.id for row in query(index, until=batch.time, limit=None)}
+    assert one.id not in {row.id for row in query(index, since=batch.time + 1, limit=None)}
+    [verdict] = verdicts(index, told["judged"].id)
+    assert (verdict.verdict, verdict.sealed_at, verdict.current) == ("reproduced", told["blind"].time, True)
+
+    for who, group in ((lab, 1), (reviewer, reviewer.group())):
+        mine = seals(index, group=group, author=who.signer.address)
+        seen = seals_of(lab.registry, group, who.signer.address)
+        assert [(row.commitment, row.record_id) for row in mine] == [(one.commitment, one.record_id) for one in seen]
+        assert sum(row.revealed_at is None for row in mine) == unrevealed(seen)
+    assert [row.is_verdict for row in seals(index)] == [False, False, True]
+
+    by_root = {row.root: row for row in batches(index)}
+    first, second = by_root[batch.root], by_root[told["counted"].root]
+    assert (first.count, first.counted, first.stored, first.manifest) == (2, False, 1, batch.manifest)
+    assert (second.count, second.counted, second.stored, second.manifest) == (1, True, 0, None)
+
+    reviewed, refuted = foreign_verdicts(index, foreign=ELSEWHERE)
+    assert (reviewed.current, refuted.current, refuted.verdict) == (False, True, "not-reproduced")
+    assert (refuted.chain_id, refuted.evidence) == (ELSEWHERE.chain_id, told["run"].id)
+    assert foreign_verdicts(index, foreign=ForeignRecord(1, ELSEWHERE.registry, ELSEWHERE.record_id)) == []
+    retract(reviewer, told["run"].id, "wrong seed")
+    index.sync(lab.registry, lab.store)
+    assert [row.current for row in foreign_verdicts(index)] == [False, False]
+    assert lab.registry.foreign_verdict(ELSEWHERE, reviewer.group()).verdict is Verdict.NONE
+
+    with Index(tmp_path / "anew.sqlite") as anew:
+        anew.sync(lab.registry, lab.store)
+        assert everything(anew, lab) == everything(index, lab)
+
+    rpc("evm_revert", [snapshot])
+    while lab.chain.head().number <= kept + 2:
+        rpc("anvil_mine", ["0x1", "0x0"])
+    assert index.sync(lab.registry, lab.store).went_back_to == kept
+    assert everything(index, lab) == before
