@@ -21,7 +21,7 @@ from scipy import stats
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, Manifest, Metric, RunPredicate
-from blockchaintracer.extras.compare import Compared, Comparison, compare, compared, draw, flat
+from blockchaintracer.extras.compare import Compared, RunComparison, compare, compared, draw, flat
 from blockchaintracer.extras.compare.statistics import holm
 from blockchaintracer.extras.compare.verb_compare import command
 from blockchaintracer.lab.lab import Lab
@@ -267,7 +267,7 @@ def test_a_manifest_is_compared_in_all_its_parts():
 # pictures
 
 
-def comparison() -> Comparison:
+def comparison() -> RunComparison:
     hostile = "$\\frac{1}{0}$ <script> \x1b[31m"
     runs = [
         run(f"{x} {n}", {hostile: x + n / 3, "loss": n * x}, n, **{hostile: x}) for x in (1.5, 2.5) for n in range(4)

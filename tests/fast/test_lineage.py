@@ -15,7 +15,7 @@ from rich.console import Console
 from blockchaintracer.core.chain import Block
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Relation
-from blockchaintracer.extras.search import Edge, Index, Lineage, downstream, impact, lineage, query, retraction
+from blockchaintracer.extras.search import Edge, Index, LineageGraph, downstream, impact, lineage, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
 
@@ -61,7 +61,7 @@ def named(nodes: Any) -> list[str | None]:
     return [node.row.name for node in nodes]
 
 
-def depths(found: Lineage) -> dict[str | None, int]:
+def depths(found: LineageGraph) -> dict[str | None, int]:
     return {node.row.name: node.depth for node in found.nodes.values()}
 
 
@@ -148,7 +148,7 @@ def test_neither_length_nor_the_number_of_paths_is_a_limit(index):
     assert len(shown(found).splitlines()) < 100
 
 
-def shown(found: Lineage) -> str:
+def shown(found: LineageGraph) -> str:
     text = StringIO()
     Console(file=text, width=160).print(found.tree())
     return text.getvalue()

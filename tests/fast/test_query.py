@@ -14,7 +14,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.search import STATUSES, Index, Row, query
 from blockchaintracer.extras.search import query_plan as plan
 from blockchaintracer.extras.search.expression import All, Compare, Either, Not, Related, parse
-from blockchaintracer.extras.search.searchable import facts, read_json
+from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
 ID = "ab" * 32
 COUNT = 2000
@@ -298,14 +298,14 @@ JSON = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["predicate", "subject", "name", "description"]), JSON))
 def test_no_manifest_stops_the_index(statement):
-    found = facts(statement)
+    found = searchable_fields(statement)
     for name, value in found.values:
         assert name.startswith(("params.", "metrics.")) or name in ("params", "metrics")
         assert isinstance(value, str) or abs(value) < float("inf")
 
 
 def test_a_cid_of_a_large_file_is_found_by_the_manifest_that_names_it():
-    assert facts({"predicate": {"cid": "bafybeiabc"}}).cids == ("bafybeiabc",)
+    assert searchable_fields({"predicate": {"cid": "bafybeiabc"}}).cids == ("bafybeiabc",)
 
 
 def test_every_search_of_the_benchmark_runs_and_finds_by_any_way(index, monkeypatch):

@@ -18,9 +18,9 @@ from blockchaintracer.core.digest import format_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.archive import (
     Archive,
+    ArchiveBytes,
     ArchivedBlock,
     ArchiveRefused,
-    Bytes,
     Event,
     Head,
     block_lines,
@@ -48,7 +48,7 @@ def contents() -> dict[str, bytes]:
 
 def good() -> bytes:
     out = io.BytesIO()
-    write_archive(out, {name: Bytes(data) for name, data in contents().items()})
+    write_archive(out, {name: ArchiveBytes(data) for name, data in contents().items()})
     return out.getvalue()
 
 

@@ -18,7 +18,7 @@ from blockchaintracer.extras.archive.contents import (
 )
 from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, object_name, proof_name
 from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
-from blockchaintracer.extras.archive.writer import Bytes, File, write_archive
+from blockchaintracer.extras.archive.writer import ArchiveBytes, ArchiveFile, write_archive
 
 __all__ = [
     "BLOCKS",
@@ -26,11 +26,11 @@ __all__ = [
     "HEAD",
     "LIMIT",
     "Archive",
+    "ArchiveBytes",
+    "ArchiveFile",
     "ArchiveRefused",
     "ArchivedBlock",
-    "Bytes",
     "Event",
-    "File",
     "Head",
     "block_lines",
     "event_lines",

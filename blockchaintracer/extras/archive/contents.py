@@ -26,11 +26,11 @@ Decimal = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
-class _Strict(BaseModel):
+class _ArchivePart(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
 
 
-class ArchivedBlock(_Strict):
+class ArchivedBlock(_ArchivePart):
     """A block that holds an event; `timestamp` is Unix seconds."""
 
     number: Count
@@ -38,7 +38,7 @@ class ArchivedBlock(_Strict):
     timestamp: Count
 
 
-class Head(_Strict):
+class Head(_ArchivePart):
     """Of which registry an archive is, and how far it reaches.
 
     Args:

@@ -25,11 +25,11 @@ from blockchaintracer.extras.archive import (
     HEAD,
     LIMIT,
     Archive,
+    ArchiveBytes,
     ArchivedBlock,
+    ArchiveFile,
     ArchiveRefused,
-    Bytes,
     Event,
-    File,
     Head,
     block_lines,
     event_lines,
@@ -141,18 +141,18 @@ def export_registry(
     )
     logs = _decode(events, blocks)
     proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
-    proven = [Bytes(rfc8785.dumps(proof.as_json())) for proof in proofs]
+    proven = [ArchiveBytes(rfc8785.dumps(proof.as_json())) for proof in proofs]
     wanted = _Wanted(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for digest in _named(logs):
         wanted.add(digest)
     for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
         wanted.add_record(key)
-    members: dict[str, Bytes | File] = {
-        HEAD: Bytes(head.to_bytes()),
-        EVENTS: Bytes(b"".join(event_lines(events))),
-        BLOCKS: Bytes(b"".join(block_lines(blocks))),
+    members: dict[str, ArchiveBytes | ArchiveFile] = {
+        HEAD: ArchiveBytes(head.to_bytes()),
+        EVENTS: ArchiveBytes(b"".join(event_lines(events))),
+        BLOCKS: ArchiveBytes(b"".join(block_lines(blocks))),
         **{proof_name(one.sha256): one for one in proven},
-        **{object_name(digest): File(lab.store.path_of(digest), digest) for digest in wanted.found},
+        **{object_name(digest): ArchiveFile(lab.store.path_of(digest), digest) for digest in wanted.found},
     }
     size = _write(file, lambda target: write_archive(target, members, progress))
     return ExportedRegistry(

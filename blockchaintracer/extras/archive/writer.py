@@ -19,7 +19,7 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bytes:
+class ArchiveBytes:
     """A member that is in memory."""
 
     data: bytes
@@ -40,7 +40,7 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ArchiveFile:
     """A member that is a file whose digest is known."""
 
     path: Path
@@ -58,7 +58,9 @@ class File:
                 yield block
 
 
-def write_archive(target: BinaryIO, members: Mapping[str, Bytes | File], progress: Progress | None = None) -> int:
+def write_archive(
+    target: BinaryIO, members: Mapping[str, ArchiveBytes | ArchiveFile], progress: Progress | None = None
+) -> int:
     """Writes an archive; its length.
 
     Args:
@@ -70,7 +72,7 @@ def write_archive(target: BinaryIO, members: Mapping[str, Bytes | File], progres
     """
     if wrong := [name for name in members if not NAME.fullmatch(name) or name == SUMS]:
         raise ValueError(f"{wrong[0]} is no member of an archive")
-    listing = Bytes(format_listing((name, member.sha256) for name, member in members.items()))
+    listing = ArchiveBytes(format_listing((name, member.sha256) for name, member in members.items()))
     length = 0
     for name, member in [(SUMS, listing), *sorted(members.items())]:
         size = member.size

@@ -8,17 +8,17 @@ It compares what the records declare, from whatever source they come; nothing he
 >>> comparison.statistics.tests[0].p_value                                  # doctest: +SKIP
 """
 
-from blockchaintracer.extras.compare.comparison import Comparison, Field, compare
+from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison, compare
 from blockchaintracer.extras.compare.plot import PLOT_FORMATS, draw
 from blockchaintracer.extras.compare.runs import Compared, Scalar, compared, flat
-from blockchaintracer.extras.compare.statistics import Group, Statistics, Summary, Test
+from blockchaintracer.extras.compare.statistics import RunGroup, Statistics, Summary, Test
 
 __all__ = [
     "PLOT_FORMATS",
     "Compared",
-    "Comparison",
-    "Field",
-    "Group",
+    "ComparedField",
+    "RunComparison",
+    "RunGroup",
     "Scalar",
     "Statistics",
     "Summary",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.compare import PLOT_FORMATS, Compared, Comparison, compare, compared, draw
+from blockchaintracer.extras.compare import PLOT_FORMATS, Compared, RunComparison, compare, compared, draw
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_whole
@@ -28,7 +28,7 @@ def compare_records(
     metrics: Sequence[str] = (),
     confidence: float = 0.95,
     sources: Sequence[str] = (),
-) -> Comparison:
+) -> RunComparison:
     """Compares records of the lab's registry, runs as a rule.
 
     Args:
@@ -55,7 +55,7 @@ def compare_records(
     return compare(runs, by=by, pair_by=pair_by, metrics=metrics, confidence=confidence)
 
 
-def write_plot(comparison: Comparison, file: Path, metrics: Sequence[str] = ()) -> None:
+def write_plot(comparison: RunComparison, file: Path, metrics: Sequence[str] = ()) -> None:
     """Draws a comparison to a file whose name ends in one of `PLOT_FORMATS`; whole or not at all.
 
     Raises:

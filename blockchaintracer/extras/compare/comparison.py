@@ -15,7 +15,7 @@ SEED_NAMES = frozenset({"seed", "random_seed", "random_state", "rng_seed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class ComparedField:
     """One field of all runs.
 
     Args:
@@ -34,7 +34,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """Runs held against each other.
 
     Args:
@@ -44,11 +44,11 @@ class Comparison:
     """
 
     runs: tuple[Compared, ...]
-    fields: tuple[Field, ...]
+    fields: tuple[ComparedField, ...]
     statistics: Statistics
 
     @property
-    def differences(self) -> tuple[Field, ...]:
+    def differences(self) -> tuple[ComparedField, ...]:
         """The fields in which the runs don't agree."""
         return tuple(field for field in self.fields if field.differs)
 
@@ -69,7 +69,7 @@ def compare(
     pair_by: str | None = None,
     metrics: Sequence[str] = (),
     confidence: float = 0.95,
-) -> Comparison:
+) -> RunComparison:
     """Compares runs.
 
     Args:
@@ -94,9 +94,9 @@ def compare(
     _require(measured, wanted, "a metric with numbers")
     parameters = [name for name in names if name.startswith("params.") and not is_seed(name)]
     pairing = [pair_by] if pair_by else [name for name in names if is_seed(name)]
-    return Comparison(
+    return RunComparison(
         runs=once,
-        fields=tuple(Field(name, tuple(run.fields.get(name) for run in once)) for name in names),
+        fields=tuple(ComparedField(name, tuple(run.fields.get(name) for run in once)) for name in names),
         statistics=statistics(once, list(by) or parameters, pairing, wanted or measured, confidence),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.compare.comparison import Comparison
+from blockchaintracer.extras.compare.comparison import RunComparison
 from blockchaintracer.extras.compare.runs import Compared
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _COLUMNS = 3
 _LABEL = 40
 
 
-def draw(comparison: Comparison, form: str, metrics: Sequence[str] = ()) -> bytes:
+def draw(comparison: RunComparison, form: str, metrics: Sequence[str] = ()) -> bytes:
     """The picture as bytes; the same comparison gives the same ones.
 
     Args:
@@ -60,7 +60,7 @@ def draw(comparison: Comparison, form: str, metrics: Sequence[str] = ()) -> byte
 _UNDATED: Mapping[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def _panel(panel: Axes, comparison: Comparison, metric: str) -> None:
+def _panel(panel: Axes, comparison: RunComparison, metric: str) -> None:
     found = comparison.statistics
     runs = {run.id: run for run in comparison.runs}
     points: dict[str, list[tuple[int, float]]] = {}

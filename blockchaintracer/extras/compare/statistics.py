@@ -23,7 +23,7 @@ FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RunGroup:
     """Runs that count as repetitions of one thing.
 
     Args:
@@ -118,7 +118,7 @@ class Statistics:
         assumptions: what has to hold for all this to mean anything.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     by: tuple[str, ...]
     pairing: tuple[str, ...]
     confidence: float
@@ -191,7 +191,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _grouped(runs: Sequence[Compared], by: Sequence[str]) -> list[Group]:
+def _grouped(runs: Sequence[Compared], by: Sequence[str]) -> list[RunGroup]:
     found: dict[str, list[Compared]] = {}
     for run in runs:
         found.setdefault(_identity(run, by), []).append(run)
@@ -204,7 +204,7 @@ def _grouped(runs: Sequence[Compared], by: Sequence[str]) -> list[Group]:
         shown = shown if len(shown) <= 60 else shown[:59] + "…"
         names.append(shown if shown not in names else f"{shown} ({len(names) + 1})")
     return [
-        Group(name, each, tuple(run.id for run in members))
+        RunGroup(name, each, tuple(run.id for run in members))
         for name, each, members in zip(names, values, found.values(), strict=True)
     ]
 
@@ -356,7 +356,7 @@ def _holm_by_place(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def _assumptions(
-    groups: Sequence[Group], tests: Sequence[Test], confidence: float, repeated: bool, has_scipy: bool
+    groups: Sequence[RunGroup], tests: Sequence[Test], confidence: float, repeated: bool, has_scipy: bool
 ) -> Iterable[str]:
     yield "Metrics and seeds are what the runs' authors declare; a comparison does not check them."
     if not repeated:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, print_csv, show, table, when
-from blockchaintracer.extras.compare import Comparison, Field, Scalar, Statistics, Test
+from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test
 from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
 
 _SIDE_BY_SIDE = 5
@@ -83,7 +83,7 @@ def command(
         click.echo(f"\nDrew {plot}.")
 
 
-def _print_runs(found: Comparison) -> None:
+def _print_runs(found: RunComparison) -> None:
     rows = [
         [_letter(number), run.id, plain(run.name), str(run.group or "-"), when(run.time), run.status]
         for number, run in enumerate(found.runs)
@@ -91,7 +91,7 @@ def _print_runs(found: Comparison) -> None:
     table(None, ["", "record", "name", "group", "recorded", "status"], rows)
 
 
-def _print_fields(found: Comparison, everything: bool) -> None:
+def _print_fields(found: RunComparison, everything: bool) -> None:
     fields = found.fields if everything else found.differences
     equal = len(found.fields) - len(found.differences)
     click.echo()
@@ -104,7 +104,7 @@ def _print_fields(found: Comparison, everything: bool) -> None:
     table(f"{len(found.differences)} fields differ, {equal} are equal in all", columns, rows)
 
 
-def _counted(field: Field) -> str:
+def _counted(field: ComparedField) -> str:
     counts = Counter(_cell(value) for value in field.values).most_common()
     shown = ", ".join(f"{value} (x{count})" if count > 1 else value for value, count in counts[:_SHOWN])
     return shown + (f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else "")
@@ -153,7 +153,7 @@ def _notes(tests: Sequence[Test]) -> Iterator[str]:
         yield f"{which}{more}: {note}"
 
 
-def _csv(found: Comparison, which: str) -> tuple[list[str], list[list[Any]]]:
+def _csv(found: RunComparison, which: str) -> tuple[list[str], list[list[Any]]]:
     if which == "runs":
         columns = ["id", "name", "kind", "group", "author", "time", "status"]
         rows = [

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.extras.report.render import printable
-from blockchaintracer.extras.search import Lineage
+from blockchaintracer.extras.search import LineageGraph
 from blockchaintracer.extras.search.query import utc
 from blockchaintracer.lab.optional import require
 
@@ -102,7 +102,7 @@ def _histories(histories: Sequence[tuple[str, list[tuple[float, float]]]], facts
         return save()
 
 
-def lineage_picture(lineage: Lineage) -> bytes:
+def lineage_picture(lineage: LineageGraph) -> bytes:
     """A lineage as SVG: what was recorded first at the left, arrows from a record to what was made of it."""
     nodes, left_out = _nearest(lineage)
     columns = _columns(lineage, nodes)
@@ -163,12 +163,12 @@ def lineage_picture(lineage: Lineage) -> bytes:
         return save()
 
 
-def _nearest(lineage: Lineage) -> tuple[list[str], int]:
+def _nearest(lineage: LineageGraph) -> tuple[list[str], int]:
     order = sorted(lineage.nodes.values(), key=lambda node: (abs(node.depth), node.row.time, node.row.id))
     return [node.row.id for node in order[:MAX_NODES]], max(0, len(order) - MAX_NODES)
 
 
-def _columns(lineage: Lineage, nodes: Sequence[str]) -> list[list[str]]:
+def _columns(lineage: LineageGraph, nodes: Sequence[str]) -> list[list[str]]:
     """Records by the longest path from what has no parent: every arrow leads to the right."""
     kept = set(nodes)
     parents: dict[str, list[str]] = {record: [] for record in nodes}

@@ -12,8 +12,8 @@ chain, registry, transaction and block where it can be checked, and `verify` che
 from blockchaintracer.extras.search.database import Index, Progress, SyncReport
 from blockchaintracer.extras.search.lineage import (
     Edge,
-    Lineage,
-    Node,
+    LineageGraph,
+    LineageNode,
     Retraction,
     downstream,
     impact,
@@ -37,8 +37,8 @@ __all__ = [
     "Edge",
     "ForeignVerdictRow",
     "Index",
-    "Lineage",
-    "Node",
+    "LineageGraph",
+    "LineageNode",
     "Progress",
     "Retraction",
     "Row",

@@ -16,7 +16,7 @@ from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
-from blockchaintracer.extras.search.searchable import facts, read_json
+from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 from blockchaintracer.lab.store.store import Store
 
 Progress = Callable[[int, int], None]
@@ -653,7 +653,7 @@ class Describer:
             return
         self._db.execute(
             "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
-            (facts(statement).name, data.decode(), digest),
+            (searchable_fields(statement).name, data.decode(), digest),
         )
         self._describe(
             "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM documents d JOIN records r"
@@ -671,7 +671,7 @@ class Describer:
 
     def _describe(self, sql: str, values: tuple[Any, ...]) -> None:
         for pk, registry, kind, group, author, text in self._db.execute(sql, values).fetchall():
-            found = facts(read_json(text.encode()) or {})
+            found = searchable_fields(read_json(text.encode()) or {})
             self._db.executemany(
                 "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in found.values)
             )

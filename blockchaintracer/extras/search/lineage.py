@@ -35,7 +35,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class LineageNode:
     """A record in a lineage.
 
     Args:
@@ -60,7 +60,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Lineage:
+class LineageGraph:
     """A record with its ancestors and descendants.
 
     Args:
@@ -71,17 +71,17 @@ class Lineage:
     """
 
     root: str
-    nodes: dict[str, Node]
+    nodes: dict[str, LineageNode]
     edges: tuple[Edge, ...]
     is_complete: bool
 
     @property
-    def retracted(self) -> list[Node]:
+    def retracted(self) -> list[LineageNode]:
         """The retracted records in it."""
         return [node for node in self.nodes.values() if node.row.status == "retracted"]
 
     @property
-    def affected(self) -> list[Node]:
+    def affected(self) -> list[LineageNode]:
         """The records in it that stand on a retracted one."""
         return [node for node in self.nodes.values() if node.is_affected]
 
@@ -176,7 +176,9 @@ class Lineage:
         return found
 
 
-def lineage(index: Index, record_id: str, depth: int | None = None, *, registry: Registry | None = None) -> Lineage:
+def lineage(
+    index: Index, record_id: str, depth: int | None = None, *, registry: Registry | None = None
+) -> LineageGraph:
     """The ancestors and descendants of a record.
 
     Args:
@@ -203,8 +205,8 @@ def lineage(index: Index, record_id: str, depth: int | None = None, *, registry:
         for child, parent, relation in _links(index, depths)
         if parent in ids
     )
-    nodes = {row.id: Node(row, depths[number], tainted[number]) for number, row in rows.items()}
-    return Lineage(rows[root].id, nodes, edges, all_up and all_down)
+    nodes = {row.id: LineageNode(row, depths[number], tainted[number]) for number, row in rows.items()}
+    return LineageGraph(rows[root].id, nodes, edges, all_up and all_down)
 
 
 def impact(index: Index, record_id: str | None = None, *, registry: Registry | None = None) -> list[Row]:
@@ -263,7 +265,7 @@ def retraction(index: Index, record_id: str, *, registry: Registry | None = None
     return None
 
 
-def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> Lineage:
+def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
     """A record and everything that stands on it, as `impact` finds it, with the links between them.
 
     Raises:
@@ -279,8 +281,8 @@ def downstream(index: Index, record_id: str, *, registry: Registry | None = None
         for child, parent, relation in _links(index, reached)
         if parent in rows and relation != Relation.SUPERSEDES
     )
-    nodes = {row.id: Node(row, depths[number], tainted[number]) for number, row in rows.items()}
-    return Lineage(rows[root].id, nodes, edges, True)
+    nodes = {row.id: LineageNode(row, depths[number], tainted[number]) for number, row in rows.items()}
+    return LineageGraph(rows[root].id, nodes, edges, True)
 
 
 def _required(index: Index, record_id: str, registry: Registry | None) -> int:
@@ -358,7 +360,7 @@ def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[st
 # -- for people
 
 
-def _lines(node: Node) -> list[str]:
+def _lines(node: LineageNode) -> list[str]:
     """What a picture says of a record. Names are their authors' choice: nothing in them may act on the medium."""
     row = node.row
     name = _UNPRINTABLE.sub("\ufffd", row.name or "")
@@ -367,7 +369,7 @@ def _lines(node: Node) -> list[str]:
     return lines + _marks(node)
 
 
-def _marks(node: Node) -> list[str]:
+def _marks(node: LineageNode) -> list[str]:
     row = node.row
     marks = ["RETRACTED"] if row.status == "retracted" else []
     marks += ["stands on a retracted record"] if node.is_affected else []
@@ -380,7 +382,7 @@ def _marks(node: Node) -> list[str]:
     return marks + [f"{what} by {count} group{'s' if count > 1 else ''}" for what, count in said if count]
 
 
-def _text(node: Node, relation: str = "") -> Text:
+def _text(node: LineageNode, relation: str = "") -> Text:
     from rich.text import Text
 
     first, *rest = _lines(node)
@@ -397,7 +399,7 @@ def _mermaid(lines: list[str]) -> str:
     return "<br/>".join(re.sub(r"[^\w .,:…-]", lambda match: f"#{ord(match[0])};", line) for line in lines)
 
 
-def _mermaid_class(node: Node, is_root: bool) -> str:
+def _mermaid_class(node: LineageNode, is_root: bool) -> str:
     state = "retracted" if node.row.status == "retracted" else "affected" if node.is_affected else ""
     names = [name for name in (state, "asked" if is_root else "") if name]
     return f":::{names[0]}" if names else ""

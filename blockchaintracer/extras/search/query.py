@@ -15,7 +15,7 @@ from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
 from blockchaintracer.extras.search.query_plan import STATUS, Search, find
-from blockchaintracer.extras.search.searchable import facts, read_json
+from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
 STATUSES = tuple(STATUS)
 """What can be asked of a record's state."""
@@ -254,7 +254,7 @@ def utc(time: int) -> str:
 
 
 def _row(row: Any) -> Row:
-    found = facts(read_json(row["json"].encode()) or {}) if row["json"] else None
+    found = searchable_fields(read_json(row["json"].encode()) or {}) if row["json"] else None
     values = found.values if found else ()
     return Row(
         id=row["id"].hex(),

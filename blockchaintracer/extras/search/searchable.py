@@ -21,7 +21,7 @@ _UNNAMED = "_"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class SearchableFields:
     """What is searched for.
 
     Args:
@@ -50,7 +50,7 @@ def read_json(data: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def facts(statement: dict[str, Any]) -> Facts:
+def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     """The facts of an in-toto statement, or of a group's description."""
     predicate = _object(statement.get("predicate"))
     subjects = _objects(statement.get("subject"))
@@ -73,7 +73,7 @@ def facts(statement: dict[str, Any]) -> Facts:
     words += [text for key in ("version", "framework", "source", "license") if (text := _text(predicate.get(key)))]
     words += _file_names(predicate)
     cid = _text(predicate.get("cid"))
-    return Facts(
+    return SearchableFields(
         name=name or _text(statement.get("name")),
         description=_clean(str(predicate.get("description") or statement.get("description") or ""))[:_MAX_BODY],
         body=" ".join(words)[:_MAX_BODY],

@@ -10,7 +10,7 @@ import click
 
 from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
 from blockchaintracer.core.record import normal_digest
-from blockchaintracer.extras.search import Lineage, Retraction, downstream, retraction
+from blockchaintracer.extras.search import LineageGraph, Retraction, downstream, retraction
 from blockchaintracer.extras.search.update import up_to_date
 
 
@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, record_id: str, offline: bool, **options: Any
     click.echo(_summary(found))
 
 
-def _as_json(found: Lineage, retracted: Retraction | None) -> dict[str, Any]:
+def _as_json(found: LineageGraph, retracted: Retraction | None) -> dict[str, Any]:
     return {
         "retraction": asdict(retracted) if retracted else None,
         "impact": [node.as_json() for node in found.nodes.values() if node.row.id != found.root],
@@ -59,7 +59,7 @@ def _as_json(found: Lineage, retracted: Retraction | None) -> dict[str, Any]:
     }
 
 
-def _summary(found: Lineage) -> str:
+def _summary(found: LineageGraph) -> str:
     rows = [node.row for node in found.nodes.values() if node.row.id != found.root]
     if not rows:
         return "Nothing stands on it."
@@ -70,5 +70,5 @@ def _summary(found: Lineage) -> str:
     return f"{records} on it ({groups}); {ended} retracted, {seen} reproduced by another group."
 
 
-def _groups(found: Lineage) -> Counter[int]:
+def _groups(found: LineageGraph) -> Counter[int]:
     return Counter(node.row.group for node in found.nodes.values() if node.row.id != found.root)
