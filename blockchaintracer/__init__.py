@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.lab import after_run
 
 if TYPE_CHECKING:
+    from blockchaintracer.core.errors import RecordingWarning
     from blockchaintracer.extras.mlflow import MLflowBlockchainTracer
     from blockchaintracer.extras.report import DocumentationTracer
     from blockchaintracer.lab.drafts import Recorded
     from blockchaintracer.lab.lab import Lab
     from blockchaintracer.lab.tracer import BlockchainTracer, MLTracer
 
-__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer", "MLflowBlockchainTracer"]
+__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer", "MLflowBlockchainTracer", "RecordingWarning"]
 __version__ = "0.1.0"
 
 
@@ -41,6 +42,10 @@ def __getattr__(name: str) -> Any:
         from blockchaintracer.extras import mlflow
 
         return getattr(mlflow, name)
+    if name == "RecordingWarning":
+        from blockchaintracer.core import errors
+
+        return errors.RecordingWarning
     if name in __all__:
         from blockchaintracer.lab import tracer
 

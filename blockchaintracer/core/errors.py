@@ -31,6 +31,10 @@ class BlockchainTracerError(Exception):
         return {"error": type(self).__name__, "message": self.message, "hint": self.hint, **self.values}
 
 
+class RecordingWarning(UserWarning):
+    """A run, or a part of it, is not recorded or not on the chain yet. The training itself is not affected."""
+
+
 class InputError(BlockchainTracerError):
     """Something given is not what the operation takes. Nothing was written and nothing was paid for."""
 

@@ -16,13 +16,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import canonical, plain
+from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.tracer import TracedRun
@@ -209,7 +209,7 @@ def _name(name: Any) -> str:
 
 
 def _digest_pandas(data: Any) -> DatasetDigest | None:
-    pd, pa = _module("pandas"), _arrow()
+    pd, pa = require("pandas", "tables"), _arrow()
     frame = data.to_frame("" if data.name is None else data.name) if isinstance(data, pd.Series) else data
     if not isinstance(frame, pd.DataFrame):
         return None
@@ -243,7 +243,7 @@ def _digest_pandas(data: Any) -> DatasetDigest | None:
 
 
 def _digest_polars(data: Any) -> DatasetDigest | None:
-    pl = _module("polars")
+    pl = require("polars", "tables")
     frame = data.to_frame() if isinstance(data, pl.Series) else data
     if not isinstance(frame, pl.DataFrame):
         return None
@@ -439,7 +439,7 @@ class _Streams:
 
     def _take_lists(self, array: Any) -> None:
         # not by a cast to one layout: that of list views reads freed memory (pyarrow 25.0.1)
-        self._lengths.update(_as_numpy(_module("pyarrow.compute").list_value_length(array)).astype("<u8"))
+        self._lengths.update(_as_numpy(require("pyarrow.compute", "tables").list_value_length(array)).astype("<u8"))
         self._take_flat(array)
 
     def _take_fields(self, array: Any) -> None:
@@ -489,18 +489,8 @@ def _refused(name: str, expected: str) -> InputError:
 
 
 def _arrow() -> Any:
-    return _module("pyarrow")
+    return require("pyarrow", "tables")
 
 
 def _numpy() -> Any:
-    return _module("numpy")
-
-
-def _module(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError:
-        raise InputError(
-            f"digests of datasets in memory need {name}, which is not installed",
-            hint="Install it: pip install blockchaintracer[tables]",
-        ) from None
+    return require("numpy", "tables")

@@ -1,4 +1,4 @@
-"""Packages that reports and exports need and the client doesn't."""
+"""Packages that only an extra needs (``pip install 'blockchaintracer[EXTRA]'``), imported when they are used."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from blockchaintracer.core.errors import InputError
 
 
 def require(module: str, extra: str) -> Any:
-    """A module of an extra.
+    """Import a module of an optional package.
 
     Raises:
-        InputError: naming the extra, if it isn't installed.
+        InputError: if the package is not installed, naming the extra that installs it.
     """
     try:
         return import_module(module)
     except ImportError as error:
         raise InputError(
-            f"expected the package that has {module!r}, got none: {error}",
+            f"this needs {module.partition('.')[0]}, which is not installed ({error})",
             hint=f"Install it: pip install 'blockchaintracer[{extra}]'",
         ) from None

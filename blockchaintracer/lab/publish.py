@@ -26,12 +26,13 @@ from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
-from blockchaintracer.lab.store.store import REPAIR, Store, import_fsspec, is_url, object_name, public_name
+from blockchaintracer.lab.store.store import REPAIR, Store, is_url, object_name, public_name
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class _FileSystem:
         self._store, self._url, self.name = store, url.rstrip("/"), url
 
     def put(self, digests: Collection[str]) -> set[str]:
-        fsspec = import_fsspec()
+        fsspec = require("fsspec", "fsspec")
         new = set()
         try:
             filesystem, root = fsspec.core.url_to_fs(self._url)

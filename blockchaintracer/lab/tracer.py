@@ -20,7 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.errors import (
+    BlockchainTracerError,
+    ChainUnavailable,
+    InputError,
+    RecordingWarning,
+    StoreError,
+)
 from blockchaintracer.core.manifest import ExperimentData, SeedDerivation, Tolerance
 from blockchaintracer.core.manifest.base import plain, rfc3339
 from blockchaintracer.core.record import Kind, normal_digest, parse_number
@@ -32,6 +38,7 @@ from blockchaintracer.lab.chain_seeds import seeds_from_chain
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED, Home
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.private.encrypt import recipients_of, require_apart
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
@@ -61,10 +68,6 @@ _POLL_S = 2.0
 _log = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
-
-
-class RecordingWarning(UserWarning):
-    """A run is not on the chain yet, or something was left out of it. The training itself is not affected."""
 
 
 @dataclass(frozen=True)
@@ -791,7 +794,7 @@ class BlockchainTracer(MLTracer):
 
     def __init__(self, use_mlflow: bool = False, **options: Any) -> None:
         super().__init__(**options)
-        self._mlflow = _import_mlflow() if use_mlflow else None
+        self._mlflow = require("mlflow", "mlflow") if use_mlflow else None
 
     def track_experiment(self, data: Mapping[str, Any]) -> str | Pending:
         """Records one experiment as a run of its own; the transaction's hash, or a handle while the chain is away.
@@ -828,17 +831,6 @@ class BlockchainTracer(MLTracer):
             raise InputError("expected an active MLflow run, got none", hint="Call it inside mlflow.start_run().")
         logged = self._mlflow.get_run(active.info.run_id).data
         return dict(logged.params), dict(logged.metrics)
-
-
-def _import_mlflow() -> Any:
-    from importlib import import_module
-
-    try:
-        return import_module("mlflow")
-    except ImportError:
-        raise InputError(
-            "use_mlflow=True needs MLflow, which is not installed", hint="Install it: pip install mlflow"
-        ) from None
 
 
 def _handle(lab: Lab, recorded: Recorded) -> str | Pending:

@@ -4,8 +4,8 @@ Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer g
 """
 
 import mlflow
-from blockchaintracer.mlflow.bulk import tell_anchored
 
+from blockchaintracer.extras.mlflow.import_export import tell_anchored
 from blockchaintracer.lab.batches import anchor, materialize
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

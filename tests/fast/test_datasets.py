@@ -20,7 +20,7 @@ from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.frameworks import datasets
+from blockchaintracer.lab import datasets
 from blockchaintracer.lab.datasets import digest_dataset, log_dataset
 from tests.support.labs import verb
 

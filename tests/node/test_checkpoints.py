@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer import MLTracer
+from blockchaintracer import MLTracer, RecordingWarning
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Checkpoints, RunPredicate, State, parse_manifest
 from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
@@ -20,7 +20,6 @@ from blockchaintracer.core.verify import Outcome
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import record_run
 from blockchaintracer.lab.recording.run import RUN_FILE
-from blockchaintracer.lab.tracer import RecordingWarning
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab, verb
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy
 import pytest
 
+from blockchaintracer import RecordingWarning
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.extras.report import gather, make
@@ -28,7 +29,7 @@ from blockchaintracer.lab.recording.run_document import (
     RunDocument,
     load_run_document,
 )
-from blockchaintracer.lab.tracer import MLTracer, RecordingWarning, TracedRun
+from blockchaintracer.lab.tracer import MLTracer, TracedRun
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab, verb
 

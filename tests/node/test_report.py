@@ -23,7 +23,7 @@ import yaml
 from click.testing import CliRunner, Result
 from huggingface_hub import DatasetCard, ModelCard
 
-from blockchaintracer import DocumentationTracer, MLTracer
+from blockchaintracer import DocumentationTracer, MLTracer, RecordingWarning
 from blockchaintracer.cli import load, main
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.record import Kind, Link, Relation
@@ -48,7 +48,6 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
-from blockchaintracer.lab.tracer import RecordingWarning
 from tests.support.labs import ROOT, again, running_lab, second_lab, verb
 
 DECLARED = {"limitations": "Tested at sea level only", "preprocessing": "none"}

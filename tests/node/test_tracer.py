@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer import BlockchainTracer, MLTracer
+from blockchaintracer import BlockchainTracer, MLTracer, RecordingWarning
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.manifest import Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.recording.run import RUN_FILE
 from blockchaintracer.lab.recording.run_document import load_run_document
-from blockchaintracer.lab.tracer import Pending, RecordingWarning
+from blockchaintracer.lab.tracer import Pending
 from tests.support.labs import ROOT, verb
 
 NOBODY = "http://127.0.0.1:9"
@@ -466,7 +466,7 @@ def test_a_dictionary_that_is_wrong_names_its_field(lab, home, data, says):
 
 @pytest.mark.skipif(importlib.util.find_spec("mlflow") is not None, reason="MLflow is installed")
 def test_mlflow_is_asked_for_and_not_there():
-    with pytest.raises(InputError, match="pip install mlflow"):
+    with pytest.raises(InputError, match=r"pip install 'blockchaintracer\[mlflow\]'"):
         BlockchainTracer(use_mlflow=True)
 
 

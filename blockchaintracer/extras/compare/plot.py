@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.compare.comparison import RunComparison
 from blockchaintracer.extras.compare.runs import Compared
+from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,14 +36,10 @@ def draw(comparison: RunComparison, form: str, metrics: Sequence[str] = ()) -> b
     names = list(metrics) or list(dict.fromkeys(one.metric for one in comparison.statistics.summaries))[:_MOST_PANELS]
     if not names:
         raise InputError("expected a metric to draw, and the runs share none", hint="`compare` lists what they have.")
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("plots need matplotlib", hint="Install it: pip install blockchaintracer[compare]") from None
+    mpl, figures = require("matplotlib", "compare"), require("matplotlib.figure", "compare")
     columns = min(_COLUMNS, len(names))
     rows = math.ceil(len(names) / columns)
-    figure = Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
+    figure = figures.Figure(figsize=(4.2 * columns, 3.4 * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel, name in zip(panels, names, strict=False):
         _panel(panel, comparison, name)

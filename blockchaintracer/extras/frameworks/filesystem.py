@@ -24,9 +24,10 @@ from blockchaintracer.core.record import SubjectType, normal_digest
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.blocks import Cid, Node
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
-from blockchaintracer.lab.store.store import REPAIR, import_fsspec
+from blockchaintracer.lab.store.store import REPAIR
 from blockchaintracer.lab.tracer import RPC_VARIABLE
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Tree(AbstractFileSystem):  # type: ignore[misc]
     cachable = False
 
     def __init__(self, **options: Any) -> None:
-        import_fsspec()
+        require("fsspec", "fsspec")
         super().__init__(**options)
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:

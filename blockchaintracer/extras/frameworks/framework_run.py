@@ -9,32 +9,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
-from importlib import import_module
 from typing import Any, ParamSpec
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import RecordingWarning
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.manifest.predicates import Tolerance
-from blockchaintracer.lab.tracer import RecordingWarning, TracedRun
+from blockchaintracer.lab.tracer import TracedRun
 
 P = ParamSpec("P")
 HISTORY = "metrics-history"
 """The role of the file that has every value of every metric."""
-
-
-def imported(module: str, extra: str) -> Any:
-    """A framework's module.
-
-    Raises:
-        InputError: naming the extra, if it isn't installed.
-    """
-    try:
-        return import_module(module)
-    except ImportError as error:
-        raise InputError(
-            f"this needs {module.partition('.')[0]}, which is not installed ({error})",
-            hint=f"Install it: pip install blockchaintracer[{extra}]",
-        ) from None
 
 
 @contextmanager

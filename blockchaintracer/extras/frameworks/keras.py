@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import History, described, imported, never_fails
+from blockchaintracer.extras.frameworks.framework_run import History, described, never_fails
 from blockchaintracer.extras.frameworks.training_state import StateDigest, array_tensor, digest_state
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 
@@ -40,12 +41,12 @@ def digest_weights(model: Any) -> StateDigest:
 def _numpy(weight: Any) -> Any:
     import numpy as np
 
-    return np.asarray(imported("keras", "keras").ops.convert_to_numpy(weight))
+    return np.asarray(require("keras", "keras").ops.convert_to_numpy(weight))
 
 
 @cache
 def _class() -> type[Any]:
-    keras = imported("keras", "keras")
+    keras = require("keras", "keras")
 
     class BlockchainTracerCallback(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
         """See `callback`."""

@@ -11,8 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import History, described, imported, never_fails
+from blockchaintracer.extras.frameworks.framework_run import History, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 _SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val", "num_devices")
@@ -29,7 +30,7 @@ def callback(run: TracedRun) -> Any:
 
 @cache
 def _class() -> type[Any]:
-    lightning = imported("lightning.pytorch", "lightning")
+    lightning = require("lightning.pytorch", "lightning")
 
     class BlockchainTracerCallback(lightning.Callback):  # type: ignore[misc, name-defined]
         """See `callback`."""

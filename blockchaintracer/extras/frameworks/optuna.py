@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import described, imported, unfailing
+from blockchaintracer.extras.frameworks.framework_run import described, unfailing
 from blockchaintracer.extras.frameworks.sweep import Sweep
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 
@@ -22,7 +23,7 @@ def callback(run: TracedRun) -> Callable[[Any, Any], None]:
     Raises:
         InputError: if Optuna isn't installed.
     """
-    imported("optuna", "optuna")
+    require("optuna", "optuna")
     log = _Log(run)
 
     def on_trial(study: Any, trial: Any) -> None:
@@ -38,7 +39,7 @@ def log_study(run: TracedRun, study: Any) -> None:
     Raises:
         InputError: if Optuna isn't installed.
     """
-    imported("optuna", "optuna")
+    require("optuna", "optuna")
     log = _Log(run)
     log.begin(study)
     for trial in study.get_trials(deepcopy=False):
@@ -61,7 +62,7 @@ class _Log:
 
     def trial(self, study: Any, trial: Any) -> None:
         sweep = self.begin(study)
-        to_json = imported("optuna.distributions", "optuna").distribution_to_json
+        to_json = require("optuna.distributions", "optuna").distribution_to_json
         known = len(self._space)
         for name, distribution in trial.distributions.items():
             self._space.setdefault(name, json.loads(to_json(distribution)))

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.frameworks.framework_run import described, imported
+from blockchaintracer.extras.frameworks.framework_run import described
 from blockchaintracer.extras.frameworks.training_state import StateDigest, Tensor, array_tensor, digest_state, refused
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 _FITTED_IN_PLACE = ("steps", "transformer_list")
@@ -34,7 +35,7 @@ def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateD
     """
     run.log_param(name, describe(estimator))
     path = run.place(f"{name}.joblib")
-    imported("joblib", "sklearn").dump(estimator, path)
+    require("joblib", "sklearn").dump(estimator, path)
     run.log_output(path, role="model")
     try:
         digest = digest_fitted(estimator)
@@ -76,7 +77,7 @@ def digest_fitted(estimator: Any) -> StateDigest:
 
 
 def _check(estimator: Any) -> None:
-    base = imported("sklearn.base", "sklearn").BaseEstimator
+    base = require("sklearn.base", "sklearn").BaseEstimator
     if not isinstance(estimator, base):
         raise InputError(f"estimator: expected one of scikit-learn, got {type(estimator).__qualname__}")
 
@@ -98,7 +99,7 @@ def _learned(state: Mapping[str, Any]) -> bool:
 def _read(place: str, value: Any) -> Tensor | Mapping[Any, Any] | None:
     import numpy as np
 
-    if isinstance(value, imported("sklearn.base", "sklearn").BaseEstimator):
+    if isinstance(value, require("sklearn.base", "sklearn").BaseEstimator):
         return _fitted(value)
     if isinstance(value, np.random.RandomState):
         name, keys, *rest = value.get_state(legacy=True)

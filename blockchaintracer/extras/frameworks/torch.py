@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.extras.frameworks.framework_run import imported
 from blockchaintracer.extras.frameworks.training_state import (
     StateDigest,
     Tensor,
@@ -24,6 +23,7 @@ from blockchaintracer.extras.frameworks.training_state import (
     refused,
     tensor_of,
 )
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 _BLOCK = 1 << 24
@@ -42,7 +42,7 @@ def digest_state_dict(state: Any) -> StateDigest:
         InputError: naming the tensor, if it is sparse, quantised, nested or on no device (meta), or of a subclass that
             may hold more than its values (DTensor), and for other objects.
     """
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     if isinstance(state, torch.nn.Module):
         state = state.state_dict()
     if not isinstance(state, Mapping):
@@ -81,7 +81,7 @@ def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
     Returns:
         the digest, whose ``sha256`` is that of the document.
     """
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     state = model.state_dict() if isinstance(model, torch.nn.Module) else model
     digest = log_state(run, state, name)
     path = run.place(f"{name}.pt")
@@ -93,7 +93,7 @@ def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
 def log_checkpoint(run: TracedRun, checkpoint: Mapping[str, Any], name: str = "checkpoint") -> StateDigest:
     """Logs a checkpoint, such as ``{"model": …, "optimizer": …, "epoch": 3}``, as ``NAME.pt`` of role ``checkpoint``,
     and its document as ``NAME.state.json``."""
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     digest = log_state(run, checkpoint, name)
     path = run.place(f"{name}.pt")
     torch.save(dict(checkpoint), path)
@@ -126,7 +126,7 @@ def settings() -> dict[str, Any]:
         ``warnOnly``, ``cudnnDeterministic``, ``cudnnBenchmark``, ``cudnnAllowTf32``, ``matmulAllowTf32``,
         ``matmulPrecision``, ``defaultDtype``, ``threads`` and ``interopThreads``.
     """
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     available = torch.cuda.is_available()
     devices = range(torch.cuda.device_count()) if available else ()
     cudnn = torch.backends.cudnn
@@ -153,7 +153,7 @@ def settings() -> dict[str, Any]:
 
 
 def _tensor(name: str, value: Any) -> Tensor | None:
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     if not isinstance(value, torch.Tensor):
         return None
     if value.is_nested or value.layout is not torch.strided:
@@ -169,7 +169,7 @@ def _tensor(name: str, value: Any) -> Tensor | None:
 
 
 def _blocks(name: str, value: Any) -> Iterator[Any]:
-    torch = imported("torch", "torch")
+    torch = require("torch", "torch")
     flat = value.resolve_conj().resolve_neg().cpu().contiguous().reshape(-1)
     width = flat.element_size() // (2 if flat.is_complex() else 1)
     try:

@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import History, described, imported, never_fails
+from blockchaintracer.extras.frameworks.framework_run import History, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
 # where somebody keeps things, and what may open their doors
@@ -29,7 +30,7 @@ def callback(run: TracedRun) -> Any:
 
 @cache
 def _class() -> type[Any]:
-    transformers = imported("transformers", "transformers")
+    transformers = require("transformers", "transformers")
 
     class BlockchainTracerCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
         """See `callback`."""

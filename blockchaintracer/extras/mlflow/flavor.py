@@ -20,9 +20,10 @@ from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.mlflow.recorder import Target
 from blockchaintracer.extras.mlflow.run_details import size_of_model
-from blockchaintracer.extras.mlflow.snapshot import bare, require_mlflow, without_bars
+from blockchaintracer.extras.mlflow.snapshot import bare, without_bars
 from blockchaintracer.lab.kept_proofs import anchored_proofs, find_proof
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.outbox import Record, State
 
 _OWN_FILES = frozenset({"registered_model_meta"})
@@ -65,7 +66,7 @@ def load_model(model_uri: str, *, flavor: str | None = None, record: str | None 
         NotVerified: naming the files that differ, if they are not the recorded ones.
         ChainUnavailable: if the chain is away and `record` is not the lab's own.
     """
-    require_mlflow()
+    require("mlflow", "mlflow")
     import mlflow
 
     lab = Target(**options).lab()
@@ -156,7 +157,7 @@ def _differences(lab: Lab, subject: str, here: Any) -> str:
 
 
 def _flavor(name: str) -> Any:
-    require_mlflow()
+    require("mlflow", "mlflow")
     try:
         if not name.replace("_", "").isalnum():
             raise ImportError

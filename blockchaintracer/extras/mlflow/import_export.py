@@ -27,7 +27,6 @@ from blockchaintracer.extras.mlflow.snapshot import (
     HIDDEN,
     OWN_TAGS,
     client_of,
-    require_mlflow,
     run_uuid,
     without_bars,
 )
@@ -35,6 +34,7 @@ from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.optional import require
 
 _PAGE = 200
 _CHUNK = 900
@@ -167,7 +167,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
         StoreError: if something of it isn't in the lab's store.
         NotVerified: if what is here isn't what was recorded.
     """
-    require_mlflow()
+    require("mlflow", "mlflow")
     from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 
     record_id = normal_digest(record_id, "record id")

@@ -30,9 +30,10 @@ from blockchaintracer.extras.mlflow.recorder import (
     warn,
 )
 from blockchaintracer.extras.mlflow.recorder import _told as _told_error
-from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, PREFIX, client_of, require_mlflow
+from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, PREFIX, client_of
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.optional import require
 
 _MAX_ERROR = 2000
 _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
@@ -229,7 +230,7 @@ def autolog(*, disable: bool = False, **options: Any) -> None:
     Raises:
         InputError: if MLflow isn't installed.
     """
-    require_mlflow()
+    require("mlflow", "mlflow")
     _recording.automatic = None if disable else _target(options)
     if not disable:
         _watch_all_stores()
@@ -257,7 +258,7 @@ class MLflowBlockchainTracer:
     """
 
     def __init__(self, tracking_uri: str | None = None, experiment: str | None = None, **options: Any) -> None:
-        require_mlflow()
+        require("mlflow", "mlflow")
         self._tracking_uri = tracking_uri
         self._experiment = experiment
         self._target = _target(options)

@@ -25,7 +25,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.digest import digest_bytes
-from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, RecordingWarning
 from blockchaintracer.core.manifest import (
     LISTING,
     MAX_BYTES,
@@ -88,10 +88,6 @@ _RELATIONS = {
 }
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")
 _log = logging.getLogger(__name__)
-
-
-class RecordingWarning(UserWarning):
-    """A run is not recorded, or something of it. MLflow and the training are not affected."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ import rfc8785
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
+from blockchaintracer.lab.optional import require
 
 TYPE = "urn:blockchaintracer:mlflow-run:v1"
 PREFIX = "anchor+"
@@ -53,24 +54,9 @@ def client_of(tracking_uri: str | None) -> Any:
     Raises:
         InputError: if MLflow isn't installed.
     """
-    mlflow = require_mlflow()
+    mlflow = require("mlflow", "mlflow")
     uri = bare(tracking_uri or mlflow.get_tracking_uri())
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=None if tracking_uri is None else uri)
-
-
-def require_mlflow() -> Any:
-    """The module ``mlflow``.
-
-    Raises:
-        InputError: naming the extra, if it isn't installed.
-    """
-    try:
-        import mlflow
-    except ImportError:
-        raise InputError(
-            "this needs MLflow, which is not installed", hint="Install it: pip install 'blockchaintracer[mlflow]'"
-        ) from None
-    return mlflow
 
 
 def run_uuid(run_id: str) -> str:

@@ -17,25 +17,20 @@ from typing import Any, BinaryIO
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified, StoreError
 from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.optional import require
 
-EXTRA = "pip install blockchaintracer[privacy]"
 _SHOWN = 24
 
 
 def pyrage() -> Any:
-    """The library.
+    """Import the library with its modules.
 
     Raises:
-        InputError: naming the extra, if it isn't installed.
+        InputError: if it is not installed, naming the extra.
     """
-    try:
-        import pyrage
-        import pyrage.passphrase
-        import pyrage.ssh
-        import pyrage.x25519
-    except ImportError:
-        raise InputError("encryption needs pyrage, which is not installed", hint=f"Install it: {EXTRA}") from None
-    return pyrage
+    for module in ("passphrase", "ssh", "x25519"):
+        require(f"pyrage.{module}", "privacy")
+    return require("pyrage", "privacy")
 
 
 def recipient_of(text: str) -> Any:

@@ -23,7 +23,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from blockchaintracer.core.digest import (
     LISTING_LIMIT,
@@ -41,6 +40,7 @@ from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
 
@@ -557,7 +557,7 @@ def _from_web(source: str, digest: str) -> Iterator[bytes]:
 
 
 def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
-    fsspec = import_fsspec()
+    fsspec = require("fsspec", "fsspec")
     try:
         with fsspec.open(f"{source.rstrip('/')}/{object_name(digest)}", "rb") as file:
             while block := file.read(_BLOCK):
@@ -566,22 +566,6 @@ def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
         raise SourceError("does not have it") from None
     except (OSError, ValueError, ImportError) as error:
         raise SourceError(f"can't be read ({type(error).__name__})", away=True) from None
-
-
-def import_fsspec() -> Any:
-    """The package fsspec.
-
-    Raises:
-        InputError: if it isn't installed, naming the extra.
-    """
-    try:
-        import fsspec
-    except ImportError:
-        raise InputError(
-            "file systems by address need the package fsspec, which isn't installed",
-            hint="pip install blockchaintracer[fsspec]",
-        ) from None
-    return fsspec
 
 
 def object_name(sha256: str) -> str:

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from blockchaintracer import RecordingWarning
 from blockchaintracer.extras.frameworks.lightning import callback
 from blockchaintracer.extras.frameworks.torch import digest_state_dict
-from blockchaintracer.lab.tracer import RecordingWarning
 
 
 class Module(L.LightningModule):

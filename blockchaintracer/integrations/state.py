@@ -1,0 +1,3 @@
+"""Public name of `blockchaintracer.extras.frameworks.training_state`."""
+
+from blockchaintracer.extras.frameworks.training_state import *
