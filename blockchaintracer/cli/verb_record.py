@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,19 +25,18 @@ from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, pa
 from blockchaintracer.lab import after_run
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.private.encrypt import recipients_of, require_apart
+from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.commit import reached, require_recorder
 from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
+from blockchaintracer.lab.recording.keep import Keeping, run_keeping
 from blockchaintracer.lab.recording.run import (
     RunFacts,
     RunStart,
     Used,
     check_template,
     finish_run,
-    hidden_paths,
     keep_unrecorded,
     linked_inputs,
-    outputs_encrypted,
     parse_assignment,
     record_inputs,
     record_models,
@@ -163,7 +162,7 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     document = load_run_document(given["document"]) if given["document"] else None
     values = ("params", "metrics", "private_params", "private_metrics")
     is_run = bool(document or given["program"] or any(given[name] for name in values))
-    recipients = recipients_of(lab, given["encrypt_to"])
+    keeping = Keeping(recipients_of(lab.home, given["encrypt_to"]), given["in_the_open"])
     foreign = ForeignRecord.parse(given["reproduces"]) if given["reproduces"] else None
     if foreign and not is_run:
         raise InputError(
@@ -171,11 +170,11 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
             hint="A --param, a --metric, --from or a program after `--` makes one.",
         )
     if not is_run:
-        return _record_things(lab, progress, parents, recipients, given), None
+        return _record_things(lab, progress, parents, keeping, given), None
 
     said = _said(document or RunDocument(schema_version=1, name="run"), given)
     files = given_paths(given) or said.inputs or said.outputs
-    if recipients and not (files or said.private.fields() or given["program"]):
+    if keeping.recipients and not (files or said.private.fields() or given["program"]):
         raise InputError(
             "expected something to encrypt, got none",
             hint="--encrypt-to is for files and private values: what is shown as a parameter or metric is public.",
@@ -183,15 +182,16 @@ def record_given(lab: Lab, progress: Callable[[int], None], given: dict[str, Any
     require_recorder(lab)
     # a document's paths count from the folder it lies in
     base = given["document"].parent if given["document"] else Path.cwd()
-    hidden = [*(given_paths(given) if recipients else ()), *hidden_paths(said, base)]
-    start = start_run(lab, exclude=[*given_paths(given), *hidden])
-    require_apart(start.git, hidden)
+    start = start_run(lab, exclude=[*given_paths(given), *(base / path for path in said.encrypted())])
+    also = given_paths(given) if keeping.recipients else ()
+    keeping = run_keeping(lab, said, base, start.git, keeping, also)
     code = None
     if given["program"]:
         code, written = run_command(given["program"], Path.cwd())
         said = _said(written, given) if written else said
     try:
-        return _record_run(lab, progress, start, said, base, parents, recipients, given, code, foreign), code
+        keeping = run_keeping(lab, said, base, start.git, keeping, also)
+        return _record_run(lab, progress, start, said, base, parents, keeping, given, code, foreign), code
     except BaseException:
         if given["program"]:
             # what it took to compute is worth more than what stands in the way of recording it
@@ -207,23 +207,13 @@ def _record_run(
     said: RunDocument,
     base: Path,
     parents: list[Link],
-    recipients: Sequence[str],
+    keeping: Keeping,
     given: dict[str, Any],
     code: int | None,
     foreign: ForeignRecord | None,
 ) -> list[Recorded]:
     said.recorded_metrics()
     check_template(said, complete=not code)
-    encrypt_to = outputs_encrypted(lab, said, base)
-    wanted: dict[Path, Sequence[str]] = {
-        **{(base / one.path).resolve(): recipients_of(lab, one.encrypt_to) for one in said.inputs if one.path},
-        **{path.resolve(): found for path, found in encrypt_to.items()},
-    }
-
-    def hidden_to(path: Path) -> Sequence[str]:
-        # the program may want encrypted what the command line names without a word
-        return recipients or wanted.get(path.resolve()) or ()
-
     written = [(output.role, base / output.path) for output in said.outputs]
     told = {path.resolve() for _, path in written}
     outputs = [
@@ -231,13 +221,10 @@ def _record_run(
         *(("artifact", path) for path in given["artifacts"] if path.resolve() not in told),
         *written,
     ]
-    encrypt_to |= {path: found for _, path in outputs if (found := hidden_to(path))}
-    datasets = [path for path in given["datasets"] if hidden_to(path)]
-    require_apart(start.git, [*encrypt_to, *hidden_paths(said, base), *datasets])
-    more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
+    more: dict[str, Any] = {"keeping": keeping, "progress": progress}
     inputs = [
         Used(
-            used_record(lab, Kind.DATASET, path, encrypt_to=hidden_to(path), **more),
+            used_record(lab, Kind.DATASET, path, **more),
             Relation.TRAINED_ON if given["models"] else Relation.USES,
             path,
         )
@@ -247,7 +234,7 @@ def _record_run(
     references = [record_reference(lab, foreign)] if foreign else []
     parents += [Link(one.id, Relation.REPRODUCES) for one in references]
     models = [path for role, path in outputs if role == "model"]
-    trained = record_models(lab, models, inputs, encrypt_to=encrypt_to, **more)
+    trained = record_models(lab, models, inputs, **more)
     facts = RunFacts(
         document=said,
         inputs=inputs,
@@ -259,8 +246,7 @@ def _record_run(
         error=f"the program ended with exit code {code}" if code else None,
         host_name=given["with_host_name"],
         user_name=given["with_user_name"],
-        encrypt_to=encrypt_to,
-        in_the_open=given["in_the_open"],
+        keeping=keeping,
     )
     run = finish_run(lab, start, facts, progress)
     return [*references, *(used.record for used in inputs), *trained, run]
@@ -270,7 +256,7 @@ def _record_things(
     lab: Lab,
     progress: Callable[[int], None],
     parents: list[Link],
-    recipients: Sequence[str],
+    keeping: Keeping,
     given: dict[str, Any],
 ) -> list[Recorded]:
     if given["artifacts"] and not given["kind"]:
@@ -293,12 +279,9 @@ def _record_things(
     if given["name"] and len(things) > 1:
         raise InputError(f"expected one thing to be named {given['name']!r}, got {len(things)}")
     about = {name: given[name] for name in ("name", "description")}
-    more: dict[str, Any] = {"progress": progress, "in_the_open": given["in_the_open"]}
+    more: dict[str, Any] = {"parents": parents, "keeping": keeping, "progress": progress}
     origin = {name: given[name] for name in ("license", "source") if given[name]}
-    return [
-        record_path(lab, kind, path, parents=parents, encrypt_to=recipients, **more, **about, **origin)
-        for kind, path in things
-    ]
+    return [record_path(lab, kind, path, **more, **about, **origin) for kind, path in things]
 
 
 def _said(document: RunDocument, given: dict[str, Any]) -> RunDocument:

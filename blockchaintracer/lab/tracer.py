@@ -39,10 +39,11 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED, Home
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.private.encrypt import recipients_of, require_apart
+from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.keep import require_apart, run_keeping
 from blockchaintracer.lab.recording.metric_histories import Histories
 from blockchaintracer.lab.recording.run import (
     RUN_FILE,
@@ -51,10 +52,8 @@ from blockchaintracer.lab.recording.run import (
     check_template,
     document_text,
     finish_run,
-    hidden_paths,
     keep_unrecorded,
     linked_inputs,
-    outputs_encrypted,
     record_inputs,
     record_models,
     start_run,
@@ -322,7 +321,7 @@ class TracedRun:
             _warn(f"the run has {len(self._checkpoints.listed.checkpoints)} checkpoints: no more are noted")
             return self._checkpoints.listed.head
         try:
-            made = self._checkpoints.add(file, step, keep=keep)
+            made = self._checkpoints.log(file, step, copy=keep)
         except StoreError as problem:
             _warn(f"the checkpoint of step {step} is not kept: {_told(problem)}")
             return self._checkpoints.listed.head
@@ -341,7 +340,7 @@ class TracedRun:
         """Recipients; as they were given where another program records the run and so finds out whose they are."""
         if isinstance(encrypt_to, str):
             raise InputError("encrypt_to: expected a list of recipients, got one text", hint="Put it in brackets.")
-        return tuple(encrypt_to) if RUN_FILE in os.environ else recipients_of(self._lab, encrypt_to)
+        return tuple(encrypt_to) if RUN_FILE in os.environ else recipients_of(self._lab.home, encrypt_to)
 
     def _recipients(self, path: PathLike, encrypt_to: Sequence[str] | None) -> tuple[str, ...]:
         found = self._encrypt_to if encrypt_to is None else self._checked(encrypt_to)
@@ -391,7 +390,7 @@ class TracedRun:
         """
         if RUN_FILE in os.environ:
             return
-        hidden = hidden_paths(self.document, self._folder)
+        hidden = [self._folder / path for path in self.document.encrypted()]
         self._start = start_run(self._lab, self._folder, hidden)
         require_apart(self._start.git, hidden)
         require_recorder(self._lab)
@@ -434,11 +433,9 @@ class TracedRun:
         if self._start is None:
             raise InputError("expected a run that was started, got one that wasn't", hint="Use it in a with block.")
         outputs = [(output.role, Path(output.path)) for output in document.outputs]
-        encrypt_to = outputs_encrypted(self._lab, document, self._folder)
-        require_apart(self._start.git, [*hidden_paths(document, self._folder), *self._refused])
-        inputs = record_inputs(self._lab, document, self._folder)
-        models = [path for role, path in outputs if role == "model"]
-        record_models(self._lab, models, inputs, encrypt_to=encrypt_to)
+        keeping = run_keeping(self._lab, document, self._folder, self._start.git, also=self._refused)
+        inputs = record_inputs(self._lab, document, self._folder, keeping)
+        record_models(self._lab, [path for role, path in outputs if role == "model"], inputs, keeping)
         facts = RunFacts(
             document=document,
             inputs=inputs,
@@ -448,7 +445,7 @@ class TracedRun:
             observed="process",
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
-            encrypt_to=encrypt_to,
+            keeping=keeping,
         )
         self.recorded = finish_run(self._lab, self._start, facts)
         self._report()

@@ -26,6 +26,7 @@ from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.recording.keep import Keeping
 from tests.support.labs import holding, second_lab, secret_file, typed, verb
 
 # -- what must not leak
@@ -494,7 +495,7 @@ def test_a_decrypted_folder_is_its_owners_alone(lab, reader, tmp_path):
     folder = tmp_path / "data"
     folder.mkdir()
     secret_file(folder)
-    recorded = record_content(lab, Kind.DATASET, folder, encrypt_to=[reader[1]])
+    recorded = record_content(lab, Kind.DATASET, folder, keeping=Keeping([reader[1]]))
     decrypt_record(lab, recorded.id, tmp_path / "out", identities=[reader[0]])
     modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "out", *(tmp_path / "out").iterdir())}
     assert modes == {0}
@@ -502,7 +503,7 @@ def test_a_decrypted_folder_is_its_owners_alone(lab, reader, tmp_path):
 
 def test_the_ciphertext_is_part_of_the_archive(lab, reader, tmp_path):
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
+    recorded = record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
     done = typed("export", "-o", str(tmp_path / "all.tar"), "--artifacts", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     other = second_lab(lab, tmp_path / "other")
@@ -515,3 +516,32 @@ def test_the_ciphertext_is_part_of_the_archive(lab, reader, tmp_path):
 def git(folder: Path, *words: str) -> None:
     who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
     subprocess.run(["git", *who, *words], cwd=folder, check=True)
+
+
+def test_a_folder_with_a_file_that_was_encrypted(lab, reader, tmp_path):
+    """The guard looks at each file: the listing of a folder has all digests, and the store gets all content."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    data = secret_file(folder)
+    (folder / "empty").touch()
+    record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
+    with pytest.raises(InputError, match="was recorded encrypted before"):
+        record_content(lab, Kind.DATASET, folder)
+    assert not holding(lab.store.folder, data.read_bytes())
+    record_content(lab, Kind.DATASET, folder, keeping=Keeping(in_the_open=True))
+    assert holding(lab.store.folder, data.read_bytes())
+    record_content(lab, Kind.MODEL, folder)
+
+
+def test_a_lock_or_checkpoint_that_was_encrypted(lab, reader, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = secret_file(tmp_path)
+    record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
+    done = typed("record", "--param", "a=1", "--lock", str(data), home=lab.home.path)
+    assert done.returncode == 2
+    assert "was recorded encrypted before" in done.stderr
+    run = MLTracer(home=lab.home.path).start_run("states")
+    for keep in (True, False):
+        with pytest.raises(InputError, match="was recorded encrypted before"):
+            run.log_checkpoint(data, 1, keep=keep)
+    assert not holding(lab.store.folder, data.read_bytes())

@@ -24,6 +24,7 @@ from blockchaintracer.lab.private.field_tree import Context, new_salt
 from blockchaintracer.lab.private.sealed_content import ContentOpening, decrypt_content, encrypt_content
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import known_record, record_content
+from blockchaintracer.lab.recording.keep import Keeping
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import holding, secret_file, typed
@@ -128,7 +129,7 @@ def test_a_run_with_everything_encrypted(lab, reader, tmp_path, monkeypatch):
 
 def test_a_later_run_names_the_encrypted_record_of_what_it_reads(lab, reader, tmp_path):
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
+    recorded = record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
     assert known_record(lab, Kind.DATASET, data).id == recorded.id
     done = typed("record", "--dataset", str(data), "--param", "a=1", "--json", home=lab.home.path)
     assert next(one["id"] for one in json.loads(done.stdout)["records"]) == recorded.id
@@ -148,7 +149,7 @@ def test_a_folder_comes_back_as_it_was(lab, reader, tmp_path):
     long.write_bytes(b"2" * 1000)
     (folder / "run.sh").write_text("#!/bin/sh\n")
     (folder / "run.sh").chmod(0o755)
-    recorded = record_content(lab, Kind.DATASET, folder, encrypt_to=[reader[1]], name="hidden data")
+    recorded = record_content(lab, Kind.DATASET, folder, keeping=Keeping([reader[1]]), name="hidden data")
     # the bit is in the tar: in the open it would name the file
     assert b"run.sh" not in lab.store.get_bytes(recorded.manifest)
     done = decrypt_record(lab, recorded.id, tmp_path / "back", identities=[reader[0]])
@@ -160,7 +161,7 @@ def test_a_folder_comes_back_as_it_was(lab, reader, tmp_path):
 
 def test_each_of_several_recipients_reads_it_and_nobody_else(lab, reader, other, tmp_path):
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.MODEL, data, encrypt_to=[reader[1], other[1]])
+    recorded = record_content(lab, Kind.MODEL, data, keeping=Keeping([reader[1], other[1]]))
     for number, identity in enumerate((reader[0], other[0])):
         out = tmp_path / str(number)
         decrypt_record(lab, recorded.id, out, identities=[identity])
@@ -187,9 +188,9 @@ def test_recipients_by_name_by_file_and_by_ssh_key(lab, reader, other, tmp_path)
     listed.write_text(f"# the reviewers\n{reader[1]}\n\n{other[1]}\n")
     public = key.with_suffix(".pub").read_text().strip()
     known = " ".join(public.split()[:2])
-    assert set(recipients_of(lab, [str(listed), public, known, reader[1]])) == {reader[1], other[1], known}
+    assert set(recipients_of(lab.home, [str(listed), public, known, reader[1]])) == {reader[1], other[1], known}
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=recipients_of(lab, [public]))
+    recorded = record_content(lab, Kind.DATASET, data, keeping=Keeping(recipients_of(lab.home, [public])))
     out = tmp_path / "out"
     done = typed("decrypt", recorded.id, "-o", str(out), "--identity", str(key), home=lab.home.path)
     assert done.returncode == 0, done.stderr
@@ -310,7 +311,7 @@ def test_a_note_that_is_damaged_is_named(lab, reader, tmp_path):
 
 def test_shown_in_the_open_it_is_not_said_to_be_another(lab, reader, tmp_path):
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
+    recorded = record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
     report = verify(lab, str(data), record=recorded.id)
     assert not any(check.verdict.value == "fail" for check in report.checks), report.checks
 
@@ -320,7 +321,7 @@ def test_what_is_published_decrypts_without_the_lab(lab, reader, tmp_path):
     import pyrage
 
     data = secret_file(tmp_path)
-    recorded = record_content(lab, Kind.DATASET, data, encrypt_to=[reader[1]])
+    recorded = record_content(lab, Kind.DATASET, data, keeping=Keeping([reader[1]]))
     publish(lab, recorded.id, tmp_path / "published")
     published = Store(tmp_path / "published")
     predicate = json.loads(published.path_of(recorded.manifest).read_bytes())["predicate"]

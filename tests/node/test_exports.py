@@ -42,6 +42,7 @@ from blockchaintracer.extras.report.verb_export_as import _FORMATS
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity
 from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.recording.keep import Keeping
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 from tests.support.labs import running_lab, verb
 
@@ -325,7 +326,7 @@ def hidden(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]
     (folder / "survey" / "a.csv").write_text("x\n1\n")
     (folder / "tool.py").write_text("print(1)")
     (folder / "plan.md").write_text("what we will do")
-    about: dict[str, Any] = {"encrypt_to": [recipient], "name": "of ours"}
+    about: dict[str, Any] = {"keeping": Keeping([recipient]), "name": "of ours"}
     found = {
         "dataset": record_content(lab, Kind.DATASET, folder / "survey", **about).id,
         "software": record_content(lab, Kind.SOFTWARE, folder / "tool.py", **about).id,

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from blockchaintracer.core.digest import Progress
+from blockchaintracer.core.digest import Progress, digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import Part, RunPredicate, parse_manifest
+from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Line
 from blockchaintracer.core.record import RecordKey
@@ -23,7 +23,7 @@ from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
-from blockchaintracer.lab.private.age import written
+from blockchaintracer.lab.private.age import encrypt, written
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, require_own_salts, root_of
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier
@@ -83,17 +83,30 @@ class Disclosed:
     hidden: int
 
 
-def keep_private(lab: Lab, tree: FieldTree) -> None:
-    """Keeps private values and salts in the lab's folder, on the disk, before their root is recorded anywhere.
+def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> PrivateValues:
+    """Write private values and salts to the lab's folder, before their root is recorded anywhere.
+
+    Args:
+        recipients: who gets them encrypted, by the store; nobody if there are none.
+
+    Returns:
+        what the run's manifest says of them.
 
     Raises:
-        StoreError: if they can't be.
+        StoreError: if they can't be written.
     """
+    data = canonical(tree.as_json())
     path = lab.home.private / f"{tree.root}.json"
     try:
-        write_whole(path, canonical(tree.as_json()))
+        write_whole(path, data)
     except OSError as error:
-        raise StoreError(f"the private values can't be kept in {path}: {error.strerror}") from None
+        raise StoreError(f"the private values can't be written to {path}: {error.strerror}") from None
+    encrypted = None
+    if recipients:
+        hidden = encrypt(data, recipients)
+        lab.store.put_bytes(hidden)
+        encrypted = Artifact.of("private.age", digest_bytes(hidden))
+    return PrivateValues(root=tree.root, leaves=tree.leaves, encrypted=encrypted)
 
 
 def kept_private(lab: Lab, root: str) -> FieldTree:

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from blockchaintracer.core.digest import digest_bytes, digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
@@ -23,6 +24,7 @@ from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, 
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Anchor
+from blockchaintracer.lab.recording.keep import keep, require_never_encrypted
 
 LISTING = "checkpoints.json"
 MAX_CHECKPOINTS = 20_000
@@ -63,16 +65,16 @@ class CheckpointLog:
         """
         if self.listed.checkpoints:
             raise InputError("expected the initial state before the first checkpoint, got it after")
-        state = self._digested(path, keep=False)
+        state = self._state(path, copy=False)
         self.listed = self.listed.model_copy(update={"initial_state": state})
         return state
 
-    def add(self, path: Path, step: int, *, keep: bool = False) -> Checkpoint:
+    def log(self, path: Path, step: int, *, copy: bool = False) -> Checkpoint:
         """Commits to a file or folder as it is now; it may be overwritten afterwards.
 
         Args:
             step: of the training, larger than the last one's.
-            keep: keep a copy in the lab's store too.
+            copy: keep a copy in the lab's store too.
 
         Raises:
             InputError: if the step isn't larger, or the file can't be read or changes meanwhile.
@@ -82,7 +84,7 @@ class CheckpointLog:
             step = operator.index(step)
         except TypeError:
             raise InputError(f"step: expected a whole number, got {type(step).__name__}") from None
-        state = self._digested(path, keep=keep)
+        state = self._state(path, copy=copy)
         self.listed = self.listed.then(state, step, path.name, rfc3339(datetime.now(UTC)))
         made = self.listed.checkpoints[-1]
         if self._lab:
@@ -137,15 +139,19 @@ class CheckpointLog:
             return None
         return keep_checkpoints(self._lab, self.listed, self.anchors)
 
-    def _digested(self, path: Path, *, keep: bool) -> State:
-        if path.is_dir():
-            folder = self._lab.store.put_folder(path) if keep and self._lab else digest_folder(path)
-            return State(subject_type="folder", sha256=folder.sha256, size=folder.size)
-        if keep and self._lab:
-            file = self._lab.store.put_file(path)
-            return State(subject_type="file", sha256=file.sha256, size=file.size)
-        counts: list[int] = []
-        return State(subject_type="file", sha256=sha256_file(path, counts.append), size=sum(counts))
+    def _state(self, path: Path, *, copy: bool) -> State:
+        subject_type: Literal["file", "folder"] = "folder" if path.is_dir() else "file"
+        if copy and self._lab and (kept := keep(self._lab, path)).content:
+            return State(subject_type=subject_type, sha256=kept.subject, size=kept.content.size)
+        if subject_type == "folder":
+            folder = digest_folder(path)
+            state = State(subject_type=subject_type, sha256=folder.sha256, size=folder.size)
+        else:
+            counts: list[int] = []
+            state = State(subject_type=subject_type, sha256=sha256_file(path, counts.append), size=sum(counts))
+        if self._lab:
+            require_never_encrypted(self._lab, path, state.sha256)
+        return state
 
     def _note(self, lab: Lab, made: Checkpoint) -> None:
         """Adds a line to the list in the lab's folder, on the disk: what a run that is killed leaves behind."""

@@ -21,7 +21,6 @@ from typing import Any, Literal
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.manifest import (
-    LISTING,
     Artifact,
     Checkpoints,
     Code,
@@ -45,13 +44,7 @@ from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.disclose import keep_private
-from blockchaintracer.lab.private.encrypt import (
-    context_of,
-    keep_encrypted,
-    keep_private_encrypted,
-    recipients_of,
-    require_never_hidden,
-)
+from blockchaintracer.lab.private.encrypt import context_of, recipients_of
 from blockchaintracer.lab.private.field_tree import FieldTree
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import (
@@ -62,6 +55,7 @@ from blockchaintracer.lab.recording.content import (
     record_run,
     used_record,
 )
+from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
 from blockchaintracer.lab.recording.metric_histories import keep_histories
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml
 from blockchaintracer.lab.recording.templates import validate_against_template
@@ -138,9 +132,7 @@ class RunFacts:
         kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
         histories: files with the values that metrics had over the run, by the metric, besides the document's.
-        encrypt_to: recipients of what of the outputs is recorded encrypted, by its path; held apart from the code
-            (`require_apart`) before anything is kept.
-        in_the_open: whether outputs are kept in the open that were recorded encrypted before.
+        keeping: how what it wrote is kept (`run_keeping`).
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 
@@ -162,8 +154,7 @@ class RunFacts:
     kept: Sequence[tuple[str, Artifact]] = ()
     ended_at: datetime | None = None
     histories: Mapping[str, Artifact] = field(default_factory=dict)
-    encrypt_to: Mapping[Path, Sequence[str]] = field(default_factory=dict)
-    in_the_open: bool = False
+    keeping: Keeping = OPEN
     code: Code | None = None
     hardware: dict[str, Any] | None = None
 
@@ -213,7 +204,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     error = document.error or facts.error
     check_template(document, complete=error is None)
     ended = facts.ended_at or datetime.now(UTC)
-    recipients = recipients_of(lab, document.private.encrypt_to)
+    recipients = recipients_of(lab.home, document.private.encrypt_to)
     outputs = [
         *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
         *_keep_outputs(lab, facts, progress),
@@ -273,13 +264,11 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
 
 
 def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
-    """Commits to what a run does not show; values and salts are on the disk before anything is recorded."""
+    """Commit to what a run does not show; values and salts are on the disk before anything is recorded."""
     if not (values := document.private.fields()):
         return None
     tree = FieldTree.of(context_of(lab), hashlib.sha256(run_id.encode("ascii")).hexdigest(), values)
-    keep_private(lab, tree)
-    encrypted = keep_private_encrypted(lab, tree, recipients) if recipients else None
-    return PrivateValues(root=tree.root, leaves=tree.leaves, encrypted=encrypted)
+    return keep_private(lab, tree, recipients)
 
 
 def check_template(document: RunDocument, *, complete: bool) -> None:
@@ -305,21 +294,13 @@ def record_models(
     lab: Lab,
     paths: Sequence[Path],
     inputs: Sequence[Used],
+    keeping: Keeping = OPEN,
     progress: Progress | None = None,
-    encrypt_to: Mapping[Path, Sequence[str]] | None = None,
-    *,
-    in_the_open: bool = False,
 ) -> list[Recorded]:
-    """Records what a run trained as models, each trained on those inputs that the run was.
-
-    Args:
-        encrypt_to: recipients of what is recorded encrypted, by its path.
-        in_the_open: as `record_content`.
-    """
+    """Record what a run trained as models, each trained on those inputs that the run was."""
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
-    recipients = encrypt_to or {}
-    more: dict[str, Any] = {"parents": trained_on, "progress": progress, "in_the_open": in_the_open}
-    return [record_path(lab, Kind.MODEL, path, encrypt_to=recipients.get(path, ()), **more) for path in paths]
+    more: dict[str, Any] = {"parents": trained_on, "keeping": keeping, "progress": progress}
+    return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
@@ -350,39 +331,18 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
 
 
 def record_inputs(
-    lab: Lab, document: RunDocument, base: Path, progress: Progress | None = None, *, in_the_open: bool = False
+    lab: Lab, document: RunDocument, base: Path, keeping: Keeping = OPEN, progress: Progress | None = None
 ) -> list[Used]:
-    """What a run document names as inputs by path, with the group's record of each; what has none is recorded.
-
-    Args:
-        in_the_open: as `record_content`.
-    """
-    more: dict[str, Any] = {"progress": progress, "in_the_open": in_the_open}
-    found = []
+    """Return the inputs that a run document names by path, each with the group's record of it; what has none is
+    recorded."""
+    inputs = []
     for entry in document.inputs:
-        if entry.path is None:
-            continue
-        kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
-        path = base / entry.path
-        recipients = recipients_of(lab, entry.encrypt_to)
-        recorded = used_record(lab, kind, path, name=entry.name, encrypt_to=recipients, **more)
-        found.append(Used(recorded, int(relation), path))
-    return found
-
-
-def outputs_encrypted(lab: Lab, document: RunDocument, base: Path) -> dict[Path, Sequence[str]]:
-    """Recipients of what a run document wants encrypted of its outputs, by the path.
-
-    Raises:
-        InputError: naming what is no recipient.
-    """
-    return {base / one.path: recipients_of(lab, one.encrypt_to) for one in document.outputs if one.encrypt_to}
-
-
-def hidden_paths(document: RunDocument, base: Path) -> list[Path]:
-    """What a run document wants encrypted, of inputs and outputs."""
-    inputs = [base / one.path for one in document.inputs if one.encrypt_to and one.path]
-    return inputs + [base / one.path for one in document.outputs if one.encrypt_to]
+        if entry.path is not None:
+            kind, relation = parse_number(entry.kind, Kind), parse_number(entry.relation, Relation)
+            path = base / entry.path
+            record = used_record(lab, kind, path, name=entry.name, keeping=keeping, progress=progress)
+            inputs.append(Used(record, int(relation), path))
+    return inputs
 
 
 def document_text(document: RunDocument) -> str:
@@ -449,18 +409,7 @@ def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
 
 def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Iterator[RunOutput]:
     for role, path in facts.outputs:
-        if recipients := facts.encrypt_to.get(path):
-            hidden = keep_encrypted(lab, path, recipients, progress=progress)
-            yield RunOutput(role=role, **hidden.called(path.name))
-            continue
-        if not facts.in_the_open:
-            require_never_hidden(lab, path)
-        if path.is_dir():
-            folder = lab.store.put_folder(path, progress)
-            listing = digest_bytes(folder.listing)
-            yield RunOutput(role=role, artifact=Artifact.of(f"{path.name}/{LISTING}", listing))
-        else:
-            yield RunOutput(role=role, artifact=Artifact.of(path.name, lab.store.put_file(path, progress=progress)))
+        yield RunOutput(role=role, **keep(lab, path, facts.keeping, progress=progress).named(path.name))
 
 
 def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
@@ -519,8 +468,9 @@ def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     program = shutil.which(facts.command[0]) if facts.command else None
     other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
     captured = environment_of(program, without_secrets(os.environ)) if program and other else None
-    kept = Artifact.of(lock.name, lab.store.put_file(lock)) if lock else None
-    return RunEnvironment(lock=kept, **(captured or _captured(capture_environment())))
+    open_only = Keeping(in_the_open=facts.keeping.in_the_open)
+    kept = keep(lab, lock, open_only).named(lock.name) if lock else {}
+    return RunEnvironment(lock=kept.get("artifact"), **(captured or _captured(capture_environment())))
 
 
 def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:

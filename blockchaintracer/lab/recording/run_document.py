@@ -224,6 +224,12 @@ class RunDocument(_Written):
         private.require_apart(info.data.get("parameters", ()), info.data.get("metrics", ()))
         return private
 
+    def encrypted(self) -> dict[str, tuple[str, ...]]:
+        """Return the recipients of each input and output that is to be encrypted, by its path."""
+        files = [(entry.path, entry.encrypt_to) for entry in self.inputs]
+        files += [(entry.path, entry.encrypt_to) for entry in self.outputs]
+        return {path: recipients for path, recipients in files if path and recipients}
+
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
         """The metrics as the run records them.
 

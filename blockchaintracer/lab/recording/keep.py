@@ -1,0 +1,172 @@
+"""How files come into the lab's store: one choice, `Keeping`, and one way in, `keep`, which holds to it.
+
+What this lab ever encrypted is refused in the open unless a person says so: its digest would be public from then on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import LISTING, Artifact
+from blockchaintracer.lab.capture.git import GitState, held_by_git
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Record
+from blockchaintracer.lab.private.encrypt import (
+    CONTENT_NAME,
+    EncryptionNote,
+    digest_of,
+    encrypted_digests,
+    keep_encrypted,
+    recipients_of,
+)
+from blockchaintracer.lab.recording.run_document import RunDocument
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How files are kept: encrypted, or in the open.
+
+    Args:
+        recipients: of every file and folder, as `recipients_of` gives them; none to keep them in the open.
+        in_the_open: whether what this lab encrypted before may go into the open now.
+        by_path: recipients of single files and folders, by their resolved path; they come before `recipients`.
+    """
+
+    recipients: Sequence[str] = ()
+    in_the_open: bool = False
+    by_path: Mapping[Path, Sequence[str]] = field(default_factory=dict)
+
+    def recipients_for(self, path: Path) -> Sequence[str]:
+        """Return to whom a file or folder is encrypted; to nobody if it's kept in the open."""
+        return self.by_path.get(path.resolve()) or self.recipients
+
+
+OPEN = Keeping()
+"""In the open, but what this lab encrypted before is refused."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file or folder that is in the store.
+
+    Args:
+        subject_type: ``file``, ``folder``, or ``commitment`` of what is encrypted.
+        subject: its digest or the commitment, 64 hex digits.
+        content: its digest, if it's in the open.
+        note: what a manifest says of it, if it's encrypted.
+    """
+
+    subject_type: str
+    subject: str
+    content: FileDigest | FolderDigest | None = None
+    note: EncryptionNote | None = None
+
+    @property
+    def stored(self) -> FileDigest:
+        """The object in the store that stands for it in the open: the file, or the listing of the folder."""
+        assert self.content is not None  # noqa: S101 -- asked of what is in the open
+        return digest_bytes(self.content.listing) if isinstance(self.content, FolderDigest) else self.content
+
+    def named(self, name: str) -> dict[str, Any]:
+        """Return ``artifact``, and of what is encrypted ``encrypted``, of a manifest that names it so."""
+        if self.note:
+            return self.note.called(name)
+        path = f"{name}/{LISTING}" if self.subject_type == "folder" else name
+        return {"artifact": Artifact.of(path, self.stored)}
+
+    def about(self) -> dict[str, Any]:
+        """Return what a manifest whose subject it is says of it. The name of what is encrypted is no part of it."""
+        return {"subject_type": self.subject_type, **(self.note.called(CONTENT_NAME) if self.note else {})}
+
+
+def keep(
+    lab: Lab, path: Path, keeping: Keeping = OPEN, *, exclude: Collection[str] = (), progress: Progress | None = None
+) -> Kept:
+    """Put a file or folder into the lab's store as `keeping` says.
+
+    Args:
+        exclude: names of files and folders in a folder to leave out.
+        progress: told of the bytes read.
+
+    Raises:
+        InputError: if it can't be read, or would go into the open and was encrypted before.
+        StoreError: if it can't be stored.
+    """
+    if recipients := keeping.recipients_for(path):
+        note = keep_encrypted(lab, path, recipients, exclude=exclude, progress=progress)
+        return Kept("commitment", note.encrypted.commitment, note=note)
+    if not keeping.in_the_open and encrypted_digests(lab.home):
+        content = digest_of(lab.hashes, path, exclude)
+        files = content.files if isinstance(content, FolderDigest) else ()
+        # an empty file says nothing
+        require_never_encrypted(lab, path, content.sha256, (file.sha256 for file in files if file.size))
+    if path.is_dir():
+        folder = lab.store.put_folder(path, progress, exclude)
+        return Kept("folder", folder.sha256, folder)
+    file = lab.store.put_file(path, progress=progress)
+    return Kept("file", file.sha256, file)
+
+
+def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:
+    """Refuse what this lab has encrypted, or a folder with such a file, unless the lab recorded it in the open, too.
+
+    Args:
+        digest: of the file or folder, 64 hex digits.
+        files: digests of the files in the folder.
+
+    Raises:
+        InputError: naming it.
+    """
+    encrypted = encrypted_digests(lab.home) & {digest, *files}
+    if not encrypted:
+        return
+    writes = (entry.write for entry in lab.outbox.entries(lab.chain_id))
+    in_the_open = {write.key.subject for write in writes if isinstance(write, Record)}
+    if digest not in in_the_open and encrypted - in_the_open:
+        raise InputError(
+            f"{path} was recorded encrypted before, and now it would be in the open",
+            hint="Encrypt it again (--encrypt-to, encrypt_to=), or publish it for good by `record --in-the-open`.",
+        )
+
+
+def run_keeping(
+    lab: Lab,
+    document: RunDocument,
+    base: Path,
+    git: GitState | None,
+    keeping: Keeping = OPEN,
+    also: Iterable[Path] = (),
+) -> Keeping:
+    """Choose how the files of a run are kept, before any of them is: as its document says, and else as `keeping` says.
+
+    Args:
+        base: the folder that the document's paths count from.
+        git: the code that is recorded with the run.
+        also: further paths that are to be encrypted, and so must not be part of the code.
+
+    Raises:
+        InputError: naming what is not a recipient, or what is in the recorded code.
+    """
+    recipients = {path: recipients_of(lab.home, names) for path, names in document.encrypted().items()}
+    by_path = {**keeping.by_path, **{(base / path).resolve(): names for path, names in recipients.items()}}
+    require_apart(git, [*by_path, *also])
+    return replace(keeping, by_path=by_path)
+
+
+def require_apart(git: GitState | None, paths: Iterable[Path]) -> None:
+    """Refuse to encrypt what the recorded code holds in the open: the commit and the difference are published.
+
+    Raises:
+        InputError: naming the files.
+    """
+    if git and (held := held_by_git(git, paths)):
+        named = ", ".join(held[:5]) + (" and more" if len(held) > 5 else "")
+        raise InputError(
+            f"expected files outside of the recorded code to encrypt, got {named}: git has the content in the open",
+            hint="Take it out of the repository (`git rm --cached`, .gitignore) and commit, or keep it elsewhere.",
+        )
