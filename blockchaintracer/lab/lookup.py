@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_key, parse_manifest
 from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 
 
-def required_record(lab: Lab, record_id: str) -> RecordedEvent:
+def required_record(lab: Lab, record_id: str) -> RecordView:
     """A record by its id.
 
     Raises:
@@ -27,7 +27,7 @@ def required_record(lab: Lab, record_id: str) -> RecordedEvent:
     return found
 
 
-def read_manifest(lab: Lab, record: RecordedEvent) -> Manifest:
+def read_manifest(lab: Lab, record: RecordView) -> Manifest:
     """A record's manifest from the lab's store, held against its key.
 
     Raises:

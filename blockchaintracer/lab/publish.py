@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.core.manifest import (
@@ -23,6 +22,7 @@ from blockchaintracer.core.manifest import (
     is_listing,
 )
 from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -266,7 +266,7 @@ def _require_apart(lab: Lab, folder: Path) -> None:
         )
 
 
-def _own_content(lab: Lab, record: RecordedEvent, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+def _own_content(lab: Lab, record: RecordView, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
     yield from _subject(lab, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
         for attachment in manifest.predicate.attachments:
@@ -301,7 +301,7 @@ def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
         yield "lock", run.environment.lock.path, run.environment.lock.sha256
 
 
-def _subject(lab: Lab, record: RecordedEvent, what: str) -> Iterator[tuple[str, str, str]]:
+def _subject(lab: Lab, record: RecordView, what: str) -> Iterator[tuple[str, str, str]]:
     if record.key.subject_type in (SubjectType.FILE, SubjectType.FOLDER):
         yield what, label(record.key.kind, Kind), record.key.subject
     if record.key.subject_type == SubjectType.FOLDER:
@@ -327,7 +327,7 @@ def _diff(lab: Lab, diff: Artifact) -> tuple[str, str, str]:
     return "diff", diff.path, diff.sha256
 
 
-def _ancestors(lab: Lab, record: RecordedEvent) -> Iterator[RecordedEvent]:
+def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:
     """All ancestors, each once; an ancestor's id is part of its child's, so this ends."""
     seen, waiting = {record.id}, [record]
     while waiting:

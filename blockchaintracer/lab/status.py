@@ -7,10 +7,11 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
@@ -131,7 +132,7 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
     return {}
 
 
-def _of_record(registry: Registry, record: RecordedEvent) -> dict[str, Any]:
+def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:
     from eth_utils.address import to_checksum_address
 
     key, network = record.key, registry.chain.network
@@ -145,7 +146,7 @@ def _of_record(registry: Registry, record: RecordedEvent) -> dict[str, Any]:
         "manifest": key.manifest,
         "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
         "transaction": record.transaction,
-        "block": record.block_number,
+        "block": record.block,
         "page": network.transaction_page(record.transaction) if network else None,
     }
 

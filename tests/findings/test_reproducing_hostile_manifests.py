@@ -9,9 +9,9 @@ import click
 import pytest
 
 from blockchaintracer.cli.common import Verb
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.record import Kind, RecordKey, SubjectType
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_program
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -22,7 +22,7 @@ AUTHOR = "0x" + "11" * 20
 def placed(lab: Lab, place: Workspace, target: Path) -> None:
     content = lab.store.put_bytes(b"[core]\n\thooksPath = /anywhere\n")
     key = RecordKey(1, int(Kind.DATASET), int(SubjectType.FILE), AUTHOR, content, "00" * 32, ())
-    _put(lab, RecordedEvent("00" * 32, key, "00" * 32, 1, "00" * 32), target, place, ())
+    _put(lab, RecordView(id="00" * 32, key=key), target, place, ())
 
 
 def test_no_input_is_put_into_git_by_a_link(tmp_path: Path) -> None:

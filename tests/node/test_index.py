@@ -206,7 +206,7 @@ def test_rows_say_what_the_chain_says_and_where_to_check_it(lab, story, index):
     for record_id, row in rows.items():
         event, status = lab.registry.find(record_id), lab.registry.status(record_id)
         assert event is not None
-        assert (row.transaction, row.block, row.block_hash) == (event.transaction, event.block_number, event.block_hash)
+        assert (row.transaction, row.block, row.block_hash) == (event.transaction, event.block, event.block_hash)
         assert (row.chain_id, row.registry) == (lab.chain.chain_id, lab.registry.address)
         assert (row.group, row.author, row.subject, row.manifest) == (
             event.key.group,

@@ -148,7 +148,7 @@ def test_a_registry_whose_owner_alone_creates_groups_is_genuine_too(lab: Lab) ->
 
 
 def test_an_older_state_is_proven_as_of_its_block(lab: Lab, recorded: list[str]) -> None:
-    then = required_record(lab, recorded[2]).block_number
+    then = required_record(lab, recorded[2]).block
     (proven,) = verify_bundle(export_bundle(lab.registry, [wanted(lab, recorded[2])], block=then)).records
     assert (proven.status, proven.as_of.number) == (Status.RECORDED, then)
     assert lab.registry.status(recorded[2]).status == Status.RETRACTED

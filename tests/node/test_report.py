@@ -119,7 +119,7 @@ def test_documentation_from_python(lab: Lab, run: str, tmp_path: Path) -> None:
     assert row["parameters"]["test_fraction"] == 0.4
     assert row["blockchain_ref"] == f"eip155:{lab.chain_id}:{lab.registry.address.lower()}:0x{run}"
     event = lab.registry.find(run)
-    block = lab.chain.block(event.block_number)
+    block = lab.chain.block(event.block)
     assert (row["date"].timestamp(), row["mlflow_run"]) == (block.timestamp, None)
     told = made.blockchain_verification
     assert (told["status"], told["transaction"], told["block"]) == ("verified", f"0x{event.transaction}", block.number)
@@ -249,7 +249,7 @@ def test_the_page_loads_nothing(lab: Lab, run: str) -> None:
 def test_the_pdf_has_pages_and_the_record(lab: Lab, run: str) -> None:
     data = everything(lab, run)["report.pdf"]
     assert data.startswith(b"%PDF-1.7")
-    moment = lab.chain.block(lab.registry.find(run).block_number).timestamp
+    moment = lab.chain.block(lab.registry.find(run).block).timestamp
     from datetime import UTC, datetime
 
     assert datetime.fromtimestamp(moment, UTC).strftime("D:%Y%m%d%H%M%S").encode() in data

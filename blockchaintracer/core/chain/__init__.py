@@ -6,8 +6,6 @@ from blockchaintracer.core.chain.registry import (
     Attestation,
     Group,
     Membership,
-    RecordedEvent,
-    RecordStatus,
     Registry,
     load_artifact,
 )
@@ -19,8 +17,6 @@ __all__ = [
     "Group",
     "KnownCode",
     "Membership",
-    "RecordStatus",
-    "RecordedEvent",
     "Registry",
     "known_code",
     "load_artifact",

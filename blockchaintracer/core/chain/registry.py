@@ -24,6 +24,7 @@ from blockchaintracer.core.record import (
     Verdict,
     checksummed,
 )
+from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
@@ -36,33 +37,6 @@ def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
         (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
     )
     return data
-
-
-@dataclass(frozen=True, slots=True)
-class RecordStatus:
-    """What the registry says of a record; the counts are of groups, not of independent people."""
-
-    status: Status
-    kind: int
-    flags: int
-    group: int
-    recorded_at: int
-    retracted_at: int
-    sealed_at: int
-    reviewed: int
-    reproduced: int
-    not_reproduced: int
-    disputed: int
-
-    @property
-    def is_batched(self) -> bool:
-        """Whether it was stored from a batch, whose time it has."""
-        return bool(self.flags & 1)
-
-    @property
-    def exists(self) -> bool:
-        """Whether the record is stored, retracted or not."""
-        return self.recorded_at != 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +100,6 @@ class ForeignAttestation:
     attested_at: int
     verdict: Verdict
     version: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
-    """A record as its event tells it, and where the event is."""
-
-    id: str
-    key: RecordKey
-    transaction: str
-    block_number: int
-    block_hash: str
 
 
 class Registry:
@@ -338,12 +301,12 @@ class Registry:
             yield from (one for one in found if all(one["args"][key] == value for key, value in others.items()))
             start = stop + 1
 
-    def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordedEvent]:
+    def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordView]:
         """Records by their events, oldest first; `topics` may be ``id`` or ``subject`` (32 bytes)."""
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
-    def find(self, record_id: str) -> RecordedEvent | None:
+    def find(self, record_id: str) -> RecordView | None:
         """The event of a record; None if it isn't stored.
 
         Raises:
@@ -370,7 +333,7 @@ class Registry:
         about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
         return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
 
-    def find_subject(self, subject: str) -> list[RecordedEvent]:
+    def find_subject(self, subject: str) -> list[RecordView]:
         """All records of a digest, by whomever: anyone may record another's file."""
         return list(self.recorded(subject=bytes.fromhex(subject)))
 
@@ -386,8 +349,8 @@ class Registry:
         return sorted(found, key=lambda event: int(event["logIndex"]))
 
 
-def recorded_event(event: Any) -> RecordedEvent:
-    """A decoded ``Recorded`` event in the client's own terms."""
+def recorded_event(event: Any) -> RecordView:
+    """Build the record that a decoded ``Recorded`` event tells of."""
     values = event["args"]
     key = RecordKey(
         group=values["group"],
@@ -398,11 +361,11 @@ def recorded_event(event: Any) -> RecordedEvent:
         manifest=bytes(values["manifest"]).hex(),
         parents=tuple(Link(bytes(link["parent"]).hex(), link["relation"]) for link in values["parents"]),
     )
-    return RecordedEvent(
+    return RecordView(
         id=bytes(values["id"]).hex(),
         key=key,
         transaction=bytes(event["transactionHash"]).hex(),
-        block_number=event["blockNumber"],
+        position=Position.of_event(event),
         block_hash=bytes(event["blockHash"]).hex(),
     )
 

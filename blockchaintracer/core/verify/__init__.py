@@ -5,7 +5,7 @@
 (True, [])
 """
 
-from blockchaintracer.core.verify.outcomes import Check, Outcome, RecordSeen, Report
+from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 from blockchaintracer.core.verify.verifier import Verifier
 
-__all__ = ["Check", "Outcome", "RecordSeen", "Report", "Verifier"]
+__all__ = ["Check", "Outcome", "Report", "Verifier"]

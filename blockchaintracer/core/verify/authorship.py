@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Link, RecordKey, record_message
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -17,7 +18,7 @@ _LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 
 
-def check_author(registry: Registry, record: RecordedEvent) -> Check:
+def check_author(registry: Registry, record: RecordView) -> Check:
     """Recovers who sent or signed a record from the transaction that stored it, and holds it against the author."""
     from eth_utils.address import to_checksum_address
     from web3.exceptions import Web3Exception
@@ -79,9 +80,7 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
     return Check(_NAME, Outcome.FAIL, f"{sender} sent the batch's root, not its author {author}", values)
 
 
-def _by_signature(
-    registry: Registry, record: RecordedEvent, arguments: dict[str, Any], values: dict[str, Any]
-) -> Check:
+def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:
     author, sender = values["author"], values["sender"]
     from eth_account import Account
     from eth_account.messages import encode_typed_data
@@ -94,7 +93,7 @@ def _by_signature(
         signer = None
     if signer == author:
         return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
-    had_code = _had_code(registry, author, record.block_number)
+    had_code = _had_code(registry, author, record.block)
     if had_code:
         return Check(
             _NAME,
@@ -109,10 +108,10 @@ def _by_signature(
     return Check(_NAME, Outcome.FAIL, f"expected a signature of {author}, relayed by {sender}, got {signed}", values)
 
 
-def _within_a_call(registry: Registry, record: RecordedEvent, values: dict[str, Any]) -> Check:
+def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any]) -> Check:
     """The registry was called by another contract, whose call isn't part of the transaction."""
     author, sender, through = values["author"], values["sender"], values["through"]
-    if _had_code(registry, author, record.block_number):
+    if _had_code(registry, author, record.block):
         return Check(
             _NAME,
             Outcome.PASS,

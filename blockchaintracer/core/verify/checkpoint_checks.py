@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from blockchaintracer.core.chain import RecordedEvent, Registry
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, RunPredicate
 from blockchaintracer.core.manifest.checkpoint_list import (
@@ -17,9 +17,9 @@ from blockchaintracer.core.manifest.checkpoint_list import (
     root_of,
 )
 from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.copies import Copies
-from blockchaintracer.core.verify.locate import Position
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 _SHOWN = 20
@@ -27,7 +27,7 @@ _NAME = "checkpoints"
 
 
 def check_checkpoints(
-    registry: Registry, copies: Copies, record: RecordedEvent, run: RunPredicate, committed: Commitment
+    registry: Registry, copies: Copies, record: RecordView, run: RunPredicate, committed: Commitment
 ) -> Iterator[Check]:
     """The list against what the manifest and the anchors say; nothing for a run that names none.
 
@@ -77,7 +77,7 @@ class _Anchors:
         self,
         registry: Registry,
         copies: Copies,
-        record: RecordedEvent,
+        record: RecordView,
         said: Checkpoints,
         listed: CheckpointList | None,
     ) -> None:
@@ -103,7 +103,7 @@ class _Anchors:
                 yield Check(name, Outcome.FAIL, f"its root {anchor.root} was never anchored by the run's author")
                 known = False
             else:
-                position = Position.of(event)
+                position = Position.of_event(event)
                 problems = list(self._problems(anchor, place))
                 if last is not None and not last < position:
                     problems.append("it was anchored before the one that it follows")

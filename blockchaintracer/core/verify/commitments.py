@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from blockchaintracer.core.chain import Block, RecordedEvent, RecordStatus, Registry
+from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.record import checksummed, record_commitment, verdict_commitment
-from blockchaintracer.core.verify.locate import Located, Position
+from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 
@@ -32,15 +32,14 @@ class Commitment:
     root: str | None = None
 
 
-def commitment_of(registry: Registry, located: Located, status: RecordStatus) -> Commitment:
+def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) -> Commitment:
     """The commitment whose time a record has. A batch that isn't to be found leaves the record's own."""
-    record = located.record
     if status.is_batched:
         stored = next(registry.events("Materialized", id=bytes.fromhex(record.id)), None)
         root = bytes(stored["args"]["root"]).hex() if stored else None
         if root and (found := anchored(registry, record.key.group, record.key.author, root)):
             return found
-    return Commitment(located.position, registry.chain.block(record.block_number), record.transaction)
+    return Commitment(record.position, registry.chain.block(record.block), record.transaction)
 
 
 def anchored(registry: Registry, group: int, author: str, root: str) -> Commitment | None:
@@ -49,10 +48,10 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
     if event is None:
         return None
     block = registry.chain.block(event["blockNumber"])
-    return Commitment(Position.of(event), block, bytes(event["transactionHash"]).hex(), root)
+    return Commitment(Position.of_event(event), block, bytes(event["transactionHash"]).hex(), root)
 
 
-def check_batch(registry: Registry, record: RecordedEvent, status: RecordStatus, found: Commitment) -> Iterator[Check]:
+def check_batch(registry: Registry, record: RecordView, status: RecordStatus, found: Commitment) -> Iterator[Check]:
     """That a record which says that it's from a batch is: by events, state, and the Merkle path that stored it."""
     if not status.is_batched:
         return
@@ -67,7 +66,7 @@ def check_batch(registry: Registry, record: RecordedEvent, status: RecordStatus,
     yield check_path(registry, record, found.root, [bytes(part).hex() for part in arguments["proof"]])
 
 
-def check_path(registry: Registry, record: RecordedEvent, root: str, path: Sequence[str]) -> Check:
+def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
     """That a Merkle path leads from a record to a root that its group and author anchored, computed here."""
     batch = registry.batch(record.key.group, record.key.author, root)
     values = {"root": root, "anchoredAt": batch.anchored_at, "count": batch.count, "counted": batch.counted}
@@ -81,7 +80,7 @@ def check_path(registry: Registry, record: RecordedEvent, root: str, path: Seque
     return Check("batch", Outcome.PASS, detail, values)
 
 
-def check_seal(registry: Registry, record: RecordedEvent, status: RecordStatus) -> Iterator[Check]:
+def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> Iterator[Check]:
     """That a record which says that it was sealed was: the commitment recomputed, and how many more there are."""
     event = next(registry.events("Revealed", id=bytes.fromhex(record.id)), None)
     if event is None and not status.sealed_at:
@@ -144,12 +143,12 @@ def _seal_problems(
     if block is None or times != {block.timestamp}:
         told = when(block.timestamp) if block else "unknown"
         problems.append(f"its time is {' or '.join(when(one) for one in sorted(times))}, that of its block {told}")
-    if not Position.of(sealed) < Position.of(revealed):
+    if not Position.of_event(sealed) < Position.of_event(revealed):
         problems.append("it was revealed before it was sealed")
     return problems
 
 
-def _computed(registry: Registry, record: RecordedEvent, event: Any) -> str | None:
+def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
     """The commitment of what a transaction reveals; None if another contract called the registry."""
     transaction = bytes(event["transactionHash"]).hex()
     if arguments := arguments_of(registry, transaction, "reveal"):

@@ -4,54 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from blockchaintracer.core.chain import Membership, RecordedEvent, Registry
+from blockchaintracer.core.chain import Membership, Registry
 from blockchaintracer.core.chain.registry import recorded_event
 from blockchaintracer.core.record import Role, label
+from blockchaintracer.core.record_view import Position, RecordView
 
 _AT_ONCE = 100
 """ids asked for in one question: nodes limit the length of a filter"""
 
 
-@dataclass(frozen=True, order=True)
-class Position:
-    """Where an event is; earlier is less."""
-
-    block: int
-    transaction: int
-    log: int
-
-    @classmethod
-    def of(cls, event: Any) -> Position:
-        """The place of a decoded event."""
-        return cls(event["blockNumber"], event["transactionIndex"], event["logIndex"])
-
-
-@dataclass(frozen=True)
-class Located:
-    """A record by its event, and where the event is."""
-
-    record: RecordedEvent
-    position: Position
-
-
-def locate(registry: Registry, ids: Iterable[str]) -> dict[str, Located]:
+def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
     """The records of these ids; those that are not stored are left out."""
     wanted = list(dict.fromkeys(ids))
     found = {}
     for start in range(0, len(wanted), _AT_ONCE):
         part = [bytes.fromhex(record_id) for record_id in wanted[start : start + _AT_ONCE]]
         for event in registry.events("Recorded", id=part):
-            located = Located(recorded_event(event), Position.of(event))
-            found[located.record.id] = located
+            record = recorded_event(event)
+            found[record.id] = record
     return found
 
 
-def locate_subject(registry: Registry, subject: str) -> list[Located]:
+def locate_subject(registry: Registry, subject: str) -> list[RecordView]:
     """All records of a digest, by whomever, oldest first."""
-    events = registry.events("Recorded", subject=bytes.fromhex(subject))
-    return [Located(recorded_event(event), Position.of(event)) for event in events]
+    return list(registry.recorded(subject=bytes.fromhex(subject)))
 
 
 @dataclass(frozen=True)
@@ -85,7 +62,7 @@ def member_at(registry: Registry, group: int, account: str, position: Position) 
     for event in registry.events("MembershipChanged", group=group, account=to_checksum_address(account)):
         values = event["args"]
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
-        if Position.of(event) < position:
+        if Position.of_event(event) < position:
             current = last
     if last is None or last == current:
         return MemberAt(current, None)

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from blockchaintracer.core.record_view import RecordView
+
 NEVER_PROVEN = "that a result is right, that data are honest, or that a key's holder is who they say"
 
 
@@ -37,35 +39,6 @@ class Check:
 
 
 @dataclass(frozen=True)
-class RecordSeen:
-    """A record as the registry's event tells it. Digests and ids are 64 hex digits.
-
-    Args:
-        name: that its manifest gives it; None if it gives none or is not at hand.
-        time: at which it counts as recorded, Unix seconds by the chain: its block's, or its batch's.
-        status: ``recorded`` or ``retracted``; of one that is not stored ``batched`` or ``cancelled``.
-        sealed_at: when it was sealed, Unix seconds; None if it was not.
-        batch: root of the batch that it is from; None if it is from none.
-    """
-
-    id: str
-    kind: str
-    name: str | None
-    group: int
-    author: str
-    subject: str
-    subject_type: str
-    manifest: str
-    parents: tuple[tuple[str, str], ...]
-    transaction: str
-    block: int
-    time: int
-    status: str
-    sealed_at: int | None = None
-    batch: str | None = None
-
-
-@dataclass(frozen=True)
 class Report:
     """All that a verification found.
 
@@ -81,7 +54,7 @@ class Report:
     subject: str
     looked_up_as: str
     checks: tuple[Check, ...]
-    records: tuple[RecordSeen, ...] = ()
+    records: tuple[RecordView, ...] = ()
     proves: tuple[str, ...] = ()
     does_not_prove: tuple[str, ...] = (f"It does not prove {NEVER_PROVEN}.",)
 
@@ -109,7 +82,7 @@ class Report:
             "failed": len(self.failed),
             "unknown": len(self.unknown),
             "checks": [asdict(check) for check in self.checks],
-            "records": [asdict(record) for record in self.records],
+            "records": [record.as_json() for record in self.records],
             "proves": list(self.proves),
             "doesNotProve": list(self.does_not_prove),
         }

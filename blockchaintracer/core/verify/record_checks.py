@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from blockchaintracer.core.chain import Block, RecordedEvent, RecordStatus, Registry
+from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
@@ -17,7 +17,8 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, label
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, label
+from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
 from blockchaintracer.core.verify.commitments import (
@@ -38,8 +39,8 @@ from blockchaintracer.core.verify.content_checks import (
     not_here,
 )
 from blockchaintracer.core.verify.copies import Copies
-from blockchaintracer.core.verify.locate import Located, locate, member_at
-from blockchaintracer.core.verify.outcomes import Check, Outcome, RecordSeen
+from blockchaintracer.core.verify.locate import locate, member_at
+from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seed_checks import check_seeds
 from blockchaintracer.core.verify.verdict_checks import check_verdicts
 
@@ -66,19 +67,18 @@ class RecordChecks:
         self._chain = registry.chain
         self._copies = copies
 
-    def examine(self, located: Located, shown: Shown | None) -> tuple[RecordSeen, list[Check], list[str]]:
+    def examine(self, record: RecordView, shown: Shown | None) -> tuple[RecordView, list[Check], list[str]]:
         """All checks of one record; `shown` is what is at hand instead of the store's copy."""
-        record = located.record
         manifest, manifest_checks = self.manifest(record)
-        seen, checks = self.standing(located)
+        seen, checks = self.standing(record)
         seen = replace(seen, name=name_of(manifest))
         status = self._registry.status(record.id)
-        committed = commitment_of(self._registry, located, status)
+        committed = commitment_of(self._registry, record, status)
         checks += self._answers(record, committed)
         checks += check_batch(self._registry, record, status, committed)
         checks += check_seal(self._registry, record, status)
         checks += manifest_checks
-        checks += self._lineage(located, manifest)
+        checks += self._lineage(record, manifest)
         if manifest is not None:
             checks += self._not_before(committed, manifest)
         if shown is None or shown.sha256 != record.key.subject:
@@ -94,9 +94,7 @@ class RecordChecks:
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 
-    def batched(
-        self, record: RecordedEvent, root: str, path: Sequence[str]
-    ) -> tuple[RecordSeen, list[Check], list[str]]:
+    def batched(self, record: RecordView, root: str, path: Sequence[str]) -> tuple[RecordView, list[Check], list[str]]:
         """All checks of a record that is only in a batch; its place is to be that of the batch.
 
         Args:
@@ -108,37 +106,37 @@ class RecordChecks:
         manifest, manifest_checks = self.manifest(record)
         checks = [self._id(record), check_path(self._registry, record, root, path)]
         found = anchored(self._registry, key.group, key.author, root)
-        time = 0
+        seen = replace(record, batch=root, name=name_of(manifest))
         if found is not None:
-            batch, time = self._registry.batch(key.group, key.author, root), found.block.timestamp if found.block else 0
+            batch = self._registry.batch(key.group, key.author, root)
             checks.append(self._time(batch.anchored_at, found))
             checks.append(self._finality(found.position.block))
             checks += self._answers(record, found)
             if manifest is not None:
                 manifest_checks += self._not_before(found, manifest)
                 manifest_checks += self._run(record, manifest, found)
-            record = replace(record, transaction=found.transaction, block_number=found.position.block)
+            time = found.block.timestamp if found.block else 0
+            seen = replace(seen, transaction=found.transaction, position=found.position, time=time)
         checks += manifest_checks
         if manifest is not None:
             checks += check_subject(self._copies, key, manifest)
             checks += check_artifacts(self._copies, manifest)
             checks += check_private(manifest)
-        status = self._registry.status(record.id).status
-        cancelled = status is Status.CANCELLED
+        status = self._registry.status(record.id)
+        cancelled = status.status is Status.CANCELLED
+        seen = replace(seen, stored=status if cancelled else None)
         detail = "its author cancelled it: it can never be stored from a batch" if cancelled else "it is not stored"
         checks.append(Check("stored", Outcome.FAIL if cancelled else Outcome.UNKNOWN, detail))
         checks = [replace(check, record=record.id) for check in checks]
-        seen = replace(self._seen(record, time, "cancelled" if cancelled else "batched"), batch=root)
-        seen = replace(seen, name=name_of(manifest))
         return seen, checks, self._proven(seen, checks)
 
-    def _run(self, record: RecordedEvent, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
+    def _run(self, record: RecordView, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
         """What only a run has: checkpoints, and seeds from a block."""
         if isinstance(manifest.predicate, RunPredicate):
             yield from check_seeds(self._registry, self._copies, manifest.predicate)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
-    def _answers(self, record: RecordedEvent, committed: Commitment) -> Iterator[Check]:
+    def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Who is committed to a record, and by what right."""
         if committed.root is None:
             yield check_author(self._registry, record)
@@ -146,64 +144,45 @@ class RecordChecks:
             yield check_anchorer(self._registry, record.key.author, committed)
         yield self._role(record, committed)
 
-    def committed(self, located: Located) -> Commitment:
+    def committed(self, record: RecordView) -> Commitment:
         """When and where a record's author was committed to it."""
-        return commitment_of(self._registry, located, self._registry.status(located.record.id))
+        return commitment_of(self._registry, record, self._registry.status(record.id))
 
-    def standing(self, located: Located) -> tuple[RecordSeen, list[Check]]:
+    def standing(self, record: RecordView) -> tuple[RecordView, list[Check]]:
         """That a record is there, by its event, its id, the registry's state and its block."""
-        record = located.record
         status = self._registry.status(record.id)
-        committed = commitment_of(self._registry, located, status)
+        committed = commitment_of(self._registry, record, status)
         checks = [
-            self._emitted(record, self._chain.block(record.block_number)),
+            self._emitted(record, self._chain.block(record.block)),
             self._id(record),
             self._status(record, status),
             self._time(status.recorded_at, committed),
-            self._finality(record.block_number),
+            self._finality(record.block),
         ]
-        seen = self._seen(record, committed.block.timestamp if committed.block else 0, label(status.status))
-        seen = replace(seen, sealed_at=status.sealed_at or None, batch=committed.root)
+        time = committed.block.timestamp if committed.block else 0
+        seen = replace(record, time=time, stored=status, batch=committed.root)
         return seen, [replace(check, record=record.id) for check in checks]
 
-    def _seen(self, record: RecordedEvent, time: int, status: str) -> RecordSeen:
-        key = record.key
-        return RecordSeen(
-            id=record.id,
-            kind=label(key.kind, Kind),
-            name=None,
-            group=key.group,
-            author=checksum(key.author),
-            subject=key.subject,
-            subject_type=label(key.subject_type, SubjectType),
-            manifest=key.manifest,
-            parents=tuple((link.parent, label(link.relation, Relation)) for link in key.parents),
-            transaction=record.transaction,
-            block=record.block_number,
-            time=time,
-            status=status,
-        )
-
-    def _emitted(self, record: RecordedEvent, block: Block | None) -> Check:
+    def _emitted(self, record: RecordView, block: Block | None) -> Check:
         name = "recorded"
         if block is None or block.hash != record.block_hash:
-            return Check(name, Outcome.FAIL, f"its block {record.block_number} is not one of the chain any more")
+            return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
         receipt = self._chain.receipt(record.transaction)
         emitted = self._registry.events_of(receipt) if receipt is not None else []
         ids = [bytes(event["args"]["id"]).hex() for event in emitted if event["event"] == "Recorded"]
         if receipt is None or receipt["status"] != 1 or record.id not in ids:
             detail = f"the receipt of transaction {record.transaction} holds no such event of the registry"
             return Check(name, Outcome.FAIL, detail)
-        detail = f"by {where(self._registry)}, block {record.block_number}, transaction {record.transaction}"
+        detail = f"by {where(self._registry)}, block {record.block}, transaction {record.transaction}"
         return Check(name, Outcome.PASS, detail)
 
-    def _id(self, record: RecordedEvent) -> Check:
+    def _id(self, record: RecordView) -> Check:
         computed = self._registry.domain.record_id(record.key)
         if computed != record.id:
             return Check("id", Outcome.FAIL, f"expected {record.id}, but the key has the id {computed}")
         return Check("id", Outcome.PASS, f"computed from the key (EIP-712): {computed}")
 
-    def _status(self, record: RecordedEvent, status: RecordStatus) -> Check:
+    def _status(self, record: RecordView, status: RecordStatus) -> Check:
         key = record.key
         if not status.exists:
             return Check("status", Outcome.FAIL, "the registry's state has no such record")
@@ -237,7 +216,7 @@ class RecordChecks:
             return Check("finality", Outcome.UNKNOWN, detail, values)
         return Check("finality", Outcome.PASS, f"final, {depth} blocks since{rule}", values)
 
-    def _role(self, record: RecordedEvent, committed: Commitment) -> Check:
+    def _role(self, record: RecordView, committed: Commitment) -> Check:
         key = record.key
         author = checksum(key.author)
         member = member_at(self._registry, key.group, author, committed.position)
@@ -246,7 +225,7 @@ class RecordChecks:
         later = f"; {member.later}" if member.later else ""
         return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
 
-    def manifest(self, record: RecordedEvent) -> tuple[Manifest | None, list[Check]]:
+    def manifest(self, record: RecordView) -> tuple[Manifest | None, list[Check]]:
         """A record's manifest, re-hashed, read and held against its key; None if it isn't at hand or is none."""
         digest = record.key.manifest
         data, found = self._copies.read_bytes(digest, MAX_BYTES)
@@ -265,13 +244,13 @@ class RecordChecks:
             checks.append(Check("agreement", Outcome.PASS, "the manifest and the key say the same"))
         return manifest, checks
 
-    def _lineage(self, located: Located, manifest: Manifest | None) -> Iterator[Check]:
-        links = located.record.key.parents
+    def _lineage(self, record: RecordView, manifest: Manifest | None) -> Iterator[Check]:
+        links = record.parents
         if not links:
             return
         parents = locate(self._registry, (link.parent for link in links))
         missing = sorted({link.parent for link in links if link.parent not in parents})
-        late = [one.record.id for one in parents.values() if not one.position < located.position]
+        late = [one.id for one in parents.values() if not one.position < record.position]
         if missing or late:
             wrong = [f"{one} is not recorded" for one in missing] + [f"{one} is not earlier" for one in late]
             yield Check("parents", Outcome.FAIL, "; ".join(wrong))
@@ -279,7 +258,7 @@ class RecordChecks:
             yield Check("parents", Outcome.PASS, f"all {len(parents)} are recorded, and earlier")
         yield self._ancestors(links)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
-            named = {link.parent: parents[link.parent].record.key.subject for link in links if link.parent in parents}
+            named = {link.parent: parents[link.parent].subject for link in links if link.parent in parents}
             wrong = [
                 f"input {one.name or one.record} is {one.sha256} here, {named.get(one.record, 'none')} on the chain"
                 for one in inputs
@@ -300,7 +279,7 @@ class RecordChecks:
                 if Status(values[0]) is Status.RETRACTED:
                     retracted.append(f"{record_id} ({when(values[5])})")
             found = locate(self._registry, ordered)
-            level = set().union(*(_rests_on(one.record.key.parents) for one in found.values()))
+            level = set().union(*(_rests_on(one.key.parents) for one in found.values()))
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
@@ -338,7 +317,7 @@ class RecordChecks:
             detail = f"it names block {number}, whose hash nobody knew before {when(block.timestamp)}"
             yield Check(name, Outcome.PASS, detail, {"block": number, "time": block.timestamp})
 
-    def _retraction(self, record: RecordedEvent, status: RecordStatus) -> Check:
+    def _retraction(self, record: RecordView, status: RecordStatus) -> Check:
         if status.status is not Status.RETRACTED:
             return Check("retraction", Outcome.PASS, "it is not retracted")
         event = next(self._registry.events("Retracted", id=bytes.fromhex(record.id)), None)
@@ -360,7 +339,7 @@ class RecordChecks:
         text = data.decode(errors="replace")
         return text if len(text) <= _REASON_SHOWN else text[:_REASON_SHOWN] + " …"
 
-    def _proven(self, seen: RecordSeen, checks: list[Check]) -> list[str]:
+    def _proven(self, seen: RecordView, checks: list[Check]) -> list[str]:
         verdicts = {check.name: check.verdict for check in checks}
         needed = _BATCHED if seen.status == "batched" else (*_COMMITMENT, *(["batch"] if seen.batch else []))
         if any(verdicts.get(name) is not Outcome.PASS for name in needed):

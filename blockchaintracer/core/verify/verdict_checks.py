@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from blockchaintracer.core.chain import RecordStatus, Registry
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, label
+from blockchaintracer.core.record_view import Position, RecordStatus
 from blockchaintracer.core.verify.commitments import verdict_seal_problems
-from blockchaintracer.core.verify.locate import Position, locate, member_at
+from blockchaintracer.core.verify.locate import locate, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 _COUNT_STAYS = 2**22 - 1
@@ -23,7 +24,7 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
     for name in ("Attested", "VerdictWithdrawn"):
         for event in registry.events(name, recordId=bytes.fromhex(record_id)):
             group = event["args"]["group"]
-            if group not in newest or Position.of(newest[group]) < Position.of(event):
+            if group not in newest or Position.of_event(newest[group]) < Position.of_event(event):
                 newest[group] = event
     counted: Counter[Verdict] = Counter()
     for group, event in sorted(newest.items()):
@@ -75,7 +76,7 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
     block = registry.chain.block(event["blockNumber"])
     if block is None or block.timestamp != current.attested_at:
         problems.append(f"its time in the registry, {current.attested_at}, is not that of its block")
-    elif problem := member_at(registry, group, values["attester"], Position.of(event)).problem(
+    elif problem := member_at(registry, group, values["attester"], Position.of_event(event)).problem(
         Role.REVIEWER, block.timestamp
     ):
         problems.append(f"{values['attester']} was no reviewer of group {group}: {problem}")
@@ -95,7 +96,7 @@ def _evidence_problems(registry: Registry, record_id: str, group: int, verdict: 
     found = locate(registry, [evidence]).get(evidence)
     if found is None:
         return ["the evidence is not recorded"]
-    key, problems = found.record.key, []
+    key, problems = found.key, []
     if registry.domain.record_id(key) != evidence:
         problems.append("the evidence's key has another id")
     if registry.status(evidence).status is not Status.RECORDED:

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.chain import RecordedEvent, Registry, load_artifact
+from blockchaintracer.core.chain import Registry, load_artifact
 from blockchaintracer.core.record import Kind, RecordKey, label, normal_digest
+from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies
-from blockchaintracer.core.verify.locate import Located, Position, locate, locate_subject
-from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, RecordSeen, Report
+from blockchaintracer.core.verify.locate import locate, locate_subject
+from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, checksum, where
 
 _ALIKE = 5
@@ -27,7 +28,7 @@ class Similar:
         checks: of the files against it.
     """
 
-    located: Located
+    record: RecordView
     checks: list[Check]
 
     @property
@@ -123,7 +124,7 @@ class Verifier:
         record_id = self._registry.domain.record_id(key)
         if found := locate(self._registry, [record_id]).get(record_id):
             return self._report(record_id, "record", [], [found])
-        record = RecordedEvent(record_id, key, transaction="", block_number=0, block_hash="")
+        record = RecordView(id=record_id, key=key)
         seen, checks, proves = self._checks.batched(record, root, path)
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
@@ -146,12 +147,10 @@ class Verifier:
             if found is None:
                 check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {wanted}")
                 return Report(str(path), "path", (check,))
-            manifest, _ = self._checks.manifest(found.record)
-            return self._report(str(path), "path", shown.compare(found.record.key, manifest), [found], shown)
+            manifest, _ = self._checks.manifest(found)
+            return self._report(str(path), "path", shown.compare(found.key, manifest), [found], shown)
         records = [
-            one
-            for one in locate_subject(self._registry, shown.sha256)
-            if group is None or one.record.key.group == group
+            one for one in locate_subject(self._registry, shown.sha256) if group is None or one.key.group == group
         ]
         if records:
             return self._report(str(path), "path", [self._count(records)], records, shown)
@@ -168,7 +167,7 @@ class Verifier:
         subject = f"{ids[0]} before {ids[1]}"
         found = locate(self._registry, ids)
         checks: list[Check] = []
-        seen: list[RecordSeen] = []
+        seen: list[RecordView] = []
         for record_id in dict.fromkeys(ids):
             if record_id not in found:
                 detail = f"{where(self._registry)} has no record {record_id}"
@@ -197,12 +196,17 @@ class Verifier:
     # -- one record
 
     def _report(
-        self, subject: str, looked_up_as: str, checks: list[Check], records: list[Located], shown: Shown | None = None
+        self,
+        subject: str,
+        looked_up_as: str,
+        checks: list[Check],
+        records: list[RecordView],
+        shown: Shown | None = None,
     ) -> Report:
         seen, proves = [], []
-        for located in records:
-            record, its_checks, sentences = self._checks.examine(located, shown)
-            seen.append(record)
+        for record in records:
+            view, its_checks, sentences = self._checks.examine(record, shown)
+            seen.append(view)
             checks = [*checks, *its_checks]
             proves += sentences
         limits = self._limits()
@@ -244,10 +248,8 @@ class Verifier:
         detail = f"{first} is before {last} by {by}"
         return Check("order", Outcome.PASS if one < other else Outcome.FAIL, detail, values)
 
-    def _count(self, records: Sequence[Located]) -> Check:
-        whose = "; ".join(
-            f"{one.record.id} of group {one.record.key.group} by {checksum(one.record.key.author)}" for one in records
-        )
+    def _count(self, records: Sequence[RecordView]) -> Check:
+        whose = "; ".join(f"{one.id} of group {one.key.group} by {checksum(one.key.author)}" for one in records)
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
         return Check("records", Outcome.PASS, detail, {"count": len(records)})
 
@@ -270,17 +272,17 @@ class Verifier:
 
     def _by_parts(self, shown: Shown, whose: str, group: int | None) -> Report:
         """What nobody recorded as a whole: part of a record, like one and changed, or neither."""
-        alike = [one for one in self._similar(shown) if group is None or one.located.record.key.group == group]
+        alike = [one for one in self._similar(shown) if group is None or one.record.key.group == group]
         subject = str(shown.path)
         if parts := [one for one in alike if one.is_part]:
-            records = list({one.located.record.id: one.located for one in parts}.values())
-            checks = [replace(check, record=one.located.record.id) for one in parts for check in one.checks]
+            records = list({one.record.id: one.record for one in parts}.values())
+            checks = [replace(check, record=one.record.id) for one in parts for check in one.checks]
             return self._report(subject, "path", [self._count(records), *checks], records, shown)
         detail = f"{where(self._registry)} has no record{whose} of {shown.path}, whose digest is {shown.sha256}"
         checks = [Check("recorded", Outcome.FAIL, detail, {"sha256": shown.sha256})]
         nearest = [one for one in alike if one.differences == alike[0].differences]
         for one in nearest[:_ALIKE]:
-            record = one.located.record
+            record = one.record
             kind, author = label(record.key.kind, Kind), checksum(record.key.author)
             detail = f"it is like {kind} {record.id} of group {record.key.group} by {author}, but not the same:"
             checks.append(Check("alike", Outcome.FAIL, detail, record=record.id))

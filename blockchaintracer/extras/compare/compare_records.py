@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.compare import PLOT_FORMATS, Compared, RunComparison, compare, compared, draw
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
@@ -72,7 +72,7 @@ def write_plot(comparison: RunComparison, file: Path, metrics: Sequence[str] = (
         raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
 
 
-def _described(lab: Lab, record: RecordedEvent, sources: Sequence[str]) -> Compared:
+def _described(lab: Lab, record: RecordView, sources: Sequence[str]) -> Compared:
     if not lab.store.has(record.key.manifest):
         lab.store.fetch(record.key.manifest, sources)
     status = lab.registry.status(record.id)

@@ -16,11 +16,11 @@ import os
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.digest import LISTING_LIMIT, check_path, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType, normal_digest
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -107,7 +107,7 @@ class RecordFileSystem(_Tree):
                 self._known[record_id] = self._subject(record)
         return self._known[record_id]
 
-    def _subject(self, record: RecordedEvent) -> dict[str, str]:
+    def _subject(self, record: RecordView) -> dict[str, str]:
         if record.key.subject_type == SubjectType.FILE:
             return {"": record.key.subject}
         if record.key.subject_type == SubjectType.FOLDER:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.manifest import (
@@ -23,6 +22,7 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
 )
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, label
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.reproduce.rerun import Recipe, Rerun, digest_of, rerun, workspace, written
 from blockchaintracer.lab.attest import Written, attest
 from blockchaintracer.lab.capture.secret_masking import MASK
@@ -235,7 +235,7 @@ def _difference(comparisons: Sequence[Comparison]) -> str | None:
     return f"{len(off)} of {compared} metrics differ: {first.metric} was {first.recorded!r}, found {found}"
 
 
-def _require_standing(lab: Lab, record: RecordedEvent) -> None:
+def _require_standing(lab: Lab, record: RecordView) -> None:
     """Refuses what the registry would refuse at the end, before there is anything to lose."""
     group = lab.group(Role.RECORDER | Role.REVIEWER)
     lab.group_number = group
@@ -246,7 +246,7 @@ def _require_standing(lab: Lab, record: RecordedEvent) -> None:
             raise problem
 
 
-def _recipe(lab: Lab, record: RecordedEvent, sources: Sequence[str], python: str | None) -> Recipe:
+def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Recipe:
     """What it takes to repeat a run.
 
     Raises:
@@ -288,7 +288,7 @@ def _recipe(lab: Lab, record: RecordedEvent, sources: Sequence[str], python: str
     raise InputError(f"run {record.id} can't be repeated: {lacks}", hint="Nothing was run and nothing attested.")
 
 
-def _input_record(lab: Lab, run: RecordedEvent, entry: RunInput) -> RecordedEvent:
+def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:
     record = required_record(lab, entry.record)
     if Link(entry.record, entry.relation) not in run.key.parents or record.key.subject != entry.sha256:
         raise NotVerified(f"the manifest of {run.id} contradicts the record of its input {entry.record}")
@@ -300,7 +300,7 @@ def _input_record(lab: Lab, run: RecordedEvent, entry: RunInput) -> RecordedEven
     return record
 
 
-def _plan(record: RecordedEvent, recipe: Recipe, python: str | None) -> Plan:
+def _plan(record: RecordView, recipe: Recipe, python: str | None) -> Plan:
     lock = None if python else recipe.lock
     return Plan(
         record_id=record.id,

@@ -23,11 +23,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
@@ -119,7 +119,7 @@ class Rerun:
 def rerun(
     lab: Lab,
     recipe: Recipe,
-    inputs: Sequence[RecordedEvent],
+    inputs: Sequence[RecordView],
     place: Workspace,
     sources: Sequence[str],
     *,
@@ -187,7 +187,7 @@ def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
 
 
 def _restore(
-    lab: Lab, recipe: Recipe, inputs: Sequence[RecordedEvent], place: Workspace, sources: Sequence[str]
+    lab: Lab, recipe: Recipe, inputs: Sequence[RecordView], place: Workspace, sources: Sequence[str]
 ) -> tuple[Path, list[Path], list[Path]]:
     """Puts code and inputs where the run finds them.
 
@@ -219,7 +219,7 @@ def _restore(
     return folder, placed, targets
 
 
-def _put(lab: Lab, record: RecordedEvent, target: Path, place: Workspace, sources: Sequence[str]) -> bool:
+def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: Sequence[str]) -> bool:
     """Puts an input in its place; whether it wasn't part of the code."""
     subject, is_folder = record.key.subject, record.key.subject_type == SubjectType.FOLDER
     real = _inside(target.parent, place.root).resolve() / target.name
@@ -243,7 +243,7 @@ def _put(lab: Lab, record: RecordedEvent, target: Path, place: Workspace, source
     return not known
 
 
-def _executable(lab: Lab, record: RecordedEvent, sources: Sequence[str]) -> frozenset[str]:
+def _executable(lab: Lab, record: RecordView, sources: Sequence[str]) -> frozenset[str]:
     """Which files of a folder may be executed, if its manifest is to be had and lists them."""
     try:
         lab.store.fetch(record.key.manifest, sources, MAX_BYTES)

@@ -17,10 +17,11 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import ContentPredicate, Manifest, RunPredicate, artifacts_of, is_listing
 from blockchaintracer.core.record import Kind, Link, Relation, Status, SubjectType, label
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.authorship import check_author
 from blockchaintracer.core.verify.content_checks import read_listing
-from blockchaintracer.core.verify.locate import Located, locate
+from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.core.verify.record_checks import RecordChecks
 from blockchaintracer.core.verify.verdict_checks import check_verdicts
 from blockchaintracer.extras.score import Case, Finding, Input, Needed, Said, Score, Seen, assess
@@ -70,7 +71,7 @@ def score(
         )
         related = [
             row.id
-            for ancestor in (located.record.id, *(link.parent for link in located.record.key.parents))
+            for ancestor in (located.id, *(link.parent for link in located.key.parents))
             for row in query(
                 index, kind="run", registry=lab.registry, descendants_of=ancestor, descending=False, limit=None
             )
@@ -120,22 +121,22 @@ class _Gathering:
 
     # -- which run
 
-    def run_of(self, record_id: str, runs: Sequence[str]) -> Located:
+    def run_of(self, record_id: str, runs: Sequence[str]) -> RecordView:
         """The run that a record is, came from, or is an output of; `runs` are all that are known.
 
         Raises:
             InputError: if there is none, or several are equally near.
         """
         asked = locate(self._registry, [record_id])[record_id]
-        if asked.record.key.kind == Kind.RUN:
+        if asked.key.kind == Kind.RUN:
             return asked
-        above = locate(self._registry, [link.parent for link in asked.record.key.parents])
+        above = locate(self._registry, [link.parent for link in asked.key.parents])
         near = _runs(above) or self._wrote(asked, runs)
         seen = {record_id}
         # what it was made from may itself have come from other runs: these are asked last
         while not near and above:
             seen |= above.keys()
-            further = {link.parent for one in above.values() for link in one.record.key.parents} - seen
+            further = {link.parent for one in above.values() for link in one.key.parents} - seen
             above = locate(self._registry, sorted(further))
             near = _runs(above)
         if not near:
@@ -145,27 +146,27 @@ class _Gathering:
             )
         if len(near) > 1:
             raise InputError(
-                f"{record_id} leads to {len(near)} runs: {', '.join(one.record.id for one in near)}",
+                f"{record_id} leads to {len(near)} runs: {', '.join(one.id for one in near)}",
                 hint="Name the one to score.",
             )
         return near[0]
 
-    def _wrote(self, asked: Located, runs: Sequence[str]) -> list[Located]:
+    def _wrote(self, asked: RecordView, runs: Sequence[str]) -> list[RecordView]:
         """The runs of the record's group that name its subject as an output."""
-        key = asked.record.key
+        key = asked.key
         return [
             one
             for one in _runs(locate(self._registry, runs))
-            if one.record.key.group == key.group
+            if one.key.group == key.group
             if (run := self._run(one)) and any(output.subject == key.subject for output in run.outputs)
         ]
 
     # -- what is seen of it
 
-    def case(self, located: Located, related: Iterable[str], scratch: Path, *, rebuild: bool) -> Case:
+    def case(self, record: RecordView, related: Iterable[str], scratch: Path, *, rebuild: bool) -> Case:
         """Everything that the checks look at."""
-        record = located.record
-        _, standing = self._checks.standing(located)
+
+        _, standing = self._checks.standing(record)
         manifest, checks = self._checks.manifest(record)
         run = manifest.predicate if manifest else None
         if not isinstance(run, RunPredicate):
@@ -176,7 +177,7 @@ class _Gathering:
                 hint="Name with --from where the run was published.",
             )
         self._note(f"run {record.id}", [*standing, *checks])
-        inputs = tuple(self._inputs(located, run))
+        inputs = tuple(self._inputs(record, run))
         needed = list(self._needed(record.key.manifest, run, inputs))
         copies, away = self._holders(needed, run)
         tree, code = self._code(run, scratch)
@@ -213,20 +214,20 @@ class _Gathering:
     def _note(self, what: str, checks: Iterable[Check]) -> None:
         self.mismatches += [f"{what}: {check.detail}" for check in checks if check.verdict is Outcome.FAIL]
 
-    def _manifest(self, located: Located) -> Manifest | None:
-        manifest, checks = self._checks.manifest(located.record)
-        self._note(f"{label(located.record.key.kind, Kind)} {located.record.id}", checks)
+    def _manifest(self, record: RecordView) -> Manifest | None:
+        manifest, checks = self._checks.manifest(record)
+        self._note(f"{label(record.key.kind, Kind)} {record.id}", checks)
         return manifest
 
-    def _run(self, located: Located) -> RunPredicate | None:
+    def _run(self, record: RecordView) -> RunPredicate | None:
         """Another run's manifest; one that is damaged counts as absent and is no mismatch of the scored run."""
-        manifest, checks = self._checks.manifest(located.record)
+        manifest, checks = self._checks.manifest(record)
         damaged = any(check.verdict is Outcome.FAIL for check in checks)
         run = manifest.predicate if manifest and not damaged else None
         return run if isinstance(run, RunPredicate) else None
 
-    def _inputs(self, located: Located, run: RunPredicate) -> Iterator[Input]:
-        links = [link for link in located.record.key.parents if link.relation in READING]
+    def _inputs(self, record: RecordView, run: RunPredicate) -> Iterator[Input]:
+        links = [link for link in record.key.parents if link.relation in READING]
         entries = {(entry.record, entry.relation): entry for entry in run.inputs}
         links += [Link(*pair) for pair in sorted(entries.keys() - {(link.parent, link.relation) for link in links})]
         parents = locate(self._registry, [link.parent for link in links])
@@ -235,7 +236,7 @@ class _Gathering:
             if parent is None:
                 self.mismatches.append(f"input {link.parent} is not recorded")
                 continue
-            key = parent.record.key
+            key = parent.key
             if entry and entry.sha256 != key.subject:
                 self.mismatches.append(f"input {entry.name or link.parent} is {entry.sha256}, recorded {key.subject}")
             manifest = self._manifest(parent)
@@ -358,13 +359,12 @@ class _Gathering:
         found = locate(self._registry, sorted({*related} - {run_id}))
         return [self._seen(run_id, found[one]) for one in sorted(found)]
 
-    def _seen(self, run_id: str, located: Located) -> Seen:
-        record = located.record
+    def _seen(self, run_id: str, record: RecordView) -> Seen:
         return Seen(
             record=record.id,
             group=record.key.group,
             author=record.key.author,
-            run=self._run(located),
+            run=self._run(record),
             reproduces=Link(run_id, Relation.REPRODUCES) in record.key.parents,
             stands=self._registry.status(record.id).status is Status.RECORDED,
         )
@@ -380,7 +380,7 @@ class _Gathering:
                 attester=str(attester).lower(),
                 verdict=str(check.values["verdict"]),
                 holds=check.verdict is Outcome.PASS,
-                evidence=self._seen(run_id, located) if located and located.record.key.kind == Kind.RUN else None,
+                evidence=self._seen(run_id, located) if located and located.key.kind == Kind.RUN else None,
             )
 
     def _weights(self, group: int, run: RunPredicate) -> Iterator[ContentPredicate]:
@@ -396,8 +396,8 @@ class _Gathering:
                     yield manifest.predicate
 
 
-def _runs(located: dict[str, Located]) -> list[Located]:
-    return [located[one] for one in sorted(located) if located[one].record.key.kind == Kind.RUN]
+def _runs(located: dict[str, RecordView]) -> list[RecordView]:
+    return [located[one] for one in sorted(located) if located[one].key.kind == Kind.RUN]
 
 
 def _elsewhere(lab: Lab, sources: Sequence[str]) -> list[str]:

@@ -8,11 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.chain import RecordedEvent
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, Encrypted, Manifest, RunPredicate
 from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import decrypt
@@ -111,13 +111,13 @@ def decrypt_private(
     return {one.field: one.value for one in tree.openings}
 
 
-def _found(lab: Lab, record_id: str, sources: Sequence[str]) -> tuple[RecordedEvent, Manifest]:
+def _found(lab: Lab, record_id: str, sources: Sequence[str]) -> tuple[RecordView, Manifest]:
     record = required_record(lab, record_id)
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
     return record, read_manifest(lab, record)
 
 
-def _encrypted(record: RecordedEvent, manifest: Manifest, output: str | None) -> tuple[Artifact, Encrypted]:
+def _encrypted(record: RecordView, manifest: Manifest, output: str | None) -> tuple[Artifact, Encrypted]:
     predicate = manifest.predicate
     if isinstance(predicate, RunPredicate):
         hidden = {one.artifact.path: (one.artifact, one.encrypted) for one in predicate.outputs if one.encrypted}

@@ -220,7 +220,7 @@ def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progres
     if found is None:
         detail = f"{disclosure.record} is no record of {lab.registry.address}"
         return replace(report, checks=(*report.checks, Check("disclosure", Outcome.FAIL, detail)), proves=())
-    checks = [replace(check, record=disclosure.record) for check in _checks(disclosure, found.record.key)]
+    checks = [replace(check, record=disclosure.record) for check in _checks(disclosure, found.key)]
     checks = [check for check in report.checks if check.name != "private"] + checks
     proves = report.proves
     if proves and all(check.verdict is not Outcome.FAIL for check in checks):

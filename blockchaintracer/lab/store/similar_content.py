@@ -28,9 +28,9 @@ def similar_records(registry: Registry, store: Store, copies: StoredCopies, show
         if isinstance(kept, Manifest):
             if _names(kept, shown):
                 found += [
-                    Similar(one, shown.compare(one.record.key, kept))
+                    Similar(one, shown.compare(one.key, kept))
                     for one in locate_subject(registry, kept.subject_digest)
-                    if one.record.key.manifest == digest
+                    if one.key.manifest == digest
                 ]
         elif _is_like(kept, shown):
             found += [Similar(one, shown.against_files(kept)) for one in locate_subject(registry, digest)]

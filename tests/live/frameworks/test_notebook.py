@@ -31,6 +31,6 @@ def test_the_notebook_runs_in_a_kernel_and_shows_its_record(traced, tmp_path, mo
     said = [re.search("blockchaintracer verify ([0-9a-f]{64})", shown["text/html"])[1] for shown in (made, recorded)]
     assert said[0] == said[1]
     [event] = traced.lab.registry.recorded(id=bytes.fromhex(said[0]))
-    assert f"block {event.block_number}" in made["text/html"]
+    assert f"block {event.block}" in made["text/html"]
     # what is saved is a notebook that any reader of the format takes
     nbformat.validate(json.loads(nbformat.writes(notebook)))

@@ -79,7 +79,7 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     assert tags["blockchaintracer.status"] == "final"
     assert tags["blockchaintracer.transaction"].startswith("0x")
     found = lab.registry.find(tracer.recorded.id)
-    assert tags["blockchaintracer.block"] == str(found.block_number)
+    assert tags["blockchaintracer.block"] == str(found.block)
 
     said = predicate(lab, tracer.recorded)
     assert said.run_id.replace("-", "") == run_id

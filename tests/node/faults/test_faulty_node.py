@@ -67,7 +67,7 @@ def require_true(lab: Lab, recorded: Recorded) -> None:
     if recorded.state in ("included", "final"):
         assert lab.registry.status(recorded.id).exists
         [event] = lab.registry.recorded(id=bytes.fromhex(recorded.id))
-        assert (event.transaction, event.block_number) == (recorded.transaction, recorded.block)
+        assert (event.transaction, event.block) == (recorded.transaction, recorded.block)
 
 
 # -- faults that come and go

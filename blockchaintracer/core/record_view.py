@@ -1,0 +1,154 @@
+"""One shape for a record that is shown or checked: its key, its place on the chain and what the registry stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Status, SubjectType, checksummed, label
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Position:
+    """The place of an event on its chain. Earlier is less.
+
+    Args:
+        block: number of the block.
+        transaction: index of the transaction in the block.
+        log: index of the event in the block.
+    """
+
+    block: int
+    transaction: int
+    log: int
+
+    @classmethod
+    def of_event(cls, event: Any) -> Position:
+        """Return the place of a decoded event."""
+        return cls(event["blockNumber"], event["transactionIndex"], event["logIndex"])
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStatus:
+    """The registry's slot of a record. Times are Unix seconds, 0 for never. The counters count groups, not people."""
+
+    status: Status
+    kind: int
+    flags: int
+    group: int
+    recorded_at: int
+    retracted_at: int
+    sealed_at: int
+    reviewed: int
+    reproduced: int
+    not_reproduced: int
+    disputed: int
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether the record was stored from a batch. It then has the time of the batch."""
+        return bool(self.flags & 1)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the record is stored, retracted or not."""
+        return self.recorded_at != 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordView:
+    """A record. Only `id` and `key` are always known. Digests and ids are 64 hex digits.
+
+    Args:
+        id: the record id.
+        key: the fields that the id commits to.
+        transaction: hash of the transaction that stored the record, or anchored its batch; empty if not known.
+        block_hash: hash of the block of that transaction; empty if not known.
+        position: place of the event of the record, or of its batch; zeros if not known.
+        time: when the record counts as recorded, Unix seconds by the chain (its block, or its batch); 0 if not known.
+        stored: what the registry stores; None if that was not asked, or if the record is only in a batch.
+        batch: root of the batch of the record; None if it is from no batch.
+        name: name in the manifest; None if there is none or the manifest is missing.
+    """
+
+    id: str
+    key: RecordKey
+    transaction: str = ""
+    block_hash: str = ""
+    position: Position = Position(0, 0, 0)
+    time: int = 0
+    stored: RecordStatus | None = None
+    batch: str | None = None
+    name: str | None = None
+
+    @property
+    def group(self) -> int:
+        """Number of the group."""
+        return self.key.group
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind (``dataset``), or the lab's own number as text."""
+        return label(self.key.kind, Kind)
+
+    @property
+    def author(self) -> str:
+        """Address of the author with its EIP-55 checksum."""
+        return checksummed(self.key.author)
+
+    @property
+    def subject(self) -> str:
+        """Digest of the subject."""
+        return self.key.subject
+
+    @property
+    def subject_type(self) -> str:
+        """What the subject is the digest of: ``file``, ``folder``, ``commitment`` or ``identifier``."""
+        return label(self.key.subject_type, SubjectType)
+
+    @property
+    def manifest(self) -> str:
+        """SHA-256 of the manifest."""
+        return self.key.manifest
+
+    @property
+    def parents(self) -> tuple[Link, ...]:
+        """Links to the parents."""
+        return self.key.parents
+
+    @property
+    def block(self) -> int:
+        """Number of the block; 0 if not known."""
+        return self.position.block
+
+    @property
+    def status(self) -> str:
+        """``recorded``, ``retracted`` or ``cancelled``; ``batched`` if only in a batch; ``unknown`` if not asked."""
+        if self.stored is not None:
+            return label(self.stored.status)
+        return "batched" if self.batch else "unknown"
+
+    @property
+    def sealed_at(self) -> int | None:
+        """When the record was sealed, Unix seconds; None if it was not."""
+        return (self.stored.sealed_at or None) if self.stored else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the record as JSON-ready values."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "name": self.name,
+            "group": self.group,
+            "author": self.author,
+            "subject": self.subject,
+            "subject_type": self.subject_type,
+            "manifest": self.manifest,
+            "parents": [(link.parent, label(link.relation, Relation)) for link in self.parents],
+            "transaction": self.transaction,
+            "block": self.block,
+            "time": self.time,
+            "status": self.status,
+            "sealed_at": self.sealed_at,
+            "batch": self.batch,
+        }
