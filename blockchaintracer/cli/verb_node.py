@@ -103,7 +103,7 @@ def reset(ctx: click.Context, /, home: str | None, yes: bool, as_json: bool) -> 
         click.confirm("Delete the devnet's chain with all its records?", abort=True, err=True)
     folder = Home(home)
     _devnet(home).reset()
-    Outbox(folder.outbox).forget(DEVNET.chain_id)
+    Outbox(folder.outbox).forget_chain(DEVNET.chain_id)
     forget_registries(DEVNET.chain_id, folder)
     from blockchaintracer.lab.lab import forget_choices
 

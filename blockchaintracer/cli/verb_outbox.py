@@ -17,7 +17,7 @@ from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, State
+from blockchaintracer.lab.outbox import Entry, EntryState
 
 _WATCH_S = 2.0
 _MAX_WATCH_S = 60.0
@@ -48,7 +48,7 @@ def _row(entry: Entry) -> dict[str, Any]:
         "seq": entry.seq,
         "chainId": entry.chain_id,
         "operation": entry.write.op,
-        "recordId": entry.write.record_id_of,
+        "recordId": entry.write.record_id,
         "state": str(entry.state),
         "transaction": entry.transaction,
         "nonce": entry.nonce,
@@ -205,5 +205,5 @@ def _tell(ctx: click.Context, entry: Entry) -> None:
         click.echo(json.dumps(_row(entry)))
         return
     where = f" in block {entry.block.number}" if entry.block else ""
-    reason = f": {entry.error}" if entry.state is State.FAILED else ""
-    click.echo(f"{entry.write.op} {(entry.write.record_id_of or '')[:16]} is {entry.state}{where}{reason}")
+    reason = f": {entry.error}" if entry.state is EntryState.FAILED else ""
+    click.echo(f"{entry.write.op} {(entry.write.record_id or '')[:16]} is {entry.state}{where}{reason}")

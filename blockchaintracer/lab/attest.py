@@ -11,7 +11,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
-from blockchaintracer.lab.outbox import Attest, AttestForeign, Entry, Retract, Withdraw
+from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     group = lab.group(Role.REVIEWER)
     key = required_record(lab, evidence).key if evidence else None
     version = lab.registry.verdict(record.id, group).version
-    [entry] = lab.write(Attest(lab.registry.address, record.id, group, version, int(verdict), key))
+    fields = {"record_id": record.id, "group": group, "version": version, "verdict": int(verdict), "evidence": key}
+    [entry] = lab.write(Transaction(Op.ATTEST, lab.registry.address, **fields))
     return _written(entry, record.id, group, label(verdict))
 
 
@@ -55,7 +56,8 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
     version = lab.registry.verdict(record.id, group).version
-    [entry] = lab.write(Withdraw(lab.registry.address, record.id, group, version))
+    fields = {"record_id": record.id, "group": group, "version": version}
+    [entry] = lab.write(Transaction(Op.WITHDRAW, lab.registry.address, **fields))
     return _written(entry, record.id, group, "withdrawn")
 
 
@@ -86,8 +88,19 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
             hint="Only reproduced and not-reproduced stand on evidence there.",
         )
     current = lab.registry.foreign_verdict(foreign, group)
-    where = (lab.registry.address, foreign.chain_id, foreign.registry, foreign.record_id)
-    [entry] = lab.write(AttestForeign(*where, group, current.version, int(verdict), reference, run))
+    write = Transaction(
+        Op.ATTEST_FOREIGN,
+        lab.registry.address,
+        chain_id=foreign.chain_id,
+        foreign_registry=foreign.registry,
+        record_id=foreign.record_id,
+        group=group,
+        version=current.version,
+        verdict=int(verdict),
+        reference=reference,
+        evidence=run,
+    )
+    [entry] = lab.write(write)
     return _written(entry, foreign.record_id, group, label(verdict) if verdict else "withdrawn")
 
 
@@ -135,7 +148,7 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
         raise InputError("expected a reason for the retraction, got an empty one")
     record = required_record(lab, record_id)
     digest = lab.store.put_bytes(reason.encode())
-    write = Retract(lab.registry.address, record.id, record.key, digest)
+    write = Transaction(Op.RETRACT, lab.registry.address, record_id=record.id, key=record.key, reason=digest)
     done = write.event(lab.chain)
     if done is not None and bytes(done["args"]["reason"]).hex() != digest:
         write.check(lab.chain, lab.signer.address)

@@ -35,7 +35,7 @@ from blockchaintracer.lab.kept_proofs import (
     required_here,
 )
 from blockchaintracer.lab.lab import Lab, role_problem
-from blockchaintracer.lab.outbox import Anchor, AnchorLeaves, Entry, Materialize
+from blockchaintracer.lab.outbox import ANCHORS, Entry, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
 
 MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
@@ -43,7 +43,7 @@ MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
 
 @dataclass(frozen=True)
 class Batched(Recorded):
-    """A record in a batch. State, transaction, block and time are the batch's; ``open`` is not anchored yet.
+    """A record in a batch. EntryState, transaction, block and time are the batch's; ``open`` is not anchored yet.
 
     Args:
         root: of the batch, 64 hex digits; None while it's open.
@@ -130,13 +130,11 @@ def listed(lab: Lab) -> dict[str, Any]:
     for folder in _anchored_folders(lab, group):
         if (entry := _entry(lab, group, folder.name)) is None:
             continue
-        write = entry.write
-        assert isinstance(write, Anchor)  # noqa: S101 -- what `_entry` looks for
         rows.append(
             {
-                "root": write.root,
-                "count": write.count,
-                "leaves": isinstance(write, AnchorLeaves),
+                "root": entry.write["root"],
+                "count": entry.write["count"],
+                "leaves": entry.write.op is Op.ANCHOR_LEAVES,
                 **progress_of(entry),
                 "proofs": str(folder),
             }
@@ -186,8 +184,15 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
             "count": len(keys),
         }
         manifest = lab.store.put_bytes(rfc8785.dumps({**description}))
-        values = (lab.domain.registry, group, lab.signer.address, tree.root, len(keys), manifest)
-        write = AnchorLeaves(*values, tree.values) if leaves else Anchor(*values)
+        fields: dict[str, Any] = {
+            "group": group,
+            "author": lab.signer.address,
+            "root": tree.root,
+            "count": len(keys),
+            "manifest": manifest,
+        }
+        op, ids = (Op.ANCHOR_LEAVES, {"ids": tree.values}) if leaves else (Op.ANCHOR, {})
+        write = Transaction(op, lab.domain.registry, **fields, **ids)
         existing = False
         if not away:
             existing = write.is_done(lab.chain)
@@ -196,7 +201,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
                 write.check(lab.chain, lab.signer.address)
         proofs = _folder(lab, group) / tree.root
         _write_proofs(lab, proofs, tree, keys)
-        entry = lab.outbox.add(lab.chain_id, write, lab.signer.address)
+        entry = lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
         _close(lab, group, keys)
     if away:
         raise ChainUnavailable(
@@ -204,7 +209,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
             hint="`blockchaintracer outbox flush` sends it.",
         )
     lab.flush()
-    entry = lab.outbox.find(lab.chain_id, write)
+    entry = lab.outbox.find_entry(lab.chain_id, write)
     return Anchored(
         root=tree.root,
         count=len(keys),
@@ -226,7 +231,7 @@ def batched_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
     Raises:
         StoreError: if a file of one is damaged.
     """
-    roots = {entry.write.root for entry in lab.outbox.entries() if isinstance(entry.write, Anchor)}
+    roots = {entry.write["root"] for entry in lab.outbox.entries(None, *ANCHORS)}
     for file in sorted(lab.home.batches.glob("*/*/*.json")):
         if file.parent.name == _OPEN or file.parent.name in roots:
             try:
@@ -253,7 +258,12 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
     first = Proof.read(path) if path.is_file() else _required_proof(lab, target)
     required_here(lab, first)
     proofs = list(_with_parents(lab, first, path.parent if path.is_file() else None))
-    writes = [Materialize(first.registry, one.id, one.key, one.root, one.path) for one in proofs]
+    writes = [
+        Transaction(
+            Op.MATERIALIZE, proof.registry, record_id=proof.id, key=proof.key, root=proof.root, proof=proof.path
+        )
+        for proof in proofs
+    ]
     existing = [write.is_done(lab.chain) for write in writes]
     entries = lab.write(*writes)
     return [_stored(lab, *each) for each in zip(proofs, entries, existing, strict=True)]

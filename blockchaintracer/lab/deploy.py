@@ -16,7 +16,7 @@ from blockchaintracer.lab.estimate import data_fee
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.groups import salt_of
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Deploy, DeployFactory, FundProxy, Write
+from blockchaintracer.lab.outbox import Op, Transaction, deployment
 
 _RICH_WEI = 10**24
 """Balance that a simulated sender has: what a deployment takes does not depend on who can pay it."""
@@ -91,16 +91,17 @@ def plan_deployment(
     chain, maker = lab.chain, Factory(lab.chain, factory)
     if maker.exists() or factory:
         maker.require()
-    writes: list[tuple[str, Write]] = []
+    writes: list[tuple[str, Transaction]] = []
     if factory is None:
-        writes += [("proxy", FundProxy()), ("factory", DeployFactory())]
+        writes.append(("proxy", Transaction(Op.FUND_PROXY, factories.PROXY)))
+        writes.append(("factory", Transaction(Op.DEPLOY_FACTORY, maker.address)))
     if factory_only:
         owner = None
     else:
         owner = checksummed(owner or payer or "", "the owner's address")
         factories.require_owner(owner)
         salt = salt_of(name)
-        write = Deploy.plan(chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
+        write = deployment(chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
         writes.append(("registry", write))
     base_fee, tip = chain.base_fee(), chain.tip()
     steps = tuple(_step(lab, what, write, maker, base_fee, tip) for what, write in writes)
@@ -130,11 +131,11 @@ def _payer(lab: Lab, *, needed: bool) -> str | None:
         return None
 
 
-def _step(lab: Lab, name: str, write: Write, maker: Factory, base_fee: int, tip: int) -> Step:
+def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int, tip: int) -> Step:
     chain = lab.chain
     if chain.has_code(write.registry):
         return Step(name, write.registry, exists=True)
-    if isinstance(write, FundProxy):
+    if write.op is Op.FUND_PROXY:
         # whoever pays its signer pays the rest for good: the signer has no key
         transfer = 21_000 if write.value(chain) else 0
         cost, most = (
@@ -152,18 +153,18 @@ def _step(lab: Lab, name: str, write: Write, maker: Factory, base_fee: int, tip:
     return Step(name, write.registry, False, gas, cost, most, remark)
 
 
-def _gas(lab: Lab, write: Write, maker: Factory) -> int | None:
+def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
     """What the node estimates, with the code that is still missing put in its place for the question alone."""
     chain = lab.chain
     codes = {factories.PROXY: factories.PROXY_CODE} | maker.code()
     there: Any = {
         address: {"code": "0x" + code.hex()}
         for address, code in codes.items()
-        if not isinstance(write, DeployFactory) or address == factories.PROXY
+        if write.op is not Op.DEPLOY_FACTORY or address == factories.PROXY
         if not chain.has_code(address)
     }
     sender = factories.PROXY_SIGNER
-    to, data = write.transaction(chain)
+    to, data = write.call(chain)
     call: Any = {"from": sender, "to": to, "data": data}
     from web3.exceptions import ContractLogicError
 
@@ -174,14 +175,14 @@ def _gas(lab: Lab, write: Write, maker: Factory) -> int | None:
         return None
 
 
-def _data_fee(lab: Lab, write: Write) -> tuple[int, str | None]:
+def _data_fee(lab: Lab, write: Transaction) -> tuple[int, str | None]:
     """What a rollup adds for publishing the transaction, in wei, and what is to be said about it."""
     network = lab.chain.network
     if network is None:
         return 0, "if this chain is a rollup, it may add a fee for publishing the data"
     if network.kind != "op-stack":
         return 0, None
-    size = len(write.transaction(lab.chain)[1]) // 2 - 1
+    size = len(write.call(lab.chain)[1]) // 2 - 1
     try:
         return data_fee(lab.chain, size), "with the fee for publishing it on Ethereum, at most"
     except ChainUnavailable:

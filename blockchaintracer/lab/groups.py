@@ -15,7 +15,7 @@ from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import Registry as KnownRegistry
 from blockchaintracer.lab.deployments import remember_registry
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import CreateGroup, Deploy, Entry, FundProxy, JoinGroup, RemoveMember, factory_steps
+from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
 _INVITATION_FIELDS = ("group", "account", "roles", "until", "version", "inviter", "deadline")
 _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
@@ -73,7 +73,7 @@ def deploy(
     owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
     require_owner(owner)
     salt = salt_of(name)
-    write = Deploy.plan(lab.chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
+    write = deployment(lab.chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
     existing = write.is_done(lab.chain)
     maker = Factory(lab.chain, factory) if factory else deploy_factory(lab)
     maker.require()
@@ -124,7 +124,7 @@ def deploy_factory(lab: Lab) -> Factory:
         NotVerified: if the code at its address is not this version's.
     """
     steps = factory_steps(lab.chain)
-    if isinstance(steps[0], FundProxy):
+    if steps[0].op is Op.FUND_PROXY:
         # several writes are not checked before they are entered, and this one is in vain where the next is refused
         steps[0].check(lab.chain, lab.signer.address)
     lab.write(*steps)
@@ -165,7 +165,8 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
         {"description": description} if description else {}
     )
     manifest = lab.store.put_bytes(rfc8785.dumps(profile))
-    write = CreateGroup(lab.registry.address, lab.signer.address, manifest, int(roles))
+    fields = {"owner": lab.signer.address, "manifest": manifest, "roles": int(roles)}
+    write = Transaction(Op.CREATE_GROUP, lab.registry.address, **fields)
     existing = write.is_done(lab.chain)
     [entry] = lab.write(write)
     event = write.event(lab.chain)
@@ -274,7 +275,7 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
         )
     if str(message["account"]).lower() != lab.signer.address.lower():
         raise in_words("NotInvited", {"account": message["account"], "caller": lab.signer.address})
-    [entry] = lab.write(JoinGroup(lab.registry.address, message, signature))
+    [entry] = lab.write(Transaction(Op.JOIN_GROUP, lab.registry.address, invitation=message, signature=signature))
     lab.choose(group=message["group"])
     return entry
 
@@ -283,5 +284,6 @@ def remove_member(lab: Lab, group: int, account: str) -> Entry:
     """Ends a membership: one's own, or another's where the signer may."""
     account = checksummed(account, "the account's address")
     version = lab.registry.membership(group, account).version
-    [entry] = lab.write(RemoveMember(lab.registry.address, group, account, version))
+    fields = {"group": group, "account": account, "version": version}
+    [entry] = lab.write(Transaction(Op.REMOVE_MEMBER, lab.registry.address, **fields))
     return entry

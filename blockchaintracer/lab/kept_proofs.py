@@ -11,7 +11,7 @@ from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.record import checksummed, normal_digest
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Anchor, Entry, State
+from blockchaintracer.lab.outbox import ANCHORS, Entry
 
 _OPEN = "open"
 
@@ -37,12 +37,10 @@ def batch_hint(lab: Lab, record_id: str) -> str | None:
 
 def anchored_proofs(lab: Lab) -> Iterator[Proof]:
     """The proof of every record in this lab's anchored batches of the registry, of the newest batch first."""
-    for entry in reversed(lab.outbox.entries(lab.chain_id)):
-        write = entry.write
-        if isinstance(write, Anchor) and write.registry == lab.domain.registry and entry.state is not State.FAILED:
-            for scope in _scopes(lab):
-                if int(scope.name.split("-")[2]) == write.group:
-                    yield from (Proof.read(file) for file in sorted((scope / write.root).glob("*.json")))
+    for entry in reversed(lab.outbox.entries_in(lab.domain, *ANCHORS)):
+        for scope in _scopes(lab):
+            if int(scope.name.split("-")[2]) == entry.write["group"]:
+                yield from (Proof.read(file) for file in sorted((scope / entry.write["root"]).glob("*.json")))
 
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
@@ -110,12 +108,5 @@ def _anchored_proof(lab: Lab, record_id: str) -> Path | None:
 
 def _entry(lab: Lab, group: int, root: str) -> Entry | None:
     """The journal's entry of a batch; None if it was never entered, or was refused."""
-    for entry in lab.outbox.entries(lab.chain_id):
-        write = entry.write
-        if (
-            isinstance(write, Anchor)
-            and (write.root, write.group, write.registry) == (root, group, lab.domain.registry)
-            and entry.state is not State.FAILED
-        ):
-            return entry
-    return None
+    entries = lab.outbox.entries_in(lab.domain, *ANCHORS)
+    return next((entry for entry in entries if (entry.write["root"], entry.write["group"]) == (root, group)), None)

@@ -32,7 +32,7 @@ from blockchaintracer.lab.keys import (
     Signer,
 )
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Entry, Outbox, Write
+from blockchaintracer.lab.outbox import Entry, Outbox, Transaction
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.store import Store
 
@@ -302,7 +302,7 @@ class Lab:
 
     # -- writing
 
-    def write(self, *writes: Write, check: bool = True) -> list[Entry]:
+    def write(self, *writes: Transaction, check: bool = True) -> list[Entry]:
         """Enters writes into the outbox and brings them into blocks; gives their entries.
 
         With `check`, what the registry would refuse is refused before anything is kept or paid.
@@ -316,9 +316,9 @@ class Lab:
             self.fund_on_devnet()
             writes[0].check(self.chain, signer.address)
         for write in writes:
-            self.outbox.add(self.chain_id, write, signer.address)
+            self.outbox.add_transaction(self.chain_id, write, signer.address)
         self.flush()
-        return [self.outbox.find(self.chain_id, write) for write in writes]
+        return [self.outbox.find_entry(self.chain_id, write) for write in writes]
 
     @contextmanager
     def committing(self, committer: Committer) -> Iterator[None]:
@@ -335,7 +335,7 @@ class Lab:
         Raises:
             ContractRevert, ChainUnavailable: as `Outbox.flush`.
         """
-        self.outbox.complete(self.store.put_bytes)
+        self.outbox.store_captured(self.store.put_bytes)
         self.fund_on_devnet()
         lost = self.outbox.recheck(self.chain)
         if lost:

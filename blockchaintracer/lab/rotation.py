@@ -10,7 +10,7 @@ from blockchaintracer.core.record import Role, label
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import AcceptGroup, TransferGroup
+from blockchaintracer.lab.outbox import Op, Transaction
 
 
 @dataclass
@@ -96,8 +96,8 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
         join(taking, invite(giving, group, after, may_give | has, until=registry.membership(group, before).until))
         has |= may_give
     if owns:
-        giving.write(TransferGroup(registry.address, group, after))
-        taking.write(AcceptGroup(registry.address, group, after))
+        giving.write(Transaction(Op.TRANSFER_GROUP, registry.address, group=group, to=after))
+        taking.write(Transaction(Op.ACCEPT_GROUP, registry.address, group=group, owner=after))
     done.owner = registry.group(group).owner.lower() == after.lower()
     done.roles = [label(role) for role in Role if role in has]
     if missing := [label(role) for role in Role if role in wanted & ~has]:

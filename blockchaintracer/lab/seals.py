@@ -37,7 +37,7 @@ from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab, role_problem
 from blockchaintracer.lab.lookup import required_record
-from blockchaintracer.lab.outbox import Entry, Record, Reveal, RevealVerdict, Seal, State
+from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
 
 _SALT_BYTES = 32
@@ -66,9 +66,10 @@ class KeptSeal:
     verdict: int | None
     salt: str = field(repr=False)
 
-    def write(self) -> Seal:
+    def write(self) -> Transaction:
         """The write that makes it."""
-        return Seal(self.registry, self.group, self.author, self.commitment)
+        fields = {"group": self.group, "author": self.author, "commitment": self.commitment}
+        return Transaction(Op.SEAL, self.registry, **fields)
 
     def as_json(self) -> dict[str, Any]:
         """Its file's content; `read` takes it back."""
@@ -93,7 +94,7 @@ class KeptSeal:
 
 @dataclass(frozen=True)
 class Sealed(Recorded):
-    """A record that was sealed. State, transaction, block and time are the seal's.
+    """A record that was sealed. EntryState, transaction, block and time are the seal's.
 
     The id tells nobody what was sealed, but lets whoever guesses all of it check the guess: as the commitment does
     not, only the commitment is for others to see.
@@ -107,7 +108,7 @@ class Sealed(Recorded):
 
 @dataclass(frozen=True)
 class SealedVerdict:
-    """A verdict that was sealed. State, transaction, block and time are the seal's.
+    """A verdict that was sealed. EntryState, transaction, block and time are the seal's.
 
     Args:
         evidence: id of the run that is revealed with it, or was recorded before; None without.
@@ -181,7 +182,7 @@ def holding_evidence(lab: Lab, record_id: str) -> Iterator[list[Draft]]:
 
 def _seal_record(lab: Lab, made: Draft) -> Recorded:
     try:
-        if Record(lab.domain.registry, made.id, made.key).is_done(lab.chain):
+        if lab.registry.status(made.id).exists:
             # nothing is left to seal
             return send(lab, made)
     except ChainUnavailable:
@@ -290,7 +291,7 @@ def _send(lab: Lab, kept: KeptSeal) -> tuple[Entry, bool]:
         [entry] = lab.write(write)
     except ChainUnavailable as away:
         existing = False
-        entry = lab.outbox.add(lab.chain_id, write, lab.signer.address)
+        entry = lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
         lab.say(f"{away.message}\nThe seal is kept and waits: `blockchaintracer outbox flush` sends it.")
     return entry, existing
 
@@ -405,13 +406,12 @@ def reveal(lab: Lab, text: str) -> Revealed:
     )
 
 
-def _reveal_of(lab: Lab, kept: KeptSeal) -> Reveal | RevealVerdict:
-    registry, record_id = kept.registry, kept.record_id
+def _reveal_of(lab: Lab, kept: KeptSeal) -> Transaction:
+    about: dict[str, Any] = {"record_id": kept.record_id, "salt": kept.salt}
     if kept.verdict is None:
-        assert kept.key is not None  # noqa: S101 -- a record's seal has its key
-        return Reveal(registry, record_id, kept.key, kept.salt)
-    version = lab.registry.verdict(record_id, kept.group).version
-    return RevealVerdict(registry, record_id, kept.group, version, kept.verdict, kept.key, kept.salt)
+        return Transaction(Op.REVEAL, kept.registry, **about, key=kept.key)
+    about |= {"group": kept.group, "version": lab.registry.verdict(kept.record_id, kept.group).version}
+    return Transaction(Op.REVEAL_VERDICT, kept.registry, **about, verdict=kept.verdict, evidence=kept.key)
 
 
 def _store_parents(lab: Lab, key: RecordKey) -> None:
@@ -488,7 +488,9 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
     else:
         waits = {entry.write.identity: entry.state for entry in lab.outbox.entries(kept.chain_id)}
         entered = waits.get(kept.write().identity)
-        state = "not sent" if entered in (None, State.FAILED) else "sealed" if away and entered in _DONE else "waits"
+        state = (
+            "not sent" if entered in (None, EntryState.FAILED) else "sealed" if away and entered in _DONE else "waits"
+        )
     return {
         "commitment": kept.commitment,
         "what": "record" if kept.verdict is None else label(kept.verdict, Verdict),
@@ -503,4 +505,4 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
     }
 
 
-_DONE = (State.INCLUDED, State.FINAL)
+_DONE = (EntryState.INCLUDED, EntryState.FINAL)

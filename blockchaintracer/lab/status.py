@@ -87,7 +87,7 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
             found |= _elsewhere(lab, wanted)
     except ChainUnavailable as error:
         found["chainError"] = error.message
-    found["outbox"] = [_entry(entry) for entry in lab.outbox.of_record(wanted)]
+    found["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(wanted)]
     return found
 
 

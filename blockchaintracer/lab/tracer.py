@@ -39,6 +39,7 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED, Home
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.checkpoint_log import CheckpointLog
 from blockchaintracer.lab.recording.commit import require_recorder
@@ -96,8 +97,8 @@ class Pending:
             try:
                 self._lab.reconnect()
                 self._lab.flush()
-                for entry in self._lab.outbox.of_record(self.record_id):
-                    if entry.is_on_chain and entry.write.op == "record":
+                for entry in self._lab.outbox.entries_about(self.record_id, Op.RECORD):
+                    if entry.is_on_chain:
                         return f"0x{entry.transaction}"
                 raise ChainUnavailable(f"record {self.record_id} is in no block yet")
             except ChainUnavailable:

@@ -15,7 +15,7 @@ from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, required_here
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, Record
+from blockchaintracer.lab.outbox import Entry, Op
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -86,10 +86,10 @@ def verify(
     except ChainUnavailable as away:
         if waiting := _entry(lab, digest or record):
             raise ChainUnavailable(
-                f"record {waiting.write.record_id_of} is known to this lab alone: it is {waiting.state} in its outbox,"
+                f"record {waiting.write.record_id} is known to this lab alone: it is {waiting.state} in its outbox,"
                 f" and the chain can't be asked. {away.message}",
                 hint="`blockchaintracer outbox flush` sends it when the chain is back.",
-                record=waiting.write.record_id_of,
+                record=waiting.write.record_id,
                 state=str(waiting.state),
             ) from None
         raise
@@ -127,5 +127,4 @@ def _existing(path: Path) -> Path:
 
 
 def _entry(lab: Lab, record_id: str | None) -> Entry | None:
-    writes = lab.outbox.of_record(record_id) if record_id else []
-    return next((entry for entry in writes if isinstance(entry.write, Record)), None)
+    return next(iter(lab.outbox.entries_about(record_id, Op.RECORD)), None) if record_id else None

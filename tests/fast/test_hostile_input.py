@@ -25,7 +25,7 @@ from blockchaintracer.core.record import RecordKey
 from blockchaintracer.lab.deployments import DEPLOYMENTS, registries
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Outbox, Record
+from blockchaintracer.lab.outbox import Op, Outbox, Transaction
 
 QUICK = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 ADDRESS, DIGEST = "0x" + "11" * 20, "ab" * 32
@@ -210,7 +210,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "outbox.sqlite"
     outbox = Outbox(path)
     key = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST)
-    outbox.add(5, Record(ADDRESS, DIGEST, key), ADDRESS)
+    outbox.add_transaction(5, Transaction(Op.RECORD, ADDRESS, record_id=DIGEST, key=key), ADDRESS)
     outbox.close()
     return path
 

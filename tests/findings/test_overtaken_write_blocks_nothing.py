@@ -14,7 +14,7 @@ from blockchaintracer.core.networks import network_by_name
 from blockchaintracer.core.record import Kind, Verdict
 from blockchaintracer.lab.attest import attest
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Attest, State
+from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab
 
@@ -35,13 +35,18 @@ def test_what_was_overtaken_fails_and_the_next_write_goes_on(lab: Lab, tmp_path:
     other = second_lab(lab, tmp_path / "other")
     record = record_content(lab, Kind.DATASET, file(tmp_path, "1\n")).id
     # entered, and before it was sent the group said something else, from another machine
-    waits = Attest(other.registry.address, record, other.group(), 0, int(Verdict.DISPUTED), None)
+    waits = disputed(other, record)
     attest(other, record, Verdict.REVIEWED)
-    other.outbox.add(other.chain_id, waits, other.signer.address)
+    other.outbox.add_transaction(other.chain_id, waits, other.signer.address)
     with pytest.raises(InputError, match="somebody else"):
         again_on(other).flush()
-    assert other.outbox.find(other.chain_id, waits).state is State.FAILED
+    assert other.outbox.find_entry(other.chain_id, waits).state is EntryState.FAILED
     assert record_content(again_on(other), Kind.DATASET, file(tmp_path, "2\n")).state in ("included", "final")
+
+
+def disputed(lab: Lab, record: str) -> Transaction:
+    fields = {"record_id": record, "group": lab.group(), "version": 0, "verdict": int(Verdict.DISPUTED)}
+    return Transaction(Op.ATTEST, lab.registry.address, **fields, evidence=None)
 
 
 def again_on(lab: Lab) -> Lab:
@@ -51,11 +56,11 @@ def again_on(lab: Lab) -> Lab:
 def test_what_another_key_signed_is_signed_again(lab: Lab, tmp_path: Path) -> None:
     other = second_lab(lab, tmp_path / "other", "A third lab")
     record = record_content(lab, Kind.DATASET, file(tmp_path, "3\n")).id
-    write = Attest(other.registry.address, record, other.group(), 0, int(Verdict.DISPUTED), None)
-    entry = other.outbox.add(other.chain_id, write, lab.signer.address)
-    other.outbox._update(entry, State.SIGNED, raw=b"\x02signed by the other key", nonce=10**6, tx="ab" * 32)
+    write = disputed(other, record)
+    entry = other.outbox.add_transaction(other.chain_id, write, lab.signer.address)
+    other.outbox._update(entry, EntryState.SIGNED, raw=b"\x02signed by the other key", nonce=10**6, tx="ab" * 32)
     other.write(write)
-    assert other.outbox.find(other.chain_id, write).is_on_chain
+    assert other.outbox.find_entry(other.chain_id, write).is_on_chain
 
 
 class Lying(HTTPProvider):
@@ -95,4 +100,4 @@ def test_a_node_that_is_behind_loses_nothing(lab: Lab, tmp_path: Path) -> None:
     recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "5\n"))
     with pytest.raises(ChainUnavailable, match="does not have the block yet"):
         lab.outbox.recheck(Public(Web3(Behind(lab.devnet.ensure().url)), "a node behind"))
-    assert all(entry.is_on_chain for entry in lab.outbox.of_record(recorded.id))
+    assert all(entry.is_on_chain for entry in lab.outbox.entries_about(recorded.id))

@@ -18,7 +18,7 @@ from blockchaintracer.core.record import Kind, Link, Relation, Status
 from blockchaintracer.lab.batches import Batched, anchor, batching, listed, materialize
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Anchor
+from blockchaintracer.lab.outbox import ANCHORS
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab, typed
 
@@ -185,7 +185,7 @@ def again_batching(lab: Lab) -> Lab:
     return new
 
 
-@pytest.mark.parametrize("where", ["batches._write_proofs", "Outbox.add", "batches._close", "Outbox._send"])
+@pytest.mark.parametrize("where", ["batches._write_proofs", "Outbox.add_transaction", "batches._close", "Outbox._send"])
 def test_a_process_killed_anywhere_anchors_each_record_once(lab, tmp_path, where):
     added = [add(lab, tmp_path) for _ in range(3)]
     program = f"""
@@ -212,9 +212,9 @@ batches.anchor(Lab(Home(sys.argv[1])))
     assert nonce(lab) - before == (2 if entered else 1)
     for one in [*added, later]:
         proofs = [
-            entry.write.root
+            entry.write["root"]
             for entry in lab.outbox.entries(lab.chain_id)
-            if isinstance(entry.write, Anchor) and entry.is_on_chain and root_of(lab, one.id) == entry.write.root
+            if entry.write.op in ANCHORS and entry.is_on_chain and root_of(lab, one.id) == entry.write["root"]
         ]
         assert len(proofs) == 1
         assert materialize(lab, one.id)[-1].id == one.id

@@ -29,7 +29,7 @@ from blockchaintracer.lab.groups import create_group, deploy, deploy_factory
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import State
+from blockchaintracer.lab.outbox import EntryState
 from tests.support.node import NodeChain, anvil
 
 NO_PROXY = "--disable-default-create2-deployer"
@@ -256,9 +256,9 @@ def test_too_little_coin_is_told_and_what_was_done_is_not_done_again(tmp_path):
         with pytest.raises(BlockchainTracerError, match="may cost up to"):
             deploy(lab)
         assert [(entry.write.op, entry.state) for entry in lab.outbox.entries()] == [
-            ("fund-proxy", State.INCLUDED),
-            ("deploy-proxy", State.INCLUDED),
-            ("deploy-factory", State.STORED),
+            ("fund-proxy", EntryState.INCLUDED),
+            ("deploy-proxy", EntryState.INCLUDED),
+            ("deploy-factory", EntryState.STORED),
         ]
         node.rpc("anvil_setBalance", [lab.signer.address, hex(COIN)])
         assert not deploy(again_cheap(lab)).existing
@@ -311,7 +311,7 @@ def test_killed_between_any_two_steps_nothing_is_made_or_paid_twice(tmp_path, wh
         assert node.rpc("eth_getTransactionCount", [factories.PROXY_SIGNER, "latest"]) == "0x1"
         left = int(node.rpc("eth_getBalance", [factories.PROXY_SIGNER, "latest"]), 16)
         assert left < factories.PROXY_COST_WEI, "its signer was paid once"
-        assert {entry.state for entry in lab.outbox.entries()} <= {State.INCLUDED, State.FINAL}
+        assert {entry.state for entry in lab.outbox.entries()} <= {EntryState.INCLUDED, EntryState.FINAL}
         assert len(lab.outbox.entries()) == 4
 
 
@@ -406,7 +406,7 @@ def test_a_node_that_wants_a_chain_id_says_so_before_anything_is_paid(tmp_path, 
         with pytest.raises(InputError, match="no transaction without a chain id"):
             deploy(lab)
         first = lab.outbox.entries()[0]
-        assert (first.write.op, first.state) == ("deploy-proxy", State.FAILED)
+        assert (first.write.op, first.state) == ("deploy-proxy", EntryState.FAILED)
         assert not deploy(lab_on(node, tmp_path)).existing, "by another node of the same chain it works"
 
 

@@ -21,7 +21,7 @@ from blockchaintracer.core.record import Kind, Role
 from blockchaintracer.lab.groups import create_group, deploy, invite, join
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import State
+from blockchaintracer.lab.outbox import EntryState
 from blockchaintracer.lab.recording.content import record_content
 from tests.node.test_deploy import lab_on
 from tests.node.test_privacy_docs import Shell, commands
@@ -57,7 +57,7 @@ def test_a_training_process_asks_the_chain_nothing_once_it_has_started_and_opens
     assert run.recorded.state == "stored"
     assert not recwarn.list
     entries = [entry for entry in lab.outbox.entries() if not entry.is_on_chain]
-    assert {entry.state for entry in entries} == {State.STORED}
+    assert {entry.state for entry in entries} == {EntryState.STORED}
     assert all(entry.raw is None for entry in entries)
     moved = Lab(lab.home).flush()
     assert [entry.seq for entry in moved] == [entry.seq for entry in entries]
@@ -126,7 +126,7 @@ def test_waiting_for_blocks_on_top_and_for_finality(lab, tmp_path):
     finally:
         ask("evm_setIntervalMining", [0])
         ask("evm_setAutomine", [True])
-    assert client.outbox.of_record(recorded.id)[0].state is State.FINAL
+    assert client.outbox.entries_about(recorded.id)[0].state is EntryState.FINAL
 
 
 def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path):
@@ -142,8 +142,8 @@ def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path)
     finally:
         ask("evm_setIntervalMining", [0])
         ask("evm_setAutomine", [True])
-    [entry] = client.outbox.of_record(recorded.id)
-    assert entry.state is State.FINAL
+    [entry] = client.outbox.entries_about(recorded.id)
+    assert entry.state is EntryState.FINAL
     assert lab.chain.is_canonical(entry.block.number, entry.block.hash)
     assert lab.registry.status(recorded.id).exists
 
@@ -191,7 +191,7 @@ def test_a_watch_sends_what_others_hand_over_until_it_is_stopped(lab, tmp_path, 
         watching.send_signal(end)
         assert watching.wait(20) == (130 if end == signal.SIGINT else -signal.SIGKILL)
     later = record_content(Lab(lab.home, hand_over=True), Kind.DATASET, data(tmp_path))
-    assert [entry.write.record_id_of for entry in Lab(lab.home).flush()] == [later.id]
+    assert [entry.write.record_id for entry in Lab(lab.home).flush()] == [later.id]
 
 
 def test_what_waits_for_another_key_is_told_and_is_no_success(lab, tmp_path):
@@ -268,4 +268,4 @@ def test_the_commands_of_the_page(lab, tmp_path):
     shell = Shell(lab.home.path, tmp_path)
     for line in commands("outbox.md"):
         shell.type(line)
-    assert {entry.state for entry in Lab(lab.home).outbox.entries()} == {State.FINAL}
+    assert {entry.state for entry in Lab(lab.home).outbox.entries()} == {EntryState.FINAL}

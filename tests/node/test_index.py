@@ -33,17 +33,7 @@ from blockchaintracer.extras.search.schema import RECORD_INDEXES
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import (
-    Attest,
-    CreateGroup,
-    Deploy,
-    Outbox,
-    Record,
-    Retract,
-    Withdraw,
-    Write,
-    factory_steps,
-)
+from blockchaintracer.lab.outbox import Op, Outbox, Transaction, deployment, factory_steps
 from blockchaintracer.lab.store.store import Store
 
 ROLES = int(Role.MAINTAINER | Role.RECORDER | Role.REVIEWER)
@@ -69,19 +59,24 @@ class Lab:
         self.groups = {}
         for number, signer in enumerate((self.one, self.two), 1):
             profile = self.store.put_bytes(b'{"type":"urn:blockchaintracer:group:v1","name":"group %d"}' % number)
-            self.write(CreateGroup(self.registry.address, signer.address, profile, ROLES), signer)
+            self.write(
+                Transaction(
+                    Op.CREATE_GROUP, self.registry.address, owner=signer.address, manifest=profile, roles=ROLES
+                ),
+                signer,
+            )
             self.groups[signer.address] = number
 
     def deploy(self, name: str) -> Registry:
-        write = Deploy.plan(
+        write = deployment(
             self.chain, self.one.address, open_group_creation=True, salt=sha256(name.encode()).hexdigest()
         )
         for step in (*factory_steps(self.chain), write):
             self.write(step, self.one)
         return Registry(self.chain, write.registry)
 
-    def write(self, write: Write, signer: Any) -> None:
-        self.outbox.add(self.chain.chain_id, write, signer.address)
+    def write(self, write: Transaction, signer: Any) -> None:
+        self.outbox.add_transaction(self.chain.chain_id, write, signer.address)
         self.outbox.flush(self.chain, signer)
 
     def key(self, manifest: Manifest, signer: Any, *links: tuple[str, int]) -> RecordKey:
@@ -103,13 +98,14 @@ class Lab:
         if keep:
             self.store.put_bytes(manifest.to_bytes())
         record_id = self.registry.domain.record_id(key)
-        self.write(Record(self.registry.address, record_id, key), signer)
+        self.write(Transaction(Op.RECORD, self.registry.address, record_id=record_id, key=key), signer)
         return record_id, key
 
     def attest(self, record_id: str, signer: Any, verdict: Verdict, evidence: RecordKey | None = None) -> None:
         group = self.groups[signer.address]
         version = self.registry.verdict(record_id, group).version
-        write = Attest(
+        write = Transaction(
+            Op.ATTEST,
             registry=self.registry.address,
             record_id=record_id,
             group=group,
@@ -184,9 +180,9 @@ def story(lab: Lab) -> SimpleNamespace:
     lab.attest(second, lab.two, Verdict.REVIEWED)
     lab.attest(second, lab.two, Verdict.DISPUTED)
     lab.attest(data, lab.two, Verdict.REVIEWED)
-    lab.write(Withdraw(registry=lab.registry.address, record_id=data, group=2, version=1), lab.two)
+    lab.write(Transaction(Op.WITHDRAW, registry=lab.registry.address, record_id=data, group=2, version=1), lab.two)
     bad, bad_key = lab.record(dataset("bad"), lab.one)
-    lab.write(Retract(lab.registry.address, bad, bad_key, REASON), lab.one)
+    lab.write(Transaction(Op.RETRACT, lab.registry.address, record_id=bad, key=bad_key, reason=REASON), lab.one)
     return SimpleNamespace(data=data, first=first, second=second, evidence=evidence, bad=bad, data_key=data_key)
 
 
@@ -279,7 +275,7 @@ def test_a_second_sync_reads_only_what_is_new_and_a_rebuilt_index_is_equal(lab, 
     assert seen[-1][0] == seen[-1][1]
     assert index.sync(lab.registry, lab.store).events == 0
     lab.attest(record_id, lab.two, Verdict.DISPUTED)
-    lab.write(Retract(lab.registry.address, record_id, key, REASON), lab.one)
+    lab.write(Transaction(Op.RETRACT, lab.registry.address, record_id=record_id, key=key, reason=REASON), lab.one)
     assert index.sync(lab.registry, lab.store).events == 2
     with Index(tmp_path / "fresh.sqlite") as fresh:
         fresh.sync(lab.registry, lab.store)
@@ -323,7 +319,7 @@ def test_what_is_no_manifest_is_left_empty_for_good(lab, index):
         digest = lab.store.put_bytes(data)
         key = RecordKey(1, 1, SubjectType.FILE, lab.one.address, os.urandom(32).hex(), digest)
         record_id = lab.registry.domain.record_id(key)
-        lab.write(Record(lab.registry.address, record_id, key), lab.one)
+        lab.write(Transaction(Op.RECORD, lab.registry.address, record_id=record_id, key=key), lab.one)
         rows[data] = key.subject
     assert index.sync(lab.registry, lab.store).manifests >= 5
     assert index.sync(lab.registry, lab.store).manifests == 0
@@ -340,14 +336,16 @@ def test_a_reorganised_chain_takes_back_what_it_lost(lab, story, index):
     snapshot = lab.rpc("evm_snapshot")
     lost, lost_key = lab.record(dataset("lost"), lab.one)
     lab.attest(story.first, lab.two, Verdict.DISPUTED)
-    lab.write(Retract(lab.registry.address, story.data, story.data_key, REASON), lab.one)
+    lab.write(
+        Transaction(Op.RETRACT, lab.registry.address, record_id=story.data, key=story.data_key, reason=REASON), lab.one
+    )
     index.sync(lab.registry, lab.store)
     assert {row.id for row in query(index, status="retracted")} >= {story.data}
     assert [row.id for row in query(index, text="lost")] == [lost]
     assert query(index, subject=story.data_key.subject)[0].status == "retracted"
     lab.rpc("evm_revert", snapshot)
     # else the outbox would bring back what was lost
-    lab.outbox.forget(lab.chain.chain_id)
+    lab.outbox.forget_chain(lab.chain.chain_id)
     other, _ = lab.record(dataset("other"), lab.one)
     while lab.chain.head().number <= kept + 3:
         lab.rpc("anvil_mine", "0x1", "0x0")
@@ -377,10 +375,12 @@ def test_an_impostor_at_another_address_is_not_heard(lab, index):
     [event] = lab.chain.web3.eth.get_logs({"address": lab.registry.address, "fromBlock": 0, "toBlock": "latest"})[-1:]
     impostor = lab.deploy("impostor")
     assert impostor.address != lab.registry.address
-    lab.write(CreateGroup(impostor.address, lab.one.address, "00" * 32, ROLES), lab.one)
+    lab.write(
+        Transaction(Op.CREATE_GROUP, impostor.address, owner=lab.one.address, manifest="00" * 32, roles=ROLES), lab.one
+    )
     key = lab.key(dataset("forged"), lab.one)
     record_id = impostor.domain.record_id(key)
-    lab.write(Record(impostor.address, record_id, key), lab.one)
+    lab.write(Transaction(Op.RECORD, impostor.address, record_id=record_id, key=key), lab.one)
     logger = _echo(lab, event)
     index.sync(lab.registry, lab.store)
     assert len(query(index, limit=None)) == index.rows("SELECT count(*) FROM records")[0][0]
@@ -417,10 +417,12 @@ def _echo(lab: Lab, event: Any) -> str:
 
 def test_several_registries_share_a_file_and_one_that_is_read_from_earlier_is_read_anew(lab, story, index):
     other = lab.deploy("second")
-    lab.write(CreateGroup(other.address, lab.one.address, "00" * 32, ROLES), lab.one)
+    lab.write(
+        Transaction(Op.CREATE_GROUP, other.address, owner=lab.one.address, manifest="00" * 32, roles=ROLES), lab.one
+    )
     key = lab.key(dataset("elsewhere"), lab.one)
     record_id = other.domain.record_id(key)
-    lab.write(Record(other.address, record_id, key), lab.one)
+    lab.write(Transaction(Op.RECORD, other.address, record_id=record_id, key=key), lab.one)
     index.sync(lab.registry, lab.store)
     late = Registry(lab.chain, other.address, first_block=lab.chain.head().number + 1)
     assert index.sync(late, lab.store).records == 0
@@ -621,7 +623,7 @@ def test_retractions_reach_what_stands_on_them(lab, index):
     index.sync(lab.registry, lab.store)
     assert [row.id for row in impact(index, root)] == [child, grandchild]
     assert lineage(index, grandchild).affected == []
-    lab.write(Retract(lab.registry.address, root, root_key, REASON), lab.one)
+    lab.write(Transaction(Op.RETRACT, lab.registry.address, record_id=root, key=root_key, reason=REASON), lab.one)
     index.sync(lab.registry, lab.store)
     seen = lineage(index, grandchild)
     assert [node.row.id for node in seen.retracted] == [root]

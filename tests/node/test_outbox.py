@@ -17,7 +17,7 @@ from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group, deploy, invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Attest, CreateGroup, Record, State
+from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab, verb
 
@@ -70,7 +70,7 @@ def test_what_is_recorded_while_the_chain_is_away_waits_and_is_sent_later(tmp_pa
         assert again(lab).store.get_bytes(recorded.manifest)
         back = again(lab)
         [entry] = back.flush()
-        assert entry.write.record_id_of == recorded.id
+        assert entry.write.record_id == recorded.id
         assert back.registry.status(recorded.id).exists
         assert record_content(again(lab), Kind.DATASET, file).existing
 
@@ -141,10 +141,10 @@ def test_what_a_killed_node_lost_is_sent_again(tmp_path, file):
         assert after.registry.status(kept.id).exists
         if not after.registry.status(lost.id).exists:
             moved = after.flush()
-            assert [entry.write.record_id_of for entry in moved] == [lost.id]
+            assert [entry.write.record_id for entry in moved] == [lost.id]
             assert any("sending them again" in message for message in told)
         assert after.registry.status(lost.id).exists
-        assert after.outbox.of_record(lost.id)[0].state in (State.INCLUDED, State.FINAL)
+        assert after.outbox.entries_about(lost.id)[0].state in (EntryState.INCLUDED, EntryState.FINAL)
 
 
 def test_a_chain_that_lost_everything_gets_everything_again_under_the_same_ids(tmp_path, file):
@@ -165,12 +165,12 @@ def test_a_reorganised_record_is_noticed_and_sent_again(lab, file):
     lab.chain.web3.provider.make_request("evm_revert", [snapshot])
     lab.chain.web3.provider.make_request("anvil_mine", ["0x5", "0x0"])
     assert not lab.registry.status(recorded.id).exists
-    assert [entry.write.record_id_of for entry in lab.outbox.recheck(lab.chain)] == [recorded.id]
+    assert [entry.write.record_id for entry in lab.outbox.recheck(lab.chain)] == [recorded.id]
     lab.flush()
     assert lab.registry.status(recorded.id).exists
 
 
-@pytest.mark.parametrize("where", ["complete", "_sign", "_send", "_wait", "_held"])
+@pytest.mark.parametrize("where", ["store_captured", "_sign", "_send", "_wait", "_held"])
 def test_a_process_killed_between_any_two_steps_records_once(lab, file, tmp_path, where):
     program = f"""
 import os, sys
@@ -194,11 +194,11 @@ record_content(Lab(Home(sys.argv[1])), Kind.DATASET, Path(sys.argv[2]))
     before = nonce(lab)
     recorded = record_content(again(lab), Kind.DATASET, file)
     again(lab).flush()
-    assert nonce(lab) - before == (1 if where in ("complete", "_sign") else 0)
+    assert nonce(lab) - before == (1 if where in ("store_captured", "_sign") else 0)
     assert lab.registry.status(recorded.id).exists
     assert len(list(lab.registry.recorded(id=bytes.fromhex(recorded.id)))) == 1
-    entries = lab.outbox.of_record(recorded.id)
-    assert [entry.state in (State.INCLUDED, State.FINAL) for entry in entries] == [True]
+    entries = lab.outbox.entries_about(recorded.id)
+    assert [entry.state in (EntryState.INCLUDED, EntryState.FINAL) for entry in entries] == [True]
 
 
 def test_two_processes_with_one_key_record_everything_once(lab, tmp_path):
@@ -219,14 +219,16 @@ def test_two_processes_with_one_key_record_everything_once(lab, tmp_path):
 
 def test_a_refused_write_is_marked_and_can_be_tried_again(lab, tmp_path):
     other = second_lab(lab, tmp_path / "other")
-    write = CreateGroup(lab.registry.address, other.signer.address, "ab" * 32, 255)
-    other.outbox.add(other.chain_id, write, other.signer.address)
+    write = Transaction(
+        Op.CREATE_GROUP, lab.registry.address, owner=other.signer.address, manifest="ab" * 32, roles=255
+    )
+    other.outbox.add_transaction(other.chain_id, write, other.signer.address)
     with pytest.raises(ContractRevert, match="no set of roles"):
         other.flush()
-    entry = other.outbox.find(other.chain_id, write)
-    assert (entry.state, "no set of roles" in (entry.error or "")) == (State.FAILED, True)
+    entry = other.outbox.find_entry(other.chain_id, write)
+    assert (entry.state, "no set of roles" in (entry.error or "")) == (EntryState.FAILED, True)
     assert other.flush() == []
-    assert other.outbox.add(other.chain_id, write, other.signer.address).state is State.STORED
+    assert other.outbox.add_transaction(other.chain_id, write, other.signer.address).state is EntryState.STORED
 
 
 def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
@@ -285,11 +287,11 @@ def test_an_outbox_that_the_system_refuses_says_to_check_the_disk(tmp_path):
 
 def test_identity_of_a_write_is_its_content(lab, file):
     recorded = record_content(lab, Kind.DATASET, file)
-    [entry] = lab.outbox.of_record(recorded.id)
-    assert isinstance(entry.write, Record)
-    copy = Record(entry.write.registry, entry.write.record_id, entry.write.key)
+    [entry] = lab.outbox.entries_about(recorded.id)
+    assert entry.write.op is Op.RECORD
+    copy = Transaction(Op.RECORD, entry.write.registry, **entry.write.fields)
     assert copy.identity == entry.write.identity
-    assert lab.outbox.add(lab.chain_id, copy, lab.signer.address).seq == entry.seq
+    assert lab.outbox.add_transaction(lab.chain_id, copy, lab.signer.address).seq == entry.seq
 
 
 def test_a_change_that_somebody_else_made_first_is_not_taken_for_ones_own(lab, tmp_path, file):
@@ -297,7 +299,8 @@ def test_a_change_that_somebody_else_made_first_is_not_taken_for_ones_own(lab, t
     reviewer = second_lab(lab, tmp_path / "reviewer")
     seen = reviewer.registry.verdict(recorded.id, reviewer.group()).version
     attest(reviewer, recorded.id, Verdict.DISPUTED)
-    late = Attest(reviewer.registry.address, recorded.id, reviewer.group(), seen, int(Verdict.REVIEWED), None)
+    fields = {"record_id": recorded.id, "group": reviewer.group(), "version": seen}
+    late = Transaction(Op.ATTEST, reviewer.registry.address, **fields, verdict=int(Verdict.REVIEWED), evidence=None)
     with pytest.raises(InputError, match="somebody else changed the same thing first"):
         reviewer.write(late)
     assert reviewer.registry.verdict(recorded.id, reviewer.group()).verdict is Verdict.DISPUTED

@@ -280,7 +280,7 @@ def test_a_model_leads_to_its_run(lab: Lab, run: str) -> None:
     model = next(
         entry.write.record_id
         for entry in lab.outbox.entries(lab.chain_id)
-        if getattr(entry.write, "key", None) and entry.write.key.kind == Kind.MODEL
+        if "key" in entry.write.fields and entry.write.key.kind == Kind.MODEL
     )
     facts = gather(lab, model, DECLARED)
     assert facts.run.row.kind == "run"

@@ -106,7 +106,7 @@ def test_parents_that_are_sealed_are_revealed_first(lab, file, tmp_path):
         assert status.sealed_at == one.time
 
 
-@pytest.mark.parametrize("where", ["Outbox.add", "Outbox._sign", "Outbox._send", "Outbox._held"])
+@pytest.mark.parametrize("where", ["Outbox.add_transaction", "Outbox._sign", "Outbox._send", "Outbox._held"])
 def test_a_process_killed_anywhere_loses_no_salt_and_seals_once(lab, file, where):
     step = where.partition(".")[2]
     program = f"""
@@ -120,7 +120,7 @@ from blockchaintracer.lab.seals import sealing
 from blockchaintracer.lab.outbox import Outbox
 step = Outbox.{step}
 def dying(self, *given):
-    {"pass" if step in ("add", "_held") else "step(self, *given)"}
+    {"pass" if step in ("add_transaction", "_held") else "step(self, *given)"}
     os.kill(os.getpid(), 9)
 Outbox.{step} = dying
 lab = Lab(Home(sys.argv[1]))
@@ -138,8 +138,8 @@ with sealing(lab):
     # the salt is on the disk before anything can be on the chain
     salt = kept(lab, commitment).salt
     [row] = [row for row in listed(again(lab))["seals"] if row["commitment"] == commitment]
-    assert row["state"] in {"add": ("not sent",), "_sign": ("waits",)}.get(step, ("waits", "sealed"))
-    if step == "add":
+    assert row["state"] in {"add_transaction": ("not sent",), "_sign": ("waits",)}.get(step, ("waits", "sealed"))
+    if step == "add_transaction":
         with pytest.raises(InputError, match="not on the chain") as refused:
             reveal(again(lab), commitment)
         assert f"seal send {commitment}" in refused.value.hint
@@ -233,11 +233,15 @@ def test_a_record_stored_without_its_seal_cannot_be_revealed(lab, file):
 
 def test_who_copies_a_commitment_has_a_seal_that_is_never_revealed(lab, file, tmp_path):
     """Else a stranger's seals would look shown as soon as the true author shows one."""
-    from blockchaintracer.lab.outbox import Seal
+    from blockchaintracer.lab.outbox import Op, Transaction
 
     seal = sealed(lab, file)
     thief = second_lab(lab, tmp_path / "thief")
-    thief.write(Seal(lab.registry.address, thief.group(), thief.signer.address, seal.commitment))
+    thief.write(
+        Transaction(
+            Op.SEAL, lab.registry.address, group=thief.group(), author=thief.signer.address, commitment=seal.commitment
+        )
+    )
     reveal(lab, seal.commitment)
     [copied] = seals_of(lab.registry, thief.group(), thief.signer.address)
     assert copied.revealed_as is None

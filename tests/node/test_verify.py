@@ -34,7 +34,7 @@ from blockchaintracer.lab.attest import attest, retract, withdraw
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Record
+from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import (
     named_parents,
@@ -177,7 +177,7 @@ def authorized(lab: Lab, path: Path, author: str | None = None, signature: bytes
 def raw_record(lab: Lab, key: RecordKey) -> str:
     """Records a key as it is; its id."""
     record_id = lab.registry.domain.record_id(key)
-    lab.write(Record(lab.registry.address, record_id, key))
+    lab.write(Transaction(Op.RECORD, lab.registry.address, record_id=record_id, key=key))
     return record_id
 
 

@@ -10,7 +10,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest, attest_foreign, retract
 from blockchaintracer.lab.batches import anchor, batching, materialize
-from blockchaintracer.lab.outbox import Seal
+from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.seals import reveal, seal_verdict, sealing
 from blockchaintracer.lab.status import record_status
@@ -93,7 +93,7 @@ def test_a_blind_verdict_is_verified_with_its_seal(lab, tmp_path):
     record = record_content(lab, Kind.DATASET, new(tmp_path))
     reviewer = second_lab(lab, tmp_path / "reviewer")
     address, group = reviewer.signer.address, reviewer.group()
-    reviewer.write(Seal(lab.registry.address, group, address, "ab" * 32))
+    reviewer.write(Transaction(Op.SEAL, lab.registry.address, group=group, author=address, commitment="ab" * 32))
     seal = seal_verdict(reviewer, record.id, Verdict.DISPUTED)
     later(lab)
     reveal(reviewer, seal.commitment)

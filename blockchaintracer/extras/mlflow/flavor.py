@@ -24,7 +24,7 @@ from blockchaintracer.extras.mlflow.snapshot import bare, without_bars
 from blockchaintracer.lab.kept_proofs import anchored_proofs, find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.outbox import Record, State
+from blockchaintracer.lab.outbox import EntryState, Op
 
 _OWN_FILES = frozenset({"registered_model_meta"})
 """Files that MLflow itself adds when it fetches a registered model: no part of what was logged."""
@@ -118,10 +118,10 @@ def registered_files(folder: Path) -> set[str]:
 def own_models(lab: Lab) -> dict[str, str]:
     """Subjects of the lab's own records of models by record id, the newest first; not of those in batches."""
     found = {}
-    for entry in reversed(lab.outbox.entries(lab.chain_id)):
+    for entry in reversed(lab.outbox.entries(lab.chain_id, Op.RECORD)):
         write = entry.write
-        if isinstance(write, Record) and write.key.kind == Kind.MODEL and entry.state is not State.FAILED:
-            found[write.record_id] = write.key.subject
+        if write.key.kind == Kind.MODEL and entry.state is not EntryState.FAILED:
+            found[write["record_id"]] = write.key.subject
     return found
 
 

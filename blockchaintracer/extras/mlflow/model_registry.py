@@ -23,7 +23,7 @@ from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Hide, bare, client_o
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Draft, Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, Record, State
+from blockchaintracer.lab.outbox import Entry, Op
 from blockchaintracer.lab.recording.commit import commit, recorded
 from blockchaintracer.lab.recording.content import named_parents, not_before, record_path
 
@@ -167,14 +167,11 @@ def trail(lab: Lab, kind: Kind, identifier: str) -> list[tuple[Entry, RecordPred
     """The lab's own records of a trail, the oldest first, with what they say."""
     subject = sha256(identifier.encode()).hexdigest()
     found = []
-    entries = lab.outbox.entries(lab.chain_id)
+    entries = lab.outbox.entries_in(lab.domain, Op.RECORD)
     # another process may have entered one and not have stored its manifest yet
-    lab.outbox.complete(lab.store.put_bytes)
+    lab.outbox.store_captured(lab.store.put_bytes)
     for entry in entries:
-        write = entry.write
-        if not isinstance(write, Record) or entry.state is State.FAILED or write.registry != lab.domain.registry:
-            continue
-        key = write.key
+        key = entry.write.key
         if (key.kind, key.subject, key.author) == (kind, subject, lab.signer.address.lower()):
             predicate = parse_manifest(lab.store.get_bytes(key.manifest)).predicate
             if isinstance(predicate, RecordPredicate):
@@ -202,10 +199,9 @@ def _next(
         same = entry is before[-1][0] and {k: v for k, v in said.values.items() if k != "event"} == now
         if known or same:
             write = entry.write
-            assert isinstance(write, Record)  # noqa: S101 -- what `trail` looks for
             manifest = parse_manifest(lab.store.get_bytes(write.key.manifest))
-            return recorded(lab, Draft(manifest, write.key, write.record_id), entry, existing=True)
-    links = {*parents, *(Link(str(entry.write.record_id_of), Relation.SUPERSEDES) for entry, _ in before[-1:])}
+            return recorded(lab, Draft(manifest, write.key, write["record_id"]), entry, existing=True)
+    links = {*parents, *(Link(str(entry.write.record_id), Relation.SUPERSEDES) for entry, _ in before[-1:])}
     if event:
         now["event"] = dict(event)
     predicate = RecordPredicate(

@@ -59,7 +59,7 @@ from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import locked, write_whole
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Entry, Record, State
+from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import not_before, record_path, used_record
 from blockchaintracer.lab.recording.run import (
     KeptCode,
@@ -245,7 +245,7 @@ def record_run(
     kept += [(role, artifact) for role, artifact, _ in models]
     began = _moment(taken.started_ms) or datetime.now(UTC)
     start = captured.started.settled(began) if captured else RunStart(identifier, began, None, None, _no_code())
-    parents = [Link(before.record_id_of, Relation.SUPERSEDES)] if before and before.record_id_of else []
+    parents = [Link(before["record_id"], Relation.SUPERSEDES)] if before else []
     parents += [Link(child, Relation.USES) for child in (captured.children if captured else [])[:_LINKED_CHILDREN]]
     tags = taken.values["tags"]
     facts = RunFacts(
@@ -473,20 +473,18 @@ def salt(home: Home, identifier: str, *, make: bool = True) -> bytes | None:
 def own_records(lab: Lab, identifier: str) -> list[Entry]:
     """The lab's own records of a run, in the order in which they were made."""
     subject = sha256(identifier.encode()).hexdigest()
-    found = []
-    for entry in lab.outbox.entries(lab.chain_id):
-        write = entry.write
-        if isinstance(write, Record) and write.registry == lab.domain.registry and entry.state is not State.FAILED:
-            key = write.key
-            if key.kind == Kind.RUN and key.subject == subject and key.author == lab.signer.address.lower():
-                found.append(entry)
-    return found
+    own = (Kind.RUN, subject, lab.signer.address.lower())
+    return [
+        entry
+        for entry in lab.outbox.entries_in(lab.domain, Op.RECORD)
+        if (entry.write.key.kind, entry.write.key.subject, entry.write.key.author) == own
+    ]
 
 
-def previous(lab: Lab, identifier: str) -> Record | None:
+def previous(lab: Lab, identifier: str) -> Transaction | None:
     """The lab's own latest record of a run; None if there is none."""
-    found = own_records(lab, identifier)
-    return found[-1].write if found else None  # type: ignore[return-value]
+    records = own_records(lab, identifier)
+    return records[-1].write if records else None
 
 
 def run_of(lab: Lab, manifest: str) -> RunPredicate:
@@ -507,18 +505,18 @@ def output(run: RunPredicate, path: str) -> str | None:
     return next((one.artifact.sha256 for one in run.outputs if one.artifact.path == path), None)
 
 
-def _same(lab: Lab, before: Record, kept: Iterable[tuple[str, Artifact]]) -> bool:
+def _same(lab: Lab, before: Transaction, kept: Iterable[tuple[str, Artifact]]) -> bool:
     run = run_of(lab, before.key.manifest)
     return all(output(run, artifact.path) == artifact.sha256 for _, artifact in kept)
 
 
-def _again(lab: Lab, before: Record) -> Recorded:
+def _again(lab: Lab, before: Transaction) -> Recorded:
     from blockchaintracer.lab.drafts import Draft
     from blockchaintracer.lab.recording.commit import recorded
 
     manifest = parse_manifest(lab.store.get_bytes(before.key.manifest))
-    entry = lab.outbox.find(lab.chain_id, before)
-    return recorded(lab, Draft(manifest, before.key, before.record_id), entry, existing=True)
+    entry = lab.outbox.find_entry(lab.chain_id, before)
+    return recorded(lab, Draft(manifest, before.key, before["record_id"]), entry, existing=True)
 
 
 # -- telling MLflow
@@ -577,8 +575,8 @@ def _tell_all(lab: Lab) -> list[dict[str, Any]]:
             note = json.loads(file.read_bytes())
             entry = next(
                 entry
-                for entry in lab.outbox.of_record(note["recordId"])
-                if isinstance(entry.write, Record) and str(entry.chain_id) == note["chainId"]
+                for entry in lab.outbox.entries_about(note["recordId"], Op.RECORD)
+                if str(entry.chain_id) == note["chainId"]
             )
         except (OSError, ValueError, KeyError, StopIteration):
             continue
@@ -595,7 +593,7 @@ def _tell_all(lab: Lab) -> list[dict[str, Any]]:
             # it is told next time; MLflow being away is no reason to keep the others waiting
             _log.warning("run %s could not be told of its record: %s", note["runId"], _told(error))
             continue
-        if entry.state in (State.FINAL, State.FAILED):
+        if entry.state in (EntryState.FINAL, EntryState.FAILED):
             file.unlink(missing_ok=True)
         told.append({"runId": note["runId"], "recordId": note["recordId"], **values})
     return told

@@ -76,8 +76,8 @@ def verify_run(
         if record.key.kind == Kind.RUN
     }
     for entry in own_records(lab, identifier):
-        key = entry.write.key  # type: ignore[attr-defined]
-        manifests.setdefault(str(entry.write.record_id_of), (key.manifest, key.parents))
+        key = entry.write.key
+        manifests.setdefault(str(entry.write.record_id), (key.manifest, key.parents))
     if tagged and tagged not in manifests and (proof := _batched(lab, tagged, subject)):
         manifests[tagged] = (proof.key.manifest, proof.key.parents)
     superseded = {

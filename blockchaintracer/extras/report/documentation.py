@@ -26,7 +26,7 @@ from blockchaintracer.extras.report.sheet import sheet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Record, State
+from blockchaintracer.lab.outbox import EntryState, Op
 
 if TYPE_CHECKING:
     import pandas
@@ -185,10 +185,9 @@ class DocumentationTracer:
         return named_record(self._lab, found)
 
     def _newest(self) -> str:
-        for entry in reversed(self._lab.outbox.entries(self._lab.chain_id)):
-            write = entry.write
-            if isinstance(write, Record) and write.key.kind == Kind.RUN and entry.state is not State.FAILED:
-                return write.record_id
+        for entry in reversed(self._lab.outbox.entries(self._lab.chain_id, Op.RECORD)):
+            if entry.write.key.kind == Kind.RUN and entry.state is not EntryState.FAILED:
+                return str(entry.write.record_id)
         raise InputError("expected a run to document, got none in this lab", hint="Name a record's id.")
 
 

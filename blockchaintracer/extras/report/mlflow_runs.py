@@ -14,7 +14,7 @@ from blockchaintracer.extras.search import Index, Row, query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.kept_proofs import anchored_proofs
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Record
+from blockchaintracer.lab.outbox import Op
 
 PREFIX = "mlflow:"
 _SHOWN = 5
@@ -52,8 +52,7 @@ def record_of_mlflow(lab: Lab, run_id: str) -> str:
             f"expected the record of an MLflow run, got none of {run_id[:80]!r}",
             hint="`blockchaintracer mlflow flush` sends what waits; `blockchaintracer mlflow import` records old runs.",
         )
-    entries = (entry.write for entry in lab.outbox.entries(lab.chain_id))
-    own = {write.record_id for write in entries if isinstance(write, Record)}
+    own = {entry.write.record_id for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)}
     chosen = [row for row in rows if row.id in own] or rows
     if len({row.group for row in chosen}) > 1:
         ids = ", ".join(row.id for row in chosen[:_SHOWN])

@@ -1,55 +1,10 @@
 """What is to be written to a chain, and has been: a journal that any later process can carry on."""
 
-from blockchaintracer.lab.outbox.queue import Entry, Outbox, State
-from blockchaintracer.lab.outbox.transactions import (
-    AcceptGroup,
-    Anchor,
-    AnchorLeaves,
-    Attest,
-    AttestForeign,
-    CreateGroup,
-    Deploy,
-    DeployFactory,
-    DeployProxy,
-    FundProxy,
-    JoinGroup,
-    Materialize,
-    Record,
-    RemoveMember,
-    Retract,
-    Reveal,
-    RevealVerdict,
-    Seal,
-    TransferGroup,
-    Withdraw,
-    Write,
-    factory_steps,
-)
-
-__all__ = [
-    "AcceptGroup",
-    "Anchor",
-    "AnchorLeaves",
-    "Attest",
-    "AttestForeign",
-    "CreateGroup",
-    "Deploy",
-    "DeployFactory",
-    "DeployProxy",
-    "Entry",
-    "FundProxy",
-    "JoinGroup",
-    "Materialize",
-    "Outbox",
-    "Record",
-    "RemoveMember",
-    "Retract",
-    "Reveal",
-    "RevealVerdict",
-    "Seal",
-    "State",
-    "TransferGroup",
-    "Withdraw",
-    "Write",
-    "factory_steps",
-]
+from blockchaintracer.lab.outbox.queue import Entry as Entry
+from blockchaintracer.lab.outbox.queue import EntryState as EntryState
+from blockchaintracer.lab.outbox.queue import Outbox as Outbox
+from blockchaintracer.lab.outbox.transactions import ANCHORS as ANCHORS
+from blockchaintracer.lab.outbox.transactions import Op as Op
+from blockchaintracer.lab.outbox.transactions import Transaction as Transaction
+from blockchaintracer.lab.outbox.transactions import deployment as deployment
+from blockchaintracer.lab.outbox.transactions import factory_steps as factory_steps

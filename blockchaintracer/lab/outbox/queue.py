@@ -28,10 +28,10 @@ from blockchaintracer.core.errors import (
     InputError,
     StoreError,
 )
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import Domain, checksummed
 from blockchaintracer.lab.files import locked
 from blockchaintracer.lab.keys import Signer
-from blockchaintracer.lab.outbox.transactions import Overtaken, Write, from_payload
+from blockchaintracer.lab.outbox.transactions import Op, Overtaken, Transaction, from_payload
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -76,7 +76,7 @@ _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonc
 _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
 
 
-class State(StrEnum):
+class EntryState(StrEnum):
     """How far a write has come."""
 
     CAPTURED = "captured"
@@ -103,9 +103,9 @@ class Entry:
 
     seq: int
     chain_id: int
-    write: Write
+    write: Transaction
     sender: str
-    state: State
+    state: EntryState
     transaction: str | None
     nonce: int | None
     raw: bytes | None
@@ -116,7 +116,7 @@ class Entry:
     @property
     def is_on_chain(self) -> bool:
         """Whether a block held it when last looked at."""
-        return self.state in (State.INCLUDED, State.FINAL)
+        return self.state in (EntryState.INCLUDED, EntryState.FINAL)
 
 
 class _NonceTaken(Exception):
@@ -160,11 +160,12 @@ class Outbox:
 
     # -- what is in it
 
-    def add(self, chain_id: int, write: Write, sender: str, manifest: bytes | None = None) -> Entry:
+    def add_transaction(self, chain_id: int, write: Transaction, sender: str, manifest: bytes | None = None) -> Entry:
         """Enters a write, once: the same write again is the entry that is there. One that failed gets another try.
 
         Args:
-            manifest: what the write commits to, if the store doesn't have it: it's captured until `complete` stored it.
+            manifest: what the write commits to, if the store doesn't have it: it's captured until `store_captured`
+                stored it.
         """
         with self._transaction():
             self._db.execute(
@@ -181,15 +182,15 @@ class Outbox:
                     write.identity,
                     write.op,
                     json.dumps(write.payload()),
-                    write.record_id_of,
+                    write.record_id,
                     sender,
-                    State.STORED if manifest is None else State.CAPTURED,
+                    EntryState.STORED if manifest is None else EntryState.CAPTURED,
                     manifest,
                 ),
             )
-        return self.find(chain_id, write)
+        return self.find_entry(chain_id, write)
 
-    def complete(self, store: Callable[[bytes], object]) -> None:
+    def store_captured(self, store: Callable[[bytes], object]) -> None:
         """Gives what is only captured to `store`, and marks it as stored once that returns."""
         for seq, manifest in self._rows("SELECT seq, manifest FROM entries WHERE state = 'captured' ORDER BY seq"):
             store(manifest)
@@ -198,13 +199,22 @@ class Outbox:
                     "UPDATE entries SET state = 'stored', manifest = NULL WHERE seq = ? AND state = 'captured'", (seq,)
                 )
 
-    def find(self, chain_id: int, write: Write) -> Entry:
+    def find_entry(self, chain_id: int, write: Transaction) -> Entry:
         """The entry of a write that was added."""
         return self._entries("chain_id = ? AND identity = ?", chain_id, write.identity)[0]
 
-    def entries(self, chain_id: int | None = None) -> list[Entry]:
-        """All entries in order, of one chain or of all."""
-        return self._entries("?1 IS NULL OR chain_id = ?1", chain_id)
+    def entries(self, chain_id: int | None = None, *ops: Op) -> list[Entry]:
+        """Return the entries in order, of one chain or of all, of these operations or of all."""
+        return self._entries("(?1 IS NULL OR chain_id = ?1)" + _of(ops), chain_id, *ops)
+
+    def entries_in(self, domain: Domain, *ops: Op) -> list[Entry]:
+        """Return the entries of these operations that a registry has or is to get, in order: none that failed."""
+        entries = self.entries(domain.chain_id, *ops)
+        return [
+            entry
+            for entry in entries
+            if entry.write.registry == domain.registry and entry.state is not EntryState.FAILED
+        ]
 
     def pending(self, chain_id: int | None = None) -> list[Entry]:
         """What still has to reach a block, in order, of one chain or of all."""
@@ -215,11 +225,11 @@ class Outbox:
         """What is in a block that isn't final yet, in order."""
         return self._entries("chain_id = ? AND state = 'included'", chain_id)
 
-    def of_record(self, record_id: str) -> list[Entry]:
-        """The writes about a record, in order."""
-        return self._entries("record_id = ?", record_id)
+    def entries_about(self, record_id: str, *ops: Op) -> list[Entry]:
+        """Return the entries about a record in order, of these operations or of all."""
+        return self._entries("record_id = ?" + _of(ops), record_id, *ops)
 
-    def forget(self, chain_id: int) -> None:
+    def forget_chain(self, chain_id: int) -> None:
         """Drops what is known of a chain that is no more. What was recorded there stays in the store."""
         with self._transaction():
             self._db.execute("DELETE FROM entries WHERE chain_id = ?", (chain_id,))
@@ -271,7 +281,7 @@ class Outbox:
             # the very same transaction is sent again: whatever the chain does, it can't happen twice
             raw = None if entry.write.presigned else entry.raw
             tx = _hash(raw) if raw else None
-            self._update(entry, State.SIGNED if raw else State.STORED, raw=raw, tx=tx, block=None)
+            self._update(entry, EntryState.SIGNED if raw else EntryState.STORED, raw=raw, tx=tx, block=None)
         return sorted(lost, key=lambda entry: entry.seq, reverse=True)
 
     def _is_held(self, entry: Entry, chain: Chain, seen: dict[int, Block | None]) -> bool:
@@ -297,7 +307,7 @@ class Outbox:
         seen: dict[int, Block | None] = {}
         for entry in self.unsettled(chain.chain_id):
             if entry.block and entry.block.number <= final.number and self._is_held(entry, chain, seen):
-                self._update(entry, State.FINAL)
+                self._update(entry, EntryState.FINAL)
 
     def _drive(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
         deadline = time.monotonic() + self.wait_s
@@ -309,7 +319,7 @@ class Outbox:
                 return self._wait(entry, chain, signer, deadline)
             except _NonceTaken as taken:
                 # another process or machine with this key was faster: under that nonce it can happen no more
-                entry = self._update(taken.entry, State.STORED, raw=None, nonce=None)
+                entry = self._update(taken.entry, EntryState.STORED, raw=None, nonce=None)
         raise ChainUnavailable(
             f"{_CONFLICTS} times in a row another transaction of {signer.address} was faster",
             hint="Others send with the same key: it stays in the outbox, any later command tries again.",
@@ -320,7 +330,7 @@ class Outbox:
             return entry.write.is_done(chain)
         except Overtaken as error:
             # it would stand in the way of everything behind it for good
-            self._update(entry, State.FAILED, error=error.message)
+            self._update(entry, EntryState.FAILED, error=error.message)
             raise
 
     def _offer(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
@@ -332,7 +342,7 @@ class Outbox:
         for _ in range(_CONFLICTS):
             try:
                 self._send(entry, chain)
-                return self._update(entry, State.SUBMITTED)
+                return self._update(entry, EntryState.SUBMITTED)
             except _Underpriced:
                 if not self._is_mine(entry, chain) and self._count(chain, signer, "pending") > (entry.nonce or 0):
                     raise _NonceTaken(entry) from None
@@ -371,12 +381,12 @@ class Outbox:
             if self._is_done(entry, chain):
                 # somebody else was faster by a moment
                 raise _NonceTaken(entry) from None
-            self._update(entry, State.FAILED, error=error.message)
+            self._update(entry, EntryState.FAILED, error=error.message)
             raise
 
         if raw := entry.write.presigned:
-            return self._update(entry, State.SIGNED, raw=raw, tx=_hash(raw))
-        to, data = entry.write.transaction(chain)
+            return self._update(entry, EntryState.SIGNED, raw=raw, tx=_hash(raw))
+        to, data = entry.write.call(chain)
         value = entry.write.value(chain)
         base_fee, tip = self._market(chain)
         with chain.reaching():
@@ -448,7 +458,7 @@ class Outbox:
         before = [*entry.replaced, *([entry.transaction] if entry.transaction else [])]
         return self._update(
             entry,
-            State.SIGNED,
+            EntryState.SIGNED,
             raw=raw,
             nonce=transaction["nonce"],
             tx=_hash(raw),
@@ -535,7 +545,7 @@ class Outbox:
             return None
         done = self._is_done(entry, chain)
         if receipt["status"] == 1:
-            return self._update(entry, State.INCLUDED, tx=transaction, block=block) if done else None
+            return self._update(entry, EntryState.INCLUDED, tx=transaction, block=block) if done else None
         if done:
             # somebody else made the same thing first
             return self._found(entry, chain)
@@ -566,7 +576,7 @@ class Outbox:
                 f"{chain.address} gave a receipt for {transaction}, but the chain doesn't show its effect",
                 hint="The node is behind, or the chain was reorganised: any later command looks again.",
             )
-        return self._update(entry, State.INCLUDED, tx=transaction, block=block)
+        return self._update(entry, EntryState.INCLUDED, tx=transaction, block=block)
 
     def _refused(self, entry: Entry, chain: Chain) -> Entry:
         try:
@@ -574,7 +584,7 @@ class Outbox:
             message = "it was refused on the chain, though it would pass now: try again"
         except ContractRevert as error:
             message = error.message
-        self._update(entry, State.FAILED, error=message)
+        self._update(entry, EntryState.FAILED, error=message)
         raise ContractRevert("Reverted", {"transaction": entry.transaction}, message)
 
     # -- the file
@@ -606,7 +616,7 @@ class Outbox:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"the outbox {self._path} can't be read: {error}", hint=_way_out(error)) from error
 
-    def _update(self, entry: Entry, state: State, **changes: Any) -> Entry:
+    def _update(self, entry: Entry, state: EntryState, **changes: Any) -> Entry:
         if "block" in changes:
             block = changes.pop("block")
             changes |= {
@@ -658,6 +668,10 @@ class Outbox:
             yield
 
 
+def _of(ops: tuple[Op, ...]) -> str:
+    return f" AND op IN ({', '.join('?' * len(ops))})" if ops else ""
+
+
 def _way_out(error: Exception) -> str:
     """What to do about a file that can't be used: the system refuses it, or SQLite finds it damaged."""
     return "Check the disk and who may write there." if isinstance(error, sqlite3.OperationalError) else _DAMAGED
@@ -702,7 +716,7 @@ def _entry(row: sqlite3.Row) -> Entry:
         chain_id=row["chain_id"],
         write=from_payload(row["op"], json.loads(row["payload"])),
         sender=row["sender"],
-        state=State(row["state"]),
+        state=EntryState(row["state"]),
         transaction=row["tx"],
         nonce=row["nonce"],
         raw=row["raw"],

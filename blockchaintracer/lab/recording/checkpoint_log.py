@@ -20,10 +20,15 @@ from blockchaintracer.core.digest import digest_bytes, digest_folder, sha256_fil
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.core.manifest import Artifact, CheckpointAnchor, Checkpoints, State
 from blockchaintracer.core.manifest.base import rfc3339
-from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, Checkpoint, CheckpointList, root_of
+from blockchaintracer.core.manifest.checkpoint_list import (
+    AnchoredCheckpoints,
+    Checkpoint,
+    CheckpointList,
+    root_of,
+)
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Anchor
+from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.keep import keep, require_never_encrypted
 
 LISTING = "checkpoints.json"
@@ -116,8 +121,9 @@ class CheckpointLog:
         data = batch.to_bytes()
         digest = lab.store.put_bytes(data)
         group, author = lab.group(Role.RECORDER), lab.signer.address
-        write = Anchor(lab.domain.registry, group, author, batch.root, batch.count, digest)
-        lab.outbox.add(lab.chain_id, write, author)
+        fields = {"group": group, "author": author, "root": batch.root, "count": batch.count, "manifest": digest}
+        write = Transaction(Op.ANCHOR, lab.domain.registry, **fields)
+        lab.outbox.add_transaction(lab.chain_id, write, author)
         description = Artifact.of(f"checkpoints-{batch.first + 1}-{count}.json", digest_bytes(data))
         made = CheckpointAnchor(root=batch.root, count=batch.count, description=description)
         self.anchors.append(made)

@@ -11,7 +11,7 @@ from blockchaintracer.core.manifest import Manifest
 from blockchaintracer.core.record import Kind, Link, RecordKey, Role, checksummed, label
 from blockchaintracer.lab.drafts import Draft, Recorded
 from blockchaintracer.lab.lab import Lab, Until, role_problem
-from blockchaintracer.lab.outbox import Entry, Record
+from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
 def require_recorder(lab: Lab) -> None:
@@ -56,7 +56,7 @@ def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
 def send(lab: Lab, made: Draft) -> Recorded:
     """Keeps a draft's manifest and records it on the chain, as `commit` does without a committer."""
     data = made.manifest.to_bytes()
-    write = Record(lab.domain.registry, made.id, made.key)
+    write = Transaction(Op.RECORD, lab.domain.registry, record_id=made.id, key=made.key)
     existing = False
     try:
         if not lab.hand_over:
@@ -88,13 +88,13 @@ def _flush_what_waits(lab: Lab) -> None:
         lab.say(error.message)
 
 
-def _keep(lab: Lab, write: Record, manifest: bytes) -> Entry:
+def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:
     """Captures a record in the outbox, and stores it: from the first on, no end of the process loses it."""
     if not lab.store.has(write.key.manifest):
-        lab.outbox.add(lab.chain_id, write, lab.signer.address, manifest)
-        lab.outbox.complete(lab.store.put_bytes)
-        return lab.outbox.find(lab.chain_id, write)
-    return lab.outbox.add(lab.chain_id, write, lab.signer.address)
+        lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address, manifest)
+        lab.outbox.store_captured(lab.store.put_bytes)
+        return lab.outbox.find_entry(lab.chain_id, write)
+    return lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
 
 
 def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorded]:
@@ -107,8 +107,8 @@ def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorde
     return [
         replace(one, **progress_of(entry))
         for one in records
-        for entry in lab.outbox.of_record(one.id)
-        if entry.write.op == Record.op and entry.chain_id == one.chain_id
+        for entry in lab.outbox.entries_about(one.id, Op.RECORD)
+        if entry.chain_id == one.chain_id
     ]
 
 

@@ -36,7 +36,7 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.lab.drafts import Draft, Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Record, State
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
 from blockchaintracer.lab.recording.commit import commit, recorded
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
@@ -163,16 +163,13 @@ def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | No
     if recipients is None or recipients:
         subjects |= kept_commitments(lab, content.sha256, recipients or ())
     mine = (kind, lab.group(Role.RECORDER), lab.signer.address.lower())
-    for entry in reversed(lab.outbox.entries(lab.chain_id)):
-        write = entry.write
-        if not isinstance(write, Record) or write.registry != lab.domain.registry or entry.state is State.FAILED:
-            continue
-        key = write.key
+    for entry in reversed(lab.outbox.entries_in(lab.domain, Op.RECORD)):
+        key = entry.write.key
         if (key.kind, key.group, key.author) == mine and key.subject in subjects:
             manifest = parse_manifest(lab.store.get_bytes(key.manifest))
             if isinstance(content, FolderDigest) and _has_other_programs(manifest.predicate, content):
                 continue
-            return recorded(lab, Draft(manifest, key, write.record_id), entry, existing=True)
+            return recorded(lab, Draft(manifest, key, entry.write["record_id"]), entry, existing=True)
     return None
 
 

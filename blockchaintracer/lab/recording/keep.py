@@ -15,7 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, Artifact
 from blockchaintracer.lab.capture.git import GitState, held_by_git
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Record
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import (
     CONTENT_NAME,
     EncryptionNote,
@@ -125,8 +125,7 @@ def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[s
     encrypted = encrypted_digests(lab.home) & {digest, *files}
     if not encrypted:
         return
-    writes = (entry.write for entry in lab.outbox.entries(lab.chain_id))
-    in_the_open = {write.key.subject for write in writes if isinstance(write, Record)}
+    in_the_open = {entry.write.key.subject for entry in lab.outbox.entries(lab.chain_id, Op.RECORD)}
     if digest not in in_the_open and encrypted - in_the_open:
         raise InputError(
             f"{path} was recorded encrypted before, and now it would be in the open",

@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, is
 from blockchaintracer.core.record import Kind, RecordKey, SubjectType, label
 from blockchaintracer.lab.batches import batched_keys
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Anchor, CreateGroup, Materialize, Record, Retract, Reveal, State
+from blockchaintracer.lab.outbox import ANCHORS, EntryState, Op
 from blockchaintracer.lab.seals import sealed_keys
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
@@ -112,14 +112,14 @@ def _needed(lab: Lab) -> Iterator[tuple[str, str, int]]:
     keys: dict[str, RecordKey] = {}
     for entry in lab.outbox.entries():
         write = entry.write
-        if entry.state is State.FAILED:
+        if entry.state is EntryState.FAILED:
             continue
-        if isinstance(write, Record | Reveal | Materialize) and write.key.author.lower() == entry.sender.lower():
-            keys[write.record_id] = write.key
-        if isinstance(write, Anchor | CreateGroup):
-            yield from _document(write.manifest, f"description of the {write.op}")
-        if isinstance(write, Retract):
-            yield from _document(write.reason, f"reason of the retraction of {write.record_id}")
+        if write.op in (Op.RECORD, Op.REVEAL, Op.MATERIALIZE) and write.key.author.lower() == entry.sender.lower():
+            keys[write["record_id"]] = write.key
+        if write.op in (*ANCHORS, Op.CREATE_GROUP):
+            yield from _document(write["manifest"], f"description of the {write.op}")
+        if write.op is Op.RETRACT:
+            yield from _document(write["reason"], f"reason of the retraction of {write.record_id}")
     for record_id, key in {**keys, **dict(batched_keys(lab)), **dict(sealed_keys(lab))}.items():
         yield from _of_record(lab, record_id, key)
 

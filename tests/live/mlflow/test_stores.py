@@ -114,7 +114,7 @@ def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, empty_data
         assert mlflow.get_run(run_id).info.artifact_uri.startswith("mlflow-artifacts:/")
         tags = mlflow.get_run(run_id).data.tags
         assert "blockchaintracer.record_id" in tags, (tmp_path / "log").read_text()[-3000:]
-        [entry] = lab.outbox.of_record(tags["blockchaintracer.record_id"])
+        [entry] = lab.outbox.entries_about(tags["blockchaintracer.record_id"])
         # a server asks the chain for no block when a run begins: it waits for nothing
         checked(lab, home, run_id, uri, entry.write.key.manifest, ["not-before"])
         # what can't be read there is told to the client, which sees nothing of the server's log

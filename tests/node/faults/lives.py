@@ -28,9 +28,9 @@ from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.store.store import Store
 
 BOUNDARIES = [
-    *((Outbox, "add", when) for when in ("before", "after")),
+    *((Outbox, "add_transaction", when) for when in ("before", "after")),
     *((Store, "put_bytes", when) for when in ("before", "after")),
-    *((Outbox, "complete", when) for when in ("before", "after")),
+    *((Outbox, "store_captured", when) for when in ("before", "after")),
     *((Outbox, "_sign", when) for when in ("before", "after")),
     *((Outbox, "_send", when) for when in ("before", "after")),
     *((Outbox, "_wait", when) for when in ("before", "after")),

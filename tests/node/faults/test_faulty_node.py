@@ -21,7 +21,7 @@ from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Outbox, State
+from blockchaintracer.lab.outbox import EntryState, Outbox
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import free_port, running_lab
 from tests.support.node import anvil
@@ -260,12 +260,12 @@ def test_a_head_called_final_is_held_against_the_chain_again(lab, tmp_path):
     """A block that was reorganised away before it was final never becomes so."""
     client = through(lab, lab.devnet.ensure().url)
     recorded = record_content(client, Kind.DATASET, a_file(tmp_path))
-    [entry] = client.outbox.of_record(recorded.id)
-    assert entry.state is State.INCLUDED
+    [entry] = client.outbox.entries_about(recorded.id)
+    assert entry.state is EntryState.INCLUDED
     client.chain.web3.provider.make_request("anvil_reorg", [2, []])
     client.chain.web3.provider.make_request("anvil_mine", ["0x8"])
     client.outbox.settle(client.chain)
-    assert client.outbox.of_record(recorded.id)[0].state is State.INCLUDED
+    assert client.outbox.entries_about(recorded.id)[0].state is EntryState.INCLUDED
     client.flush()
     require_true(lab, record_content(client, Kind.DATASET, next(tmp_path.iterdir())))
 

@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, Outbox, State
+from blockchaintracer.lab.outbox import Entry, EntryState, Outbox
 from blockchaintracer.lab.outbox.queue import MAX_COST, _decoded
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import running_lab
@@ -50,7 +50,7 @@ class Slow:
         self.ask("anvil_mine", "0x1")
 
     def entry(self, recorded: Recorded) -> Entry:
-        return self.lab.outbox.of_record(recorded.id)[0]
+        return self.lab.outbox.entries_about(recorded.id)[0]
 
     def require_once(self, recorded: Recorded, nonce: int) -> None:
         [event] = self.lab.registry.recorded(id=bytes.fromhex(recorded.id))
@@ -81,7 +81,7 @@ def fees(entry: Entry) -> tuple[int, int]:
 def waits(slow: Slow, path: Path, **more: Any) -> tuple[Recorded, Entry]:
     recorded = record_content(slow.client(**more), Kind.DATASET, path)
     entry = slow.entry(recorded)
-    assert entry.state is State.SUBMITTED
+    assert entry.state is EntryState.SUBMITTED
     assert not slow.lab.registry.status(recorded.id).exists
     return recorded, entry
 
@@ -176,17 +176,17 @@ def test_a_reorganisation_is_noticed_and_the_same_transaction_sent_again(lab: La
     path = tmp_path / "data.bin"
     path.write_bytes(os.urandom(50))
     recorded = record_content(client, Kind.DATASET, path)
-    [before] = client.outbox.of_record(recorded.id)
-    assert before.state is State.INCLUDED
+    [before] = client.outbox.entries_about(recorded.id)
+    assert before.state is EntryState.INCLUDED
     if depth > 1:
         ask("anvil_mine", [hex(depth - 1)])
     assert "error" not in ask("anvil_reorg", [depth, []])
     assert not client.registry.status(recorded.id).exists
     said: list[str] = []
     after = Lab(lab.home, rpc=lab.devnet.ensure().url, say=said.append)
-    assert [entry.write.record_id_of for entry in after.flush()] == [recorded.id]
+    assert [entry.write.record_id for entry in after.flush()] == [recorded.id]
     assert any("lost 1 writes" in line for line in said)
-    [entry] = after.outbox.of_record(recorded.id)
+    [entry] = after.outbox.entries_about(recorded.id)
     assert entry.transaction == before.transaction
     assert entry.block != before.block
     [event] = after.registry.recorded(id=bytes.fromhex(recorded.id))
