@@ -39,21 +39,6 @@ _SHOWN = 5
 _RUNS = 3
 
 
-def passed(evidence: str) -> Finding:
-    """A finding that gives the points."""
-    return Finding("pass", evidence)
-
-
-def failed(evidence: str) -> Finding:
-    """A finding of something that is missing."""
-    return Finding("fail", evidence)
-
-
-def unknown(evidence: str) -> Finding:
-    """A finding that there is nothing to decide by."""
-    return Finding("unknown", evidence)
-
-
 # -- data
 
 
@@ -490,32 +475,17 @@ def second_copy(case: Case) -> Finding:
 
 
 CHECKS: dict[str, Check] = {
-    "inputs-hashed": inputs_hashed,
-    "data-described": data_described,
-    "split-hashed": split_hashed,
-    "rows-apart": rows_apart,
-    "commit": commit,
-    "training-entry": training_entry,
-    "evaluation-entry": evaluation_entry,
-    "code-licence": code_licence,
-    "lock": lock,
-    "machine": machine,
-    "container": container,
-    "rebuild": rebuild,
-    "parameters": parameters,
-    "seeds": seeds,
-    "determinism": determinism,
-    "search": search,
-    "runs": runs,
-    "predictions": predictions,
-    "weights": weights,
-    "model-card": model_card,
-    "signed": signed,
-    "anchored": anchored,
-    "fetched": fetched,
-    "second-copy": second_copy,
+    check.__name__.replace("_", "-"): check
+    for check in (
+        *(inputs_hashed, data_described, split_hashed, rows_apart),
+        *(commit, training_entry, evaluation_entry, code_licence),
+        *(lock, machine, container, rebuild),
+        *(parameters, seeds, determinism, search),
+        *(runs, predictions, weights, model_card),
+        *(signed, anchored, fetched, second_copy),
+    )
 }
-"""The check of each item of the rubric."""
+"""The check of each item of the rubric, by its id."""
 
 CAPS: dict[str, Callable[[Case], bool]] = {
     "no-data-digest": lambda case: not any(entry.is_hashed for entry in case.data),
