@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
@@ -26,6 +26,7 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 
+_IDS_AT_ONCE = 500
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
 
@@ -229,6 +230,15 @@ class Registry:
         values = self.read("statusOf", bytes.fromhex(record_id))
         with self._known():
             return RecordStatus(Status(values[0]), *values[1:])
+
+    def statuses(self, ids: Sequence[str]) -> list[RecordStatus]:
+        """Return what the registry stores of each record, in the same order."""
+        rows: list[Any] = []
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            part = [bytes.fromhex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
+            rows += self.read("statusOfRecords", part)
+        with self._known():
+            return [RecordStatus(Status(values[0]), *values[1:]) for values in rows]
 
     def verdict(self, record_id: str, group: int) -> Attestation:
         """The current verdict of a group on a record."""

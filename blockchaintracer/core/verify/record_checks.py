@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.errors import InputError
@@ -275,20 +274,14 @@ class RecordChecks:
         while level := level - seen:
             seen |= level
             ordered = sorted(level)
-            for record_id, values in zip(ordered, self._statuses(ordered), strict=True):
-                if Status(values[0]) is Status.RETRACTED:
-                    retracted.append(f"{record_id} ({when(values[5])})")
+            for record_id, stored in zip(ordered, self._registry.statuses(ordered), strict=True):
+                if stored.status is Status.RETRACTED:
+                    retracted.append(f"{record_id} ({when(stored.retracted_at)})")
             found = locate(self._registry, ordered)
             level = set().union(*(_rests_on(one.key.parents) for one in found.values()))
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
-
-    def _statuses(self, ids: list[str]) -> list[Any]:
-        found: list[Any] = []
-        for start in range(0, len(ids), 500):
-            found += self._registry.read("statusOfRecords", [bytes.fromhex(one) for one in ids[start : start + 500]])
-        return found
 
     def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
         name = "not-before"

@@ -1,16 +1,18 @@
-"""What is seen of a run when it is scored: gathered once, by whoever asks, and judged by `checks`."""
+"""The evidence of a run when it is scored: gathered once, then judged by the checks of the items."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from blockchaintracer.core.manifest import ContentPredicate, RunPredicate
 from blockchaintracer.core.manifest.base import canonical
-from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Relation, SubjectType
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Relation
+from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
 
 Status = Literal["pass", "fail", "unknown"]
 
@@ -27,116 +29,76 @@ _AS_DATA = (Relation.TRAINED_ON, Relation.VALIDATED_ON, Relation.EVALUATED_ON)
 
 @dataclass(frozen=True)
 class Finding:
-    """How a check ended.
+    """The end of a check.
 
     Args:
-        status: pass; fail if it was checked and is missing; unknown if it can't be checked from here.
-        evidence: what was found, in words. It names no place of this machine: reports are published.
+        status: pass; fail if something is missing; unknown if that cannot be checked from here.
+        evidence: the reason. It names no place of this machine: reports are published.
     """
 
     status: Status
     evidence: str
 
 
-@dataclass(frozen=True)
-class Input:
-    """A record that a run read.
-
-    Args:
-        record: its id.
-        name: what the run calls it, with a suffix that tells how to read it.
-        content: its manifest; None if that is not here.
-    """
-
-    record: str
-    kind: int
-    relation: int
-    subject: str
-    subject_type: int
-    name: str | None
-    content: ContentPredicate | None
-
-    @property
-    def is_data(self) -> bool:
-        """Whether it is data: a dataset; or a result or one of the lab's own kinds, if the run trained, validated or
-        evaluated on it. A document, plan or deployment is none, whatever the run says that it did with it."""
-        if self.kind == Kind.RESULT or self.kind >= FIRST_OWN_NUMBER:
-            return self.relation in _AS_DATA
-        return self.kind == Kind.DATASET
-
-    @property
-    def is_hashed(self) -> bool:
-        """Whether its subject is the digest of its bytes."""
-        return self.subject_type in (SubjectType.FILE, SubjectType.FOLDER)
+passed = partial(Finding, "pass")
+failed = partial(Finding, "fail")
+unknown = partial(Finding, "unknown")
 
 
 @dataclass(frozen=True)
 class Needed:
-    """An object without which the run is not whole: what it is to the run, and its SHA-256."""
+    """An object without which the run is not whole: its use for the run, and its SHA-256."""
 
     what: str
     sha256: str
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Another run.
+class GroupVerdict:
+    """The current verdict of another group on the scored run.
 
     Args:
-        run: its manifest; None if that is not here.
-        reproduces: whether its key names the scored run as reproduced.
-        stands: whether it is not retracted.
-    """
-
-    record: str
-    group: int
-    author: str
-    run: RunPredicate | None
-    reproduces: bool
-    stands: bool
-
-
-@dataclass(frozen=True)
-class Said:
-    """Another group's current verdict on the scored run.
-
-    Args:
-        attester: who gave it, 0x-hex in lower case.
-        holds: whether roles, state and evidence agree with its event.
-        evidence: the run that it rests on; None if it names none.
+        attester: address of the author of the verdict, 0x-hex in lower case.
+        holds: whether roles, state and evidence agree with the event.
+        evidence: the run that the verdict rests on; None without.
     """
 
     group: int
     attester: str
     verdict: str
     holds: bool
-    evidence: Seen | None
+    evidence: GatheredRecord | None
+
+    @property
+    def standing_run(self) -> GatheredRecord | None:
+        """The evidence, if the verdict holds and the evidence is not retracted."""
+        return self.evidence if self.holds and self.evidence and self.evidence.stands else None
 
 
 @dataclass(frozen=True)
-class Case:
+class RunEvidence:
     """Everything that the checks look at.
 
     Args:
-        record: id of the scored run.
+        scored: the record of the run.
+        run: its manifest.
         needed: every object of the run, each digest once.
-        copies: by digest the places that hold a whole copy, re-hashed just now.
-        places: that were looked at; the lab's own store is the first.
-        away: places that could not be asked.
+        copies: by digest the places that hold a whole copy, hashed just now.
+        places: the places that were asked. The first is the lab's own store.
+        away: the places that could not be asked.
         open: gives a whole copy of an object as a file, or None.
-        tree: the code, restored from its pack with its difference; None if that could not be done.
-        code: how that ended.
-        others: further runs that are known of.
-        weights: manifests of the group's model records of what the run wrote as a model.
-        signed, anchored: what the chain says.
-        rebuilt: how rebuilding the environment ended; None if it wasn't tried.
+        tree: the code, restored from its pack and difference; None if that failed.
+        code: the finding of that.
+        others: other runs that are known.
+        weights: manifests of the group's model records of the models that the run wrote.
+        signed, anchored: findings on the chain.
+        rebuilt: the finding of rebuilding the environment; None if that was not tried.
+        mismatches: what is not what its digest says.
     """
 
-    record: str
-    group: int
-    author: str
+    scored: GatheredRecord
     run: RunPredicate
-    inputs: tuple[Input, ...]
+    inputs: tuple[GatheredInput, ...]
     needed: tuple[Needed, ...]
     copies: Mapping[str, tuple[str, ...]]
     places: tuple[str, ...]
@@ -144,53 +106,61 @@ class Case:
     open: Callable[[str], AbstractContextManager[Path | None]]
     tree: Path | None
     code: Finding
-    others: tuple[Seen, ...]
-    verdicts: tuple[Said, ...]
+    others: tuple[GatheredRecord, ...]
+    verdicts: tuple[GroupVerdict, ...]
     weights: tuple[ContentPredicate, ...]
     signed: Finding
     anchored: Finding
-    rebuilt: Finding | None = None
-    retracted: bool = False
-    mismatches: tuple[str, ...] = field(default=())
+    rebuilt: Finding | None
+    mismatches: tuple[str, ...]
 
     @property
     def folder(self) -> Path | None:
-        """Where the code was started, inside `tree`."""
+        """The working folder of the command, inside `tree`."""
         return self.tree / (self.run.code.working_folder or ".") if self.tree else None
 
     @property
-    def data(self) -> tuple[Input, ...]:
+    def data(self) -> tuple[GatheredInput, ...]:
         """The inputs that are data."""
-        return tuple(entry for entry in self.inputs if entry.is_data)
+        return tuple(entry for entry in self.inputs if is_data(entry))
+
+
+def is_data(entry: GatheredInput) -> bool:
+    """Return whether an input is data: a dataset, or a result or one of the lab's own kinds that was trained on,
+    validated on or evaluated on. A document, plan or deployment is never data."""
+    kind = entry.read.record.key.kind
+    if kind == Kind.RESULT or kind >= FIRST_OWN_NUMBER:
+        return entry.relation in _AS_DATA
+    return kind == Kind.DATASET
 
 
 def same_code(one: RunPredicate, other: RunPredicate) -> bool:
-    """Whether two runs name the same commit and the same difference to it."""
+    """Return whether two runs name the same commit and the same difference to it."""
     return one.code.commit is not None and _code(one) == _code(other)
 
 
 def data_digests(run: RunPredicate) -> frozenset[str]:
-    """The digests of what a run says it read."""
+    """Return the digests of the inputs in a manifest."""
     return frozenset(entry.sha256 for entry in run.inputs)
 
 
 def observed(run: RunPredicate) -> bool:
-    """Whether the run was recorded by what saw it run: the program that started it, or its own process. What a run
-    document or the command line says was run is no such thing, and neither can set it."""
+    """Return whether the run was recorded by the program that started it, or by its own process. A run document and
+    the command line cannot set this."""
     return run.environment.observed is not None
 
 
 def seeds_of(run: RunPredicate) -> bytes | None:
-    """The seeds of a run, to be compared; None if it states none."""
+    """Return the seeds of a run for a comparison; None without seeds."""
     return canonical(run.seeds) if run.seeds else None
 
 
-def disagreement(recorded: RunPredicate, found: RunPredicate) -> str | None:
-    """The first metric that `found` did not find again within its recorded tolerance; None if there is none."""
+def disagreement(recorded: RunPredicate, repeated: RunPredicate) -> str | None:
+    """Return the first metric that `repeated` does not have within the recorded tolerance; None if there is none."""
     for name, metric in recorded.metrics.items():
         if metric.tolerance is None:
             continue
-        other = found.metrics.get(name)
+        other = repeated.metrics.get(name)
         if other is None or not metric.tolerance.allows(metric.value, other.value):
             return name
     return None

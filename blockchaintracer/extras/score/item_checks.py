@@ -1,5 +1,5 @@
-"""The checks of the rubric's items: each looks at a case and gives a finding. None takes a record's word for what it
-can see for itself, and what can't be seen from here is unknown."""
+"""The checks of the rubric's items: each looks at the evidence and gives a finding. None believes a record where it can
+look for itself. What cannot be decided from here is unknown."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from typing import Any
 
 from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Artifact, ContentPredicate
+from blockchaintracer.core.manifest import Artifact
 from blockchaintracer.core.record import Kind, Relation, SubjectType
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import GENERATORS, entry_file, generators, is_inline
 from blockchaintracer.extras.score.evidence import (
-    Case,
     Finding,
-    Input,
-    Seen,
+    RunEvidence,
     data_digests,
     disagreement,
+    failed,
+    is_data,
     observed,
+    passed,
     same_code,
     seeds_of,
+    unknown,
 )
 from blockchaintracer.extras.score.locks import unhashed
+from blockchaintracer.lab.gather import GatheredInput
 from blockchaintracer.lab.recording.templates import load_template, validate_against_template
 
-Check = Callable[[Case], Finding]
+Check = Callable[[RunEvidence], Finding]
 
 _LISTING_LIMIT = 64 << 20
 _IMAGE = re.compile(r"(?:[^\s@]+@)?sha256:[0-9a-f]{64}")
@@ -42,74 +45,74 @@ _RUNS = 3
 # -- data
 
 
-def inputs_hashed(case: Case) -> Finding:
+def inputs_hashed(evidence: RunEvidence) -> Finding:
     """There are data or a model, and every input is a record whose subject is the digest of its bytes."""
-    if not any(entry.is_data or entry.kind == Kind.MODEL for entry in case.inputs):
+    if not any(is_data(entry) or entry.read.record.key.kind == Kind.MODEL for entry in evidence.inputs):
         return failed("the run names no data and no model that it read")
-    hidden = [_called(entry) for entry in case.inputs if entry.subject_type == SubjectType.COMMITMENT]
+    hidden = [
+        _called(entry) for entry in evidence.inputs if entry.read.record.key.subject_type == SubjectType.COMMITMENT
+    ]
     if hidden:
         return unknown(f"the digest is behind a salted commitment: {_some(hidden)}")
-    without = [_called(entry) for entry in case.inputs if not entry.is_hashed]
+    without = [_called(entry) for entry in evidence.inputs if not entry.read.is_hashed]
     if without:
         return failed(f"no digest of the bytes: {_some(without)}")
-    return passed(f"{len(case.inputs)} inputs, each by the SHA-256 of its recorded file or folder")
+    return passed(f"{len(evidence.inputs)} inputs, each by the SHA-256 of its recorded file or folder")
 
 
-def data_described(case: Case) -> Finding:
+def data_described(evidence: RunEvidence) -> Finding:
     """Every dataset's record tells licence and source."""
-    if not case.data:
+    if not evidence.data:
         return failed("the run names no data")
     lacking = []
-    for entry in case.data:
-        if isinstance(entry.content, ContentPredicate):
-            lacks = [name for name in ("license", "source") if not getattr(entry.content, name)]
+    for entry in evidence.data:
+        if content := entry.read.content:
+            lacks = [name for name in ("license", "source") if not getattr(content, name)]
             lacking += [f"{_called(entry)} ({' and '.join(lacks)})"] if lacks else []
     if lacking:
         return failed(f"not stated: {_some(lacking)}")
-    unseen = [_called(entry) for entry in case.data if entry.content is None]
+    unseen = [_called(entry) for entry in evidence.data if entry.read.content is None]
     if unseen:
         return unknown(f"the manifest is not here, or states no licence: {_some(unseen)}")
-    return passed(f"record id, licence and source of {len(case.data)} datasets")
+    return passed(f"record id, licence and source of {len(evidence.data)} datasets")
 
 
-def split_hashed(case: Case) -> Finding:
+def split_hashed(evidence: RunEvidence) -> Finding:
     """There is a digest of how data were divided for training and for measuring."""
-    if split := _outputs(case, "split"):
+    if split := _outputs(evidence, "split"):
         return passed(f"{split[0].path}, SHA-256 {split[0].sha256}")
-    train, test = _sides(case)
+    train, test = _sides(evidence)
     if train and test:
         return passed("training and evaluation data are inputs of their own, each by its digest")
     return failed("the run names no split, and no separate data to evaluate on")
 
 
-def rows_apart(case: Case) -> Finding:
+def rows_apart(evidence: RunEvidence) -> Finding:
     """No row of the training data is among those that were measured on: rows are read and compared by digest."""
-    train, test = _sides(case)
+    train, test = _sides(evidence)
     try:
         with ExitStack() as opened:
-            if split := _outputs(case, "split"):
-                return _split_apart(case, split[0], opened)
+            if split := _outputs(evidence, "split"):
+                return _split_apart(evidence, split[0], opened)
             if not (train and test):
                 return unknown("the run names no split, and no separate data to evaluate on")
-            if shared := {entry.subject for entry in train} & {entry.subject for entry in test}:
+            if shared := {entry.read.record.subject for entry in train} & {entry.read.record.subject for entry in test}:
                 return failed(f"training and evaluation data are the same file: {min(shared)}")
-            sides = [[*_tables(case, entries, opened)] for entries in (train, test)]
+            sides = [[*_tables(evidence, entries, opened)] for entries in (train, test)]
             return _sides_apart(*sides)
     except Unreadable as problem:
         return unknown(str(problem))
 
 
 def _sides_apart(train: list[Table | bytes], test: list[Table | bytes]) -> Finding:
-    tables = [one for one in (*train, *test) if isinstance(one, Table)]
-    layouts = {table.layout() for table in tables} | {
-        "whole files" for one in (*train, *test) if isinstance(one, bytes)
-    }
+    layouts = {"whole files" if isinstance(file, bytes) else file.layout() for file in (*train, *test)}
     if len(layouts) > 1:
         raise Unreadable(f"rows of different layouts can't be compared: {', '.join(sorted(layouts))}")
+    tables = [file for file in (*train, *test) if isinstance(file, Table)]
     first = {tuple(line) for line in (table.first_line() for table in tables) if line is not None}
     header = len(tables) > 1 and len(first) == 1
     known = set(_rows(train, header))
-    shared = count = 0
+    count, shared = 0, 0
     for row in _rows(test, header):
         count += 1
         shared += row in known
@@ -120,17 +123,17 @@ def _sides_apart(train: list[Table | bytes], test: list[Table | bytes]) -> Findi
     return passed(f"none of {count} rows to evaluate on is among {len(known)} different ones trained on")
 
 
-def _split_apart(case: Case, split: Artifact, opened: ExitStack) -> Finding:
-    path = opened.enter_context(case.open(split.sha256))
+def _split_apart(evidence: RunEvidence, split: Artifact, opened: ExitStack) -> Finding:
+    path = opened.enter_context(evidence.open(split.sha256))
     if path is None:
         raise Unreadable("the split is not here")
     sides = read_split(path)
     train, test = set(sides["train"]), set(sides["test"])
     if shared := train & test:
         return failed(f"{len(shared)} row numbers are on both sides of the split")
-    if len(case.data) != 1:
-        raise Unreadable(f"the row numbers are apart, but of which of {len(case.data)} datasets is not said")
-    [table, *more] = _tables(case, case.data, opened)
+    if len(evidence.data) != 1:
+        raise Unreadable(f"the row numbers are apart, but of which of {len(evidence.data)} datasets is not said")
+    [table, *more] = _tables(evidence, evidence.data, opened)
     if more or not isinstance(table, Table):
         raise Unreadable("the row numbers are apart, but the data are no single CSV, NPY or Parquet file")
     rows = list(table.rows(header=sides["header"] and table.first_line() is not None))
@@ -143,18 +146,18 @@ def _split_apart(case: Case, split: Artifact, opened: ExitStack) -> Finding:
     return passed(f"none of {len(test)} rows to evaluate on equals one of {len(train)} trained on")
 
 
-def _sides(case: Case) -> tuple[list[Input], list[Input]]:
-    train = [entry for entry in case.data if entry.relation == Relation.TRAINED_ON]
-    return train, [entry for entry in case.data if entry.relation == Relation.EVALUATED_ON]
+def _sides(evidence: RunEvidence) -> tuple[list[GatheredInput], list[GatheredInput]]:
+    train = [entry for entry in evidence.data if entry.relation == Relation.TRAINED_ON]
+    return train, [entry for entry in evidence.data if entry.relation == Relation.EVALUATED_ON]
 
 
-def _tables(case: Case, entries: Sequence[Input], opened: ExitStack) -> Iterator[Table | bytes]:
+def _tables(evidence: RunEvidence, entries: Sequence[GatheredInput], opened: ExitStack) -> Iterator[Table | bytes]:
     """The data files of inputs; of a folder each, what is no table by its digest as one row."""
     for entry in entries:
-        path = opened.enter_context(case.open(entry.subject)) if entry.is_hashed else None
+        path = opened.enter_context(evidence.open(entry.read.record.subject)) if entry.read.is_hashed else None
         if path is None:
             raise Unreadable(f"{_called(entry)} is not here")
-        if entry.subject_type == SubjectType.FILE:
+        if entry.read.record.key.subject_type == SubjectType.FILE:
             yield Table(path, entry.name or "data")
             continue
         if path.stat().st_size > _LISTING_LIMIT:
@@ -162,18 +165,15 @@ def _tables(case: Case, entries: Sequence[Input], opened: ExitStack) -> Iterator
         for name, digest in parse_listing(path.read_bytes()):
             if not name.lower().endswith((".csv", ".tsv", ".npy", ".parquet")):
                 yield bytes.fromhex(digest)
-            elif file := opened.enter_context(case.open(digest)):
+            elif file := opened.enter_context(evidence.open(digest)):
                 yield Table(file, name)
             else:
                 raise Unreadable(f"{name} of {_called(entry)} is not here")
 
 
 def _rows(side: list[Table | bytes], header: bool) -> Iterator[bytes]:
-    for one in side:
-        if isinstance(one, bytes):
-            yield one
-        else:
-            yield from one.rows(header=header)
+    for file in side:
+        yield from [file] if isinstance(file, bytes) else file.rows(header=header)
 
 
 def _is_number(cell: str) -> bool:
@@ -187,47 +187,46 @@ def _is_number(cell: str) -> bool:
 # -- code
 
 
-def commit(case: Case) -> Finding:
+def commit(evidence: RunEvidence) -> Finding:
     """The recorded code could be restored here."""
-    return case.code
+    return evidence.code
 
 
-def training_entry(case: Case) -> Finding:
+def training_entry(evidence: RunEvidence) -> Finding:
     """The recorded command starts a file of the recorded code."""
-    command = _command(case)
+    command = _command(evidence)
     if not command:
         return failed("the run names no command")
     if is_inline(command):
         return passed("the command holds the program itself")
-    if not (case.tree and case.folder):
-        return _without_code(case)
-    if found := entry_file(command, case.folder, case.tree):
-        return passed(f"{found.relative_to(case.tree.resolve()).as_posix()} of the recorded code")
+    if not evidence.tree:
+        return _without_code(evidence)
+    if file := _entry(command, evidence):
+        return passed(f"{file} of the recorded code")
     return failed("the command names no file of the recorded code")
 
 
-def evaluation_entry(case: Case) -> Finding:
+def evaluation_entry(evidence: RunEvidence) -> Finding:
     """The script that measures is named and there, or the run's own command was seen to measure."""
-    if not case.run.metrics:
-        return unknown("its metrics may be private") if case.run.private else failed("the run states no metric")
-    said = _declared(case, "evaluation_entry_point")
-    if said is not None:
-        if not (case.tree and case.folder):
-            return _without_code(case)
-        found = entry_file([said], case.folder, case.tree) if isinstance(said, str) else None
-        if found is None:
-            return failed("the evaluation script that is named is not in the recorded code")
-        return passed(f"{found.relative_to(case.tree.resolve()).as_posix()} of the recorded code")
-    if by := _reproduced(case):
-        return passed(f"the recorded command measures by itself: group {by.group} found its metrics with it")
+    if not evidence.run.metrics:
+        return unknown("its metrics may be private") if evidence.run.private else failed("the run states no metric")
+    script = _declared(evidence, "evaluation_entry_point")
+    if script is not None:
+        if not evidence.tree:
+            return _without_code(evidence)
+        if isinstance(script, str) and (file := _entry([script], evidence)):
+            return passed(f"{file} of the recorded code")
+        return failed("the evaluation script that is named is not in the recorded code")
+    if group := _reproducing_group(evidence):
+        return passed(f"the recorded command measures by itself: group {group} found its metrics with it")
     return unknown("whether the command of the training also measures is not told")
 
 
-def code_licence(case: Case) -> Finding:
+def code_licence(evidence: RunEvidence) -> Finding:
     """Licence and citation lie in the root of the recorded code."""
-    if case.tree is None:
-        return _without_code(case)
-    names = {path.name.lower() for path in case.tree.iterdir() if path.is_file()}
+    if evidence.tree is None:
+        return _without_code(evidence)
+    names = {path.name.lower() for path in evidence.tree.iterdir() if path.is_file()}
     lacks = [] if any(name.startswith(_LICENCES) for name in names) else ["LICENSE"]
     lacks += [] if names & {*_CITATIONS} else ["CITATION.cff"]
     if lacks:
@@ -238,12 +237,12 @@ def code_licence(case: Case) -> Finding:
 # -- environment
 
 
-def lock(case: Case) -> Finding:
+def lock(evidence: RunEvidence) -> Finding:
     """The lock file names every package by digest."""
-    artifact = case.run.environment.lock
+    artifact = evidence.run.environment.lock
     if artifact is None:
         return failed("the run names no lock file")
-    with case.open(artifact.sha256) as path:
+    with evidence.open(artifact.sha256) as path:
         read = unhashed(artifact.path, path.read_bytes()) if path else None
     if read is None:
         return unknown("the lock file is not here, or can't be read")
@@ -253,13 +252,13 @@ def lock(case: Case) -> Finding:
     return passed(f"{artifact.path} names {count} packages by digest")
 
 
-def machine(case: Case) -> Finding:
+def machine(evidence: RunEvidence) -> Finding:
     """Interpreter, system, processors and numerical libraries were captured."""
-    environment, hardware = case.run.environment.model_extra or {}, case.run.hardware
+    environment, hardware = evidence.run.environment.model_extra or {}, evidence.run.hardware
     if not environment and not hardware:
         return failed("nothing of the machine was captured")
     packages = environment.get("packages") or {}
-    told = {
+    captured = {
         "Python": _within(environment, "python", "version"),
         "OS": _within(hardware, "os", "system"),
         "CPU": _within(hardware, "cpu", "model"),
@@ -268,52 +267,54 @@ def machine(case: Case) -> Finding:
         # only numerical packages load one
         "BLAS": bool(environment.get("blas")) or "numpy" not in packages,
     }
-    if lacks := [name for name, value in told.items() if not value]:
+    if lacks := [name for name, value in captured.items() if not value]:
         return failed(f"not captured: {', '.join(lacks)}")
-    return passed("captured: " + ", ".join(told))
+    return passed("captured: " + ", ".join(captured))
 
 
-def container(case: Case) -> Finding:
+def container(evidence: RunEvidence) -> Finding:
     """An image is named by its digest, or recorded."""
-    images = [entry for entry in case.inputs if entry.kind == Kind.ENVIRONMENT and entry.is_hashed]
+    images = [
+        entry for entry in evidence.inputs if entry.read.record.key.kind == Kind.ENVIRONMENT and entry.read.is_hashed
+    ]
     if images:
-        return passed(f"a recorded environment, SHA-256 {images[0].subject}")
-    said = _declared(case, "container_digest")
-    if said is None:
+        return passed(f"a recorded environment, SHA-256 {images[0].read.record.subject}")
+    image = _declared(evidence, "container_digest")
+    if image is None:
         return failed("no container is named")
-    if not isinstance(said, str) or not _IMAGE.fullmatch(said):
+    if not isinstance(image, str) or not _IMAGE.fullmatch(image):
         return failed("the container is not named by its SHA-256")
-    return passed(said)
+    return passed(image)
 
 
-def rebuild(case: Case) -> Finding:
+def rebuild(evidence: RunEvidence) -> Finding:
     """The environment was installed anew from its lock: now, or by a group that repeated the run."""
-    artifact = case.run.environment.lock
+    artifact = evidence.run.environment.lock
     if artifact is None:
         return failed("the run names no lock file to rebuild from")
-    if case.rebuilt:
-        return case.rebuilt
-    for said in case.verdicts:
-        seen = said.evidence
-        if not (said.holds and seen and seen.stands and seen.run):
+    if evidence.rebuilt:
+        return evidence.rebuilt
+    for verdict in evidence.verdicts:
+        repeated = verdict.standing_run
+        if not (repeated and repeated.run and observed(repeated.run)):
             continue
-        theirs = seen.run.environment
-        if theirs.lock and theirs.lock.sha256 == artifact.sha256 and observed(seen.run):
-            return passed(f"by group {said.group}, whose run {seen.record} ran in it")
+        theirs = repeated.run.environment.lock
+        if theirs and theirs.sha256 == artifact.sha256:
+            return passed(f"by group {verdict.group}, whose run {repeated.id} ran in it")
     return unknown("nobody is seen to have rebuilt it")
 
 
 # -- method
 
 
-def parameters(case: Case) -> Finding:
+def parameters(evidence: RunEvidence) -> Finding:
     """All that the run's template asks for is stated."""
-    given = case.run.parameters or case.run.experiment.model_configuration
-    if case.run.private:
+    given = evidence.run.parameters or evidence.run.experiment.model_configuration
+    if evidence.run.private:
         return unknown("some values are private: nothing tells which parameters are among them")
     if not given:
         return failed("the run states no parameter")
-    template = case.run.template
+    template = evidence.run.template
     if template is None:
         return unknown(f"{len(given)} parameters are stated; without a template nothing says what is complete")
     try:
@@ -321,18 +322,19 @@ def parameters(case: Case) -> Finding:
     except InputError:
         return unknown(f"the template {template.name} {template.version} is not known here")
     try:
-        validate_against_template(case.run, template.name, template.version)
+        validate_against_template(evidence.run, template.name, template.version)
     except InputError as problem:
         return failed(f"lacks what {template.name} {template.version} asks for: {problem.values.get('field')}")
     return passed(f"all that {template.name} {template.version} asks for")
 
 
-def seeds(case: Case) -> Finding:
+def seeds(evidence: RunEvidence) -> Finding:
     """Every generator that the code imports has a seed of its name, or was seeded by `seed_everything`."""
-    stated = case.run.seeds
-    command = _command(case)
-    entry = entry_file(command, case.folder, case.tree) if case.tree and case.folder else None
-    used = generators(entry, case.folder, case.tree) if entry and case.tree and case.folder else None
+    stated = evidence.run.seeds
+    command = _command(evidence)
+    used = None
+    if evidence.tree and evidence.folder and (entry := entry_file(command, evidence.folder, evidence.tree)):
+        used = generators(entry, evidence.folder, evidence.tree)
     if used is not None and not used:
         return passed("the code imports no generator of random numbers")
     seeded = stated.get("seeded")
@@ -346,25 +348,25 @@ def seeds(case: Case) -> Finding:
     return passed(f"seeded, all that the code imports: {', '.join(sorted(used))}")
 
 
-def determinism(case: Case) -> Finding:
+def determinism(evidence: RunEvidence) -> Finding:
     """Variables that make equal runs equal were set."""
-    environment = case.run.environment.model_extra or {}
+    environment = evidence.run.environment.model_extra or {}
     if "python" not in environment:
         return unknown("the environment was not captured")
     variables, packages = environment.get("variables") or {}, environment.get("packages") or {}
-    wanted = ["PYTHONHASHSEED"]
-    if case.run.hardware.get("gpus"):
-        wanted += ["CUBLAS_WORKSPACE_CONFIG"] if "torch" in packages else []
-        wanted += ["TF_DETERMINISTIC_OPS"] if "tensorflow" in packages else []
-    missing = [name for name in wanted if variables.get(name) in (None, "", "random")]
+    needed = ["PYTHONHASHSEED"]
+    if evidence.run.hardware.get("gpus"):
+        needed += ["CUBLAS_WORKSPACE_CONFIG"] if "torch" in packages else []
+        needed += ["TF_DETERMINISTIC_OPS"] if "tensorflow" in packages else []
+    missing = [name for name in needed if variables.get(name) in (None, "", "random")]
     if missing:
         return failed(f"not set: {', '.join(missing)}")
-    return passed(", ".join(f"{name}={variables[name]}" for name in wanted))
+    return passed(", ".join(f"{name}={variables[name]}" for name in needed))
 
 
-def search(case: Case) -> Finding:
+def search(evidence: RunEvidence) -> Finding:
     """How many settings were tried, and out of which."""
-    trials, space = _declared(case, "trials"), _declared(case, "search_space")
+    trials, space = _declared(evidence, "trials"), _declared(evidence, "search_space")
     if type(trials) is not int or trials < 1:
         return failed("the number of trials is not stated")
     if trials == 1:
@@ -377,66 +379,67 @@ def search(case: Case) -> Finding:
 # -- results
 
 
-def runs(case: Case) -> Finding:
+def runs(evidence: RunEvidence) -> Finding:
     """Runs of the same code, data and parameters with other seeds show how far the metrics scatter."""
-    ours = case.run
+    ours = evidence.run
     if not ours.metrics or ours.code.commit is None or not ours.inputs:
         return failed("without a commit, inputs and a metric no other run can be compared")
     alike = [
-        seen.run
-        for seen in case.others
-        if seen.run
-        and seen.stands
-        and seen.run.status == "completed"
-        and same_code(ours, seen.run)
-        and data_digests(seen.run) == data_digests(ours)
-        and seen.run.parameters == ours.parameters
+        run
+        for other in evidence.others
+        if (run := other.run)
+        and other.stands
+        and run.status == "completed"
+        and same_code(ours, run)
+        and data_digests(run) == data_digests(ours)
+        and run.parameters == ours.parameters
     ]
-    different = {seeds_of(run) or run.run_id.encode(): run for run in (ours, *alike)}
-    found = [different[key] for key in sorted(different)]
-    common = [name for name in ours.metrics if all(name in run.metrics for run in found)]
-    if len(found) < _RUNS or not common:
-        return failed(f"{len(found)} runs of the same code, data and parameters with seeds of their own")
-    told = []
+    by_seed = {seeds_of(run) or run.run_id.encode(): run for run in (ours, *alike)}
+    different = [by_seed[seeds] for seeds in sorted(by_seed)]
+    common = [name for name in ours.metrics if all(name in run.metrics for run in different)]
+    if len(different) < _RUNS or not common:
+        return failed(f"{len(different)} runs of the same code, data and parameters with seeds of their own")
+    scatter = []
     for name in common[:_SHOWN]:
-        values = [run.metrics[name].value for run in found]
-        told.append(f"{name} {statistics.fmean(values):.6g} ± {statistics.stdev(values):.2g}")
-    return passed(f"{len(found)} runs, mean and standard deviation: {', '.join(told)}")
+        values = [run.metrics[name].value for run in different]
+        scatter.append(f"{name} {statistics.fmean(values):.6g} ± {statistics.stdev(values):.2g}")
+    return passed(f"{len(different)} runs, mean and standard deviation: {', '.join(scatter)}")
 
 
-def predictions(case: Case) -> Finding:
+def predictions(evidence: RunEvidence) -> Finding:
     """What was predicted is an output of the run."""
-    if found := _outputs(case, "predictions"):
-        return passed(f"{found[0].path}, SHA-256 {found[0].sha256}")
+    if outputs := _outputs(evidence, "predictions"):
+        return passed(f"{outputs[0].path}, SHA-256 {outputs[0].sha256}")
     return failed("no output has the role predictions")
 
 
-def weights(case: Case) -> Finding:
+def weights(evidence: RunEvidence) -> Finding:
     """The model was fetched from a place that isn't the lab's own store."""
-    models = _outputs(case, "model")
+    models = _outputs(evidence, "model")
     if not models:
         return failed("no output has the role model")
-    if any(output.encrypted for output in case.run.outputs if output.role == "model"):
+    if any(output.encrypted for output in evidence.run.outputs if output.role == "model"):
         return unknown("it is encrypted: whether its recipients can read it isn't seen from outside")
-    if len(case.places) == 1:
+    if len(evidence.places) == 1:
         return unknown("no published place was named to fetch it from")
     of_models = tuple(f"output {model.path}" for model in models)
-    wanted = {one.sha256 for one in case.needed if one.what.startswith(of_models)}
-    for place in case.places[1:]:
-        if all(place in case.copies.get(digest, ()) for digest in wanted):
+    digests = {needed.sha256 for needed in evidence.needed if needed.what.startswith(of_models)}
+    for place in evidence.places[1:]:
+        if all(place in evidence.copies.get(digest, ()) for digest in digests):
             return passed(f"fetched from {place} and re-hashed")
-    return unknown(case.away[0]) if case.away else failed("no place that was named has all of it")
+    return unknown(evidence.away[0]) if evidence.away else failed("no place that was named has all of it")
 
 
-def model_card(case: Case) -> Finding:
+def model_card(evidence: RunEvidence) -> Finding:
     """The record of the model says what it is."""
-    if not _outputs(case, "model"):
+    if not _outputs(evidence, "model"):
         return failed("no output has the role model")
-    if not case.weights:
+    if not evidence.weights:
         return failed("the group has no record of the model, or its manifest is not here")
-    wanted = ("name", "description", "license")
-    best = max(case.weights, key=lambda card: sum(bool(getattr(card, name)) for name in wanted))
-    if lacks := [name for name in wanted if not getattr(best, name)]:
+    lacking = [
+        [name for name in ("name", "description", "license") if not getattr(card, name)] for card in evidence.weights
+    ]
+    if lacks := min(lacking, key=len):
         return failed(f"the record of the model states no {', no '.join(lacks)}")
     return passed("the record of the model states name, description and licence")
 
@@ -444,34 +447,38 @@ def model_card(case: Case) -> Finding:
 # -- the record
 
 
-def signed(case: Case) -> Finding:
+def signed(evidence: RunEvidence) -> Finding:
     """The author's own signature covers the record."""
-    return case.signed
+    return evidence.signed
 
 
-def anchored(case: Case) -> Finding:
+def anchored(evidence: RunEvidence) -> Finding:
     """The record is in a final block."""
-    return case.anchored
+    return evidence.anchored
 
 
-def fetched(case: Case) -> Finding:
+def fetched(evidence: RunEvidence) -> Finding:
     """Every object of the run was read and re-hashed."""
-    missing = [one.what for one in case.needed if not case.copies.get(one.sha256)]
+    missing = _with_fewer_copies_than(1, evidence)
     if not missing:
-        return passed(f"{len(case.needed)} objects, every byte")
-    told = f"{len(missing)} of {len(case.needed)} objects are not to be had: {_some(missing)}"
-    return unknown(told) if case.away or len(case.places) == 1 else failed(told)
+        return passed(f"{len(evidence.needed)} objects, every byte")
+    reason = f"{len(missing)} of {len(evidence.needed)} objects are not to be had: {_some(missing)}"
+    return unknown(reason) if evidence.away or len(evidence.places) == 1 else failed(reason)
 
 
-def second_copy(case: Case) -> Finding:
+def second_copy(evidence: RunEvidence) -> Finding:
     """Every object of the run is whole in two places."""
-    if len(case.places) == 1:
+    if len(evidence.places) == 1:
         return unknown("no other place was named")
-    single = [one.what for one in case.needed if len(case.copies.get(one.sha256, ())) < 2]
+    single = _with_fewer_copies_than(2, evidence)
     if not single:
-        return passed(f"each of {len(case.needed)} objects in two of: {', '.join(case.places)}")
-    told = f"{len(single)} of {len(case.needed)} objects without a second copy: {_some(single)}"
-    return unknown(told) if case.away else failed(told)
+        return passed(f"each of {len(evidence.needed)} objects in two of: {', '.join(evidence.places)}")
+    reason = f"{len(single)} of {len(evidence.needed)} objects without a second copy: {_some(single)}"
+    return unknown(reason) if evidence.away else failed(reason)
+
+
+def _with_fewer_copies_than(number: int, evidence: RunEvidence) -> list[str]:
+    return [needed.what for needed in evidence.needed if len(evidence.copies.get(needed.sha256, ())) < number]
 
 
 CHECKS: dict[str, Check] = {
@@ -487,48 +494,53 @@ CHECKS: dict[str, Check] = {
 }
 """The check of each item of the rubric, by its id."""
 
-CAPS: dict[str, Callable[[Case], bool]] = {
-    "no-data-digest": lambda case: not any(entry.is_hashed for entry in case.data),
-    "no-commit": lambda case: case.run.code.commit is None,
+CAPS: dict[str, Callable[[RunEvidence], bool]] = {
+    "no-data-digest": lambda evidence: not any(entry.read.is_hashed for entry in evidence.data),
+    "no-commit": lambda evidence: evidence.run.code.commit is None,
 }
 """Whether a cap applies."""
 
 
-def _reproduced(case: Case) -> Seen | None:
-    """A run of another group that found the metrics again with the recorded code and command."""
-    for said in case.verdicts:
-        seen = said.evidence
-        if said.holds and said.verdict == "reproduced" and seen and seen.stands and seen.run:
-            same = same_code(case.run, seen.run) and _of_command(seen.run.code) == _of_command(case.run.code)
-            if same and disagreement(case.run, seen.run) is None:
-                return seen
+def _reproducing_group(evidence: RunEvidence) -> int | None:
+    """A group that found the metrics again with the recorded code and command."""
+    ours = evidence.run
+    for verdict in evidence.verdicts:
+        repeated = verdict.standing_run
+        if verdict.verdict == "reproduced" and repeated and (run := repeated.run) and same_code(ours, run):
+            same_command = (run.code.entry_point, run.code.arguments) == (ours.code.entry_point, ours.code.arguments)
+            if same_command and disagreement(ours, run) is None:
+                return verdict.group
     return None
 
 
-def _of_command(code: Any) -> tuple[Any, ...]:
-    return code.entry_point, code.arguments
+def _without_code(evidence: RunEvidence) -> Finding:
+    return unknown("the code is not here") if evidence.run.code.commit else failed("no code is recorded")
 
 
-def _without_code(case: Case) -> Finding:
-    return unknown("the code is not here") if case.run.code.commit else failed("no code is recorded")
+def _entry(command: Sequence[str], evidence: RunEvidence) -> str | None:
+    """The file of the recorded code that a command starts, relative to the root of the code."""
+    if not (evidence.tree and evidence.folder):
+        return None
+    file = entry_file(command, evidence.folder, evidence.tree)
+    return file.relative_to(evidence.tree.resolve()).as_posix() if file else None
 
 
-def _command(case: Case) -> list[str]:
-    code = case.run.code
+def _command(evidence: RunEvidence) -> list[str]:
+    code = evidence.run.code
     return [code.entry_point, *code.arguments] if code.entry_point else []
 
 
-def _declared(case: Case, name: str) -> Any:
+def _declared(evidence: RunEvidence, name: str) -> Any:
     """A value that the author states by this name, wherever a run document or the tracer can hold it."""
-    told = case.run.experiment
-    for place in (case.run.parameters, told.additional_info, told.model_configuration):
+    experiment = evidence.run.experiment
+    for place in (evidence.run.parameters, experiment.additional_info, experiment.model_configuration):
         if place and name in place:
             return place[name]
     return None
 
 
-def _outputs(case: Case, role: str) -> list[Artifact]:
-    return [output.artifact for output in case.run.outputs if output.role == role]
+def _outputs(evidence: RunEvidence, role: str) -> list[Artifact]:
+    return [output.artifact for output in evidence.run.outputs if output.role == role]
 
 
 def _within(values: Any, *path: str) -> Any:
@@ -537,8 +549,8 @@ def _within(values: Any, *path: str) -> Any:
     return values
 
 
-def _called(entry: Input) -> str:
-    return entry.name or entry.record
+def _called(entry: GatheredInput) -> str:
+    return entry.name or entry.read.id
 
 
 def _some(names: Collection[str]) -> str:

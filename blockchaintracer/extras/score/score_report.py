@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.manifest.base import canonical
-from blockchaintracer.extras.score.evidence import Case, Seen, Status, data_digests, disagreement, observed
+from blockchaintracer.core.record import Link, Relation
+from blockchaintracer.extras.score.evidence import RunEvidence, Status, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
 from blockchaintracer.extras.score.rubric import Rubric, load_rubric
+from blockchaintracer.lab.gather import GatheredRecord
 
 LEVELS = {
     "E0": "declared",
@@ -48,8 +50,8 @@ class CapApplied:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """The level of evidence, what it is and what shows it."""
+class EvidenceLevel:
+    """The level of the evidence, its meaning and the reason."""
 
     level: str
     meaning: str
@@ -58,7 +60,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Score:
-    """What was found of a run, complete: the same record in the same state gives the same bytes.
+    """The score of a run, complete: the same record in the same state gives the same bytes.
 
     Args:
         record: the record that was asked for; `run` is the run that it led to.
@@ -74,139 +76,141 @@ class Score:
     run: str
     rubric: dict[str, Any]
     documentation: int | None
-    evidence: Evidence | None
+    evidence: EvidenceLevel | None
     withheld: tuple[str, ...]
     caps: tuple[CapApplied, ...]
     items: tuple[ItemScore, ...]
     notes: tuple[str, ...]
 
     def counted(self, status: Status) -> tuple[int, int]:
-        """How many items ended so, and their weights together."""
-        found = [item.weight for item in self.items if item.status == status]
-        return len(found), sum(found)
+        """Count the items that ended so, and add up their weights."""
+        weights = [item.weight for item in self.items if item.status == status]
+        return len(weights), sum(weights)
 
     def as_json(self) -> dict[str, Any]:
-        """The score as JSON-ready values."""
+        """Return the score as JSON-ready values."""
         totals = {status: dict(zip(("items", "weight"), self.counted(status), strict=True)) for status in _STATUSES}
         return {"schema": 1, **asdict(self), "totals": totals}
 
     def to_bytes(self) -> bytes:
-        """RFC 8785 bytes of `as_json`."""
+        """Return the RFC 8785 bytes of `as_json`."""
         return canonical(self.as_json())
 
 
 _STATUSES: tuple[Status, ...] = ("pass", "fail", "unknown")
 
 
-def assess(case: Case, record: str, rubric: Rubric | None = None) -> Score:
-    """Makes every check of the rubric, and finds the level of evidence.
+def assess(evidence: RunEvidence, record: str, rubric: Rubric | None = None) -> Score:
+    """Make every check of the rubric, and find the level of the evidence.
 
     Args:
-        case: what is seen of the run.
+        evidence: of the run.
         record: id of the record that was asked for.
-        rubric: the newest if not said.
+        rubric: the newest if not given.
     """
     rubric = rubric or load_rubric()
     items = []
     for item in rubric.items:
-        finding = CHECKS[item.id](case)
-        won = finding.status == "pass"
+        finding = CHECKS[item.id](evidence)
+        has_points = finding.status == "pass"
         items.append(
             ItemScore(
                 id=item.id,
                 title=item.title,
                 weight=item.weight,
-                points=item.weight if won else 0,
+                points=item.weight if has_points else 0,
                 status=finding.status,
                 evidence=finding.evidence,
                 source=item.source,
-                remedy=None if won else item.remedy,
+                remedy=None if has_points else item.remedy,
             )
         )
     total = sum(item.points for item in items)
-    missing = [cap for cap in rubric.caps if CAPS[cap.id](case)]
+    missing = [cap for cap in rubric.caps if CAPS[cap.id](evidence)]
     caps = tuple(CapApplied(cap.limit, cap.reason) for cap in missing if cap.limit < total)
-    withheld = case.mismatches
+    withheld = evidence.mismatches
     return Score(
         record=record,
-        run=case.record,
+        run=evidence.scored.id,
         rubric={"version": rubric.version, "sha256": rubric.digest},
         documentation=None if withheld else min([total, *(cap.limit for cap in caps)]),
-        evidence=None if withheld else _evidence(case),
+        evidence=None if withheld else _level(evidence),
         withheld=withheld,
         caps=caps,
         items=tuple(items),
-        notes=tuple(_notes(case)),
+        notes=tuple(_notes(evidence)),
     )
 
 
-def _evidence(case: Case) -> Evidence:
+def _level(evidence: RunEvidence) -> EvidenceLevel:
     for level, find in _FINDERS:
-        if shown := find(case):
-            return Evidence(level, LEVELS[level], shown)
-    return Evidence("E0", LEVELS["E0"], _uncaptured(case))
+        if reason := find(evidence):
+            return EvidenceLevel(level, LEVELS[level], reason)
+    if not observed(evidence.run):
+        reason = "the run was described, not seen to run: `record -- PROGRAM` or MLTracer record it while it does"
+    else:
+        reason = "commit, environment and machine of a completed run were not all captured"
+    return EvidenceLevel("E0", LEVELS["E0"], reason)
 
 
-def _independent(case: Case) -> str | None:
-    for seen in _by_others(case):
-        run = seen.run
-        if run is None:
+def _independent(evidence: RunEvidence) -> str | None:
+    ours = evidence.run
+    for other in _by_others(evidence):
+        theirs = other.run
+        if theirs is None:
             continue
-        commits = (case.run.code.commit, run.code.commit)
+        name = f"run {other.id} of group {other.record.group}"
+        commits = (ours.code.commit, theirs.code.commit)
         if None not in commits and commits[0] != commits[1]:
-            return f"run {seen.record} of group {seen.group}, with other code: commit {run.code.commit}"
-        ours, theirs = data_digests(case.run), data_digests(run)
-        if ours and theirs and ours != theirs:
-            return f"run {seen.record} of group {seen.group}, with other data"
+            return f"{name}, with other code: commit {theirs.code.commit}"
+        if ours.inputs and theirs.inputs and data_digests(ours) != data_digests(theirs):
+            return f"{name}, with other data"
     return None
 
 
-def _by_another(case: Case) -> str | None:
-    return next((f"run {seen.record} of group {seen.group} by {seen.author}" for seen in _by_others(case)), None)
+def _by_another(evidence: RunEvidence) -> str | None:
+    others = _by_others(evidence)
+    return f"run {others[0].id} of group {others[0].record.group} by {others[0].record.key.author}" if others else None
 
 
-def _by_others(case: Case) -> list[Seen]:
-    """Runs on which another group's standing verdict rests, each by another key; what contradicts its own verdict
-    is left out."""
-    found = []
-    for said in case.verdicts:
-        seen = said.evidence
-        if not (said.holds and said.verdict == "reproduced" and seen and seen.stands):
+def _by_others(evidence: RunEvidence) -> list[GatheredRecord]:
+    """Runs on which another group's standing verdict rests, each by another key. A run that contradicts its own
+    verdict is left out."""
+    key = evidence.scored.record.key
+    runs = []
+    for verdict in evidence.verdicts:
+        other = verdict.standing_run
+        if other is None or verdict.verdict != "reproduced":
             continue
-        if said.group == case.group or case.author in (said.attester, seen.author):
+        if verdict.group == key.group or key.author in (verdict.attester, other.record.key.author):
             continue
-        if seen.run is None or (seen.run.status == "completed" and disagreement(case.run, seen.run) is None):
-            found.append(seen)
-    return found
+        if other.run is None or (other.run.status == "completed" and disagreement(evidence.run, other.run) is None):
+            runs.append(other)
+    return runs
 
 
-def _by_itself(case: Case) -> str | None:
-    for seen in case.others:
-        own = seen.group == case.group or seen.author == case.author
-        if not (own and seen.reproduces and seen.stands and seen.run and seen.run.status == "completed"):
+def _by_itself(evidence: RunEvidence) -> str | None:
+    key = evidence.scored.record.key
+    has_tolerance = any(metric.tolerance for metric in evidence.run.metrics.values())
+    for other in evidence.others:
+        own = other.record.group == key.group or other.record.key.author == key.author
+        reproduces = Link(evidence.scored.id, Relation.REPRODUCES) in other.record.parents
+        if not (own and reproduces and other.stands and other.run and other.run.status == "completed"):
             continue
-        if not observed(seen.run):
-            continue
-        if any(metric.tolerance for metric in case.run.metrics.values()) and disagreement(case.run, seen.run) is None:
-            return f"run {seen.record}, whose metrics agree"
+        if observed(other.run) and has_tolerance and disagreement(evidence.run, other.run) is None:
+            return f"run {other.id}, whose metrics agree"
     return None
 
 
-def _captured(case: Case) -> str | None:
-    run = case.run
+def _captured(evidence: RunEvidence) -> str | None:
+    run = evidence.run
     captured = (run.environment.model_extra or {}).get("python")
     if run.status == "completed" and observed(run) and run.code.commit and captured and run.hardware:
         return f"commit {run.code.commit}, environment and machine, by the manifest's own words"
     return None
 
 
-def _uncaptured(case: Case) -> str:
-    if not observed(case.run):
-        return "the run was described, not seen to run: `record -- PROGRAM` or MLTracer record it while it does"
-    return "commit, environment and machine of a completed run were not all captured"
-
-
-_FINDERS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (
+_FINDERS: tuple[tuple[str, Callable[[RunEvidence], str | None]], ...] = (
     ("E4", _independent),
     ("E3", _by_another),
     ("E2", _by_itself),
@@ -215,12 +219,13 @@ _FINDERS: tuple[tuple[str, Callable[[Case], str | None]], ...] = (
 """The highest first."""
 
 
-def _notes(case: Case) -> list[str]:
-    notes = ["the run was retracted: its author does not uphold it"] if case.retracted else []
-    notes += [f"the run {case.run.status}"] if case.run.status != "completed" else []
-    for said in case.verdicts:
-        if said.holds and said.verdict in ("not-reproduced", "disputed"):
-            notes.append(f"group {said.group} says: {said.verdict}")
-    unseen = sum(seen.run is None for seen in case.others)
-    notes += [f"{unseen} other runs could not be looked at: their manifests are not here"] if unseen else []
-    return notes
+def _notes(evidence: RunEvidence) -> Iterator[str]:
+    if evidence.scored.record.status == "retracted":
+        yield "the run was retracted: its author does not uphold it"
+    if evidence.run.status != "completed":
+        yield f"the run {evidence.run.status}"
+    for verdict in evidence.verdicts:
+        if verdict.holds and verdict.verdict in ("not-reproduced", "disputed"):
+            yield f"group {verdict.group} says: {verdict.verdict}"
+    if unseen := sum(other.run is None for other in evidence.others):
+        yield f"{unseen} other runs could not be looked at: their manifests are not here"
