@@ -1,5 +1,8 @@
 """Record datasets, models, runs and results so that anyone can check who committed to what, and when.
 
+The public names are those of `__all__`, of `blockchaintracer.mlflow` and of `blockchaintracer.integrations`
+(docs/api.md).
+
 >>> from blockchaintracer import MLTracer  # doctest: +SKIP
 >>> with MLTracer().start_run("my run") as run:  # doctest: +SKIP
 ...     run.log_metric("accuracy", 0.93)
@@ -7,20 +10,46 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.lab import after_run
 
 if TYPE_CHECKING:
-    from blockchaintracer.core.errors import RecordingWarning
+    from blockchaintracer.core.api import Trust, open_registry, record_id, verify, verify_bundle
+    from blockchaintracer.core.errors import BlockchainTracerError, RecordingWarning
     from blockchaintracer.extras.mlflow import MLflowBlockchainTracer
     from blockchaintracer.extras.report import DocumentationTracer
     from blockchaintracer.lab.drafts import Recorded
     from blockchaintracer.lab.lab import Lab
+    from blockchaintracer.lab.open_lab import open_lab
     from blockchaintracer.lab.tracer import BlockchainTracer, MLTracer
 
-__all__ = ["BlockchainTracer", "DocumentationTracer", "MLTracer", "MLflowBlockchainTracer", "RecordingWarning"]
+__all__ = [
+    "BlockchainTracer",
+    "BlockchainTracerError",
+    "DocumentationTracer",
+    "MLTracer",
+    "MLflowBlockchainTracer",
+    "RecordingWarning",
+    "Trust",
+    "open_lab",
+    "open_registry",
+    "record_id",
+    "verify",
+    "verify_bundle",
+]
 __version__ = "0.1.0"
+
+_FILES = {
+    "BlockchainTracer": "lab.tracer",
+    "BlockchainTracerError": "core.errors",
+    "DocumentationTracer": "extras.report",
+    "MLTracer": "lab.tracer",
+    "MLflowBlockchainTracer": "extras.mlflow",
+    "RecordingWarning": "core.errors",
+    "open_lab": "lab.open_lab",
+}
 
 
 def _report_by_setting(lab: Lab, run: str) -> Recorded | None:
@@ -33,21 +62,7 @@ after_run.append(_report_by_setting)
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the tracers when they are first asked for: a verb of the command line doesn't wait for them."""
-    if name == "DocumentationTracer":
-        from blockchaintracer.extras import report
-
-        return report.DocumentationTracer
-    if name == "MLflowBlockchainTracer":
-        from blockchaintracer.extras import mlflow
-
-        return getattr(mlflow, name)
-    if name == "RecordingWarning":
-        from blockchaintracer.core import errors
-
-        return errors.RecordingWarning
-    if name in __all__:
-        from blockchaintracer.lab import tracer
-
-        return getattr(tracer, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name when it is first used, so that importing the package stays fast."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FILES.get(name, 'core.api')}"), name)

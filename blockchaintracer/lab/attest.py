@@ -108,7 +108,7 @@ def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
     """The Reference to a foreign record that a run names as reproduced."""
     subject = sha256(foreign.identifier.encode()).hexdigest()
     for link in run.parents:
-        found = lab.registry.find(link.parent) if link.relation == Relation.REPRODUCES else None
+        found = lab.registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
         if found and (found.key.kind, found.key.subject) == (Kind.REFERENCE, subject):
             return found.key
     raise InputError(

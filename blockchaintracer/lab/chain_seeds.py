@@ -111,7 +111,7 @@ def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None
         manifest = manifest_of(lab, kept.key)
     else:
         event = next(lab.registry.events("Revealed", commitment=bytes.fromhex(commitment)), None)
-        record = lab.registry.find(bytes(event["args"]["id"]).hex()) if event else None
+        record = lab.registry.find_record(bytes(event["args"]["id"]).hex()) if event else None
         if record is None or not lab.store.has(record.key.manifest):
             raise InputError(
                 f"the plan sealed as {commitment} is not here, and it could name the block of its seeds",

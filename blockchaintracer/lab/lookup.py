@@ -15,7 +15,7 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
     Raises:
         InputError: if it isn't one of this registry.
     """
-    found = lab.registry.find(normal_digest(record_id, "record id"))
+    found = lab.registry.find_record(normal_digest(record_id, "record id"))
     if found is None:
         # recording, which batches need, needs this module
         from blockchaintracer.lab.kept_proofs import batch_hint

@@ -23,6 +23,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -32,7 +33,7 @@ from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
-from blockchaintracer.lab.store.store import REPAIR, Store, is_url, object_name, public_name
+from blockchaintracer.lab.store.store import REPAIR, Store, is_url, public_name
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
     try:
         status = lab.registry.status(wanted)
         found["status"] = label(status.status)
-        if status.exists and (record := lab.registry.find(wanted)):
+        if status.exists and (record := lab.registry.find_record(wanted)):
             found |= _of_record(lab.registry, record)
             found |= {
                 "recordedAt": status.recorded_at,

@@ -79,7 +79,9 @@ def verify(
             proof = _proof(lab, path) if record is None else None
             if proof and group not in (None, proof.key.group):
                 raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
-            return verifier.batched(proof.key, proof.root, proof.path) if proof else verifier.path(path, record, group)
+            if proof:
+                return verifier.batched(proof.key, proof.root, proof.path)
+            return verifier.path(path, record, () if group is None else (group,))
         report = verifier.hash(target)
         if digest and not report.records and (proof := find_proof(lab, digest)):
             return verifier.batched(proof.key, proof.root, proof.path)

@@ -27,7 +27,7 @@ with MLTracer().start_run("wine classifier") as run:
     run.log_metric("training_accuracy", model.score(features, labels))
 
 lab = Lab(Home())
-[dataset] = [link.parent for link in lab.registry.find(run.recorded.id).key.parents]
+[dataset] = [link.parent for link in lab.registry.find_record(run.recorded.id).key.parents]
 for form in FORMATS:
     record = dataset if form == "croissant" else run.recorded.id  # which is of datasets
     target = Path("exported", form, "SHA256SUMS") if form == "sha256sums" else Path("exported", form)

@@ -23,7 +23,7 @@ with MLTracer().start_run("dose response", encrypt_to=[reviewer]) as run:
 print(f"recorded   {run.recorded.id}: {len(run.document.private.fields())} values are committed to and not shown")
 
 lab = Lab(Home())
-[data] = [link.parent for link in lab.registry.find(run.recorded.id).key.parents]
+[data] = [link.parent for link in lab.registry.find_record(run.recorded.id).key.parents]
 shown = decrypt_record(lab, data, Path("reviewed.csv"), identities=[identity])
 print(f"reviewer   reads {shown.name}: {Path(shown.path).read_bytes() == patients.read_bytes()}")
 print(f"reviewer   reads {decrypt_private(lab, run.recorded.id, [identity])}")

@@ -140,7 +140,7 @@ def test_a_record_of_nobody_or_of_another_group_or_no_record_fails(lab, runs, tm
     claims = read_claims(path)
     assert check_claims(lab, claims, groups=[1])[0].problem is None
     assert "group 1, and only 2, 3 count" in check_claims(lab, claims, groups=[2, 3])[0].problem
-    transaction = lab.registry.find(runs["good"]).transaction
+    transaction = lab.registry.find_record(runs["good"]).transaction
     [checked] = check_claims(lab, read_claims(results(tmp_path, (0.93, transaction, "accuracy"))))
     assert "expected a record's id" in checked.problem
 

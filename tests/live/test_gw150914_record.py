@@ -43,12 +43,12 @@ def recorded(tmp_path_factory):
 
 
 def manifest(lab, record_id):
-    return json.loads(lab.store.get_bytes(lab.registry.find(record_id).key.manifest))
+    return json.loads(lab.store.get_bytes(lab.registry.find_record(record_id).key.manifest))
 
 
 def test_the_strain_is_recorded_as_sha256sum_and_ipfs_name_it(recorded):
     result, lab = recorded
-    found = lab.registry.find(result["records"]["raw H1"])
+    found = lab.registry.find_record(result["records"]["raw H1"])
     assert found.key.subject == H1_SHA256
     assert found.key.kind == Kind.DATASET
     content = manifest(lab, found.id)["predicate"]
@@ -68,7 +68,7 @@ def test_a_second_group_reproduced_and_a_third_reviewed(recorded):
     for name in ("search run", "classifier run"):
         [verdict] = verdicts(lab, result["records"][name])
         assert (verdict["group"], verdict["verdict"]) == (2, "reproduced")
-        assert lab.registry.find(verdict["evidence"]).key.group == 2
+        assert lab.registry.find_record(verdict["evidence"]).key.group == 2
     for record_id in result["reviewed"]:
         assert lab.registry.verdict(record_id, 3).verdict is Verdict.REVIEWED
 

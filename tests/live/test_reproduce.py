@@ -162,7 +162,7 @@ def repeat(other: Lab, run: str, source: str, **options: Any) -> Reproduction:
 
 
 def manifest_of(lab: Lab, run: str) -> RunPredicate:
-    found = lab.registry.find(run)
+    found = lab.registry.find_record(run)
     assert found
     predicate = parse_manifest(lab.store.get_bytes(found.key.manifest)).predicate
     assert isinstance(predicate, RunPredicate)
@@ -226,7 +226,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert verdict_of(other, run) is Verdict.REPRODUCED
 
     original, repeated = manifest_of(lab, run), manifest_of(other, found["run"]["id"])
-    event = other.registry.find(found["run"]["id"])
+    event = other.registry.find_record(found["run"]["id"])
     assert event
     assert {(link.parent, link.relation) for link in event.key.parents} == {
         (run, Relation.REPRODUCES),

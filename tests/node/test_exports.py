@@ -129,7 +129,7 @@ def test_a_run_is_a_process_run_crate(lab: Lab, run: str, tmp_path: Path, monkey
             assert hashlib.sha256(data).hexdigest() == entity["sha256"]
     assert (
         parse_manifest((tmp_path / "crate" / "manifest.json").read_bytes()).digest()
-        == lab.registry.find(run).key.manifest
+        == lab.registry.find_record(run).key.manifest
     )
     # and the validator would see a crate that lacks its action's instrument
     file = tmp_path / "crate" / "ro-crate-metadata.json"
@@ -171,7 +171,7 @@ def test_dsse(lab: Lab, run: str, tmp_path: Path, key: object) -> None:
     public = SSlibKey.from_crypto(key.public_key())  # type: ignore[attr-defined]
     envelope.verify([public], 1)
     assert envelope.payload_type == "application/vnd.in-toto+json"
-    assert hashlib.sha256(envelope.payload).hexdigest() == lab.registry.find(run).key.manifest
+    assert hashlib.sha256(envelope.payload).hexdigest() == lab.registry.find_record(run).key.manifest
     other = SSlibKey.from_crypto(Ed25519PrivateKey.generate().public_key(), keyid=public.keyid)
     with pytest.raises(VerificationError):
         envelope.verify([other], 1)
@@ -185,7 +185,10 @@ def test_an_unsigned_envelope_says_so(lab: Lab, run: str, tmp_path: Path) -> Non
     assert "no signature" in done.notes[0]
     assert json.loads((tmp_path / "unsigned.json").read_text())["signatures"] == []
     export(lab, run, "in-toto", tmp_path / "statement.json")
-    assert hashlib.sha256((tmp_path / "statement.json").read_bytes()).hexdigest() == lab.registry.find(run).key.manifest
+    assert (
+        hashlib.sha256((tmp_path / "statement.json").read_bytes()).hexdigest()
+        == lab.registry.find_record(run).key.manifest
+    )
 
 
 def test_no_word_of_a_key_that_does_not_fit(lab: Lab, run: str, tmp_path: Path) -> None:
@@ -291,7 +294,7 @@ def test_a_folder_that_a_run_wrote_is_its_files(lab: Lab, tmp_path: Path) -> Non
 
 
 def outputs(lab: Lab, record: str) -> list[tuple[str, str]]:
-    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find(record).key.manifest))
+    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find_record(record).key.manifest))
     assert isinstance(manifest.predicate, RunPredicate)
     return [(one.artifact.path, one.artifact.sha256) for one in manifest.predicate.outputs]
 
@@ -411,7 +414,7 @@ def contents(path: Path) -> dict[str, bytes]:
 def test_what_is_not_here_is_named_by_its_digest(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run").mkdir()
     record = train(lab, tmp_path / "run", "elsewhere")
-    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find(record).key.manifest))
+    manifest = parse_manifest(lab.store.get_bytes(lab.registry.find_record(record).key.manifest))
     digest = manifest.predicate.outputs[0].artifact.sha256  # type: ignore[union-attr]
     lab.store.path_of(digest).unlink()
     done = export(lab, record, "ro-crate", tmp_path / "crate")

@@ -200,7 +200,7 @@ def test_rows_say_what_the_chain_says_and_where_to_check_it(lab, story, index):
     assert len(rows) == report.records
     assert set(vars(story).values()) - {story.data_key} <= set(rows)
     for record_id, row in rows.items():
-        event, status = lab.registry.find(record_id), lab.registry.status(record_id)
+        event, status = lab.registry.find_record(record_id), lab.registry.status(record_id)
         assert event is not None
         assert (row.transaction, row.block, row.block_hash) == (event.transaction, event.block, event.block_hash)
         assert (row.chain_id, row.registry) == (lab.chain.chain_id, lab.registry.address)

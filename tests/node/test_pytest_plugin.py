@@ -73,7 +73,7 @@ def test_a_session_is_recorded_with_outcomes_and_metrics(lab, project, workers):
     done = session(project, lab.home.path, "--record", "--record-name", "nightly", *workers)
     assert done.returncode == 1, done.stderr
     record_id = recorded_id(done)
-    key = lab.registry.find(record_id).key
+    key = lab.registry.find_record(record_id).key
     assert key.kind == Kind.RESULT
     said = parse_manifest(lab.store.get_bytes(key.manifest)).predicate
     assert said.name == "nightly"
@@ -100,7 +100,7 @@ def test_nothing_is_recorded_unless_asked_for(lab, project):
     assert session(project, lab.home.path, "--record", "--collect-only").returncode == 0
     assert len(lab.outbox.entries(lab.chain_id)) == before
     (project / "pytest.ini").write_text("[pytest]\nblockchaintracer_record = true\nblockchaintracer_name = by ini\n")
-    said = lab.registry.find(recorded_id(session(project, lab.home.path))).key
+    said = lab.registry.find_record(recorded_id(session(project, lab.home.path))).key
     assert parse_manifest(lab.store.get_bytes(said.manifest)).predicate.name == "by ini"
 
 
@@ -134,6 +134,6 @@ def test_the_example_records(lab, tmp_path):
         tmp_path, lab.home.path, "--record", str(ROOT / "examples" / "ci"), "--rootdir", str(tmp_path), autoload=True
     )
     assert done.returncode == 0, done.stdout
-    key = lab.registry.find(recorded_id(done)).key
+    key = lab.registry.find_record(recorded_id(done)).key
     values = parse_manifest(lab.store.get_bytes(key.manifest)).predicate.values
     assert 0.9 < values["metrics"]["accuracy"] < 1

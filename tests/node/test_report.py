@@ -118,7 +118,7 @@ def test_documentation_from_python(lab: Lab, run: str, tmp_path: Path) -> None:
     assert row["metrics"] == {"accuracy": 0.93}
     assert row["parameters"]["test_fraction"] == 0.4
     assert row["blockchain_ref"] == f"eip155:{lab.chain_id}:{lab.registry.address.lower()}:0x{run}"
-    event = lab.registry.find(run)
+    event = lab.registry.find_record(run)
     block = lab.chain.block(event.block)
     assert (row["date"].timestamp(), row["mlflow_run"]) == (block.timestamp, None)
     told = made.blockchain_verification
@@ -249,7 +249,7 @@ def test_the_page_loads_nothing(lab: Lab, run: str) -> None:
 def test_the_pdf_has_pages_and_the_record(lab: Lab, run: str) -> None:
     data = everything(lab, run)["report.pdf"]
     assert data.startswith(b"%PDF-1.7")
-    moment = lab.chain.block(lab.registry.find(run).block).timestamp
+    moment = lab.chain.block(lab.registry.find_record(run).block).timestamp
     from datetime import UTC, datetime
 
     assert datetime.fromtimestamp(moment, UTC).strftime("D:%Y%m%d%H%M%S").encode() in data
@@ -318,7 +318,7 @@ def test_recorded_reports_have_a_history_and_come_back(lab: Lab, tmp_path: Path)
         (two.id, one.id, True),
     ]
     assert set(found[0].files) == set(first)
-    key = lab.registry.find(two.id).key
+    key = lab.registry.find_record(two.id).key
     assert set(key.parents) == {Link(record, Relation.DERIVED_FROM), Link(one.id, Relation.SUPERSEDES)}
 
     assert restore(lab, one.id, tmp_path / "old") is None
@@ -424,7 +424,7 @@ def test_every_run_gets_a_report_if_chosen(lab: Lab, tmp_path: Path, monkeypatch
         assert called("auto", "--format", "model-card", home=home).exit_code == 0
         with pytest.warns(RecordingWarning, match="no report of it was made"):
             two = train(lab, tmp_path / "two")
-        assert lab.registry.find(two)
+        assert lab.registry.find_record(two)
     finally:
         assert called("auto", "--off", home=home).exit_code == 0
     assert history(lab, train(lab, tmp_path / "three")) == []

@@ -170,7 +170,7 @@ def other_than_pass(found: Score) -> dict[str, str]:
 
 
 def manifest_of(lab: Lab, run: str) -> RunPredicate:
-    found = lab.registry.find(run)
+    found = lab.registry.find_record(run)
     assert found
     predicate = parse_manifest(lab.store.get_bytes(found.key.manifest)).predicate
     assert isinstance(predicate, RunPredicate)
@@ -217,7 +217,7 @@ def test_everything_documented_scores_100_and_is_no_evidence_by_itself(
 
     recorded = record_score(lab, found)
     assert record_score(lab, again).existing
-    event = lab.registry.find(recorded.id)
+    event = lab.registry.find_record(recorded.id)
     assert event
     assert (event.key.kind, event.key.parents) == (Kind.DOCUMENT, (Link(run, Relation.DERIVED_FROM),))
     assert lab.store.get_bytes(event.key.subject) == found.to_bytes()
@@ -354,7 +354,7 @@ def test_without_a_commit_or_data_the_score_has_a_cap(lab: Lab, project: Project
 def test_one_changed_byte_withholds_the_score(lab: Lab, project: Project, tmp_path: Path) -> None:
     run = project.record(lab)
     manifest = manifest_of(lab, run)
-    event = lab.registry.find(run)
+    event = lab.registry.find_record(run)
     assert event
     assert manifest.code.pack
     publish(lab, run, tmp_path / "published")

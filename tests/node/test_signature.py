@@ -60,7 +60,7 @@ def test_a_signature_of_the_recorded_bytes(lab: Lab, model: Path, tmp_path: Path
     shutil.rmtree(model)
     found, recorded = record_signature(lab, record.id, signer.signature, signer.public)
     assert (found.model, found.files) == (record.id, 2)
-    key = lab.registry.find(recorded.id).key
+    key = lab.registry.find_record(recorded.id).key
     assert key.parents == (Link(record.id, Relation.DERIVED_FROM),)
     assert lab.store.get_bytes(key.subject) == signer.signature.read_bytes()
     [public] = parse_manifest(lab.store.get_bytes(key.manifest)).predicate.attachments  # type: ignore[union-attr]

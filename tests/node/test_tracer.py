@@ -50,7 +50,7 @@ def run_of(lab, transaction):
     """The key and the predicate of the run that a transaction recorded."""
     details = MLTracer(lab.home.path).get_transaction_details(transaction)
     [record_id] = details["recordIds"]
-    key = lab.registry.find(record_id).key
+    key = lab.registry.find_record(record_id).key
     return key, predicate(lab, key.manifest)
 
 
@@ -252,7 +252,7 @@ def test_a_new_version_supersedes_the_old(lab, home):
         pass
     with MLTracer(home).start_run("v2", supersedes=first.recorded.id) as second:
         pass
-    [link] = lab.registry.find(second.recorded.id).key.parents
+    [link] = lab.registry.find_record(second.recorded.id).key.parents
     assert (link.parent, link.relation) == (first.recorded.id, Relation.SUPERSEDES)
 
 
@@ -503,7 +503,7 @@ def test_the_example_is_recorded(lab, home, folder):
     done = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     record_id = done.stdout.split()[-1]
-    said = predicate(lab, lab.registry.find(record_id).key.manifest)
+    said = predicate(lab, lab.registry.find_record(record_id).key.manifest)
     assert (said.name, said.status, said.template.name) == ("iris classifier", "completed", "classification")
     assert said.metrics["accuracy"].value > 0.8
     history = json.loads(lab.store.get_bytes(said.metrics["loss"].history.sha256))

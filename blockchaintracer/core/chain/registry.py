@@ -316,7 +316,7 @@ class Registry:
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
-    def find(self, record_id: str) -> RecordView | None:
+    def find_record(self, record_id: str) -> RecordView | None:
         """The event of a record; None if it isn't stored.
 
         Raises:

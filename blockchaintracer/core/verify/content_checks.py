@@ -89,7 +89,7 @@ def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
 
 
 def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterator[Check]:
-    with copies.find(named.sha256, cid_profile=named.cid_profile) as found:
+    with copies.find_copy(named.sha256, cid_profile=named.cid_profile) as found:
         yield from damaged_copies(name, named.sha256, found)
         if found.digest is None:
             if not found.damaged:
@@ -158,7 +158,7 @@ def _some(paths: Sequence[str]) -> str:
 
 
 def _look(copies: Copies, name: str, digest: str) -> tuple[list[Check], bool]:
-    with copies.find(digest) as found:
+    with copies.find_copy(digest) as found:
         return list(damaged_copies(name, digest, found)), found.path is not None
 
 
@@ -315,7 +315,7 @@ class Shown:
         return Check("content", Outcome.FAIL, detail, {"expected": expected, "actual": self.sha256})
 
     def _changed(self, name: str, path: Path, expected: str, actual: str) -> Check:
-        with self._copies.find(expected) as found:
+        with self._copies.find_copy(expected) as found:
             differences = compare_files(found.path, path) if found.path else None
         place = f"; {differences}" if differences else "; where is unknown, for the original is not here"
         values = {

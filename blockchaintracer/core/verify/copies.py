@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from blockchaintracer.core.digest import FileDigest, Progress
+from blockchaintracer.core.digest import (
+    DEFAULT_PROFILE,
+    PROFILES,
+    FileDigest,
+    Progress,
+    digest_file,
+    locked,
+    sha256_file,
+)
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import normal_digest
 
 CHUNK = 1 << 20
 
@@ -109,7 +123,7 @@ def compare_files(original: Path, other: Path) -> Differences | None:
 
 
 class Copies(Protocol):
-    """Where a verifier finds the bytes of a digest. Nothing here is believed: each copy is hashed where it lies.
+    """Where a verifier finds the bytes of a digest. Every copy is hashed before it is used.
 
     Args:
         progress: told of the bytes hashed.
@@ -117,16 +131,90 @@ class Copies(Protocol):
 
     progress: Progress | None
 
-    def find(
+    def find_copy(
         self, sha256: str, *, limit: int | None = None, cid_profile: str | None = None
     ) -> AbstractContextManager[Copy]:
-        """Look for a whole copy; it is good inside the context.
+        """Look for a whole copy. It can be read inside the context.
 
         Args:
             sha256: 64 hex digits.
-            limit: bytes it may have at most; a larger copy counts as damaged.
+            limit: bytes that the copy may have at most. A larger copy counts as damaged.
             cid_profile: compute the CID under this profile too.
         """
 
     def read_bytes(self, sha256: str, limit: int) -> tuple[bytes | None, Copy]:
-        """Read a whole copy of at most `limit` bytes; None if there is none."""
+        """Read a whole copy of at most `limit` bytes. The bytes are None if there is no such copy."""
+
+
+class FolderCopies:
+    """Published folders of objects, ``objects/<2 hex digits>/<62 hex digits>``. The first whole copy is used.
+
+    Args:
+        folders: are searched in this order; none for a verifier that has no files.
+        progress: told of the bytes hashed.
+    """
+
+    def __init__(self, folders: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None) -> None:
+        self._sources = [os.fspath(folder) for folder in folders]
+        self.progress = locked(progress)
+
+    @contextmanager
+    def find_copy(self, sha256: str, *, limit: int | None = None, cid_profile: str | None = None) -> Iterator[Copy]:
+        """Look for a whole copy, as `Copies.find_copy`."""
+        copy = Copy()
+        with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+            for number, source in enumerate(self._sources):
+                try:
+                    path = self._locate(source, sha256, Path(scratch, str(number)), limit)
+                    if path is None:
+                        continue
+                    digest = self._digest(path, cid_profile)
+                except InputError as error:
+                    copy.told.append(f"{self._name(source)} {error}")
+                    continue
+                where = str(path) if path.parent != Path(scratch) else self._name(source)
+                if digest.sha256 == sha256 and (limit is None or digest.size <= limit):
+                    copy.path, copy.where, copy.digest = path, where, digest
+                    break
+                copy.damaged.append(Damaged(where, digest.sha256))
+            if copy.path:
+                copy.damaged = [_compared(copy.path, bad) for bad in copy.damaged]
+            yield copy
+
+    def read_bytes(self, sha256: str, limit: int) -> tuple[bytes | None, Copy]:
+        """Read a whole copy, as `Copies.read_bytes`."""
+        with self.find_copy(sha256, limit=limit) as copy:
+            data = copy.path.read_bytes() if copy.path else None
+        # the file may have changed after it was hashed: only bytes with the right digest are returned
+        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
+            copy.told.append(f"{copy.where} changed while it was read")
+            data = None
+        return data, copy
+
+    def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
+        """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none.
+
+        Raises:
+            InputError: if the source can't be asked.
+        """
+        path = Path(source, object_name(sha256))
+        return path if path.exists() else None
+
+    def _name(self, source: str) -> str:
+        return source
+
+    def _digest(self, path: Path, cid_profile: str | None) -> FileDigest:
+        if cid_profile in PROFILES:
+            return digest_file(path, cid_profile, self.progress)
+        return FileDigest(sha256_file(path, self.progress), path.stat().st_size, "", DEFAULT_PROFILE)
+
+
+def object_name(sha256: str) -> str:
+    """Return the path of an object in a store or a published folder."""
+    digest = normal_digest(sha256)
+    return f"objects/{digest[:2]}/{digest[2:]}"
+
+
+def _compared(whole: Path, bad: Damaged) -> Damaged:
+    other = Path(bad.where)
+    return Damaged(bad.where, bad.sha256, compare_files(whole, other) if other.is_file() else None)

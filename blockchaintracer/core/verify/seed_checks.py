@@ -76,7 +76,7 @@ def _plan(registry: Registry, copies: Copies, said: SeedDerivation, sealed: int)
 
 def _named(registry: Registry, copies: Copies, record_id: str) -> str | None:
     """The block that a revealed plan names; None if it names none, empty if its manifest is not at hand."""
-    record = registry.find(record_id)
+    record = registry.find_record(record_id)
     data = copies.read_bytes(record.key.manifest, MAX_BYTES)[0] if record else None
     if data is None:
         return ""

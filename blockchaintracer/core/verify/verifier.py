@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -67,8 +67,12 @@ class Verifier:
 
     # -- what can be verified
 
-    def hash(self, text: str) -> Report:
-        """Verifies what 64 hex digits name: a record's id, a transaction's hash, or the digest of what is recorded.
+    def hash(self, text: str, groups: Collection[int] = ()) -> Report:
+        """Verify what 64 hex digits name: a record id, a transaction hash, or the digest of recorded content.
+
+        Args:
+            text: 64 hex digits.
+            groups: of a digest, only records of these groups count; empty if all count.
 
         Raises:
             InputError: if they are no 64 hex digits.
@@ -78,7 +82,7 @@ class Verifier:
             return self._report(digest, "record", [], [found])
         if self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None:
             return self.transaction(digest)
-        if records := locate_subject(self._registry, digest):
+        if records := _of_groups(locate_subject(self._registry, digest), groups):
             return self._report(digest, "digest", [self._count(records)], records)
         detail = f"{where(self._registry)} has no record, transaction or recorded digest {digest}"
         return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
@@ -129,13 +133,13 @@ class Verifier:
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
 
-    def path(self, path: Path, record_id: str | None = None, group: int | None = None) -> Report:
+    def path(self, path: Path, record_id: str | None = None, groups: Collection[int] = ()) -> Report:
         """Verifies a file or folder: against one record, or against all records of its digest.
 
         Args:
             path: the file or folder.
             record_id: what it should be; without it everything of its digest is looked up.
-            group: only records of this group count.
+            groups: only records of these groups count; empty if all count.
 
         Raises:
             InputError: if it can't be read.
@@ -149,13 +153,9 @@ class Verifier:
                 return Report(str(path), "path", (check,))
             manifest, _ = self._checks.manifest(found)
             return self._report(str(path), "path", shown.compare(found.key, manifest), [found], shown)
-        records = [
-            one for one in locate_subject(self._registry, shown.sha256) if group is None or one.key.group == group
-        ]
-        if records:
+        if records := _of_groups(locate_subject(self._registry, shown.sha256), groups):
             return self._report(str(path), "path", [self._count(records)], records, shown)
-        whose = f" of group {group}" if group is not None else ""
-        return self._by_parts(shown, whose, group)
+        return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:
         """Verifies that one record came before another: by block, and within a block by the place in it.
@@ -270,9 +270,10 @@ class Verifier:
 
         return {bytes(event_abi_to_log_topic(entry)) for entry in load_artifact()["abi"] if entry["type"] == "event"}
 
-    def _by_parts(self, shown: Shown, whose: str, group: int | None) -> Report:
+    def _by_parts(self, shown: Shown, groups: Collection[int]) -> Report:
         """What nobody recorded as a whole: part of a record, like one and changed, or neither."""
-        alike = [one for one in self._similar(shown) if group is None or one.record.key.group == group]
+        alike = [similar for similar in self._similar(shown) if not groups or similar.record.group in groups]
+        whose = f" of group {', '.join(map(str, groups))}" if groups else ""
         subject = str(shown.path)
         if parts := [one for one in alike if one.is_part]:
             records = list({one.record.id: one.record for one in parts}.values())
@@ -288,6 +289,10 @@ class Verifier:
             checks.append(Check("alike", Outcome.FAIL, detail, record=record.id))
             checks += [replace(check, record=record.id) for check in one.checks]
         return Report(subject, "path", tuple(checks))
+
+
+def _of_groups(records: list[RecordView], groups: Collection[int]) -> list[RecordView]:
+    return [record for record in records if not groups or record.group in groups]
 
 
 def _place(position: Position) -> dict[str, int]:

@@ -93,7 +93,7 @@ def require_recorded(lab: Lab, folder: Path, record: str | None = None) -> str:
     if record is not None:
         wanted = known.get(record)
         if wanted is None:
-            found = find_proof(lab, record) or lab.registry.find(record)
+            found = find_proof(lab, record) or lab.registry.find_record(record)
             wanted = found.key.subject if found and found.key.kind == Kind.MODEL else None
         if wanted is None:
             raise NotVerified(f"there is no record {record} of a model")

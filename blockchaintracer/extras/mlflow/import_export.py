@@ -234,7 +234,7 @@ def _readable(value: Any) -> Any:
 
 
 def _recorded_run(lab: Lab, record_id: str) -> RunPredicate:
-    found = lab.registry.find(record_id)
+    found = lab.registry.find_record(record_id)
     proof = None if found else find_proof(lab, record_id)
     key = found.key if found else proof.key if proof else None
     if key is None:

@@ -287,7 +287,7 @@ class _Comparison:
             yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(found.told)}")
             return
         values = {"expected": digest, "actual": shown.sha256}
-        with self._copies.find(digest) as found:
+        with self._copies.find_copy(digest) as found:
             line = _first_line(found.path, path) if found.path else None
         place = f"; line {line} is the first that differs" if line else ""
         detail = f"changed: {path.name} has the SHA-256 {shown.sha256}, the run read {digest}{place}"

@@ -206,7 +206,7 @@ def restore(
         InputError: if it is no report, or the folder holds something.
         StoreError, ChainUnavailable: if its files can't be had.
     """
-    found = lab.registry.find(normal_digest(report_id, "report's id"))
+    found = lab.registry.find_record(normal_digest(report_id, "report's id"))
     if found is None:
         raise InputError(f"record {report_id} is not stored in {lab.registry.address} on {lab.chain.name}")
     if not lab.store.has(found.key.manifest):
@@ -243,7 +243,7 @@ def _committed(lab: Lab, of: str, subject: str, files: list[str]) -> Recorded:
 
 
 def _manifest_of(lab: Lab, record_id: str) -> str:
-    found = lab.registry.find(record_id)
+    found = lab.registry.find_record(record_id)
     if found is None:
         raise InputError(f"record {record_id} is not stored in {lab.registry.address} any more")
     return found.key.manifest

@@ -205,7 +205,7 @@ class _EvidenceGatherer(Gatherer):
 
     @contextmanager
     def _open(self, sha256: str) -> Iterator[Path | None]:
-        with self.copies.find(sha256) as copy:
+        with self.copies.find_copy(sha256) as copy:
             yield copy.path
 
     def _note(self, gathered: GatheredRecord) -> None:
@@ -270,7 +270,7 @@ class _EvidenceGatherer(Gatherer):
         for place, place_copies in places:
             for one in needed:
                 artifact = artifacts.get(one.sha256)
-                with place_copies.find(one.sha256, cid_profile=artifact.cid_profile if artifact else None) as copy:
+                with place_copies.find_copy(one.sha256, cid_profile=artifact.cid_profile if artifact else None) as copy:
                     self._mismatches += [
                         f"{one.what} in {place}: expected the SHA-256 {one.sha256}, got {damaged.sha256}"
                         for damaged in copy.damaged

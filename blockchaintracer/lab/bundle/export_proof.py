@@ -151,7 +151,7 @@ def code_of(proven: ProvenBundle) -> KnownCode | None:
 def _wanted(lab: Lab, record_id: str) -> Wanted:
     proof = find_proof(lab, record_id)
     batch = _batch_path(lab.registry, proof) if proof else None
-    stored = lab.registry.find(record_id)
+    stored = lab.registry.find_record(record_id)
     if stored is None and proof is not None:
         return Wanted(proof.key, _manifest(lab, proof.key.manifest), None, batch)
     found = stored or required_record(lab, record_id)

@@ -39,6 +39,7 @@ from blockchaintracer.core.digest import (
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.files import sync_folder
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.hashcache import HashCache
@@ -566,12 +567,6 @@ def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
         raise SourceError("does not have it") from None
     except (OSError, ValueError, ImportError) as error:
         raise SourceError(f"can't be read ({type(error).__name__})", away=True) from None
-
-
-def object_name(sha256: str) -> str:
-    """The name of an object below a published store: ``objects/<2 hex digits>/<62 hex digits>``."""
-    digest = normal_digest(sha256)
-    return f"objects/{digest[:2]}/{digest[2:]}"
 
 
 def is_url(source: str) -> bool:

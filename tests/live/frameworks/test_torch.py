@@ -230,4 +230,4 @@ def test_the_example_runs_and_its_seed_decides_the_weights(lab, tmp_path):
     one, other = run(), run()
     assert one["state"] == other["state"]
     assert one["run"] != other["run"]
-    assert lab.registry.find(one["run"]).key.kind == Kind.RUN
+    assert lab.registry.find_record(one["run"]).key.kind == Kind.RUN

@@ -54,7 +54,9 @@ def test_a_run_is_named_by_mlflows_id(lab, home, recorded, folder):
     called = CliRunner(env={"BLOCKCHAINTRACER_HOME": str(home)}).invoke
     done = called(main, ["export-as", "in-toto", f"mlflow:{run}", "-o", "statement.json"])
     assert done.exit_code == 0, done.output
-    assert hashlib.sha256(Path("statement.json").read_bytes()).hexdigest() == lab.registry.find(record).key.manifest
+    assert (
+        hashlib.sha256(Path("statement.json").read_bytes()).hexdigest() == lab.registry.find_record(record).key.manifest
+    )
     done = called(main, ["report", f"mlflow:{run}", "--format", "html", "-o", "out"])
     assert done.exit_code == 0, done.output
     assert record in Path("out/report.html").read_text()
@@ -73,7 +75,7 @@ def test_who_else_records_a_run_of_that_name_is_not_taken_for_it(lab, recorded, 
     run, record, _ = recorded
     other = second_lab(lab, folder / "other")
     theirs = record_run(other, client_of(None), run)
-    assert lab.registry.find(theirs.id).key.subject == lab.registry.find(record).key.subject
+    assert lab.registry.find_record(theirs.id).key.subject == lab.registry.find_record(record).key.subject
     assert named_record(lab, f"mlflow:{run}") == record
     assert gather(lab, named_record(lab, f"mlflow:{run}")).asked.row.group == lab.group()
     third = second_lab(lab, folder / "third", "A third lab")

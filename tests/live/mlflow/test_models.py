@@ -29,7 +29,7 @@ Y = numpy.array([0, 1] * 10)
 
 
 def parents_of(lab, record_id):
-    return {(link.parent, link.relation) for link in lab.registry.find(record_id).key.parents}
+    return {(link.parent, link.relation) for link in lab.registry.find_record(record_id).key.parents}
 
 
 def said_of(lab, record):
@@ -66,7 +66,7 @@ def test_autolog_of_scikit_learn_is_recorded_with_its_model_and_data(lab, home, 
         "targets": (20, "int64"),
     }
     flush(home)
-    assert lab.registry.find(model["record"]).key.kind == Kind.MODEL
+    assert lab.registry.find_record(model["record"]).key.kind == Kind.MODEL
     given = mlflow.data.from_numpy(X, targets=Y)
     held = sealed.verify_run(lab, run.info.run_id, datasets={dataset["name"]: given})
     assert held.verified, held.failed
@@ -153,7 +153,7 @@ def test_a_registered_model_its_aliases_and_deployments_are_trails(lab, home, st
     said = said_of(lab, version)
     assert said.values["tags"] == {"api_key": "***"}
     files = said.values["filesRecord"]
-    assert lab.registry.find(files).key.kind == Kind.MODEL
+    assert lab.registry.find_record(files).key.kind == Kind.MODEL
     assert parents_of(lab, version.id) == {(model.id, Relation.USES), (files, Relation.USES)}
     assert files in {record.id for record in lab.registry.find_subject(said.values["files"])}
     again = record_registered_model(lab, "spam filter")

@@ -78,7 +78,7 @@ def test_a_run_is_recorded_with_all_of_it(lab, home, store):
     tags = mlflow.get_run(run_id).data.tags
     assert tags["blockchaintracer.status"] == "final"
     assert tags["blockchaintracer.transaction"].startswith("0x")
-    found = lab.registry.find(tracer.recorded.id)
+    found = lab.registry.find_record(tracer.recorded.id)
     assert tags["blockchaintracer.block"] == str(found.block)
 
     said = predicate(lab, tracer.recorded)
@@ -295,5 +295,5 @@ def test_a_program_that_breaks_is_recorded_as_failed(lab, home, store):
     assert "no such thing" in done.stderr
     run = waited_for(mlflow.MlflowClient(), "left open")
     assert run.info.status == "FAILED"
-    said = run_of(lab, lab.registry.find(run.data.tags["blockchaintracer.record_id"]).key.manifest)
+    said = run_of(lab, lab.registry.find_record(run.data.tags["blockchaintracer.record_id"]).key.manifest)
     assert (said.status, said.error) == ("failed", "ValueError: no such thing")

@@ -76,7 +76,7 @@ class Content:
         files = tuple(_distinct(found))
         missing = []
         for file in files:
-            with copies.find(file.sha256) as here:
+            with copies.find_copy(file.sha256) as here:
                 if here.path is None:
                     missing.append(file)
         return cls(files, tuple(missing), copies)
@@ -89,7 +89,7 @@ class Content:
             InputError: if another file is there.
         """
         target = folder / file.path
-        with self.copies.find(file.sha256) as found:
+        with self.copies.find_copy(file.sha256) as found:
             if found.path is None:
                 raise StoreError(f"{file.path}, SHA-256 {file.sha256}, is not here")
             if target.exists() or target.is_symlink():
