@@ -32,6 +32,7 @@ from blockchaintracer.core.manifest.base import plain, rfc3339
 from blockchaintracer.core.record import Kind, normal_digest, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab import after_run
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.capture.random_seeds import seed_everything
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, mask_arguments
 from blockchaintracer.lab.chain_seeds import seeds_from_chain
@@ -47,7 +48,6 @@ from blockchaintracer.lab.recording.content import record_path
 from blockchaintracer.lab.recording.keep import require_apart, run_keeping
 from blockchaintracer.lab.recording.metric_histories import Histories
 from blockchaintracer.lab.recording.run import (
-    RUN_FILE,
     RunFacts,
     RunStart,
     check_template,
@@ -217,7 +217,7 @@ class TracedRun:
         """Adds the metric's value to its history."""
         value, was_whole = self.document.metrics[name].value, not self._histories.thinned
         assert value is not None  # noqa: S101 -- it was logged
-        if not self._histories.add(name, step, value) and name not in self._without_history:
+        if not self._histories.note(name, step, value) and name not in self._without_history:
             self._without_history.add(name)
             _warn(f"{name} is recorded without its history: a run keeps those of {MAX_HISTORIES} metrics")
         if was_whole and self._histories.thinned:
@@ -420,7 +420,7 @@ class TracedRun:
 
     def finish(self) -> str | Pending:
         """Records what was logged; the transaction's hash (0x-hex), or a handle while there is none."""
-        if histories := self._histories.told():
+        if histories := self._histories.documents():
             self._change(histories=histories)
         self._change(seeds={**self._seeding.told, **self.document.seeds}, seed_derivation=self._seeding.derivation)
         if self.document.error is not None:

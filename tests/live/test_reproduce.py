@@ -23,12 +23,13 @@ from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified
 from blockchaintracer.core.manifest import GivenMetric, Metric, RunPredicate, Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
 from blockchaintracer.extras.reproduce.reproduce import Plan, Reproduction, compare, reproduce
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_path
-from blockchaintracer.lab.recording.run import RUN_FILE, RunFacts, Used, finish_run, start_run
+from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import load_run_document
 from tests.live.ipfs.nodes import helia
 from tests.support.labs import ROOT, second_lab

@@ -17,9 +17,9 @@ from blockchaintracer.core.manifest import Checkpoints, RunPredicate, State, par
 from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.verify import Outcome
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import record_run
-from blockchaintracer.lab.recording.run import RUN_FILE
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab, verb
 
@@ -159,7 +159,7 @@ def test_a_list_that_was_changed_after_its_anchors_is_told_entry_by_entry(lab, h
     entries, says = attack(list(whole.checkpoints))
     forged = relinked(whole, entries)
     assert not list(forged.problems())
-    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab, forged, list(run.checkpoints.anchors))))
+    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, forged, list(run.checkpoints.anchors))))
     assert says in found["order"]
     assert any("have another root" in detail for detail in found.values())
 
@@ -170,7 +170,7 @@ def test_entries_that_are_not_chained_again_are_told_by_place(lab, honest):
     entries = list(whole.checkpoints)
     entries[1], entries[2] = entries[2], entries[1]
     forged = whole.model_copy(update={"checkpoints": tuple(entries)})
-    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab, forged, list(run.checkpoints.anchors))))
+    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, forged, list(run.checkpoints.anchors))))
     assert "step 30" in found["checkpoints"]
     assert "at place 2 is not chained" in found["checkpoints"]
     assert "at place 3 comes after step 30" in found["checkpoints"]
@@ -181,13 +181,13 @@ def test_anchors_left_out_or_made_up_are_told(lab, honest):
     _, run = honest
     whole = listed(lab, run)
     anchors = list(run.checkpoints.anchors)
-    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab, whole, anchors[:1])))
+    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, whole, anchors[:1])))
     assert "steps 30, 40" in found["anchors left out"]
     assert set(found) == {"anchors left out"}
-    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab, whole, anchors[::-1])))
+    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, whole, anchors[::-1])))
     assert "anchored before the one that it follows" in found["anchor 2"]
     made_up = anchors[0].model_copy(update={"root": "11" * 32})
-    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab, whole, [made_up, anchors[1]])))
+    found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, whole, [made_up, anchors[1]])))
     assert "never anchored" in found["anchor 1"]
 
 

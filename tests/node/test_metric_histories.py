@@ -18,10 +18,10 @@ from blockchaintracer import RecordingWarning
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.extras.report import gather, make
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.metric_histories import Histories
-from blockchaintracer.lab.recording.run import RUN_FILE
 from blockchaintracer.lab.recording.run_document import (
     MAX_DOCUMENT,
     MAX_HISTORIES,
@@ -138,7 +138,7 @@ def test_a_step_that_is_none_is_refused_and_nothing_is_logged(lab: Lab, step: An
     with pytest.raises(InputError, match=r"metrics\.loss"):
         run.log_metric("loss", math.inf, step=1)
     assert run.document.metrics == {}
-    assert run._histories.told() == {}
+    assert run._histories.documents() == {}
 
 
 def test_a_private_metric_has_no_history(lab: Lab) -> None:
@@ -148,17 +148,17 @@ def test_a_private_metric_has_no_history(lab: Lab) -> None:
     run.log_metric("loss", 0.5, private=True)
     with pytest.raises(InputError, match="loss"):
         run.log_metric("loss", 0.5, step=1)
-    assert run._histories.told() == {}
+    assert run._histories.documents() == {}
 
 
 def test_a_long_training_is_thinned_to_its_end_and_fits_a_document(lab: Lab) -> None:
     noted = Histories()
     for step in range(12 * MAX_POINTS):
-        noted.add("loss", step, 1 / (1 + step))
+        noted.note("loss", step, 1 / (1 + step))
         if step % 100 == 0:
-            noted.add("accuracy", step, step / 7)
+            noted.note("accuracy", step, step / 7)
     assert noted.thinned
-    told = noted.told()
+    told = noted.documents()
     assert len(told["accuracy"].steps) == 12 * MAX_POINTS / 100 + (told["accuracy"].steps[-1] % 100 != 0)
     steps = told["loss"].steps
     assert (steps[0], steps[-1]) == (0, 12 * MAX_POINTS - 1)
@@ -199,7 +199,7 @@ def test_more_metrics_than_have_a_history_are_recorded_all_the_same(lab: Lab) ->
     # once for each, whatever comes after
     assert len(caught) == 2
     assert len(run.document.metrics) == MAX_HISTORIES + 2
-    assert len(run._histories.told()) == MAX_HISTORIES
+    assert len(run._histories.documents()) == MAX_HISTORIES
 
 
 @pytest.mark.parametrize(

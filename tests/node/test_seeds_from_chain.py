@@ -16,9 +16,9 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import SeedDerivation, parse_manifest
 from blockchaintracer.core.seed_derivation import GENERATORS, derive_seeds
 from blockchaintracer.core.verify import Outcome
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE, seeds_from_chain
 from blockchaintracer.lab.recording.content import record_run
-from blockchaintracer.lab.recording.run import RUN_FILE
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab
 

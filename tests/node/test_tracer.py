@@ -18,8 +18,8 @@ from blockchaintracer import BlockchainTracer, MLTracer, RecordingWarning
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.manifest import Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.keys import KeyStore
-from blockchaintracer.lab.recording.run import RUN_FILE
 from blockchaintracer.lab.recording.run_document import load_run_document
 from blockchaintracer.lab.tracer import Pending
 from tests.support.labs import ROOT, verb

@@ -30,11 +30,12 @@ from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.program import RUN_FILE, environment_of
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
-from blockchaintracer.lab.recording.run import RUN_FILE, RunStart, environment_of, start_run
+from blockchaintracer.lab.recording.run import RunStart, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
 
 _SEARCHED = "/usr/local/bin:/usr/bin:/bin"

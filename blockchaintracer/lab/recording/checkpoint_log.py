@@ -1,8 +1,8 @@
 """Checkpoints of a run that is going on: committed to as they come, anchored in batches, never in the training's way.
 
 What is anchored enters the outbox in this thread, which takes milliseconds; another thread brings it to the chain. If
-the chain is away, or the process dies, it waits there for `outbox flush`, and a list of what came lies in the lab's
-folder.
+the chain is unavailable, or the process dies, the anchor waits there for `outbox flush`, and a list of the checkpoints
+lies in the lab's folder.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import operator
 import os
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from blockchaintracer.core.digest import digest_bytes, digest_folder, sha256_file
+from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
-from blockchaintracer.core.manifest import Artifact, CheckpointAnchor, Checkpoints, State
+from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, State
 from blockchaintracer.core.manifest.base import rfc3339
 from blockchaintracer.core.manifest.checkpoint_list import (
     AnchoredCheckpoints,
@@ -29,7 +30,8 @@ from blockchaintracer.core.manifest.checkpoint_list import (
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction
-from blockchaintracer.lab.recording.keep import keep, require_never_encrypted
+from blockchaintracer.lab.recording.keep import keep, keep_attachment, require_never_encrypted
+from blockchaintracer.lab.store.store import Store
 
 LISTING = "checkpoints.json"
 MAX_CHECKPOINTS = 20_000
@@ -44,7 +46,7 @@ class CheckpointLog:
     """The checkpoints of one run.
 
     Args:
-        lab: anchors and keeps; None where another program records the run: then nothing is anchored meanwhile.
+        lab: None where another program records the run: then nothing is anchored meanwhile.
         every: anchor after so many checkpoints; None for on request alone.
 
     Attributes:
@@ -63,7 +65,7 @@ class CheckpointLog:
         self.anchors: list[CheckpointAnchor] = []
 
     def initial(self, path: Path) -> State:
-        """Notes what the training starts from, before the first checkpoint.
+        """Note what the training starts from, before the first checkpoint.
 
         Raises:
             InputError: if there are checkpoints already, or it can't be read.
@@ -75,15 +77,15 @@ class CheckpointLog:
         return state
 
     def log(self, path: Path, step: int, *, copy: bool = False) -> Checkpoint:
-        """Commits to a file or folder as it is now; it may be overwritten afterwards.
+        """Commit to a file or folder as it is now; it may be overwritten afterwards.
 
         Args:
             step: of the training, larger than the last one's.
             copy: keep a copy in the lab's store too.
 
         Raises:
-            InputError: if the step isn't larger, or the file can't be read or changes meanwhile.
-            StoreError: if it can't be kept.
+            InputError: if the step isn't larger, the file can't be read or changes meanwhile, or it was encrypted.
+            StoreError: if it can't be stored.
         """
         try:
             step = operator.index(step)
@@ -108,23 +110,22 @@ class CheckpointLog:
         return self._lab is not None and self._every is not None and waiting >= self._every
 
     def anchor(self) -> CheckpointAnchor | None:
-        """Enters a batch of what came since the last one into the outbox and has it sent by another thread; None if
-        nothing came, or the run has `MAX_ANCHORS`: the rest is fixed by its record.
+        """Enter a batch of the new checkpoints into the outbox and let another thread send it.
+
+        Returns None if there are none, or the run has `MAX_ANCHORS`: the rest is fixed by its record.
 
         Raises:
-            BlockchainTracerError: if it can't be entered; what came goes into the next batch.
+            BlockchainTracerError: if it can't be entered; the checkpoints go into the next batch.
         """
         lab, count = self._lab, len(self.listed.checkpoints)
         if lab is None or count == self._anchored or len(self.anchors) == MAX_ANCHORS:
             return None
         batch = AnchoredCheckpoints.of(self.listed, self._anchored)
-        data = batch.to_bytes()
-        digest = lab.store.put_bytes(data)
+        description = keep_attachment(lab.store, f"checkpoints-{batch.first + 1}-{count}.json", batch.to_bytes())
         group, author = lab.group(Role.RECORDER), lab.signer.address
-        fields = {"group": group, "author": author, "root": batch.root, "count": batch.count, "manifest": digest}
-        write = Transaction(Op.ANCHOR, lab.domain.registry, **fields)
+        fields = {"group": group, "author": author, "root": batch.root, "count": batch.count}
+        write = Transaction(Op.ANCHOR, lab.domain.registry, **fields, manifest=description.sha256)
         lab.outbox.add_transaction(lab.chain_id, write, author)
-        description = Artifact.of(f"checkpoints-{batch.first + 1}-{count}.json", digest_bytes(data))
         made = CheckpointAnchor(root=batch.root, count=batch.count, description=description)
         self.anchors.append(made)
         self._anchored = count
@@ -135,15 +136,15 @@ class CheckpointLog:
         return made
 
     def finish(self) -> Checkpoints | None:
-        """Keeps the list and gives what the run's manifest says of it; None if nothing was logged.
+        """Store the list and return what the run's manifest says of it; None if nothing was logged.
 
-        What is not anchored yet is fixed by the record of the run itself.
+        Checkpoints that are not anchored yet are fixed by the record of the run itself.
         """
         if self._sender:
             self._sender.stop()
         if self._lab is None or (self.listed.initial_state is None and not self.listed.checkpoints):
             return None
-        return keep_checkpoints(self._lab, self.listed, self.anchors)
+        return keep_checkpoints(self._lab.store, self.listed, self.anchors)
 
     def _state(self, path: Path, *, copy: bool) -> State:
         subject_type: Literal["file", "folder"] = "folder" if path.is_dir() else "file"
@@ -160,7 +161,7 @@ class CheckpointLog:
         return state
 
     def _note(self, lab: Lab, made: Checkpoint) -> None:
-        """Adds a line to the list in the lab's folder, on the disk: what a run that is killed leaves behind."""
+        """Add a line to the list in the lab's folder, on the disk: what a run that is killed leaves behind."""
         file = lab.home.checkpoints / f"{self.listed.series}.jsonl"
         line = made.model_dump_json(by_alias=True) + "\n"
         try:
@@ -173,23 +174,25 @@ class CheckpointLog:
             raise StoreError(f"the list {file} can't be written: {error.strerror}") from None
 
 
-def keep_checkpoints(lab: Lab, listed: CheckpointList, anchors: list[CheckpointAnchor]) -> Checkpoints:
-    """Keeps a list in the store; what a run's manifest says of it."""
-    data = listed.to_bytes()
-    lab.store.put_bytes(data)
+def keep_checkpoints(
+    store: Store, listed: CheckpointList | None, anchors: Sequence[CheckpointAnchor]
+) -> Checkpoints | None:
+    """Store a list and return what a run's manifest says of it; None without a list."""
+    if listed is None:
+        return None
     return Checkpoints(
         series=listed.series,
         count=len(listed.checkpoints),
         head=listed.head,
         root=root_of(listed.checkpoints) if listed.checkpoints else None,
         initial_state=listed.initial_state,
-        listing=Artifact.of(LISTING, digest_bytes(data)),
+        listing=keep_attachment(store, LISTING, listed.to_bytes()),
         anchors=tuple(anchors),
     )
 
 
 class _Sender:
-    """A thread that flushes the outbox when it's woken. What it can't do waits for whoever flushes next."""
+    """A thread that flushes the outbox when it's woken. What it can't do waits for the next flush."""
 
     def __init__(self, lab: Lab) -> None:
         # SQLite and HTTP connections are of one thread; the key is open already
@@ -200,11 +203,9 @@ class _Sender:
         self._thread.start()
 
     def wake(self) -> None:
-        """Has it flush, once more if it is at it."""
         self._woken.set()
 
     def stop(self) -> None:
-        """Lets it end what it is at."""
         self._ends = True
         self._woken.set()
         self._thread.join()

@@ -1,4 +1,4 @@
-"""Committing to a manifest: keep it, then record it on the chain or leave it in the outbox."""
+"""Committing to a manifest: store it, then record it on the chain or leave it in the outbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
 def require_recorder(lab: Lab) -> None:
-    """Tells before any work is done whether the signer may record for the group; nothing, while the chain is away.
+    """Check before any work is done that the signer may record for the group; not while the chain is unavailable.
 
     Raises:
         ContractRevert: if it may not.
@@ -29,7 +29,7 @@ def require_recorder(lab: Lab) -> None:
 
 
 def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
-    """A manifest's record of the signer for the group."""
+    """Return the record that a manifest becomes: of the signer, for the group."""
     key = RecordKey(
         group=lab.group(Role.RECORDER),
         kind=manifest.kind,
@@ -43,8 +43,8 @@ def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
 
 
 def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
-    """Keeps a manifest and commits to it on the chain, or as the lab's committer does; if the chain is away, it waits
-    in the outbox.
+    """Store a manifest and commit to it on the chain, or as the lab's committer does. If the chain is unavailable, the
+    record waits in the outbox.
 
     Raises:
         ContractRevert: before anything is written, if the signer lacks the role or a parent isn't recorded.
@@ -54,7 +54,7 @@ def commit(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Recorded:
 
 
 def send(lab: Lab, made: Draft) -> Recorded:
-    """Keeps a draft's manifest and records it on the chain, as `commit` does without a committer."""
+    """Store a draft's manifest and record it on the chain, as `commit` does without a committer."""
     data = made.manifest.to_bytes()
     write = Transaction(Op.RECORD, lab.domain.registry, record_id=made.id, key=made.key)
     existing = False
@@ -71,15 +71,15 @@ def send(lab: Lab, made: Draft) -> Recorded:
         entry = _keep(lab, write, data)
         if not lab.hand_over:
             [entry] = lab.write(write, check=False)
-    except ChainUnavailable as away:
+    except ChainUnavailable as error:
         existing = False
         entry = _keep(lab, write, data)
-        lab.say(f"{away.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
+        lab.say(f"{error.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
     return recorded(lab, made, entry, existing)
 
 
 def _flush_what_waits(lab: Lab) -> None:
-    """A parent may be among it. What is refused of it is no reason to refuse what comes now."""
+    """Send waiting records first: one may be a parent. If one is refused, the new record is not refused for it."""
     try:
         lab.flush()
     except ChainUnavailable:
@@ -89,7 +89,7 @@ def _flush_what_waits(lab: Lab) -> None:
 
 
 def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:
-    """Captures a record in the outbox, and stores it: from the first on, no end of the process loses it."""
+    """Enter a record into the outbox, then store its manifest: from the first on, no end of the process loses it."""
     if not lab.store.has(write.key.manifest):
         lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address, manifest)
         lab.outbox.store_captured(lab.store.put_bytes)
@@ -98,27 +98,27 @@ def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:
 
 
 def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorded]:
-    """Records of the lab, once they have come that far (see `Lab.reach`).
+    """Return records of the lab, once they have come that far (see `Lab.reach`).
 
     Raises:
         ChainUnavailable, ContractRevert: as `Lab.reach`.
     """
     lab.reach(until)
     return [
-        replace(one, **progress_of(entry))
-        for one in records
-        for entry in lab.outbox.entries_about(one.id, Op.RECORD)
-        if entry.chain_id == one.chain_id
+        replace(record, **progress_of(entry))
+        for record in records
+        for entry in lab.outbox.entries_about(record.id, Op.RECORD)
+        if entry.chain_id == record.chain_id
     ]
 
 
 def recorded(lab: Lab, made: Draft, entry: Entry, existing: bool) -> Recorded:
-    """A draft's record, as the outbox knows it."""
+    """Return a draft's record, as the outbox knows it."""
     return Recorded(**described(lab, made), **progress_of(entry), existing=existing)
 
 
 def described(lab: Lab, made: Draft) -> dict[str, Any]:
-    """What a draft tells of its record, whatever becomes of it."""
+    """Return what a draft says of its record, whatever becomes of it."""
     key = made.key
     return {
         "id": made.id,
@@ -135,7 +135,7 @@ def described(lab: Lab, made: Draft) -> dict[str, Any]:
 
 
 def progress_of(entry: Entry) -> dict[str, Any]:
-    """How far a write has come, and where and when it happened."""
+    """Return how far a write has come, and where and when it happened."""
     return {
         "state": str(entry.state),
         "transaction": entry.transaction,

@@ -25,6 +25,7 @@ from blockchaintracer.lab.private.encrypt import (
     recipients_of,
 )
 from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ def keep(
         return Kept("folder", folder.sha256, folder)
     file = lab.store.put_file(path, progress=progress)
     return Kept("file", file.sha256, file)
+
+
+def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:
+    """Put what the package itself made into the store, in the open; how a manifest names it."""
+    store.put_bytes(data)
+    return Artifact.of(name, digest_bytes(data))
 
 
 def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:

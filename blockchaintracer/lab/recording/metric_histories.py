@@ -6,14 +6,14 @@ import json
 import time
 from dataclasses import dataclass, field
 
-from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.manifest import Artifact
+from blockchaintracer.lab.recording.keep import keep_attachment
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, MAX_POINTS, DocumentHistory
 from blockchaintracer.lab.store.store import Store
 
 
 @dataclass
-class _Noted:
+class _History:
     points: dict[int, tuple[float, int]] = field(default_factory=dict)
     last: int = 0
     latest: tuple[float, int] = (0.0, 0)
@@ -22,7 +22,7 @@ class _Noted:
 
 
 class Histories:
-    """The histories of one run, within what a run document holds: if there are too many values, the longest history is
+    """The histories of one run, within what a run document holds. If there are too many values, the longest history is
     thinned to every second of its values, again and again, so that it goes on to the end.
 
     Attributes:
@@ -30,55 +30,54 @@ class Histories:
     """
 
     def __init__(self) -> None:
-        self._noted: dict[str, _Noted] = {}
+        self._histories: dict[str, _History] = {}
         self._size = 0
         self.thinned: set[str] = set()
 
-    def add(self, metric: str, step: int, value: float) -> bool:
-        """Notes a value; of a step that comes again, the last. Whether the metric has a history: only so many have."""
-        if metric not in self._noted and len(self._noted) == MAX_HISTORIES:
+    def note(self, metric: str, step: int, value: float) -> bool:
+        """Note a value; of a step that comes again, the last. Whether the metric has a history: only so many have."""
+        if metric not in self._histories and len(self._histories) == MAX_HISTORIES:
             return False
-        noted = self._noted.setdefault(metric, _Noted())
-        noted.last, noted.latest = step, (value, time.time_ns() // 1_000_000)
-        if step in noted.points:
-            noted.points[step] = noted.latest
+        history = self._histories.setdefault(metric, _History())
+        history.last, history.latest = step, (value, time.time_ns() // 1_000_000)
+        if step in history.points:
+            history.points[step] = history.latest
             return True
-        if noted.count % noted.every == 0:
-            noted.points[step] = noted.latest
+        if history.count % history.every == 0:
+            history.points[step] = history.latest
             self._size += 1
-        noted.count += 1
+        history.count += 1
         # beside each history there is room for its last value
         while self._size > MAX_POINTS - MAX_HISTORIES:
             self._thin()
         return True
 
     def _thin(self) -> None:
-        metric, noted = max(self._noted.items(), key=lambda one: len(one[1].points))
-        before = len(noted.points)
-        noted.points = dict(list(noted.points.items())[::2])
-        noted.every *= 2
-        self._size -= before - len(noted.points)
+        metric, history = max(self._histories.items(), key=lambda item: len(item[1].points))
+        before = len(history.points)
+        history.points = dict(list(history.points.items())[::2])
+        history.every *= 2
+        self._size -= before - len(history.points)
         self.thinned.add(metric)
 
-    def told(self) -> dict[str, DocumentHistory]:
-        """What was noted, by metric, each in the order of its steps and with the value that was logged last."""
-        found = {}
-        for metric, noted in self._noted.items():
-            points = sorted({**noted.points, noted.last: noted.latest}.items())
-            found[metric] = DocumentHistory(
+    def documents(self) -> dict[str, DocumentHistory]:
+        """Return each metric's history, in the order of its steps and with the value that was logged last."""
+        documents = {}
+        for metric, history in self._histories.items():
+            points = sorted({**history.points, history.last: history.latest}.items())
+            documents[metric] = DocumentHistory(
                 steps=tuple(step for step, _ in points),
                 values=tuple(value for _, (value, _) in points),
                 times=tuple(at for _, (_, at) in points),
             )
-        return found
+        return documents
 
 
 def keep_histories(store: Store, histories: dict[str, DocumentHistory]) -> dict[str, Artifact]:
-    """Keeps each history as a JSON list of ``step``, ``value`` and ``time`` (Unix time in ms)."""
-    kept = {}
+    """Store each history as a JSON list of ``step``, ``value`` and ``time`` (Unix time in ms)."""
+    artifacts = {}
     for number, (metric, history) in enumerate(sorted(histories.items())):
         points = zip(history.steps, history.values, history.times, strict=True)
         data = json.dumps([{"step": step, "value": value, "time": at} for step, value, at in points]).encode()
-        store.put_bytes(data)
-        kept[metric] = Artifact.of(f"metrics/{number}.json", digest_bytes(data))
-    return kept
+        artifacts[metric] = keep_attachment(store, f"metrics/{number}.json", data)
+    return artifacts

@@ -1,4 +1,7 @@
-"""A run from its start to its record: what is captured, what its author says, and how both become a manifest."""
+"""A run from its start to its record: what is captured and what its author says become one manifest.
+
+Every run ends in `finish_run`, whoever describes it: the tracer, the command line, a reproduction or MLflow.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -38,6 +40,13 @@ from blockchaintracer.core.record import Kind, Link, Relation, parse_number
 from blockchaintracer.lab.capture.environment import capture_environment, find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.lab.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture.program import (
+    environment_of,
+    portable_command,
+    recorded_parts,
+    relative_path,
+    start_program,
+)
 from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_whole
@@ -55,14 +64,11 @@ from blockchaintracer.lab.recording.content import (
     record_run,
     used_record,
 )
-from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
+from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep, keep_attachment
 from blockchaintracer.lab.recording.metric_histories import keep_histories
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml
 from blockchaintracer.lab.recording.templates import validate_against_template
 from blockchaintracer.lab.store.store import Store
-
-RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
-"""Environment variable: where a program writes its run document, whoever runs it."""
 
 
 @dataclass
@@ -160,7 +166,7 @@ class RunFacts:
 
 
 def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
-    """Captures what must be captured before a run: its id, a final block, the state of the code.
+    """Capture what must be captured before a run: its id, a final block, the state of the code.
 
     Args:
         folder: the working folder; this one if not said.
@@ -171,13 +177,7 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
     kept_code = pool.submit(_keep_code, lab.store, git)
     # a large commit takes its time, which the run need not wait for
     pool.shutdown(wait=False)
-    return RunStart(
-        run_id=str(uuid.uuid4()),
-        started_at=datetime.now(UTC),
-        git=git,
-        not_before=not_before(lab),
-        kept_code=kept_code,
-    )
+    return RunStart(str(uuid.uuid4()), datetime.now(UTC), git, not_before(lab), kept_code)
 
 
 def _keep_code(store: Store, git: GitState | None) -> KeptCode:
@@ -188,50 +188,34 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
         diff = Artifact.of("diff.patch", digest_bytes(git.diff))
         findings = scan_secrets(git.diff)
     if git and git.commit:
-        packed = pack_commit(git.root, git.commit)
-        store.put_bytes(packed)
-        pack = Artifact.of("commit.pack", digest_bytes(packed))
+        pack = keep_attachment(store, "commit.pack", pack_commit(git.root, git.commit))
     return KeptCode(diff, pack, findings)
 
 
 def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
-    """Keeps what a run wrote and ran on, and records it.
+    """Store what a run wrote and ran on, and record it.
 
     Raises:
-        InputError: before anything is kept, if the run doesn't fit the template that it names.
+        InputError: before anything is stored, if the run doesn't fit the template that it names.
     """
     document = facts.document
     error = document.error or facts.error
     check_template(document, complete=error is None)
     ended = facts.ended_at or datetime.now(UTC)
     recipients = recipients_of(lab.home, document.private.encrypt_to)
-    outputs = [
-        *(RunOutput(role=role, artifact=kept) for role, kept in facts.kept),
-        *_keep_outputs(lab, facts, progress),
-    ]
+    outputs = [RunOutput(role=role, artifact=artifact) for role, artifact in facts.kept]
+    for role, path in facts.outputs:
+        kept = keep(lab, path, facts.keeping, progress=progress)
+        outputs.append(RunOutput(role=role, **kept.named(path.name)))
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
     environment = facts.environment or _environment(lab, facts)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
-    inputs = [
-        *facts.linked,
-        *(
-            RunInput(
-                record=used.record.id,
-                relation=used.relation,
-                sha256=used.record.subject,
-                # a program may tell by its suffix how to read it, wherever it's placed
-                name=used.path.name or used.record.name,
-                path=relative_path(used.path, facts.folder),
-            )
-            for used in facts.inputs
-        ),
-    ]
+    inputs = [*facts.linked, *(_input(used, facts.folder) for used in facts.inputs)]
     histories = {**keep_histories(lab.store, document.histories), **facts.histories}
-    parents = {*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}
-    private = _private(lab, document, start.run_id, recipients)
+    metrics = document.recorded_metrics()
     run = RunPredicate(
         run_id=start.run_id,
         name=document.name,
@@ -242,10 +226,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ended_at=rfc3339(ended),
         declared_timestamp=document.declared_timestamp,
         parameters=document.parameters,
-        metrics={
-            name: metric.model_copy(update={"history": histories.get(name)})
-            for name, metric in document.recorded_metrics().items()
-        },
+        metrics={name: metric.model_copy(update={"history": histories.get(name)}) for name, metric in metrics.items()},
         seeds=document.seeds,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
@@ -255,12 +236,23 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         not_before=start.not_before,
         experiment=_experiment(lab, document, start.git),
         template=document.template,
-        private=private,
-        checkpoints=facts.checkpoints or _checkpoints(lab, document),
+        private=_private(lab, document, start.run_id, recipients),
+        checkpoints=facts.checkpoints or keep_checkpoints(lab.store, document.checkpoints, document.checkpoint_anchors),
         seed_derivation=document.seed_derivation,
-        parents=named_parents(parents),
+        parents=named_parents({*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}),
     )
     return record_run(lab, run)
+
+
+def _input(used: Used, folder: Path) -> RunInput:
+    return RunInput(
+        record=used.record.id,
+        relation=used.relation,
+        sha256=used.record.subject,
+        # a program may tell by its suffix how to read it, wherever it's placed
+        name=used.path.name or used.record.name,
+        path=relative_path(used.path, folder),
+    )
 
 
 def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
@@ -272,22 +264,20 @@ def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[
 
 
 def check_template(document: RunDocument, *, complete: bool) -> None:
-    """Checks a run document against the template that it names, if it names one.
+    """Check a run document against the template that it names, if it names one.
 
     Raises:
         InputError: naming what is missing, unless the run isn't `complete`, and what is out of range.
     """
     if document.template:
         private = document.private
-        hidden = {name: GivenMetric(value=value) for name, value in private.metrics.items()}
-        document = document.model_copy(
-            update={
-                "parameters": {**document.parameters, **private.parameters},
-                "metrics": {**document.metrics, **hidden},
-            }
-        )
-    if document.template:
-        validate_against_template(document, document.template.name, document.template.version, complete=complete)
+        metrics = {name: GivenMetric(value=value) for name, value in private.metrics.items()}
+        shown = {
+            "parameters": {**document.parameters, **private.parameters},
+            "metrics": {**document.metrics, **metrics},
+        }
+        name, version = document.template.name, document.template.version
+        validate_against_template(document.model_copy(update=shown), name, version, complete=complete)
 
 
 def record_models(
@@ -304,7 +294,7 @@ def record_models(
 
 
 def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
-    """Runs a program and reads the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
+    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
 
     Returns:
         the exit code, and the document or None.
@@ -314,20 +304,8 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
     """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
-        # the program has no need to sign
-        environment = without_secrets(os.environ) | {RUN_FILE: str(file)}
-        try:
-            done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
-                [*command],
-                cwd=folder,
-                env=environment,
-                check=False,
-                stdout=subprocess.DEVNULL if quiet else sys.stderr,
-            )
-        except OSError as error:
-            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
-        document = load_run_document(file) if file.exists() else None
-    return done.returncode, document
+        code = start_program(command, folder, file, quiet=quiet)
+        return code, load_run_document(file) if file.exists() else None
 
 
 def record_inputs(
@@ -346,77 +324,28 @@ def record_inputs(
 
 
 def document_text(document: RunDocument) -> str:
-    """A document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
+    """Return a document as JSON; a tolerance that was set to null must not read as one that wasn't set."""
     return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
 
 
 def keep_unrecorded(lab: Lab, document: RunDocument) -> Path:
-    """Leaves a run document that could not be recorded where it can be recorded from later.
+    """Write a run document that could not be recorded to a file that it can be recorded from later; the file.
 
     Raises:
-        StoreError: if it can't be.
+        StoreError: if it can't be written.
     """
     file = lab.home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(file, document_text(document).encode())
     except OSError as error:
-        raise StoreError(f"the run document can't be kept in {file.parent}: {error.strerror}") from None
+        raise StoreError(f"the run document can't be written to {file.parent}: {error.strerror}") from None
     return file
 
 
 def linked_inputs(document: RunDocument) -> list[Link]:
-    """Parents that a run document names by record id."""
+    """Return the parents that a run document names by record id."""
     return [parse_parent(f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
-
-
-def relative_path(path: Path, base: Path) -> str | None:
-    """A path as a manifest names it, relative to `base`; None if it lies elsewhere."""
-    try:
-        return path.resolve().relative_to(base.resolve()).as_posix()
-    except ValueError:
-        return None
-
-
-def portable_command(
-    command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
-) -> list[str]:
-    """A command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th input,
-    ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to. What else lies
-    in the working folder is named from there, and a program elsewhere by its name."""
-    places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
-    for path in inputs:
-        if path.resolve().parent not in (folder.resolve(), *folder.resolve().parents):
-            places.setdefault(path.resolve().parent, "{inputs}")
-    for path in outputs:
-        for parent in (path.resolve(), *path.resolve().parents):
-            if parent == folder.resolve() or parent in folder.resolve().parents:
-                break
-            places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
-    program = "python" if Path(command[0]).name.startswith("python") else _portable(command[0], folder, places)
-    if Path(program).is_absolute():
-        program = Path(program).name
-    return [program, *(_portable(argument, folder, places) for argument in command[1:])]
-
-
-def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
-    option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
-    found = places.get((folder / value).resolve()) if value else None
-    if not found and Path(value).is_absolute() and (inside := relative_path(Path(value), folder)):
-        found = f"./{inside}"
-    return f"{option}{equals}{found}" if found else argument
-
-
-def _keep_outputs(lab: Lab, facts: RunFacts, progress: Progress | None) -> Iterator[RunOutput]:
-    for role, path in facts.outputs:
-        yield RunOutput(role=role, **keep(lab, path, facts.keeping, progress=progress).named(path.name))
-
-
-def _checkpoints(lab: Lab, document: RunDocument) -> Checkpoints | None:
-    """Those of a program that left the recording to this one, or could not record itself."""
-    if document.checkpoints is None:
-        return None
-    return keep_checkpoints(lab, document.checkpoints, list(document.checkpoint_anchors))
 
 
 def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:
@@ -466,50 +395,19 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
 def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
     program = shutil.which(facts.command[0]) if facts.command else None
-    other = program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable
-    captured = environment_of(program, without_secrets(os.environ)) if program and other else None
-    open_only = Keeping(in_the_open=facts.keeping.in_the_open)
-    kept = keep(lab, lock, open_only).named(lock.name) if lock else {}
-    return RunEnvironment(lock=kept.get("artifact"), **(captured or _captured(capture_environment())))
-
-
-def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
-    """What `capture_environment` tells inside another interpreter; None if it can't run there.
-
-    Args:
-        python: the interpreter.
-        variables: its environment variables.
-    """
-    package = Path(__file__).resolve().parents[3]
-    command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
-    try:
-        done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
-        return _captured(json.loads(done.stdout))
-    except (OSError, subprocess.CalledProcessError, ValueError):
-        return None
-
-
-# the package is found by its folder, whose other packages are none of the interpreter's
-_CAPTURE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from blockchaintracer.lab.capture.environment import capture_environment
-del sys.path[0]
-print(json.dumps(capture_environment()))
-"""
-
-
-def _captured(values: dict[str, Any]) -> dict[str, Any]:
-    """What was captured of an environment, without what a run's manifest says elsewhere or what is empty."""
-    elsewhere = ("entryPoint", "arguments", "lock")
-    return {name: value for name, value in values.items() if value and name not in elsewhere}
+    captured = None
+    if program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable:
+        captured = environment_of(program, without_secrets(os.environ))
+    # never encrypted: a reproduction installs from it
+    kept = keep(lab, lock, Keeping(in_the_open=facts.keeping.in_the_open)).named(lock.name) if lock else {}
+    return RunEnvironment(lock=kept.get("artifact"), **(captured or recorded_parts(capture_environment())))
 
 
 _ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 
 
 def parse_assignment(text: str, what: str) -> tuple[str, Any]:
-    """``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text.
+    """Read ``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text.
 
     Raises:
         InputError: if there's no ``=``.

@@ -1,0 +1,108 @@
+"""The program of a run: how it's started, which interpreter it has, and how a manifest names its command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.keys import without_secrets
+
+RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
+"""Environment variable: where a program writes its run document, whoever runs it."""
+
+# the package is found by its folder, whose other packages are none of the interpreter's
+_CAPTURE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from blockchaintracer.lab.capture.environment import capture_environment
+del sys.path[0]
+print(json.dumps(capture_environment()))
+"""
+
+
+def start_program(command: Sequence[str], folder: Path, run_file: Path, *, quiet: bool = False) -> int:
+    """Run a program to its end, without the lab's secrets; its exit code.
+
+    Args:
+        run_file: where the program may write its run document.
+
+    Raises:
+        InputError: if it can't be started.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
+            [*command],
+            cwd=folder,
+            # the program has no need to sign
+            env=without_secrets(os.environ) | {RUN_FILE: str(run_file)},
+            check=False,
+            stdout=subprocess.DEVNULL if quiet else sys.stderr,
+        )
+    except OSError as error:
+        raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+    return done.returncode
+
+
+def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
+    """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there.
+
+    Args:
+        variables: the interpreter's environment variables.
+    """
+    package = Path(__file__).resolve().parents[3]
+    command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
+    try:
+        done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
+        return recorded_parts(json.loads(done.stdout))
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+
+
+def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
+    """Return what was captured, without what a run's manifest says elsewhere or what is empty."""
+    elsewhere = ("entryPoint", "arguments", "lock")
+    return {name: value for name, value in environment.items() if value and name not in elsewhere}
+
+
+def portable_command(
+    command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
+) -> list[str]:
+    """Return a command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th
+    input, ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to. What
+    else lies in the working folder is named from there, and a program elsewhere by its name."""
+    here = (folder.resolve(), *folder.resolve().parents)
+    places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
+    for path in inputs:
+        if path.resolve().parent not in here:
+            places.setdefault(path.resolve().parent, "{inputs}")
+    for path in outputs:
+        for parent in (path.resolve(), *path.resolve().parents):
+            if parent in here:
+                break
+            places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
+    program = "python" if Path(command[0]).name.startswith("python") else _portable(command[0], folder, places)
+    if Path(program).is_absolute():
+        program = Path(program).name
+    return [program, *(_portable(argument, folder, places) for argument in command[1:])]
+
+
+def relative_path(path: Path, base: Path) -> str | None:
+    """Return a path as a manifest names it, relative to `base`; None if it lies elsewhere."""
+    try:
+        return path.resolve().relative_to(base.resolve()).as_posix()
+    except ValueError:
+        return None
+
+
+def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
+    option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
+    place = places.get((folder / value).resolve()) if value else None
+    if not place and Path(value).is_absolute() and (inside := relative_path(Path(value), folder)):
+        place = f"./{inside}"
+    return f"{option}{equals}{place}" if place else argument
