@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label
@@ -35,7 +36,7 @@ class Written:
 
 
 def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None = None) -> Written:
-    """Gives the group's verdict on another group's record.
+    """Give the group's verdict on another group's record.
 
     Args:
         record_id: the record.
@@ -52,7 +53,7 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
 
 
 def withdraw(lab: Lab, record_id: str) -> Written:
-    """Takes the group's verdict on a record back."""
+    """Take the group's verdict on a record back."""
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
     version = lab.registry.verdict(record.id, group).version
@@ -62,9 +63,9 @@ def withdraw(lab: Lab, record_id: str) -> Written:
 
 
 def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, evidence: str | None = None) -> Written:
-    """Gives the group's verdict on a record of another registry, or takes it back (`Verdict.NONE`).
+    """Give the group's verdict on a record of another registry, or take it back (`Verdict.NONE`).
 
-    This registry can't see that record, so nothing counts the verdict: whoever uses it checks the record where it is.
+    This registry can't see that record, so no counter counts the verdict: who uses it checks the record where it is.
 
     Args:
         foreign: the record there.
@@ -108,9 +109,9 @@ def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
     """The Reference to a foreign record that a run names as reproduced."""
     subject = sha256(foreign.identifier.encode()).hexdigest()
     for link in run.parents:
-        found = lab.registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
-        if found and (found.key.kind, found.key.subject) == (Kind.REFERENCE, subject):
-            return found.key
+        record = lab.registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
+        if record and (record.key.kind, record.key.subject) == (Kind.REFERENCE, subject):
+            return record.key
     raise InputError(
         f"the run names no reference to {foreign.identifier} as reproduced, so it can't be evidence",
         hint="Record the run with it: `blockchaintracer record --reproduces CHAIN:REGISTRY:ID …`.",
@@ -118,31 +119,22 @@ def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
 
 
 def foreign_verdicts(lab: Lab, foreign: ForeignRecord) -> list[dict[str, Any]]:
-    """The current verdicts of all groups on a record of another registry. One whose evidence was retracted is none."""
+    """List the current verdicts of all groups on a record of another registry, without those whose evidence was
+    retracted."""
     latest = {event["args"]["group"]: event for event in lab.registry.foreign_attested(foreign)}
-    rows = []
-    for group, event in sorted(latest.items()):
-        current = lab.registry.foreign_verdict(foreign, group)
-        if current.verdict is Verdict.NONE:
-            continue
-        rows.append(
-            {
-                "group": group,
-                "verdict": label(current.verdict),
-                "attester": event["args"]["attester"],
-                "attestedAt": current.attested_at,
-                "evidence": current.evidence,
-                "transaction": bytes(event["transactionHash"]).hex(),
-            }
-        )
-    return rows
+    current = {group: lab.registry.foreign_verdict(foreign, group) for group in sorted(latest)}
+    return [
+        _row(latest[group], verdict, evidence=verdict.evidence)
+        for group, verdict in current.items()
+        if verdict.verdict is not Verdict.NONE
+    ]
 
 
 def retract(lab: Lab, record_id: str, reason: str) -> Written:
-    """Retracts a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
+    """Retract a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
 
     Args:
-        reason: in words; whoever gets the text can check it against the chain.
+        reason: its text; who gets the text can check it against the chain.
     """
     if not reason.strip():
         raise InputError("expected a reason for the retraction, got an empty one")
@@ -157,28 +149,28 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
 
 
 def verdicts(lab: Lab, record_id: str) -> list[dict[str, Any]]:
-    """The current verdicts of all groups on a record, with the attester and the evidence from the events."""
-    latest: dict[int, Any] = {}
-    for event in lab.registry.events("Attested", recordId=bytes.fromhex(record_id)):
-        latest[event["args"]["group"]] = event
+    """List the current verdicts of all groups on a record, with the attester and the evidence from the events."""
+    attested = lab.registry.events("Attested", recordId=bytes.fromhex(record_id))
+    latest = {event["args"]["group"]: event for event in attested}
     rows = []
     for group, event in sorted(latest.items()):
         current = lab.registry.verdict(record_id, group)
-        if current.verdict is Verdict.NONE:
-            continue
-        evidence = bytes(event["args"]["evidence"]).hex()
-        rows.append(
-            {
-                "group": group,
-                "verdict": label(current.verdict),
-                "attester": event["args"]["attester"],
-                "attestedAt": current.attested_at,
-                "sealedAt": current.sealed_at or None,
-                "evidence": evidence if int(evidence, 16) else None,
-                "transaction": bytes(event["transactionHash"]).hex(),
-            }
-        )
+        if current.verdict is not Verdict.NONE:
+            evidence = bytes(event["args"]["evidence"]).hex()
+            known = evidence if int(evidence, 16) else None
+            rows.append(_row(event, current, sealedAt=current.sealed_at or None, evidence=known))
     return rows
+
+
+def _row(event: Any, current: Attestation | ForeignAttestation, **more: Any) -> dict[str, Any]:
+    return {
+        "group": event["args"]["group"],
+        "verdict": label(current.verdict),
+        "attester": event["args"]["attester"],
+        "attestedAt": current.attested_at,
+        **more,
+        "transaction": bytes(event["transactionHash"]).hex(),
+    }
 
 
 def _written(entry: Entry, record_id: str, group: int, what: str) -> Written:

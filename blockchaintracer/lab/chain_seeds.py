@@ -10,7 +10,6 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, parse_manifest
 from blockchaintracer.core.record import Role, normal_digest
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
-from blockchaintracer.lab.batches import manifest_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import KeptSeal, kept_seal
 
@@ -108,7 +107,7 @@ def _revealed_commitment(lab: Lab, record_id: str) -> str | None:
 def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None:
     """From the plan's manifest, as the lab keeps it or as it was revealed."""
     if kept and kept.key:
-        manifest = manifest_of(lab, kept.key)
+        digest = kept.key.manifest
     else:
         event = next(lab.registry.events("Revealed", commitment=bytes.fromhex(commitment)), None)
         record = lab.registry.find_record(bytes(event["args"]["id"]).hex()) if event else None
@@ -117,8 +116,8 @@ def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None
                 f"the plan sealed as {commitment} is not here, and it could name the block of its seeds",
                 hint="Use the lab's folder that it was sealed in, or reveal it and fetch its manifest.",
             )
-        manifest = parse_manifest(lab.store.get_bytes(record.key.manifest))
-    predicate = manifest.predicate
+        digest = record.key.manifest
+    predicate = parse_manifest(lab.store.get_bytes(digest)).predicate
     return seed_block(predicate.values) if isinstance(predicate, RecordPredicate) else None
 
 

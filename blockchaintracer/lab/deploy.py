@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import load_artifact
-from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.factory import Factory
 from blockchaintracer.lab.estimate import data_fee
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.groups import salt_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction, deployment
@@ -47,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """All that a deployment would do.
+    """What a deployment would do.
 
     Args:
         owner, salt: of the registry; None, as the registry's step, if only the factory is deployed.
@@ -80,9 +79,9 @@ def plan_deployment(
     factory: str | None = None,
     factory_only: bool = False,
 ) -> DeploymentPlan:
-    """What `deploy` with the same arguments would do now. Nothing is sent, and nothing is entered into the outbox.
+    """Plan what `deploy` with the same arguments would do now. Nothing is sent, and nothing enters the outbox.
 
-    With an owner named, no key is needed.
+    With a named owner, no key is needed.
 
     Raises:
         NotVerified: if the factory's code on the chain is not this version's.
@@ -136,7 +135,7 @@ def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int
     if chain.has_code(write.registry):
         return Step(name, write.registry, exists=True)
     if write.op is Op.FUND_PROXY:
-        # whoever pays its signer pays the rest for good: the signer has no key
+        # what the signer does not spend is lost: it has no key
         transfer = 21_000 if write.value(chain) else 0
         cost, most = (
             transfer * price + write.value(chain) for price in (base_fee + tip, (2 * base_fee + tip) * 5 // 4)
@@ -154,7 +153,7 @@ def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int
 
 
 def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
-    """What the node estimates, with the code that is still missing put in its place for the question alone."""
+    """The node's estimate, as if the code that is still missing were in its place."""
     chain = lab.chain
     codes = {factories.PROXY: factories.PROXY_CODE} | maker.code()
     there: Any = {
@@ -176,7 +175,7 @@ def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
 
 
 def _data_fee(lab: Lab, write: Transaction) -> tuple[int, str | None]:
-    """What a rollup adds for publishing the transaction, in wei, and what is to be said about it."""
+    """What a rollup adds for publishing the transaction, in wei, and a note about it."""
     network = lab.chain.network
     if network is None:
         return 0, "if this chain is a rollup, it may add a fee for publishing the data"
@@ -190,7 +189,7 @@ def _data_fee(lab: Lab, write: Transaction) -> tuple[int, str | None]:
 
 
 def write_verification_input(file: Path) -> dict[str, Any]:
-    """Writes the compiler's standard JSON input of registry and factory, for explorers to compile and compare.
+    """Write the compiler's standard JSON input of registry and factory, for explorers to compile and compare.
 
     The file holds sources and settings. The compiler's version, for which that input has no field (the compiler refuses
     unknown ones), and the contracts' names are what is returned: ``{"compiler", "contracts": {name: source}, "file"}``.
@@ -199,8 +198,5 @@ def write_verification_input(file: Path) -> dict[str, Any]:
         StoreError: if the file can't be written.
     """
     shipped = load_artifact("verification")
-    try:
-        write_whole(file, (json.dumps(shipped["input"], indent=1) + "\n").encode(), mode=0o666)
-    except OSError as error:
-        raise StoreError(f"{file} can't be written: {error.strerror}") from error
+    write_json(file, shipped["input"], mode=0o666)
     return {"compiler": "v" + shipped["compiler"], "contracts": shipped["contracts"], "file": str(file)}

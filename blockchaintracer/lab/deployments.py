@@ -8,17 +8,15 @@ from pathlib import Path
 
 from blockchaintracer.core.errors import StoreError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab_folder import Home
 
 DEPLOYMENTS = "deployments"
-
-
 _PROJECT_FILE = "ape-config.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Registry:
+class KnownRegistry:
     """A registry that was deployed or chosen.
 
     Args:
@@ -46,9 +44,11 @@ class Registry:
     code_hash: str | None = None
 
 
-def registries(chain_id: int, home: Home) -> list[Registry]:
-    """The registries known on a chain, oldest first: those in the repository's ``deployments`` folder for a public
-    network, those in the lab's working folder for the devnet and where there is no repository.
+def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
+    """List the registries known on a chain, oldest first.
+
+    For a public network they are in the repository's ``deployments`` folder. For the devnet, and without a repository,
+    they are in the lab's working folder.
 
     Raises:
         StoreError: if the file that lists them can't be read.
@@ -60,7 +60,7 @@ def registries(chain_id: int, home: Home) -> list[Registry]:
         data = json.loads(path.read_bytes())
         if data["chainId"] != chain_id:
             raise ValueError(f"it is of chain {data['chainId']}")
-        return [Registry(**entry) for entry in data["registries"]]
+        return [KnownRegistry(**entry) for entry in data["registries"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"expected the registries of chain {chain_id} in {path}, got: {error}",
@@ -69,29 +69,23 @@ def registries(chain_id: int, home: Home) -> list[Registry]:
         ) from error
 
 
-def remember_registry(chain_id: int, home: Home, registry: Registry) -> Path:
-    """Adds a registry to those known on a chain, or replaces the entry of its address; gives the file, which for a
-    public network is to be committed.
+def remember_registry(chain_id: int, home: Home, registry: KnownRegistry) -> Path:
+    """Add a registry to those known on a chain, or replace the entry of its address. Return the file.
 
     Raises:
         StoreError: if the file can't be read or written.
     """
-    others = [one for one in registries(chain_id, home) if one.address.lower() != registry.address.lower()]
-    entries = [asdict(one) for one in sorted((*others, registry), key=lambda one: one.block)]
+    others = [known for known in registries(chain_id, home) if known.address.lower() != registry.address.lower()]
+    entries = [asdict(known) for known in sorted((*others, registry), key=lambda known: known.block)]
     path = _deployments(chain_id, home)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        network = network_by_chain_id(chain_id)
-        head = {"chainId": chain_id, "network": network.name if network else None}
-        document = json.dumps(head | {"registries": entries}, indent=2) + "\n"
-        write_whole(path, document.encode(), mode=0o666)
-    except OSError as error:
-        raise StoreError(f"the registry {registry.address} can't be noted in {path}: {error.strerror}") from error
+    network = network_by_chain_id(chain_id)
+    document = {"chainId": chain_id, "network": network.name if network else None, "registries": entries}
+    write_json(path, document, problem=f"the registry {registry.address} can't be noted in {path}", mode=0o666)
     return path
 
 
 def forget_registries(chain_id: int, home: Home) -> None:
-    """Forgets the registries of a chain that is no more."""
+    """Forget the registries of a chain that is no more."""
     _deployments(chain_id, home).unlink(missing_ok=True)
 
 

@@ -11,15 +11,30 @@ from blockchaintracer.core.record import RecordKey
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True)
-class Recorded:
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A transaction of the lab: how far it has come, and where it is.
+
+    Args:
+        state: stored (the chain is unavailable), included or final.
+        transaction: 64 hex digits; None, as block number and time (Unix seconds by the chain), until it is included.
+    """
+
+    registry: str
+    chain_id: int
+    state: str
+    transaction: str | None
+    block: int | None
+    time: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded(Submission):
     """A record of the lab.
 
     Args:
         id: of the record, 64 hex digits.
         manifest: its digest; `cid` is the same as an IPFS address.
-        state: how far it has come: stored (the chain is away), included or final.
-        transaction, block, time: where and when (Unix seconds by the chain); None while the chain is away.
         existing: whether it was recorded before and nothing was paid.
     """
 
@@ -31,12 +46,6 @@ class Recorded:
     subject: str
     manifest: str
     cid: str
-    registry: str
-    chain_id: int
-    state: str
-    transaction: str | None
-    block: int | None
-    time: int | None
     existing: bool
 
     def _repr_html_(self) -> str:

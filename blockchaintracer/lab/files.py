@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import StoreError
 
 
 @contextmanager
@@ -38,6 +42,25 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:
+    """Replace a JSON file as `write_whole` does; its folder is made.
+
+    Args:
+        problem: the beginning of the error message.
+
+    Raises:
+        StoreError: if it can't be written.
+    """
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(path.parent.parent)
+        write_whole(path, (json.dumps(value, indent=2) + "\n").encode(), mode)
+    except OSError as error:
+        problem = problem or f"{path} can't be written"
+        raise StoreError(f"{problem}: {error.strerror}", hint=hint) from None
 
 
 def sync_folder(folder: Path) -> None:

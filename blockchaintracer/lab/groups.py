@@ -12,8 +12,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, label
 from blockchaintracer.lab.chain.factory import Factory, require_owner
-from blockchaintracer.lab.deployments import Registry as KnownRegistry
-from blockchaintracer.lab.deployments import remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, remember_registry
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
@@ -23,7 +22,7 @@ _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
 
 @dataclass(frozen=True)
 class Deployed:
-    """A registry and where it came to be.
+    """A registry and its place on the chain.
 
     Args:
         factory: that deployed it.
@@ -31,7 +30,7 @@ class Deployed:
         genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
         code_hash: Keccak-256 of the registry's code there (0x-hex).
         existing: whether it was there already and nothing was paid.
-        noted_in: the file that names it; for a public network to be committed.
+        noted_in: the file that names it; commit it for a public network.
     """
 
     registry: str
@@ -57,9 +56,9 @@ def deploy(
     owner: str | None = None,
     factory: str | None = None,
 ) -> Deployed:
-    """Deploys the lab's registry, or answers with the one that is there: same owner, rule and name, same address.
+    """Deploy the lab's registry, or return the one that is there: same owner, rule and name, same address.
 
-    What it needs and the chain lacks is deployed first: the deployment proxy and the factory.
+    The deployment proxy and the factory are deployed first where the chain lacks them.
 
     Args:
         open_group_creation: whether anyone may create groups, or only the owner.
@@ -85,18 +84,17 @@ def deploy(
 
     genesis = lab.chain.block(0)
     network = lab.chain.network
-    known = KnownRegistry(
-        address=write.registry,
-        owner=owner,
-        transaction="0x" + entry.transaction,
-        block=block.number,
-        version=DOMAIN_VERSION,
-        factory=maker.address,
-        open_group_creation=open_group_creation,
-        salt="0x" + salt,
-        genesis="0x" + genesis.hash if genesis else None,
-        code_hash="0x" + keccak(lab.chain.code(write.registry)).hex(),
-    )
+    facts: dict[str, Any] = {
+        "owner": owner,
+        "block": block.number,
+        "factory": maker.address,
+        "open_group_creation": open_group_creation,
+        "salt": "0x" + salt,
+        "genesis": "0x" + genesis.hash if genesis else None,
+        "code_hash": "0x" + keccak(lab.chain.code(write.registry)).hex(),
+    }
+    transaction = "0x" + entry.transaction
+    known = KnownRegistry(address=write.registry, transaction=transaction, version=DOMAIN_VERSION, **facts)
     noted = remember_registry(lab.chain_id, lab.home, known)
     lab.choose(registry=write.registry)
     lab.__dict__.pop("registry", None)
@@ -104,35 +102,29 @@ def deploy(
         registry=write.registry,
         chain_id=lab.chain_id,
         network=network.name if network else None,
-        factory=maker.address,
-        owner=owner,
-        open_group_creation=open_group_creation,
-        salt="0x" + salt,
         transaction=entry.transaction,
-        block=block.number,
-        genesis=known.genesis,
-        code_hash=str(known.code_hash),
         existing=existing,
         noted_in=str(noted),
+        **facts,
     )
 
 
 def deploy_factory(lab: Lab) -> Factory:
-    """The factory of registries on the chain, deployed if it isn't there, the deployment proxy before it.
+    """Return the factory of registries on the chain. It is deployed if missing, the deployment proxy before it.
 
     Raises:
         NotVerified: if the code at its address is not this version's.
     """
     steps = factory_steps(lab.chain)
     if steps[0].op is Op.FUND_PROXY:
-        # several writes are not checked before they are entered, and this one is in vain where the next is refused
+        # several transactions are not checked before they are entered: this one is wasted if the next is refused
         steps[0].check(lab.chain, lab.signer.address)
     lab.write(*steps)
     return Factory(lab.chain).require()
 
 
 def salt_of(name: str) -> str:
-    """The salt of a registry's name, 64 hex digits."""
+    """Return the salt of a registry's name, 64 hex digits."""
     return sha256(name.encode()).hexdigest()
 
 
@@ -153,7 +145,7 @@ class GroupCreated:
 
 
 def create_group(lab: Lab, name: str, *, description: str | None = None, roles: Role = _ALL_ROLES) -> GroupCreated:
-    """Creates a group, or answers with the signer's group of that name and description.
+    """Create a group, or return the signer's group of that name and description.
 
     The description stays off chain; its SHA-256 goes on chain.
     """
@@ -178,13 +170,12 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
 
 
 def describe_group(lab: Lab, group: int) -> dict[str, Any]:
-    """What is known of a group: owner, since when, and its description if the store has it."""
-    found = lab.registry.group(group)
+    """Describe a group: owner, time of creation, and its description if the store has it."""
+    known = lab.registry.group(group)
     manifest = None
-    for event in lab.registry.events("GroupCreated", group=group):
-        manifest = bytes(event["args"]["manifest"]).hex()
-    for event in lab.registry.events("GroupDescribed", group=group):
-        manifest = bytes(event["args"]["manifest"]).hex()
+    for name in ("GroupCreated", "GroupDescribed"):
+        for event in lab.registry.events(name, group=group):
+            manifest = bytes(event["args"]["manifest"]).hex()
     profile: dict[str, Any] = {}
     if manifest and lab.store.has(manifest):
         profile = json.loads(lab.store.get_bytes(manifest))
@@ -192,15 +183,15 @@ def describe_group(lab: Lab, group: int) -> dict[str, Any]:
         "group": group,
         "name": profile.get("name"),
         "description": profile.get("description"),
-        "owner": found.owner,
-        "offeredTo": found.pending_owner,
-        "createdAt": found.created_at,
+        "owner": known.owner,
+        "offeredTo": known.pending_owner,
+        "createdAt": known.created_at,
         "manifest": manifest,
     }
 
 
 def members(lab: Lab, group: int) -> list[dict[str, Any]]:
-    """The members of a group, ended memberships included."""
+    """List the members of a group, ended memberships included."""
     now = lab.chain.head().timestamp
     accounts = dict.fromkeys(
         event["args"]["account"] for event in lab.registry.events("MembershipChanged", group=group)
@@ -223,7 +214,7 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
 def invite(
     lab: Lab, group: int, account: str, roles: Role, *, until: int = NO_END, valid_s: int = 7 * 24 * 3600
 ) -> dict[str, Any]:
-    """Signs an invitation, which the account accepts with `join`. Nothing goes on chain yet.
+    """Sign an invitation, which the account accepts with `join`. Nothing goes on chain yet.
 
     Args:
         account: who is invited.
@@ -254,10 +245,10 @@ def invite(
 
 
 def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
-    """Accepts an invitation that `invite` made for the signer.
+    """Accept an invitation that `invite` made for the signer.
 
     Raises:
-        InputError: if it isn't one, or is for another chain or registry.
+        InputError: if it is not an invitation, or is for another chain or registry.
     """
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
@@ -281,7 +272,7 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
 
 
 def remove_member(lab: Lab, group: int, account: str) -> Entry:
-    """Ends a membership: one's own, or another's where the signer may."""
+    """End a membership: one's own, or another's where the signer may."""
     account = checksummed(account, "the account's address")
     version = lab.registry.membership(group, account).version
     fields = {"group": group, "account": account, "version": version}

@@ -1,7 +1,6 @@
 """The lab that an operation works for: its folder, its chain and registry, its key and its group.
 
-What was chosen once on a chain is remembered in the lab's settings, so that later commands and a chain that is away
-need no repetition.
+What was chosen once on a chain is kept in the lab's settings for later commands, also while the chain is unavailable.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.core.chain import Chain, Registry
-from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError, StoreError
+from blockchaintracer.core.chain.reverts import in_words
+from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Role, checksummed, label
 from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.devnet import Devnet
-from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.keys import (
     COMMAND,
     KEY,
@@ -49,15 +49,13 @@ _REACH_POLL_S = 0.2
 _REACH_MAX_POLL_S = 6.0
 _SILENT = 5
 Until = Literal["stored", "included", "final"] | int
-"""How far writes are to have come before an operation is over; a number is one of blocks on top."""
-
-
+"""How far transactions must have come before an operation is over; a number counts blocks on top."""
 _T = TypeVar("_T")
 
 
 class cached_property(Generic[_T]):  # noqa: N801 -- as functools names it
-    """As ``functools.cached_property`` is from Python 3.12 on. Before, all labs of a process shared one lock: one that
-    waited for a chain held up every other."""
+    """``functools.cached_property`` of Python 3.12 and later. Before, all labs of a process shared one lock: one that
+    waited for a chain stopped every other."""
 
     def __init__(self, make: Callable[[Any], _T]) -> None:
         self._make = make
@@ -72,22 +70,17 @@ class cached_property(Generic[_T]):  # noqa: N801 -- as functools names it
     def __get__(self, lab: object | None, of: type) -> Self | _T:
         if lab is None:
             return self
-        # found in the lab's own dictionary from now on
         return lab.__dict__.setdefault(self._make.__name__, self._make(lab))  # type: ignore[no-any-return]
-
-
-def _silent(message: str) -> None:
-    """Nobody listens."""
 
 
 @dataclass
 class Lab:
-    """Everything an operation needs, each part made when it's first used.
+    """Everything an operation needs; each part is made when it is first used.
 
     Args:
         home: the lab's working folder.
         rpc: address of the chain's JSON-RPC; None for the embedded devnet.
-        connect: opens the connection instead (Ape's).
+        connect: opens the connection instead (Ape).
         registry_address: of the registry; None for the one chosen before.
         key_name: name of a key in the keystore, path of a keystore file, or ``command:`` and a program that signs; None
             for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
@@ -95,10 +88,10 @@ class Lab:
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         group_number: the group to act for; None for the one chosen before.
         ask: asks a person for a passphrase.
-        say: is told what a person would want to know while it happens.
-        committer: what is done with each record instead of sending it: sealing it, or adding it to a batch.
+        say: gets messages for a person while they happen.
+        committer: seals each record, or adds it to a batch, instead of sending it.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
-            group are known, the chain isn't asked for anything.
+            group are known, the chain is not asked for anything.
     """
 
     home: Home
@@ -109,7 +102,7 @@ class Lab:
     signer_given: Signer | None = None
     group_number: int | None = None
     ask: Callable[[str], str] | None = None
-    say: Callable[[str], None] = field(default=_silent)
+    say: Callable[[str], None] = lambda message: None
     committer: Committer | None = None
     hand_over: bool = False
     _handed_to: int | None = field(default=None, init=False, repr=False)
@@ -124,7 +117,7 @@ class Lab:
 
     @cached_property
     def hashes(self) -> HashCache:
-        """What files were hashed to before."""
+        """The digests of files that were hashed before."""
         return HashCache(self.home.hashes)
 
     @cached_property
@@ -146,7 +139,7 @@ class Lab:
         Raises:
             ChainUnavailable: if it can't be reached.
         """
-        # a chain that hangs takes its time to fail: one operation asks for it more than once
+        # a chain that hangs fails slowly, and one operation asks for it more than once
         if self._away and time.monotonic() - self._away[0] < _AWAY_S:
             raise self._away[1]
         try:
@@ -154,26 +147,28 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        self._remember(last=chain.chain_id)
+        if self._settings().get("last") != chain.chain_id:
+            with self._changed_settings() as settings:
+                settings["last"] = chain.chain_id
         return chain
 
     def prepare_hand_over(self) -> None:
-        """Learns all that a record's id needs while the chain can be asked: from now on it isn't.
+        """Load everything that a record's id needs while the chain is available: later it is not asked.
 
         Raises:
-            InputError, KeyStoreError: if registry, group or key can't be told from what there is.
-            ChainUnavailable: if the chain is away and they were never chosen before.
+            InputError, KeyStoreError: if registry, group or key are not known.
+            ChainUnavailable: if they were never chosen before.
         """
         _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox
 
     def reconnect(self) -> None:
-        """Forgets the connection: a devnet that was started again may have another port."""
+        """Forget the connection: a devnet that was started again may have another port."""
         for name in ("chain", "registry"):
             self.__dict__.pop(name, None)
 
     @property
     def chain_id(self) -> int:
-        """The chain's id: its own word, or if it's away the one of the last command."""
+        """The chain's id; while the chain is unavailable, that of the last command."""
         if self._handed_to is not None:
             return self._handed_to
         try:
@@ -207,7 +202,7 @@ class Lab:
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
         registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
-        self._choose("registry", registry.address)
+        self.choose(registry=registry.address)
         return registry
 
     @property
@@ -238,14 +233,14 @@ class Lab:
         return CheckedSigner(self.signer_given or self._chosen_signer())
 
     def _chosen_signer(self) -> Signer:
-        said = self.key_name or os.environ.get(KEY)
-        if said and said.startswith(COMMAND):
-            # not remembered: a settings file that came with somebody's repository must not start a program
-            return CommandSigner(said.removeprefix(COMMAND))
-        if said is None and PRIVATE_KEY in os.environ:
+        given = self.key_name or os.environ.get(KEY)
+        if given and given.startswith(COMMAND):
+            # not kept: a settings file that came with somebody's repository must not start a program
+            return CommandSigner(given.removeprefix(COMMAND))
+        if given is None and PRIVATE_KEY in os.environ:
             return EnvironmentSigner()
         keys = KeyStore(self.home, self.ask)
-        name = said or self._chosen("key")
+        name = given or self._chosen("key")
         if name is None and not self.on_devnet:
             raise InputError(
                 "no signing key was chosen for this network",
@@ -262,33 +257,33 @@ class Lab:
                 if name not in keys.names():
                     raise
         signer = signer or keys.signer(name)
-        self._choose("key", name)
+        self.choose(key=name)
         return signer
 
     def fund_on_devnet(self) -> None:
-        """Gives the signer devnet coin, if it's the lab's own devnet and the signer has little."""
+        """Give the signer devnet coin, if it is the lab's own devnet and the signer has little."""
         if self.is_embedded and self.chain.balance(self.signer.address) < _DEVNET_FUNDS_WEI // 10:
             self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
 
     def group(self, role: Role | None = None) -> int:
-        """The group to act for: the one named, the one chosen before, or the only one where the signer holds `role`.
+        """Return the group to act for: named, chosen before, or the only one where the signer has `role`.
 
         Raises:
-            InputError: if that leaves none or several.
+            InputError: if there is none or several.
         """
         chosen = self.group_number or self._chosen("group")
         if chosen is not None:
             return int(chosen)
-        wanted = role or Role.RECORDER
+        role = role or Role.RECORDER
         now = self.chain.head().timestamp
         mine = [
             number
             for number in range(1, self.registry.last_group() + 1)
-            if self.registry.membership(number, self.signer.address).holds(wanted, now)
+            if self.registry.membership(number, self.signer.address).holds(role, now)
         ]
         if len(mine) != 1:
             raise InputError(
-                f"{self.signer.address} is {label(wanted)} of {len(mine)} groups here: {mine or 'none'}",
+                f"{self.signer.address} is {label(role)} of {len(mine)} groups here: {mine or 'none'}",
                 hint="Name one with --group NUMBER, create one (`blockchaintracer group create NAME`), or join one.",
             )
         if self.hand_over:
@@ -296,20 +291,22 @@ class Lab:
         return mine[0]
 
     def choose(self, **values: Any) -> None:
-        """Remembers registry, key or group for this chain."""
-        for name, value in values.items():
-            self._choose(name, value)
+        """Keep registry, key or group in the settings of this chain."""
+        chain_id = self.chain_id
+        if self.choices(chain_id) != self.choices(chain_id) | values:
+            with self._changed_settings() as settings:
+                settings.setdefault("chains", {}).setdefault(str(chain_id), {}).update(values)
 
     # -- writing
 
     def write(self, *writes: Transaction, check: bool = True) -> list[Entry]:
-        """Enters writes into the outbox and brings them into blocks; gives their entries.
+        """Enter transactions into the outbox and bring them into blocks; return their entries.
 
-        With `check`, what the registry would refuse is refused before anything is kept or paid.
+        With `check`, a single one that the registry would refuse is refused before anything is kept or paid.
 
         Raises:
             ContractRevert: if the registry refuses one.
-            ChainUnavailable: if the chain is away; the writes wait in the outbox.
+            ChainUnavailable: the transactions wait in the outbox.
         """
         signer = self.signer
         if check and len(writes) == 1 and not writes[0].is_done(self.chain):
@@ -322,7 +319,7 @@ class Lab:
 
     @contextmanager
     def committing(self, committer: Committer) -> Iterator[None]:
-        """Inside, `committer` is given what would be recorded."""
+        """Inside, `committer` gets what would be recorded."""
         before, self.committer = self.committer, committer
         try:
             yield
@@ -330,7 +327,7 @@ class Lab:
             self.committer = before
 
     def flush(self) -> list[Entry]:
-        """Brings everything of this signer that waits into blocks; gives what it moved.
+        """Bring everything of this signer that waits into blocks; return what moved.
 
         Raises:
             ContractRevert, ChainUnavailable: as `Outbox.flush`.
@@ -342,19 +339,19 @@ class Lab:
             self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
         moved = self.outbox.flush(self.chain, self.signer)
         if self.is_embedded and self.outbox.unsettled(self.chain_id):
-            # nothing would ever become final on a chain that makes a block only when it is asked to
+            # a chain that makes blocks only on demand finalises nothing by itself
             self.devnet.finalize()
             self.devnet.persist()
             self.outbox.settle(self.chain)
         return moved
 
     def reach(self, until: Until) -> None:
-        """Waits until everything that is in a block is final, or has that many blocks on top; what the chain loses
-        meanwhile is sent again.
+        """Wait until everything in a block is final, or has that many blocks on top. What the chain loses is sent
+        again.
 
         Raises:
             ContractRevert: if what was lost is refused now.
-            ChainUnavailable: after two hours, or where the chain doesn't say what is final.
+            ChainUnavailable: after two hours, or where the chain does not say what is final.
         """
         if until in ("stored", "included"):
             return
@@ -367,7 +364,7 @@ class Lab:
                 head, final = self.chain.head(), self.chain.finalized()
                 included = self.outbox.unsettled(self.chain_id)
                 if isinstance(until, int):
-                    included = [one for one in included if one.block and head.number - one.block.number < until]
+                    included = [entry for entry in included if entry.block and head.number - entry.block.number < until]
                 if not included:
                     return
                 silent = silent + 1 if final is None and until == "final" else 0
@@ -407,52 +404,41 @@ class Lab:
         return data
 
     def choices(self, chain_id: int) -> dict[str, Any]:
-        """What was chosen on a chain: registry, key and group, as far as they were."""
+        """Return what was chosen on a chain of registry, key and group."""
         return dict(self._settings().get("chains", {}).get(str(chain_id), {}))
 
     def _chosen(self, name: str) -> Any:
         return self.choices(self.chain_id).get(name)
 
-    def _choose(self, name: str, value: Any) -> None:
-        if self._chosen(name) != value:
-            chain_id = str(self.chain_id)
-            with self._changed_settings() as settings:
-                settings.setdefault("chains", {}).setdefault(chain_id, {})[name] = value
-
-    def _remember(self, **values: Any) -> None:
-        known = self._settings()
-        if any(known.get(name) != value for name, value in values.items()):
-            with self._changed_settings() as settings:
-                settings.update(values)
-
     @contextmanager
     def _changed_settings(self) -> Iterator[dict[str, Any]]:
-        """The settings to change, read and written under a lock: another process keeps what it chose."""
+        """The settings to change, read and written under a lock, so that no process loses what it chose."""
         path = self.home.settings
         try:
             with locked(path.with_suffix(".lock")):
                 settings = self._settings()
                 yield settings
-                write_whole(path, (json.dumps(settings, indent=2, sort_keys=True) + "\n").encode())
+                write_json(path, settings, problem=f"the lab's settings {path} can't be written")
         except OSError as error:
             raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
 
 
-def role_problem(lab: Lab, group: int, role: Role) -> ContractRevert | None:
-    """The refusal that the registry would answer with if the signer lacks a role; None if it doesn't."""
-    from blockchaintracer.core.chain.reverts import in_words
+def require_role(lab: Lab, group: int, role: Role) -> None:
+    """Refuse what the registry would refuse because the signer lacks a role.
 
-    membership = lab.registry.membership(group, lab.signer.address)
-    if membership.holds(role, lab.chain.head().timestamp):
-        return None
-    return in_words("MissingRole", {"group": group, "account": lab.signer.address, "role": int(role)})
+    Raises:
+        ContractRevert: ``MissingRole``.
+    """
+    account = lab.signer.address
+    if not lab.registry.membership(group, account).holds(role, lab.chain.head().timestamp):
+        raise in_words("MissingRole", {"group": group, "account": account, "role": int(role)})
 
 
 def roles_of(names: Iterable[str]) -> Role:
-    """Roles by their names.
+    """Return roles by their names.
 
     Raises:
-        InputError: if one is none.
+        InputError: if one is not a role.
     """
     roles = Role(0)
     for name in names:
@@ -465,7 +451,7 @@ def roles_of(names: Iterable[str]) -> Role:
 
 
 def forget_choices(home: Home, chain_id: int) -> None:
-    """Forgets what was chosen on a chain that is no more."""
+    """Forget what was chosen on a chain that is no more."""
     lab = Lab(home)
     if lab.choices(chain_id):
         with lab._changed_settings() as settings:

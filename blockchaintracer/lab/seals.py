@@ -1,7 +1,7 @@
 """Seals: committing to a record or a verdict now, and showing it later.
 
-The key, the manifest and a salt are kept in the lab's folder, on the disk, before the commitment is sent: without the
-salt nobody could ever show what was sealed. The salt is nowhere else until it is revealed.
+Key, manifest and salt are on the disk, in the lab's folder, before the commitment is sent: without the salt, what was
+sealed can never be shown. The salt is nowhere else until it is revealed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,11 @@ from blockchaintracer.core.record import (
     record_commitment,
     verdict_commitment,
 )
-from blockchaintracer.lab.batches import manifest_of, materialize
-from blockchaintracer.lab.drafts import Draft, Recorded
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.batches import manifest_name, materialize
+from blockchaintracer.lab.drafts import Draft, Recorded, Submission
+from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.kept_proofs import find_proof
-from blockchaintracer.lab.lab import Lab, role_problem
+from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
@@ -66,21 +66,22 @@ class KeptSeal:
     verdict: int | None
     salt: str = field(repr=False)
 
+    @property
+    def what(self) -> str:
+        """``record``, or the verdict."""
+        return "record" if self.verdict is None else label(self.verdict, Verdict)
+
     def write(self) -> Transaction:
-        """The write that makes it."""
+        """Return the transaction that makes it."""
         fields = {"group": self.group, "author": self.author, "commitment": self.commitment}
         return Transaction(Op.SEAL, self.registry, **fields)
 
-    def as_json(self) -> dict[str, Any]:
-        """Its file's content; `read` takes it back."""
-        return {**self.__dict__, "key": self.key.as_json() if self.key else None}
-
     @classmethod
     def read(cls, path: Path) -> KeptSeal:
-        """A seal's file.
+        """Read a seal's file.
 
         Raises:
-            StoreError: if it's damaged.
+            StoreError: if it is damaged.
         """
         try:
             data = json.loads(path.read_bytes())
@@ -92,12 +93,12 @@ class KeptSeal:
             ) from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sealed(Recorded):
-    """A record that was sealed. EntryState, transaction, block and time are the seal's.
+    """A record that was sealed. State, transaction, block and time are the seal's.
 
-    The id tells nobody what was sealed, but lets whoever guesses all of it check the guess: as the commitment does
-    not, only the commitment is for others to see.
+    The id tells nobody what was sealed, but whoever guesses all of it can check the guess by the id. The commitment
+    does not allow that: only the commitment is for others to see.
 
     Args:
         commitment: 64 hex digits; `reveal` takes it or the id.
@@ -106,9 +107,9 @@ class Sealed(Recorded):
     commitment: str
 
 
-@dataclass(frozen=True)
-class SealedVerdict:
-    """A verdict that was sealed. EntryState, transaction, block and time are the seal's.
+@dataclass(frozen=True, kw_only=True)
+class SealedVerdict(Submission):
+    """A verdict that was sealed. State, transaction, block and time are the seal's.
 
     Args:
         evidence: id of the run that is revealed with it, or was recorded before; None without.
@@ -120,17 +121,11 @@ class SealedVerdict:
     evidence: str | None
     group: int
     author: str
-    registry: str
-    chain_id: int
-    state: str
-    transaction: str | None
-    block: int | None
-    time: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Revealed:
-    """What was sealed, and now is shown.
+    """What was sealed and is shown now.
 
     Args:
         what: ``record``, or the verdict.
@@ -173,8 +168,8 @@ def holding_evidence(lab: Lab, record_id: str) -> Iterator[list[Draft]]:
             return _seal_record(lab, made)
         lab.store.put_bytes(made.manifest.to_bytes())
         held.append(made)
-        nowhere: dict[str, Any] = {"state": "held", "transaction": None, "block": None, "time": None}
-        return Recorded(**described(lab, made), **nowhere, existing=False)
+        about = described(lab, made.id, made.key, made.name)
+        return Recorded(**about, **progress_of(None, "held"), existing=False)
 
     with lab.committing(hold):
         yield held
@@ -187,19 +182,18 @@ def _seal_record(lab: Lab, made: Draft) -> Recorded:
             return send(lab, made)
     except ChainUnavailable:
         pass
-    kept = next((one for one in _kept(lab) if one.verdict is None and one.record_id == made.id), None)
+    kept = next((seal for seal in _own(lab) if seal.verdict is None and seal.record_id == made.id), None)
     if kept is None:
         _require(lab, made.key.group, Role.RECORDER)
-        salt = secrets.token_hex(_SALT_BYTES)
-        kept = _new(lab, made.key.group, made.id, made.key, None, record_commitment(made.id, salt), salt)
         lab.store.put_bytes(made.manifest.to_bytes())
-        _keep(lab, kept)
+        kept = _keep(lab, made.key.group, made.id, made.key, None)
     entry, existing = _send(lab, kept)
-    return Sealed(**described(lab, made), **progress_of(entry), existing=existing, commitment=kept.commitment)
+    about = described(lab, made.id, made.key, made.name)
+    return Sealed(**about, **progress_of(entry), existing=existing, commitment=kept.commitment)
 
 
 def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | str | None = None) -> SealedVerdict:
-    """Seals the group's verdict on another group's record: a blind verdict.
+    """Seal the group's verdict on another group's record: a blind verdict.
 
     Args:
         record_id: the record.
@@ -211,26 +205,23 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
         InputError: if the evidence is missing or can't be.
         ContractRevert: before anything is kept, for what the reveal would be refused for.
     """
-    group, attester = lab.group(Role.REVIEWER), lab.signer.address
+    group = lab.group(Role.REVIEWER)
     record = required_record(lab, record_id)
     if record.key.group == group:
         raise in_words("OwnRecord", {"group": group, "recordId": bytes.fromhex(record.id)})
     if evidence is None and verdict in _NEED_EVIDENCE:
         raise in_words("EvidenceRequired", {"verdict": int(verdict)})
     key = evidence.key if isinstance(evidence, Draft) else _evidence(lab, evidence) if evidence else None
+    evidence_id = lab.domain.record_id(key) if key else None
     if key and (key.group != group or _lacks_link(key, record.id, verdict)):
         raise InputError(
-            f"the evidence {lab.domain.record_id(key)} is no run of group {group} that names {record.id} as reproduced",
+            f"the evidence {evidence_id} is no run of group {group} that names {record.id} as reproduced",
             hint=f"Make one: `blockchaintracer seal verdict {record.id} {label(verdict)} --metric NAME=VALUE`.",
         )
     _require(lab, group, Role.REVIEWER)
-    evidence_id = lab.domain.record_id(key) if key else None
-    kept = next((one for one in _kept(lab) if _is_verdict(one, record.id, verdict, key)), None)
-    if kept is None:
-        salt = secrets.token_hex(_SALT_BYTES)
-        commitment = verdict_commitment(record.id, group, int(verdict), evidence_id, attester, salt)
-        kept = _new(lab, group, record.id, key, int(verdict), commitment, salt)
-        _keep(lab, kept)
+    sealed = (record.id, int(verdict), key)
+    kept = next((seal for seal in _own(lab) if (seal.record_id, seal.verdict, seal.key) == sealed), None)
+    kept = kept or _keep(lab, group, record.id, key, verdict)
     entry, _ = _send(lab, kept)
     return SealedVerdict(
         commitment=kept.commitment,
@@ -238,7 +229,7 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
         verdict=label(verdict),
         evidence=evidence_id,
         group=group,
-        author=attester,
+        author=kept.author,
         registry=kept.registry,
         chain_id=kept.chain_id,
         **progress_of(entry),
@@ -246,14 +237,10 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
 
 
 def send_seal(lab: Lab, text: str) -> Entry:
-    """Sends a seal that is kept here and was not sent: the process died, or the registry refused it then."""
-    kept = _find(lab, text)
+    """Send a seal that is kept here and was not sent: the process died, or the registry refused it then."""
+    kept = _required(lab, text)
     _require_author(lab, kept)
     return _send(lab, kept)[0]
-
-
-def _is_verdict(kept: KeptSeal, record_id: str, verdict: Verdict, key: RecordKey | None) -> bool:
-    return (kept.record_id, kept.verdict, kept.key) == (record_id, int(verdict), key)
 
 
 def _lacks_link(key: RecordKey, record_id: str, verdict: Verdict) -> bool:
@@ -262,29 +249,34 @@ def _lacks_link(key: RecordKey, record_id: str, verdict: Verdict) -> bool:
 
 
 def _evidence(lab: Lab, record_id: str) -> RecordKey:
-    wanted = normal_digest(record_id, "evidence's id")
-    sealed = next((one for one in _kept(lab) if one.verdict is None and one.record_id == wanted), None)
-    return sealed.key if sealed and sealed.key else required_record(lab, wanted).key
+    record_id = normal_digest(record_id, "evidence's id")
+    sealed = next((seal for seal in _own(lab) if seal.verdict is None and seal.record_id == record_id), None)
+    return sealed.key if sealed and sealed.key else required_record(lab, record_id).key
 
 
 def _require(lab: Lab, group: int, role: Role) -> None:
-    try:
-        problem = role_problem(lab, group, role)
-    except ChainUnavailable:
-        return
-    if problem:
-        raise problem
+    with suppress(ChainUnavailable):
+        require_role(lab, group, role)
 
 
-def _new(
-    lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: int | None, commitment: str, salt: str
-) -> KeptSeal:
-    registry, author = lab.domain.registry, lab.signer.address
-    return KeptSeal(lab.chain_id, registry, group, author, commitment, record_id, key, verdict, salt)
+def _keep(lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: Verdict | None) -> KeptSeal:
+    """Make a seal with a new salt, and bring it to the disk."""
+    salt, author = secrets.token_hex(_SALT_BYTES), lab.signer.address
+    if verdict is None:
+        commitment = record_commitment(record_id, salt)
+    else:
+        evidence = lab.domain.record_id(key) if key else None
+        commitment = verdict_commitment(record_id, group, int(verdict), evidence, author, salt)
+    number = None if verdict is None else int(verdict)
+    kept = KeptSeal(lab.chain_id, lab.domain.registry, group, author, commitment, record_id, key, number, salt)
+    path = lab.home.seals / f"{commitment}.json"
+    content = {**kept.__dict__, "key": key.as_json() if key else None}
+    write_json(path, content, problem=f"the seal can't be kept in {path}", hint="Nothing was sent.")
+    return kept
 
 
 def _send(lab: Lab, kept: KeptSeal) -> tuple[Entry, bool]:
-    """Brings a seal that is on the disk to the chain, and says whether it was there already."""
+    """Bring a seal that is on the disk to the chain; say whether it was there already."""
     write = kept.write()
     try:
         existing = write.is_done(lab.chain)
@@ -299,67 +291,56 @@ def _send(lab: Lab, kept: KeptSeal) -> tuple[Entry, bool]:
 # -- the folder
 
 
-def _keep(lab: Lab, kept: KeptSeal) -> None:
-    path = lab.home.seals / f"{kept.commitment}.json"
-    try:
-        write_whole(path, (json.dumps(kept.as_json(), indent=2) + "\n").encode())
-    except OSError as error:
-        raise StoreError(f"the seal can't be kept in {path}: {error.strerror}", hint="Nothing was sent.") from None
+def _all(folder: Path) -> list[KeptSeal]:
+    return [KeptSeal.read(path) for path in sorted(folder.glob("*.json"))]
 
 
-def _kept(lab: Lab) -> list[KeptSeal]:
-    """The seals of the signer in this registry that the lab's folder has."""
-    whose = (lab.chain_id, lab.domain.registry, lab.signer.address)
-    return [one for one in _all(lab) if (one.chain_id, one.registry, one.author) == whose]
+def _here(lab: Lab) -> list[KeptSeal]:
+    """The seals in this registry that the lab's folder has."""
+    here = (lab.chain_id, lab.domain.registry)
+    return [seal for seal in _all(lab.home.seals) if (seal.chain_id, seal.registry) == here]
 
 
-def _all(lab: Lab) -> list[KeptSeal]:
-    return [KeptSeal.read(path) for path in sorted(lab.home.seals.glob("*.json"))]
+def _own(lab: Lab) -> list[KeptSeal]:
+    return [seal for seal in _here(lab) if seal.author == lab.signer.address]
 
 
 def sealed_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
-    """Id and key of every record that a seal of the lab's folder is of, or brings as evidence, on whatever chain."""
-    for kept in _all(lab):
-        if kept.key:
-            yield Domain(kept.chain_id, kept.registry).record_id(kept.key), kept.key
+    """List id and key of every record that a seal of the lab's folder is of, or brings as evidence, on any chain."""
+    for seal in _all(lab.home.seals):
+        if seal.key:
+            yield Domain(seal.chain_id, seal.registry).record_id(seal.key), seal.key
 
 
 def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
-    """A seal of the registry that the lab's folder has, by its commitment or the id of what was sealed; None without.
+    """Return a seal of the registry in the lab's folder by its commitment or the id of what was sealed; None without.
 
     Raises:
         InputError: if several are of this id.
     """
-    wanted, here = normal_digest(text, "commitment or record id"), (lab.chain_id, lab.domain.registry)
-    is_kept = any(
-        wanted in (one.commitment, one.record_id) for one in _all(lab) if (one.chain_id, one.registry) == here
+    digest = normal_digest(text, "commitment or record id")
+    seals = [seal for seal in _here(lab) if digest in (seal.commitment, seal.record_id)]
+    if len(seals) > 1:
+        several = ", ".join(seal.commitment for seal in seals)
+        raise InputError(f"{len(seals)} seals of {digest} are kept here: {several}", hint="Name one by its commitment.")
+    return seals[0] if seals else None
+
+
+def _required(lab: Lab, text: str) -> KeptSeal:
+    if kept := kept_seal(lab, text):
+        return kept
+    raise InputError(
+        f"no seal of {normal_digest(text)} is kept here for {lab.domain.registry} on chain {lab.chain_id}",
+        hint="`blockchaintracer seal list` shows what is. A seal is revealed from the folder (--home) that it was"
+        " made in: its salt is nowhere else.",
     )
-    return _find(lab, wanted) if is_kept else None
-
-
-def _find(lab: Lab, text: str) -> KeptSeal:
-    wanted = normal_digest(text, "commitment or record id")
-    here = (lab.chain_id, lab.domain.registry)
-    found = [
-        one for one in _all(lab) if (one.chain_id, one.registry) == here and wanted in (one.commitment, one.record_id)
-    ]
-    if not found:
-        raise InputError(
-            f"no seal of {wanted} is kept here for {here[1]} on chain {here[0]}",
-            hint="`blockchaintracer seal list` shows what is. A seal is revealed from the folder (--home) that it was"
-            " made in: its salt is nowhere else.",
-        )
-    if len(found) > 1:
-        several = ", ".join(one.commitment for one in found)
-        raise InputError(f"{len(found)} seals of {wanted} are kept here: {several}", hint="Name one by its commitment.")
-    return found[0]
 
 
 # -- revealing
 
 
 def reveal(lab: Lab, text: str) -> Revealed:
-    """Shows what was sealed: stores the record, or gives the verdict and stores its evidence first.
+    """Show what was sealed: store the record, or give the verdict and store its evidence first.
 
     Parents that are sealed or batched in this lab are stored before it. What was revealed before is answered as it is.
 
@@ -370,7 +351,7 @@ def reveal(lab: Lab, text: str) -> Revealed:
         InputError: if no such seal is kept here, it is another account's, or it was never sent.
         ContractRevert: if the registry refuses it.
     """
-    kept = _find(lab, text)
+    kept = _required(lab, text)
     _require_author(lab, kept)
     lab.flush()
     seen = _seen(lab, kept)
@@ -392,7 +373,7 @@ def reveal(lab: Lab, text: str) -> Revealed:
     all_seals = seals_of(lab.registry, kept.group, kept.author)
     return Revealed(
         commitment=kept.commitment,
-        what="record" if kept.verdict is None else label(kept.verdict, Verdict),
+        what=kept.what,
         record_id=kept.record_id,
         evidence=lab.domain.record_id(kept.key) if kept.key and kept.verdict is not None else None,
         group=kept.group,
@@ -418,7 +399,7 @@ def _store_parents(lab: Lab, key: RecordKey) -> None:
     for link in key.parents:
         if lab.registry.status(link.parent).exists:
             continue
-        if any(one.verdict is None and one.record_id == link.parent for one in _kept(lab)):
+        if any(seal.verdict is None and seal.record_id == link.parent for seal in _own(lab)):
             reveal(lab, link.parent)
         elif find_proof(lab, link.parent):
             materialize(lab, link.parent)
@@ -426,7 +407,7 @@ def _store_parents(lab: Lab, key: RecordKey) -> None:
 
 def _seen(lab: Lab, kept: KeptSeal) -> SealSeen | None:
     seals = seals_of(lab.registry, kept.group, kept.author)
-    return next((one for one in seals if one.commitment == kept.commitment), None)
+    return next((seal for seal in seals if seal.commitment == kept.commitment), None)
 
 
 def _require_author(lab: Lab, kept: KeptSeal) -> None:
@@ -437,47 +418,46 @@ def _require_author(lab: Lab, kept: KeptSeal) -> None:
         )
 
 
-# -- telling
+# -- listing
 
 
 def listed(lab: Lab) -> dict[str, Any]:
-    """The seals that are kept here for the registry, and how many there are by the registry's events.
+    """List the seals that are kept here for the registry, and how many there are by the registry's events.
 
     Returns:
         ``seals``: commitment, what, record, group, author, state (``not sent``, ``waits``, ``sealed``, ``revealed``),
         sealedAt and revealedAt of each; ``authors``: for each group and author how many were sealed, how many of them
-        are unrevealed, and how many of these are not kept here; ``chainError`` if the chain is away.
+        are unrevealed, and how many of these are not kept here; ``chainError`` if the chain is unavailable.
     """
-    here = (lab.chain_id, lab.domain.registry)
-    kept = [one for one in _all(lab) if (one.chain_id, one.registry) == here]
+    kept = _here(lab)
+    commitments = {seal.commitment for seal in kept}
     authors: list[dict[str, Any]] = []
-    found: dict[str, SealSeen] = {}
+    seen: dict[str, SealSeen] = {}
     error = None
     try:
-        for group, author in sorted({(one.group, one.author) for one in kept}):
-            authors.append(sealed_by(lab, group, author, {one.commitment for one in kept}, found))
+        for group, author in sorted({(seal.group, seal.author) for seal in kept}):
+            seals = seals_of(lab.registry, group, author)
+            seen |= {seal.commitment: seal for seal in seals}
+            elsewhere = sum(seal.commitment not in commitments and seal.revealed_as is None for seal in seals)
+            authors.append({**_counted(group, author, seals), "keptElsewhere": elsewhere})
     except ChainUnavailable as away:
         error = away.message
-    rows = [_row(lab, one, found.get(one.commitment), away=error is not None) for one in kept]
+    rows = [_row(lab, seal, seen.get(seal.commitment), away=error is not None) for seal in kept]
     return {"seals": sorted(rows, key=lambda row: row["sealedAt"] or 2**40), "authors": authors, "chainError": error}
 
 
-def sealed_by(
-    lab: Lab, group: int, author: str, here: set[str] | None = None, found: dict[str, SealSeen] | None = None
-) -> dict[str, Any]:
-    """How many seals a group's author made, and how many of them are not shown, by the registry's events."""
-    seals = seals_of(lab.registry, group, author)
-    if found is not None:
-        found.update({one.commitment: one for one in seals})
-    told = {
+def sealed_by(lab: Lab, group: int, author: str) -> dict[str, Any]:
+    """Count how many seals a group's author made, and how many of them are not shown, by the registry's events."""
+    return _counted(group, author, seals_of(lab.registry, group, author))
+
+
+def _counted(group: int, author: str, seals: list[SealSeen]) -> dict[str, Any]:
+    return {
         "group": group,
         "author": checksummed(author),
         "seals": len(seals),
         "unrevealed": unrevealed(seals),
     }
-    if here is not None:
-        told["keptElsewhere"] = sum(1 for one in seals if one.commitment not in here and one.revealed_as is None)
-    return told
 
 
 def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict[str, Any]:
@@ -486,16 +466,15 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
     if seen is not None:
         state = "revealed" if seen.revealed_as else "sealed"
     else:
-        waits = {entry.write.identity: entry.state for entry in lab.outbox.entries(kept.chain_id)}
-        entered = waits.get(kept.write().identity)
-        state = (
-            "not sent" if entered in (None, EntryState.FAILED) else "sealed" if away and entered in _DONE else "waits"
-        )
+        states = {entry.write.identity: entry.state for entry in lab.outbox.entries(kept.chain_id, Op.SEAL)}
+        entered = states.get(kept.write().identity)
+        sent = "sealed" if away and entered in (EntryState.INCLUDED, EntryState.FINAL) else "waits"
+        state = "not sent" if entered in (None, EntryState.FAILED) else sent
     return {
         "commitment": kept.commitment,
-        "what": "record" if kept.verdict is None else label(kept.verdict, Verdict),
+        "what": kept.what,
         "kind": label(kept.key.kind, Kind) if kept.key else None,
-        "name": manifest_of(lab, kept.key).predicate.name if kept.key and lab.store.has(kept.key.manifest) else None,
+        "name": manifest_name(lab, kept.key) if kept.key and lab.store.has(kept.key.manifest) else None,
         "recordId": kept.record_id,
         "group": kept.group,
         "author": kept.author,
@@ -503,6 +482,3 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
         "sealedAt": sealed.timestamp if sealed else None,
         "revealedAt": shown.timestamp if shown else None,
     }
-
-
-_DONE = (EntryState.INCLUDED, EntryState.FINAL)

@@ -14,7 +14,7 @@ import pytest
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.lab.deployments import Registry, registries, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.devnet import Devnet, NodeInfo, install, node
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.lab_folder import Home
@@ -128,7 +128,7 @@ def test_fund_sets_a_balance_that_a_crash_keeps(lab):
 def test_a_reset_begins_another_chain_on_the_same_port_without_its_registries(lab, tmp_path):
     home = Home(tmp_path / "home")
     info = lab().start(free_port())
-    remember_registry(DEVNET.chain_id, home, Registry(SENDER, SENDER, "0x" + "22" * 32, 3, "1"))
+    remember_registry(DEVNET.chain_id, home, KnownRegistry(SENDER, SENDER, "0x" + "22" * 32, 3, "1"))
     lab().fund(SENDER, 5)
     lab().reset()
     assert lab().status() is None

@@ -44,8 +44,7 @@ from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.extras.search.logs import Log, RawLog, Span, decoded, raw_spans
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
-from blockchaintracer.lab.deployments import Registry as Known
-from blockchaintracer.lab.deployments import registries, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import sync_folder
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
@@ -487,7 +486,7 @@ def _remember(lab: Lab, head: Head, events: Sequence[Event]) -> None:
     remember_registry(
         chain_id,
         lab.home,
-        Known(
+        KnownRegistry(
             address=checksummed(head.registry),
             owner=checksummed(owner),
             transaction="0x" + first.transaction,

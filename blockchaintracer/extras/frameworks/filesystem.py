@@ -25,7 +25,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.store.ipfs.blocks import Cid, Node
+from blockchaintracer.lab.store.ipfs.blocks import Cid, DagNode
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 from blockchaintracer.lab.store.store import REPAIR
 from blockchaintracer.lab.tracer import RPC_VARIABLE
@@ -203,7 +203,7 @@ class IpfsFileSystem(_Tree):
         super().__init__(**options)
         self._gateways = Gateways([gateways] if isinstance(gateways, str) else gateways)
 
-    def _find(self, path: str) -> tuple[Cid, Node]:
+    def _find(self, path: str) -> tuple[Cid, DagNode]:
         address = Address.parse(f"ipfs://{path.strip('/')}")
         assert address  # noqa: S101 -- it has the scheme
         found = self._gateways.resolve(address.cid, address.names)
@@ -233,7 +233,7 @@ class IpfsFileSystem(_Tree):
 
 class _IpfsFile(AbstractBufferedFile):  # type: ignore[misc]
     def __init__(
-        self, fs: IpfsFileSystem, path: str, gateways: Gateways, cid: Cid, node: Node, options: dict[str, Any]
+        self, fs: IpfsFileSystem, path: str, gateways: Gateways, cid: Cid, node: DagNode, options: dict[str, Any]
     ) -> None:
         kept = {name: options[name] for name in ("block_size", "cache_type", "cache_options") if options.get(name)}
         super().__init__(fs, path, "rb", size=node.size, **kept)

@@ -27,7 +27,7 @@ from blockchaintracer.extras.reproduce.rerun import Recipe, Rerun, digest_of, re
 from blockchaintracer.lab.attest import Written, attest
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.lab import Lab, role_problem
+from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
@@ -242,8 +242,7 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
     if record.key.group == group:
         raise in_words("OwnRecord", {"group": group, "recordId": bytes.fromhex(record.id)})
     for role in (Role.RECORDER, Role.REVIEWER):
-        if problem := role_problem(lab, group, role):
-            raise problem
+        require_role(lab, group, role)
 
 
 def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Recipe:

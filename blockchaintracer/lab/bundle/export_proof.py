@@ -37,7 +37,7 @@ _LOOKED_AT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedProof:
     """A bundle that was written.
 
     Args:
@@ -55,7 +55,7 @@ class Exported:
 
 def export_proof(
     lab: Lab, record_ids: Sequence[str], file: Path, *, block: int | None = None, progress: Progress | None = None
-) -> Exported:
+) -> ExportedProof:
     """Writes a bundle that proves records as of one block, and verifies it before it is written.
 
     Args:
@@ -75,7 +75,7 @@ def export_proof(
     except OSError as error:
         raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
     missing = tuple(record.id for record in proven.records if record.manifest is None)
-    return Exported(str(file), len(data), proven, missing)
+    return ExportedProof(str(file), len(data), proven, missing)
 
 
 def is_bundle(path: Path) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.manifest import Manifest
 from blockchaintracer.core.record import Kind, Link, RecordKey, Role, checksummed, label
 from blockchaintracer.lab.drafts import Draft, Recorded
-from blockchaintracer.lab.lab import Lab, Until, role_problem
+from blockchaintracer.lab.lab import Lab, Until, require_role
 from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
@@ -20,12 +22,8 @@ def require_recorder(lab: Lab) -> None:
     Raises:
         ContractRevert: if it may not.
     """
-    try:
-        problem = role_problem(lab, lab.group(Role.RECORDER), Role.RECORDER)
-    except ChainUnavailable:
-        return
-    if problem:
-        raise problem
+    with suppress(ChainUnavailable):
+        require_role(lab, lab.group(Role.RECORDER), Role.RECORDER)
 
 
 def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
@@ -64,8 +62,7 @@ def send(lab: Lab, made: Draft) -> Recorded:
                 _flush_what_waits(lab)
             existing = write.is_done(lab.chain)
             if not existing:
-                if problem := role_problem(lab, made.key.group, Role.RECORDER):
-                    raise problem
+                require_role(lab, made.key.group, Role.RECORDER)
                 lab.fund_on_devnet()
                 write.check(lab.chain, lab.signer.address)
         entry = _keep(lab, write, data)
@@ -113,32 +110,32 @@ def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorde
 
 
 def recorded(lab: Lab, made: Draft, entry: Entry, existing: bool) -> Recorded:
-    """Return a draft's record, as the outbox knows it."""
-    return Recorded(**described(lab, made), **progress_of(entry), existing=existing)
+    """A draft's record, as the outbox knows it."""
+    return Recorded(**described(lab, made.id, made.key, made.name), **progress_of(entry), existing=existing)
 
 
-def described(lab: Lab, made: Draft) -> dict[str, Any]:
-    """Return what a draft says of its record, whatever becomes of it."""
-    key = made.key
+def described(lab: Lab, record_id: str, key: RecordKey, name: str | None) -> dict[str, Any]:
+    """Return what a `Recorded` says of a record, whatever becomes of it."""
     return {
-        "id": made.id,
+        "id": record_id,
         "kind": label(key.kind, Kind),
-        "name": made.name,
+        "name": name,
         "group": key.group,
         "author": checksummed(key.author),
         "subject": key.subject,
         "manifest": key.manifest,
-        "cid": made.manifest.cid(),
+        "cid": cid_of_sha256(key.manifest),
         "registry": lab.domain.registry,
         "chain_id": lab.chain_id,
     }
 
 
-def progress_of(entry: Entry) -> dict[str, Any]:
-    """Return how far a write has come, and where and when it happened."""
+def progress_of(entry: Entry | None, state: str = "") -> dict[str, Any]:
+    """Return how far a transaction has come, and where and when it happened; `state` if it is not in the outbox."""
+    block = entry.block if entry else None
     return {
-        "state": str(entry.state),
-        "transaction": entry.transaction,
-        "block": entry.block.number if entry.block else None,
-        "time": entry.block.timestamp if entry.block else None,
+        "state": str(entry.state) if entry else state,
+        "transaction": entry.transaction if entry else None,
+        "block": block.number if block else None,
+        "time": block.timestamp if block else None,
     }

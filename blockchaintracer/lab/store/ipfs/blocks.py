@@ -106,7 +106,7 @@ class NodeLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DagNode:
     """A UnixFS node (github.com/ipfs/specs UNIXFS.md).
 
     Args:
@@ -124,14 +124,14 @@ class Node:
     sizes: tuple[int, ...]
 
 
-def parse_node(cid: Cid, block: bytes) -> Node:
+def parse_node(cid: Cid, block: bytes) -> DagNode:
     """What a verified block says. It may be a stranger's: what contradicts itself is refused.
 
     Raises:
         NotVerified: if it's no file or folder, or its sizes contradict each other.
     """
     if cid.codec == RAW:
-        return Node("file", len(block), block, (), ())
+        return DagNode("file", len(block), block, (), ())
     try:
         links, content = [], b""
         for number, value in _fields(block):
@@ -152,7 +152,7 @@ def parse_node(cid: Cid, block: bytes) -> Node:
     except (ValueError, InputError) as error:
         raise NotVerified(f"expected a UnixFS node in the block {cid}: {error}") from error
     if kind == 1:
-        return Node("folder", 0, b"", tuple(links), ())
+        return DagNode("folder", 0, b"", tuple(links), ())
     if kind not in (0, 2):
         found = {3: "metadata", 4: "a symbolic link", 5: "a sharded folder"}.get(kind, "something else")
         raise NotVerified(f"expected a file or folder in the block {cid}, got {found}")
@@ -160,7 +160,7 @@ def parse_node(cid: Cid, block: bytes) -> Node:
     # a child of no bytes would let a small tree take forever
     if len(sizes) != len(links) or (links and 0 in sizes) or whole != (whole if size is None else size):
         raise NotVerified(f"the block {cid} contradicts itself about the sizes below it")
-    return Node("file", whole, data, tuple(links), tuple(sizes))
+    return DagNode("file", whole, data, tuple(links), tuple(sizes))
 
 
 def _link(data: bytes) -> NodeLink:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blockchaintracer.core.digest import Progress, check_distinct, check_path
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.lab.store.ipfs.blocks import Cid, Node
+from blockchaintracer.lab.store.ipfs.blocks import Cid, DagNode
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 
 MAX_ENTRIES = 1_000_000
@@ -70,7 +70,7 @@ def download(
     return total
 
 
-def _files(gateways: Gateways, cid: Cid, node: Node) -> list[tuple[str, Cid, int]]:
+def _files(gateways: Gateways, cid: Cid, node: DagNode) -> list[tuple[str, Cid, int]]:
     """All files with their paths; of a single one the path is empty."""
     if node.kind == "file":
         return [("", cid, node.size)]

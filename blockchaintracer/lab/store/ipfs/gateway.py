@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.lab.store.ipfs.blocks import MAX_BLOCK, Cid, Node, NodeLink, parse_node
+from blockchaintracer.lab.store.ipfs.blocks import MAX_BLOCK, Cid, DagNode, NodeLink, parse_node
 from blockchaintracer.lab.store.ipfs.car import read_car
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Gateways:
 
     # -- files
 
-    def node(self, cid: Cid) -> Node:
+    def node(self, cid: Cid) -> DagNode:
         """The file or folder that a block is the root of.
 
         Raises:
@@ -170,7 +170,7 @@ class Gateways:
         """
         return parse_node(cid, self.block(cid))
 
-    def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, Node] | None:
+    def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, DagNode] | None:
         """What lies below a folder under these names, one folder a name; None if there's no such entry.
 
         Raises:
@@ -186,7 +186,7 @@ class Gateways:
             cid, node = inner, self.node(inner)
         return cid, node
 
-    def read(self, cid: Cid, node: Node) -> Iterator[bytes]:
+    def read(self, cid: Cid, node: DagNode) -> Iterator[bytes]:
         """The bytes of a file, chunk by chunk in order, each verified.
 
         Args:
@@ -204,7 +204,7 @@ class Gateways:
             archive = iter(())
         yield from self._below(cid, node, archive)
 
-    def read_range(self, cid: Cid, node: Node, start: int, end: int) -> Iterator[bytes]:
+    def read_range(self, cid: Cid, node: DagNode, start: int, end: int) -> Iterator[bytes]:
         """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched.
 
         Raises:
@@ -224,12 +224,12 @@ class Gateways:
                 waiting.append(self._placed(child, at + len(child.data)))
 
     @staticmethod
-    def _placed(node: Node, at: int) -> Iterator[tuple[NodeLink | None, int, int]]:
+    def _placed(node: DagNode, at: int) -> Iterator[tuple[NodeLink | None, int, int]]:
         for link, size in zip(node.links, node.sizes, strict=True):
             yield link, size, at
             at += size
 
-    def _child(self, cid: Cid, link: Cid, size: int, depth: int, data: bytes | None = None) -> Node:
+    def _child(self, cid: Cid, link: Cid, size: int, depth: int, data: bytes | None = None) -> DagNode:
         child = parse_node(link, self.block(link) if data is None else data)
         if child.kind != "file" or child.size != size:
             raise NotVerified(f"the file {cid} says that {link} holds {size} bytes of it, it holds {child.size}")
@@ -237,7 +237,7 @@ class Gateways:
             raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
         return child
 
-    def _below(self, cid: Cid, node: Node, archive: Iterator[tuple[Cid, bytes]]) -> Iterator[bytes]:
+    def _below(self, cid: Cid, node: DagNode, archive: Iterator[tuple[Cid, bytes]]) -> Iterator[bytes]:
         if node.data:
             yield node.data
         waiting = [iter(zip(node.links, node.sizes, strict=True))]
