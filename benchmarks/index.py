@@ -60,6 +60,7 @@ def fill(index: Index, count: int, seed: int = 0) -> list[str]:
             describer = Describer(db)
             for manifest in manifests:
                 describer.take_up(sha256(manifest).digest(), manifest)
+    index.analyze()
     return ids
 
 

@@ -23,7 +23,7 @@ from blockchaintracer.extras.report.fields import NEVER_DECLARED, Field, fields_
 from blockchaintracer.extras.report.report_history import read_histories
 from blockchaintracer.extras.report.seen import Read, Seen, text_of
 from blockchaintracer.extras.search import Index, LineageGraph, LineageNode, Row, VerdictRow, lineage, query, verdicts
-from blockchaintracer.extras.search.query import utc
+from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.extras.report.render import printable
 from blockchaintracer.extras.search import LineageGraph
-from blockchaintracer.extras.search.query import utc
+from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:

@@ -9,50 +9,21 @@ chain, registry, transaction and block where it can be checked, and `verify` che
 ...     print(lineage(index, best[0].id).mermaid())
 """
 
-from blockchaintracer.extras.search.database import Index, Progress, SyncReport
-from blockchaintracer.extras.search.lineage import (
-    Edge,
-    LineageGraph,
-    LineageNode,
-    Retraction,
-    downstream,
-    impact,
-    lineage,
-    retraction,
-)
-from blockchaintracer.extras.search.query import STATUSES, Row, VerdictRow, query, verdicts
-from blockchaintracer.extras.search.review import waiting
-from blockchaintracer.extras.search.seals_and_batches import (
-    BatchRow,
-    ForeignVerdictRow,
-    SealRow,
-    batches,
-    foreign_verdicts,
-    seals,
-)
-
-__all__ = [
-    "STATUSES",
-    "BatchRow",
-    "Edge",
-    "ForeignVerdictRow",
-    "Index",
-    "LineageGraph",
-    "LineageNode",
-    "Progress",
-    "Retraction",
-    "Row",
-    "SealRow",
-    "SyncReport",
-    "VerdictRow",
-    "batches",
-    "downstream",
-    "foreign_verdicts",
-    "impact",
-    "lineage",
-    "query",
-    "retraction",
-    "seals",
-    "verdicts",
-    "waiting",
-]
+from blockchaintracer.extras.search.database import Index as Index
+from blockchaintracer.extras.search.lineage import Edge as Edge
+from blockchaintracer.extras.search.lineage import LineageGraph as LineageGraph
+from blockchaintracer.extras.search.lineage import LineageNode as LineageNode
+from blockchaintracer.extras.search.lineage import downstream as downstream
+from blockchaintracer.extras.search.lineage import impact as impact
+from blockchaintracer.extras.search.lineage import lineage as lineage
+from blockchaintracer.extras.search.query import STATUSES as STATUSES
+from blockchaintracer.extras.search.query import query as query
+from blockchaintracer.extras.search.query import waiting as waiting
+from blockchaintracer.extras.search.rows import Retraction as Retraction
+from blockchaintracer.extras.search.rows import Row as Row
+from blockchaintracer.extras.search.rows import VerdictRow as VerdictRow
+from blockchaintracer.extras.search.rows import batches as batches
+from blockchaintracer.extras.search.rows import foreign_verdicts as foreign_verdicts
+from blockchaintracer.extras.search.rows import retraction as retraction
+from blockchaintracer.extras.search.rows import seals as seals
+from blockchaintracer.extras.search.rows import verdicts as verdicts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Relation, label
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.lineage_svg import Box, draw
-from blockchaintracer.extras.search.query import Row, numbers_of, parts, rows_of, utc
+from blockchaintracer.extras.search.rows import Row, records, required_number, utc
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -193,20 +194,23 @@ def lineage(
     """
     if depth is not None and depth < 0:
         raise InputError(f"expected a depth from 0, got {depth}")
-    root = _required(index, record_id, registry)
+    root = required_number(index, record_id, registry)
     up, all_up = _reach(index, [root], up=True, depth=depth)
     down, all_down = _reach(index, [root], up=False, depth=depth)
     depths = {number: -links for number, links in reversed(up.items())} | {root: 0} | down
-    rows = dict(zip(depths, rows_of(index, list(depths)), strict=True))
-    tainted = _retracted_ancestors(index, list(depths))
-    ids = {number: row.id for number, row in rows.items()}
-    edges = tuple(
-        Edge(ids[child], ids[parent], label(relation, Relation))
-        for child, parent, relation in _links(index, depths)
-        if parent in ids
-    )
-    nodes = {row.id: LineageNode(row, depths[number], tainted[number]) for number, row in rows.items()}
-    return LineageGraph(rows[root].id, nodes, edges, all_up and all_down)
+    return _graph(index, root, depths, _links(index, depths), all_up and all_down)
+
+
+def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
+    """A record and everything that stands on it, as `impact` finds it, with the links between them.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    root = required_number(index, record_id, registry)
+    depths, _ = _reach(index, [root], up=False, except_relation=Relation.SUPERSEDES)
+    links = [link for link in _links(index, depths) if link[2] != Relation.SUPERSEDES]
+    return _graph(index, root, {root: 0} | depths, links, True)
 
 
 def impact(index: Index, record_id: str | None = None, *, registry: Registry | None = None) -> list[Row]:
@@ -221,140 +225,71 @@ def impact(index: Index, record_id: str | None = None, *, registry: Registry | N
         InputError: if the record isn't in the index.
     """
     if record_id is not None:
-        roots = [_required(index, record_id, registry)]
+        roots = [required_number(index, record_id, registry)]
     else:
-        roots = [
-            row[0]
-            for number in index.registry_numbers(registry)
-            for row in index.rows("SELECT pk FROM records WHERE registry = ? AND retracted_at IS NOT NULL", (number,))
-        ]
-    reached, _ = _reach(index, roots, up=False, depth=None, except_relation=Relation.SUPERSEDES)
-    return rows_of(index, sorted(reached))
+        retracted = "SELECT record FROM retractions WHERE registry IN (SELECT value FROM json_each(?))"
+        roots = [row[0] for row in index.rows(retracted, (json.dumps(index.registry_numbers(registry)),))]
+    reached, _ = _reach(index, roots, up=False, except_relation=Relation.SUPERSEDES)
+    return records(index, sorted(reached))
 
 
-@dataclass(frozen=True, slots=True)
-class Retraction:
-    """By whom, why and when a record was retracted.
-
-    Args:
-        account: 0x-hex.
-        reason: SHA-256 of the reason's text, 64 hex digits; None if none was given.
-        time: Unix seconds.
-        transaction, block: where to check it.
-    """
-
-    account: str
-    reason: str | None
-    time: int
-    transaction: str
-    block: int
-
-
-def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
-    """The retraction of a record; None if it stands.
-
-    Raises:
-        InputError: if the record isn't in the index.
-    """
-    for row in index.rows(
-        "SELECT r.*, t.hash FROM retractions r JOIN transactions t ON t.pk = r.tx WHERE r.record = ?",
-        (_required(index, record_id, registry),),
-    ):
-        reason = row["reason"].hex() if any(row["reason"]) else None
-        return Retraction("0x" + row["account"].hex(), reason, row["time"], row["hash"].hex(), row["block"])
-    return None
-
-
-def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
-    """A record and everything that stands on it, as `impact` finds it, with the links between them.
-
-    Raises:
-        InputError: if the record isn't in the index.
-    """
-    root = _required(index, record_id, registry)
-    reached, _ = _reach(index, [root], up=False, depth=None, except_relation=Relation.SUPERSEDES)
-    depths = {root: 0} | reached
-    rows = dict(zip(depths, rows_of(index, list(depths)), strict=True))
-    tainted = _retracted_ancestors(index, list(depths))
+def _graph(
+    index: Index, root: int, depths: dict[int, int], links: Iterable[tuple[int, int, int]], is_complete: bool
+) -> LineageGraph:
+    rows = dict(zip(depths, records(index, list(depths)), strict=True))
+    retracted = _retracted_ancestors(index, list(depths))
     edges = tuple(
         Edge(rows[child].id, rows[parent].id, label(relation, Relation))
-        for child, parent, relation in _links(index, reached)
-        if parent in rows and relation != Relation.SUPERSEDES
+        for child, parent, relation in links
+        if parent in rows
     )
-    nodes = {row.id: LineageNode(row, depths[number], tainted[number]) for number, row in rows.items()}
-    return LineageGraph(rows[root].id, nodes, edges, True)
-
-
-def _required(index: Index, record_id: str, registry: Registry | None) -> int:
-    found = numbers_of(index, record_id, registry)
-    if not found:
-        raise InputError(
-            f"expected a record of the index, got {record_id}, which is in none of its registries",
-            hint="Check the id and the registry; a new record is found once the index has read its block.",
-            record=record_id,
-        )
-    return found[0]
+    nodes = {row.id: LineageNode(row, depths[number], retracted[number]) for number, row in rows.items()}
+    return LineageGraph(rows[root].id, nodes, edges, is_complete)
 
 
 def _reach(
-    index: Index, roots: Iterable[int], *, up: bool, depth: int | None, except_relation: int = 0
+    index: Index, roots: Iterable[int], *, up: bool, depth: int | None = None, except_relation: int = 0
 ) -> tuple[dict[int, int], bool]:
     """Records by their least distance from `roots`, nearest first, and whether that is all. Level by level, so that
     neither depth nor the number of paths matters."""
     near, far = ("child", "parent") if up else ("parent", "child")
-    frontier = list(roots)
-    seen, found, distance = set[int](), dict[int, int](), 0
+    frontier, reached, distance = list(roots), dict[int, int](), 0
     while frontier:
-        following: list[int] = []
-        for part in parts(frontier):
-            marks = ", ".join("?" * len(part))
-            for row in index.rows(
-                f"SELECT DISTINCT {far} FROM links WHERE {near} IN ({marks}) AND relation != ?",  # noqa: S608
-                (*part, except_relation),
-            ):
-                if row[0] not in seen:
-                    if distance == depth:
-                        return found, False
-                    seen.add(row[0])
-                    following.append(row[0])
-        distance += 1
-        following.sort()
-        found |= dict.fromkeys(following, distance)
-        frontier = following
-    return found, True
-
-
-def _links(index: Index, numbers: Iterable[int]) -> list[tuple[int, int, int]]:
-    """Links (child, parent, relation) of the children given."""
-    return [
-        (row[0], row[1], row[2])
-        for part in parts(list(numbers))
-        for row in index.rows(
-            f"SELECT child, parent, relation FROM links WHERE child IN ({', '.join('?' * len(part))})",  # noqa: S608
-            part,
+        rows = index.rows(
+            f"SELECT DISTINCT l.{far} FROM json_each(?) j CROSS JOIN links l ON l.{near} = j.value"  # noqa: S608
+            f" WHERE l.relation != ? ORDER BY l.{far}",
+            (json.dumps(frontier), except_relation),
         )
-    ]
+        frontier = [row[0] for row in rows if row[0] not in reached]
+        if frontier and distance == depth:
+            return reached, False
+        distance += 1
+        reached |= dict.fromkeys(frontier, distance)
+    return reached, True
+
+
+def _links(index: Index, children: Iterable[int]) -> list[tuple[int, int, int]]:
+    """The links (child, parent, relation) of the children given, ascending."""
+    rows = index.rows(
+        "SELECT l.child, l.parent, l.relation FROM json_each(?) j CROSS JOIN links l ON l.child = j.value"
+        " ORDER BY l.child, l.parent, l.relation",
+        (json.dumps(list(children)),),
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[str, ...]]:
     """The retracted records that each stands on."""
-    above, _ = _reach(index, numbers, up=True, depth=None, except_relation=Relation.SUPERSEDES)
+    above, _ = _reach(index, numbers, up=True, except_relation=Relation.SUPERSEDES)
     everything = sorted({*numbers, *above})
-    retracted = {
-        row[0]: row[1].hex()
-        for part in parts(everything)
-        for row in index.rows(
-            f"SELECT pk, id FROM records WHERE pk IN ({', '.join('?' * len(part))})"  # noqa: S608
-            " AND retracted_at IS NOT NULL",
-            part,
-        )
-    }
+    select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
+    retracted = {row[0]: row[1].hex() for row in index.rows(select, (json.dumps(everything),))}
     standing: dict[int, frozenset[int]] = {number: frozenset() for number in everything}
     # parents were recorded before their children, so their numbers are smaller
-    for child, parent, relation in sorted(_links(index, everything)) if retracted else ():
+    for child, parent, relation in _links(index, everything) if retracted else ():
         if relation != Relation.SUPERSEDES:
             standing[child] |= standing[parent] | ({parent} & retracted.keys())
-    return {number: tuple(retracted[one] for one in sorted(standing[number])) for number in numbers}
+    return {number: tuple(retracted[ancestor] for ancestor in sorted(standing[number])) for number in numbers}
 
 
 # -- for people
@@ -373,13 +308,13 @@ def _marks(node: LineageNode) -> list[str]:
     row = node.row
     marks = ["RETRACTED"] if row.status == "retracted" else []
     marks += ["stands on a retracted record"] if node.is_affected else []
-    said = (
+    verdicts = (
         ("reproduced", row.reproduced),
         ("not reproduced", row.not_reproduced),
         ("reviewed", row.reviewed),
         ("disputed", row.disputed),
     )
-    return marks + [f"{what} by {count} group{'s' if count > 1 else ''}" for what, count in said if count]
+    return marks + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in verdicts if count]
 
 
 def _text(node: LineageNode, relation: str = "") -> Text:

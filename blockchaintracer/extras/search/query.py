@@ -1,117 +1,31 @@
-"""Searching the index. Nothing is true because the index says so: a row says what it read, and where to check it."""
+"""Searching the index. Nothing is true because the index says so: a row names what it read, and where to check it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from base64 import b32decode
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, SubjectType, Verdict, label, normal_digest, parse_number
+from blockchaintracer.core.record import Kind, normal_digest, parse_number
 from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
-from blockchaintracer.extras.search.query_plan import STATUS, Search, find
-from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+from blockchaintracer.extras.search.query_statement import STATUS, Search, find
+from blockchaintracer.extras.search.rows import Row, records
 
 STATUSES = tuple(STATUS)
 """What can be asked of a record's state."""
 
-_ROWS = (
-    "SELECT r.*, g.chain_id, g.address, t.hash AS transaction_hash, b.hash AS block_hash, d.digest, d.json,"
-    " (SELECT n.name FROM groups l JOIN documents n ON n.pk = l.document"
-    "  WHERE l.registry = r.registry AND l.lab_group = r.lab_group) AS group_name"
-    " FROM records r JOIN registries g ON g.pk = r.registry JOIN transactions t ON t.pk = r.tx"
-    " JOIN blocks b ON b.registry = r.registry AND b.number = r.block JOIN documents d ON d.pk = r.document"
-)
 _CID = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,110}")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _RAW_SHA256 = bytes.fromhex("01551220")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A record as the index knows it.
-
-    Args:
-        id: 64 hex digits.
-        chain_id, registry, transaction, block, block_hash: where to check it.
-        time: at which it counts as recorded, Unix seconds: the block's, or for a record from a batch the batch's.
-        stored_at: of the block, Unix seconds.
-        sealed_at: when it was sealed, Unix seconds; None if it was not.
-        batch: root of the batch that it was stored from, 64 hex digits; None if it was not.
-        kind, subject_type: names, or the lab's own numbers as text.
-        group_name, name, description, params, metrics: as its group and author declare them, not proven; empty if the
-            manifest is not in this lab's store.
-        status: ``recorded`` or ``retracted``.
-        retracted_at: Unix seconds, or None.
-        reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
-        manifest: its digest, 64 hex digits.
-        has_manifest: whether the store had it.
-    """
-
-    id: str
-    chain_id: int
-    registry: str
-    kind: str
-    group: int
-    group_name: str | None
-    author: str
-    name: str | None
-    description: str
-    status: str
-    time: int
-    stored_at: int
-    sealed_at: int | None
-    batch: str | None
-    retracted_at: int | None
-    reviewed: int
-    reproduced: int
-    not_reproduced: int
-    disputed: int
-    subject: str
-    subject_type: str
-    manifest: str
-    has_manifest: bool
-    params: dict[str, float | int | str]
-    metrics: dict[str, float | int | str]
-    transaction: str
-    block: int
-    block_hash: str
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values; times also as RFC 3339 text in UTC."""
-        return {**asdict(self), "time_utc": utc(self.time)}
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
-    """A verdict, or its withdrawal (``none``), from its event.
-
-    Args:
-        evidence: id of the run it stands on, 64 hex digits; None without.
-        current: whether it is what the group says now.
-        sealed_at: when it was sealed, Unix seconds; None if it was not.
-    """
-
-    record_id: str
-    group: int
-    verdict: str
-    account: str
-    evidence: str | None
-    version: int
-    current: bool
-    sealed_at: int | None
-    time: int
-    transaction: str
-    block: int
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return asdict(self)
+_WAITING = (
+    "SELECT r.pk FROM records r WHERE r.registry = :registry AND r.lab_group != :reviewer AND r.retracted_at IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.record = r.pk AND v.lab_group = :reviewer AND v.current)"
+)
 
 
 def query(
@@ -181,111 +95,44 @@ def query(
     )
     numbers = index.registry_numbers(registry)
     if len(numbers) == 1:
-        found = find(index, numbers[0], search, limit, offset)
+        entries = find(index, numbers[0], search, limit, offset)
     else:
         end = None if limit is None else offset + limit
-        found = [entry for number in numbers for entry in find(index, number, search, end)]
-        found = sorted(found, reverse=descending)[offset:end]
-    return rows_of(index, [pk for _, pk in found])
+        entries = [entry for number in numbers for entry in find(index, number, search, end)]
+        entries = sorted(entries, reverse=descending)[offset:end]
+    return records(index, [number for _, number in entries])
 
 
-def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
-    """Every verdict that groups gave on a record, withdrawals included, oldest first."""
-    found = []
-    for pk in numbers_of(index, record_id, registry):
-        for row in index.rows(
-            "SELECT v.*, t.hash AS transaction_hash FROM verdicts v JOIN transactions t ON t.pk = v.tx"
-            " WHERE v.record = ? ORDER BY v.pk",
-            (pk,),
-        ):
-            found.append(
-                VerdictRow(
-                    record_id=normal_digest(record_id),
-                    group=row["lab_group"],
-                    verdict=label(row["verdict"], Verdict),
-                    account="0x" + row["account"].hex(),
-                    evidence=row["evidence"].hex() if row["evidence"] else None,
-                    version=row["version"],
-                    current=bool(row["current"]),
-                    sealed_at=row["sealed_at"],
-                    time=row["time"],
-                    transaction=row["transaction_hash"].hex(),
-                    block=row["block"],
-                )
-            )
-    return found
+def waiting(
+    index: Index,
+    registry: Registry,
+    reviewer: int,
+    *,
+    kind: int | str | None = None,
+    author: str | None = None,
+    group: int | None = None,
+    limit: int | None = 50,
+) -> list[Row]:
+    """The records of other groups that are not retracted and have no current verdict of a group, oldest first.
 
+    A verdict that was withdrawn is none, so its record waits again.
 
-def rows_of(index: Index, numbers: Sequence[int]) -> list[Row]:
-    """The rows of records by their numbers in the tables, in the same order."""
-    found: dict[int, Row] = {}
-    for part in parts(numbers):
-        marks = ", ".join("?" * len(part))
-        for row in index.rows(
-            _ROWS + f" WHERE r.pk IN ({marks})",
-            part,
-        ):
-            found[row["pk"]] = _row(row)
-    return [found[number] for number in numbers if number in found]
+    Args:
+        reviewer: number of the group that would give the verdict.
+        kind: a `Kind`, its name, or the lab's own number.
+        author: only of this account, 0x-hex.
+        group: only of this group.
+        limit: rows at most; None for all.
 
-
-def numbers_of(index: Index, record_id: str, registry: Registry | None) -> list[int]:
-    """The numbers of a record in the tables: one, or none. An id is of one registry and chain."""
-    digest = bytes.fromhex(normal_digest(record_id, "record id"))
-    return [
-        row[0]
-        for number in index.registry_numbers(registry)
-        for row in index.rows("SELECT pk FROM records WHERE registry = ? AND id = ?", (number, digest))
-    ]
-
-
-def parts(numbers: Sequence[int], size: int = 1000) -> Iterator[Sequence[int]]:
-    """The numbers in portions that one statement can take."""
-    for start in range(0, len(numbers), size):
-        yield numbers[start : start + size]
-
-
-def utc(time: int) -> str:
-    """Unix seconds as RFC 3339 text in UTC; past the year 9999, which a devnet may claim, as they are."""
-    try:
-        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    except (ValueError, OverflowError):
-        return str(time)
-
-
-def _row(row: Any) -> Row:
-    found = searchable_fields(read_json(row["json"].encode()) or {}) if row["json"] else None
-    values = found.values if found else ()
-    return Row(
-        id=row["id"].hex(),
-        chain_id=row["chain_id"],
-        registry=row["address"],
-        kind=label(row["kind"], Kind),
-        group=row["lab_group"],
-        group_name=row["group_name"],
-        author="0x" + row["author"].hex(),
-        name=found.name if found else None,
-        description=found.description if found else "",
-        status="recorded" if row["retracted_at"] is None else "retracted",
-        time=row["time"] if row["anchored_at"] is None else row["anchored_at"],
-        stored_at=row["time"],
-        sealed_at=row["sealed_at"],
-        batch=row["root"].hex() if row["root"] else None,
-        retracted_at=row["retracted_at"],
-        reviewed=row["reviewed"],
-        reproduced=row["reproduced"],
-        not_reproduced=row["not_reproduced"],
-        disputed=row["disputed"],
-        subject=row["subject"].hex(),
-        subject_type=label(row["subject_type"], SubjectType),
-        manifest=row["digest"].hex(),
-        has_manifest=found is not None,
-        params={name.removeprefix("params."): value for name, value in values if name.startswith("params.")},
-        metrics={name.removeprefix("metrics."): value for name, value in values if name.startswith("metrics.")},
-        transaction=row["transaction_hash"].hex(),
-        block=row["block"],
-        block_hash=row["block_hash"].hex(),
-    )
+    Raises:
+        InputError: if an argument isn't what it should be, or the registry isn't in the index.
+    """
+    columns = {"kind": _kind(kind), "author": _author(author), "lab_group": group}
+    [number] = index.registry_numbers(registry)
+    values = {**columns, "registry": number, "reviewer": reviewer, "limit": -1 if limit is None else limit}
+    terms = "".join(f" AND r.{column} = :{column}" for column, value in columns.items() if value is not None)
+    rows = index.rows(f"{_WAITING}{terms} ORDER BY r.pk LIMIT :limit", values)
+    return records(index, [row[0] for row in rows])
 
 
 # -- arguments
@@ -321,9 +168,9 @@ def _author(author: str | None) -> bytes | None:
 
 def _statuses(status: str | Sequence[str]) -> tuple[str, ...]:
     statuses = (status,) if isinstance(status, str) else tuple(status)
-    for one in statuses:
-        if one not in STATUSES:
-            raise InputError(f"expected a status, got {one!r}", hint=f"Use one of {', '.join(STATUSES)}.")
+    for name in statuses:
+        if name not in STATUSES:
+            raise InputError(f"expected a status, got {name!r}", hint=f"Use one of {', '.join(STATUSES)}.")
     return statuses
 
 
@@ -331,8 +178,6 @@ def _cid(cid: str | None) -> tuple[str, bytes | None] | None:
     """The address as text, and the SHA-256 that it holds if it is of raw bytes."""
     if cid is None:
         return None
-    from base64 import b32decode
-
     cid = cid.strip().removeprefix("ipfs://")
     if not _CID.fullmatch(cid):
         raise InputError(f"expected an IPFS address (CID) such as bafkrei… or Qm…, got {cid!r}")

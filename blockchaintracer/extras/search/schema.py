@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x42544958
-VERSION = 3
+VERSION = 4
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
@@ -129,6 +129,7 @@ RECORD_INDEXES = {
     "records_by_document": "INDEX {} ON records (document)",
     "records_sealed": "INDEX {} ON records (registry) WHERE sealed_at IS NOT NULL",
     "records_batched": "INDEX {} ON records (registry) WHERE anchored_at IS NOT NULL",
+    "records_by_batch_time": "INDEX {} ON records (registry, anchored_at) WHERE anchored_at IS NOT NULL",
     "records_retracted": "INDEX {} ON records (registry) WHERE retracted_at IS NOT NULL",
     **{
         f"records_{verdict}": f"INDEX {{}} ON records (registry) WHERE {verdict} > 0"

@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.extras.report.exports.exported_content import Content, File
 from blockchaintracer.extras.report.gather import CIPHERTEXT, Facts, flat
 from blockchaintracer.extras.report.render import printable
-from blockchaintracer.extras.search.query import utc
+from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.optional import require
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"

@@ -1,0 +1,359 @@
+"""What the index holds, as rows: records, verdicts, seals, batches, and verdicts on records of other registries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from typing_extensions import override
+
+from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import ForeignRecord, Kind, SubjectType, Verdict, label, normal_digest
+from blockchaintracer.extras.search.database import Index
+from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """A row whose fields are the columns of a SELECT: digests and ids 64 hex digits, addresses 0x-hex, times Unix
+    seconds. `transaction` and `block` say where to check it."""
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Row(IndexRow):
+    """A record as the index knows it.
+
+    Args:
+        time: at which it counts as recorded: the block's, or for a record from a batch the batch's.
+        stored_at: of the block.
+        sealed_at: when it was sealed; None if it was not.
+        batch: root of the batch that it was stored from; None if it was not.
+        kind, subject_type: names, or the lab's own numbers as text.
+        group_name, name, description, params, metrics: as its group and author declare them, not proven; empty if the
+            manifest is not in this lab's store.
+        status: ``recorded`` or ``retracted``.
+        reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
+        manifest: its digest.
+        has_manifest: whether the store had it.
+    """
+
+    id: str
+    chain_id: int
+    registry: str
+    kind: str
+    group: int
+    group_name: str | None
+    author: str
+    name: str | None
+    description: str
+    status: str
+    time: int
+    stored_at: int
+    sealed_at: int | None
+    batch: str | None
+    retracted_at: int | None
+    reviewed: int
+    reproduced: int
+    not_reproduced: int
+    disputed: int
+    subject: str
+    subject_type: str
+    manifest: str
+    has_manifest: bool
+    params: dict[str, float | int | str]
+    metrics: dict[str, float | int | str]
+    transaction: str
+    block: int
+    block_hash: str
+
+    @override
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "time_utc": utc(self.time)}
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow(IndexRow):
+    """A verdict, or its withdrawal (``none``), from its event.
+
+    Args:
+        evidence: id of the run it stands on; None without.
+        current: whether it is what the group says now.
+        sealed_at: when it was sealed; None if it was not.
+    """
+
+    record_id: str
+    group: int
+    verdict: str
+    account: str
+    evidence: str | None
+    version: int
+    current: bool
+    sealed_at: int | None
+    time: int
+    transaction: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealRow(IndexRow):
+    """A seal.
+
+    Args:
+        revealed_at: None until it is revealed.
+        record_id: of the record that was revealed, or that the revealed verdict is about.
+        is_verdict: whether a verdict was revealed.
+    """
+
+    commitment: str
+    group: int
+    author: str
+    sealed_at: int
+    revealed_at: int | None
+    record_id: str | None
+    is_verdict: bool
+    transaction: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow(IndexRow):
+    """A batch.
+
+    Args:
+        count: how many records its author declares, or the registry counted (`counted`).
+        stored: how many of them are stored by now.
+        manifest: SHA-256 of its description; None where the ids are on the chain.
+    """
+
+    root: str
+    group: int
+    author: str
+    count: int
+    counted: bool
+    stored: int
+    manifest: str | None
+    time: int
+    transaction: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignVerdictRow(IndexRow):
+    """A verdict on a record of another registry, or its withdrawal (``none``), from its event.
+
+    Args:
+        evidence: id of the run it stands on; None without.
+        current: whether it is what the group says now: the newest, and its evidence is not retracted.
+    """
+
+    chain_id: int
+    foreign_registry: str
+    record_id: str
+    group: int
+    verdict: str
+    account: str
+    evidence: str | None
+    version: int
+    current: bool
+    time: int
+    transaction: str
+    block: int
+
+
+@dataclass(frozen=True, slots=True)
+class Retraction(IndexRow):
+    """By whom, why and when a record was retracted.
+
+    Args:
+        reason: SHA-256 of the reason's text; None if none was given.
+    """
+
+    account: str
+    reason: str | None
+    time: int
+    transaction: str
+    block: int
+
+
+R = TypeVar("R", bound=IndexRow)
+_LABELS: dict[str, Any] = {"kind": Kind, "subject_type": SubjectType, "verdict": Verdict}
+_FLAGS = {"current", "counted", "is_verdict"}
+
+_RECORDS = (
+    'SELECT r.pk, r.id, g.chain_id, g.address AS registry, r.kind, r.lab_group AS "group",'
+    " (SELECT n.name FROM groups l JOIN documents n ON n.pk = l.document"
+    "  WHERE l.registry = r.registry AND l.lab_group = r.lab_group) AS group_name, r.author,"
+    " CASE WHEN r.retracted_at IS NULL THEN 'recorded' ELSE 'retracted' END AS status,"
+    " coalesce(r.anchored_at, r.time) AS time, r.time AS stored_at, r.sealed_at, r.root AS batch, r.retracted_at,"
+    " r.reviewed, r.reproduced, r.not_reproduced, r.disputed, r.subject, r.subject_type, d.digest AS manifest, d.json,"
+    ' t.hash AS "transaction", r.block, b.hash AS block_hash'
+    " FROM json_each(:numbers) j CROSS JOIN records r ON r.pk = j.value JOIN registries g ON g.pk = r.registry"
+    " JOIN transactions t ON t.pk = r.tx JOIN blocks b ON b.registry = r.registry AND b.number = r.block"
+    " JOIN documents d ON d.pk = r.document"
+)
+_VERDICTS = (
+    'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account, v.evidence, v.version, v.current,'
+    ' v.sealed_at, v.time, t.hash AS "transaction", v.block'
+    " FROM verdicts v JOIN records r ON r.pk = v.record JOIN transactions t ON t.pk = v.tx"
+)
+_RETRACTIONS = (
+    'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, t.hash AS "transaction", r.block'
+    " FROM retractions r JOIN transactions t ON t.pk = r.tx"
+)
+_SEALS = (
+    'SELECT s.commitment, s.lab_group AS "group", s.author, s.time AS sealed_at, v.time AS revealed_at,'
+    ' r.id AS record_id, v.is_verdict, t.hash AS "transaction", s.block FROM seals s JOIN transactions t ON t.pk = s.tx'
+    # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
+    " LEFT JOIN reveals v ON v.rowid = (SELECT o.rowid FROM reveals o WHERE o.registry = s.registry"
+    "   AND o.lab_group = s.lab_group AND o.author = s.author AND o.commitment = s.commitment"
+    "   ORDER BY o.is_verdict DESC, o.rowid LIMIT 1)"
+    " LEFT JOIN records r ON r.pk = v.record"
+)
+_BATCHES = (
+    'SELECT b.root, b.lab_group AS "group", b.author, b.count, b.counted, (SELECT count(*) FROM records r'
+    "   WHERE r.registry = b.registry AND r.lab_group = b.lab_group AND r.author = b.author AND r.root = b.root"
+    '   AND r.anchored_at IS NOT NULL) AS stored, d.digest AS manifest, b.time, t.hash AS "transaction", b.block'
+    " FROM batches b JOIN transactions t ON t.pk = b.tx LEFT JOIN documents d ON d.pk = b.document"
+)
+_FOREIGN_VERDICTS = (
+    'SELECT f.chain_id, f.foreign_registry, f.record_id, f.lab_group AS "group", f.verdict, f.account, f.evidence,'
+    " f.version, f.verdict != 0 AND f.pk = (SELECT max(o.pk) FROM foreign_verdicts o"
+    "   WHERE o.registry = f.registry AND o.chain_id = f.chain_id AND o.foreign_registry = f.foreign_registry"
+    "   AND o.record_id = f.record_id AND o.lab_group = f.lab_group)"
+    " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.registry = f.registry AND r.id = f.evidence"
+    '   AND r.retracted_at IS NOT NULL) AS current, f.time, t.hash AS "transaction", f.block'
+    " FROM foreign_verdicts f JOIN transactions t ON t.pk = f.tx"
+)
+
+
+def records(index: Index, numbers: Sequence[int]) -> list[Row]:
+    """The records with these numbers in the tables, in the order of the numbers given."""
+    by_number: dict[int, Row] = {}
+    for row in index.rows(_RECORDS, {"numbers": json.dumps(list(numbers))}):
+        values = _values(row)
+        number, text = values.pop("pk"), values.pop("json")
+        fields = searchable_fields(read_json(text.encode()) or {}) if text else None
+        declared = fields.values if fields else ()
+        by_number[number] = Row(
+            **values,
+            name=fields.name if fields else None,
+            description=fields.description if fields else "",
+            has_manifest=fields is not None,
+            params={name.removeprefix("params."): value for name, value in declared if name.startswith("params.")},
+            metrics={name.removeprefix("metrics."): value for name, value in declared if name.startswith("metrics.")},
+        )
+    return [by_number[number] for number in numbers if number in by_number]
+
+
+def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
+    """Every verdict that groups gave on a record, withdrawals included, oldest first."""
+    return _read(index, VerdictRow, _VERDICTS, "v", registry, {"record": _record_number(index, record_id, registry)})
+
+
+def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
+    """The retraction of a record; None if it is not retracted.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    number = required_number(index, record_id, registry)
+    return next(iter(_read(index, Retraction, _RETRACTIONS, "r", registry, {"record": number})), None)
+
+
+def seals(
+    index: Index, *, registry: Registry | None = None, group: int | None = None, author: str | None = None
+) -> list[SealRow]:
+    """All seals, oldest first, or those of a group or an author (0x-hex)."""
+    return _read(index, SealRow, _SEALS, "s", registry, {"lab_group": group, "author": _address(author)})
+
+
+def batches(index: Index, *, registry: Registry | None = None, group: int | None = None) -> list[BatchRow]:
+    """All batches, oldest first, or those of a group."""
+    return _read(index, BatchRow, _BATCHES, "b", registry, {"lab_group": group})
+
+
+def foreign_verdicts(
+    index: Index, *, registry: Registry | None = None, foreign: ForeignRecord | None = None
+) -> list[ForeignVerdictRow]:
+    """Every verdict on records of other registries, withdrawals included, oldest first, or those on one record."""
+    columns: dict[str, Any] = {}
+    if foreign:
+        columns = {
+            "chain_id": str(foreign.chain_id),
+            "foreign_registry": _address(foreign.registry),
+            "record_id": bytes.fromhex(foreign.record_id),
+        }
+    return _read(index, ForeignVerdictRow, _FOREIGN_VERDICTS, "f", registry, columns)
+
+
+def required_number(index: Index, record_id: str, registry: Registry | None) -> int:
+    """The number of a record in the tables.
+
+    Raises:
+        InputError: if the record isn't in the index.
+    """
+    number = _record_number(index, record_id, registry)
+    if not number:
+        raise InputError(
+            f"expected a record of the index, got {record_id}, which is in none of its registries",
+            hint="Check the id and the registry; a new record is found once the index has read its block.",
+            record=record_id,
+        )
+    return number
+
+
+def utc(time: int) -> str:
+    """Unix seconds as RFC 3339 text in UTC; past the year 9999, which a devnet may claim, as they are."""
+    try:
+        return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return str(time)
+
+
+def _record_number(index: Index, record_id: str, registry: Registry | None) -> int:
+    """The number of a record, or 0, which no record has. An id is of one registry and chain."""
+    digest = bytes.fromhex(normal_digest(record_id, "record id"))
+    registries = json.dumps(index.registry_numbers(registry))
+    rows = index.rows(
+        "SELECT pk FROM records WHERE registry IN (SELECT value FROM json_each(?)) AND id = ?", (registries, digest)
+    )
+    return rows[0][0] if rows else 0
+
+
+def _read(
+    index: Index, row_type: type[R], select: str, table: str, registry: Registry | None, columns: dict[str, Any]
+) -> list[R]:
+    """Read the rows of a table in the order of events, of one registry or all, in which the columns have the values
+    given (None for any)."""
+    equal = {name: value for name, value in columns.items() if value is not None}
+    registries = json.dumps(index.registry_numbers(registry))
+    terms = "".join(f" AND {table}.{name} = ?" for name in equal)
+    select += f" WHERE {table}.registry IN (SELECT value FROM json_each(?)){terms} ORDER BY {table}.rowid"  # noqa: S608
+    return [row_type(**_values(row)) for row in index.rows(select, (registries, *equal.values()))]
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {name: _plain(name, row[name]) for name in row.keys()}  # noqa: SIM118 -- a sqlite3.Row iterates values
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return f"0x{value.hex()}" if len(value) == 20 else value.hex()
+    if name in _LABELS:
+        return label(value, _LABELS[name])
+    if name == "chain_id":
+        # of a foreign chain it is text: it may have 256 bits
+        return int(value)
+    return bool(value) if name in _FLAGS else value
+
+
+def _address(text: str | None) -> bytes | None:
+    return bytes.fromhex(text.removeprefix("0x")) if text else None
