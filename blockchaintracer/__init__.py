@@ -18,7 +18,7 @@ from blockchaintracer.lab import after_run
 if TYPE_CHECKING:
     from blockchaintracer.core.api import Trust, open_registry, record_id, verify, verify_bundle
     from blockchaintracer.core.errors import BlockchainTracerError, RecordingWarning
-    from blockchaintracer.extras.mlflow import MLflowBlockchainTracer
+    from blockchaintracer.extras.mlflow.mlflow_tracer import MLflowBlockchainTracer
     from blockchaintracer.extras.report import DocumentationTracer
     from blockchaintracer.lab.drafts import Recorded
     from blockchaintracer.lab.lab import Lab
@@ -46,7 +46,7 @@ _FILES = {
     "BlockchainTracerError": "core.errors",
     "DocumentationTracer": "extras.report",
     "MLTracer": "lab.tracer",
-    "MLflowBlockchainTracer": "extras.mlflow",
+    "MLflowBlockchainTracer": "extras.mlflow.mlflow_tracer",
     "RecordingWarning": "core.errors",
     "open_lab": "lab.open_lab",
 }

@@ -84,7 +84,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         )
     if target and target.startswith("mlflow:"):
         _refuse(ctx, "a run of MLflow", *_OF_A_PATH)
-        from blockchaintracer.extras.mlflow import verify_run
+        from blockchaintracer.extras.mlflow.run_checks import verify_run
 
         with progress_bar(ctx, "hashing") as progress:
             report = verify_run(

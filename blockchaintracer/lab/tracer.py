@@ -324,7 +324,7 @@ class TracedRun:
         try:
             made = self._checkpoints.log(file, step, copy=keep)
         except StoreError as problem:
-            _warn(f"the checkpoint of step {step} is not kept: {_told(problem)}")
+            _warn(f"the checkpoint of step {step} is not kept: {error_text(problem)}")
             return self._checkpoints.listed.head
         if self._checkpoints.is_due:
             self.anchor_checkpoints()
@@ -335,7 +335,7 @@ class TracedRun:
         try:
             self._checkpoints.anchor()
         except Exception as problem:
-            _warn(f"checkpoints are not anchored yet: {_told(problem)}")
+            _warn(f"checkpoints are not anchored yet: {error_text(problem)}")
 
     def _checked(self, encrypt_to: Sequence[str]) -> tuple[str, ...]:
         """Recipients; as they were given where another program records the run and so finds out whose they are."""
@@ -403,12 +403,12 @@ class TracedRun:
     ) -> None:
         if error is not None and not (isinstance(error, SystemExit) and error.code in (None, 0)):
             # a message may quote what is encrypted
-            self._change(error=type(error).__name__ if self._encrypt_to else _told(error))
+            self._change(error=type(error).__name__ if self._encrypt_to else error_text(error))
         try:
             self.finish()
         except BaseException as problem:
             self.problem = problem
-            _warn(f"the run {self.document.name!r} is not recorded: {_told(problem)}\n{self._keep()}")
+            _warn(f"the run {self.document.name!r} is not recorded: {error_text(problem)}\n{self._keep()}")
             if error is None and not isinstance(problem, Exception):
                 raise
         else:
@@ -442,7 +442,7 @@ class TracedRun:
             inputs=inputs,
             outputs=outputs,
             parents=linked_inputs(document),
-            command=_command(self._folder),
+            command=command_line(self._folder),
             observed="process",
             folder=self._folder,
             checkpoints=self._checkpoints.finish(),
@@ -462,7 +462,7 @@ class TracedRun:
             for make in after_run:
                 make(self._lab, self.recorded.id)
         except Exception as problem:
-            _warn(f"run {self.recorded.id} is recorded, and no report of it was made: {_told(problem)}")
+            _warn(f"run {self.recorded.id} is recorded, and no report of it was made: {error_text(problem)}")
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -496,7 +496,8 @@ class TracedRun:
         try:
             file = keep_unrecorded(self._lab, self.document)
         except (OSError, BlockchainTracerError) as error:
-            return f"It could not be kept either ({_told(error)}): it's in the run's `document` until the program ends."
+            reason = error_text(error)
+            return f"It could not be kept either ({reason}): it's in the run's `document` until the program ends."
         return f"It's kept: `blockchaintracer record --from {file}` records it."
 
 
@@ -875,8 +876,8 @@ def _existing(path: PathLike | None, field: str) -> str | None:
     raise InputError(f"{field}: expected a file or folder, got nothing at {str(path)[:200]!r}", field=field)
 
 
-def _told(error: BaseException) -> str:
-    """An exception for a manifest or a warning: its type and message, without what looks like a secret."""
+def error_text(error: BaseException) -> str:
+    """Return the type and message of an exception for a manifest or a warning, with secrets masked."""
     try:
         message = str(error).encode("utf-8", "replace").decode()
     except Exception:
@@ -918,8 +919,8 @@ def _ask(question: str) -> str:
     return getpass(f"{question}: ")
 
 
-def _command(folder: Path) -> list[str] | None:
-    """The command line of this process, so that the run can be run again; None in a notebook or a shell."""
+def command_line(folder: Path) -> list[str] | None:
+    """Return the command line of this process, to repeat the run; None in a notebook or a shell."""
     given = list(sys.orig_argv)
     if hasattr(sys, "ps1") or "-c" in given[1:2] or "ipykernel" in sys.modules or len(given) < 2:
         return None

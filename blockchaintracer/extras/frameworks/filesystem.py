@@ -1,12 +1,12 @@
-"""What was recorded, and anything on IPFS, for every library that opens files by fsspec: pandas, Polars, Arrow, xarray.
+"""File systems of records and of IPFS, for every library that opens files by fsspec: pandas, Polars, Arrow, xarray.
 
 >>> import pandas
 >>> pandas.read_csv("record://ID")                                          # doctest: +SKIP
 >>> pandas.read_csv("record://ID/train/part-1.csv")                         # doctest: +SKIP
 >>> pandas.read_parquet("ipfs://CID/data.parquet")                          # doctest: +SKIP
 
-Not a byte is given before it was verified: of a record the whole file is hashed first, of IPFS each block. Both are
-read-only. ``pip install blockchaintracer[fsspec]``.
+Every byte is verified before it is given: of a record the whole file is hashed first, of IPFS each block. Both are
+read-only.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from blockchaintracer.core.digest import LISTING_LIMIT, check_path, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified
@@ -37,14 +40,12 @@ else:
     try:
         from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
     except ImportError:
-        # every module imports without extras: making a file system says which one it takes
+        # every module can be imported without extras: making a file system names the missing one
         AbstractFileSystem = AbstractBufferedFile = object
-
-_READ_ONLY = "what was recorded can't be changed, and what has a CID neither"
 
 
 class _Tree(AbstractFileSystem):  # type: ignore[misc]
-    """What both have in common: names below a root, files and folders, and nothing that writes."""
+    """Base of both: read-only names below a root."""
 
     cachable = False
 
@@ -52,13 +53,13 @@ class _Tree(AbstractFileSystem):  # type: ignore[misc]
         require("fsspec", "fsspec")
         super().__init__(**options)
 
+    @override
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
-        """What is in a folder: names, or with `detail` also ``size`` in bytes and ``type``."""
-        found = self._ls(self._strip_protocol(path))
-        return found if detail else sorted(entry["name"] for entry in found)
+        entries = self._ls(self._strip_protocol(path))
+        return entries if detail else sorted(entry["name"] for entry in entries)
 
+    @override
     def info(self, path: str, **options: Any) -> dict[str, Any]:
-        """``name``, ``size`` in bytes and ``type``: ``file`` or ``directory``."""
         return self._info(self._strip_protocol(path))
 
     def _ls(self, path: str) -> list[dict[str, Any]]:
@@ -69,14 +70,13 @@ class _Tree(AbstractFileSystem):  # type: ignore[misc]
 
 
 class RecordFileSystem(_Tree):
-    """``record://ID`` is a recorded file; ``record://ID/path`` one in a recorded folder, or an output of a run.
+    """``record://ID`` is a recorded file; ``record://ID/path`` a file in a recorded folder, or an output of a run.
 
-    The chain is asked what was recorded. The bytes come from the lab's store, or by digest from `sources`, which keeps
-    them there.
+    The chain says what was recorded. The bytes come from the lab's store, or are fetched by digest from `sources`.
 
     Args:
-        home, rpc, registry: of the lab and its chain, as `tracer.MLTracer`.
-        sources: where it was published, as `Store.fetch`.
+        home, rpc, registry: of the lab and its chain, as `MLTracer` takes.
+        sources: where the content was published, as `Store.fetch` takes.
     """
 
     protocol = ("record", "blockchaintracer")
@@ -95,7 +95,7 @@ class RecordFileSystem(_Tree):
         self._known: dict[str, dict[str, str]] = {}
 
     def _files(self, record_id: str) -> dict[str, str]:
-        """The files of a record: SHA-256 by path; a recorded file has the path ``""``."""
+        """Return SHA-256 by path of a record's files; a recorded file has the path ``""``."""
         record_id = normal_digest(record_id, "record id")
         if record_id not in self._known:
             record = required_record(self._lab, record_id)
@@ -123,7 +123,7 @@ class RecordFileSystem(_Tree):
             path, digest = check_path(output.artifact.path), output.artifact.sha256
             folder = path.rpartition("/")[0]
             if is_listing(path):
-                files |= {f"{folder}/{entry}": found for entry, found in self._listed(digest).items()}
+                files |= {f"{folder}/{entry}": listed for entry, listed in self._listed(digest).items()}
             else:
                 files[path] = digest
         return files
@@ -141,15 +141,15 @@ class RecordFileSystem(_Tree):
         if inner in files:
             return [self._info(path)]
         below = f"{inner}/" if inner else ""
-        found: dict[str, dict[str, Any]] = {}
+        entries: dict[str, dict[str, Any]] = {}
         for name, digest in files.items():
             if name.startswith(below):
                 first, deeper, _ = name.removeprefix(below).partition("/")
                 entry = f"{record_id}/{below}{first}"
-                found[entry] = _entry(entry, None) if deeper else _entry(entry, self._size(digest))
-        if not found:
+                entries[entry] = _entry(entry, None if deeper else self._size(digest))
+        if not entries:
             raise FileNotFoundError(f"there is no {inner!r} in the record {record_id}")
-        return list(found.values())
+        return list(entries.values())
 
     def _info(self, path: str) -> dict[str, Any]:
         _, inner, files = self._split(path)
@@ -159,24 +159,24 @@ class RecordFileSystem(_Tree):
             return _entry(path, None)
         raise FileNotFoundError(f"there is no {inner!r} in the record {path}")
 
-    def _size(self, digest: str) -> int:
+    def _stored(self, digest: str) -> Path:
         store = self._lab.store
         if not store.has(digest):
             store.fetch(digest, self._sources)
-        return store.path_of(digest).stat().st_size
+        return store.path_of(digest)
+
+    def _size(self, digest: str) -> int:
+        return self._stored(digest).stat().st_size
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> IO[bytes]:
-        if mode != "rb":
-            raise InputError(f"expected to read, got the mode {mode!r}: {_READ_ONLY}")
+        _require_reading(mode)
         _, inner, files = self._split(path)
         if inner not in files:
             raise FileNotFoundError(f"there is no file {inner!r} in the record {path}")
-        digest, store = files[inner], self._lab.store
-        if not store.has(digest):
-            store.fetch(digest, self._sources)
-        file = store.path_of(digest).open("rb")
+        digest = files[inner]
+        file = self._stored(digest).open("rb")
         try:
-            # hashed through what is read from then on: another file in its place would not be read
+            # hash through the open file that is read later: a file put in its place is not read
             actual = hashlib.file_digest(file, "sha256").hexdigest()
             if actual != digest:
                 raise NotVerified(
@@ -191,10 +191,10 @@ class RecordFileSystem(_Tree):
 
 
 class IpfsFileSystem(_Tree):
-    """``ipfs://CID`` and ``ipfs://CID/path``, from any gateways, each block verified. Any part is read by itself.
+    """``ipfs://CID`` and ``ipfs://CID/path`` from any gateways. Each block is verified; parts are read by themselves.
 
     Args:
-        gateways: addresses, asked in this order; those of `GATEWAYS_VARIABLE` if not said.
+        gateways: addresses, asked in this order; default: those of `GATEWAYS_VARIABLE`.
     """
 
     protocol = "ipfs"
@@ -206,10 +206,10 @@ class IpfsFileSystem(_Tree):
     def _find(self, path: str) -> tuple[Cid, DagNode]:
         address = Address.parse(f"ipfs://{path.strip('/')}")
         assert address  # noqa: S101 -- it has the scheme
-        found = self._gateways.resolve(address.cid, address.names)
-        if found is None:
+        node = self._gateways.resolve(address.cid, address.names)
+        if node is None:
             raise FileNotFoundError(f"there is no {'/'.join(address.names)!r} below {address.cid}")
-        return found
+        return node
 
     def _ls(self, path: str) -> list[dict[str, Any]]:
         _, node = self._find(path)
@@ -223,8 +223,7 @@ class IpfsFileSystem(_Tree):
         return _entry(path, node.size if node.kind == "file" else None)
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
-        if mode != "rb":
-            raise InputError(f"expected to read, got the mode {mode!r}: {_READ_ONLY}")
+        _require_reading(mode)
         cid, node = self._find(path)
         if node.kind != "file":
             raise IsADirectoryError(f"{path} is a folder")
@@ -241,6 +240,13 @@ class _IpfsFile(AbstractBufferedFile):  # type: ignore[misc]
 
     def _fetch_range(self, start: int, end: int) -> bytes:
         return b"".join(self._gateways.read_range(self._cid, self._node, start, end))
+
+
+def _require_reading(mode: str) -> None:
+    if mode != "rb":
+        raise InputError(
+            f"expected to read, got the mode {mode!r}: what was recorded can't be changed, and what has a CID neither"
+        )
 
 
 def _entry(name: str, size: int | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the callbacks share: a training that goes on whatever happens to its record, and the history of its metrics."""
+"""What the integrations share: callbacks that never end a training, the history of metrics, and plain settings."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from typing import Any, ParamSpec
 from blockchaintracer.core.errors import RecordingWarning
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.manifest.predicates import Tolerance
+from blockchaintracer.extras.frameworks.training_state import StateDigest
 from blockchaintracer.lab.tracer import TracedRun
 
 P = ParamSpec("P")
 HISTORY = "metrics-history"
-"""The role of the file that has every value of every metric."""
+"""Role of the file that has every value of every metric."""
 
 
 @contextmanager
 def unfailing(what: str) -> Iterator[None]:
-    """Lets nothing but a `RecordingWarning` out: a callback must not end a training."""
+    """Turn every exception into a `RecordingWarning`: a callback must not end a training."""
     try:
         yield
     except Exception as error:
@@ -31,7 +32,7 @@ def unfailing(what: str) -> Iterator[None]:
 
 
 def never_fails(method: Callable[P, None]) -> Callable[P, None]:
-    """Makes a callback's method warn where it would raise."""
+    """Make a callback's method warn where it would raise."""
 
     @wraps(method)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -42,13 +43,12 @@ def never_fails(method: Callable[P, None]) -> Callable[P, None]:
 
 
 class History:
-    """Every value of every metric as it comes, a JSON object a line: ``step``, ``epoch``, ``time``, ``metrics``.
+    """Every value of every metric, a JSON object a line: ``step``, ``epoch``, ``time``, ``metrics``.
 
-    The last finite value of each is the run's metric, all finite ones are its history. The file is an output of the run
-    and grows while it runs, so that a run which is killed leaves it in the lab's folder.
+    The last finite value of each metric is the run's metric; all finite values are its history. The file is an output
+    of the run and grows while the run goes on: a run that is killed leaves it in the lab's folder.
 
     Args:
-        run: whose metrics they are.
         name: of the file.
         tolerance: of the metrics; None for the run's own.
     """
@@ -61,15 +61,16 @@ class History:
         run.log_output(self._path, role=HISTORY)
 
     def log(self, metrics: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
-        """Adds values; what isn't a number is left out, what isn't finite is in the file alone.
+        """Add values. What is not a number is left out; what is not finite is only in the file.
 
         Args:
-            step, epoch: of the training; a history is by step where there is one, else by whole epochs.
+            step, epoch: of the training; a history counts by step where there is one, else by whole epochs.
         """
         values = {name: value for name, given in metrics.items() if (value := number(given)) is not None}
         if not values:
             return
-        line = {"step": step, "epoch": epoch, "time": datetime.now(UTC).isoformat(), "metrics": _told(values)}
+        shown = {name: value if math.isfinite(value) else repr(value) for name, value in values.items()}
+        line = {"step": step, "epoch": epoch, "time": datetime.now(UTC).isoformat(), "metrics": shown}
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
         at = epoch if step is None else step
@@ -79,8 +80,33 @@ class History:
                 self._run.log_metric(name, value, self._tolerance, step=at)
 
 
+class RunCallback:
+    """Base of the frameworks' callbacks: the run that a training logs to, and the history of its metrics.
+
+    Args:
+        name: of the model's files.
+    """
+
+    def __init__(self, run: TracedRun, name: str = "model") -> None:
+        super().__init__()
+        self._run, self._name = run, name
+        self._history: History | None = None
+
+    def _log_metrics(self, metrics: Mapping[str, Any], *, step: int | None = None, epoch: float | None = None) -> None:
+        self._history = self._history or History(self._run)
+        self._history.log(metrics, step=step, epoch=epoch)
+
+
+def log_digest(run: TracedRun, digest: StateDigest, name: str) -> StateDigest:
+    """Log the document of a state as ``NAME.state.json``, of role ``state``."""
+    path = run.place(f"{name}.state.json")
+    path.write_bytes(digest.document)
+    run.log_output(path, role="state")
+    return digest
+
+
 def number(value: Any) -> float | None:
-    """A Python number from one, or from a scalar of a framework; None if it is no number."""
+    """Return a number, or a scalar of a framework, as a float; None if it is not a number."""
     if not isinstance(value, bool | int | float) and callable(getattr(value, "item", None)):
         try:
             value = value.item()
@@ -90,7 +116,7 @@ def number(value: Any) -> float | None:
 
 
 def described(value: Any) -> Any:
-    """A setting as a plain value: text for a class, function or other object, never an address in memory."""
+    """Return a setting as a plain value: the name of a class, function or other object, never an address in memory."""
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
@@ -108,7 +134,3 @@ def described(value: Any) -> Any:
         return described(scalar)
     kind = value if isinstance(value, type) or hasattr(value, "__qualname__") else type(value)
     return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _told(values: Mapping[str, float]) -> dict[str, float | str]:
-    return {name: value if math.isfinite(value) else repr(value) for name, value in values.items()}

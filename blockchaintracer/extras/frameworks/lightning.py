@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import History, described, never_fails
+from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
@@ -20,10 +20,10 @@ _SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", 
 
 
 def callback(run: TracedRun) -> Any:
-    """A callback for one training, to be given to `Trainer`; only the process of rank zero logs.
+    """Make a callback of one training for ``Trainer``. Only the process of rank zero logs.
 
     Raises:
-        InputError: if Lightning isn't installed.
+        InputError: if Lightning is not installed.
     """
     return _class()(run)
 
@@ -32,21 +32,14 @@ def callback(run: TracedRun) -> Any:
 def _class() -> type[Any]:
     lightning = require("lightning.pytorch", "lightning")
 
-    class BlockchainTracerCallback(lightning.Callback):  # type: ignore[misc, name-defined]
-        """See `callback`."""
-
-        def __init__(self, run: TracedRun) -> None:
-            super().__init__()
-            self._run = run
-            self._history: History | None = None
-
+    class BlockchainTracerCallback(RunCallback, lightning.Callback):  # type: ignore[misc, name-defined]
         @never_fails
         def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
             if not trainer.is_global_zero:
                 return
-            told = {name: described(getattr(trainer, name, None)) for name in _SETTINGS}
-            told |= {"strategy": described(trainer.strategy), "accelerator": described(trainer.accelerator)}
-            self._run.log_param("trainer", told)
+            settings = {name: described(getattr(trainer, name, None)) for name in _SETTINGS}
+            settings |= {"strategy": described(trainer.strategy), "accelerator": described(trainer.accelerator)}
+            self._run.log_param("trainer", settings)
             if isinstance(pl_module.hparams, Mapping) and pl_module.hparams:
                 self._run.log_param("model", described(dict(pl_module.hparams)))
             capture(self._run)
@@ -54,15 +47,15 @@ def _class() -> type[Any]:
         @never_fails
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
             if not trainer.sanity_checking:
-                self._log(trainer)
+                self._log_trainer(trainer)
 
         @never_fails
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-            self._log(trainer)
+            self._log_trainer(trainer)
 
         @never_fails
         def on_test_end(self, trainer: Any, pl_module: Any) -> None:
-            self._log(trainer)
+            self._log_trainer(trainer)
 
         @never_fails
         def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
@@ -70,21 +63,20 @@ def _class() -> type[Any]:
                 return
             for path in _checkpoints(trainer):
                 self._run.log_output(path, role="checkpoint")
-            log_state(self._run, pl_module, "model")
+            log_state(self._run, pl_module, self._name)
 
-        def _log(self, trainer: Any) -> None:
+        def _log_trainer(self, trainer: Any) -> None:
             if trainer.is_global_zero and trainer.callback_metrics:
-                self._history = self._history or History(self._run)
-                self._history.log(trainer.callback_metrics, step=trainer.global_step, epoch=trainer.current_epoch)
+                self._log_metrics(trainer.callback_metrics, step=trainer.global_step, epoch=trainer.current_epoch)
 
     return BlockchainTracerCallback
 
 
 def _checkpoints(trainer: Any) -> list[Path]:
-    """The best and the last checkpoint of every checkpointing callback, as far as they are files of different names."""
-    found: dict[str, Path] = {}
+    """List the best and the last checkpoint of every checkpointing callback, those that are files of other names."""
+    paths: dict[str, Path] = {}
     for kept in trainer.checkpoint_callbacks:
         for text in (getattr(kept, "best_model_path", ""), getattr(kept, "last_model_path", "")):
             if text and Path(text).exists():
-                found.setdefault(Path(text).name, Path(text))
-    return list(found.values())
+                paths.setdefault(Path(text).name, Path(text))
+    return list(paths.values())

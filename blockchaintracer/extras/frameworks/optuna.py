@@ -17,11 +17,12 @@ from blockchaintracer.lab.tracer import TracedRun
 
 
 def callback(run: TracedRun) -> Callable[[Any, Any], None]:
-    """A callback for ``study.optimize``, which logs each trial as it ends. Optuna passes one that raised to a callback
-    only if it's caught (``catch=``); `log_study` after the search has those too.
+    """Make a callback for ``study.optimize``, which logs each trial as it ends.
+
+    Optuna passes a trial that raised to callbacks only if ``catch=`` names the error. `log_study` has those too.
 
     Raises:
-        InputError: if Optuna isn't installed.
+        InputError: if Optuna is not installed.
     """
     require("optuna", "optuna")
     log = _Log(run)
@@ -34,10 +35,10 @@ def callback(run: TracedRun) -> Callable[[Any, Any], None]:
 
 
 def log_study(run: TracedRun, study: Any) -> None:
-    """Logs a study as it is: every trial so far, those that failed or were pruned too.
+    """Log every trial of a study so far, also failed and pruned ones.
 
     Raises:
-        InputError: if Optuna isn't installed.
+        InputError: if Optuna is not installed.
     """
     require("optuna", "optuna")
     log = _Log(run)

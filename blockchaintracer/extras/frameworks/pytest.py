@@ -1,7 +1,7 @@
-"""A pytest plugin that records what a session found as a Result: outcomes of tests, and metrics that tests choose.
+"""A pytest plugin that records a session as a Result: outcomes of tests, and metrics that tests choose.
 
-It does nothing unless ``--record`` or ``blockchaintracer_record = true`` says so. pytest imports it in every session of
-who has this package installed, so that nothing else is imported before it's needed.
+It records only with ``--record`` or ``blockchaintracer_record = true``. pytest imports it in every session where this
+package is installed, so everything else is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FORMAT = "blockchaintracer/pytest/v1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds the options."""
+    """Add the options."""
     group = parser.getgroup("blockchaintracer", "recording with BlockchainTracer")
     group.addoption("--record", action="store_true", help="record outcomes and metrics of this session on the chain")
     group.addoption("--record-name", metavar="NAME", help="what the record is called; the project's folder if not said")
@@ -30,33 +30,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Registers the recorder where it's asked for; with pytest-xdist in the process that has all reports."""
+    """Register the recorder if the user wants a record; with pytest-xdist in the process that has all reports."""
     config.pluginmanager.register(_fixtures(), "blockchaintracer-fixtures")
-    wanted = config.getoption("--record") or config.getini("blockchaintracer_record")
-    if wanted and not hasattr(config, "workerinput"):
+    record = config.getoption("--record") or config.getini("blockchaintracer_record")
+    if record and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(config), "blockchaintracer-recorder")
 
 
 def _fixtures() -> Any:
-    """A plugin of the fixtures; made here, as this module is to be importable without pytest."""
+    """Make the plugin of the fixtures here: this module must be importable without pytest."""
     import pytest
 
     class Fixtures:
         @pytest.fixture
         def record_result(self, record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
-            """Chooses a number to be recorded with the session: ``record_result("accuracy", 0.93)``.
+            """Record a number with the session: ``record_result("accuracy", 0.93)``.
 
-            Each name once a session. Without ``--record`` it checks the number and is otherwise idle.
+            Use each name once a session. Without ``--record`` the number is only checked.
             """
 
             def record(name: str, value: float) -> None:
                 from blockchaintracer.core.errors import InputError
                 from blockchaintracer.core.manifest.base import plain
 
-                found = plain(value, f"metrics.{name}")
-                if isinstance(found, bool) or not isinstance(found, int | float):
+                number = plain(value, f"metrics.{name}")
+                if isinstance(number, bool) or not isinstance(number, int | float):
                     raise InputError(f"metrics.{name}: expected a number, got {type(value).__name__}")
-                record_property(METRIC, [name, found])
+                record_property(METRIC, [name, number])
 
             return record
 
@@ -69,25 +69,25 @@ class _Recorder:
         self._tests: dict[str, dict[str, Any]] = {}
         self._metrics: dict[str, float] = {}
         self._twice: list[str] = []
-        self._told: str | None = None
+        self._message: str | None = None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Takes a phase of a test: the worst of its phases is its outcome."""
-        found = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
-        found["seconds"] += report.duration
+        """Note a phase of a test: the worst of its phases is its outcome."""
+        test = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        test["seconds"] += report.duration
         outcome: str = "error" if report.failed and report.when != "call" else report.outcome
         if hasattr(report, "wasxfail"):
             outcome = "xfailed" if report.skipped else "xpassed"
         if outcome != "passed":
-            found["outcome"] = outcome
+            test["outcome"] = outcome
         if report.when == "call":
-            given: list[Any] = [value for key, value in report.user_properties if key == METRIC]
-            for name, value in given:
+            chosen: list[Any] = [value for key, value in report.user_properties if key == METRIC]
+            for name, value in chosen:
                 self._twice += [name] if name in self._metrics else []
                 self._metrics[name] = value
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Records the session. That it can't be recorded changes nothing of how the tests ended."""
+        """Record the session. A failure to record does not change the outcome of the tests."""
         if self._config.getoption("collectonly"):
             return
         try:
@@ -96,20 +96,21 @@ class _Recorder:
             if not self._tests:
                 raise ValueError("no test ran")
             recorded = self._record(int(exitstatus))
-            self._told = f"recorded as {recorded.id} ({recorded.state})"
+            self._message = f"recorded as {recorded.id} ({recorded.state})"
         except Exception as error:
-            self._told = f"NOT RECORDED: {type(error).__name__}: {error}"
+            self._message = f"NOT RECORDED: {type(error).__name__}: {error}"
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Tells where it's recorded."""
-        if self._told:
+        """Print the record."""
+        if self._message:
             terminalreporter.write_sep("-", "BlockchainTracer")
-            terminalreporter.write_line(self._told)
+            terminalreporter.write_line(self._message)
 
     def _record(self, exit_status: int) -> Recorded:
         import os
         import platform
         import tempfile
+        from collections import Counter
         from pathlib import Path
 
         import pytest
@@ -130,13 +131,10 @@ class _Recorder:
             group_number=int(group) if group else None,
         )
         require_recorder(lab)
-        counts: dict[str, int] = {}
-        for test in self._tests.values():
-            counts[test["outcome"]] = counts.get(test["outcome"], 0) + 1
         code = capture_git(self._config.rootpath, exclude=[lab.home.path])
         summary = {
             "exitStatus": exit_status,
-            "outcomes": counts,
+            "outcomes": dict(Counter(test["outcome"] for test in self._tests.values())),
             "metrics": self._metrics,
             "commit": code.commit if code else None,
             "dirty": bool(code.diff or code.omitted) if code else None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.frameworks.framework_run import described
+from blockchaintracer.extras.frameworks.framework_run import described, log_digest
 from blockchaintracer.extras.frameworks.training_state import StateDigest, Tensor, array_tensor, digest_state, refused
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
@@ -19,19 +19,18 @@ _FITTED_IN_PLACE = ("steps", "transformer_list")
 
 
 def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateDigest | None:
-    """Logs an estimator: parameters as ``NAME``, the file ``NAME.joblib`` of role ``model``, and ``NAME.state.json``
+    """Log an estimator: parameters as ``NAME``, the file ``NAME.joblib`` of role ``model``, and ``NAME.state.json``
     with the digest of its fitted state, where that has a defined encoding.
 
     Args:
-        run: to log it to.
         estimator: fitted or not; pipelines and other estimators of estimators too.
         name: of the parameter and the files.
 
     Returns:
-        the digest of the fitted state; None where only the file's is there.
+        the digest of the fitted state; None if it has no defined encoding.
 
     Raises:
-        InputError: if it is no estimator, or scikit-learn isn't installed.
+        InputError: if it is not an estimator, or scikit-learn is not installed.
     """
     run.log_param(name, describe(estimator))
     path = run.place(f"{name}.joblib")
@@ -42,32 +41,29 @@ def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateD
     except InputError as undefined:
         run.log_param(f"{name}.stateNotDigested", undefined.message)
         return None
-    document = run.place(f"{name}.state.json")
-    document.write_bytes(digest.document)
-    run.log_output(document, role="state")
-    return digest
+    return log_digest(run, digest, name)
 
 
 def describe(estimator: Any) -> dict[str, Any]:
-    """The class and parameters of an estimator, those of the estimators in it too, ready for JSON.
+    """Describe the class and parameters of an estimator and of the estimators in it, as plain values.
 
     Returns:
         ``class``, and ``parameters`` as ``get_params(deep=False)`` gives them; an array among them by type, shape and
         digest, a function or other object by its name.
 
     Raises:
-        InputError: if it is no estimator.
+        InputError: if it is not an estimator.
     """
     _check(estimator)
     return {"class": _class_of(estimator), "parameters": _described(estimator.get_params(deep=False))}
 
 
 def digest_fitted(estimator: Any) -> StateDigest:
-    """The digest of what fitting gave an estimator: every attribute that is no parameter, private ones too, and those
-    of the estimators in it, with their classes. One that keeps times, such as a grid search, has another each time.
+    """Digest what fitting gave an estimator: every attribute that is no parameter, private ones too, and those of the
+    estimators in it, with their classes. An estimator that keeps times, such as a grid search, differs each time.
 
     Raises:
-        InputError: naming the attribute that has no defined encoding, or if it is no fitted estimator.
+        InputError: naming the attribute that has no defined encoding, or if it is not a fitted estimator.
     """
     _check(estimator)
     state = _fitted(estimator)
@@ -84,16 +80,16 @@ def _check(estimator: Any) -> None:
 
 def _fitted(estimator: Any) -> dict[str, Any]:
     given = estimator.get_params(deep=False)
-    # those in a pipeline or union are parameters that are fitted in place
+    # the estimators in a pipeline or union are parameters, and are fitted in place
     own = {name: value for name, value in vars(estimator).items() if name not in given or name in _FITTED_IN_PLACE}
     return {"class": _class_of(estimator), **own}
 
 
 def _learned(state: Mapping[str, Any]) -> bool:
-    """Whether there is more than classes of estimators."""
+    """Whether the state holds more than classes of estimators."""
     inner = [part for name in _FITTED_IN_PLACE for part in state.get(name, ())]
     estimators = [item for part in inner for item in part if hasattr(item, "get_params")]
-    return bool(state.keys() - {"class", *_FITTED_IN_PLACE}) or any(_learned(_fitted(one)) for one in estimators)
+    return bool(state.keys() - {"class", *_FITTED_IN_PLACE}) or any(_learned(_fitted(item)) for item in estimators)
 
 
 def _read(place: str, value: Any) -> Tensor | Mapping[Any, Any] | None:
@@ -119,7 +115,7 @@ def _read(place: str, value: Any) -> Tensor | Mapping[Any, Any] | None:
 
 def _array(place: str, array: Any) -> Tensor | Mapping[Any, Any]:
     if array.dtype.names:
-        # by field: what lies between them in memory is nobody's
+        # by field: the padding between fields is undefined
         return {name: array[name] for name in array.dtype.names}
     if array.dtype == object:
         items = array.tolist()
@@ -138,10 +134,10 @@ def _described(value: Any) -> Any:
         import numpy as np
 
         try:
-            found = array_tensor("array", np.asarray(value))
+            tensor = array_tensor("array", np.asarray(value))
         except InputError:
             return described(type(value))
-        return {"dtype": found.dtype, "shape": list(found.shape), "sha256": found.sha256}
+        return {"dtype": tensor.dtype, "shape": list(tensor.shape), "sha256": tensor.sha256}
     return described(value)
 
 

@@ -1,11 +1,11 @@
-"""A search over parameters as one run: the space that was searched, every trial, and how many there were.
+"""A search over parameters as one run: the space, every trial, and the number of trials.
 
     with tracer.start_run("search") as run:
         sweep = Sweep(run, {"lr": [0.1, 0.01], "depth": [2, 4]}, direction="maximize")
         for lr, depth in product(*sweep.space.values()):
             sweep.log_trial({"lr": lr, "depth": depth}, fit(lr, depth))
 
-Who reports the best of many trials says how many there were: the number is a metric of the run.
+A report of the best of many trials must say how many there were: the number is a metric of the run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from blockchaintracer.extras.frameworks.framework_run import described
 from blockchaintracer.lab.tracer import TracedRun
 
 TRIALS = "trials"
-"""The role of the file that has every trial."""
+"""Role of the file that has every trial."""
 
 Direction = Literal["minimize", "maximize"]
 
@@ -30,13 +30,12 @@ class Sweep:
     """Logs trials as they end, one JSON object a line, from any number of threads.
 
     Args:
-        run: to log to.
-        space: what can be chosen, by parameter: a list of values, or whatever says it.
-        direction: what is best of the objective, or of each of several.
+        space: the choices by parameter: a list of values, or another description.
+        direction: of the objective, or of each of several.
         name: of the file of trials.
 
     Raises:
-        InputError: if a direction is none.
+        InputError: if a direction is unknown.
     """
 
     def __init__(
@@ -69,27 +68,26 @@ class Sweep:
         state: str = "complete",
         **more: Any,
     ) -> None:
-        """Logs one trial, also one that failed or was pruned.
+        """Log one trial, also a failed or pruned one.
 
         Args:
-            parameters: what was chosen.
             values: of the objective, one for each direction; None if there is none.
-            state: how it ended; only those that are ``complete`` can be best.
-            more: what else there is to say of it.
+            state: how it ended; only a ``complete`` trial can be best.
+            more: further values by name.
 
         Raises:
-            InputError: if the values are not as many as the directions.
+            InputError: if there are not as many values as directions.
         """
         given = None if values is None else [float(values)] if isinstance(values, int | float) else [*values]
         if given is not None and len(given) != len(self.directions):
             raise InputError(f"expected {len(self.directions)} values of a trial, got {len(given)}")
         if given is None and state == "complete":
             raise InputError("expected a value of a complete trial, got none", hint="Say how it ended by state.")
-        told = {"parameters": described(parameters), "values": described(given), "state": state, **described(more)}
+        trial = {"parameters": described(parameters), "values": described(given), "state": state, **described(more)}
         with self._lock:
             number = sum(self._counts.values())
             with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"number": number, **told}, allow_nan=False) + "\n")
+                file.write(json.dumps({"number": number, **trial}, allow_nan=False) + "\n")
             self._counts[state] = self._counts.get(state, 0) + 1
             self._run.log_metric("trials", number + 1)
             self._run.log_metric(f"trials_{state}", self._counts[state])

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.extras.frameworks.framework_run import log_digest
 from blockchaintracer.extras.frameworks.training_state import (
     StateDigest,
     Tensor,
@@ -30,13 +31,13 @@ _BLOCK = 1 << 24
 
 
 def digest_state_dict(state: Any) -> StateDigest:
-    """The digest of a model's or optimizer's state, equal on every device and whatever file it was loaded from.
+    """Digest a model's or optimizer's state. The digest is equal on every device and for every file format.
 
     Names are sorted; a tensor counts by type, shape and the bits of its values, NaNs too. Whether two names share one
-    tensor doesn't count: files and devices keep it or not. bfloat16, float8 and complex tensors are taken as they are.
+    tensor does not count: files and devices may keep it or not. bfloat16, float8 and complex tensors are supported.
 
     Args:
-        state: a module, or what ``state_dict()`` gives, of an optimizer for example.
+        state: a module, or what ``state_dict()`` gives, also of an optimizer.
 
     Raises:
         InputError: naming the tensor, if it is sparse, quantised, nested or on no device (meta), or of a subclass that
@@ -51,7 +52,7 @@ def digest_state_dict(state: Any) -> StateDigest:
 
 
 def check_state(state: Any, document: bytes) -> None:
-    """Checks a model against the document of its recorded state.
+    """Compare a model with the document of its recorded state.
 
     Args:
         state: as `digest_state_dict` takes.
@@ -60,9 +61,9 @@ def check_state(state: Any, document: bytes) -> None:
     Raises:
         NotVerified: naming the tensors that differ.
     """
-    found = digest_state_dict(state)
-    if found.document != document:
-        names = differences(document, found.document)
+    digest = digest_state_dict(state)
+    if digest.document != document:
+        names = differences(document, digest.document)
         raise NotVerified(
             f"expected the recorded state, got one that differs in {', '.join(names[:10])}"
             + (f" and {len(names) - 10} more" if len(names) > 10 else ""),
@@ -71,54 +72,47 @@ def check_state(state: Any, document: bytes) -> None:
 
 
 def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
-    """Logs a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``.
+    """Log a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``.
 
     Args:
-        run: to log it to.
         model: a module or a state dict.
-        name: of the files.
 
     Returns:
         the digest, whose ``sha256`` is that of the document.
     """
     torch = require("torch", "torch")
     state = model.state_dict() if isinstance(model, torch.nn.Module) else model
-    digest = log_state(run, state, name)
-    path = run.place(f"{name}.pt")
-    torch.save(state, path)
-    run.log_output(path, role="model")
-    return digest
+    return _log_saved(run, state, state, name, "model")
 
 
 def log_checkpoint(run: TracedRun, checkpoint: Mapping[str, Any], name: str = "checkpoint") -> StateDigest:
-    """Logs a checkpoint, such as ``{"model": …, "optimizer": …, "epoch": 3}``, as ``NAME.pt`` of role ``checkpoint``,
+    """Log a checkpoint, such as ``{"model": …, "optimizer": …, "epoch": 3}``, as ``NAME.pt`` of role ``checkpoint``,
     and its document as ``NAME.state.json``."""
-    torch = require("torch", "torch")
-    digest = log_state(run, checkpoint, name)
+    return _log_saved(run, checkpoint, dict(checkpoint), name, "checkpoint")
+
+
+def _log_saved(run: TracedRun, state: Any, saved: Any, name: str, role: str) -> StateDigest:
+    digest = log_state(run, state, name)
     path = run.place(f"{name}.pt")
-    torch.save(dict(checkpoint), path)
-    run.log_output(path, role="checkpoint")
+    require("torch", "torch").save(saved, path)
+    run.log_output(path, role=role)
     return digest
 
 
 def log_state(run: TracedRun, state: Any, name: str) -> StateDigest:
-    """Logs the document of a state as ``NAME.state.json``, of role ``state``; the file of the state is the caller's."""
-    digest = digest_state_dict(state)
-    document = run.place(f"{name}.state.json")
-    document.write_bytes(digest.document)
-    run.log_output(document, role="state")
-    return digest
+    """Log the document of a state as ``NAME.state.json``, of role ``state``. The caller logs the file of the state."""
+    return log_digest(run, digest_state_dict(state), name)
 
 
 def capture(run: TracedRun) -> dict[str, Any]:
-    """Logs what `settings` tells under the seeds of the run, as ``torch``."""
-    told = settings()
-    run.log_seed("torch", told)
-    return told
+    """Log `settings` under the seeds of the run, as ``torch``."""
+    values = settings()
+    run.log_seed("torch", values)
+    return values
 
 
 def settings() -> dict[str, Any]:
-    """What decides whether this process computes the same again, ready for JSON.
+    """Read what decides whether this process computes the same again, as plain values.
 
     Returns:
         ``version``, ``cuda``, ``cudnn``, ``hip`` (of the build, or None), ``cudaAvailable``, ``devices`` (names),

@@ -1,7 +1,7 @@
-"""What identifies the state of a model: a SHA-256 over tensors by name, type, shape and bytes, and plain values.
+"""The digest of a model's state: a SHA-256 over tensors by name, type, shape and bytes, and plain values.
 
-It doesn't depend on how a file keeps them: pickle, archive, device, memory layout or the order they come in. NumPy,
-PyTorch and Keras weights of equal names and values have the equal digest.
+It does not depend on file format, device, memory layout or order. NumPy, PyTorch and Keras weights of equal names and
+values have the equal digest.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, plain
 
 FORMAT = "blockchaintracer/state/v1"
-"""Names the encoding. Whatever changes a digest changes this name."""
+"""Name of the encoding. A change that changes a digest changes this name."""
 
 _BLOCK = 1 << 24
+_LONG_DOUBLES = ("longdouble", "clongdouble", "float128", "complex256")
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor.
+    """A tensor of a state.
 
     Args:
-        name: where it stands in the state; levels are separated by '/'.
+        name: its place in the state; levels are separated by '/'.
         dtype: such as ``float32`` or ``bfloat16``.
-        shape: of it.
         sha256: of its values in C order, little-endian; 64 hex digits.
     """
 
@@ -42,7 +42,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class StateDigest:
-    """What identifies a state.
+    """The digest of a state.
 
     Args:
         sha256: of `document`, 64 hex digits.
@@ -56,23 +56,23 @@ class StateDigest:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the tensors hold."""
+        """The number of values in all tensors."""
         return sum(math.prod(tensor.shape) for tensor in self.tensors)
 
 
 Reader = Callable[[str, Any], Tensor | Mapping[Any, Any] | None]
-"""Told a place and what stands there: a tensor, what it holds by name, or None if it's neither."""
+"""Takes a place and the object there. Returns a tensor, the object's parts by name, or None."""
 
 
 def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
-    """The digest of a nested state.
+    """Digest a nested state.
 
     Args:
         state: names to tensors, plain values, or mappings and lists of these.
-        read: what a framework's own objects are.
+        read: converts a framework's own objects.
 
     Raises:
-        InputError: naming the place, for what has no defined encoding, or two things of one name.
+        InputError: naming the place, for an object without a defined encoding, or a name that occurs twice.
     """
     tensors: dict[str, Tensor] = {}
     values: dict[str, Any] = {}
@@ -80,14 +80,14 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
     def take(place: str, value: Any) -> None:
         if place in tensors or place in values:
             raise refused(place, "each name once")
-        found = value if isinstance(value, Mapping) else read(place, value)
-        if isinstance(found, Tensor):
-            tensors[place] = found
-        elif isinstance(found, Mapping):
-            # an empty one is a value, or a state without it would be the same
-            if not found and place:
+        part = value if isinstance(value, Mapping) else read(place, value)
+        if isinstance(part, Tensor):
+            tensors[place] = part
+        elif isinstance(part, Mapping):
+            # an empty mapping is a value: a state without it must differ
+            if not part and place:
                 values[place] = {}
-            for key, inner in found.items():
+            for key, inner in part.items():
                 if not isinstance(key, str | int):
                     raise refused(place, f"text or numbers as names, got {type(key).__name__}")
                 take(f"{place}/{key}" if place else str(key), inner)
@@ -99,35 +99,30 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
 
     take("", state)
     ordered = tuple(tensors[name] for name in sorted(tensors))
-    listed = [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape), "sha256": one.sha256} for one in ordered]
+    listed = [asdict(tensor) for tensor in ordered]
     document = canonical(plain({"format": FORMAT, "tensors": listed, "values": values}, "state"))
     return StateDigest(hashlib.sha256(document).hexdigest(), ordered, document)
 
 
 def differences(before: bytes, after: bytes) -> list[str]:
-    """Names of tensors and values that differ between two documents, sorted.
+    """List the tensors and values that differ between two documents, sorted by name.
 
     Raises:
-        InputError: if one is no document of this format.
+        InputError: if a document has another format.
     """
-    one, other = (_read(document) for document in (before, after))
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    old, new = _read(before), _read(after)
+    return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 
 
 def array_tensor(name: str, array: Any) -> Tensor:
-    """The tensor of a NumPy array.
+    """Digest a NumPy array.
 
     Raises:
         InputError: if it holds objects, records or long doubles.
     """
     import numpy as np
 
-    if array.dtype.kind not in "biufcmMSU" or array.dtype.name in (
-        "longdouble",
-        "clongdouble",
-        "float128",
-        "complex256",
-    ):
+    if array.dtype.kind not in "biufcmMSU" or array.dtype.name in _LONG_DOUBLES:
         raise refused(name, f"an array of numbers or text, got dtype {array.dtype}")
     little = array.dtype.newbyteorder("<")
     step = max(1, _BLOCK // max(1, array[:1].nbytes)) if array.ndim else 1
@@ -138,7 +133,7 @@ def array_tensor(name: str, array: Any) -> Tensor:
 
 
 def tensor_of(name: str, dtype: str, shape: Iterable[int], blocks: Iterable[Any]) -> Tensor:
-    """A tensor from the blocks of its bytes, in C order and little-endian."""
+    """Digest a tensor from the blocks of its bytes, in C order and little-endian."""
     whole = hashlib.sha256()
     for block in blocks:
         whole.update(block)
@@ -146,12 +141,12 @@ def tensor_of(name: str, dtype: str, shape: Iterable[int], blocks: Iterable[Any]
 
 
 def little_endian(block: Any, width: int) -> Any:
-    """Bytes of numbers of `width` bytes each that are in this machine's order (a one-dimensional uint8 array)."""
+    """Convert numbers of `width` bytes in this machine's order (a one-dimensional uint8 array) to little-endian."""
     return block if sys.byteorder == "little" else block.reshape(-1, width)[:, ::-1].tobytes()
 
 
 def refused(place: str, expected: str) -> InputError:
-    """What stands at a place has no defined encoding."""
+    """Make the error for an object at a place that has no defined encoding."""
     where = f"state.{place}" if place else "state"
     return InputError(f"{where}: expected {expected}", hint="Leave it out, or record the file.", field=where)
 
@@ -163,7 +158,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _plain(place: str, value: Any) -> Any:
-    """A plain value, with text for the numbers that JSON has no place for."""
+    """Return a plain value, with the numbers that JSON cannot hold as text."""
     if isinstance(value, list | tuple) and _is_plain(value):
         return [_plain(place, item) for item in value]
     if not _is_plain(value):
@@ -177,9 +172,9 @@ def _plain(place: str, value: Any) -> Any:
 
 def _read(document: bytes) -> dict[str, Any]:
     try:
-        told = json.loads(document)
-        if told["format"] == FORMAT:
-            return {**{one["name"]: one for one in told["tensors"]}, **told["values"]}
+        state = json.loads(document)
+        if state["format"] == FORMAT:
+            return {**{tensor["name"]: tensor for tensor in state["tensors"]}, **state["values"]}
     except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise InputError(f"expected a document of {FORMAT}, got something else")

@@ -10,20 +10,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.extras.frameworks.framework_run import History, described, never_fails
+from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.tracer import TracedRun
 
-# where somebody keeps things, and what may open their doors
+# places of this machine, and secrets
 _PERSONAL = ("_dir", "_token", "_key", "_private_repo", "run_name", "hub_model_id")
 
 
 def callback(run: TracedRun) -> Any:
-    """A callback for one training, to be given to ``Trainer``; only the world's process zero logs.
+    """Make a callback of one training for ``Trainer``. Only the world's process zero logs.
 
     Raises:
-        InputError: if Transformers isn't installed.
+        InputError: if Transformers is not installed.
     """
     return _class()(run)
 
@@ -32,19 +32,13 @@ def callback(run: TracedRun) -> Any:
 def _class() -> type[Any]:
     transformers = require("transformers", "transformers")
 
-    class BlockchainTracerCallback(transformers.TrainerCallback):  # type: ignore[misc, name-defined]
-        """See `callback`."""
-
-        def __init__(self, run: TracedRun) -> None:
-            self._run = run
-            self._history: History | None = None
-
+    class BlockchainTracerCallback(RunCallback, transformers.TrainerCallback):  # type: ignore[misc, name-defined]
         @never_fails
         def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
             if not state.is_world_process_zero:
                 return
-            told = {name: value for name, value in args.to_dict().items() if not name.endswith(_PERSONAL)}
-            self._run.log_param("training_arguments", described(told))
+            arguments = {name: value for name, value in args.to_dict().items() if not name.endswith(_PERSONAL)}
+            self._run.log_param("training_arguments", described(arguments))
             if hasattr(model, "config"):
                 config = model.config.to_dict()
                 config.pop("_name_or_path", None)
@@ -54,9 +48,8 @@ def _class() -> type[Any]:
         @never_fails
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
             if state.is_world_process_zero and logs:
-                self._history = self._history or History(self._run)
                 values = {name: value for name, value in logs.items() if name != "epoch"}
-                self._history.log(values, step=state.global_step, epoch=state.epoch)
+                self._log_metrics(values, step=state.global_step, epoch=state.epoch)
 
         @never_fails
         def on_train_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
@@ -67,6 +60,6 @@ def _class() -> type[Any]:
                 if path.exists():
                     self._run.log_output(path, role="checkpoint")
             if model is not None:
-                log_state(self._run, model, "model")
+                log_state(self._run, model, self._name)
 
     return BlockchainTracerCallback

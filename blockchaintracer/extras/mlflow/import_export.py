@@ -1,10 +1,10 @@
-"""Many MLflow runs at once: those that ended before anybody recorded them, and a run rebuilt from its record."""
+"""Import of MLflow runs that ended earlier, and export: a run rebuilt from its record."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,18 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotV
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, is_listing, parse_manifest
 from blockchaintracer.core.record import Kind, label, normal_digest
 from blockchaintracer.extras.mlflow.recorder import (
-    _ENDED,
-    HISTORY,
-    SNAPSHOT,
+    ENDED,
     output,
     own_records,
+    position,
     record_run,
     remember,
-    tell,
+    set_tags,
+    tag_record,
 )
-from blockchaintracer.extras.mlflow.snapshot import (
-    HIDDEN,
-    OWN_TAGS,
-    client_of,
-    run_uuid,
-    without_bars,
-)
+from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
+from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
+from blockchaintracer.extras.mlflow.snapshot import HIDDEN, OWN_TAGS, client_of, pages, run_uuid, without_bars
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -37,17 +33,17 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
 
 _PAGE = 200
-_CHUNK = 900
-_HISTORY_LIMIT = 1 << 30
+_METRICS_PER_CALL = 900
+_PARAMETERS_PER_CALL = 90
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of one run.
+    """The result of importing one run.
 
     Args:
-        recorded: its record; None if there is none.
-        problem: why there is none.
+        recorded: its record; None if it is not recorded.
+        problem: why it is not recorded.
     """
 
     run_id: str
@@ -57,30 +53,21 @@ class Imported:
 
 
 def list_runs(client: Any, experiments: Sequence[str] = ()) -> list[Any]:
-    """All runs that ended, oldest first: of some experiments by name, or of all.
+    """List the runs that ended, oldest first: of the named experiments, or of all.
 
     Raises:
-        InputError: if there is no such experiment.
+        InputError: if MLflow has no such experiment.
     """
-    if experiments:
-        found = [(name, client.get_experiment_by_name(name)) for name in experiments]
-        if missing := [name for name, experiment in found if experiment is None]:
-            raise InputError(f"MLflow has no experiment {missing[0]!r}")
-        ids = [experiment.experiment_id for _, experiment in found]
-    else:
-        ids = [experiment.experiment_id for experiment in _pages(client.search_experiments)]
-    runs = [run for run in _pages(client.search_runs, ids) if run.info.status in _ENDED]
+    ids = []
+    for name in experiments:
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
+            raise InputError(f"MLflow has no experiment {name!r}")
+        ids.append(experiment.experiment_id)
+    if not experiments:
+        ids = [experiment.experiment_id for experiment in pages(client.search_experiments, max_results=_PAGE)]
+    runs = [run for run in pages(client.search_runs, ids, max_results=_PAGE) if run.info.status in ENDED]
     return sorted(runs, key=lambda run: (run.info.end_time or 0, run.info.run_id))
-
-
-def _pages(search: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
-    token = None
-    while True:
-        page = search(*arguments, max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
 
 
 def import_runs(
@@ -93,79 +80,72 @@ def import_runs(
     personal: bool = False,
     each: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Imported]:
-    """Records runs that ended, with what MLflow knows of them; nothing of this machine is recorded with them.
+    """Record runs that ended, with what MLflow knows of them and nothing of this machine.
 
-    A run that is recorded already and unchanged costs nothing. One that can't be recorded doesn't stop the others.
+    A run that is recorded already and unchanged is free. A run that cannot be recorded does not stop the others.
 
     Args:
-        tracking_uri: where the runs are; the one in use if not said.
-        run_ids: of the runs; all that ended if none is named.
+        tracking_uri: where the runs are; default: the URI in use.
+        run_ids: of the runs; default: all that ended.
         experiments: names of experiments: only their runs.
-        batch: add them to the open batch, for `batches.anchor` to anchor with one transaction, instead of sending each.
+        batch: add the records to the open batch, which `batches.anchor` anchors with one transaction.
         personal: whether to record who ran them.
-        each: is told after each run how many of how many are done.
+        each: called after each run with the numbers of done and all runs.
 
     Raises:
-        InputError: if MLflow isn't installed, or has no such experiment.
+        InputError: if MLflow is not installed, or has no such experiment.
     """
     client = client_of(tracking_uri)
     from mlflow.exceptions import MlflowException
 
     runs = dict.fromkeys(run_ids) or {run.info.run_id: run for run in list_runs(client, experiments)}
-    found = []
+    results = []
     for done, (run_id, run) in enumerate(runs.items(), 1):
         name = None
         try:
             name = (run or client.get_run(run_id)).info.run_name
-            if batch and not own_records(lab, run_uuid(run_id)):
+            if batch and not own_records(lab, Kind.RUN, run_uuid(run_id)):
                 with batching(lab):
                     recorded = record_run(lab, client, run_id, personal=personal)
             else:
                 recorded = record_run(lab, client, run_id, personal=personal)
-            tell(client, run_id, recorded)
+            tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
                 remember(lab, client.tracking_uri, run_id, recorded)
         except (BlockchainTracerError, MlflowException) as error:
-            found.append(Imported(run_id, name, None, error.message[:500]))
+            results.append(Imported(run_id, name, None, error.message[:500]))
         else:
-            found.append(Imported(run_id, name, recorded))
+            results.append(Imported(run_id, name, recorded))
         each(done, len(runs))
-    return found
+    return results
 
 
 def tell_anchored(lab: Lab, imported: Sequence[Imported], tracking_uri: str | None, anchored: Any) -> None:
-    """Tags runs whose records a batch holds with where that is."""
+    """Tag the runs whose records are in a batch with the batch and its transaction."""
     client = client_of(tracking_uri)
-    for one in imported:
-        if one.recorded and one.recorded.state == "open":
-            values = {
-                "status": f"batched {anchored.state}",
-                "transaction": f"0x{anchored.transaction}" if anchored.transaction else "",
-                "block": str(anchored.block or ""),
-                "batch": anchored.root,
-            }
-            for name, value in values.items():
-                client.set_tag(one.run_id, OWN_TAGS + name, value)
+    values = position(f"batched {anchored.state}", anchored.transaction, anchored.block) | {"batch": anchored.root}
+    for run in imported:
+        if run.recorded and run.recorded.state == "open":
+            set_tags(client, run.run_id, values)
 
 
 def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experiment: str | None = None) -> str:
-    """Rebuilds an MLflow run from its record: parameters, every value of every metric, tags, datasets read,
-    artifacts, models' files.
+    """Rebuild an MLflow run from its record: parameters, metric values, tags, datasets, artifacts and models' files.
 
-    Values that were hidden stay so and are left out. The new run has an id of its own, and a tag that names the record.
+    Hidden values are left out. The new run has an id of its own, and a tag that names the record.
 
     Args:
         record_id: 64 hex digits.
-        tracking_uri: where the run is made; the one in use if not said.
-        experiment: its name; the recorded one if not said.
+        tracking_uri: where the run is made; default: the URI in use.
+        experiment: its name; default: the recorded one.
 
     Returns:
         the new run's id.
 
     Raises:
-        InputError: if there is no such record, or it isn't one of an MLflow run.
-        StoreError: if something of it isn't in the lab's store.
-        NotVerified: if what is here isn't what was recorded.
+        InputError: if there is no such record, or it is not the record of an MLflow run.
+        StoreError: if a part of it is not in the lab's store.
+        NotVerified: if the content here is not what was recorded.
     """
     require("mlflow", "mlflow")
     from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
@@ -176,30 +156,29 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     if snapshot is None or history is None:
         raise InputError(f"expected the record of an MLflow run, got {record_id}, which is of another run")
     values = json.loads(lab.store.get_bytes(snapshot, LISTING_LIMIT))
-    points = [json.loads(line) for line in lab.store.get_bytes(history, _HISTORY_LIMIT).splitlines()]
+    points = [json.loads(line) for line in lab.store.get_bytes(history, HISTORY_LIMIT).splitlines()]
     client = client_of(tracking_uri)
     name = experiment or values["run"]["experiment"] or "exported"
     known = client.get_experiment_by_name(name)
     experiment_id = known.experiment_id if known else client.create_experiment(name)
-    tags = _readable(values["tags"])
-    tags |= {OWN_TAGS + "rebuilt_from": record_id}
     made = client.create_run(experiment_id, start_time=values["run"]["startTime"], run_name=values["run"]["name"])
     run_id = str(made.info.run_id)
-    params = [Param(key, value) for key, value in _readable(values["params"]).items()]
     metrics = [Metric(key, float(value), int(time), int(step)) for key, step, time, value in points]
-    for start in range(0, max(len(metrics), len(params), len(tags), 1), _CHUNK):
-        client.log_batch(run_id, metrics=metrics[start : start + _CHUNK], synchronous=True)
-    for start in range(0, len(params), 90):
-        client.log_batch(run_id, params=params[start : start + 90], synchronous=True)
+    for start in range(0, len(metrics), _METRICS_PER_CALL):
+        client.log_batch(run_id, metrics=metrics[start : start + _METRICS_PER_CALL], synchronous=True)
+    params = [Param(key, value) for key, value in _readable(values["params"]).items()]
+    for start in range(0, len(params), _PARAMETERS_PER_CALL):
+        client.log_batch(run_id, params=params[start : start + _PARAMETERS_PER_CALL], synchronous=True)
+    tags = _readable(values["tags"]) | {OWN_TAGS + "rebuilt_from": record_id}
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
     inputs = [
-        DatasetInput(_dataset(said), [InputTag(key, value) for key, value in _readable(said["tags"]).items()])
-        for said in values["datasets"]
+        DatasetInput(_dataset(dataset), [InputTag(key, value) for key, value in _readable(dataset["tags"]).items()])
+        for dataset in values["datasets"]
     ]
     if inputs:
         client.log_inputs(run_id, datasets=inputs)
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch, without_bars():
-        for number, artifact in enumerate(one.artifact for one in run.outputs):
+        for number, artifact in enumerate(entry.artifact for entry in run.outputs):
             if is_listing(artifact.path):
                 folder = lab.store.restore_folder(artifact.sha256, Path(scratch, str(number)))
                 place = artifact.path.removesuffix(f"/{LISTING}").removeprefix("artifacts").strip("/")
@@ -208,24 +187,24 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     return run_id
 
 
-def _dataset(said: Mapping[str, Any]) -> Any:
-    """MLflow's entity of a recorded dataset."""
+def _dataset(recorded: Mapping[str, Any]) -> Any:
     from mlflow.entities import Dataset
 
-    texts = {name: _json(said[name]) for name in ("source", "schema", "profile")}
-    # a source is never nothing in MLflow
+    texts = {name: _json(recorded[name]) for name in ("source", "schema", "profile")}
+    # MLflow takes no dataset without a source
     source = texts.pop("source") or "{}"
-    return Dataset(name=said["name"], digest=said["digest"], source_type=said["sourceType"], source=source, **texts)
+    return Dataset(
+        name=recorded["name"], digest=recorded["digest"], source_type=recorded["sourceType"], source=source, **texts
+    )
 
 
 def _json(value: Any) -> str | None:
-    """JSON as MLflow keeps it, of a value that was read from it, without what was hidden in it."""
     value = _readable(value)
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _readable(value: Any) -> Any:
-    """A recorded value without what was hidden in it; None if that is all of it."""
+    """Return a recorded value without its hidden parts; None if all of it is hidden."""
     if isinstance(value, dict):
         return {key: shown for key, item in value.items() if (shown := _readable(item)) is not None}
     if isinstance(value, list):
@@ -234,9 +213,8 @@ def _readable(value: Any) -> Any:
 
 
 def _recorded_run(lab: Lab, record_id: str) -> RunPredicate:
-    found = lab.registry.find_record(record_id)
-    proof = None if found else find_proof(lab, record_id)
-    key = found.key if found else proof.key if proof else None
+    evidence = lab.registry.find_record(record_id) or find_proof(lab, record_id)
+    key = evidence.key if evidence else None
     if key is None:
         raise InputError(f"no record {record_id} is on the chain, and no proof of it here")
     if key.kind != Kind.RUN:

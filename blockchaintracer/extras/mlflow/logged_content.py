@@ -1,10 +1,13 @@
-"""What is taken of datasets and models while a program that hands them to MLflow has them in memory: whole-content
-digests of datasets, of which MLflow's own reads 10,000 rows at most, and the number of a model's layers and parameters.
+"""What is taken of datasets and models while a program that logs them has them in memory.
+
+Digests of whole datasets (MLflow's own digest reads 10,000 rows at most), and the number of a model's layers and
+parameters.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -13,98 +16,96 @@ from blockchaintracer.extras.mlflow.run_details import size_of_model
 from blockchaintracer.lab.datasets import digest_dataset
 
 _COLUMNS = 200
-"""So many are named each by itself; the digest is of all."""
+"""So many columns are described. The digest is of all."""
 _sizes: dict[str, dict[str, int]] = {}
-_seen: dict[tuple[str, str], dict[str, Any]] = {}
+_contents: dict[tuple[str, str], dict[str, Any]] = {}
 _lock = threading.Lock()
 
 
 def watch_datasets() -> None:
-    """From now on, notes the content of every dataset that is logged to MLflow by this process. Repeated, the same."""
+    """Note the content of every dataset that this process logs to MLflow from now on."""
     from mlflow.data.dataset import Dataset
 
-    given = Dataset._to_mlflow_entity
-    if getattr(given, "blockchaintracer", False):
-        return
-
-    @wraps(given)
-    def noted(dataset: Any) -> Any:
-        entity = given(dataset)
-        found = digest_of(dataset)
-        if found:
+    def note(original: Any, dataset: Any) -> Any:
+        entity = original(dataset)
+        if content := digest_of(dataset):
             with _lock:
-                _seen[entity.name, entity.digest] = found
+                _contents[entity.name, entity.digest] = content
         return entity
 
-    noted.blockchaintracer = True  # type: ignore[attr-defined]
-    Dataset._to_mlflow_entity = noted
-
-
-def content_of(name: str, digest: str) -> dict[str, Any] | None:
-    """What was noted of a dataset by its name and MLflow's digest; None if this process never had it."""
-    with _lock:
-        return _seen.get((name, digest))
+    if watched := _watched(Dataset._to_mlflow_entity, note):
+        Dataset._to_mlflow_entity = watched
 
 
 def watch_models() -> None:
-    """From now on, notes layers and parameters of every model that this process logs to MLflow, by whatever flavor.
-    Repeated, the same."""
+    """Note layers and parameters of every model that this process logs to MLflow from now on, by any flavor."""
     from mlflow.models import Model
 
-    given = Model.log.__func__
-    if getattr(given, "blockchaintracer", False):
-        return
-
-    @wraps(given)
-    def noted(of: Any, *arguments: Any, **named: Any) -> Any:
-        info = given(of, *arguments, **named)
+    def note(original: Any, of: Any, *arguments: Any, **named: Any) -> Any:
+        info = original(of, *arguments, **named)
         # a flavor passes the model by a name of its own: sk_model, pytorch_model, …
         models = (value for name, value in named.items() if name.endswith("model"))
-        found = next((sizes for model in models if (sizes := _size(model))), None)
-        if found and (model_id := getattr(info, "model_id", None)):
+        size = next((size for model in models if (size := _size(model))), None)
+        if size and (model_id := getattr(info, "model_id", None)):
             with _lock:
-                _sizes[model_id] = found
+                _sizes[model_id] = size
         return info
 
-    noted.blockchaintracer = True  # type: ignore[attr-defined]
-    Model.log = classmethod(noted)
+    if watched := _watched(Model.log.__func__, note):
+        Model.log = classmethod(watched)
+
+
+def _watched(original: Any, note: Callable[..., Any]) -> Any:
+    """Wrap a function of MLflow; None if it is wrapped already."""
+    if getattr(original, "blockchaintracer", False):
+        return None
+
+    @wraps(original)
+    def watched(*arguments: Any, **named: Any) -> Any:
+        return note(original, *arguments, **named)
+
+    watched.blockchaintracer = True  # type: ignore[attr-defined]
+    return watched
+
+
+def content_of(name: str, digest: str) -> dict[str, Any] | None:
+    """Return the noted content of a dataset, by its name and MLflow's digest; None if this process never had it."""
+    with _lock:
+        return _contents.get((name, digest))
+
+
+def size_of(model_id: str) -> dict[str, int]:
+    """Return the noted ``layerCount`` and ``parameterCount`` of a logged model; empty if another process logged it."""
+    with _lock:
+        return dict(_sizes.get(model_id, {}))
 
 
 def _size(model: Any) -> dict[str, int]:
     try:
         return size_of_model(model)
     except Exception:
-        # whatever a stranger's class does when it's asked: a model is logged all the same
+        # a model's own class may raise anything: the model is logged all the same
         return {}
 
 
-def size_of(model_id: str) -> dict[str, int]:
-    """``layerCount`` and ``parameterCount`` noted of a logged model; nothing if this process didn't log it."""
-    with _lock:
-        return dict(_sizes.get(model_id, {}))
-
-
 def digest_of(dataset: Any) -> dict[str, Any] | None:
-    """Digest, types and shape of all that an MLflow dataset, or a table or array, holds.
+    """Digest all that an MLflow dataset, or a table or array, holds.
 
     Returns:
         by part (``data``, ``features``, ``targets``, …) ``sha256``, ``kind``, ``rows`` and ``columns``, as
-        docs/datasets.md explains; None where it holds no table or array that can be digested.
+        docs/datasets.md explains; None if it holds no table or array that can be digested.
     """
     parts: dict[str, Any] = {}
     for name in ("features", "targets", "predictions"):
         value = getattr(dataset, name, None)
-        if value is not None and not isinstance(value, str):
-            parts |= (
-                {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
-            )
+        if isinstance(value, dict):
+            parts |= {f"{name}.{key}": item for key, item in value.items()}
+        elif value is not None and not isinstance(value, str):
+            parts[name] = value
     frame = getattr(dataset, "df", None)
-    if frame is not None:
-        parts = {"data": frame}
-    elif not parts:
-        parts = {"data": dataset}
-    found = {name: told for name, value in parts.items() if (told := _digest(value))}
-    return found or None
+    if frame is not None or not parts:
+        parts = {"data": dataset if frame is None else frame}
+    return {name: digest for name, value in parts.items() if (digest := _digest(value))} or None
 
 
 def _digest(value: Any) -> dict[str, Any] | None:
@@ -112,5 +113,7 @@ def _digest(value: Any) -> dict[str, Any] | None:
         digest = digest_dataset(value)
     except InputError:
         return None
-    columns = [{"name": one.name, "dtype": one.dtype, "sha256": one.sha256} for one in digest.schema[:_COLUMNS]]
+    columns = [
+        {"name": column.name, "dtype": column.dtype, "sha256": column.sha256} for column in digest.schema[:_COLUMNS]
+    ]
     return {"sha256": digest.sha256, "kind": digest.kind, "rows": digest.rows, "columns": columns}

@@ -1,6 +1,6 @@
 """Which runs are recorded, and when: `autolog`, `MLflowBlockchainTracer`, and the stores behind ``anchor+``.
 
-All three meet in MLflow's tracking store: whatever ends a run, ends it there.
+All three watch MLflow's tracking store: every run ends there.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.verify import Report
 from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models
 from blockchaintracer.extras.mlflow.recorder import (
-    _ENDED,
+    ENDED,
     Captured,
-    Started,
     Target,
+    capture,
     flush,
     flush_aside,
     record_run,
     remember,
-    tell,
+    set_tags,
+    tag_record,
     warn,
 )
-from blockchaintracer.extras.mlflow.recorder import _told as _told_error
-from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, PREFIX, client_of
-from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.extras.mlflow.run_checks import verify_run
+from blockchaintracer.extras.mlflow.snapshot import PREFIX, client_of
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.tracer import error_text
 
-_MAX_ERROR = 2000
 _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 _log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class _Recording:
     """What this process records.
 
     Attributes:
-        targets: the innermost tracer's last.
-        automatic: what `autolog` chose.
-        captured: of the runs that this process started and hasn't recorded yet.
+        targets: of the open tracer blocks, the innermost last.
+        automatic: the target of `autolog`.
+        captured: of the runs that this process started and has not recorded yet.
         recorded: of the runs that this process recorded.
     """
 
@@ -59,26 +59,26 @@ class _Recording:
         self.watching = False
 
     def target(self, uri: str) -> Target | None:
-        """For whom a run at a tracking URI is recorded; None if for nobody."""
+        """Return the target of a run at a tracking URI; None if it is not recorded."""
         if self.targets:
             return self.targets[-1]
         if self.automatic:
             return self.automatic
         return Target() if uri.startswith(PREFIX) else None
 
-    def started(self, uri: str, run_id: str) -> None:
-        """A run began, or goes on."""
+    def start(self, uri: str, run_id: str) -> None:
+        """Capture a run that begins or goes on."""
         target = self.target(uri)
-        # a server knows nothing of where its clients' runs are
+        # a server does not know where its clients' runs are
         if target is None or any(name in os.environ for name in _SERVER) or run_id in self.captured:
             return
         try:
-            self.captured[run_id] = Captured(Started.now(target))
+            self.captured[run_id] = capture(target)
         except Exception as error:
-            warn(f"code and time of the MLflow run {run_id} are not captured: {_told_error(error)}")
+            warn(f"code and time of the MLflow run {run_id} are not captured: {error_text(error)}")
 
-    def ended(self, store: Any, uri: str, run_id: str) -> None:
-        """A run ended: records it. Nothing but a warning comes of it."""
+    def end(self, store: Any, uri: str, run_id: str) -> None:
+        """Record a run that ended. A failure is a warning."""
         target = self.target(uri)
         if target is None:
             return
@@ -87,12 +87,12 @@ class _Recording:
             if captured:
                 error = sys.exc_info()[1]
                 captured.error = error_text(error) if error is not None else None
-            settle(store, run_id)
+            _settle(store, run_id)
             client = client_of(uri)
-            lab = target.prepared_lab(captured.started.group if captured else None)
+            lab = target.prepared_lab(captured.group if captured else None)
             recorded = record_run(lab, client, run_id, captured, personal=target.user_name, host_name=target.host_name)
             self.recorded[run_id] = recorded
-            tell(client, run_id, recorded)
+            tag_record(client, run_id, recorded)
             remember(lab, uri, run_id, recorded)
             parent = client.get_run(run_id).data.tags.get("mlflow.parentRunId")
             if parent in self.captured:
@@ -102,25 +102,25 @@ class _Recording:
         except Exception as problem:
             _log.debug("not recorded", exc_info=True)
             warn(
-                f"the MLflow run {run_id} is not recorded: {_told_error(problem)}\n"
+                f"the MLflow run {run_id} is not recorded: {error_text(problem)}\n"
                 f"It is whole in MLflow: `blockchaintracer mlflow import {run_id}` records it later."
             )
             with suppress(Exception):
-                # whoever ran it elsewhere, as the client of a server that records, sees no warning
-                client_of(uri).set_tag(run_id, OWN_TAGS + "status", "not recorded")
+                # the client of a server that records sees no warning
+                set_tags(client_of(uri), run_id, {"status": "not recorded"})
 
 
 _recording = _Recording()
 
 
 class _Anchored:
-    """Mixed into a tracking store's class: tells of the runs that begin and end there."""
+    """Mixed into a tracking store's class: reports the runs that begin and end there."""
 
     blockchaintracer_uri: str
 
     def create_run(self, *arguments: Any, **named: Any) -> Any:
         run = super().create_run(*arguments, **named)  # type: ignore[misc]
-        _recording.started(self.blockchaintracer_uri, run.info.run_id)
+        _recording.start(self.blockchaintracer_uri, run.info.run_id)
         return run
 
     def update_run_info(self, run_id: str, run_status: Any, end_time: Any, run_name: Any) -> Any:
@@ -129,25 +129,25 @@ class _Anchored:
         info = super().update_run_info(run_id, run_status, end_time, run_name)  # type: ignore[misc]
         if run_status is not None:
             status = run_status if isinstance(run_status, str) else RunStatus.to_string(run_status)
-            if status in _ENDED:
-                _recording.ended(self, self.blockchaintracer_uri, run_id)
+            if status in ENDED:
+                _recording.end(self, self.blockchaintracer_uri, run_id)
             elif status == "RUNNING":
-                _recording.started(self.blockchaintracer_uri, run_id)
+                _recording.start(self.blockchaintracer_uri, run_id)
         return info
 
 
 def anchored(store: Any, uri: str) -> Any:
-    """The same store, of a class that has runs recorded: everything else of it stays what MLflow made it."""
+    """Give a tracking store a class whose runs are recorded. Everything else of the store stays MLflow's."""
     of = type(store)
     if not issubclass(of, _Anchored):
         store.__class__ = type(f"Anchored{of.__name__}", (_Anchored, of), {"__module__": of.__module__})
         store.blockchaintracer_uri = uri
-    _watch()
+    _watch_process()
     return store
 
 
-def settle(store: Any, run_id: str) -> None:
-    """Waits until what was logged in the background has arrived: metrics of the system, and asynchronous logging."""
+def _settle(store: Any, run_id: str) -> None:
+    """Wait for what is logged in the background: system metrics, and asynchronous logging."""
     from mlflow.tracking import fluent
     from mlflow.tracking._tracking_service import utils
 
@@ -158,19 +158,13 @@ def settle(store: Any, run_id: str) -> None:
         repository.flush_async_logging()
 
 
-def error_text(error: BaseException) -> str:
-    """An exception for a manifest: its type and message, without what looks like a secret."""
-    lines = "\n".join(mask(line) for line in str(error).encode("utf-8", "replace").decode().split("\n"))
-    return f"{type(error).__name__}: {lines}"[:_MAX_ERROR] if lines else type(error).__name__
-
-
-def _watch() -> None:
-    """Has datasets digested when they're logged, and runs ended before the interpreter ends its threads."""
+def _watch_process() -> None:
+    """Digest datasets when they are logged, and end open runs before the interpreter ends its threads."""
     with _recording.lock:
         if _recording.watching:
             return
         _recording.watching = True
-        # the thread that asks the chain must not import what this one imports: both would see halves of it
+        # imported before the thread that asks the chain imports them: it would see them half imported
         import eth_account  # noqa: F401
         import web3  # noqa: F401
 
@@ -178,7 +172,7 @@ def _watch() -> None:
         watch_models()
         register = getattr(threading, "_register_atexit", None)
         if register:
-            # MLflow's own atexit comes when no thread can be started any more, which hashing and uploads need
+            # at MLflow's own atexit no thread can be started any more; hashing and uploads need threads
             register(_end_all)
 
 
@@ -186,10 +180,10 @@ def _end_all() -> None:
     import mlflow
 
     error = getattr(sys, "last_value", None)
-    typed_in = hasattr(sys, "ps1") or "ipykernel" in sys.modules
+    interactive = hasattr(sys, "ps1") or "ipykernel" in sys.modules
     while active := mlflow.active_run():
         run_id = active.info.run_id
-        if error is None or typed_in:
+        if error is None or interactive:
             mlflow.end_run()
             continue
         try:
@@ -202,39 +196,39 @@ def _end_all() -> None:
 
 
 def _watch_all_stores() -> None:
-    """From now on every tracking store that MLflow opens has its runs told. Repeated, the same."""
+    """Watch every tracking store that MLflow opens from now on."""
     from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
     from mlflow.tracking._tracking_service.utils import _resolve_tracking_uri
 
-    given = TrackingStoreRegistry.get_store
-    if getattr(given, "blockchaintracer", False):
+    original = TrackingStoreRegistry.get_store
+    if getattr(original, "blockchaintracer", False):
         return
 
-    @wraps(given)
+    @wraps(original)
     def get_store(self: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
-        return anchored(given(self, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
+        return anchored(original(self, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
 
     get_store.blockchaintracer = True  # type: ignore[attr-defined]
     TrackingStoreRegistry.get_store = get_store
 
 
 def autolog(*, disable: bool = False, **options: Any) -> None:
-    """Records every MLflow run of this process when it ends: in a with block or by ``mlflow.end_run``, failed, or when
-    the program ends. Call it once, before or after MLflow's own autologging; calling it again changes the options.
+    """Record every MLflow run of this process when it ends: in a with block, by ``mlflow.end_run``, or with the
+    program; failed runs too. Call it once, before or after MLflow's own autologging. A later call changes the options.
 
     Args:
-        disable: no longer.
+        disable: stop recording.
         options: ``home``, ``rpc``, ``registry``, ``group``, ``key`` as `MLTracer` takes; ``background=False`` leaves
             the sending to `flush`; ``user_name=True`` and ``host_name=True`` record these.
 
     Raises:
-        InputError: if MLflow isn't installed.
+        InputError: if MLflow is not installed.
     """
     require("mlflow", "mlflow")
     _recording.automatic = None if disable else _target(options)
     if not disable:
         _watch_all_stores()
-        _watch()
+        _watch_process()
 
 
 def _target(options: dict[str, Any]) -> Target:
@@ -249,12 +243,12 @@ class MLflowBlockchainTracer:
     ...     mlflow.log_metric("accuracy", train())
 
     Args:
-        tracking_uri: where MLflow keeps the run; the one in use if not said.
+        tracking_uri: where MLflow keeps the run; default: the URI in use.
         experiment: name of MLflow's experiment.
         options: as `autolog` takes.
 
     Attributes:
-        recorded: the record of the last run; None before, and if there is none, which a warning explained.
+        recorded: the record of the last run; None before, and if it could not be recorded, which a warning explains.
     """
 
     def __init__(self, tracking_uri: str | None = None, experiment: str | None = None, **options: Any) -> None:
@@ -266,22 +260,20 @@ class MLflowBlockchainTracer:
         self._run_id: str | None = None
 
     def start_run(self, **named: Any) -> _TracedBlock:
-        """A run to use in a with block, which gives MLflow's own active run; `named` as ``mlflow.start_run`` takes."""
+        """Open a run in a with block, which gives MLflow's active run; `named` as ``mlflow.start_run`` takes."""
         return _TracedBlock(self, named)
 
     def flush(self) -> list[dict[str, Any]]:
-        """Sends what waits, and tells MLflow; see `blockchaintracer.extras.mlflow.flush`."""
+        """Send what waits and tag the runs, as `blockchaintracer.mlflow.flush`."""
         return flush(self._target)
 
     def verify(self, **named: Any) -> Report:
-        """Holds the last run against its record; `named` as `blockchaintracer.extras.mlflow.verify_run` takes.
+        """Compare the last run with its record; `named` as `blockchaintracer.mlflow.verify_run` takes.
 
         Raises:
             InputError: if no run of this tracer has ended.
-            ChainUnavailable: if the chain is away.
+            ChainUnavailable: if the chain is unavailable.
         """
-        from blockchaintracer.extras.mlflow.run_checks import verify_run
-
         if self._run_id is None:
             raise InputError("expected a run that has ended, got none", hint="Use start_run in a with block first.")
         return verify_run(self._target.lab(), self._run_id, self._tracking_uri, **named)

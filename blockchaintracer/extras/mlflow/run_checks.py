@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
-from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import Kind, Relation, normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.extras.mlflow.logged_content import digest_of
-from blockchaintracer.extras.mlflow.recorder import HISTORY, SNAPSHOT, output, own_records, salt
+from blockchaintracer.extras.mlflow.recorder import output, own_records, salt
+from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow.snapshot import (
     HIDDEN,
     OWN_TAGS,
@@ -29,19 +29,19 @@ from blockchaintracer.extras.mlflow.snapshot import (
     client_of,
     context_of,
     files_at,
+    get_run,
     local_source,
     run_uuid,
-    take,
+    take_snapshot,
 )
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 from blockchaintracer.lab.verify_here import Sources, verify
 
-SCHEME = "mlflow:"
-_HISTORY_LIMIT = 1 << 30
-_NAMED = 50
-_PLURALS = {"artifact": "artifacts"}
+HISTORY_LIMIT = 1 << 30
+_MAX_CHANGES = 50_000
+_Steps = dict[tuple[str, int], list[Point]]
 _ALTERED = "What MLflow shows now is not what was committed to."
 
 
@@ -54,61 +54,54 @@ def verify_run(
     sources: Sources = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Verifies the records of an MLflow run, and holds each against what MLflow has of the run now.
+    """Verify the records of an MLflow run, and compare each with what MLflow has of the run now.
 
     Args:
         run_id: MLflow's.
-        tracking_uri: where the run is; the one in use if not said.
-        datasets: tables or arrays to hold against the recorded content, by the name of the dataset.
-        sources: where to look for content that the store doesn't have.
+        tracking_uri: where the run is; default: the URI in use.
+        datasets: tables or arrays to compare with the recorded content, by the name of the dataset.
+        sources: where to look for content that the store does not have.
 
     Raises:
-        InputError: if MLflow isn't installed, or has no such run.
-        ChainUnavailable: if the chain is away.
+        InputError: if MLflow is not installed, or has no such run.
+        ChainUnavailable: if the chain is unavailable.
     """
     client = client_of(tracking_uri)
     identifier = run_uuid(run_id)
     subject = sha256(identifier.encode()).hexdigest()
-    tagged = client.get_run(run_id).data.tags.get(OWN_TAGS + "record_id") if _exists(client, run_id) else None
-    manifests = {
-        record.id: (record.key.manifest, record.key.parents)
-        for record in lab.registry.find_subject(subject)
-        if record.key.kind == Kind.RUN
-    }
-    for entry in own_records(lab, identifier):
-        key = entry.write.key
-        manifests.setdefault(str(entry.write.record_id), (key.manifest, key.parents))
-    if tagged and tagged not in manifests and (proof := _batched(lab, tagged, subject)):
-        manifests[tagged] = (proof.key.manifest, proof.key.parents)
-    superseded = {
-        link.parent for _, parents in manifests.values() for link in parents if link.relation == Relation.SUPERSEDES
-    }
+    tagged = get_run(client, run_id).data.tags.get(OWN_TAGS + "record_id")
+    keys = {record.id: record.key for record in lab.registry.find_subject(subject) if record.key.kind == Kind.RUN}
+    for entry in own_records(lab, Kind.RUN, identifier):
+        keys.setdefault(entry.write["record_id"], entry.write.key)
+    if tagged and tagged not in keys and (proof := _batched(lab, tagged, subject)):
+        keys[tagged] = proof.key
+    superseded = {link.parent for key in keys.values() for link in key.parents if link.relation == Relation.SUPERSEDES}
     checks: list[Check] = []
-    if not manifests:
+    if not keys:
         checks.append(Check("recorded", Outcome.FAIL, f"no record of the MLflow run {run_id} is on the chain or here"))
-    if tagged and tagged not in manifests:
+    if tagged and tagged not in keys:
         detail = f"the run's tag {OWN_TAGS}record_id names {tagged[:80]!r}, which is no record of this run"
         checks.append(Check(f"mlflow tag {OWN_TAGS}record_id", Outcome.FAIL, detail))
-    report = Report(f"{SCHEME}{run_id}", "mlflow", tuple(checks))
+    report = Report(f"mlflow:{run_id}", "mlflow", tuple(checks))
     comparison = _Comparison(lab, client, run_id, datasets or {}, StoredCopies(lab.store, sources, progress))
-    for record_id, (manifest, _) in manifests.items():
+    for record_id, key in keys.items():
         if record_id in superseded:
             continue
-        found = verify(lab, record_id, sources=sources, progress=progress)
-        compared = [replace(check, record=record_id) for check in comparison.against(manifest)]
+        verified = verify(lab, record_id, sources=sources, progress=progress)
+        compared = [replace(check, record=record_id) for check in comparison.compare(key.manifest)]
         altered = any(check.verdict is Outcome.FAIL for check in compared)
         report = replace(
             report,
-            checks=(*report.checks, *found.checks, *compared),
-            records=(*report.records, *found.records),
-            proves=(*report.proves, *found.proves, *((_ALTERED,) if altered else ())),
-            does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *found.does_not_prove))),
+            checks=(*report.checks, *verified.checks, *compared),
+            records=(*report.records, *verified.records),
+            proves=(*report.proves, *verified.proves, *((_ALTERED,) if altered else ())),
+            does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *verified.does_not_prove))),
         )
     return report
 
 
 def _batched(lab: Lab, record_id: str, subject: str) -> Proof | None:
-    """The proof that a record of the run is in a batch; None if the lab has none."""
+    """Return the proof that a record of the run is in a batch, or None."""
     try:
         proof = find_proof(lab, normal_digest(record_id))
     except InputError:
@@ -116,33 +109,19 @@ def _batched(lab: Lab, record_id: str, subject: str) -> Proof | None:
     return proof if proof and (proof.key.kind, proof.key.subject) == (Kind.RUN, subject) else None
 
 
-def _exists(client: Any, run_id: str) -> bool:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.get_run(run_id)
-    except MlflowException as error:
-        raise InputError(
-            f"MLflow has no run {run_id[:80]!r} at {redact_url(client.tracking_uri)}",
-            hint="Name the tracking server with --tracking-uri or $MLFLOW_TRACKING_URI.",
-        ) from error
-    return True
-
-
 class _Comparison:
     def __init__(self, lab: Lab, client: Any, run_id: str, datasets: Mapping[str, Any], copies: StoredCopies) -> None:
-        self._lab = lab
         self._client = client
         self._run_id = run_id
         self._datasets = datasets
         self._copies = copies
         self._key = salt(lab.home, run_uuid(run_id), make=False)
 
-    def against(self, manifest: str) -> Iterator[Check]:
-        """What MLflow has now, held against a recorded run."""
-        data, found = self._copies.read_bytes(manifest, MAX_BYTES)
+    def compare(self, manifest: str) -> Iterator[Check]:
+        """Compare a recorded run with what MLflow has now."""
+        data, copy = self._copies.read_bytes(manifest, MAX_BYTES)
         if data is None:
-            detail = f"the record's manifest is not here: {'; '.join(found.told) or manifest}"
+            detail = f"the record's manifest is not here: {'; '.join(copy.told) or manifest}"
             yield Check("mlflow", Outcome.UNKNOWN, detail)
             return
         run = parse_manifest(data).predicate
@@ -151,14 +130,14 @@ class _Comparison:
         if not isinstance(run, RunPredicate) or snapshot is None or history is None:
             yield Check("mlflow", Outcome.UNKNOWN, "the record is not of an MLflow run")
             return
-        recorded, _ = self._copies.read_bytes(snapshot, LISTING_LIMIT)
-        values = json.loads(recorded) if recorded is not None else None
-        personal = values is not None and not values["run"]["user"].startswith(HIDDEN)
-        now = take(self._client, self._run_id, Hide(self._key, personal=personal))
-        if values is None:
+        data, _ = self._copies.read_bytes(snapshot, LISTING_LIMIT)
+        recorded = json.loads(data) if data is not None else None
+        personal = recorded is not None and not recorded["run"]["user"].startswith(HIDDEN)
+        now = take_snapshot(self._client, self._run_id, Hide(self._key, personal=personal))
+        if recorded is None:
             yield Check("mlflow run", Outcome.UNKNOWN, f"not here: {snapshot}")
         else:
-            yield from self._values(values, now)
+            yield from self._values(recorded, now.values)
         yield from self._metrics(history, now)
         yield from self._files("artifact", now.artifact_uri, run, "artifacts")
         for model in now.models:
@@ -167,22 +146,17 @@ class _Comparison:
 
     # -- parameters, tags and the like
 
-    def _values(self, recorded: dict[str, Any], now: Snapshot) -> Iterator[Check]:
-        failed = False
+    def _values(self, recorded: dict[str, Any], now: dict[str, Any]) -> Iterator[Check]:
+        checks: list[Check] = []
         for group, label in (("run", "run"), ("params", "parameter"), ("tags", "tag")):
-            for check in self._named(label, recorded[group], now.values[group]):
-                failed = failed or check.verdict is Outcome.FAIL
-                yield check
+            checks += self._named(label, recorded[group], now[group])
         for group, label in (("datasets", "dataset"), ("models", "model")):
-            before, after = _by_name(recorded[group]), _by_name(now.values[group])
-            for check in self._named(label, before, after):
-                failed = failed or check.verdict is Outcome.FAIL
-                yield check
+            checks += self._named(label, _by_name(recorded[group]), _by_name(now[group]))
         for group, label in (("inputModels", "input models"), ("outputModels", "output models")):
-            if recorded[group] != now.values[group]:
-                failed = True
-                yield _changed(f"mlflow {label}", recorded[group], now.values[group])
-        if not failed:
+            if recorded[group] != now[group]:
+                checks.append(_changed(f"mlflow {label}", recorded[group], now[group]))
+        yield from checks
+        if not any(check.verdict is Outcome.FAIL for check in checks):
             counts = f"{len(recorded['params'])} parameters, {len(recorded['tags'])} tags"
             yield Check("mlflow run", Outcome.PASS, f"MLflow shows what was recorded: {counts} and its inputs")
 
@@ -203,70 +177,61 @@ class _Comparison:
     # -- metrics
 
     def _metrics(self, history: str, now: Snapshot) -> Iterator[Check]:
-        data, found = self._copies.read_bytes(history, _HISTORY_LIMIT)
+        data, copy = self._copies.read_bytes(history, HISTORY_LIMIT)
         if data is None:
-            yield Check("mlflow metrics", Outcome.UNKNOWN, f"not here: {history} {'; '.join(found.told)}".strip())
+            yield Check("mlflow metrics", Outcome.UNKNOWN, f"not here: {history} {'; '.join(copy.told)}".strip())
             return
         if data == now.history():
             names = len({point.name for point in now.points})
             detail = f"all {len(now.points)} values of {names} metrics are what was recorded"
             yield Check("mlflow metrics", Outcome.PASS, detail)
             return
-        before = _by_step(Point(name, int(step), int(time), value) for name, step, time, value in _lines(data))
-        after = _by_step(now.points)
-        for count, place in enumerate(sorted(before.keys() | after.keys())):
-            old, new = before.get(place, []), after.get(place, [])
-            if old == new:
-                continue
-            name, step = place
-            if count > _NAMED * 1000:
-                break
-            for was, is_ in zip_longest(_left(old, new), _left(new, old)):
-                yield _metric_check(name, step, was, is_)
+        lines = (json.loads(line) for line in data.splitlines())
+        before = [Point(name, int(step), int(time), value) for name, step, time, value in lines]
+        yield from islice(_metric_changes(_by_step(before), _by_step(now.points)), _MAX_CHANGES)
 
     # -- files
 
     def _files(self, label: str, uri: str, run: RunPredicate, path: str) -> Iterator[Check]:
-        digest = output(run, f"{path}/{LISTING}")
+        what, digest = f"mlflow {label}", output(run, f"{path}/{LISTING}")
         with files_at(uri, self._client.tracking_uri) as folder:
             if digest is None:
                 if folder is not None:
-                    yield Check(f"mlflow {label}", Outcome.FAIL, "added since: the record has none of it")
+                    yield Check(what, Outcome.FAIL, "added since: the record has none of it")
                 return
-            data, found = self._copies.read_bytes(digest, LISTING_LIMIT)
+            data, copy = self._copies.read_bytes(digest, LISTING_LIMIT)
             if data is None:
-                yield Check(f"mlflow {label}", Outcome.UNKNOWN, f"not here: {digest} {'; '.join(found.told)}".strip())
+                yield Check(what, Outcome.UNKNOWN, f"not here: {digest} {'; '.join(copy.told)}".strip())
                 return
             files = parse_listing(data)
             if folder is None:
-                yield Check(f"mlflow {label}", Outcome.FAIL, f"removed since: all {len(files)} files")
+                yield Check(what, Outcome.FAIL, f"removed since: all {len(files)} files")
                 return
             shown = Shown(folder, self._copies)
             if shown.sha256 == digest:
-                what = f"mlflow {_PLURALS.get(label, label)}"
-                yield Check(what, Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
+                all_files = "mlflow artifacts" if label == "artifact" else what
+                yield Check(all_files, Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
                 return
             for check in shown.against_files(files):
-                yield replace(check, name=check.name.replace("content", f"mlflow {label}", 1))
+                yield replace(check, name=check.name.replace("content", what, 1))
 
     # -- datasets
 
     def _inputs(self, run: RunPredicate, now: Snapshot) -> Iterator[Check]:
-        about = (run.experiment.additional_info or {}).get("mlflow", {}).get("datasets", [])
         paths = {
-            (given.dataset.name, given.dataset.digest, context_of(given)): local_source(given.dataset)
-            for given in now.datasets
+            (entity.dataset.name, entity.dataset.digest, context_of(entity)): local_source(entity.dataset)
+            for entity in now.datasets
         }
-        for entry in about:
-            name = str(entry.get("name"))
+        for recorded in (run.experiment.additional_info or {}).get("mlflow", {}).get("datasets", []):
+            name = str(recorded.get("name"))
             what = f"mlflow dataset {name}"
             if name in self._datasets:
-                yield self._content(what, entry, self._datasets[name])
-            digest = entry.get("sha256")
-            path = paths.get((name, entry.get("digest"), entry.get("context")))
+                yield _compare_content(what, recorded.get("content"), self._datasets[name])
+            digest = recorded.get("sha256")
+            path = paths.get((name, recorded.get("digest"), recorded.get("context")))
             if digest is None:
                 if name not in self._datasets:
-                    detail = "it was in memory or elsewhere: nothing here to hold against its recorded digest"
+                    detail = "it was in memory or elsewhere: nothing here to compare with its recorded digest"
                     yield Check(what, Outcome.UNKNOWN, detail)
             elif path is None:
                 yield Check(what, Outcome.UNKNOWN, f"its source is not here any more: {digest}")
@@ -279,74 +244,79 @@ class _Comparison:
             yield Check(what, Outcome.PASS, f"re-hashed: {path.name} is what the run read: {digest}")
             return
         if shown.folder is not None:
-            data, found = self._copies.read_bytes(digest, LISTING_LIMIT)
+            data, copy = self._copies.read_bytes(digest, LISTING_LIMIT)
             if data is not None:
                 for check in shown.against_files(parse_listing(data)):
                     yield replace(check, name=check.name.replace("content", what, 1))
                 return
-            yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(found.told)}")
+            yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(copy.told)}")
             return
         values = {"expected": digest, "actual": shown.sha256}
-        with self._copies.find_copy(digest) as found:
-            line = _first_line(found.path, path) if found.path else None
+        with self._copies.find_copy(digest) as copy:
+            line = _first_line(copy.path, path) if copy.path else None
         place = f"; line {line} is the first that differs" if line else ""
         detail = f"changed: {path.name} has the SHA-256 {shown.sha256}, the run read {digest}{place}"
         yield Check(what, Outcome.FAIL, detail, {**values, "line": line})
 
-    def _content(self, what: str, entry: dict[str, Any], data: Any) -> Check:
-        recorded = entry.get("content")
-        if not recorded:
-            return Check(what, Outcome.UNKNOWN, "the record has no digest of its whole content")
-        here = digest_of(data)
-        if here == recorded:
-            return Check(what, Outcome.PASS, "its whole content is what the run was given")
-        return Check(what, Outcome.FAIL, "changed: its whole content is not what the run was given", {"now": here})
+
+def _compare_content(what: str, recorded: Any, data: Any) -> Check:
+    if not recorded:
+        return Check(what, Outcome.UNKNOWN, "the record has no digest of its whole content")
+    content = digest_of(data)
+    if content == recorded:
+        return Check(what, Outcome.PASS, "its whole content is what the run was given")
+    return Check(what, Outcome.FAIL, "changed: its whole content is not what the run was given", {"now": content})
 
 
-def _metric_check(name: str, step: int, was: Point | None, is_: Point | None) -> Check:
-    what = f"mlflow metric {name}"
-    if was and is_:
-        values = {"step": step, "recorded": was.value, "now": is_.value}
-        return Check(what, Outcome.FAIL, f"changed at step {step}: it was {was.value}, is {is_.value}", values)
-    if is_:
-        values = {"step": step, "now": is_.value}
-        return Check(what, Outcome.FAIL, f"added since: {is_.value} at step {step}", values)
-    assert was is not None  # noqa: S101 -- one of the two is there
-    values = {"step": step, "recorded": was.value}
-    return Check(what, Outcome.FAIL, f"removed since: it was {was.value} at step {step}", values)
+def _metric_changes(before: _Steps, after: _Steps) -> Iterator[Check]:
+    for name, step in sorted(before.keys() | after.keys()):
+        old, new = before.get((name, step), []), after.get((name, step), [])
+        if old != new:
+            for was, is_now in zip_longest(_without(old, new), _without(new, old)):
+                yield _metric_check(name, step, was, is_now)
 
 
-def _lines(data: bytes) -> Iterator[list[Any]]:
-    for line in data.splitlines():
-        yield json.loads(line)
+def _metric_check(name: str, step: int, was: Point | None, is_now: Point | None) -> Check:
+    values: dict[str, Any] = {"step": step}
+    if was:
+        values["recorded"] = was.value
+    if is_now:
+        values["now"] = is_now.value
+    if was and is_now:
+        detail = f"changed at step {step}: it was {was.value}, is {is_now.value}"
+    elif was:
+        detail = f"removed since: it was {was.value} at step {step}"
+    else:
+        detail = f"added since: {values['now']} at step {step}"
+    return Check(f"mlflow metric {name}", Outcome.FAIL, detail, values)
 
 
-def _by_step(points: Any) -> dict[tuple[str, int], list[Point]]:
-    found: dict[tuple[str, int], list[Point]] = {}
+def _by_step(points: Iterable[Point]) -> _Steps:
+    by_step: _Steps = {}
     for point in points:
-        found.setdefault((point.name, point.step), []).append(point)
-    return found
+        by_step.setdefault((point.name, point.step), []).append(point)
+    return by_step
 
 
-def _left(points: list[Point], other: list[Point]) -> list[Point]:
-    """The points that the other list doesn't have."""
+def _without(points: list[Point], other: list[Point]) -> list[Point]:
+    """Return the points that the other list does not have."""
     rest = list(other)
-    found = []
+    missing = []
     for point in points:
         if point in rest:
             rest.remove(point)
         else:
-            found.append(point)
-    return found
+            missing.append(point)
+    return missing
 
 
 def _by_name(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for entry in entries:
         name = str(entry["name"])
-        number = sum(1 for known in found if known == name or known.startswith(f"{name} ("))
-        found[f"{name} ({number + 1})" if number else name] = entry
-    return found
+        number = sum(1 for known in by_name if known == name or known.startswith(f"{name} ("))
+        by_name[f"{name} ({number + 1})" if number else name] = entry
+    return by_name
 
 
 def _changed(what: str, before: Any, after: Any) -> Check:
@@ -365,9 +335,9 @@ def _short(value: Any) -> str:
 
 
 def _first_line(original: Path, other: Path) -> int | None:
-    """Number of the first line that differs, from 1."""
-    with original.open("rb") as one, other.open("rb") as two:
-        for number, (here, there) in enumerate(zip_longest(one, two), 1):
-            if here != there:
+    """Return the number of the first line that differs, from 1."""
+    with original.open("rb") as before, other.open("rb") as after:
+        for number, (old, new) in enumerate(zip_longest(before, after), 1):
+            if old != new:
                 return number
     return None

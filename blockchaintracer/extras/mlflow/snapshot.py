@@ -1,7 +1,7 @@
-"""What MLflow holds of a run, as values that can be recorded and compared: nothing of it is written here.
+"""A snapshot of what MLflow holds of a run, as values that can be recorded and compared. Nothing is written here.
 
-What is secret, personal, or a place on one machine is replaced by a keyed digest: who has the key can still tell that
-it was changed, and nobody else can guess it.
+Secrets, personal names and paths of this machine are replaced by a keyed digest. With the key the lab can still tell
+that a value was changed; without it the value cannot be guessed.
 """
 
 from __future__ import annotations
@@ -14,26 +14,27 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import rfc8785
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require
 
 TYPE = "urn:blockchaintracer:mlflow-run:v1"
 PREFIX = "anchor+"
-"""Before a tracking URI: runs there are recorded."""
+"""Prefix of a tracking URI whose runs are recorded."""
 OWN_TAGS = "blockchaintracer."
-"""Begin of the tags that tell a run's record: no part of what is recorded."""
+"""Prefix of the tags that name a run's record. They are not part of the record."""
 HIDDEN = "hmac-sha256:"
 
 _PERSONAL = frozenset({"mlflow.user", "user", "host"})
@@ -44,15 +45,15 @@ _MANY = 16
 
 
 def bare(uri: str) -> str:
-    """A tracking or registry URI without the prefix that has its runs recorded."""
+    """Remove `PREFIX` from a tracking or registry URI."""
     return uri.removeprefix(PREFIX)
 
 
 def client_of(tracking_uri: str | None) -> Any:
-    """An MLflow client of a tracking URI, of the one in use if none is named.
+    """Open an MLflow client for a tracking URI; None for the one in use.
 
     Raises:
-        InputError: if MLflow isn't installed.
+        InputError: if MLflow is not installed.
     """
     mlflow = require("mlflow", "mlflow")
     uri = bare(tracking_uri or mlflow.get_tracking_uri())
@@ -60,21 +61,32 @@ def client_of(tracking_uri: str | None) -> Any:
 
 
 def run_uuid(run_id: str) -> str:
-    """The id that a run has in its record: MLflow's own as a UUID; of one that is no random UUID, a digest of it."""
+    """Derive the id of a run in its record: MLflow's id as a UUID, or a digest of it if it is not a random UUID."""
     try:
-        found = UUID(run_id)
-        if found.version == 4 and found.hex == run_id.replace("-", "").lower():
-            return str(found)
+        uuid = UUID(run_id)
+        if uuid.version == 4 and uuid.hex == run_id.replace("-", "").lower():
+            return str(uuid)
     except ValueError:
         pass
     return str(UUID(bytes=hashlib.sha256(run_id.encode()).digest()[:16], version=4))
 
 
+def pages(search: Callable[..., Any], *arguments: Any, **named: Any) -> Iterator[Any]:
+    """Iterate over all results of one of the client's searches."""
+    token = None
+    while True:
+        page = search(*arguments, page_token=token, **named)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
 class Hide:
-    """Replaces what others must not read.
+    """Replaces values that others must not read by a keyed digest.
 
     Args:
-        key: 32 random bytes that stay with the lab; None if they are lost: then nothing hidden can be compared.
+        key: 32 random bytes that stay with the lab; None if they are lost: then hidden values cannot be compared.
         personal: whether names of people and machines may be read.
     """
 
@@ -83,7 +95,7 @@ class Hide:
         self._personal = personal
 
     def text(self, name: str, value: str) -> str:
-        """A value as it may be read: itself, or a keyed digest."""
+        """Return a value as it may be read: itself, or its keyed digest."""
         hidden = (
             (name in _PERSONAL and not self._personal)
             or _PLACE.match(value)
@@ -96,12 +108,12 @@ class Hide:
             return HIDDEN + "?"
         return HIDDEN + hmac.new(self._key, json.dumps([name, value]).encode(), hashlib.sha256).hexdigest()
 
-    def all(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Values by name, each as `text`."""
+    def texts(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return values by name, each as `text`."""
         return {name: self.text(name, str(value)) for name, value in sorted(values.items())}
 
     def json(self, name: str, text: str | None) -> Any:
-        """JSON as MLflow keeps it, read, with every text in it as `text`."""
+        """Parse JSON of MLflow, with each text in it as `text`."""
         if not text:
             return None
         try:
@@ -116,19 +128,17 @@ class Hide:
             return [self._inside(name, item) for item in value]
         if isinstance(value, str):
             return self.text(name, value)
-        # what JSON readers would round, or refuse
-        return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def number(value: float) -> float | int | str:
-    """A number as canonical JSON can hold it: one that is not finite, or too large to be kept exactly, as text."""
+def exact(value: float) -> float | int | str:
+    """Return a number as canonical JSON holds it: as text if it is not finite, or too large to be kept exactly."""
     if isinstance(value, int):
         return value if abs(value) < 2**53 else str(value)
     return value if math.isfinite(value) else str(value)
 
 
-@dataclass(frozen=True, order=True)
-class Point:
+class Point(NamedTuple):
     """One value of a metric; `time` in milliseconds since 1970."""
 
     name: str
@@ -136,12 +146,8 @@ class Point:
     time: int
     value: str
 
-    def line(self) -> bytes:
-        """The point as a line of JSON."""
-        return rfc8785.dumps([self.name, number(self.step), number(self.time), self.value]) + b"\n"
 
-
-@dataclass
+@dataclass(frozen=True)
 class Snapshot:
     """A run as MLflow holds it now.
 
@@ -149,7 +155,6 @@ class Snapshot:
         values: everything but metrics and files, hidden where it must be.
         points: every value of every metric, sorted.
         latest: the value of each metric that MLflow shows.
-        parameters, tags: as MLflow has them, not to be shown.
         datasets: MLflow's own entities of its inputs, in the order of ``values["datasets"]``.
         models: MLflow's own entities of the models that it logged, in the order of ``values["models"]``.
         tracking_uri: without the prefix.
@@ -158,33 +163,25 @@ class Snapshot:
     values: dict[str, Any]
     points: list[Point]
     latest: dict[str, float]
-    parameters: dict[str, str]
-    tags: dict[str, str]
     datasets: list[Any]
     models: list[Any]
     tracking_uri: str
     artifact_uri: str
-    status: str
-    started_ms: int | None
-    ended_ms: int | None
-    run_id: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """The values as canonical JSON."""
+        """Encode `values` as canonical JSON."""
         return rfc8785.dumps(self.values)
 
     def history(self) -> bytes:
-        """Every value of every metric, a line of JSON each: name, step, time in milliseconds, value."""
-        return b"".join(point.line() for point in self.points)
+        """Encode every value of every metric as a line of JSON: name, step, time in milliseconds, value."""
+        return b"".join(
+            rfc8785.dumps([point.name, exact(point.step), exact(point.time), point.value]) + b"\n"
+            for point in self.points
+        )
 
 
-def take(client: Any, run_id: str, hide: Hide) -> Snapshot:
-    """Reads a run.
-
-    Args:
-        client: MLflow's client of where the run is.
-        hide: what is done with what others must not read.
+def get_run(client: Any, run_id: str) -> Any:
+    """Ask MLflow for a run.
 
     Raises:
         InputError: if MLflow has no such run.
@@ -192,19 +189,35 @@ def take(client: Any, run_id: str, hide: Hide) -> Snapshot:
     from mlflow.exceptions import MlflowException
 
     try:
-        run = client.get_run(run_id)
+        return client.get_run(run_id)
     except MlflowException as error:
         raise InputError(
-            f"MLflow has no run {run_id}: {error.message[:200]}",
+            f"MLflow has no run {run_id[:80]!r} at {redact_url(client.tracking_uri)}: {error.message[:200]}",
             hint="Name the tracking server with --tracking-uri or $MLFLOW_TRACKING_URI.",
         ) from None
-    experiment = client.get_experiment(run.info.experiment_id)
-    tags = {name: value for name, value in run.data.tags.items() if not name.startswith(OWN_TAGS)}
-    datasets = list(run.inputs.dataset_inputs) if run.inputs else []
-    # in an order of our own: a store may give them in any
-    datasets.sort(key=lambda given: (given.dataset.name, given.dataset.digest, context_of(given) or ""))
-    models = sorted(_models(client, run), key=lambda model: model.model_id)
+
+
+def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
+    """Read a run from MLflow.
+
+    Args:
+        client: MLflow's client of the server or store that has the run.
+
+    Raises:
+        InputError: if MLflow has no such run.
+    """
+    run = get_run(client, run_id)
     info = run.info
+    experiment = client.get_experiment(info.experiment_id)
+    datasets = list(run.inputs.dataset_inputs) if run.inputs else []
+    # a store may give them in any order
+    datasets.sort(key=lambda entity: (entity.dataset.name, entity.dataset.digest, context_of(entity) or ""))
+    logged = pages(
+        client.search_logged_models,
+        experiment_ids=[info.experiment_id],
+        filter_string=f"source_run_id = '{info.run_id}'",
+    )
+    models = sorted({model.model_id: model for model in logged}.values(), key=lambda model: model.model_id)
     values = {
         "type": TYPE,
         "run": {
@@ -218,9 +231,9 @@ def take(client: Any, run_id: str, hide: Hide) -> Snapshot:
             "lifecycleStage": info.lifecycle_stage,
             "user": hide.text("user", info.user_id or ""),
         },
-        "params": hide.all(run.data.params),
-        "tags": hide.all(tags),
-        "datasets": [_dataset(given, hide) for given in datasets],
+        "params": hide.texts(run.data.params),
+        "tags": hide.texts(_foreign(run.data.tags)),
+        "datasets": [_dataset(entity, hide) for entity in datasets],
         "inputModels": sorted(model.model_id for model in (run.inputs.model_inputs if run.inputs else None) or []),
         "outputModels": sorted(model.model_id for model in (run.outputs.model_outputs if run.outputs else None) or []),
         "models": [_model(model, hide) for model in models],
@@ -229,22 +242,16 @@ def take(client: Any, run_id: str, hide: Hide) -> Snapshot:
         values=values,
         points=_points(client, run_id, sorted(run.data.metrics)),
         latest=dict(run.data.metrics),
-        parameters=dict(run.data.params),
-        tags=tags,
         datasets=datasets,
         models=models,
         tracking_uri=bare(client.tracking_uri),
         artifact_uri=info.artifact_uri,
-        status=info.status,
-        started_ms=info.start_time,
-        ended_ms=info.end_time,
-        run_id=run_id,
     )
 
 
-def context_of(given: Any) -> str | None:
-    """What a dataset was read for, as MLflow's tag says."""
-    return next((tag.value for tag in given.tags if tag.key == "mlflow.data.context"), None)
+def context_of(entity: Any) -> str | None:
+    """Return what a dataset was read for, as MLflow's tag says."""
+    return next((tag.value for tag in entity.tags if tag.key == "mlflow.data.context"), None)
 
 
 def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
@@ -256,13 +263,13 @@ def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
 
     if len(names) < _MANY or not client.tracking_uri.startswith("http"):
         return sorted(point for name in names for point in read(name))
-    # one request each: many of them take their time on the way
+    # each metric is a request of its own
     with ThreadPoolExecutor(_WORKERS) as pool:
         return sorted(point for points in pool.map(read, names) for point in points)
 
 
-def _dataset(given: Any, hide: Hide) -> dict[str, Any]:
-    dataset = given.dataset
+def _dataset(entity: Any, hide: Hide) -> dict[str, Any]:
+    dataset = entity.dataset
     return {
         "name": dataset.name,
         "digest": dataset.digest,
@@ -270,35 +277,23 @@ def _dataset(given: Any, hide: Hide) -> dict[str, Any]:
         "source": hide.json("source", dataset.source),
         "schema": hide.json("schema", dataset.schema),
         "profile": hide.json("profile", dataset.profile),
-        "tags": hide.all({tag.key: tag.value for tag in given.tags}),
+        "tags": hide.texts({tag.key: tag.value for tag in entity.tags}),
     }
 
 
-def _models(client: Any, run: Any) -> list[Any]:
-    found: dict[str, Any] = {}
-    token = None
-    while True:
-        page = client.search_logged_models(
-            experiment_ids=[run.info.experiment_id],
-            filter_string=f"source_run_id = '{run.info.run_id}'",
-            page_token=token,
-        )
-        found |= {model.model_id: model for model in page}
-        token = page.token
-        if not token:
-            return list(found.values())
-
-
 def _model(model: Any, hide: Hide) -> dict[str, Any]:
-    tags = {name: value for name, value in (model.tags or {}).items() if not name.startswith(OWN_TAGS)}
     return {
         "id": model.model_id,
         "name": model.name,
         "type": model.model_type,
         "status": str(model.status),
-        "params": hide.all(model.params or {}),
-        "tags": hide.all(tags),
+        "params": hide.texts(model.params or {}),
+        "tags": hide.texts(_foreign(model.tags or {})),
     }
+
+
+def _foreign(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in tags.items() if not name.startswith(OWN_TAGS)}
 
 
 _BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"
@@ -308,7 +303,7 @@ _bars: list[str | None] = []
 
 @contextmanager
 def without_bars() -> Iterator[None]:
-    """Inside, MLflow draws no progress bars of its own on stderr, in whatever thread."""
+    """Keep MLflow from drawing progress bars on stderr, in any thread."""
     with _bars_lock:
         _bars.append(os.environ.get(_BARS) if not _bars else _bars[0])
         os.environ[_BARS] = "false"
@@ -324,22 +319,21 @@ def without_bars() -> Iterator[None]:
 
 
 def _place(artifact_uri: str) -> str:
-    """Where artifacts are. To an MLflow server ``mlflow-artifacts:`` is itself: there they are in what it was started
-    with as the artifacts' destination."""
+    """Resolve ``mlflow-artifacts:`` inside an MLflow server, where it means the server's own artifacts' destination."""
     from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
 
     destination = os.environ.get(_SERVER_DESTINATION)
     if not destination or urlsplit(artifact_uri).scheme != "mlflow-artifacts":
         return artifact_uri
-    # its clients name the place: none outside
+    # the server's clients name the path: it must not lead outside
     return str(append_to_uri_path(destination, validate_path_is_safe(urlsplit(artifact_uri).path.lstrip("/"))))
 
 
 @contextmanager
 def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
-    """The folder of an artifact location: where it is, if it's on this machine, else a copy for the time being.
+    """Open the folder of an artifact location: itself if it is on this machine, else a temporary copy.
 
-    Gives None where there is nothing.
+    Gives None if the location is empty.
     """
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
@@ -347,7 +341,7 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     repository = get_artifact_repository(_place(artifact_uri), tracking_uri=bare(tracking_uri))
     if isinstance(repository, LocalArtifactRepository):
         folder = Path(repository.artifact_dir)
-        yield folder if any(True for _ in _files(folder)) else None
+        yield folder if any(names for _, _, names in os.walk(folder)) else None
         return
     if not repository.list_artifacts():
         yield None
@@ -358,17 +352,11 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
         yield copy
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, _, names in os.walk(folder):
-        for name in names:
-            yield Path(root, name)
-
-
 def local_source(dataset: Any) -> Path | None:
-    """The file or folder of this machine that a dataset was read from; None if it's elsewhere or in code."""
+    """Return the file or folder on this machine that a dataset was read from, or None."""
     try:
-        said = json.loads(dataset.source)
-        uri = said.get("uri") or said.get("path") if isinstance(said, dict) else None
+        source = json.loads(dataset.source)
+        uri = source.get("uri") or source.get("path") if isinstance(source, dict) else None
     except ValueError:
         uri = None
     if not isinstance(uri, str) or not uri:

@@ -230,7 +230,8 @@ def webhook(
 
     # told early what would be refused at each delivery
     make_lab(ctx, {**given}).group()
-    with Receiver((host, port), secret, lambda: make_lab(ctx, {**given}), tracking_uri, after, chosen) as server:
+    receiver = Receiver(secret, lambda: make_lab(ctx, {**given}), tracking_uri, after, chosen)
+    with receiver.listen(host, port) as server:
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
         show(ctx, {"listening": address}, f"Listening at {address}")
         sys.stdout.flush()

@@ -1,6 +1,6 @@
-"""Receives the webhooks of an MLflow server: each change of a registered model becomes a record of its trail.
+"""A receiver of an MLflow server's webhooks: each change of a registered model becomes a record of its trail.
 
-Only what MLflow signed with the shared secret is taken, once, and not when it is old (MLflow: HMAC-SHA-256 over
+Only a delivery that MLflow signed with the shared secret counts, once, and only while it is recent (HMAC-SHA-256 over
 ``delivery id.timestamp.body``, headers ``X-MLflow-Signature``, ``-Delivery-Id`` and ``-Timestamp``).
 """
 
@@ -16,17 +16,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.extras.mlflow.model_registry import (
-    alias_changed,
-    deployed,
+    record_alias,
+    record_deployed,
+    record_model,
     record_version,
-    registered_model_changed,
 )
 from blockchaintracer.extras.mlflow.snapshot import client_of
 from blockchaintracer.lab.drafts import Recorded
@@ -39,7 +42,7 @@ _DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def read_secret(file: Path | None) -> str:
-    """The secret that MLflow signs with: from a file, else from ``$BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET``.
+    """Read the shared secret from a file, or from ``$BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET``.
 
     Raises:
         InputError: if there is none, or it is shorter than 16 characters.
@@ -57,10 +60,10 @@ def read_secret(file: Path | None) -> str:
 
 
 def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes, now: float | None = None) -> str:
-    """Checks that MLflow sent these bytes, and lately; the delivery's id.
+    """Check that MLflow sent these bytes recently. Returns the delivery's id.
 
     Raises:
-        NotVerified: if it didn't.
+        NotVerified: if the signature is wrong or old.
     """
     delivery, timestamp = headers.get("X-MLflow-Delivery-Id") or "", headers.get("X-MLflow-Timestamp") or ""
     version, _, given = (headers.get("X-MLflow-Signature") or "").partition(",")
@@ -76,104 +79,106 @@ def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes,
 
 
 def read_deployments(given: Sequence[str]) -> dict[str, list[str]]:
-    """What is deployed where, from ``ALIAS=TARGET`` or ``NAME@ALIAS=TARGET``: places by alias.
+    """Parse deployments, each ``ALIAS=TARGET`` or ``NAME@ALIAS=TARGET``. Returns the targets by alias.
 
     Raises:
-        InputError: if one is neither.
+        InputError: if a text has another form.
     """
-    found: dict[str, list[str]] = {}
+    targets: dict[str, list[str]] = {}
     for text in given:
         alias, _, target = text.rpartition("=")
         if not alias.rpartition("@")[2] or not target.strip():
             raise InputError(f"expected a deployment as ALIAS=TARGET or NAME@ALIAS=TARGET, got {text!r}")
-        found.setdefault(alias, []).append(target)
-    return found
+        targets.setdefault(alias, []).append(target)
+    return targets
 
 
 def record_event(
-    lab: Lab, client: Any, body: bytes, delivery: str, deployments: Mapping[str, Sequence[str]] | None = None
+    lab: Lab, client: Any, body: bytes, delivery: str, deployments: Mapping[str, Sequence[str]]
 ) -> list[Recorded]:
-    """Records what a delivery tells; nothing for an event that is no change of a registered model.
+    """Record the change that a delivery reports; nothing for an event that is no change of a registered model.
 
     Args:
         client: MLflow's client, which is asked for the files of a version.
-        body: as MLflow sends it, its signature checked.
-        deployments: the places that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
+        body: as MLflow sent it, its signature checked.
+        deployments: the targets that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
 
     Returns:
-        the record of the change, and after it one of each deployment.
+        the record of the change, and one of each deployment.
 
     Raises:
-        InputError: if it isn't what MLflow sends.
+        InputError: if it is not an event of MLflow.
     """
     event = parse_json(body, "webhook")
     data = event.get("data") if isinstance(event, dict) else None
     if not isinstance(event, dict) or not isinstance(data, dict):
         raise InputError("webhook: expected an event of MLflow, got something else")
-    told: dict[str, Any] = {"deliveryId": delivery, "time": str(event.get("timestamp", ""))[:64]}
     what = f"{event.get('entity')}.{event.get('action')}"
-    told["event"] = what
+    about: dict[str, Any] = {"deliveryId": delivery, "time": str(event.get("timestamp", ""))[:64], "event": what}
     try:
         if what == "registered_model.created":
             tags = dict(data.get("tags") or {})
-            return [registered_model_changed(lab, str(data["name"]), tags, data.get("description"), **told)]
+            return [record_model(lab, str(data["name"]), tags, data.get("description"), **about)]
         if what in ("model_version.created", "model_version_tag.set", "model_version_tag.deleted"):
-            return [record_version(lab, client, str(data["name"]), str(data["version"]), **told)]
+            return [record_version(lab, client, str(data["name"]), str(data["version"]), **about)]
         if what == "model_version_alias.created":
             name, version, alias = str(data["name"]), str(data["version"]), str(data["alias"])
-            of = record_version(lab, client, name, version)
-            made = [alias_changed(lab, name, alias, version, of, **told)]
-            chosen = deployments or {}
-            for target in dict.fromkeys([*chosen.get(alias, ()), *chosen.get(f"{name}@{alias}", ())]):
-                made.append(deployed(lab, target, name, version, of, alias, **told))
-            return made
+            record = record_version(lab, client, name, version)
+            targets = dict.fromkeys([*deployments.get(alias, ()), *deployments.get(f"{name}@{alias}", ())])
+            return [
+                record_alias(lab, name, alias, version, record, **about),
+                *(record_deployed(lab, target, name, version, record, alias, **about) for target in targets),
+            ]
         if what == "model_version_alias.deleted":
-            return [alias_changed(lab, str(data["name"]), str(data["alias"]), None, **told)]
+            return [record_alias(lab, str(data["name"]), str(data["alias"]), None, **about)]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"webhook: expected the fields of {what}, got something else ({error})") from None
     return []
 
 
-class Receiver(ThreadingHTTPServer):
-    """Listens for webhooks. One at a time is recorded, so that each finds the one before it.
+@dataclass
+class Receiver:
+    """What a listener for webhooks needs.
 
     Args:
-        address: host and port; port 0 for any.
         secret: that MLflow signs with.
-        make_lab: opens the lab, in whatever thread it is asked for.
+        make_lab: opens the lab, in any thread.
         tracking_uri: of the MLflow server.
         after: called with each new record.
         deployments: as `record_event` takes.
     """
 
-    daemon_threads = True
+    secret: str
+    make_lab: Callable[[], Lab]
+    tracking_uri: str | None
+    after: Callable[[Recorded], None]
+    deployments: Mapping[str, Sequence[str]]
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def __init__(
-        self,
-        address: tuple[str, int],
-        secret: str,
-        make_lab: Callable[[], Lab],
-        tracking_uri: str | None,
-        after: Callable[[Recorded], None],
-        deployments: Mapping[str, Sequence[str]] | None = None,
-    ) -> None:
-        super().__init__(address, _Handler)
-        self.secret = secret
-        self.tracking_uri = tracking_uri
-        self.make_lab = make_lab
-        self.after = after
-        self.deployments = deployments
-        self.one = threading.Lock()
+    def listen(self, host: str, port: int) -> ThreadingHTTPServer:
+        """Open the server; port 0 for any."""
+        server = ThreadingHTTPServer((host, port), type("_BoundHandler", (_Handler,), {"receiver": self}))
+        server.daemon_threads = True
+        return server
+
+    def receive(self, headers: Mapping[str, str | None], body: bytes) -> list[Recorded]:
+        """Record a delivery. One delivery is recorded at a time, so that each sees the one before it."""
+        delivery = check_signature(self.secret, headers, body)
+        with self._lock:
+            records = record_event(self.make_lab(), client_of(self.tracking_uri), body, delivery, self.deployments)
+        for record in records:
+            if not record.existing:
+                self.after(record)
+        return records
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
+    receiver: Receiver
     server_version = "blockchaintracer"
     sys_version = ""
     timeout = 30
 
     def do_POST(self) -> None:
-        """One delivery."""
         try:
             length = int(self.headers.get("Content-Length") or -1)
         except ValueError:
@@ -182,37 +187,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._answer(413 if length > MAX_BODY else 411, {"error": f"expected a body of at most {MAX_BODY} bytes"})
             return
-        body = self.rfile.read(length)
         try:
-            delivery = check_signature(self.server.secret, {**dict(self.headers.items())}, body)
-        except NotVerified as error:
-            self._answer(401, {"error": error.message})
-            return
-        try:
-            with self.server.one:
-                client = client_of(self.server.tracking_uri)
-                made = record_event(self.server.make_lab(), client, body, delivery, self.server.deployments)
-            for one in made:
-                if not one.existing:
-                    self.server.after(one)
-        except InputError as error:
-            self._answer(400, {"error": error.message})
+            records = self.receiver.receive({**dict(self.headers.items())}, self.rfile.read(length))
         except BlockchainTracerError as error:
-            # MLflow tries again
-            self._answer(503, {"error": error.message})
+            # MLflow repeats a delivery that is answered with 503
+            refused = {NotVerified: 401, InputError: 400}
+            self._answer(refused.get(type(error), 503), {"error": error.message})
         except Exception as error:
             self._answer(500, {"error": type(error).__name__})
             raise
         else:
-            self._answer(200, {"records": [{"id": one.id, "state": one.state} for one in made]})
+            self._answer(200, {"records": [{"id": record.id, "state": record.state} for record in records]})
 
     def do_GET(self) -> None:
-        """Nothing is shown."""
         self._answer(405, {"error": "expected POST"})
 
     def _answer(self, status: int, value: dict[str, Any]) -> None:
         data = json.dumps(value).encode()
-        # who hung up meanwhile asks again, and what was recorded is then told from the record
+        # MLflow repeats a delivery whose connection broke, and then gets the existing record
         with suppress(ConnectionError):
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -220,5 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(data)
 
+    @override
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing on stderr: a request line is a stranger's text."""
+        # a request line is a stranger's text: none of it goes to stderr
+        pass

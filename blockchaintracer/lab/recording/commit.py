@@ -9,7 +9,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
-from blockchaintracer.core.manifest import Manifest
+from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.record import Kind, Link, RecordKey, Role, checksummed, label
 from blockchaintracer.lab.drafts import Draft, Recorded
 from blockchaintracer.lab.lab import Lab, Until, require_role
@@ -112,6 +112,13 @@ def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorde
 def recorded(lab: Lab, made: Draft, entry: Entry, existing: bool) -> Recorded:
     """A draft's record, as the outbox knows it."""
     return Recorded(**described(lab, made.id, made.key, made.name), **progress_of(entry), existing=existing)
+
+
+def existing_record(lab: Lab, entry: Entry) -> Recorded:
+    """Return a record that the outbox has already."""
+    write = entry.write
+    manifest = parse_manifest(lab.store.get_bytes(write.key.manifest))
+    return recorded(lab, Draft(manifest, write.key, write["record_id"]), entry, existing=True)
 
 
 def described(lab: Lab, record_id: str, key: RecordKey, name: str | None) -> dict[str, Any]:

@@ -34,11 +34,11 @@ from blockchaintracer.core.record import (
     normal_digest,
     parse_number,
 )
-from blockchaintracer.lab.drafts import Draft, Recorded
+from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
-from blockchaintracer.lab.recording.commit import commit, recorded
+from blockchaintracer.lab.recording.commit import commit, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
 
 
@@ -169,7 +169,7 @@ def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | No
             manifest = parse_manifest(lab.store.get_bytes(key.manifest))
             if isinstance(content, FolderDigest) and _has_other_programs(manifest.predicate, content):
                 continue
-            return recorded(lab, Draft(manifest, key, entry.write["record_id"]), entry, existing=True)
+            return existing_record(lab, entry)
     return None
 
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -137,7 +137,6 @@ class RunFacts:
         host_name, user_name: whether to record these.
         kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
-        histories: files with the values that metrics had over the run, by the metric, besides the document's.
         keeping: how what it wrote is kept (`run_keeping`).
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
@@ -159,7 +158,6 @@ class RunFacts:
     user_name: bool = False
     kept: Sequence[tuple[str, Artifact]] = ()
     ended_at: datetime | None = None
-    histories: Mapping[str, Artifact] = field(default_factory=dict)
     keeping: Keeping = OPEN
     code: Code | None = None
     hardware: dict[str, Any] | None = None
@@ -214,7 +212,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
     inputs = [*facts.linked, *(_input(used, facts.folder) for used in facts.inputs)]
-    histories = {**keep_histories(lab.store, document.histories), **facts.histories}
+    histories = keep_histories(lab.store, document.histories)
     metrics = document.recorded_metrics()
     run = RunPredicate(
         run_id=start.run_id,

@@ -18,7 +18,8 @@ from blockchaintracer import MLflowBlockchainTracer, RecordingWarning
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
-from blockchaintracer.extras.mlflow.recorder import HISTORY, SNAPSHOT, Target, output, run_of
+from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
+from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.lab.verify_here import verify
 from tests.live.mlflow.conftest import data
 from tests.support.labs import typed

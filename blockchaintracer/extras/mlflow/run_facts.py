@@ -1,0 +1,239 @@
+"""An MLflow run as what `lab.recording.run.finish_run` records: the run document and the facts beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from blockchaintracer.core.digest import Progress, digest_bytes
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, RunEnvironment
+from blockchaintracer.core.manifest.base import MAX_INTEGER
+from blockchaintracer.core.record import Kind, Link, Relation
+from blockchaintracer.extras.mlflow.logged_content import content_of, size_of
+from blockchaintracer.extras.mlflow.run_details import frameworks, model_details
+from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
+from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_path, used_record
+from blockchaintracer.lab.recording.keep import keep
+from blockchaintracer.lab.recording.run import RunFacts, Used, parse_assignment
+from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, DocumentHistory, RunDocument
+
+SNAPSHOT = "mlflow/run.json"
+HISTORY = "mlflow/metrics.jsonl"
+_SHOWN_BYTES = MAX_BYTES // 2
+_RELATIONS = {
+    Relation.TRAINED_ON: ("train", "fit"),
+    Relation.VALIDATED_ON: ("valid", "val", "dev"),
+    Relation.EVALUATED_ON: ("eval", "test", "score"),
+}
+_SOURCE_TAGS = ("type", "name", "git.commit", "git.branch")
+
+
+def keep_outputs(lab: Lab, run: Snapshot, progress: Progress | None) -> Iterator[tuple[str, Artifact]]:
+    """Keep the snapshot, all metric values and the artifacts, each with its role in the record."""
+    for role, path, data in (("mlflow run", SNAPSHOT, run.to_bytes()), ("metric history", HISTORY, run.history())):
+        lab.store.put_bytes(data)
+        yield role, Artifact.of(path, digest_bytes(data))
+    with files_at(run.artifact_uri, run.tracking_uri) as folder:
+        if folder is not None:
+            yield "artifacts", Artifact.of(f"artifacts/{LISTING}", keep(lab, folder, progress=progress).stored)
+
+
+def facts_of(
+    lab: Lab,
+    run: Snapshot,
+    kept: list[tuple[str, Artifact]],
+    progress: Progress | None = None,
+    *,
+    observed: bool,
+    error: str | None = None,
+    children: list[str] | None = None,
+) -> RunFacts:
+    """Record the datasets and models of a run, and convert the run for `finish_run`.
+
+    Args:
+        kept: the outputs that are in the store already (`keep_outputs`).
+        observed: whether it ran in this process. If not, nothing of this machine is recorded with it.
+        error: why it failed, as this process saw it.
+        children: ids of the records of the runs inside it.
+    """
+    inputs, datasets = _inputs(lab, run, progress)
+    trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
+    models = list(_keep_models(lab, run, trained_on, progress))
+    facts = RunFacts(
+        document=_document(
+            run,
+            error=error,
+            children=children,
+            frameworks=frameworks() if observed else None,
+            models=[details for _, details in models],
+            datasets=datasets,
+        ),
+        inputs=inputs,
+        observed="process" if observed else None,
+        kept=[*kept, *(("model", listing) for listing, _ in models)],
+        ended_at=moment(run.values["run"]["endTime"]),
+    )
+    if not observed:
+        facts.environment, facts.hardware, facts.code = RunEnvironment(), {}, _code_by_tags(run.values["tags"])
+    return facts
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Convert MLflow's time, in milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
+
+
+def _keep_models(
+    lab: Lab, run: Snapshot, parents: list[Link], progress: Progress | None
+) -> Iterator[tuple[Artifact, dict[str, Any]]]:
+    for model in run.models:
+        with files_at(model.artifact_location, run.tracking_uri) as folder:
+            if folder is None:
+                continue
+            details = size_of(model.model_id) | model_details(folder)
+            record = record_path(
+                lab,
+                Kind.MODEL,
+                folder,
+                name=model.name or None,
+                parents=parents,
+                framework=details.get("framework"),
+                progress=progress,
+            )
+            listing = digest_bytes(lab.store.get_bytes(record.subject))
+            details |= {"id": model.model_id, "name": model.name, "record": record.id, "sha256": record.subject}
+            yield Artifact.of(f"models/{model.model_id}/{LISTING}", listing), details
+
+
+def _inputs(lab: Lab, run: Snapshot, progress: Progress | None) -> tuple[list[Used], list[dict[str, Any]]]:
+    """Record the datasets that are on this machine, and describe all of them."""
+    inputs: dict[tuple[str, int], Used] = {}
+    descriptions = []
+    for entity, shown in zip(run.datasets, run.values["datasets"], strict=True):
+        dataset = entity.dataset
+        description = {key: shown[key] for key in ("name", "digest", "sourceType", "schema", "profile") if shown[key]}
+        description |= {"context": context_of(entity), "content": content_of(dataset.name, dataset.digest)}
+        if path := local_source(dataset):
+            relation = _relation(context_of(entity))
+            record = used_record(lab, Kind.DATASET, path, name=path.name, progress=progress)
+            inputs[record.id, relation] = Used(record, relation, path)
+            description |= {"record": record.id, "sha256": record.subject}
+        descriptions.append(description)
+    return list(inputs.values()), descriptions
+
+
+def _relation(context: str | None) -> int:
+    words = (context or "").lower()
+    return next(
+        (int(relation) for relation, begins in _RELATIONS.items() if words.startswith(begins)), int(Relation.USES)
+    )
+
+
+def _document(run: Snapshot, *, error: str | None, children: list[str] | None, **details: Any) -> RunDocument:
+    info, tags = run.values["run"], run.values["tags"]
+    parameters = _fitting({name: _parameter(text) for name, text in run.values["params"].items()})
+    metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items() if math.isfinite(value)})
+    about: dict[str, Any] = {
+        "context": {
+            "runId": info["id"],
+            "experiment": info["experiment"],
+            "experimentId": info["experimentId"],
+            "user": None if info["user"].startswith(HIDDEN) else info["user"],
+            "parentRunId": tags.get("mlflow.parentRunId"),
+            "children": children,
+        },
+        "source": {name.removeprefix("git."): _shown(tags.get(f"mlflow.source.{name}")) for name in _SOURCE_TAGS},
+        **details,
+        "tags": {name: _shown(value) for name, value in tags.items() if not name.startswith("mlflow.")},
+        "metricsShown": len(metrics),
+        "metricsLogged": len(run.latest),
+    }
+    if len(json.dumps(about)) > _SHOWN_BYTES // 2:
+        # the attached snapshot has all of it
+        about = {key: about[key] for key in ("context", "source", "frameworks", "metricsShown", "metricsLogged")}
+    document = RunDocument.read(
+        {
+            "schema": 1,
+            "name": _line(info["name"] or info["id"]),
+            "parameters": parameters,
+            "metrics": metrics,
+            "error": error or {"FAILED": "the run failed", "KILLED": "the run was killed"}.get(info["status"]),
+            "experiment": Experiment(additional_info={"mlflow": _without_none(about)}).to_json(),
+        }
+    )
+    # this document is not written to a file: the limit of a file's histories does not apply
+    return document.model_copy(update={"histories": _histories(run)})
+
+
+def _histories(run: Snapshot) -> dict[str, DocumentHistory]:
+    """Return the metrics that took several values, for plots. All values are in `HISTORY` as well."""
+    points: dict[str, dict[int, tuple[float, int]]] = {}
+    for point in run.points:
+        value = float(point.value)
+        if math.isfinite(value) and not point.name.startswith("system/"):
+            points.setdefault(point.name, {})[point.step] = value, point.time
+    several = [(name, steps) for name, steps in points.items() if len(steps) > 1][:MAX_HISTORIES]
+    return {
+        name: DocumentHistory.model_construct(
+            steps=tuple(steps),
+            values=tuple(value for value, _ in steps.values()),
+            times=tuple(time for _, time in steps.values()),
+        )
+        for name, steps in several
+    }
+
+
+def _line(text: str) -> str:
+    return " ".join(mask(text).split())[:256].strip() or "run"
+
+
+def _shown(value: str | None) -> str | None:
+    return MASK if value and value.startswith(HIDDEN) else value
+
+
+def _parameter(text: str) -> Any:
+    if text.startswith(HIDDEN):
+        return MASK
+    value = parse_assignment(f"p={text}", "parameter")[1]
+    if isinstance(value, str) or value is None:
+        return text
+    return value if math.isfinite(value) and abs(value) <= MAX_INTEGER else text
+
+
+def _metric(name: str, value: float) -> Any:
+    # what the machine did is reported; a reproduction does not compare it
+    return {"value": value, "tolerance": None} if name.startswith("system/") else value
+
+
+def _fitting(values: dict[str, Any]) -> dict[str, Any]:
+    """Return as many values as a manifest has room for. The attached snapshot has all."""
+    room, fitting = _SHOWN_BYTES // 2, {}
+    for name, value in sorted(values.items()):
+        room -= len(json.dumps([name, value])) + 100
+        if room > 0 and name == _line(name):
+            fitting[name] = value
+    return fitting
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(item) for key, item in value.items() if item not in (None, {}, [])}
+    return [_without_none(item) for item in value] if isinstance(value, list) else value
+
+
+def _code_by_tags(tags: Mapping[str, str]) -> Code:
+    """Return the code as MLflow knows it, for a run of another process."""
+    try:
+        return Code(
+            commit=tags.get("mlflow.source.git.commit"),
+            branch=tags.get("mlflow.source.git.branch"),
+            remote=public_remote(tags.get("mlflow.source.git.repoURL") or "") or None,
+        )
+    except InputError:
+        return Code()
