@@ -9,9 +9,9 @@ import logging
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
-from types import TracebackType
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -259,9 +259,26 @@ class MLflowBlockchainTracer:
         self.recorded: Recorded | None = None
         self._run_id: str | None = None
 
-    def start_run(self, **named: Any) -> _TracedBlock:
+    @contextmanager
+    def start_run(self, **named: Any) -> Iterator[Any]:
         """Open a run in a with block, which gives MLflow's active run; `named` as ``mlflow.start_run`` takes."""
-        return _TracedBlock(self, named)
+        import mlflow
+
+        if self._tracking_uri:
+            mlflow.set_tracking_uri(self._tracking_uri)
+        if self._experiment:
+            mlflow.set_experiment(self._experiment)
+        _watch_all_stores()
+        run = None
+        _recording.targets.append(self._target)
+        try:
+            with mlflow.start_run(**named) as run:
+                yield run
+        finally:
+            _recording.targets.remove(self._target)
+            if run is not None:
+                self._run_id = run.info.run_id
+                self.recorded = _recording.recorded.get(self._run_id)
 
     def flush(self) -> list[dict[str, Any]]:
         """Send what waits and tag the runs, as `blockchaintracer.mlflow.flush`."""
@@ -277,40 +294,3 @@ class MLflowBlockchainTracer:
         if self._run_id is None:
             raise InputError("expected a run that has ended, got none", hint="Use start_run in a with block first.")
         return verify_run(self._target.lab(), self._run_id, self._tracking_uri, **named)
-
-
-class _TracedBlock:
-    def __init__(self, tracer: MLflowBlockchainTracer, named: dict[str, Any]) -> None:
-        self._tracer = tracer
-        self._named = named
-        self._run: Any = None
-
-    def __enter__(self) -> Any:
-        import mlflow
-
-        tracer = self._tracer
-        if tracer._tracking_uri:
-            mlflow.set_tracking_uri(tracer._tracking_uri)
-        if tracer._experiment:
-            mlflow.set_experiment(tracer._experiment)
-        _watch_all_stores()
-        _recording.targets.append(tracer._target)
-        try:
-            self._run = mlflow.start_run(**self._named)
-        except BaseException:
-            _recording.targets.remove(tracer._target)
-            raise
-        return self._run
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        import mlflow
-
-        try:
-            if mlflow.active_run() is not None:
-                self._run.__exit__(kind, error, trace)
-        finally:
-            _recording.targets.remove(self._tracer._target)
-            self._tracer._run_id = self._run.info.run_id
-            self._tracer.recorded = _recording.recorded.get(self._run.info.run_id)

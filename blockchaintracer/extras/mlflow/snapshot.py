@@ -50,11 +50,7 @@ def bare(uri: str) -> str:
 
 
 def client_of(tracking_uri: str | None) -> Any:
-    """Open an MLflow client for a tracking URI; None for the one in use.
-
-    Raises:
-        InputError: if MLflow is not installed.
-    """
+    """Open an MLflow client for a tracking URI; None for the one in use."""
     mlflow = require("mlflow", "mlflow")
     uri = bare(tracking_uri or mlflow.get_tracking_uri())
     return mlflow.MlflowClient(tracking_uri=uri, registry_uri=None if tracking_uri is None else uri)
@@ -198,14 +194,7 @@ def get_run(client: Any, run_id: str) -> Any:
 
 
 def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
-    """Read a run from MLflow.
-
-    Args:
-        client: MLflow's client of the server or store that has the run.
-
-    Raises:
-        InputError: if MLflow has no such run.
-    """
+    """Read a run from MLflow, as `get_run` does."""
     run = get_run(client, run_id)
     info = run.info
     experiment = client.get_experiment(info.experiment_id)

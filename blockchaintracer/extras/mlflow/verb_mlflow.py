@@ -201,13 +201,7 @@ def deployment(ctx: click.Context, /, target: str, model: str, **options: Any) -
 )
 @click.pass_context
 def webhook(
-    ctx: click.Context,
-    /,
-    host: str,
-    port: int,
-    secret_file: Path | None,
-    deployments: tuple[str, ...],
-    **options: Any,
+    ctx: click.Context, /, host: str, port: int, secret_file: Path | None, deployments: tuple[str, ...], **options: Any
 ) -> None:
     """Receive an MLflow server's webhooks, and record what they tell of registered models. Runs until it's stopped.
 
