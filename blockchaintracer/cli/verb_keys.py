@@ -79,10 +79,10 @@ def import_(ctx: click.Context, /, name: str, home: str | None, encryption: bool
     """
     text, where = _secret(source)
     if encryption:
-        recipient = EncryptionKeys(Home(home), _asker()).add(name, text, where)
+        recipient = EncryptionKeys(Home(home), _asker()).import_key(name, text, where)
         show(ctx, {"name": name, "recipient": recipient}, f"Imported the encryption key {name!r}: {recipient}.")
         return
-    signer = KeyStore(Home(home), _asker()).add(name, text, where)
+    signer = KeyStore(Home(home), _asker()).import_key(name, text, where)
     show(ctx, {"name": name, "address": signer.address}, f"Imported the key {name!r}: {signer.address}.")
 
 

@@ -98,11 +98,11 @@ def test_a_key_comes_from_a_file_or_standard_input_and_is_never_shown(tmp_path, 
     assert (home.keys / "whole.json").read_text() == keystore.read_text()
     for wrong in (key[:-1], key + "00", "{}", '{"version": 3}', "", "0x" + "00" * 32, "[" * 10000):
         with pytest.raises(KeyStoreError) as refused:
-            KeyStore(home, lambda _: PASSPHRASE).add("wrong", wrong, "a file")
+            KeyStore(home, lambda _: PASSPHRASE).import_key("wrong", wrong, "a file")
         assert "wrong.json" not in os.listdir(home.keys)
         assert not (wrong and wrong in str(refused.value))
     with pytest.raises(KeyStoreError, match="exists already"):
-        KeyStore(home, lambda _: PASSPHRASE).add("typed", key, "a file")
+        KeyStore(home, lambda _: PASSPHRASE).import_key("typed", key, "a file")
 
 
 def test_an_identity_is_taken_in_and_an_ssh_key_is_used_where_it_lies(tmp_path, passphrase, monkeypatch):
@@ -114,7 +114,7 @@ def test_an_identity_is_taken_in_and_an_ssh_key_is_used_where_it_lies(tmp_path, 
     assert decrypt(encrypt(b"to ssh", [recipient]), keys.identities([str(ssh)])) == b"to ssh"
     for text in (ssh.read_text(), "AGE-SECRET-KEY-1NONE", "", "\0"):
         with pytest.raises(KeyStoreError):
-            keys.add("wrong", text, "a file")
+            keys.import_key("wrong", text, "a file")
     with pytest.raises(InputError, match="private key") as refused:
         encrypt(b"x", [ssh.read_text()])
     assert "OPENSSH" not in str(refused.value)

@@ -5,7 +5,8 @@ A key never comes by an argument and never reaches a log or an exception.
 
 from blockchaintracer.lab.keys.command_signer import COMMAND, PROTOCOL, CommandSigner
 from blockchaintracer.lab.keys.environment_signer import PRIVATE_KEY, EnvironmentSigner, without_secrets
-from blockchaintracer.lab.keys.keystore import PASSPHRASE_FILE, KeyStore, KeystoreSigner, key_name, passphrase_of
+from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, passphrase_of
+from blockchaintracer.lab.keys.keystore import KeyStore, KeystoreSigner
 from blockchaintracer.lab.keys.signer import CheckedSigner, Signer
 
 KEY = "BLOCKCHAINTRACER_KEY"
@@ -23,7 +24,6 @@ __all__ = [
     "KeyStore",
     "KeystoreSigner",
     "Signer",
-    "key_name",
     "passphrase_of",
     "without_secrets",
 ]

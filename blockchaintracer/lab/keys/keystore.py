@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.errors import InputError, KeyStoreError
-from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import account_of
+from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder
 from blockchaintracer.lab.lab_folder import Home
-
-PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class KeystoreSigner:
@@ -75,46 +72,37 @@ class KeystoreSigner:
         return self._account
 
 
-class KeyStore:
-    """The encrypted keys of one lab.
+class KeyStore(KeyFolder):
+    """The encrypted signing keys of one lab."""
 
-    Args:
-        home: the lab's working folder.
-        ask: asks a person for a passphrase; without it a missing passphrase is an error.
-    """
+    suffix, noun = ".json", "a key"
 
     def __init__(self, home: Home, ask: Callable[[str], str] | None = None) -> None:
-        self._folder = home.keys
-        self._ask = ask
-
-    def names(self) -> list[str]:
-        """The names of the keys, sorted."""
-        return sorted(path.stem for path in self._folder.glob("*.json"))
+        super().__init__(home.keys, ask)
 
     def name_of(self, address: str) -> str | None:
-        """The name of the key with this address; None if none of them has it."""
+        """Return the name of the key with this address; None if no key has it."""
         for name in self.names():
-            # a file that is no keystore has no address, and is told of when it is asked for
+            # a file that is not a keystore has no address
             with suppress(KeyStoreError):
                 if self.signer(name).address.lower() == address.lower():
                     return name
         return None
 
     def signer(self, name: str) -> KeystoreSigner:
-        """The signer of a key by name, or of a keystore file by its path.
+        """Return the signer of a key by name, or of a keystore file by its path.
 
         Raises:
             KeyStoreError: if there is none.
         """
-        path = Path(name).expanduser() if os.sep in name else self._folder / f"{key_name(name)}.json"
+        path = Path(name).expanduser() if os.sep in name else self.path_of(name)
         if not path.exists():
-            known = ", ".join(self.names()) or "none"
-            raise KeyStoreError(f"expected a key named {name!r}, got none; known here: {known}")
-        return KeystoreSigner(path, lambda: self._passphrase(path))
+            raise self.no_key(name)
+        return KeystoreSigner(path, lambda: self.passphrase(path))
 
     def create(self, name: str, *, devnet: bool = False) -> KeystoreSigner:
-        """A new random key. For the devnet its passphrase is generated and kept beside it, readable by the owner only;
-        for anything else a person chooses it.
+        """Make a new random key. A person chooses its passphrase; for the devnet it is generated and written to a file
+        beside the key that only the owner can read.
 
         Raises:
             KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
@@ -127,8 +115,8 @@ class KeyStore:
             name, lambda passphrase: Account.encrypt(Account.create().key, passphrase, iterations=iterations), devnet
         )
 
-    def add(self, name: str, text: str, where: str) -> KeystoreSigner:
-        """Keeps a key that is there already: a keystore file's content as it is, under its own passphrase, or a private
+    def import_key(self, name: str, text: str, where: str) -> KeystoreSigner:
+        """Keep a key that exists already: a keystore file's content as it is, under its own passphrase, or a private
         key of 64 hex digits, under a passphrase that a person chooses.
 
         Args:
@@ -149,25 +137,16 @@ class KeyStore:
     def _keep(
         self, name: str, make: Callable[[str], dict[str, Any]], devnet: bool = False, *, needs_passphrase: bool = True
     ) -> KeystoreSigner:
-        path = self._folder / f"{key_name(name)}.json"
-        try:
-            with locked(self._folder / ".lock"):
-                if path.exists():
-                    raise KeyStoreError(f"a key named {name!r} exists already", hint="Choose another name.")
-                passphrase = ""
-                if devnet:
-                    passphrase = secrets.token_urlsafe(32)
-                    # first: if the process dies after it there is no key yet, and the next try replaces it
-                    write_whole(path.with_suffix(".passphrase"), passphrase.encode())
-                elif needs_passphrase:
-                    passphrase = self._passphrase(path)
-                write_whole(path, json.dumps(make(passphrase)).encode())
-        except OSError as error:
-            raise KeyStoreError(f"the key {name!r} can't be written to {self._folder}: {error.strerror}") from None
+        with self.adding(name) as path:
+            passphrase = ""
+            if devnet:
+                passphrase = secrets.token_urlsafe(32)
+                # first: if the process dies after it there is no key yet, and the next try replaces it
+                write_whole(path.with_suffix(".passphrase"), passphrase.encode())
+            elif needs_passphrase:
+                passphrase = self.passphrase(path)
+            write_whole(path, json.dumps(make(passphrase)).encode())
         return self.signer(name)
-
-    def _passphrase(self, path: Path) -> str:
-        return passphrase_of(path, self._ask)
 
 
 def _keystore(text: str, where: str) -> dict[str, Any]:
@@ -183,36 +162,3 @@ def _keystore(text: str, where: str) -> dict[str, Any]:
     raise KeyStoreError(
         f"expected a keystore (Web3 Secret Storage, version 3, with its address) in {where}, got something else"
     )
-
-
-def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
-    """The passphrase of a key's file: from the one beside it, which is this key's own, from the file that
-    ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, or from a person.
-
-    Raises:
-        KeyStoreError: if there is none of the three.
-    """
-    beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
-    file = beside if beside.exists() else Path(chosen) if chosen else None
-    if file is not None:
-        try:
-            return file.read_text().rstrip("\n")
-        except OSError as error:
-            raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
-    if ask is None:
-        raise KeyStoreError(
-            f"the key {path.stem!r} needs its passphrase and nobody can be asked",
-            hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
-        )
-    return ask(f"Passphrase of {path.stem}")
-
-
-def key_name(name: str) -> str:
-    """A key's name, if it can be one.
-
-    Raises:
-        InputError: if not.
-    """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
-    return name

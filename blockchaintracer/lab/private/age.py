@@ -11,7 +11,8 @@ from __future__ import annotations
 import io
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +35,7 @@ def pyrage() -> Any:
 
 
 def recipient_of(text: str) -> Any:
-    """A recipient: ``age1…`` (X25519), or a line of an OpenSSH public key (``ssh-ed25519 …``, ``ssh-rsa …``).
+    """Read a recipient: ``age1…`` (X25519), or a line of an OpenSSH public key (``ssh-ed25519 …``, ``ssh-rsa …``).
 
     Raises:
         InputError: if it is neither. A private key that was given by mistake is not shown.
@@ -57,11 +58,11 @@ def recipient_of(text: str) -> Any:
 
 
 def identity_of(text: str, where: str) -> list[Any]:
-    """The identities in an age identity file, or the one in an OpenSSH private key.
+    """Read the identities in an age identity file, or the one in an OpenSSH private key.
 
     Args:
         text: content of the file.
-        where: it is from, for the error, which never shows the text.
+        where: the text is from, for the error, which never shows the text.
 
     Raises:
         KeyStoreError: if there is none.
@@ -71,9 +72,9 @@ def identity_of(text: str, where: str) -> list[Any]:
         if text.lstrip().startswith("-----BEGIN"):
             return [age.ssh.Identity.from_buffer(text.encode())]
         lines = [line.strip() for line in text.splitlines()]
-        found = [age.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
-        if found:
-            return found
+        identities = [age.x25519.Identity.from_str(line) for line in lines if line and not line.startswith("#")]
+        if identities:
+            return identities
     except age.IdentityError:
         pass
     raise KeyStoreError(
@@ -83,44 +84,44 @@ def identity_of(text: str, where: str) -> list[Any]:
 
 
 def new_identity() -> tuple[Any, str]:
-    """A new X25519 identity and its recipient ``age1…``."""
+    """Make an X25519 identity; the identity and its recipient ``age1…``."""
     identity = pyrage().x25519.Identity.generate()
     return identity, str(identity.to_public())
 
 
 def encrypt(data: bytes, recipients: Sequence[str]) -> bytes:
-    """`data` for each of some recipients: whoever has the key of one can read it."""
+    """Encrypt `data` so that the key of any one recipient opens it."""
     out = io.BytesIO()
     encrypt_stream(io.BytesIO(data), out, recipients)
     return out.getvalue()
 
 
 def encrypt_stream(source: Any, target: Any, recipients: Sequence[str]) -> None:
-    """Encrypts a binary stream to another, in blocks: memory stays flat.
+    """Encrypt a binary stream to another, in blocks: memory stays flat.
 
     Raises:
-        InputError: if there is no recipient, or one is none.
+        InputError: if there is no recipient, or a text is not one.
         StoreError: if `source` can't be read or `target` not written.
     """
     if not recipients:
         raise InputError("expected at least one recipient to encrypt to, got none")
-    found = [recipient_of(text) for text in dict.fromkeys(text.strip() for text in recipients)]
+    keys = [recipient_of(text) for text in dict.fromkeys(text.strip() for text in recipients)]
     age = pyrage()
     try:
-        age.encrypt_io(source, target, found)
+        age.encrypt_io(source, target, keys)
     except age.EncryptError as error:
         raise StoreError(f"it can't be encrypted: {error}") from None
 
 
 def decrypt(data: bytes, identities: Sequence[Any]) -> bytes:
-    """What `encrypt` was given; raises as `decrypt_stream`."""
+    """Decrypt what `encrypt` gave; raises as `decrypt_stream`."""
     out = io.BytesIO()
     decrypt_stream(io.BytesIO(data), out, identities)
     return out.getvalue()
 
 
 def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
-    """Decrypts a binary stream to another. What was written before an error is not authentic: throw it away.
+    """Decrypt a binary stream to another. What was written before an error is not authentic: throw it away.
 
     Raises:
         NotVerified: if no identity opens it, or it is no age file or damaged.
@@ -136,17 +137,17 @@ def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
     except (age.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        reason = "none of the keys at hand is a recipient's" if "No matching keys" in str(error) else "it is damaged"
+        reason = "none of the given keys is a recipient's" if "No matching keys" in str(error) else "it is damaged"
         raise NotVerified(f"it can't be decrypted: {reason}") from None
 
 
 def with_passphrase(data: bytes, passphrase: str) -> bytes:
-    """`data` under a passphrase (age's scrypt recipient), armored: ``age -d`` opens it too."""
+    """Encrypt `data` under a passphrase (age's scrypt recipient), armored: ``age -d`` opens it too."""
     return bytes(pyrage().passphrase.encrypt(data, passphrase, armored=True))
 
 
 def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
-    """What `with_passphrase` was given.
+    """Decrypt what `with_passphrase` gave.
 
     Raises:
         KeyStoreError: if the passphrase does not open it, or it is damaged.
@@ -158,8 +159,9 @@ def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
         raise KeyStoreError(f"the passphrase does not open {where}, or it is damaged") from None
 
 
-def written(path: Path, fill: Callable[[BinaryIO], Any]) -> Any:
-    """A new file, readable by its owner alone, that `fill` writes: whole, or not there at all; what `fill` gives.
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file to write, readable by its owner alone. It appears whole, or not at all if the block raises.
 
     Raises:
         InputError: if there is a file already, or it can't be written.
@@ -171,13 +173,12 @@ def written(path: Path, fill: Callable[[BinaryIO], Any]) -> Any:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w+b") as file:
-            given = fill(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        # a link fails where a file came to be meanwhile, a renaming would replace it
+        # a link fails if a file appeared meanwhile; renaming would replace that file
         os.link(partial, path)
         sync_folder(path.parent)
-        return given
     except OSError as error:
         raise InputError(f"{path} can't be written: {error.strerror}") from None
     finally:

@@ -1,4 +1,4 @@
-"""A lab's keys, salts and choices in one encrypted archive, and back: what is nowhere else and can't be made again."""
+"""A lab's keys, salts and choices in one encrypted archive, and back: what exists only here and can't be made again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LIMIT = 1 << 30
 
 
 def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphrase: str | None = None) -> list[str]:
-    """Writes the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well.
+    """Write the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well.
 
     Args:
         target: a file that doesn't exist yet.
@@ -33,27 +33,27 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
     Raises:
         InputError: if there is nothing to back up, or the file is there or can't be written.
     """
-    files = [
-        path
+    files = {
+        path.relative_to(home.path).as_posix(): path
         for part in PARTS
         for path in ([home.path / part] if (home.path / part).is_file() else sorted((home.path / part).rglob("*")))
         if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-    ]
+    }
     if not files:
         raise InputError(f"expected keys to back up in {home.path}, got none")
-    names = [path.relative_to(home.path).as_posix() for path in files]
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
-        for path, name in zip(files, names, strict=True):
+        for name, path in files.items():
             archive.add(path, name, recursive=False)
     data = out.getvalue()
     sealed = with_passphrase(data, passphrase) if passphrase is not None else encrypt(data, recipients)
-    written(target, lambda file: file.write(sealed))
-    return names
+    with written(target) as file:
+        file.write(sealed)
+    return [*files]
 
 
 def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Callable[[], str]) -> list[str]:
-    """Puts back what `back_up` archived, and nothing over a file that is there.
+    """Put back what `back_up` archived. Files that exist are never replaced.
 
     Args:
         identities: to open it with; without them it is opened by the passphrase that `ask` gives.
@@ -70,7 +70,8 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
     except OSError as error:
         raise InputError(f"expected a backup in {source}: {error.strerror}") from None
     opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
-    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=_made(home.path)) as scratch:
+    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as scratch:
         names = _unpacked(opened, Path(scratch))
         fresh = []
         for name in names:
@@ -86,11 +87,6 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
             Path(scratch, name).chmod(0o600)
             os.link(Path(scratch, name), home.path / name)
     return fresh
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _unpacked(data: bytes, folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Opening what was recorded encrypted, and checking it against the record."""
+"""Decrypting what was recorded encrypted, and checking it against the record."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def decrypt_record(
     sources: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Decrypted:
-    """Decrypts what a record is of, or an output of a run, to a new file or folder, and holds it against the record.
+    """Decrypt the content of a record, or an output of a run, to a new file or folder, and check it with the record.
 
     Args:
         target: nothing may be there yet.
@@ -60,7 +60,7 @@ def decrypt_record(
     Raises:
         InputError: if there is nothing encrypted, or something at `target`.
         NotVerified: if no identity opens it, or it is not what was committed to: then nothing is written.
-        StoreError, ChainUnavailable: if a copy isn't to be had.
+        StoreError, ChainUnavailable: if no copy can be fetched.
     """
     record, manifest = _found(lab, record_id, sources)
     artifact, encrypted = _encrypted(record, manifest, output)
@@ -84,7 +84,7 @@ def decrypt_record(
 def decrypt_private(
     lab: Lab, record_id: str, identities: Sequence[Any] = (), sources: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """The private values of a run that were encrypted to one of some identities, held against the record's root.
+    """Decrypt the private values of a run and check them with the record's root.
 
     Raises:
         InputError: if the record has none that are encrypted.
@@ -108,7 +108,7 @@ def decrypt_private(
     bound = (tree.context, tree.subject, tree.leaves) == (context, record.key.subject, private.leaves)
     if not bound or tree.root != private.root:
         raise NotVerified("what was decrypted does not lead to the root of the record's private values")
-    return {one.field: one.value for one in tree.openings}
+    return {opening.field: opening.value for opening in tree.openings}
 
 
 def _found(lab: Lab, record_id: str, sources: Sequence[str]) -> tuple[RecordView, Manifest]:
@@ -120,7 +120,8 @@ def _found(lab: Lab, record_id: str, sources: Sequence[str]) -> tuple[RecordView
 def _encrypted(record: RecordView, manifest: Manifest, output: str | None) -> tuple[Artifact, Encrypted]:
     predicate = manifest.predicate
     if isinstance(predicate, RunPredicate):
-        hidden = {one.artifact.path: (one.artifact, one.encrypted) for one in predicate.outputs if one.encrypted}
+        outputs = [output for output in predicate.outputs if output.encrypted]
+        hidden = {output.artifact.path: (output.artifact, output.encrypted) for output in outputs}
         known = ", ".join(path.removesuffix(".age") for path in hidden) or "none"
         if output is None:
             raise InputError(f"expected the name of an output of the run, got none; encrypted are: {known}")

@@ -1,11 +1,11 @@
-"""Private values of a run: committed to when it's recorded, shown one by one, and checked by whoever is shown one."""
+"""Private values of a run: committed to when it's recorded, shown one by one, and checked by those who see one."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -110,7 +110,7 @@ def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> P
 
 
 def kept_private(lab: Lab, root: str) -> FieldTree:
-    """The private values that lead to a root.
+    """Read the private values that lead to a root.
 
     Raises:
         InputError: if they are not in the lab's folder.
@@ -133,7 +133,7 @@ def kept_private(lab: Lab, root: str) -> FieldTree:
 
 
 def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> Disclosed:
-    """Writes a file that shows some private values of a run and nothing of the others.
+    """Write a file that shows some private values of a run and nothing of the others.
 
     Args:
         record_id: of the run, recorded by this lab.
@@ -149,7 +149,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
     if private is None:
         raise InputError(f"record {record.id} has no private values", hint="`record --private-param` makes some.")
     tree = kept_private(lab, private.root)
-    names = [_whole_name(tree, name) for name in dict.fromkeys(fields)]
+    names = dict.fromkeys(_whole_name(tree, name) for name in fields)
     if not names:
         raise InputError("expected at least one value to disclose, got none")
     disclosure = Disclosure(
@@ -157,20 +157,18 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
         registry=lab.domain.registry,
         record=record.id,
         manifest=json.loads(manifest.to_bytes()),
-        fields=tuple(
-            DisclosedField(field=one.field, value=one.value, salt=one.salt, path=tuple(tree.path(one.field)))
-            for one in (tree.opening(name) for name in dict.fromkeys(names))
-        ),
+        fields=tuple(DisclosedField(**asdict(tree.opening(name)), path=tuple(tree.path(name))) for name in names),
     )
-    _require(disclosure, record.key)
-    data = canonical(disclosure.model_dump(mode="json", by_alias=True))
-    written(target, lambda file: file.write(data))
-    shown = [one.field for one in disclosure.fields]
-    return Disclosed(record.id, str(target), shown, len(tree.openings) - len(shown))
+    for check in _checks(disclosure, record.key):
+        if check.verdict is Outcome.FAIL:
+            raise NotVerified(f"{check.name}: {check.detail}")
+    with written(target) as file:
+        file.write(canonical(disclosure.model_dump(mode="json", by_alias=True)))
+    return Disclosed(record.id, str(target), [*names], len(tree.openings) - len(names))
 
 
 def is_disclosure(path: Path) -> bool:
-    """Whether a file says that it is a disclosure."""
+    """Whether a file claims to be a disclosure."""
     try:
         with path.open("rb") as file:
             if not file.read(64).lstrip().startswith(b"{"):
@@ -181,10 +179,10 @@ def is_disclosure(path: Path) -> bool:
 
 
 def read_disclosure(path: Path) -> Disclosure:
-    """The disclosure in a file, of which nothing is believed yet.
+    """Read the disclosure in a file; nothing in it is checked yet.
 
     Raises:
-        InputError: if it isn't one.
+        InputError: if it isn't a disclosure.
     """
     try:
         with path.open("rb") as file:
@@ -197,11 +195,11 @@ def read_disclosure(path: Path) -> Disclosure:
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progress: Progress | None = None) -> Report:
-    """Verifies a disclosure: the record it names on the lab's chain and registry, and each value against it.
+    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it.
 
     Raises:
         InputError: if it isn't a disclosure, or is of another chain or registry.
-        ChainUnavailable: if the chain is away.
+        ChainUnavailable: if no node answers.
     """
     disclosure = read_disclosure(path)
     here = (str(lab.chain_id), lab.registry.address.lower())
@@ -224,65 +222,59 @@ def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progres
     checks = [check for check in report.checks if check.name != "private"] + checks
     proves = report.proves
     if proves and all(check.verdict is not Outcome.FAIL for check in checks):
-        told = "; ".join(f"{one.field} = {_told(one.value)}" for one in disclosure.fields)
-        proves = (*proves, f"In that record its author had committed to {told}, and to no other value by these names.")
+        shown = "; ".join(f"{field.field} = {_shown(field.value)}" for field in disclosure.fields)
+        proves = (*proves, f"In that record its author had committed to {shown}, and to no other value by these names.")
     limits = (*report.does_not_prove, "It tells nothing of the run's other private values, nor how many there are.")
     return replace(report, checks=tuple(checks), proves=proves, does_not_prove=limits)
 
 
-def _require(disclosure: Disclosure, key: RecordKey) -> None:
-    for check in _checks(disclosure, key):
-        if check.verdict is Outcome.FAIL:
-            raise NotVerified(f"{check.name}: {check.detail}")
-
-
 def _checks(disclosure: Disclosure, key: RecordKey) -> list[Check]:
+    def failure(detail: str) -> list[Check]:
+        return [Check("disclosure", Outcome.FAIL, detail)]
+
     data = canonical(disclosure.manifest)
-    name = "disclosure"
     if sha256(data).hexdigest() != key.manifest:
-        return [Check(name, Outcome.FAIL, "the manifest in it is not the record's")]
+        return failure("the manifest in it is not the record's")
     try:
         predicate = parse_manifest(data).predicate
     except InputError as error:
-        return [Check(name, Outcome.FAIL, f"the record's manifest is none: {error.message}")]
+        return failure(f"the record's manifest can't be read: {error.message}")
     private = predicate.private if isinstance(predicate, RunPredicate) else None
     if private is None:
-        return [Check(name, Outcome.FAIL, "the record commits to no private values")]
-    openings = [Opening(one.field, one.value, one.salt) for one in disclosure.fields]
+        return failure("the record commits to no private values")
+    openings = [Opening(field.field, field.value, field.salt) for field in disclosure.fields]
     try:
         require_own_salts(openings)
     except InputError as error:
-        return [Check(name, Outcome.FAIL, error.message)]
-    if len({one.field for one in openings}) < len(openings):
-        return [Check(name, Outcome.FAIL, "it shows one value twice")]
+        return failure(error.message)
+    if len({opening.field for opening in openings}) < len(openings):
+        return failure("it shows one value twice")
     context = Context(disclosure.chain_id, disclosure.registry, key.group, key.author.lower())
     checks = []
-    for opening, one in zip(openings, disclosure.fields, strict=True):
-        same = 1 << len(one.path) == private.leaves
-        same = same and root_of(context, key.subject, opening, one.path) == private.root
-        values = {"field": one.field, "value": one.value}
-        if same:
-            detail = f"{_told(one.value)}: it leads to the root {private.root} of the record's private values"
-            checks.append(Check(f"private {one.field}", Outcome.PASS, detail, values))
-        else:
-            detail = f"name, value or salt is not what this record commits to: {_told(one.value)}"
-            checks.append(Check(f"private {one.field}", Outcome.FAIL, detail, values))
+    for opening, field in zip(openings, disclosure.fields, strict=True):
+        fits = 1 << len(field.path) == private.leaves
+        fits = fits and root_of(context, key.subject, opening, field.path) == private.root
+        detail = f"name, value or salt is not what this record commits to: {_shown(field.value)}"
+        if fits:
+            detail = f"{_shown(field.value)}: it leads to the root {private.root} of the record's private values"
+        verdict = Outcome.PASS if fits else Outcome.FAIL
+        checks.append(Check(f"private {field.field}", verdict, detail, {"field": field.field, "value": field.value}))
     return checks
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _whole_name(tree: FieldTree, name: str) -> str:
-    known = [one.field for one in tree.openings]
+    known = [opening.field for opening in tree.openings]
     if name in known:
         return name
-    found = [one for one in known if one.partition(".")[2] == name]
-    if len(found) == 1:
-        return found[0]
+    matches = [field for field in known if field.partition(".")[2] == name]
+    if len(matches) == 1:
+        return matches[0]
     raise InputError(
-        f"expected the name of one private value, got {name!r}, which {len(found)} have",
+        f"expected the name of one private value, got {name!r}, which {len(matches)} have",
         hint=f"There are: {', '.join(sorted(known))}.",
     )

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import field as hidden
 from functools import cached_property
@@ -35,6 +35,7 @@ from blockchaintracer.core.record import Domain
 LEAF = "urn:blockchaintracer:private-field:v1"
 PLACE = "urn:blockchaintracer:private-place:v1"
 SALT_BYTES = 32
+_HEX = set("0123456789abcdef")
 FEWEST_LEAVES = 1024
 """However few private values a run has, its tree has this many leaves."""
 MOST_FIELDS = 256
@@ -58,12 +59,17 @@ class Context:
 
     @classmethod
     def of(cls, domain: Domain, group: int, author: str) -> Context:
-        """The context of an author's records for a group of a registry."""
+        """Return the context of an author's records for a group of a registry."""
         return cls(str(domain.chain_id), domain.registry.lower(), group, author.lower())
 
     def as_json(self) -> dict[str, Any]:
-        """The fields as they stand in what is hashed."""
+        """Return the fields as they stand in what is hashed."""
         return {"chainId": self.chain_id, "registry": self.registry, "group": self.group, "author": self.author}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Context:
+        """Read what `as_json` gave, among other fields; KeyError or TypeError if it isn't there."""
+        return cls(*(data[name] for name in ("chainId", "registry", "group", "author")))
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ class Opening:
 
 
 def new_salt() -> str:
-    """32 random bytes, 64 hex digits."""
+    """Return 32 random bytes, 64 hex digits."""
     return secrets.token_hex(SALT_BYTES)
 
 
@@ -105,13 +111,13 @@ class FieldTree:
     ) -> None:
         self.context, self.subject, self.leaves, self.filler = context, subject, leaves, filler or new_salt()
         require_own_salts(openings)
-        self._openings = {place(context, subject, one.field, leaves): one for one in openings}
+        self._openings = {place(context, subject, opening.field, leaves): opening for opening in openings}
         if len(self._openings) != len(openings):
             raise InputError("expected a place of its own in the tree for each private value, got one for two")
 
     @classmethod
     def of(cls, context: Context, subject: str, values: Mapping[str, Any]) -> FieldTree:
-        """A tree with fresh salts. How many leaves it has tells little of how many values: 1,024 of up to 16.
+        """Make a tree with fresh salts. How many leaves it has tells little of how many values: 1,024 of up to 16.
 
         Raises:
             InputError: for no values, or more than 256.
@@ -123,9 +129,7 @@ class FieldTree:
             )
         openings = [Opening(name, plain(value, name), new_salt()) for name, value in values.items()]
         leaves = FEWEST_LEAVES
-        while leaves < 4 * len(values) ** 2 or len({place(context, subject, name, leaves) for name in values}) < len(
-            values
-        ):
+        while leaves < 4 * len(values) ** 2 or not _places_differ(context, subject, values, leaves):
             leaves *= 2
         return cls(context, subject, openings, leaves)
 
@@ -140,19 +144,19 @@ class FieldTree:
         return tuple(self._openings[index] for index in sorted(self._openings))
 
     def opening(self, name: str) -> Opening:
-        """One value.
+        """Return one value.
 
         Raises:
             InputError: if there is none of this name.
         """
-        for one in self._openings.values():
-            if one.field == name:
-                return one
-        known = ", ".join(sorted(one.field for one in self._openings.values()))
-        raise InputError(f"expected a private value of the run, got {name!r}", hint=f"There are: {known}.")
+        openings = {opening.field: opening for opening in self._openings.values()}
+        if name not in openings:
+            known = ", ".join(sorted(openings))
+            raise InputError(f"expected a private value of the run, got {name!r}", hint=f"There are: {known}.")
+        return openings[name]
 
     def path(self, name: str) -> list[str]:
-        """The siblings from a value's leaf to the root, 64 hex digits each."""
+        """Return the siblings from a value's leaf to the root, 64 hex digits each."""
         index, siblings = place(self.context, self.subject, self.opening(name).field, self.leaves), []
         for level in self._levels[:-1]:
             siblings.append(level[index ^ 1].hex())
@@ -160,31 +164,30 @@ class FieldTree:
         return siblings
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, secrets included: for the lab's folder alone."""
+        """Return everything, secrets included: for the lab's folder alone."""
         return {
             **self.context.as_json(),
             "subject": self.subject,
             "leaves": self.leaves,
             "filler": self.filler,
-            "fields": [asdict(one) for one in self.openings],
+            "fields": [asdict(opening) for opening in self.openings],
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FieldTree:
-        """The tree that `as_json` gave.
+        """Read what `as_json` gave.
 
         Raises:
-            InputError: if it isn't one.
+            InputError: if it isn't a tree.
         """
         try:
-            context = Context(*(data[name] for name in ("chainId", "registry", "group", "author")))
-            openings = [Opening(one["field"], one["value"], one["salt"]) for one in data["fields"]]
+            openings = [Opening(item["field"], item["value"], item["salt"]) for item in data["fields"]]
             leaves = data["leaves"]
             if type(leaves) is not int or leaves & (leaves - 1) or not 0 < leaves <= 1 << 22:
                 raise ValueError
-            if len(data["filler"]) != 2 * SALT_BYTES or set(data["filler"]) - set("0123456789abcdef"):
+            if len(data["filler"]) != 2 * SALT_BYTES or set(data["filler"]) - _HEX:
                 raise ValueError
-            return cls(context, data["subject"], openings, leaves, data["filler"])
+            return cls(Context.from_json(data), data["subject"], openings, leaves, data["filler"])
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             # what it holds is not shown: it is secret
             raise InputError(f"expected private values, got something else: {type(error).__name__}") from None
@@ -206,7 +209,7 @@ class FieldTree:
 
 
 def root_of(context: Context, subject: str, opening: Opening, path: Sequence[str]) -> str:
-    """The root (64 hex digits) that a value and its siblings lead to, from the one place that its name has."""
+    """Return the root (64 hex digits) that a value and its siblings lead to, from the one place that its name has."""
     node, index = _leaf(context, subject, opening), place(context, subject, opening.field, 1 << len(path))
     for sibling in map(bytes.fromhex, path):
         node = _node(sibling, node) if index % 2 else _node(node, sibling)
@@ -215,35 +218,33 @@ def root_of(context: Context, subject: str, opening: Opening, path: Sequence[str
 
 
 def place(context: Context, subject: str, name: str, leaves: int) -> int:
-    """The place of a field's leaf, from 0: it follows from its name and the run, so that there is no other."""
+    """Return the place of a field's leaf, from 0: it follows from its name and the run, so that there is no other."""
     data = canonical({"type": PLACE, **context.as_json(), "subject": subject, "field": name})
     return int.from_bytes(sha256(data).digest(), "big") % leaves
 
 
 def require_own_salts(openings: Sequence[Opening]) -> None:
-    """Refuses salts that are short or shared: whoever is shown one value could guess another with its salt.
+    """Refuse salts that are short or shared: a person who is shown one value could guess another with its salt.
 
     Raises:
         InputError: naming the fields, never a salt.
     """
     seen: dict[str, str] = {}
-    for one in openings:
-        if len(one.salt) != 2 * SALT_BYTES or set(one.salt) - set("0123456789abcdef"):
-            raise InputError(f"{one.field}: expected a salt of {SALT_BYTES} random bytes, got something else")
-        if one.salt in seen:
-            raise InputError(f"expected a salt of its own for each value, got one for {seen[one.salt]} and {one.field}")
-        seen[one.salt] = one.field
+    for opening in openings:
+        name, salt = opening.field, opening.salt
+        if len(salt) != 2 * SALT_BYTES or set(salt) - _HEX:
+            raise InputError(f"{name}: expected a salt of {SALT_BYTES} random bytes, got something else")
+        if salt in seen:
+            raise InputError(f"expected a salt of its own for each value, got one for {seen[salt]} and {name}")
+        seen[salt] = name
 
 
-def _leaf(context: Context, subject: str, one: Opening) -> bytes:
-    data = {
-        "type": LEAF,
-        **context.as_json(),
-        "subject": subject,
-        "field": one.field,
-        "value": one.value,
-        "salt": one.salt,
-    }
+def _places_differ(context: Context, subject: str, names: Collection[str], leaves: int) -> bool:
+    return len({place(context, subject, name, leaves) for name in names}) == len(names)
+
+
+def _leaf(context: Context, subject: str, opening: Opening) -> bytes:
+    data = {"type": LEAF, **context.as_json(), "subject": subject, **asdict(opening)}
     return sha256(b"\0" + canonical(data)).digest()
 
 

@@ -45,7 +45,6 @@ OPENING_LIMIT = 1 << 16
 """Bytes of the largest opening that is read."""
 
 SubjectText = Literal["file", "folder"]
-_DISK = "Is the disk full, or may the lab's folder not be written to?"
 _PART = 1 << 20
 # what the standard library raises for tars that nobody makes by accident
 _MALFORMED = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
@@ -71,7 +70,7 @@ class ContentOpening:
     salt: str = hidden(repr=False)
 
     def to_bytes(self) -> bytes:
-        """Its RFC 8785 bytes: what is hashed, and what is encrypted."""
+        """Return its RFC 8785 bytes: what is hashed, and what is encrypted."""
         return canonical(
             {
                 "type": CONTENT,
@@ -90,15 +89,14 @@ class ContentOpening:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentOpening:
-        """The opening that `to_bytes` gave. What is in it is not shown by an error: it is secret.
+        """Read what `to_bytes` gave. An error does not show what is in it: it is secret.
 
         Raises:
-            InputError: if it isn't one.
+            InputError: if it isn't an opening.
         """
-        told = parse_json(data, "opening")
+        fields = parse_json(data, "opening")
         try:
-            context = Context(*(told[name] for name in ("chainId", "registry", "group", "author")))
-            made = cls(context, told["subjectType"], told["sha256"], told["name"], told["salt"])
+            made = cls(Context.from_json(fields), *(fields[name] for name in ("subjectType", "sha256", "name", "salt")))
             fits = len(made.salt) == 2 * SALT_BYTES and len(made.sha256) == 64 and not set(made.salt) - _HEX
             if not fits or made.subject_type not in ("file", "folder") or made.to_bytes() != data:
                 raise ValueError
@@ -115,11 +113,9 @@ def encrypt_content(
     exclude: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[SubjectText, str]:
-    """Encrypts a file as it is, or a folder as a tar, in one reading and flat memory.
+    """Encrypt a file as it is, or a folder as a tar, in one reading and flat memory.
 
     Args:
-        target: gets the ciphertext.
-        recipients: as `encrypt_stream`.
         exclude: names of files and folders in a folder to leave out.
         progress: told of the bytes read.
 
@@ -127,36 +123,40 @@ def encrypt_content(
         what it is, and its digest: what `digest_file` or `digest_folder` give.
 
     Raises:
-        InputError: if it can't be read, changes while it's read, or a recipient is none.
+        InputError: if it can't be read, changes while it's read, or a recipient is not one.
     """
     subject_type: SubjectText = "folder" if path.is_dir() else "file"
-    found: list[str] = []
-    blocks = _folder(path, exclude, found, progress) if subject_type == "folder" else _file(path, found, progress)
-    reader = _Reader(blocks)
+    digests: list[str] = []
+    blocks = _folder(path, exclude, digests, progress) if subject_type == "folder" else _file(path, digests, progress)
+    reader = _BlockReader(blocks)
     try:
         encrypt_stream(reader, target, recipients)
     except StoreError:
-        # the library tells of what a reader raised in its own words
-        raise reader.problem or StoreError(f"what is encrypted of {path} can't be written", hint=_DISK) from None
-    return subject_type, found[-1]
+        # the library hides what a reader raised
+        hint = "Is the disk full, or may the lab's folder not be written to?"
+        raise reader.problem or StoreError(f"what is encrypted of {path} can't be written", hint=hint) from None
+    return subject_type, digests[-1]
 
 
 def decrypt_content(
     source: BinaryIO, opening: ContentOpening, target: Path, identities: Sequence[Any], progress: Progress | None = None
 ) -> None:
-    """Decrypts what `encrypt_content` wrote to a new file or folder: there is none unless it is what was committed to.
+    """Decrypt what `encrypt_content` wrote to a new file or folder. Nothing stays there if the content is not what was
+    committed to.
 
     Raises:
         InputError: if there is something at `target` already, or it can't be written.
         NotVerified: if it can't be decrypted, or is not what the opening says.
     """
     if opening.subject_type == "file":
-        written(target, lambda file: _checked(source, opening, file, identities, progress))
+        with written(target) as file:
+            if _decrypted(source, file, identities, progress) != opening.sha256:
+                raise NotVerified("what was decrypted is not the file that was committed to")
         return
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=_parent(target)))
     try:
         with tempfile.TemporaryFile(dir=partial.parent) as packed:
-            _Told(packed, progress).fill(source, identities)
+            _decrypted(source, packed, identities, progress)
             packed.seek(0)
             _unpack(packed, partial)
         if digest_folder(partial).sha256 != opening.sha256:
@@ -178,19 +178,22 @@ def _parent(target: Path) -> Path:
     return target.parent
 
 
-def _checked(
-    source: BinaryIO, opening: ContentOpening, file: BinaryIO, identities: Sequence[Any], progress: Progress | None
-) -> None:
-    told = _Told(file, progress)
-    told.fill(source, identities)
-    if told.digest.hexdigest() != opening.sha256:
-        raise NotVerified("what was decrypted is not the file that was committed to")
+def _decrypted(source: BinaryIO, target: Any, identities: Sequence[Any], progress: Progress | None) -> str:
+    """Decrypt to `target` and return the SHA-256 of what was written; tell a full disk from a damaged file."""
+    writer = _HashingWriter(target, progress)
+    try:
+        decrypt_stream(source, writer, identities)
+    except NotVerified:
+        if writer.problem:
+            raise writer.problem from None
+        raise
+    return writer.digest.hexdigest()
 
 
 def _unpack(packed: BinaryIO, folder: Path) -> None:
-    """The files of a tar that a stranger may have made: regular files at paths inside of `folder`, and nothing else."""
+    """Unpack a tar that a stranger may have made: regular files at paths inside of `folder`, and nothing else."""
     try:
-        with tarfile.open(fileobj=cast(BinaryIO, _Bounded(packed)), mode="r:") as tar:
+        with tarfile.open(fileobj=cast(BinaryIO, _BoundedReader(packed)), mode="r:") as tar:
             names: list[str] = []
             for member in tar:
                 # a sparse file of a few bytes could unpack to more than any disk holds
@@ -211,8 +214,8 @@ def _unpack(packed: BinaryIO, folder: Path) -> None:
         raise NotVerified(f"the encrypted folder can't be unpacked: {reason}") from None
 
 
-class _Bounded:
-    """A file of which no one part is read that is larger than any of a tar's own: a header may claim any size."""
+class _BoundedReader:
+    """A file that is read in small parts only: the header of a tar may claim any size."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -229,8 +232,8 @@ class _Bounded:
         return self._file.tell()
 
 
-class _Told:
-    """Passes on what is written, hashed and told of."""
+class _HashingWriter:
+    """Passes on what is written, and hashes it."""
 
     def __init__(self, target: Any, progress: Progress | None) -> None:
         self._target, self._progress = target, progress
@@ -247,20 +250,11 @@ class _Told:
             self.problem = problem
             raise
 
-    def fill(self, source: BinaryIO, identities: Sequence[Any]) -> None:
-        """Takes what is decrypted of `source`; a full disk is told apart from a damaged file."""
-        try:
-            decrypt_stream(source, self, identities)
-        except NotVerified:
-            if self.problem:
-                raise self.problem from None
-            raise
-
     def flush(self) -> None:
         self._target.flush()
 
 
-class _Reader(io.RawIOBase):
+class _BlockReader(io.RawIOBase):
     """Blocks as a stream to read from."""
 
     def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
@@ -287,7 +281,7 @@ class _Reader(io.RawIOBase):
         return taken
 
 
-def _file(path: Path, found: list[str], progress: Progress | None) -> Iterator[memoryview]:
+def _file(path: Path, digests: list[str], progress: Progress | None) -> Iterator[memoryview]:
     digest = hashlib.sha256()
     with open_regular(path) as (descriptor, size):
         for block in read_blocks(descriptor, size, path):
@@ -295,16 +289,15 @@ def _file(path: Path, found: list[str], progress: Progress | None) -> Iterator[m
             yield block
             if progress:
                 progress(len(block))
-    found.append(digest.hexdigest())
+    digests.append(digest.hexdigest())
 
 
 def _folder(
-    path: Path, exclude: Collection[str], found: list[str], progress: Progress | None
+    path: Path, exclude: Collection[str], digests: list[str], progress: Progress | None
 ) -> Iterator[bytes | memoryview]:
-    """A tar with the files in the order of the listing, and nothing of the machine but whether they are programs."""
+    """Yield a tar with the files in the order of the listing, and nothing of the machine but their executable bit."""
     listing = []
     for name, file in list_folder(path, exclude):
-        digests: list[str] = []
         entry = tarfile.TarInfo(name)
         status = Path(file).stat()
         entry.size, entry.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
@@ -316,6 +309,6 @@ def _folder(
         if size != entry.size:
             raise InputError(f"{file} changed while it was read", hint="Try again once nothing writes to it.")
         yield bytes(-size % tarfile.BLOCKSIZE)
-        listing.append((name, digests[0]))
+        listing.append((name, digests.pop()))
     yield bytes(2 * tarfile.BLOCKSIZE)
-    found.append(hashlib.sha256(format_listing(listing)).hexdigest())
+    digests.append(hashlib.sha256(format_listing(listing)).hexdigest())

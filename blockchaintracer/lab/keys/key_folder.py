@@ -1,0 +1,102 @@
+"""A folder with one key a file: their names, their passphrases, and how a new one is written."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.lab.files import locked
+
+PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class KeyFolder:
+    """The keys of one kind of a lab.
+
+    Args:
+        folder: where they are.
+        ask: asks a person for a passphrase; without it a missing passphrase is an error.
+    """
+
+    suffix: ClassVar[str]
+    noun: ClassVar[str]
+
+    def __init__(self, folder: Path, ask: Callable[[str], str] | None) -> None:
+        self.folder = folder
+        self._ask = ask
+
+    def names(self) -> list[str]:
+        """Return the names of the keys, sorted."""
+        return sorted(path.stem for path in self.folder.glob(f"*{self.suffix}"))
+
+    def path_of(self, name: str) -> Path:
+        """Return where the key of a name is, or would be.
+
+        Raises:
+            InputError: if it isn't a key's name.
+        """
+        return self.folder / f"{key_name(name)}{self.suffix}"
+
+    def no_key(self, name: str) -> KeyStoreError:
+        """Return the error of a key that isn't there."""
+        known = ", ".join(self.names()) or "none"
+        return KeyStoreError(f"expected {self.noun} named {name!r}, got none; known here: {known}")
+
+    @contextmanager
+    def adding(self, name: str) -> Iterator[Path]:
+        """Hold the folder for a new key; the file to write.
+
+        Raises:
+            KeyStoreError: if the name is taken, or the file can't be written.
+        """
+        path = self.path_of(name)
+        try:
+            with locked(self.folder / ".lock"):
+                if path.exists():
+                    raise KeyStoreError(f"{self.noun} named {name!r} exists already", hint="Choose another name.")
+                yield path
+        except OSError as error:
+            raise KeyStoreError(f"the key {name!r} can't be written to {self.folder}: {error.strerror}") from None
+
+    def passphrase(self, path: Path) -> str:
+        """Return the passphrase of a key's file (`passphrase_of`)."""
+        return passphrase_of(path, self._ask)
+
+
+def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
+    """Return the passphrase of a file: from the file beside it, which is this one's own, from the file that
+    ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, or from a person.
+
+    Raises:
+        KeyStoreError: if there is none of the three.
+    """
+    beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
+    file = beside if beside.exists() else Path(chosen) if chosen else None
+    if file is not None:
+        try:
+            return file.read_text().rstrip("\n")
+        except OSError as error:
+            raise KeyStoreError(f"expected a passphrase in {file}: {error.strerror}") from None
+    if ask is None:
+        raise KeyStoreError(
+            f"the key {path.stem!r} needs its passphrase and nobody can be asked",
+            hint=f"Keep it in a file that only you can read and name the file in ${PASSPHRASE_FILE}.",
+        )
+    return ask(f"Passphrase of {path.stem}")
+
+
+def key_name(name: str) -> str:
+    """Check that a text can be a key's name.
+
+    Raises:
+        InputError: if not.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
+    return name
