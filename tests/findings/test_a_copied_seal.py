@@ -10,6 +10,8 @@ from tests.model.eip712 import record_commitment, verdict_commitment
 from tests.model.registry import ALL_ROLES, NO_END, REPRODUCED, REVIEWED
 from tests.support.evm import Chain
 
+pytestmark = pytest.mark.evm
+
 SALT = b"\x5a" * 32
 NONE = DATA._replace(group=0)
 

@@ -13,6 +13,8 @@ from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.store.repair import repair_store
 from blockchaintracer.lab.store.store import Store
 
+pytestmark = pytest.mark.node
+
 
 @pytest.mark.parametrize("text", ["checked by hand\n", f"{'ab' * 32}  elsewhere.bin\n"])
 def test_it_is_the_file_that_it_is(lab, tmp_path, monkeypatch, text):

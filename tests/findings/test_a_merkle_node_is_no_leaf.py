@@ -9,6 +9,8 @@ from eth_hash.auto import keccak
 from tests.findings.conftest import ALICE, DATA, domain, refusal
 from tests.model import merkle
 
+pytestmark = pytest.mark.evm
+
 SIZES = (2, 3, 4, 5, 8)
 
 

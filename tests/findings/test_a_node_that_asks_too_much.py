@@ -7,6 +7,8 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.outbox.queue import MAX_COST
 from blockchaintracer.lab.recording.content import record_content
 
+pytestmark = pytest.mark.node
+
 
 def test_a_transaction_costs_no_more_than_the_lab_allows(lab, file, monkeypatch):
     lab.chain.web3.provider.make_request("anvil_setNextBlockBaseFeePerGas", [hex(10**14)])

@@ -13,6 +13,8 @@ from tests.model.registry import NO_END, NOBODY, RECORDED, RECORDER, UNKNOWN, Ev
 from tests.support.actors import Actor
 from tests.support.evm import Reverted, interface_of
 
+pytestmark = pytest.mark.evm
+
 BURN, TRY_AND_CONSENT = 5, 7
 SHARE = 300_000
 PARENT = DATA

@@ -18,6 +18,8 @@ from blockchaintracer.lab.keys import COMMAND, CheckedSigner, CommandSigner, Key
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
+pytestmark = pytest.mark.node
+
 ACCOUNT, OTHER = Account.create(), Account.create()
 TRANSACTION: dict[str, Any] = {
     "type": 2,

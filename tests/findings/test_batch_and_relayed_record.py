@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.findings.conftest import ALICE, DATA, MALLORY, domain
 from tests.model.registry import NO_END
+
+pytestmark = pytest.mark.evm
 
 
 def test_a_relayed_signature_cannot_break_a_batch(registry) -> None:

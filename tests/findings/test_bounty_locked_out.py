@@ -9,6 +9,8 @@ from tests.findings.conftest import refusal
 from tests.model.registry import DISPUTED, NOT_REPRODUCED, REPRODUCED, REVIEWED
 from tests.support.market import AUTHOR, BOB, DAVE, RESULT, SHARE, STRANGER, Market
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.fixture
 def market() -> Market:

@@ -10,6 +10,8 @@ from tests.model.eip712 import Invitation, verdict_commitment
 from tests.model.registry import ALL_ROLES, NO_END, NOT_REPRODUCED, REPRODUCED
 from tests.support.market import BOB, DAVE, ERIN, REPRODUCERS, SHARE, Market, run_by
 
+pytestmark = pytest.mark.evm
+
 SALT = b"\7" * 32
 
 

@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, re
 from tests.model.eip712 import Invitation
 from tests.model.registry import NO_END, NOBODY, RECORDER, REVIEWER, Signature
 
+pytestmark = pytest.mark.evm
+
 REVERT, NOTHING, SHORT, DIRTY, FLOOD, BURN, CALL = range(7)
 
 

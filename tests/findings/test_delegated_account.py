@@ -15,6 +15,8 @@ from tests.model.eip712 import Invitation, record_commitment
 from tests.model.registry import NO_END, NOBODY, RECORDED, RECORDER
 from tests.support.node import NodeChain, NodeContract, anvil
 
+pytestmark = pytest.mark.node
+
 SPONSOR = bytes.fromhex("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
 """The key of anvil's first account, which has money."""
 DESIGNATOR = "0xef0100"

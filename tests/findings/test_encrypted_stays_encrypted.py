@@ -29,6 +29,8 @@ from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.recording.keep import Keeping
 from tests.support.labs import holding, second_lab, secret_file, typed, verb
 
+pytestmark = pytest.mark.node
+
 # -- what must not leak
 
 

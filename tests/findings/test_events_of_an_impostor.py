@@ -12,6 +12,8 @@ from blockchaintracer.core.chain import Chain, Registry
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, found
 from tests.support.node import NodeChain, NodeContract, anvil
 
+pytestmark = pytest.mark.node
+
 FORGED = b"\x66" * 32
 
 

@@ -3,9 +3,13 @@ somebody was committed to something says less than that it stands: the status is
 
 from __future__ import annotations
 
+import pytest
+
 from tests.findings.conftest import ALICE, BOB, DATA, domain, run_reproducing
 from tests.model.eip712 import record_commitment
 from tests.model.registry import CANCELLED, RECORDED, REPRODUCED, RETRACTED, REVIEWED, UNKNOWN
+
+pytestmark = pytest.mark.evm
 
 CLEAN, FOREIGN, INCOMPLETE, LINEAGE_RETRACTED = range(4)
 

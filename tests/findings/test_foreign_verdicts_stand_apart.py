@@ -11,6 +11,8 @@ from tests.findings.conftest import ALICE, BOB, DATA, MALLORY, domain, refusal, 
 from tests.model.eip712 import Key
 from tests.model.registry import NOT_A_RUN, NOT_LINKED, NOT_RECORDED, OTHER_GROUP, REPRODUCED, REVIEWED, REVIEWER
 
+pytestmark = pytest.mark.evm
+
 ELSEWHERE = "0x" + "ab" * 20
 NONE = (DATA._replace(group=0), DATA._replace(group=0))
 

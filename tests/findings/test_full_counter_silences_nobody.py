@@ -10,6 +10,8 @@ from tests.model.eip712 import keccak
 from tests.model.registry import REVIEWED
 from tests.support.artifacts import artifact
 
+pytestmark = pytest.mark.evm
+
 FULL = 2**22 - 1
 
 

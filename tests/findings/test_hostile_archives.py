@@ -32,6 +32,8 @@ from blockchaintracer.extras.archive import (
 )
 from blockchaintracer.extras.archive.form import header
 
+pytestmark = pytest.mark.fast
+
 BLOCK = ArchivedBlock(number=7, hash="ab" * 32, timestamp=1_700_000_000)
 EVENT = Event(7, 0, "cd" * 32, ("ef" * 32, "00" * 32), "00ff")
 HEAD = Head(chain_id="1", registry="0x" + "11" * 20, version="1", code_hash="22" * 32, events=1, block=BLOCK)

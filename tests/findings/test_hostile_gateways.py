@@ -21,6 +21,8 @@ from blockchaintracer.lab.store.ipfs.download import download
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 from blockchaintracer.lab.store.store import Store
 
+pytestmark = pytest.mark.node
+
 MIB = 1 << 20
 Answer = Callable[["Handler", str, str], None]
 

@@ -12,6 +12,8 @@ from tests.model import merkle
 from tests.model.eip712 import record_commitment
 from tests.support.node import NodeChain, NodeContract, anvil
 
+pytestmark = pytest.mark.node
+
 SALT = b"\x5a" * 32
 
 

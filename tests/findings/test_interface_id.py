@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from eth_hash.auto import keccak
 
 from tests.support.artifacts import artifact
 from tests.support.evm import abi_type
+
+pytestmark = pytest.mark.evm
 
 
 def test_the_interface_id_covers_every_function_of_the_interface(registry) -> None:

@@ -6,10 +6,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pytest
+
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+
+pytestmark = pytest.mark.fast
 
 PROCESSES, CHOICES, KEYS = 4, 25, 5
 

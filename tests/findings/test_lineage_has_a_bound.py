@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, BOB, DATA, MALLORY, domain, run_repro
 from tests.model.eip712 import Key
 from tests.model.registry import ALL_ROLES, REPRODUCED
 
+pytestmark = pytest.mark.evm
+
 CLEAN, FOREIGN, INCOMPLETE, RETRACTED = range(4)
 DEPTH = 500
 # EIP-7825: what one transaction may use

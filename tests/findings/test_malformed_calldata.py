@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, DATA, MALLORY, domain, refusal
 from tests.model.eip712 import Key, word
 from tests.model.registry import NO_END, RECORDER
 
+pytestmark = pytest.mark.evm
+
 EMPTY = DATA._replace(subject=b"\3" * 32)
 
 

@@ -10,6 +10,8 @@ from tests.model.eip712 import Invitation
 from tests.model.registry import NO_END, RECORDER
 from tests.support.actors import FORGERIES, malleable_twin
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.mark.parametrize("form", FORGERIES)
 def test_no_other_form_is_accepted_before_or_after(registry, form) -> None:

@@ -10,6 +10,8 @@ from tests.model import merkle
 from tests.model.eip712 import Invitation, Key, record_commitment
 from tests.model.registry import ALL_ROLES, NO_END, RECORDED, RECORDER, REVIEWER
 
+pytestmark = pytest.mark.evm
+
 OTHER = DATA._replace(subject=b"\7" * 32)
 SALT = b"\x5a" * 32
 

@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, re
 from tests.model.eip712 import Invitation
 from tests.model.registry import ALL_ROLES, NO_END, NOBODY, RECORDER, Signature
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.mark.parametrize("group", [0, 3, 2**32 - 1])
 @pytest.mark.parametrize("raw", [b"", bytes(65), bytes(64) + b"\x1b", b"\1" * 65])

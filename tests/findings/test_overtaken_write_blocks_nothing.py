@@ -18,6 +18,8 @@ from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab
 
+pytestmark = pytest.mark.node
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

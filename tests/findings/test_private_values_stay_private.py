@@ -18,6 +18,8 @@ from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.support.labs import second_lab
 
+pytestmark = pytest.mark.node
+
 if TYPE_CHECKING:
     from blockchaintracer.lab.drafts import Recorded
     from blockchaintracer.lab.lab import Lab

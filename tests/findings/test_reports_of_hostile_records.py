@@ -24,6 +24,8 @@ from blockchaintracer.extras.report.render import markdown, printable
 from blockchaintracer.lab.lab import Lab
 from tests.support.labs import running_lab
 
+pytestmark = pytest.mark.node
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

@@ -16,6 +16,8 @@ from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_progra
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
+pytestmark = pytest.mark.node
+
 AUTHOR = "0x" + "11" * 20
 
 

@@ -13,6 +13,8 @@ from tests.model.registry import REPRODUCED, Refused
 from tests.support.evm import Chain
 from tests.support.node import NodeChain, NodeContract, anvil
 
+pytestmark = pytest.mark.node
+
 TRANSACTION_LIMIT = 16_777_216
 """EIP-7825"""
 

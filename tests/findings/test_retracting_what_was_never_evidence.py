@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, BOB, CAROL, DATA, domain, refusal, ru
 from tests.model.eip712 import Invitation
 from tests.model.registry import NO_END, RECORDER, REVIEWER
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.fixture
 def record(registry) -> bytes:

@@ -3,9 +3,13 @@ its seal or of its batch as well, and so does everything else that was committed
 
 from __future__ import annotations
 
+import pytest
+
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, MALLORY, domain, join, refusal, run_reproducing
 from tests.model.eip712 import record_commitment
 from tests.model.registry import MAINTAINER, RECORDER, RETRACTED, REVIEWER
+
+pytestmark = pytest.mark.evm
 
 SALT = b"\x5a" * 32
 

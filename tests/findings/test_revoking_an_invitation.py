@@ -10,6 +10,8 @@ from tests.model.eip712 import Invitation
 from tests.model.registry import MAINTAINER, NO_END, RECORDER
 from tests.support.actors import Actor
 
+pytestmark = pytest.mark.evm
+
 
 def invite(registry, account: Actor, roles: int, version: int = 0, until: int = NO_END):
     invitation = Invitation(1, account.address, roles, until, version, ALICE.address, NO_END)

@@ -9,6 +9,8 @@ from tests.findings.conftest import ALICE, BOB, DATA, domain, refusal, run_repro
 from tests.model.eip712 import verdict_commitment
 from tests.model.registry import EVIDENCE_RETRACTED, NOT_REPRODUCED, REPRODUCED, Event
 
+pytestmark = pytest.mark.evm
+
 SALT = b"\x5a" * 32
 
 

@@ -9,6 +9,8 @@ from tests.model.eip712 import Invitation, verdict_commitment
 from tests.model.registry import DISPUTED, NO_END, RECORDER
 from tests.support.evm import Chain
 
+pytestmark = pytest.mark.evm
+
 
 def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:
     """One of each signed operation, signed for one registry, with a signer that it must name when it refuses."""

@@ -3,9 +3,13 @@ never again say anything of that record, long after the REVIEWER was gone."""
 
 from __future__ import annotations
 
+import pytest
+
 from tests.findings.conftest import ALICE, BOB, CAROL, DATA, domain
 from tests.model.eip712 import Invitation
 from tests.model.registry import DISPUTED, NO_END, REVIEWED, REVIEWER
+
+pytestmark = pytest.mark.evm
 
 
 def test_a_group_outlasts_a_rogue_reviewer(registry) -> None:

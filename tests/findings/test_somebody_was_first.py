@@ -10,6 +10,8 @@ from tests.model import merkle
 from tests.model.eip712 import record_commitment, verdict_commitment
 from tests.model.registry import ALL_ROLES, NO_END, RECORDER, REPRODUCED
 
+pytestmark = pytest.mark.evm
+
 SALT = b"\x5a" * 32
 KEYS = tuple(DATA._replace(subject=bytes([index]) * 32) for index in range(1, 5))
 

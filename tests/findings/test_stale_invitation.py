@@ -8,6 +8,8 @@ from tests.findings.conftest import ALICE, BOB, CAROL, domain, refusal
 from tests.model.eip712 import Invitation
 from tests.model.registry import MAINTAINER, NO_END, RECORDER
 
+pytestmark = pytest.mark.evm
+
 
 def invite(registry, roles=RECORDER, version=0, account=CAROL, inviter=ALICE):
     invitation = Invitation(1, account.address, roles, NO_END, version, inviter.address, NO_END)

@@ -2,49 +2,7 @@
 
 import json
 
-import click
-from click.testing import CliRunner
-
-from blockchaintracer.cli import VERBS, load, main
-from blockchaintracer.cli.common import lab_options
 from tests.support.labs import verb
-
-
-def commands():
-    for name in VERBS:
-        command = load(name)
-        yield name, command
-        if isinstance(command, click.Group):
-            yield from ((f"{name} {sub}", inner) for sub, inner in command.commands.items())
-
-
-def test_every_verb_has_help_with_an_example():
-    for name in VERBS:
-        done = CliRunner().invoke(main, [name, "--help"])
-        assert done.exit_code == 0, name
-        assert "Example" in done.output, name
-        assert f"blockchaintracer {name}" in done.output, name
-
-
-def test_every_option_and_command_says_what_it_is():
-    for name, command in commands():
-        assert command.help, name
-        for param in command.params:
-            if isinstance(param, click.Option) and param.name != "verbosity":
-                assert param.help, f"{name} {param.opts}"
-
-
-def test_no_option_takes_a_key_or_a_passphrase():
-    for name, command in commands():
-        for param in command.params:
-            for option in param.opts:
-                # a value that is not shown is no key, and the name of a file none either
-                assert option in ("--private-param", "--private-metric", "--secret-file") or not any(
-                    word in option for word in ("private", "passphrase", "password", "secret", "mnemonic")
-                ), (
-                    name,
-                    option,
-                )
 
 
 def test_json_is_one_object_on_stdout_and_everything_else_on_stderr(lab, tmp_path):
@@ -93,12 +51,3 @@ def test_a_public_network_needs_a_chosen_key(tmp_path):
     done = verb("group", "list", "--network", "nowhere", home=tmp_path)
     assert done.returncode == 2
     assert "expected the name of a network" in done.stderr
-
-
-def test_lab_options_leave_no_option_out():
-    @lab_options
-    def command(**options):
-        """Nothing."""
-
-    names = {param.name for param in command.__click_params__}
-    assert names == {"as_json", "home", "registry", "key", "network", "rpc"}

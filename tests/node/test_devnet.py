@@ -15,7 +15,7 @@ import pytest
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
-from blockchaintracer.lab.devnet import Devnet, NodeInfo, install, node
+from blockchaintracer.lab.devnet import Devnet, NodeInfo, node
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.lab_folder import Home
 from tests.support.labs import free_port
@@ -182,27 +182,6 @@ def test_it_outlives_the_process_that_started_it_and_sees_none_of_its_secrets(la
     assert info.pid == int(done.stdout)
     assert os.getsid(info.pid) != os.getsid(0)
     assert "hunter2" not in psutil.Process(info.pid).environ().values()
-
-
-def test_anvil_is_found_on_the_path_but_not_as_the_node_script(tmp_path, monkeypatch):
-    wrapper = tmp_path / "bin.mjs"
-    wrapper.write_text("#!/usr/bin/env node\n")
-    wrapper.chmod(0o755)
-    (tmp_path / "anvil").symlink_to(wrapper)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    found = install.find_anvil()
-    assert found is not None
-    assert found.parent != tmp_path
-
-    (tmp_path / "anvil").unlink()
-    (tmp_path / "anvil").symlink_to(found)
-    assert install.find_anvil() == tmp_path / "anvil"
-
-
-def test_every_locked_package_has_its_hash_and_no_address():
-    for name, entry in install._LOCKED.items():
-        assert not name or entry["integrity"].startswith("sha512-")
-        assert "resolved" not in entry
 
 
 def test_no_page_in_a_browser_may_call_it(lab):

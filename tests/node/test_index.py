@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.chain import Chain, Registry, load_artifact
-from blockchaintracer.core.chain.endpoints import _are_logs as are_logs
+from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import (
@@ -596,22 +595,6 @@ def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
     assert len(query(index, limit=None)) == sum(1 for _ in lab.registry.recorded())
 
 
-def test_every_event_that_changes_something_is_read():
-    """A new event of the contract must be taken up here, or be left out on purpose."""
-    from blockchaintracer.extras.search.database import EVENTS
-
-    names = {entry["name"] for entry in load_artifact()["abi"] if entry["type"] == "event"}
-    ignored = {
-        "EIP712DomainChanged",
-        "GroupTransferStarted",
-        "OwnershipTransferStarted",
-        "OwnershipTransferred",
-        "RecordCancelled",
-        "SuccessorAnnounced",
-    }
-    assert names == set(EVENTS) | ignored
-
-
 def test_retractions_reach_what_stands_on_them(lab, index):
     root, root_key = lab.record(dataset("root"), lab.one)
     link = (root, Relation.TRAINED_ON)
@@ -631,17 +614,3 @@ def test_retractions_reach_what_stands_on_them(lab, index):
     assert lineage(index, fixed).affected == []
     assert {row.id for row in impact(index)} >= {child, grandchild}
     assert fixed not in {row.id for row in impact(index)}
-
-
-@pytest.mark.parametrize(
-    "name", ["address", "data", "topics", "transactionHash", "blockHash", "blockNumber", "logIndex"]
-)
-def test_one_malformed_log_among_good_ones_is_no_answer(name):
-    """Values are looked at once each, however many logs share them: none may slip through by that."""
-    word = "0x" + "ab" * 32
-    good = {"address": "0x" + "12" * 20, "data": "0x00", "topics": [word], "transactionHash": word, "blockHash": word}
-    good |= {"blockNumber": "0x1", "logIndex": "0x0", "transactionIndex": "0x0"}
-    assert are_logs([good, dict(good)], [])
-    for value in (None, 1, {}, "", "0x1z", "0xg", [None], [["a"]], [word + "0"]):
-        assert not are_logs([good, {**good, name: value}, good], [])
-    assert not are_logs([{key: value for key, value in good.items() if key != name}], [])

@@ -26,14 +26,11 @@ from blockchaintracer.lab.recording.run_document import (
     MAX_DOCUMENT,
     MAX_HISTORIES,
     MAX_POINTS,
-    RunDocument,
     load_run_document,
 )
 from blockchaintracer.lab.tracer import MLTracer, TracedRun
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab, verb
-
-DOCUMENT: dict[str, Any] = {"schema": 1, "name": "r", "metrics": {"loss": 0.5, "accuracy": 0.5}}
 
 
 @pytest.fixture(scope="module")
@@ -174,17 +171,6 @@ def test_a_long_training_is_thinned_to_its_end_and_fits_a_document(lab: Lab) -> 
     assert load_run_document("run.json").histories == told
 
 
-def test_the_largest_histories_fit_a_document() -> None:
-    steps = tuple(range(2**53 - 1 - MAX_POINTS, 2**53 - 1))
-    wide = {"steps": steps, "values": [-1.2345678901234567e-300] * MAX_POINTS, "times": [10**13] * MAX_POINTS}
-    document = RunDocument.read({**DOCUMENT, "histories": {"loss": wide}})
-    from blockchaintracer.lab.recording.run import document_text
-
-    assert len(document_text(document)) < MAX_DOCUMENT
-    Path("run.json").write_text(document_text(document))
-    assert load_run_document("run.json") == document
-
-
 def test_more_metrics_than_have_a_history_are_recorded_all_the_same(lab: Lab) -> None:
     run = MLTracer(lab.home.path).start_run("r")
 
@@ -200,32 +186,3 @@ def test_more_metrics_than_have_a_history_are_recorded_all_the_same(lab: Lab) ->
     assert len(caught) == 2
     assert len(run.document.metrics) == MAX_HISTORIES + 2
     assert len(run._histories.documents()) == MAX_HISTORIES
-
-
-@pytest.mark.parametrize(
-    ("histories", "field"),
-    [
-        ({"loss": {"steps": [1, 1], "values": [0.5, 0.5], "times": [1, 1]}}, "steps"),
-        ({"loss": {"steps": [2, 1], "values": [0.5, 0.5], "times": [1, 1]}}, "steps"),
-        ({"loss": {"steps": [-1], "values": [0.5], "times": [1]}}, "steps"),
-        ({"loss": {"steps": [], "values": [], "times": []}}, "steps"),
-        ({"loss": {"steps": [1, 2], "values": [0.5], "times": [1, 2]}}, "values"),
-        ({"loss": {"steps": [1], "values": [0.5], "times": [1, 2]}}, "times"),
-        ({"loss": {"steps": [1], "values": [math.nan], "times": [1]}}, "values"),
-        ({"absent": {"steps": [1], "values": [0.5], "times": [1]}}, "absent"),
-        (
-            {
-                name: {
-                    "steps": [*range(MAX_POINTS // 2 + 1)],
-                    "values": [0.5] * (MAX_POINTS // 2 + 1),
-                    "times": [1] * (MAX_POINTS // 2 + 1),
-                }
-                for name in ("loss", "accuracy")
-            },
-            "together",
-        ),
-    ],
-)
-def test_a_document_with_histories_that_are_none_is_refused(histories: dict[str, Any], field: str) -> None:
-    with pytest.raises(InputError, match=f"histories.*{field}"):
-        RunDocument.read({**DOCUMENT, "histories": histories})

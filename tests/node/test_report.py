@@ -41,7 +41,6 @@ from blockchaintracer.extras.report import (
     report_history as history,
 )
 from blockchaintracer.extras.report.fields import REQUIRED
-from blockchaintracer.extras.report.report_history import parse_history
 from blockchaintracer.extras.report.sheet import COLUMNS, csv, sheet
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
@@ -357,23 +356,6 @@ def test_a_result_has_a_page(lab: Lab, run: str, tmp_path: Path) -> None:
     facts = gather(lab, result.id, DECLARED)
     assert facts.run.row.id == run
     assert b"slope" in make(facts, ["html"])["report.html"]
-
-
-@pytest.mark.parametrize(
-    ("data", "points"),
-    [
-        (b"step,value\n1,0.5\n2,0.25\n", [(1, 0.5), (2, 0.25)]),
-        (b"[3, 2, 1]", [(0, 3), (1, 2), (2, 1)]),
-        (b"[[10, 3], [20, 2]]", [(10, 3), (20, 2)]),
-        (b'{"step": 0, "value": 1}\n{"step": 1, "value": 0.5}\n', [(0, 1), (1, 0.5)]),
-        (b"[NaN, 1e999, 2]", [(2, 2)]),
-        (b"\xff\xfe", []),
-        (b"[" * 10_000, []),
-        (b"nothing of it", []),
-    ],
-)
-def test_histories(data: bytes, points: list[tuple[float, float]]) -> None:
-    assert parse_history(data) == points
 
 
 def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:

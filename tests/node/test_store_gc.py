@@ -21,7 +21,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.seals import sealing
-from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed, store_status
+from blockchaintracer.lab.store.collect_garbage import collect_garbage, store_status
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import again, running_lab, second_lab, verb
@@ -88,25 +88,6 @@ def test_seals_batches_verdicts_and_profiles_keep_theirs(lab: Lab, tmp_path: Pat
             assert gone == set()
 
 
-def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_path: Path) -> None:
-    import sqlite3
-
-    home = tmp_path / "home"
-    lab = Lab.__new__(Lab)
-    from blockchaintracer.lab.lab_folder import Home
-
-    lab = Lab(Home(home))
-    digests = [lab.store.put_bytes(f"object {number}".encode()) for number in range(5)]
-    with sqlite3.connect(home / "some.sqlite") as database:
-        database.execute("CREATE TABLE t (a BLOB, b TEXT)")
-        database.execute("INSERT INTO t VALUES (?, ?)", (bytes.fromhex(digests[0]), f'{{"x": "0x{digests[1]}"}}'))
-    (home / "private" / "deep").mkdir(parents=True)
-    (home / "private" / "deep" / "salts.json").write_text(json.dumps({"of": digests[2]}))
-    # across the end of a block that is read
-    (home / "long").write_bytes(b"-" * ((1 << 20) - 30) + digests[3].encode())
-    assert needed(lab) == set(digests[:4])
-
-
 def test_caches_keep_nothing(lab: Lab, tmp_path: Path) -> None:
     """The cache of digests names every file that was ever hashed: if that counted, nothing would ever go."""
     import os
@@ -124,18 +105,6 @@ def test_caches_keep_nothing(lab: Lab, tmp_path: Path) -> None:
     assert lab.store.get_bytes(digest) == file.read_bytes()
     with collected(lab) as gone:
         assert gone == {digest}
-
-
-def test_listings_and_documents_are_followed_and_other_bytes_are_not(tmp_path: Path) -> None:
-    store = Store(tmp_path / "home" / "store")
-    leaf, hidden = store.put_bytes(b"leaf"), store.put_bytes(b"hidden")
-    listing = store.put_bytes(f"{leaf}  file\n".encode())
-    document = store.put_bytes(json.dumps({"subject": listing}).encode())
-    store.put_bytes(f"some text that names {hidden}".encode())
-    del store
-    from blockchaintracer.lab.lab_folder import Home
-
-    assert needed(Lab(Home(tmp_path / "home"))) == {leaf, listing, document}
 
 
 PUTS = """
@@ -194,28 +163,6 @@ def test_a_process_that_puts_something_in_waits_for_the_collection(tmp_path: Pat
     store.collect(needed, 0)
     out, _ = began[0].communicate(b"\n", timeout=30)
     assert store.has(out.decode().strip())
-
-
-def test_what_an_interrupted_write_left_goes(tmp_path: Path) -> None:
-    store = Store(tmp_path / "store")
-    left = tmp_path / "store" / "incoming" / "half"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"half")
-    store.collect(set, 0, dry_run=True)
-    assert left.exists()
-    store.collect(set, 0)
-    assert not left.exists()
-
-
-def test_an_unreadable_file_stops_it(tmp_path: Path) -> None:
-    from blockchaintracer.lab.lab_folder import Home
-
-    lab = Lab(Home(tmp_path / "home"))
-    orphan = lab.store.put_bytes(b"orphan")
-    (tmp_path / "home" / "outbox.sqlite").write_bytes(b"SQLite format 3\x00" + b"damaged" * 500)
-    with pytest.raises(StoreError, match="Nothing was removed"):
-        collect_garbage(lab, older_than_s=0)
-    assert lab.store.has(orphan)
 
 
 def test_recordings_race_with_collections(lab: Lab, tmp_path: Path) -> None:

@@ -116,6 +116,11 @@ def lower(person: Any) -> str:
     return person.address.lower()
 
 
+@pytest.fixture(autouse=True)
+def isolated(registry: ContractInstance, ape_isolation: None) -> None:
+    """Every test finds the registry as the module's fixtures left it."""
+
+
 @pytest.fixture(scope="module")
 def people(accounts: Any) -> dict[str, Any]:
     names = ("owner", "alice", "bob", "carol", "mallory")

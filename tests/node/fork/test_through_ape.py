@@ -10,8 +10,10 @@ from tests.model.registry import Event
 from tests.node.fork.conftest import Upstream
 from tests.support.node import NodeChain
 
+pytestmark = pytest.mark.usefixtures("ape_isolation")
 
-def ape_chain() -> NodeChain:
+
+def connected() -> NodeChain:
     """The chain that Ape is connected to."""
     return NodeChain(chain.provider.web3.provider)
 
@@ -36,7 +38,7 @@ def test_isolation_takes_back_what_was_done() -> None:
 
 def test_the_model_holds_on_apes_chain() -> None:
     def fresh() -> Setting:
-        node = ape_chain()
+        node = connected()
         registry = node.deploy("LabRegistry", OWNER.address, True)
         owned = Event("OwnershipTransferred", (NOBODY, OWNER.address))
         return Setting(node, registry, node.deploy("Wallet", DAVE.address), [(node.now, owned)])
@@ -47,7 +49,7 @@ def test_the_model_holds_on_apes_chain() -> None:
 def test_the_model_holds_on_apes_fork(upstream: Upstream) -> None:
     settings = {"uri": upstream.chain.url}
     with networks.ethereum.devnet.use_provider("node", provider_settings=settings), networks.fork("foundry"):
-        node = ape_chain()
+        node = connected()
         assert node.chain_id == upstream.chain.chain_id
         assert node.at("LabRegistry", upstream.registry.address).read("lastGroup") == 2
         before = [chain.snapshot()]

@@ -1,0 +1,74 @@
+"""What a collection of the store keeps, without a chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.errors import StoreError
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed
+from blockchaintracer.lab.store.store import Store
+from tests.support.labs import running_lab
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_path: Path) -> None:
+    import sqlite3
+
+    home = tmp_path / "home"
+    lab = Lab.__new__(Lab)
+    from blockchaintracer.lab.lab_folder import Home
+
+    lab = Lab(Home(home))
+    digests = [lab.store.put_bytes(f"object {number}".encode()) for number in range(5)]
+    with sqlite3.connect(home / "some.sqlite") as database:
+        database.execute("CREATE TABLE t (a BLOB, b TEXT)")
+        database.execute("INSERT INTO t VALUES (?, ?)", (bytes.fromhex(digests[0]), f'{{"x": "0x{digests[1]}"}}'))
+    (home / "private" / "deep").mkdir(parents=True)
+    (home / "private" / "deep" / "salts.json").write_text(json.dumps({"of": digests[2]}))
+    # across the end of a block that is read
+    (home / "long").write_bytes(b"-" * ((1 << 20) - 30) + digests[3].encode())
+    assert needed(lab) == set(digests[:4])
+
+
+def test_listings_and_documents_are_followed_and_other_bytes_are_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "home" / "store")
+    leaf, hidden = store.put_bytes(b"leaf"), store.put_bytes(b"hidden")
+    listing = store.put_bytes(f"{leaf}  file\n".encode())
+    document = store.put_bytes(json.dumps({"subject": listing}).encode())
+    store.put_bytes(f"some text that names {hidden}".encode())
+    del store
+    from blockchaintracer.lab.lab_folder import Home
+
+    assert needed(Lab(Home(tmp_path / "home"))) == {leaf, listing, document}
+
+
+def test_what_an_interrupted_write_left_goes(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    left = tmp_path / "store" / "incoming" / "half"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    store.collect(set, 0, dry_run=True)
+    assert left.exists()
+    store.collect(set, 0)
+    assert not left.exists()
+
+
+def test_an_unreadable_file_stops_it(tmp_path: Path) -> None:
+    from blockchaintracer.lab.lab_folder import Home
+
+    lab = Lab(Home(tmp_path / "home"))
+    orphan = lab.store.put_bytes(b"orphan")
+    (tmp_path / "home" / "outbox.sqlite").write_bytes(b"SQLite format 3\x00" + b"damaged" * 500)
+    with pytest.raises(StoreError, match="Nothing was removed"):
+        collect_garbage(lab, older_than_s=0)
+    assert lab.store.has(orphan)
