@@ -15,7 +15,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict, parse_number
-from blockchaintracer.lab import attest, batches, groups, publish
+from blockchaintracer.lab import attest, groups, publish
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -30,11 +30,21 @@ _DEVNET_WEI = 100 * 10**18
 
 
 class OpenLab(Lab):
-    """A lab opened by `open_lab`. Public are the methods below, `registry`, and the use as a `lab` argument.
+    """A lab opened by `open_lab`. Public are the members below, `registry`, and the use as a `lab` argument.
 
     All methods that write raise ChainUnavailable if the chain does not answer (what was recorded waits in the outbox)
     and ContractRevert if the registry refuses.
     """
+
+    @property
+    def folder(self) -> Path:
+        """The lab's working folder."""
+        return self.home.path
+
+    @property
+    def address(self) -> str:
+        """Address of the lab's signing key."""
+        return self.signer.address
 
     def deploy(self, *, open_group_creation: bool = False) -> str:
         """Deploy the lab's registry, or find it if it is there.
@@ -114,14 +124,6 @@ class OpenLab(Lab):
             lock=Path(lock) if lock else None,
         )
         return finish_run(self, start, facts)
-
-    def anchor_batch(self) -> batches.Anchored:
-        """Commit to all records of the open batch with one transaction."""
-        return batches.anchor(self)
-
-    def materialize(self, record_id: str) -> Recorded:
-        """Store a record of an anchored batch."""
-        return batches.materialize(self, record_id)[-1]
 
     def attest(self, record_id: str, verdict: str, *, evidence: str | None = None) -> None:
         """Give the group's verdict on another group's record.

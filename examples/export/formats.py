@@ -4,15 +4,15 @@ Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer g
 """
 
 import subprocess
+import sys
 from pathlib import Path
 
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 
-from blockchaintracer import MLTracer
-from blockchaintracer.extras.report.exports import FORMATS, export
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer import MLTracer, open_lab
+
+FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "codemeta", "sha256sums")
 
 features, labels = load_wine(return_X_y=True, as_frame=True)
 features.assign(label=labels).to_csv("wine.csv", index=False)
@@ -26,12 +26,13 @@ with MLTracer().start_run("wine classifier") as run:
     run.log_output("model", role="model")
     run.log_metric("training_accuracy", model.score(features, labels))
 
-lab = Lab(Home())
-[dataset] = [link.parent for link in lab.registry.find_record(run.recorded.id).key.parents]
+[dataset] = [link.parent for link in open_lab().registry.find_record(run.recorded.id).parents]
 for form in FORMATS:
     record = dataset if form == "croissant" else run.recorded.id  # which is of datasets
     target = Path("exported", form, "SHA256SUMS") if form == "sha256sums" else Path("exported", form)
-    done = export(lab, record, form, target, with_files=form == "sha256sums")
-    print(f"{form:11} {done.path}", *done.notes)
+    command = [sys.executable, "-m", "blockchaintracer", "export-as", form, record, "-o", str(target)]
+    command += ["--with-files"] if form == "sha256sums" else []
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    print(f"{form:11} {target}")
 
 subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd="exported/sha256sums", check=True)

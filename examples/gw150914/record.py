@@ -13,26 +13,17 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fetch import VARIABLE, gather
 
-from blockchaintracer.core.errors import BlockchainTracerError
-from blockchaintracer.core.record import Kind, Link, Relation, Verdict
-from blockchaintracer.lab.attest import attest
-from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.groups import create_group, deploy
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.publish import publish
-from blockchaintracer.lab.recording.content import record_content, record_document
-from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, run_command, start_run
+from blockchaintracer import BlockchainTracerError, open_lab
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LICENSE = "CC-BY-4.0"
 SOURCE = "https://doi.org/10.7935/K5MW2F23"
 SEED = "150914"
-FUNDS_WEI = 10**20
 DETECTORS = ("H1", "L1")
 
 
@@ -46,23 +37,23 @@ class Analysis:
         results: what the third group reviews.
     """
 
-    records: dict[str, Recorded]
-    runs: list[Recorded]
-    results: list[Recorded]
+    records: dict[str, Any]
+    runs: list[Any]
+    results: list[Any]
 
 
-def analyse(lab: Lab, data: Path | None, out: Path) -> Analysis:
+def analyse(lab: Any, data: Path | None, out: Path) -> Analysis:
     """Records inputs, code and environment, runs both programs, and records what they wrote."""
     files = gather(data)
-    records: dict[str, Recorded] = {}
+    records: dict[str, Any] = {}
     for name, path in files.items():
         kind = "strain" if "LOSC" in name else "template" if "template" in name else "events"
         key = f"raw {name[2:4]}" if kind == "strain" else f"raw {kind}"
-        records[key] = record_content(lab, Kind.DATASET, path, name=name, license=LICENSE, source=SOURCE)
-    records["code"] = record_content(
-        lab, Kind.SOFTWARE, HERE, name="GW150914 search and classifier", license="MIT", exclude={"__pycache__"}
+        records[key] = lab.record(path, "dataset", name=name, license=LICENSE, source=SOURCE)
+    records["code"] = lab.record(
+        HERE, "software", name="GW150914 search and classifier", license="MIT", exclude={"__pycache__"}
     )
-    records["environment"] = record_content(lab, Kind.ENVIRONMENT, HERE / "requirements.lock")
+    records["environment"] = lab.record(HERE / "requirements.lock", "environment")
     paths = {
         **{
             f"raw {detector}": next(path for name, path in files.items() if f"-{detector}_" in name)
@@ -72,33 +63,33 @@ def analyse(lab: Lab, data: Path | None, out: Path) -> Analysis:
         "raw events": next(path for name, path in files.items() if "events" in name),
     }
 
-    raw = [Link(records[f"raw {detector}"].id, Relation.DERIVED_FROM) for detector in DETECTORS]
-    search = run_program(lab, "search", records, paths, out, Relation.USES)
-    by_search = Link(search.id, Relation.GENERATED_BY)
-    records["whitened strain"] = record_content(
-        lab, Kind.DATASET, out / "search" / "whitened", name="GW150914 whitened strain", parents=[*raw, by_search]
+    raw = [records[f"raw {detector}"].id for detector in DETECTORS]
+    search = run_program(lab, "search", records, paths, out, "uses")
+    by_search = (search.id, "generated-by")
+    records["whitened strain"] = lab.record(
+        out / "search" / "whitened",
+        "dataset",
+        name="GW150914 whitened strain",
+        parents=[*((record, "derived-from") for record in raw), by_search],
     )
-    records["template used"] = record_content(
-        lab,
-        Kind.DATASET,
+    records["template used"] = lab.record(
         out / "search" / "template.npy",
+        "dataset",
         name="GW150914 template as filtered",
-        parents=[Link(records["raw template"].id, Relation.DERIVED_FROM), by_search],
+        parents=[(records["raw template"].id, "derived-from"), by_search],
     )
     records["search result"] = record_result(lab, out / "search" / "result.json", "GW150914 search", [by_search])
 
-    trained_on = [Link(link.parent, Relation.TRAINED_ON) for link in raw]
-    classify = run_program(lab, "classify", records, paths, out, Relation.TRAINED_ON)
-    by_classify = Link(classify.id, Relation.GENERATED_BY)
-    records["model"] = record_content(
-        lab,
-        Kind.MODEL,
+    classify = run_program(lab, "classify", records, paths, out, "trained-on")
+    by_classify = (classify.id, "generated-by")
+    records["model"] = lab.record(
         out / "classify" / "model.json",
+        "model",
         name="GW150914 signal against noise",
         framework="scikit-learn",
-        parents=[*trained_on, by_classify],
+        parents=[*((record, "trained-on") for record in raw), by_classify],
     )
-    evaluated = [Link(records["model"].id, Relation.EVALUATED_ON), by_classify]
+    evaluated = [(records["model"].id, "evaluated-on"), by_classify]
     records["classifier result"] = record_result(
         lab, out / "classify" / "result.json", "GW150914 classifier", evaluated
     )
@@ -108,47 +99,34 @@ def analyse(lab: Lab, data: Path | None, out: Path) -> Analysis:
     )
 
 
-def run_program(
-    lab: Lab, program: str, records: dict[str, Recorded], paths: dict[str, Path], out: Path, strain: Relation
-) -> Recorded:
+def run_program(lab: Any, program: str, records: dict[str, Any], paths: dict[str, Path], out: Path, strain: str) -> Any:
     """Runs one of the two programs and records the run."""
     folder = next(iter(paths.values())).parent
     command = [sys.executable, f"examples/gw150914/{program}.py", "--data", str(folder)]
-    command += ["--out", str(out / program), "--seed", SEED]
-    start = start_run(lab, ROOT)
-    code, document = run_command(command, ROOT)
-    if code or document is None:
-        raise SystemExit(f"{program}.py ended with {code}")
-    inputs = [
-        Used(records[name], strain if name in ("raw H1", "raw L1") else Relation.USES, path)
-        for name, path in paths.items()
-    ]
-    facts = RunFacts(
-        document=document.model_copy(update={"inputs": ()}),
-        inputs=inputs,
-        outputs=[(output.role, Path(output.path)) for output in document.outputs],
-        parents=[Link(records[name].id, Relation.USES) for name in ("code", "environment")],
-        command=command,
+    return lab.record_program(
+        [*command, "--out", str(out / program), "--seed", SEED],
         folder=ROOT,
+        inputs=[
+            (records[name], strain if name in ("raw H1", "raw L1") else "uses", path) for name, path in paths.items()
+        ],
+        parents=[(records[name].id, "uses") for name in ("code", "environment")],
         lock=HERE / "requirements.lock",
     )
-    return finish_run(lab, start, facts)
 
 
-def record_result(lab: Lab, path: Path, name: str, parents: list[Link]) -> Recorded:
+def record_result(lab: Any, path: Path, name: str, parents: list[tuple[str, str]]) -> Any:
     """Records a result file with its values in the manifest."""
-    return record_document(lab, Kind.RESULT, path, name=name, values=json.loads(path.read_text()), parents=parents)
+    return lab.record(path, "result", name=name, values=json.loads(path.read_text()), parents=parents)
 
 
-def member(first: Lab, folder: Path, name: str) -> Lab:
+def member(first: Any, folder: Path, name: str) -> Any:
     """A lab with a folder, a key and a group of its own on the first one's chain and registry."""
-    lab = Lab(Home(folder), rpc=first.devnet.ensure().url, registry_address=first.registry.address)
-    first.devnet.fund(lab.signer.address, FUNDS_WEI)
-    create_group(lab, name)
+    lab = first.open_colleague(folder)
+    lab.create_group(name)
     return lab
 
 
-def reproduce(first: Lab, second: Lab, run: Recorded, published: Path) -> dict:
+def reproduce(first: Any, second: Any, run: Any, published: Path) -> dict:
     """The second group, in a process of its own that starts in an empty folder."""
     command = [
         sys.executable,
@@ -161,7 +139,7 @@ def reproduce(first: Lab, second: Lab, run: Recorded, published: Path) -> dict:
         "--yes",
         "--json",
     ]
-    where = ["--home", str(second.home.path), "--rpc", str(second.rpc), "--registry", first.registry.address]
+    where = ["--home", str(second.folder), "--rpc", second.node_url(), "--registry", first.registry.address]
     with tempfile.TemporaryDirectory() as empty:
         done = subprocess.run([*command, *where], cwd=empty, stdout=subprocess.PIPE, text=True, check=False)
     result = json.loads(done.stdout or "{}")
@@ -178,9 +156,9 @@ def main() -> int:
     given = parser.parse_args()
     say = (lambda *_: None) if given.json else print
 
-    first = Lab(Home(given.home / "analysis"), say=lambda message: print(message, file=sys.stderr))
-    deploy(first, open_group_creation=True)
-    create_group(first, "Analysis")
+    first = open_lab(given.home / "analysis", say=lambda message: print(message, file=sys.stderr))
+    first.deploy(open_group_creation=True)
+    first.create_group("Analysis")
     with tempfile.TemporaryDirectory() as out:
         analysis = analyse(first, given.data, Path(out))
     say("Recorded by the analysis group:")
@@ -191,13 +169,14 @@ def main() -> int:
     second = member(first, given.home / "replication", "Replication")
     found = []
     for run in analysis.runs:
-        publish(first, run.id, published)
+        first.publish(run.id, published)
         found.append(reproduce(first, second, run, published))
         say(f"Replication group on {run.name}: {found[-1]['verdict']}")
 
     third = member(first, given.home / "review", "Review")
-    reviews = [attest(third, result.id, Verdict.REVIEWED) for result in analysis.results]
-    say(f"Review group: {len(reviews)} reviewed")
+    for result in analysis.results:
+        third.attest(result.id, "reviewed")
+    say(f"Review group: {len(analysis.results)} reviewed")
     say(f"\nblockchaintracer lineage {analysis.records['model'].id} --home {given.home / 'analysis'}")
     if given.json:
         print(
@@ -205,7 +184,7 @@ def main() -> int:
                 {
                     "records": {name: record.id for name, record in analysis.records.items()},
                     "verdicts": [result["verdict"] for result in found],
-                    "reviewed": [review.record_id for review in reviews],
+                    "reviewed": [result.id for result in analysis.results],
                 }
             )
         )

@@ -9,9 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
 from blockchaintracer import mlflow as sealed
-from blockchaintracer.extras.report import named_record
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer import open_lab
 
 mlflow.set_tracking_uri("anchor+sqlite:///mlflow.db")  # or MLFLOW_TRACKING_URI; it was sqlite:///mlflow.db
 mlflow.sklearn.autolog(extra_tags={"study": "wine"})
@@ -20,10 +18,10 @@ x_train, x_test, y_train, y_test = train_test_split(*load_wine(return_X_y=True),
 model = LogisticRegression(max_iter=5000).fit(x_train, y_train)  # a run of its own, which ends with it
 run_id = mlflow.last_active_run().info.run_id
 
-lab = Lab(Home())
+lab = open_lab()
 sealed.flush(lab)  # a process of its own does it too: this only waits
-record = named_record(lab, f"mlflow:{run_id}")
-print(f"recorded   {record}: {mlflow.get_run(run_id).data.tags['blockchaintracer.status']}")
+tags = mlflow.get_run(run_id).data.tags
+print(f"recorded   {tags['blockchaintracer.record_id']}: {tags['blockchaintracer.status']}")
 print(f"verified   {sealed.verify_run(lab, run_id).verified}")
 
 loaded = sealed.load_model(mlflow.last_logged_model().model_uri)  # only if its bytes are the recorded ones

@@ -3,20 +3,20 @@
 Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer group create "My lab"
 """
 
+import json
+import subprocess
+import sys
 from hashlib import sha256
 
 import mlflow
 from sklearn.datasets import load_wine
 from sklearn.linear_model import LogisticRegression
 
-from blockchaintracer.extras.search import lineage, query
-from blockchaintracer.extras.search.update import up_to_date
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer import open_lab
 from blockchaintracer.mlflow import record_deployment, record_registered_model
 
 mlflow.set_tracking_uri("sqlite:///mlflow.db")
-lab, client = Lab(Home()), mlflow.MlflowClient()
+lab, client = open_lab(), mlflow.MlflowClient()
 features, labels = load_wine(return_X_y=True)
 for strength in (0.01, 1.0):
     model = LogisticRegression(C=strength, max_iter=5000).fit(features, labels)
@@ -28,10 +28,12 @@ for strength in (0.01, 1.0):
     record_deployment(lab, "production", "wine@champion", values={"accuracy": model.score(features, labels)})
 
 # anyone who knows the name of the place finds all that was deployed there, and what each was made from
+PROGRAM = [sys.executable, "-m", "blockchaintracer"]
 subject = sha256(b"mlflow-deployment:production").hexdigest()
-with up_to_date(lab) as index:
-    trail = query(index, registry=lab.registry, subject=subject, descending=False)
-    for row in trail:
-        print(f"trail  {row.name}: {row.id[:12]}, block {row.block}")
-    above = [node.row.name for node in lineage(index, trail[-1].id).nodes.values() if node.depth < 0]
-    print("stands on", *sorted(filter(None, above)), sep="\n  ")
+printed = subprocess.check_output([*PROGRAM, "query", "--subject", subject, "--ascending", "--json"])
+trail = json.loads(printed)["records"]
+for row in trail:
+    print(f"trail  {row['name']}: {row['id'][:12]}, block {row['block']}")
+printed = subprocess.check_output([*PROGRAM, "lineage", trail[-1]["id"], "--json"])
+above = {node["name"] for node in json.loads(printed)["nodes"] if node["depth"] < 0 and node["name"]}
+print("stands on", *sorted(above), sep="\n  ")

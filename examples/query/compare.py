@@ -3,17 +3,16 @@
 Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer group create "My lab"
 """
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
-from blockchaintracer import MLTracer
-from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
-from blockchaintracer.lab.bundle.export_proof import export_proof, verify_proof
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer import MLTracer, verify_bundle
 
 tracer = MLTracer()
 data = load_wine(return_X_y=True)
@@ -26,14 +25,15 @@ for depth in (1, 4):
             run.log_seed("sklearn", seed)
             run.log_metric("accuracy", model.score(x_test, y_test))
 
-lab = Lab(Home())
-found = compare_records(lab, [], where="params.study = 'wine trees' and metrics.accuracy > 0", by=["params.depth"])
-for one in found.statistics.summaries:
-    print(f"{one.group}: accuracy {one.mean:.3f}, {one.low:.3f} to {one.high:.3f} (n = {one.n})")
-for test in found.statistics.tests:
-    print(f"{test.group} against {test.baseline}: {test.difference:+.3f}, p = {test.adjusted:.4f} by {test.n} pairs")
-write_plot(found, Path("accuracy.svg"))
+PROGRAM = [sys.executable, "-m", "blockchaintracer"]
+which = ["--where", "params.study = 'wine trees' and metrics.accuracy > 0", "--by", "params.depth"]
+found = json.loads(subprocess.check_output([*PROGRAM, "compare", *which, "--plot", "accuracy.svg", "--json"]))
+for row in found["statistics"]["summaries"]:
+    print(f"{row['group']}: accuracy {row['mean']:.3f}, {row['low']:.3f} to {row['high']:.3f} (n = {row['n']})")
+for test in found["statistics"]["tests"]:
+    compared = f"{test['group']} against {test['baseline']}: {test['difference']:+.3f}"
+    print(f"{compared}, p = {test['adjusted']:.4f} by {test['n']} pairs")
 
-export_proof(lab, [one.id for one in found.runs], Path("runs.proof"))
-proven = verify_proof(Path("runs.proof"))  # without chain, lab or network
+subprocess.check_call([*PROGRAM, "export-proof", *(run["id"] for run in found["runs"]), "-o", "runs.proof"])
+proven = verify_bundle(Path("runs.proof").read_bytes())  # without chain, lab or network
 print(f"proven offline: {len(proven.records)} runs, in registry {proven.registry} on chain {proven.chain_id}")

@@ -15,18 +15,14 @@ from pathlib import Path
 
 import sklearn
 
-from blockchaintracer.core.networks import redact_url
-from blockchaintracer.lab.devnet import Devnet
-from blockchaintracer.lab.keys import KeyStore
-from blockchaintracer.lab.lab_folder import VARIABLE, Home
+from blockchaintracer import open_lab
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LAB = Path(os.environ.get(VARIABLE) or ROOT / ".blockchaintracer")
+LAB = Path(os.environ.get("BLOCKCHAINTRACER_HOME") or ROOT / ".blockchaintracer")
 PUBLISHED = LAB / "published"
 SECOND_GROUP = LAB / "second-group"
 DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"
-FUNDS_WEI = 10**20
 
 
 def verb(*arguments: str, home: Path = LAB, folder: Path = ROOT, shown: str | None = None) -> dict:
@@ -113,12 +109,9 @@ Next:
 
 def reproduce(run_id: str, registry: str) -> dict:
     """The second group: an empty folder, a key of its own, the record's id, the published files and the chain."""
-    node = Devnet(Home(LAB)).ensure()
-    keys = KeyStore(Home(SECOND_GROUP))
-    key = keys.signer("lab") if "lab" in keys.names() else keys.create("lab", devnet=True)
-    Devnet(Home(LAB)).fund(key.address, FUNDS_WEI)
-    where = ("--rpc", node.url, "--registry", registry)
-    print(f"\nA second group, key {key.address}, on {redact_url(node.url)}:")
+    second = open_lab(LAB, registry=registry).open_colleague(SECOND_GROUP)
+    where = ("--rpc", second.node_url(), "--registry", registry)
+    print(f"\nA second group, key {second.address}, on {second.node_url()}:")
     with tempfile.TemporaryDirectory() as empty:
         verb(
             "group",

@@ -8,7 +8,7 @@ import sys
 from blockchaintracer import Trust, verify
 
 record, registry, node, published = sys.argv[1:]
-trust = Trust(registry=registry, chain_id=31337, rpc=node, groups=(1,))  # yours to choose, not the author's
+trust = Trust(registry=registry, network="devnet", rpc=node, groups=(1,))  # yours to choose, not the author's
 report = verify(record, trust, copies=published)
 for check in report.checks:
     print(f"{check.verdict:8} {check.name:12} {check.detail}")
