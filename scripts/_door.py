@@ -1,4 +1,4 @@
-"""Makes an `ape run` script of a client verb: the same command, with Ape's networks and accounts in place of the
+"""Make an `ape run` script of a client verb: the same command, with Ape's networks and accounts in place of the
 client's `--rpc`, `--network` and `--key`."""
 
 import os
@@ -10,7 +10,8 @@ from ape.api import AccountAPI
 from ape.logging import LogLevel, logger
 
 from blockchaintracer.cli import load
-from blockchaintracer.cli.common import GIVEN
+from blockchaintracer.cli.options import GIVEN, Connection
+from blockchaintracer.cli.render import wants_json
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
@@ -55,7 +56,7 @@ class ApeSigner:
 
 
 def _connect(ctx: click.Context, choice: str) -> Chain:
-    """Opens Ape's connection for as long as the command runs, at the address that the environment sets if it does."""
+    """Open Ape's connection for the time of the command, at the address that the environment sets, if any."""
     network = next((network for network in NETWORKS if f"{choice}:".startswith(f"{network.ape}:")), None)
     uri = os.environ.get(network.rpc_env) if network else None
     try:
@@ -80,7 +81,7 @@ def _open(command: click.Command) -> click.Command:
         for verb in command.commands.values():
             _open(verb)
         return command
-    ours = [param for param in command.params if getattr(param, "is_connection", False)]
+    ours = [param for param in command.params if isinstance(param, Connection)]
     if not ours:
         return command
     command.params = [param for param in command.params if param not in ours]
@@ -99,11 +100,11 @@ def _open(command: click.Command) -> click.Command:
     def callback(**options: Any) -> Any:
         ctx = click.get_current_context()
         choice, alias = options.pop("network"), options.pop("account")
-        if options.get("as_json"):
-            # Ape tells on stdout what it does: there only the JSON object belongs
+        if wants_json():
+            # Ape writes on stdout what it does: only the JSON object belongs there
             logger.set_level(LogLevel.WARNING)
         given: dict[str, Any] = {}
-        # the embedded devnet is the client's own: it's started when it's needed, on whatever port it has
+        # the embedded devnet is the client's own: it is started when it is needed, on its own port
         if not f"{choice}:".startswith(f"{DEVNET.ape}:"):
             given["connect"] = lambda: _connect(ctx, choice)
         if alias:
@@ -116,5 +117,5 @@ def _open(command: click.Command) -> click.Command:
 
 
 def door(verb: str) -> click.Command:
-    """The script of a verb."""
+    """Return the script of a verb."""
     return _open(load(verb))

@@ -42,17 +42,18 @@ _run = _client.callback
 assert _run is not None
 
 
-def _deploy(verify: bool, **options: Any) -> None:
+def _deploy(verify: bool, **options: Any) -> Any:
     if not verify:
-        _run(**options)
-        return
+        return _run(**options)
     if options["dry_run"]:
         raise InputError("expected --verify or --dry-run, got both: there would be nothing to verify")
     explorer = _explorer(options["network"])
-    deployed = _run(**options)
-    _publish(explorer, "LabRegistryFactory", deployed["factory"])
-    if deployed["registry"]:
-        _publish(explorer, "LabRegistry", deployed["registry"])
+    answer = _run(**options)
+    answer.show()
+    _publish(explorer, "LabRegistryFactory", answer.data["factory"])
+    if answer.data["registry"]:
+        _publish(explorer, "LabRegistry", answer.data["registry"])
+    return None
 
 
 # a copy: Ape loads a script more than once, and the client's own command stays as it is

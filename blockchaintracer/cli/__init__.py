@@ -1,92 +1,84 @@
-"""The command line: `blockchaintracer VERB`. Each verb is one file here and calls one operation."""
+"""The command line: `blockchaintracer VERB`. Each verb is one file here and calls one function."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 
 import click
+from typing_extensions import override
 
 from blockchaintracer import __version__
 
 VERBS = {
-    "attest": "Say in your group's name what you found of another group's record.",
-    "batch": "Commit to any number of records with one transaction.",
-    "check": "Results that a paper states, held against their records.",
-    "compare": "What differs between runs, and what repeated runs say.",
-    "decrypt": "Open what was recorded encrypted to you.",
-    "deploy": "Deploy your lab's registry.",
-    "disclose": "Show one private value of a run, provably.",
-    "estimate": "What recording costs on each network.",
-    "export": "Write the whole registry to one file.",
-    "export-as": "Write a record as RO-Crate, PROV, DSSE, Croissant and others.",
-    "export-proof": "Write a file that proves records without a network.",
-    "group": "Create groups, invite members, list both.",
-    "impact": "What stands on a record, and so on its retraction.",
-    "import": "Take a whole registry in from one file.",
-    "ipfs": "Files on IPFS: add, fetch, pin, archive.",
-    "keys": "Keys that sign and keys that decrypt.",
-    "lineage": "What a record came from and what came of it.",
-    "materialize": "Store a record from its batch.",
-    "mlflow": "Record MLflow runs and models, and rebuild runs.",
-    "new": "Start a run document from a template.",
-    "node": "The embedded devnet: start, stop, status, log, reset.",
-    "outbox": "What still waits to reach the chain.",
-    "publish": "Copy what others need to reproduce a record.",
-    "query": "Search the registry's records.",
-    "record": "Record datasets, models, software, results or a run.",
-    "report": "Write cards, sheets and pages of a record.",
-    "reproduce": "Re-run somebody's run from its record, compare, and attest.",
-    "retract": "Retract a record, once and for good.",
-    "reveal": "Show what was sealed: a record or a verdict.",
-    "review": "The records that wait for your group's verdict.",
-    "score": "What a run documents, and what evidence there is.",
-    "seal": "Commit to a record or a verdict now, and show it later.",
-    "signature": "Check a signature of a model, and record it.",
-    "status": "The state of your lab, or of one record.",
-    "store": "What lies in the lab's store; remove what nothing needs.",
-    "verify": "Check a record, a file or a transaction.",
+    "attest": (None, "Say in your group's name what you found of another group's record."),
+    "batch": (None, "Commit to any number of records with one transaction."),
+    "check": ("check", "Results that a paper states, held against their records."),
+    "compare": ("compare", "What differs between runs, and what repeated runs say."),
+    "decrypt": (None, "Open what was recorded encrypted to you."),
+    "deploy": (None, "Deploy your lab's registry."),
+    "disclose": (None, "Show one private value of a run, provably."),
+    "estimate": (None, "What recording costs on each network."),
+    "export": ("archive", "Write the whole registry to one file."),
+    "export-as": ("report", "Write a record as RO-Crate, PROV, DSSE, Croissant and others."),
+    "export-proof": (None, "Write a file that proves records without a network."),
+    "group": (None, "Create groups, invite members, list both."),
+    "impact": ("search", "What stands on a record, and so on its retraction."),
+    "import": ("archive", "Take a whole registry in from one file."),
+    "ipfs": (None, "Files on IPFS: add, fetch, pin, archive."),
+    "keys": (None, "Keys that sign and keys that decrypt."),
+    "lineage": ("search", "What a record came from and what came of it."),
+    "materialize": (None, "Store a record from its batch."),
+    "mlflow": ("mlflow", "Record MLflow runs and models, and rebuild runs."),
+    "new": (None, "Start a run document from a template."),
+    "node": (None, "The embedded devnet: start, stop, status, log, reset."),
+    "outbox": (None, "What still waits to reach the chain."),
+    "publish": (None, "Copy what others need to reproduce a record."),
+    "query": ("search", "Search the registry's records."),
+    "record": (None, "Record datasets, models, software, results or a run."),
+    "report": ("report", "Write cards, sheets and pages of a record."),
+    "reproduce": ("reproduce", "Re-run somebody's run from its record, compare, and attest."),
+    "retract": (None, "Retract a record, once and for good."),
+    "reveal": (None, "Show what was sealed: a record or a verdict."),
+    "review": ("search", "The records that wait for your group's verdict."),
+    "score": ("score", "What a run documents, and what evidence there is."),
+    "seal": (None, "Commit to a record or a verdict now, and show it later."),
+    "signature": ("report", "Check a signature of a model, and record it."),
+    "status": (None, "The state of your lab, or of one record."),
+    "store": (None, "What lies in the lab's store; remove what nothing needs."),
+    "verify": (None, "Check a record, a file or a transaction."),
 }
-"""Each verb and what it does in one line."""
-
-EXTRAS = {
-    "check": "check",
-    "compare": "compare",
-    "export": "archive",
-    "export-as": "report",
-    "impact": "search",
-    "import": "archive",
-    "lineage": "search",
-    "mlflow": "mlflow",
-    "query": "search",
-    "report": "report",
-    "reproduce": "reproduce",
-    "review": "search",
-    "score": "score",
-    "signature": "report",
-}
-"""The extra that a verb belongs to; every other verb is the lab's, in this folder."""
+"""Each verb: the extra that it belongs to, or None for a verb of the lab in this folder; and what it does."""
 
 
 class _Verbs(click.Group):
-    """Imports a verb's module when it's called, so that one verb doesn't wait for what another needs."""
+    """Imports a verb's module when it is called: one verb does not wait for what another needs."""
 
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(VERBS)
 
+    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         return load(cmd_name) if cmd_name in VERBS else None
 
+    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
-            formatter.write_dl(sorted(VERBS.items()))
+            formatter.write_dl([(verb, text) for verb, (_, text) in sorted(VERBS.items())])
+
+
+def extra(name: str, file: str = "") -> ModuleType:
+    """Import an extra, or a file of it. The command line imports extras here, and only when they are used."""
+    return import_module(f"blockchaintracer.extras.{name}{file and '.' + file}")
 
 
 def load(verb: str) -> click.Command:
-    """The click command of a verb."""
-    folder = f"extras.{EXTRAS[verb]}" if verb in EXTRAS else "cli"
-    command = import_module(f"blockchaintracer.{folder}.verb_{verb.replace('-', '_')}").command
-    assert isinstance(command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
-    return command
+    """Return the click command of a verb."""
+    owner, file = VERBS[verb][0], f"verb_{verb.replace('-', '_')}"
+    module = extra(owner, file) if owner else import_module(f"blockchaintracer.cli.{file}")
+    assert isinstance(module.command, click.Command)  # noqa: S101 -- a slip in this package, not in what a user gave
+    return module.command
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 import click
 
-from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
-from blockchaintracer.core.record import ForeignRecord, Verdict, label
-from blockchaintracer.lab import attest as verdicts
-
-_VERDICTS = [label(verdict) for verdict in Verdict if verdict is not Verdict.NONE]
+from blockchaintracer.cli.options import VERDICTS, Verb, group_option, lab_options
+from blockchaintracer.cli.render import Answer, when
+from blockchaintracer.lab.attest import give_verdict
+from blockchaintracer.lab.lab import Lab
 
 
 @click.command(cls=Verb)
 @lab_options
 @group_option
 @click.argument("record_id", metavar="ID|CHAIN:REGISTRY:ID")
-@click.argument("verdict", type=click.Choice([*_VERDICTS, "withdraw"]))
+@click.argument("verdict", type=click.Choice([*VERDICTS, "withdraw"]))
 @click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record.")
-@click.pass_context
-def command(ctx: click.Context, /, record_id: str, verdict: str, evidence: str | None, **options: Any) -> None:
+def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Answer:
     """Give your group's verdict on another group's record, or withdraw it.
 
     Reproduced and not-reproduced need a run of your own group as evidence: `reproduce ID` makes it and attests what
@@ -39,17 +34,9 @@ def command(ctx: click.Context, /, record_id: str, verdict: str, evidence: str |
       blockchaintracer attest ID withdraw
       blockchaintracer attest 1:0x…:ID reproduced --evidence RUN_ID
     """
-    lab = make_lab(ctx, options)
-    chosen = Verdict.NONE if verdict == "withdraw" else Verdict[verdict.upper().replace("-", "_")]
-    if ":" in record_id:
-        result = verdicts.attest_foreign(lab, ForeignRecord.parse(record_id), chosen, evidence=evidence)
-    elif chosen:
-        result = verdicts.attest(lab, record_id, chosen, evidence=evidence)
-    else:
-        result = verdicts.withdraw(lab, record_id)
-    show(
-        ctx,
-        asdict(result),
+    result = give_verdict(lab, record_id, verdict, evidence)
+    return Answer(
+        result,
         f"Group {result.group}: {result.what}, on record {result.record_id}.",
         f"Block {result.block}, {when(result.time)}, {result.state}. Transaction {result.transaction}",
     )

@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
+from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options
+from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
 from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
 from blockchaintracer.lab.bundle.export_proof import code_of, export_proof, manifest_in
+from blockchaintracer.lab.lab import Lab
 
 _METRICS = 5
 """How many metrics of a run are shown; `--json` has all."""
@@ -23,44 +25,33 @@ _METRICS = 5
 @click.command(cls=Verb)
 @lab_options
 @click.argument("record_ids", metavar="ID...", nargs=-1, required=True)
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="The file to write."
-)
+@click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
-@click.pass_context
-def command(
-    ctx: click.Context, /, record_ids: tuple[str, ...], output: Path, block: int | None, **options: Any
-) -> None:
+def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | None) -> Answer:
     """Write a proof bundle: `verify FILE` checks it anywhere, without a network.
 
     It holds the records' keys and manifests, the events that stored them with the proofs of their receipts, their
     storage words with the proofs of the state, and the headers of the blocks. What is left to trust is that the chain
-    has blocks with these hashes: it's printed.
+    has blocks with these hashes: it is printed.
 
     \b
     Examples:
       blockchaintracer export-proof ID -o result.proof
       blockchaintracer export-proof ID ID ID -o paper.proof --network base
     """
-    lab = make_lab(ctx, options)
-    with progress_bar(ctx, "proving") as progress:
+    with progress_bar("proving") as progress:
         result = export_proof(lab, record_ids, output, block=block, progress=lambda _: progress(1))
-    show(
-        ctx,
-        {
-            "file": result.file,
-            "size": result.size,
-            "withoutManifest": list(result.without_manifest),
-            **as_json(result.proven),
-        },
+    missing = result.without_manifest
+    return Answer(
+        {"file": result.file, "size": result.size, "withoutManifest": missing, **as_json(result.proven)},
         f"Wrote {result.file}: {len(result.proven.records)} records in {result.size:,} bytes.",
-        *(f"Without its manifest, which is not in this lab: {record}" for record in result.without_manifest),
+        *(f"Without its manifest, which is not in this lab: {record}" for record in missing),
         *lines(result.proven),
     )
 
 
 def as_json(proven: ProvenBundle) -> dict[str, Any]:
-    """What a bundle proves as JSON-ready values."""
+    """Return what a bundle proves as JSON-ready values."""
     code = code_of(proven)
     return {
         "chainId": proven.chain_id,
@@ -75,7 +66,7 @@ def as_json(proven: ProvenBundle) -> dict[str, Any]:
 
 
 def lines(proven: ProvenBundle) -> Iterator[str]:
-    """What a bundle proves, for people."""
+    """Describe what a bundle proves."""
     for record in proven.records:
         yield ""
         yield f"Record {record.id}"
@@ -84,12 +75,12 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
         what = label(record.key.kind, Kind) + (f" {plain(name)!r}" if name else "")
         yield f"  {what} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
         yield f"  {label(record.key.subject_type, SubjectType)} {record.key.subject}"
-        yield from (f"  {line}" for line in _said(proven, manifest))
+        yield from (f"  {line}" for line in _statements(proven, manifest))
         yield f"  {_standing(record)}"
     yield ""
     if code := code_of(proven):
-        who = "anyone" if code.open_group_creation else "its owner alone"
-        yield f"The registry's code is genuine: LabRegistry version {code.version}, where {who} creates groups."
+        creators = "anyone" if code.open_group_creation else "its owner alone"
+        yield f"The registry's code is genuine: LabRegistry version {code.version}, where {creators} creates groups."
     else:
         yield (
             f"The registry's code (Keccak-256 {proven.code_hash}) is none that this version knows. Whether it lets"
@@ -101,8 +92,8 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
     yield f"  A time is as good as its source: {time_source(proven.chain_id)}."
 
 
-def _said(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
-    """What a record's manifest says of its values and of its earliest time."""
+def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
+    """Describe a record's values and its earliest time."""
     if manifest is None:
         yield "its manifest is not in the bundle: what it says, a name, metrics or an earliest time, is not known"
         return
@@ -112,13 +103,13 @@ def _said(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
         yield f"metrics: {', '.join(shown)}{more}"
     if not hasattr(manifest.predicate, "not_before"):
         return
-    said = manifest.predicate.not_before
-    if said is None:
+    block = manifest.predicate.not_before
+    if block is None:
         yield "names no block as not-before: only its latest time is known, not its earliest"
         return
-    chain = "" if int(said.chain_id) == proven.chain_id else f" of chain {said.chain_id}"
+    chain = "" if int(block.chain_id) == proven.chain_id else f" of chain {block.chain_id}"
     yield (
-        f"names block {said.block_number}{chain} with hash 0x{said.block_hash}, {when(int(said.timestamp))}, as"
+        f"names block {block.block_number}{chain} with hash 0x{block.block_hash}, {when(int(block.timestamp))}, as"
         " not-before: ask for it too"
     )
 

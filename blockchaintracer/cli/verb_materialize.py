@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
+from blockchaintracer.cli.options import Verb, lab_options
+from blockchaintracer.cli.render import Answer, record_lines, when
 from blockchaintracer.lab.batches import materialize
+from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
 
 
 @click.command(cls=Verb)
 @lab_options
 @click.argument("target", metavar="ID|PROOF_FILE")
-@click.pass_context
-def command(ctx: click.Context, /, target: str, **options: Any) -> None:
-    """Store a record from its batch, with the batch's time. Anyone may who has the proof file: its author consented.
+def command(lab: Lab, target: str) -> Answer:
+    """Store a record from its batch, with the batch's time. Anyone with the proof file may: its author consented.
 
     Parents that are in batches too are stored before it; of a proof file they are looked for beside it.
 
@@ -25,11 +24,11 @@ def command(ctx: click.Context, /, target: str, **options: Any) -> None:
       blockchaintracer materialize ID
       blockchaintracer materialize proof.json
     """
-    stored = materialize(make_lab(ctx, options), target)
-    lines = []
-    for one in stored:
-        name = f" {one.name}" if one.name else ""
-        lines.append(f"{one.kind}{name}: {one.id}")
-        how = "is stored already" if one.existing else f"is {one.state} in block {one.block}"
-        lines.append(f"  {how}, with the time {when(one.time)}, of {one.author} for group {one.group}")
-    show(ctx, {"records": [asdict(one) for one in stored], "id": stored[-1].id}, *lines)
+    stored = materialize(lab, target)
+    lines = (line for record in stored for line in record_lines(record, _state(record)))
+    return Answer({"records": stored, "id": stored[-1].id}, *lines)
+
+
+def _state(record: Recorded) -> str:
+    state = "is stored already" if record.existing else f"is {record.state} in block {record.block}"
+    return f"{state}, with the time {when(record.time)}, of {record.author} for group {record.group}"

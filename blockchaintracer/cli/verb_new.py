@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, show, table
+from blockchaintracer.cli.options import PATH, Verb
+from blockchaintracer.cli.render import Answer, table
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.recording.templates import list_templates, load_template, render_template
 
 
 @click.command(cls=Verb)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 @click.option("--template", "name", metavar="NAME", help="The template; --list shows them.")
 @click.option("--version", "number", type=int, metavar="NUMBER", help="Of the template. [default: the newest]")
-@click.option("--output", type=click.Path(path_type=Path), help="The file to write, never over another.")
+@click.option("--output", type=PATH, help="The file to write, never over another.")
 @click.option("--list", "listed", is_flag=True, help="List the templates.")
-@click.pass_context
-def command(
-    ctx: click.Context, /, name: str | None, number: int | None, output: Path | None, listed: bool, **options: Any
-) -> None:
+def command(name: str | None, number: int | None, output: Path | None, listed: bool) -> Answer:
     """Start a run document from a template: what an experiment of a kind states, with a comment on each value.
 
     A run that names a template is checked against it before anything of the run is written.
@@ -36,18 +32,24 @@ def command(
         raise InputError("expected either --template NAME or --list", hint="`blockchaintracer new --list` shows them.")
     if listed:
         templates = list_templates()
-        show(ctx, {"templates": [template.to_json() for template in templates]})
-        if not options["as_json"]:
-            rows = [[template.name, str(template.version), template.description] for template in templates]
-            table(None, ["template", "version", "what it is for"], rows)
-        return
+        rows = [[template.name, template.version, template.description] for template in templates]
+        return Answer(
+            {"templates": [template.to_json() for template in templates]},
+            table(None, ["template", "version", "what it is for"], rows),
+        )
     template = load_template(str(name), number)
-    text = render_template(template.name, template.version)
+    document = render_template(template.name, template.version)
     if output:
-        _write(output, text)
-    data = {"template": template.name, "version": template.version, "output": str(output) if output else None}
-    said = f"Fill in {output}, then: blockchaintracer record --from {output}" if output else text.rstrip("\n")
-    show(ctx, data | {"document": text}, said)
+        _write(output, document)
+    return Answer(
+        {
+            "template": template.name,
+            "version": template.version,
+            "output": str(output) if output else None,
+            "document": document,
+        },
+        f"Fill in {output}, then: blockchaintracer record --from {output}" if output else document.rstrip("\n"),
+    )
 
 
 def _write(path: Path, text: str) -> None:

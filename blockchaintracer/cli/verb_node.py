@@ -6,25 +6,9 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, VerbGroup, show
-from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.lab.deployments import forget_registries
-from blockchaintracer.lab.devnet import Devnet
-from blockchaintracer.lab.lab_folder import VARIABLE, Home
-from blockchaintracer.lab.outbox import Outbox
-
-
-def _options(function: Any) -> Any:
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout."),
-        click.option("--home", type=click.Path(file_okay=False), help=f"The lab's working folder. [env: {VARIABLE}]"),
-    ):
-        function = option(function)
-    return function
-
-
-def _devnet(home: str | None) -> Devnet:
-    return Devnet(Home(home), notify=lambda message: click.echo(message, err=True))
+from blockchaintracer.cli.options import VerbGroup, home_option, make_lab, yes_option
+from blockchaintracer.cli.render import Answer
+from blockchaintracer.lab.lab import Lab, reset_devnet
 
 
 @click.group(cls=VerbGroup)
@@ -41,71 +25,59 @@ def command() -> None:
     """
 
 
-@command.command(cls=Verb)
-@_options
+def _lab(home: str | None) -> Lab:
+    return make_lab(click.get_current_context(), {"home": home})
+
+
+def _answer(info: Any, **more: Any) -> Answer:
+    data = {"url": info.url, "port": info.port, "pid": info.pid, "chainId": info.chain_id, **more}
+    return Answer(data, f"The devnet (chain {info.chain_id}) runs at {info.url}, process {info.pid}.")
+
+
+@command.command()
+@home_option
 @click.option("--port", type=click.IntRange(1, 65535), help="TCP port on 127.0.0.1; remembered.")
-@click.pass_context
-def start(ctx: click.Context, /, home: str | None, port: int | None, as_json: bool) -> None:
+def start(home: str | None, port: int | None) -> Answer:
     """Start the node, or answer with the one that runs."""
-    info = _devnet(home).start(port)
-    data = {
-        "url": info.url,
-        "port": info.port,
-        "pid": info.pid,
-        "chainId": info.chain_id,
-        "state": str(info.state_file),
-    }
-    show(ctx, data, f"The devnet (chain {info.chain_id}) runs at {info.url}, process {info.pid}.")
+    info = _lab(home).devnet.start(port)
+    return _answer(info, state=str(info.state_file))
 
 
-@command.command(cls=Verb)
-@_options
-@click.pass_context
-def stop(ctx: click.Context, /, home: str | None, as_json: bool) -> None:
+@command.command()
+@home_option
+def stop(home: str | None) -> Answer:
     """Save the chain and stop the node."""
-    stopped = _devnet(home).stop()
-    show(
-        ctx, {"stopped": stopped}, "The devnet is stopped; its chain is kept." if stopped else "No devnet was running."
-    )
+    stopped = _lab(home).devnet.stop()
+    text = "The devnet is stopped; its chain is kept." if stopped else "No devnet was running."
+    return Answer({"stopped": stopped}, text)
 
 
-@command.command(cls=Verb)
-@_options
-@click.pass_context
-def status(ctx: click.Context, /, home: str | None, as_json: bool) -> None:
+@command.command()
+@home_option
+def status(home: str | None) -> Answer:
     """Whether the node runs, and where."""
-    info = _devnet(home).status()
+    info = _lab(home).devnet.status()
     if info is None:
-        show(ctx, {"running": False}, "No devnet is running. `blockchaintracer node start` starts it.")
-        return
-    data = {"running": True, "url": info.url, "port": info.port, "pid": info.pid, "chainId": info.chain_id}
-    show(ctx, data, f"The devnet (chain {info.chain_id}) runs at {info.url}, process {info.pid}.")
+        return Answer({"running": False}, "No devnet is running. `blockchaintracer node start` starts it.")
+    return _answer(info, running=True)
 
 
-@command.command(cls=Verb)
-@_options
+@command.command()
+@home_option
 @click.option("--lines", default=40, show_default=True, help="How many of the last lines.")
-@click.pass_context
-def log(ctx: click.Context, /, home: str | None, lines: int, as_json: bool) -> None:
-    """What the node said last."""
-    file = _devnet(home).log_file
+def log(home: str | None, lines: int) -> Answer:
+    """Print the last lines of the node's log."""
+    file = _lab(home).devnet.log_file
     last = file.read_text(errors="replace").splitlines()[-lines:] if file.exists() else []
-    show(ctx, {"log": last}, *last)
+    return Answer({"log": last}, *last)
 
 
-@command.command(cls=Verb)
-@_options
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@click.pass_context
-def reset(ctx: click.Context, /, home: str | None, yes: bool, as_json: bool) -> None:
+@command.command()
+@home_option
+@yes_option
+def reset(home: str | None, yes: bool) -> Answer:
     """Delete the devnet's chain. Keys and the store stay; what was recorded there is gone."""
     if not yes:
         click.confirm("Delete the devnet's chain with all its records?", abort=True, err=True)
-    folder = Home(home)
-    _devnet(home).reset()
-    Outbox(folder.outbox).forget_chain(DEVNET.chain_id)
-    forget_registries(DEVNET.chain_id, folder)
-    from blockchaintracer.lab.lab import forget_choices
-
-    forget_choices(folder, DEVNET.chain_id)
-    show(ctx, {"reset": True}, "The devnet's chain is deleted. The next start begins a new one.")
+    reset_devnet(_lab(home))
+    return Answer({"reset": True}, "The devnet's chain is deleted. The next start begins a new one.")

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
-from blockchaintracer.cli.verb_seal import unrevealed_line
+from blockchaintracer.cli.options import Verb, lab_options
+from blockchaintracer.cli.render import Answer, unrevealed_line, when
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import reveal
 
 
 @click.command(cls=Verb)
 @lab_options
 @click.argument("commitment", metavar="COMMITMENT|ID")
-@click.pass_context
-def command(ctx: click.Context, /, commitment: str, **options: Any) -> None:
+def command(lab: Lab, commitment: str) -> Answer:
     """Show what was sealed, with the seal's time: the record is stored, or the verdict given and its evidence stored.
 
     Parents that are sealed or batched here are stored before it. Only the account that sealed it can, from the folder
@@ -27,15 +24,11 @@ def command(ctx: click.Context, /, commitment: str, **options: Any) -> None:
       blockchaintracer seal list
       blockchaintracer reveal COMMITMENT
     """
-    found = reveal(make_lab(ctx, options), commitment)
-    about = {"author": found.author, "group": found.group, "seals": found.seals, "unrevealed": found.unrevealed}
-    evidence = f", on evidence {found.evidence}" if found.evidence else ""
-    show(
-        ctx,
-        asdict(found),
-        f"{found.what} {found.record_id}{evidence}"
-        if found.what == "record"
-        else f"{found.what}: {found.record_id}{evidence}",
-        f"  sealed {when(found.sealed_at)}, revealed {when(found.revealed_at)}, block {found.block}",
-        f"  {unrevealed_line(about)}",
+    shown = reveal(lab, commitment)
+    evidence = f", on evidence {shown.evidence}" if shown.evidence else ""
+    return Answer(
+        shown,
+        f"{shown.what}{'' if shown.what == 'record' else ':'} {shown.record_id}{evidence}",
+        f"  sealed {when(shown.sealed_at)}, revealed {when(shown.revealed_at)}, block {shown.block}",
+        f"  {unrevealed_line(vars(shown))}",
     )

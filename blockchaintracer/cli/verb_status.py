@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, group_option, lab_options, make_lab, show, when
-from blockchaintracer.cli.verb_seal import unrevealed_line
+from blockchaintracer.cli.options import Verb, group_option, lab_options
+from blockchaintracer.cli.render import Answer, unrevealed_line, when
 from blockchaintracer.core.record import ForeignRecord, Status, label
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.status import foreign_status, lab_status, record_status
 
 
@@ -17,36 +18,27 @@ from blockchaintracer.lab.status import foreign_status, lab_status, record_statu
 @lab_options
 @group_option
 @click.argument("record_id", metavar="[ID|CHAIN:REGISTRY:ID]", required=False)
-@click.pass_context
-def command(ctx: click.Context, /, record_id: str | None, **options: Any) -> None:
-    """Show the state of your lab, or of one record. It tells; `verify` checks.
+def command(lab: Lab, record_id: str | None) -> Answer:
+    """Show the state of your lab, or of one record. `verify` checks it.
 
     \b
     Examples:
       blockchaintracer status
       blockchaintracer status ID --json
 
-    Of a record of another registry, CHAIN:REGISTRY:ID, it tells what groups of this one say.
+    For a record of another registry, CHAIN:REGISTRY:ID, it shows what groups of this registry say.
 
     Exit codes: 0 done, 1 the record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
     """
-    lab = make_lab(ctx, options)
     if record_id is None:
         state = lab_status(lab)
-        show(ctx, state, *_lab_lines(state))
-        if state["chain"]["error"]:
-            ctx.exit(3)
-        return
+        return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
     if ":" in record_id:
         state = foreign_status(lab, ForeignRecord.parse(record_id))
-        show(ctx, state, *_foreign_lines(state))
-        return
+        return Answer(state, *_foreign_lines(state))
     state = record_status(lab, record_id)
-    show(ctx, state, *_record_lines(state))
-    if state["status"] is None:
-        ctx.exit(3)
-    if state["status"] not in (label(Status.RECORDED), "batched", "sealed"):
-        ctx.exit(1)
+    stands = state["status"] in (label(Status.RECORDED), "batched", "sealed")
+    return Answer(state, *_record_lines(state), exit_code=3 if state["status"] is None else 0 if stands else 1)
 
 
 def _lab_lines(state: dict[str, Any]) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, VerbGroup, lab_options, make_lab, plain, progress_bar, show
-from blockchaintracer.cli.verb_publish import in_words
+from blockchaintracer.cli.options import VerbGroup, lab_options, source_option
+from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_garbage, store_status
 from blockchaintracer.lab.store.repair import Mended, repair_store
 
@@ -26,37 +26,31 @@ def command() -> None:
     """
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
 @click.option("--verify", is_flag=True, help="Re-hash every object.")
-@click.pass_context
-def status(ctx: click.Context, /, verify: bool, **options: Any) -> None:
-    """How much lies there, how much of it nothing names, and with --verify whether it's whole. Needs no chain."""
-    lab = make_lab(ctx, options)
-    with progress_bar(ctx, "hashing") as progress:
-        found = store_status(lab, verify=verify, progress=progress)
-    show(
-        ctx,
-        asdict(found),
-        f"{found.objects} objects, {in_words(found.size)}, in {found.folder}",
-        f"Nothing names {found.unneeded} of them, {in_words(found.unneeded_size)} (`store gc --dry-run` lists them).",
-        *(f"DAMAGED: {digest}" for digest in found.damaged or ()),
-        *(["All are what their names say."] if found.damaged == [] else []),
+def status(lab: Lab, verify: bool) -> Answer:
+    """Count the objects, those that nothing names, and with --verify the damaged ones. Needs no chain."""
+    with progress_bar("hashing") as progress:
+        state = store_status(lab, verify=verify, progress=progress)
+    unneeded = f"{state.unneeded} of them, {byte_size(state.unneeded_size)}"
+    return Answer(
+        state,
+        f"{state.objects} objects, {byte_size(state.size)}, in {state.folder}",
+        f"Nothing names {unneeded} (`store gc --dry-run` lists them).",
+        *(f"DAMAGED: {digest}" for digest in state.damaged or ()),
+        *(["All are what their names say."] if state.damaged == [] else []),
+        exit_code=1 if state.damaged else 0,
     )
-    if found.damaged:
-        ctx.exit(1)
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
-@click.option(
-    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store with good copies; repeatable."
-)
-@click.pass_context
-def repair(ctx: click.Context, /, sources: tuple[str, ...], **options: Any) -> None:
+@source_option
+def repair(lab: Lab, sources: tuple[str, ...]) -> Answer:
     """Re-hash every object, and fetch again what is damaged, and what a record of this lab needs and is missing.
 
-    Needs no chain. Without --from it only tells. A good copy takes its place once it's whole, so it may be interrupted.
+    Needs no chain. Without --from it only reports. A good copy takes its place once it is whole, so you can stop it.
 
     \b
     Examples:
@@ -65,28 +59,26 @@ def repair(ctx: click.Context, /, sources: tuple[str, ...], **options: Any) -> N
 
     Exit codes: 0 all is whole, 1 something stays damaged or missing, 2 wrong use.
     """
-    with progress_bar(ctx, "hashing") as progress:
-        done = repair_store(make_lab(ctx, options), sources, progress)
-    show(
-        ctx,
+    with progress_bar("hashing") as progress:
+        done = repair_store(lab, sources, progress)
+    return Answer(
         asdict(done) | {"left": len(done.left)},
-        f"Re-hashed {done.objects} objects, {in_words(done.size)}, in {done.folder}.",
-        *(_mended(one) for one in done.found),
+        f"Re-hashed {done.objects} objects, {byte_size(done.size)}, in {done.folder}.",
+        *map(_mended, done.found),
         f"Still damaged or missing: {len(done.left)}."
         if done.left
         else f"All are whole, and the {done.needed} that this lab's records need are here.",
+        exit_code=1 if done.left else 0,
     )
-    if done.left:
-        ctx.exit(1)
 
 
-def _mended(one: Mended) -> str:
-    what = plain(one.what) if one.what else "no record of this lab names it"
-    state = f"{one.was.upper()}: {plain(one.problem)}" if one.problem else f"was {one.was}, is whole now"
-    return f"{one.sha256}  {what}: {state}"
+def _mended(item: Mended) -> str:
+    name = plain(item.what) if item.what else "no record of this lab names it"
+    state = f"{item.was.upper()}: {plain(item.problem)}" if item.problem else f"was {item.was}, is whole now"
+    return f"{item.sha256}  {name}: {state}"
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option(
@@ -98,17 +90,15 @@ def _mended(one: Mended) -> str:
     metavar="DAYS",
     help="Since written.",
 )
-@click.pass_context
-def gc(ctx: click.Context, /, dry_run: bool, days: float, **options: Any) -> None:
+def gc(lab: Lab, dry_run: bool, days: float) -> Answer:
     """Remove what no record, seal, batch, outbox entry or private value of this lab names. Needs no chain.
 
-    Nothing is removed while another process has the store in use: it may be about to name what it put there.
+    Nothing is removed while another process uses the store: it may be about to name what it put there.
     """
-    done = collect_garbage(make_lab(ctx, options), older_than_s=days * DAY_S, dry_run=dry_run)
-    said = "Would remove" if dry_run else "Removed"
-    show(
-        ctx,
+    done = collect_garbage(lab, older_than_s=days * DAY_S, dry_run=dry_run)
+    removed = "Would remove" if dry_run else "Removed"
+    return Answer(
         asdict(done) | {"size": done.size},
-        *(f"{one.sha256}  {in_words(one.size)}" for one in done.objects),
-        f"{said} {len(done.objects)} objects, {in_words(done.size)}.",
+        *(f"{item.sha256}  {byte_size(item.size)}" for item in done.objects),
+        f"{removed} {len(done.objects)} objects, {byte_size(done.size)}.",
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, progress_bar, show, when
+from blockchaintracer.cli import extra
+from blockchaintracer.cli.options import PATH, Verb, connection_options, make_lab, source_option, tracking_option
+from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
 from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import network_by_name
@@ -21,34 +22,27 @@ from blockchaintracer.lab.bundle.export_proof import hold_against, is_bundle, ve
 from blockchaintracer.lab.private.disclose import is_disclosure, verify_disclosure
 from blockchaintracer.lab.verify_here import verify, verify_order
 
-_OF_A_PATH = ("path", "record", "group")
+_OF_A_PATH = ("path", "record", "of_group")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
 
 @click.command(cls=Verb)
-@lab_options
+@connection_options
 @click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION|mlflow:RUN]")
-@click.option("--path", type=click.Path(path_type=Path), help="Hold this file or folder against the record ID.")
-@click.option("--record", metavar="ID", help="Hold PATH against this record alone.")
-@click.option("--group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
+@click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
+@click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
+@click.option("--group", "of_group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
-@click.option(
-    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to look for content in."
-)
-@click.option(
-    "--tracking-uri",
-    metavar="URI",
-    envvar="MLFLOW_TRACKING_URI",
-    help="Where MLflow keeps the run mlflow:RUN; one with a password only by the variable. [env: MLFLOW_TRACKING_URI]",
-)
-@click.option("--strict", is_flag=True, help="What can't be checked fails too.")
+@source_option
+@tracking_option
+@click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
-def command(ctx: click.Context, /, **options: Any) -> None:
+def command(ctx: click.Context, /, target: str | None, strict: bool, **options: Any) -> Answer:
     """Check a record, a file or folder, or a transaction: each check with its verdict, then what that proves.
 
     A record that is only in a batch is checked by its proof file: the one kept here, or one named instead of the id.
 
-    What is there is re-hashed: one changed byte is found and the file named. A check whose material is not here is
+    Files are hashed again: one changed byte is found and the file named. A check whose material is not here is
     unknown, which fails only with --strict.
 
     \b
@@ -64,96 +58,80 @@ def command(ctx: click.Context, /, **options: Any) -> None:
       blockchaintracer verify learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
 
-    An MLflow run is held against what MLflow shows of it now: what was changed since is named.
+    An MLflow run is compared with what MLflow shows of it now: what was changed since is named.
 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
     """
-    target, before, strict = options["target"], options["before"], options["strict"]
     if target is not None and is_bundle(Path(target)):
-        _bundle(ctx, Path(target), options)
-        return
-    lab = make_lab(ctx, {**options, "group": None})
+        _refuse(ctx, "a proof bundle", "record", "of_group", "before", "sources")
+        _refuse(ctx, "a proof bundle", "strict", why=": its blocks can never be checked without a network")
+        return _bundle_answer(verify_proof(Path(target)), options)
+    lab, before, sources = make_lab(ctx, options), options["before"], options["sources"]
     if target is not None and is_disclosure(Path(target)):
         _refuse(ctx, "a disclosure", *_OF_A_PATH, "before")
-        report = verify_disclosure(lab, Path(target), options["sources"])
-        _show(ctx, report, strict)
-        return
+        return _answer(verify_disclosure(lab, Path(target), sources), strict)
     if (target is None) == (before is None):
         raise InputError(
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
         )
-    if target and target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_A_PATH)
-        from blockchaintracer.extras.mlflow.run_checks import verify_run
-
-        with progress_bar(ctx, "hashing") as progress:
-            report = verify_run(
-                lab,
-                target.removeprefix("mlflow:"),
-                options["tracking_uri"],
-                sources=options["sources"],
-                progress=progress,
-            )
-    elif before:
+    if target is None:
         _refuse(ctx, "--before", *_OF_A_PATH, "sources")
-        report = verify_order(lab, *before)
-    else:
-        wanted = {name: options[name] for name in ("path", "record", "group", "sources")}
-        shown = [path for path in (Path(target), options["path"]) if path and path.exists()]
-        with progress_bar(ctx, "hashing", shown) as progress:
-            report = verify(lab, target, **wanted, progress=progress)
-    _show(ctx, report, strict)
+        return _answer(verify_order(lab, *before), strict)
+    if target.startswith("mlflow:"):
+        _refuse(ctx, "a run of MLflow", *_OF_A_PATH)
+        run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
+        checks = extra("mlflow", "run_checks")
+        with progress_bar("hashing") as progress:
+            return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict)
+    path, record, group = (options[name] for name in _OF_A_PATH)
+    with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
+        report = verify(lab, target, path=path, record=record, group=group, sources=sources, progress=progress)
+    return _answer(report, strict)
 
 
 def _refuse(ctx: click.Context, what: str, *names: str, why: str = "") -> None:
-    """Refuses options that were given and mean nothing here: what is asked for and not checked reads as checked."""
+    """Refuse options that do not apply to the target: an option that is not checked would read as checked."""
     for param in ctx.command.params:
         if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
             raise InputError(f"expected no {param.opts[0]} beside {what}{why}", hint="See `verify --help`.")
 
 
-def _bundle(ctx: click.Context, file: Path, options: dict[str, Any]) -> None:
-    """Verifies a proof bundle, and a file or folder against its records."""
-    _refuse(ctx, "a proof bundle", "record", "group", "before", "sources")
-    _refuse(ctx, "a proof bundle", "strict", why=": its blocks can never be checked without a network")
-    proven = verify_proof(file)
-    _require_asked(proven, options)
+def _bundle_answer(proven: ProvenBundle, options: dict[str, Any]) -> Answer:
+    """Check a bundle, and a file or folder against its records."""
+    _require_asked(proven, options["registry"], options.get("network"))
     checks: list[Check] = []
     if path := options["path"]:
-        with progress_bar(ctx, "hashing", [path]) as progress:
+        with progress_bar("hashing", [path]) as progress:
             checks = hold_against(proven, path, progress)
     verified = all(check.verdict is Outcome.PASS for check in checks)
     given = f"{len(proven.records)} records, given the blocks above"
-    if verified:
-        held = (
-            f", and {plain(str(path))} is of {', '.join(dict.fromkeys(str(it.record) for it in checks))}"
-            if path
-            else ""
-        )
-        found = click.style(f"Verified without a network: {given}{held}.", fg="green", bold=True)
-    else:
-        found = click.style(f"Not verified: {plain(str(path))} is of none of the {given}.", fg="red", bold=True)
-    shown = [_line(check) if len(proven.records) == 1 else f"{_line(check)} ({check.record})" for check in checks]
-    told = {"checks": [asdict(check) for check in checks]} if path else {}
-    show(ctx, {**as_json(proven), **told, "verified": verified}, *lines(proven), "", *shown, found)
     if not verified:
-        ctx.exit(1)
+        result = f"Not verified: {plain(str(path))} is of none of the {given}."
+    elif path:
+        records = ", ".join(dict.fromkeys(str(check.record) for check in checks))
+        result = f"Verified without a network: {given}, and {plain(str(path))} is of {records}."
+    else:
+        result = f"Verified without a network: {given}."
+    shown = [_line(check) if len(proven.records) == 1 else f"{_line(check)} ({check.record})" for check in checks]
+    return Answer(
+        {**as_json(proven), **({"checks": checks} if path else {}), "verified": verified},
+        *(*lines(proven), "", *shown, verdict_line(result, passed=verified)),
+        exit_code=0 if verified else 1,
+    )
 
 
-def _require_asked(proven: ProvenBundle, options: dict[str, Any]) -> None:
-    """The registry and network that were named are the bundle's own."""
-    registry, network = options.get("registry"), options.get("network")
+def _require_asked(proven: ProvenBundle, registry: str | None, network: str | None) -> None:
+    """Refuse a bundle of another registry or network than the one that was named."""
     if registry and checksummed(registry, "a registry's address").lower() != proven.registry:
         raise NotVerified(f"the bundle is of the registry {proven.registry}, and {registry} was asked")
     if network and network_by_name(network).chain_id != proven.chain_id:
         raise NotVerified(f"the bundle is of chain {proven.chain_id}, and {network} was asked")
 
 
-def _show(ctx: click.Context, report: Report, strict: bool) -> None:
+def _answer(report: Report, strict: bool) -> Answer:
     verified = report.verified and not (strict and report.unknown)
-    show(ctx, {**report.as_json(), "verified": verified}, *_lines(report, verified))
-    if not verified:
-        ctx.exit(1)
+    data = {**report.as_json(), "verified": verified}
+    return Answer(data, *_lines(report, verified), exit_code=0 if verified else 1)
 
 
 def _lines(report: Report, verified: bool) -> Iterator[str]:
@@ -175,11 +153,11 @@ def _lines(report: Report, verified: bool) -> Iterator[str]:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if verified:
         passed = len(report.checks) - len(report.unknown)
-        yield click.style(f"Verified: {passed} checks passed{unknown}.", fg="green", bold=True)
+        yield verdict_line(f"Verified: {passed} checks passed{unknown}.", passed=True)
     else:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
         failed = f"{len(report.failed)} checks failed ({names})" if names else "no check failed, but --strict was asked"
-        yield click.style(f"Not verified: {failed}{unknown}.", fg="red", bold=True)
+        yield verdict_line(f"Not verified: {failed}{unknown}.", passed=False)
 
 
 def _line(check: Check) -> str:

@@ -35,6 +35,18 @@ class Written:
     state: str
 
 
+def give_verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None = None) -> Written:
+    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it.
+
+    Args:
+        record_id: of a record of this registry, or ``CHAIN:REGISTRY:ID``.
+    """
+    chosen = Verdict.NONE if verdict == "withdraw" else Verdict[verdict.upper().replace("-", "_")]
+    if ":" in record_id:
+        return attest_foreign(lab, ForeignRecord.parse(record_id), chosen, evidence=evidence)
+    return attest(lab, record_id, chosen, evidence=evidence) if chosen else withdraw(lab, record_id)
+
+
 def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None = None) -> Written:
     """Give the group's verdict on another group's record.
 

@@ -18,7 +18,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Role, checksummed, label
-from blockchaintracer.lab.deployments import registries
+from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.keys import (
@@ -450,9 +450,11 @@ def roles_of(names: Iterable[str]) -> Role:
     return roles
 
 
-def forget_choices(home: Home, chain_id: int) -> None:
-    """Forget what was chosen on a chain that is no more."""
-    lab = Lab(home)
-    if lab.choices(chain_id):
+def reset_devnet(lab: Lab) -> None:
+    """Delete the chain of the devnet, and what the lab's folder holds of it: writes, registries and choices."""
+    lab.devnet.reset()
+    lab.outbox.forget_chain(DEVNET.chain_id)
+    forget_registries(DEVNET.chain_id, lab.home)
+    if lab.choices(DEVNET.chain_id):
         with lab._changed_settings() as settings:
-            settings.get("chains", {}).pop(str(chain_id), None)
+            settings.get("chains", {}).pop(str(DEVNET.chain_id), None)

@@ -4,7 +4,7 @@ import click
 from click.testing import CliRunner
 
 from blockchaintracer.cli import VERBS, load, main
-from blockchaintracer.cli.common import lab_options
+from blockchaintracer.cli.options import Verb, lab_options
 
 
 def commands():
@@ -49,5 +49,5 @@ def test_lab_options_leave_no_option_out():
     def command(**options):
         """Nothing."""
 
-    names = {param.name for param in command.__click_params__}
-    assert names == {"as_json", "home", "registry", "key", "network", "rpc"}
+    verb = click.command(cls=Verb)(command)
+    assert {param.name for param in verb.params} == {"json", "home", "registry", "key", "network", "rpc"}

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from blockchaintracer.cli.common import Verb
+from blockchaintracer.cli.options import Verb
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.record import Kind, RecordKey, SubjectType
 from blockchaintracer.core.record_view import RecordView
@@ -52,8 +52,7 @@ def test_a_command_that_no_system_takes_is_no_finding(tmp_path: Path) -> None:
 
 def test_a_fault_of_the_program_is_not_told_as_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     @click.command(cls=Verb)
-    @click.option("--json", "as_json", is_flag=True)
-    def faulty(as_json: bool) -> None:
+    def faulty() -> None:
         raise FileExistsError("what nobody thought of")
 
     with pytest.raises(SystemExit) as ended:

@@ -20,7 +20,7 @@ from eth_utils import keccak
 from trie import HexaryTrie
 
 from blockchaintracer.cli import main
-from blockchaintracer.cli.common import when
+from blockchaintracer.cli.render import when
 from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core import storage_layout as layout
 from blockchaintracer.core.batch_proof import PROOF_TYPE

@@ -86,7 +86,7 @@ def test_a_record_that_is_in_a_batch_only_is_told_so(lab: Lab, tmp_path: Path) -
         f"It's in batch {root}: `blockchaintracer materialize {record['id']}` stores it."
     }
     told = typed("query", "--subject", record["subject"], home=home)
-    assert "not stored is not searched" in told.stderr
+    assert "only in a batch are not searched" in told.stderr
 
     typed("materialize", record["id"], home=home)
     assert record["id"] in typed("query", "--subject", record["subject"], "--csv", home=home).stdout

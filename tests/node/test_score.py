@@ -11,7 +11,7 @@ import sys
 import venv
 from collections.abc import Callable
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from click.testing import CliRunner
 
 from blockchaintracer.cli import main
 from blockchaintracer.cli.verb_record import command as record
-from blockchaintracer.cli.verb_record import record_given
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict
@@ -32,6 +31,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
+from blockchaintracer.lab.recording.request import Request, record_request
 from tests.support.labs import ROOT, second_lab, terminal, verb
 
 TRAIN = """
@@ -111,7 +111,9 @@ class Project:
         ]
         with chdir(self.folder), pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONHASHSEED", "0")
-            recorded, code = record_given(lab, lambda count: None, record.make_context("record", arguments).params)
+            given = record.make_context("record", arguments).params
+            request = Request(**{field.name: given[field.name] for field in fields(Request)})
+            recorded, code = record_request(lab, request, lambda count: None)
         assert code == 0
         return recorded[-1].id
 

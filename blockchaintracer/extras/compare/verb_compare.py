@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, plain, print_csv, show, table, when
+from blockchaintracer.cli.options import NEW_FILE, Verb, csv_option, lab_options, source_option
+from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test
 from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
+from blockchaintracer.lab.lab import Lab
 
 _SIDE_BY_SIDE = 5
 """Runs that stand in columns of their own; of more, each field's values are counted."""
@@ -29,8 +31,8 @@ _WIDEST = 40
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Look at this metric only. May be repeated.")
 @click.option("--confidence", default=0.95, show_default=True, type=float, help="Of the intervals.")
 @click.option("--all", "everything", is_flag=True, help="Show what is equal too.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw to this file: .png, .svg or .pdf.")
-@click.option("--csv", "as_csv", is_flag=True, help="Print CSV: of what, says --table.")
+@click.option("--plot", type=NEW_FILE, help="Draw to this file: .png, .svg or .pdf.")
+@csv_option
 @click.option(
     "--table",
     "which",
@@ -39,20 +41,16 @@ _WIDEST = 40
     show_default=True,
     help="What --csv prints.",
 )
-@click.option(
-    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to fetch manifests from."
-)
-@click.pass_context
+@source_option
 def command(
-    ctx: click.Context,
-    /,
+    lab: Lab,
     record_ids: tuple[str, ...],
     everything: bool,
     plot: Path | None,
     as_csv: bool,
     which: str,
     **options: Any,
-) -> None:
+) -> Answer:
     """Compare runs: parameters, metrics, data, code, environment; and the statistics of repeated runs.
 
     Runs with equal parameters are one group, seeds aside, or --by says what makes one. Each group is tested against
@@ -65,43 +63,34 @@ def command(
       blockchaintracer compare ID ID ID --metric accuracy --json
       blockchaintracer compare --where "metrics.accuracy > 0" --csv --table statistics
     """
-    asked = {name: options.pop(name) for name in ("where", "by", "pair_by", "metrics", "confidence", "sources")}
-    lab = make_lab(ctx, options)
-    found = compare_records(lab, record_ids, **asked)
+    comparison = compare_records(lab, record_ids, **options)
     if plot:
-        write_plot(found, plot, asked["metrics"])
-    show(ctx, {**found.as_json(), "plot": str(plot) if plot else None})
-    if ctx.params["as_json"]:
-        return
+        write_plot(comparison, plot, options["metrics"])
+    data = {**comparison.as_json(), "plot": str(plot) if plot else None}
     if as_csv:
-        print_csv(*_csv(found, which))
-        return
-    _print_runs(found)
-    _print_fields(found, everything)
-    _print_statistics(found.statistics)
-    if plot:
-        click.echo(f"\nDrew {plot}.")
+        return Answer(data, csv_rows(*_csv(comparison, which)))
+    text = [_runs(comparison), "", _fields(comparison, everything), *_statistics(comparison.statistics)]
+    return Answer(data, *text, *([f"\nDrew {plot}."] if plot else []))
 
 
-def _print_runs(found: RunComparison) -> None:
+def _runs(comparison: RunComparison) -> Part:
     rows = [
-        [_letter(number), run.id, plain(run.name), str(run.group or "-"), when(run.time), run.status]
-        for number, run in enumerate(found.runs)
+        [_letter(number), run.id, run.name, run.group or None, when(run.time), run.status]
+        for number, run in enumerate(comparison.runs)
     ]
-    table(None, ["", "record", "name", "group", "recorded", "status"], rows)
+    return table(None, ["", "record", "name", "group", "recorded", "status"], rows)
 
 
-def _print_fields(found: RunComparison, everything: bool) -> None:
-    fields = found.fields if everything else found.differences
-    equal = len(found.fields) - len(found.differences)
-    click.echo()
-    if len(found.runs) <= _SIDE_BY_SIDE:
-        columns = ["field", *(_letter(number) for number in range(len(found.runs)))]
-        rows = [[plain(field.name), *(_cell(value) for value in field.values)] for field in fields]
+def _fields(comparison: RunComparison, everything: bool) -> Part:
+    fields = comparison.fields if everything else comparison.differences
+    equal = len(comparison.fields) - len(comparison.differences)
+    if len(comparison.runs) <= _SIDE_BY_SIDE:
+        columns = ["field", *(_letter(number) for number in range(len(comparison.runs)))]
+        rows = [[field.name, *(_cell(value) for value in field.values)] for field in fields]
     else:
         columns = ["field", "values"]
-        rows = [[plain(field.name), _counted(field)] for field in fields]
-    table(f"{len(found.differences)} fields differ, {equal} are equal in all", columns, rows)
+        rows = [[field.name, _counted(field)] for field in fields]
+    return table(f"{len(comparison.differences)} fields differ, {equal} are equal in all", columns, rows)
 
 
 def _counted(field: ComparedField) -> str:
@@ -110,35 +99,33 @@ def _counted(field: ComparedField) -> str:
     return shown + (f" and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else "")
 
 
-def _print_statistics(found: Statistics) -> None:
-    if any(one.n > 1 for one in found.summaries):
-        click.echo()
+def _statistics(found: Statistics) -> Iterator[Part]:
+    if any(summary.n > 1 for summary in found.summaries):
+        yield ""
         rows = [
             [
-                *(plain(one.metric), plain(one.group), str(one.n), _figure(one.mean), _figure(one.deviation)),
-                *(_interval(one.low, one.high), _figure(one.minimum), _figure(one.maximum)),
+                *(summary.metric, summary.group, summary.n, _figure(summary.mean), _figure(summary.deviation)),
+                *(_interval(summary.low, summary.high), _figure(summary.minimum), _figure(summary.maximum)),
             ]
-            for one in found.summaries
+            for summary in found.summaries
         ]
         interval = f"{found.confidence:.0%} of the mean"
-        table("Repeated runs", ["metric", "group", "n", "mean", "deviation", interval, "least", "most"], rows)
+        yield table("Repeated runs", ["metric", "group", "n", "mean", "deviation", interval, "least", "most"], rows)
     if found.tests:
-        click.echo()
+        yield ""
         rows = [
             [
-                *(plain(one.metric), plain(one.group), "pairs" if one.paired else "groups", _count(one)),
-                *(_figure(one.difference, "+"), _interval(one.low, one.high)),
-                *(_p(one.adjusted), _p(one.rank_adjusted), _effect(one)),
+                *(test.metric, test.group, "pairs" if test.paired else "groups", _count(test)),
+                *(_figure(test.difference, "+"), _interval(test.low, test.high)),
+                *(_p(test.adjusted), _p(test.rank_adjusted), _effect(test)),
             ]
-            for one in found.tests
+            for test in found.tests
         ]
         columns = ["metric", "group", "by", "n", "difference", "interval", "p (t)", "p (ranks)", "effect"]
-        table(f"Against {plain(found.tests[0].baseline)}; p-values after Holm", columns, rows)
-        for line in _notes(found.tests):
-            click.echo(f"  {line}")
-    click.echo()
-    for sentence in found.assumptions:
-        click.echo(plain(sentence))
+        yield table(f"Against {plain(found.tests[0].baseline)}; p-values after Holm", columns, rows)
+        yield from (f"  {line}" for line in _notes(found.tests))
+    yield ""
+    yield from map(plain, found.assumptions)
 
 
 def _notes(tests: Sequence[Test]) -> Iterator[str]:
@@ -178,8 +165,8 @@ def _cell(value: Scalar) -> str:
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
-def _figure(value: float | None, sign: str = "") -> str:
-    return "-" if value is None else f"{value:{sign}.4g}"
+def _figure(value: float | None, sign: str = "") -> str | None:
+    return None if value is None else f"{value:{sign}.4g}"
 
 
 def _interval(low: float | None, high: float | None) -> str:

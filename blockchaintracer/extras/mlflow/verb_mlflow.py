@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import F, Verb, VerbGroup, group_option, lab_options, make_lab, show, when
+from blockchaintracer.cli.options import (
+    PATH,
+    VerbGroup,
+    connection_options,
+    group_option,
+    lab_options,
+    make_lab,
+    tracking_option,
+)
+from blockchaintracer.cli.render import Answer, recorded_line, wants_json, when
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.run import parse_assignment
-
-
-def tracking_option(function: F) -> F:
-    """The option that says where MLflow keeps its runs."""
-    return click.option(
-        "--tracking-uri",
-        metavar="URI",
-        envvar="MLFLOW_TRACKING_URI",
-        help="MLflow's server or store; one with a password only by the variable. [env: MLFLOW_TRACKING_URI]",
-    )(function)
 
 
 @click.group(cls=VerbGroup)
@@ -44,18 +43,17 @@ def command() -> None:
     """
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
-@click.pass_context
-def flush(ctx: click.Context, /, **options: Any) -> None:
-    """Send what waits in the outbox, and tag the MLflow runs with what became of their records."""
+def flush(lab: Lab) -> Answer:
+    """Send what waits in the outbox, and tag the MLflow runs with the state of their records."""
     from blockchaintracer.extras.mlflow.recorder import flush as send
 
-    told = send(make_lab(ctx, options))
-    show(ctx, {"runs": told}, *(f"{one['runId']}: record {one['recordId']} is {one['status']}" for one in told))
+    runs = send(lab)
+    return Answer({"runs": runs}, *(f"{run['runId']}: record {run['recordId']} is {run['status']}" for run in runs))
 
 
-@command.command("import", cls=Verb)
+@command.command("import")
 @lab_options
 @group_option
 @tracking_option
@@ -63,8 +61,14 @@ def flush(ctx: click.Context, /, **options: Any) -> None:
 @click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Only runs of this experiment.")
 @click.option("--each", is_flag=True, help="A record of its own on the chain for each, instead of one batch of all.")
 @click.option("--with-user-name", is_flag=True, help="Record who ran them.")
-@click.pass_context
-def import_(ctx: click.Context, /, **options: Any) -> None:
+def import_(
+    lab: Lab,
+    tracking_uri: str | None,
+    run_ids: tuple[str, ...],
+    experiments: tuple[str, ...],
+    each: bool,
+    with_user_name: bool,
+) -> Answer:
     """Record runs that ended: those named, or all. They are added to a batch, which one transaction anchors.
 
     Nothing of this machine is recorded with them: only what MLflow knows. What is recorded already costs nothing.
@@ -79,44 +83,37 @@ def import_(ctx: click.Context, /, **options: Any) -> None:
     """
     from blockchaintracer.extras.mlflow.import_export import import_runs, tell_anchored
 
-    lab = make_lab(ctx, options)
-    batch = not options["each"]
-    shows = not ctx.params["as_json"] and sys.stderr.isatty()
-    done = import_runs(
+    shows = not wants_json() and sys.stderr.isatty()
+
+    def progress(count: int, total: int) -> None:
+        if shows:
+            click.echo(f"\r{count} of {total} runs", nl=count == total, err=True)
+
+    runs = import_runs(
         lab,
-        options["tracking_uri"],
-        options["run_ids"],
-        experiments=options["experiments"],
-        batch=batch,
-        personal=options["with_user_name"],
-        each=lambda count, total: (
-            click.echo(f"\r{count} of {total} runs", nl=count == total, err=True) if shows else None
-        ),
+        tracking_uri,
+        run_ids,
+        experiments=experiments,
+        batch=not each,
+        personal=with_user_name,
+        each=progress,
     )
-    waiting = any(one.recorded and one.recorded.state == "open" for one in done)
-    anchored = batches.anchor(lab) if waiting else None
+    anchored = batches.anchor(lab) if any(run.recorded and run.recorded.state == "open" for run in runs) else None
+    lines = [f"{run.run_id} {run.name or ''}: {run.recorded.id}" for run in runs if run.recorded]
     if anchored:
-        tell_anchored(lab, done, options["tracking_uri"], anchored)
-    problems = [one for one in done if one.problem]
-    data = {"runs": [asdict(one) for one in done], "batch": asdict(anchored) if anchored else None}
-    lines = [f"{one.run_id} {one.name or ''}: {one.recorded.id}" for one in done if one.recorded]
-    if anchored:
+        tell_anchored(lab, runs, tracking_uri, anchored)
         lines.append(f"Batch {anchored.root} of {anchored.count} records is {anchored.state}, {when(anchored.time)}.")
         lines.append("`blockchaintracer materialize ID` stores one of them, for a report, an export or `record://ID`.")
-    show(ctx, data, *lines)
-    for one in problems:
-        click.echo(f"{one.run_id} {one.name or ''} is not recorded: {one.problem}", err=True)
-    if problems:
-        ctx.exit(2)
+    problems = [f"{run.run_id} {run.name or ''} is not recorded: {run.problem}" for run in runs if run.problem]
+    return Answer({"runs": runs, "batch": anchored}, *lines, notes=problems, exit_code=2 if problems else 0)
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
 @tracking_option
 @click.argument("record_id", metavar="ID")
 @click.option("--experiment", metavar="NAME", help="Experiment of the new run; the recorded one if not said.")
-@click.pass_context
-def export(ctx: click.Context, /, record_id: str, experiment: str | None, **options: Any) -> None:
+def export(lab: Lab, tracking_uri: str | None, record_id: str, experiment: str | None) -> Answer:
     """Rebuild an MLflow run from its record ID, from nothing but what is kept: a new run with the same content.
 
     \b
@@ -125,24 +122,24 @@ def export(ctx: click.Context, /, record_id: str, experiment: str | None, **opti
     """
     from blockchaintracer.extras.mlflow.import_export import export_run
 
-    run_id = export_run(make_lab(ctx, options), record_id, options["tracking_uri"], experiment)
-    show(ctx, {"runId": run_id, "recordId": record_id}, f"MLflow run {run_id} is rebuilt from record {record_id}.")
+    run_id = export_run(lab, record_id, tracking_uri, experiment)
+    return Answer({"runId": run_id, "recordId": record_id}, f"MLflow run {run_id} is rebuilt from record {record_id}.")
 
 
-def _told(ctx: click.Context, made: list[Recorded]) -> None:
-    lines = [f"{one.name}: {one.id} is {'recorded already' if one.existing else one.state}" for one in made]
-    show(ctx, {"records": [asdict(one) for one in made], "id": made[-1].id}, *lines)
-    if any(one.state == "stored" for one in made):
-        ctx.exit(3)
+def _answer(records: list[Recorded]) -> Answer:
+    return Answer(
+        {"records": records, "id": records[-1].id},
+        *(recorded_line(f"{record.name}:", record) for record in records),
+        exit_code=3 if any(record.state == "stored" for record in records) else 0,
+    )
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
 @group_option
 @tracking_option
 @click.argument("name")
-@click.pass_context
-def register(ctx: click.Context, /, name: str, **options: Any) -> None:
+def register(lab: Lab, tracking_uri: str | None, name: str) -> Answer:
     """Record the registered model NAME, its versions, tags and aliases as they are now. Stages are deprecated.
 
     \b
@@ -151,10 +148,10 @@ def register(ctx: click.Context, /, name: str, **options: Any) -> None:
     """
     from blockchaintracer.extras.mlflow.model_registry import record_registered_model
 
-    _told(ctx, record_registered_model(make_lab(ctx, options), name, options["tracking_uri"]))
+    return _answer(record_registered_model(lab, name, tracking_uri))
 
 
-@command.command(cls=Verb)
+@command.command()
 @lab_options
 @group_option
 @tracking_option
@@ -162,8 +159,9 @@ def register(ctx: click.Context, /, name: str, **options: Any) -> None:
 @click.argument("model", metavar="NAME/VERSION|NAME@ALIAS")
 @click.option("--action", default="deployed", show_default=True, help="What was done: updated, rolled back, removed.")
 @click.option("--value", "values", multiple=True, metavar="K=V", help="What else there is to say.")
-@click.pass_context
-def deployment(ctx: click.Context, /, target: str, model: str, **options: Any) -> None:
+def deployment(
+    lab: Lab, tracking_uri: str | None, target: str, model: str, action: str, values: tuple[str, ...]
+) -> Answer:
     """Record that a version of a model went to TARGET, or left it. TARGET's records are its audit trail.
 
     \b
@@ -173,23 +171,19 @@ def deployment(ctx: click.Context, /, target: str, model: str, **options: Any) -
     """
     from blockchaintracer.extras.mlflow.model_registry import record_deployment
 
-    lab = make_lab(ctx, options)
-    values = dict(parse_assignment(text, "value") for text in options["values"])
-    made = record_deployment(
-        lab, target, model, action=options["action"], tracking_uri=options["tracking_uri"], values=values
-    )
-    _told(ctx, [made])
+    more = dict(parse_assignment(text, "value") for text in values)
+    return _answer([record_deployment(lab, target, model, action=action, tracking_uri=tracking_uri, values=more)])
 
 
-@command.command(cls=Verb)
-@lab_options
+@command.command()
+@connection_options
 @group_option
 @tracking_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8787, show_default=True, help="Port; 0 for any.")
 @click.option(
     "--secret-file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="File with the secret that MLflow signs with. [env: BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET]",
 )
 @click.option(
@@ -199,9 +193,13 @@ def deployment(ctx: click.Context, /, target: str, model: str, **options: Any) -
     metavar="[NAME@]ALIAS=TARGET",
     help="A version that is given this alias is deployed at TARGET, and recorded so; repeatable.",
 )
-@click.pass_context
 def webhook(
-    ctx: click.Context, /, host: str, port: int, secret_file: Path | None, deployments: tuple[str, ...], **options: Any
+    host: str,
+    port: int,
+    secret_file: Path | None,
+    deployments: tuple[str, ...],
+    tracking_uri: str | None,
+    **options: Any,
 ) -> None:
     """Receive an MLflow server's webhooks, and record what they tell of registered models. Runs until it's stopped.
 
@@ -215,18 +213,20 @@ def webhook(
     """
     from blockchaintracer.extras.mlflow.webhook import Receiver, read_deployments, read_secret
 
-    secret, chosen = read_secret(secret_file), read_deployments(deployments)
-    given = {**options}
-    tracking_uri = given.pop("tracking_uri")
+    ctx, secret, targets = click.get_current_context(), read_secret(secret_file), read_deployments(deployments)
 
-    def after(made: Recorded) -> None:
-        show(ctx, {"recordId": made.id, "name": made.name, "state": made.state}, f"{made.name}: {made.id} {made.state}")
+    def open_lab() -> Lab:
+        return make_lab(ctx, {**options})
 
-    # told early what would be refused at each delivery
-    make_lab(ctx, {**given}).group()
-    receiver = Receiver(secret, lambda: make_lab(ctx, {**given}), tracking_uri, after, chosen)
-    with receiver.listen(host, port) as server:
+    def after(record: Recorded) -> None:
+        with ctx.scope(cleanup=False):
+            data = {"recordId": record.id, "name": record.name, "state": record.state}
+            Answer(data, f"{record.name}: {record.id} {record.state}").show()
+
+    # report now what would be refused at each delivery
+    open_lab().group()
+    with Receiver(secret, open_lab, tracking_uri, after, targets).listen(host, port) as server:
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
-        show(ctx, {"listening": address}, f"Listening at {address}")
+        Answer({"listening": address}, f"Listening at {address}").show()
         sys.stdout.flush()
         server.serve_forever()

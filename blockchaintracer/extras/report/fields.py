@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 
 if TYPE_CHECKING:
     from blockchaintracer.extras.report.seen import Read, Seen
@@ -169,3 +171,30 @@ def _text(value: Any) -> str:
     from blockchaintracer.extras.report.seen import text_of
 
     return text_of(value)
+
+
+def declared_fields(texts: Sequence[str], file: Path | None = None) -> dict[str, str]:
+    """Return the fields that texts, each ``name=value``, and a YAML file declare.
+
+    Raises:
+        InputError: if a text is no ``name=value``, or the file is no YAML object of text.
+    """
+    fields: dict[str, str] = {}
+    if file is not None:
+        with file.open("rb") as opened:
+            data = opened.read(MAX_DOCUMENT + 1)
+        if len(data) > MAX_DOCUMENT:
+            raise InputError(f"{file.name}: expected at most {MAX_DOCUMENT} bytes, got more")
+        values = parse_yaml(data)
+        if not isinstance(values, dict):
+            raise InputError(f"{file.name}: expected names with values, got something else")
+        for name, value in values.items():
+            if isinstance(value, dict | list) or value is None:
+                raise InputError(f"{file.name}: expected text for {name}, got something else", field=name)
+            fields[name] = str(value)
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"expected a field as NAME=VALUE, got {text[:80]!r}")
+        fields[name.strip()] = value
+    return fields

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
+from typing_extensions import override
 
-from blockchaintracer.cli.common import (
-    Verb,
+from blockchaintracer.cli.options import (
+    FILE,
+    FOLDER,
     VerbGroup,
     group_option,
     lab_options,
-    make_lab,
-    progress_bar,
-    show,
-    table,
-    when,
+    record_it_option,
+    source_option,
 )
+from blockchaintracer.cli.render import Answer, progress_bar, recorded_line, table, when
 from blockchaintracer.core.errors import InputError
-
-if TYPE_CHECKING:
-    from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.lab import Lab
 
 _NAMES = ("model-card", "dataset-card", "html", "pdf", "csv", "xlsx", "parquet", "json")
+_record_argument = click.argument("record_id", metavar="ID|mlflow:RUN")
+_format_option = click.option(
+    "--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]"
+)
+_field_option = click.option(
+    "--field", "fields", multiple=True, metavar="NAME=VALUE", help="A card's field that no record holds."
+)
 
 
 class _Report(VerbGroup):
     """`report ID` is `report make ID`."""
 
+    @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = ["make", *args]
@@ -40,7 +44,7 @@ class _Report(VerbGroup):
 def command() -> None:
     """Write reports of a record, made from it and what belongs to it.
 
-    The same record in the same state gives the same bytes, whoever makes the report.
+    The same record in the same state gives the same bytes, for everyone who makes the report.
 
     \b
     Examples:
@@ -53,40 +57,32 @@ def command() -> None:
     """
 
 
-@command.command("make", cls=Verb)
+@command.command("make")
 @lab_options
 @group_option
-@click.argument("record_id", metavar="ID|mlflow:RUN")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Folder. [default: report-ID]")
-@click.option("--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]")
-@click.option("--field", "given", multiple=True, metavar="NAME=VALUE", help="A card's field that no record holds.")
-@click.option(
-    "--fields",
-    "fields_file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A YAML file of such fields.",
-)
+@_record_argument
+@click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID]")
+@_format_option
+@_field_option
+@click.option("--fields", "fields_file", type=FILE, help="A YAML file of such fields.")
 @click.option(
     "--templates",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder of templates to take instead of ours.",
+    help="Folder of templates to use instead of ours.",
 )
-@click.option("--from", "sources", multiple=True, metavar="FOLDER|URL", help="Where it was published; repeatable.")
-@click.option("--record", "to_record", is_flag=True, help="Record the report as a document derived from the record.")
-@click.pass_context
+@source_option
+@record_it_option
 def make_report(
-    ctx: click.Context,
-    /,
+    lab: Lab,
     record_id: str,
     output: Path | None,
     formats: tuple[str, ...],
-    given: tuple[str, ...],
+    fields: tuple[str, ...],
     fields_file: Path | None,
     templates: Path | None,
     sources: tuple[str, ...],
     to_record: bool,
-    **options: Any,
-) -> None:
+) -> Answer:
     """Write a model or dataset card, the experiment sheet and a page for a record.
 
     What the card needs and no record holds is given by --field, and shown as declared, not recorded.
@@ -101,36 +97,28 @@ def make_report(
     Exit codes: 0 done, 1 the record did not verify (the report says so), 2 wrong use, 3 chain unavailable.
     """
     from blockchaintracer.extras.report import formats_for, gather, make, named_record, record_report, write
+    from blockchaintracer.extras.report.fields import declared_fields
 
-    lab = make_lab(ctx, options)
-    with progress_bar(ctx, "hashing") as progress:
-        facts = gather(
-            lab, named_record(lab, record_id), declared(given, fields_file), sources=sources, progress=progress
-        )
+    with progress_bar("hashing") as progress:
+        declared = declared_fields(fields, fields_file)
+        facts = gather(lab, named_record(lab, record_id), declared, sources=sources, progress=progress)
+    row = facts.asked.row
     files = make(facts, formats or formats_for(facts), templates)
-    written = write(files, output or Path(f"report-{facts.asked.row.id[:12]}"))
+    written = write(files, output or Path(f"report-{row.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None
-    show(
-        ctx,
-        {
-            "record": facts.asked.row.id,
-            "status": facts.status,
-            "files": [str(file) for file in written],
-            "recorded": asdict(recorded) if recorded else None,
-        },
-        f"{facts.asked.row.kind} {facts.asked.row.id}: {facts.status}",
+    return Answer(
+        {"record": row.id, "status": facts.status, "files": written, "recorded": recorded},
+        f"{row.kind} {row.id}: {facts.status}",
         *(f"  {file}" for file in written),
-        *(_recorded(recorded) if recorded else ()),
+        *([recorded_line("Report", recorded)] if recorded else []),
+        exit_code=1 if facts.status == "not verified" else 0,
     )
-    if facts.status == "not verified":
-        ctx.exit(1)
 
 
-@command.command("history", cls=Verb)
+@command.command("history")
 @lab_options
-@click.argument("record_id", metavar="ID|mlflow:RUN")
-@click.pass_context
-def list_reports(ctx: click.Context, /, record_id: str, **options: Any) -> None:
+@_record_argument
+def list_reports(lab: Lab, record_id: str) -> Answer:
     """List the recorded reports of a record, oldest first.
 
     \b
@@ -139,35 +127,22 @@ def list_reports(ctx: click.Context, /, record_id: str, **options: Any) -> None:
     """
     from blockchaintracer.extras.report import history, named_record
 
-    lab = make_lab(ctx, options)
-    found = history(lab, named_record(lab, record_id))
-    show(ctx, {"reports": [asdict(one) for one in found]})
-    if not ctx.params["as_json"]:
-        rows = [
-            [one.id, when(one.time), str(one.group), "current" if one.current else one.status, ", ".join(one.files)]
-            for one in found
-        ]
-        table(None, ["report", "time", "group", "", "files"], rows)
+    reports = history(lab, named_record(lab, record_id))
+    rows = [
+        [it.id, when(it.time), it.group, "current" if it.current else it.status, ", ".join(it.files)] for it in reports
+    ]
+    return Answer({"reports": reports}, table(None, ["report", "time", "group", "", "files"], rows))
 
 
-@command.command("restore", cls=Verb)
+@command.command("restore")
 @lab_options
 @group_option
 @click.argument("report_id", metavar="REPORT")
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Empty folder.")
-@click.option("--from", "sources", multiple=True, metavar="FOLDER|URL", help="Where it was published; repeatable.")
-@click.option("--record", "to_record", is_flag=True, help="Record it as the current report again.")
-@click.pass_context
-def restore_report(
-    ctx: click.Context,
-    /,
-    report_id: str,
-    output: Path,
-    sources: tuple[str, ...],
-    to_record: bool,
-    **options: Any,
-) -> None:
-    """Bring an older report back, byte by byte.
+@click.option("-o", "--output", type=FOLDER, required=True, help="Empty folder.")
+@source_option
+@record_it_option
+def restore_report(lab: Lab, report_id: str, output: Path, sources: tuple[str, ...], to_record: bool) -> Answer:
+    """Bring an older report back, byte by byte. With --record it is the current report again.
 
     \b
     Examples:
@@ -176,24 +151,20 @@ def restore_report(
     """
     from blockchaintracer.extras.report import restore
 
-    recorded = restore(make_lab(ctx, options), report_id, output, record=to_record, sources=sources)
-    show(
-        ctx,
-        {"report": report_id, "folder": str(output), "recorded": asdict(recorded) if recorded else None},
+    recorded = restore(lab, report_id, output, record=to_record, sources=sources)
+    return Answer(
+        {"report": report_id, "folder": str(output), "recorded": recorded},
         f"Restored to {output}",
-        *(_recorded(recorded) if recorded else ()),
+        *([recorded_line("Report", recorded)] if recorded else []),
     )
 
 
-@command.command("auto", cls=Verb)
+@command.command("auto")
 @lab_options
 @click.option("--off", is_flag=True, help="No reports any more.")
-@click.option("--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]")
-@click.option("--field", "given", multiple=True, metavar="NAME=VALUE", help="A card's field that holds for every run.")
-@click.pass_context
-def choose_reports(
-    ctx: click.Context, /, off: bool, formats: tuple[str, ...], given: tuple[str, ...], **options: Any
-) -> None:
+@_format_option
+@_field_option
+def choose_reports(lab: Lab, off: bool, formats: tuple[str, ...], fields: tuple[str, ...]) -> Answer:
     """Make and record a report of every run that is recorded from now on, by `record` or the tracer, on this chain.
 
     \b
@@ -203,42 +174,9 @@ def choose_reports(
       blockchaintracer report auto --off
     """
     from blockchaintracer.extras.report import set_reports
+    from blockchaintracer.extras.report.fields import declared_fields
 
-    if off and (formats or given):
+    if off and (formats or fields):
         raise InputError("expected --off alone, got formats or fields with it")
-    set_reports(make_lab(ctx, options), None if off else formats, declared(given, None))
-    show(ctx, {"reports": not off}, "Reports are off." if off else "Every run gets a report.")
-
-
-def declared(given: tuple[str, ...], file: Path | None) -> dict[str, str]:
-    """The fields of ``--field`` and ``--fields``.
-
-    Raises:
-        InputError: if one is no ``name=value``, or the file is no YAML object of text.
-    """
-    from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
-
-    fields: dict[str, str] = {}
-    if file is not None:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_DOCUMENT + 1)
-        if len(data) > MAX_DOCUMENT:
-            raise InputError(f"{file.name}: expected at most {MAX_DOCUMENT} bytes, got more")
-        values = parse_yaml(data)
-        if not isinstance(values, dict):
-            raise InputError(f"{file.name}: expected names with values, got something else")
-        for name, value in values.items():
-            if isinstance(value, dict | list) or value is None:
-                raise InputError(f"{file.name}: expected text for {name}, got something else", field=name)
-            fields[name] = str(value)
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"expected a field as NAME=VALUE, got {text[:80]!r}")
-        fields[name.strip()] = value
-    return fields
-
-
-def _recorded(one: Recorded) -> list[str]:
-    how = "is recorded already" if one.existing else f"is {one.state}"
-    return [f"Report {one.id} {how}"]
+    set_reports(lab, None if off else formats, declared_fields(fields))
+    return Answer({"reports": not off}, "Reports are off." if off else "Every run gets a report.")

@@ -8,18 +8,19 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show, when
+from blockchaintracer.cli.options import Verb, lab_options, offline_option
+from blockchaintracer.cli.render import Answer, tree, when
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import LineageGraph, Retraction, downstream, retraction
 from blockchaintracer.extras.search.update import up_to_date
+from blockchaintracer.lab.lab import Lab
 
 
 @click.command(cls=Verb)
 @lab_options
 @click.argument("record_id", metavar="ID")
-@click.option("--offline", is_flag=True, help="Follow what was read before, without the chain.")
-@click.pass_context
-def command(ctx: click.Context, /, record_id: str, offline: bool, **options: Any) -> None:
+@offline_option
+def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     """Show everything downstream of a record: what its retraction reaches, or would reach.
 
     A record that supersedes another does not stand on it. Each record is shown with its own state and verdicts; who
@@ -31,23 +32,15 @@ def command(ctx: click.Context, /, record_id: str, offline: bool, **options: Any
       blockchaintracer impact ID --json
     """
     record_id = normal_digest(record_id, "record id")
-    lab = make_lab(ctx, options)
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
         found = downstream(index, record_id, registry=registry)
         retracted = retraction(index, record_id, registry=registry)
-    show(ctx, _as_json(found, retracted))
-    if ctx.params["as_json"]:
-        return
-    from rich.console import Console
-
+    state = "Not retracted: this is what a retraction would reach."
     if retracted:
         reason = f", reason {retracted.reason}" if retracted.reason else ""
-        click.echo(f"Retracted {when(retracted.time)} by {retracted.account}{reason}.")
-    else:
-        click.echo("Not retracted: this is what a retraction would reach.")
-    Console(highlight=False).print(found.tree())
-    click.echo(_summary(found))
+        state = f"Retracted {when(retracted.time)} by {retracted.account}{reason}."
+    return Answer(_as_json(found, retracted), state, tree(found.tree()), _summary(found))
 
 
 def _as_json(found: LineageGraph, retracted: Retraction | None) -> dict[str, Any]:

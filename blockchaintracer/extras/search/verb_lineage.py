@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from blockchaintracer.cli.common import Verb, lab_options, make_lab, show
+from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options, offline_option
+from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import impact, lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.lab import Lab
 
 _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
 
@@ -32,22 +33,11 @@ _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
 @click.option(
     "--impact", "only_impact", is_flag=True, help="Only list what stands on the record, as if it were retracted."
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to this file: .mmd, .dot or .svg."
-)
-@click.option("--offline", is_flag=True, help="Follow what was read before, without the chain.")
-@click.pass_context
+@click.option("-o", "--output", type=NEW_FILE, help="Write it to this file: .mmd, .dot or .svg.")
+@offline_option
 def command(
-    ctx: click.Context,
-    /,
-    record_id: str,
-    depth: int | None,
-    form: str,
-    only_impact: bool,
-    output: Path | None,
-    offline: bool,
-    **options: Any,
-) -> None:
+    lab: Lab, record_id: str, depth: int | None, form: str, only_impact: bool, output: Path | None, offline: bool
+) -> Answer:
     """Show what a record was made from and what was made from it; retracted ancestors are marked.
 
     \b
@@ -62,32 +52,19 @@ def command(
             raise InputError(f"expected a file that ends in {', '.join(_ENDINGS)}, got {output}")
         form = _ENDINGS[output.suffix]
     record_id = normal_digest(record_id, "record id")
-    lab = make_lab(ctx, options)
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
         if only_impact:
             rows = impact(index, record_id, registry=registry)
-            show(
-                ctx,
-                {"impact": [row.as_json() for row in rows]},
-                *[f"{row.id}  {row.kind}  {row.name or ''}".rstrip() for row in rows],
-            )
-            return
+            return Answer({"impact": rows}, *(f"{row.id}  {row.kind}  {row.name or ''}".rstrip() for row in rows))
         found = lineage(index, record_id, depth, registry=registry)
-    if output:
-        picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
-        try:
-            write_whole(output, picture.encode(), 0o666)
-        except OSError as error:
-            raise InputError(f"expected a file that can be written, got {output}: {error.strerror}") from None
-        show(ctx, {**found.as_json(), "file": str(output)}, f"Wrote {output}: {len(found.nodes)} records.")
-        return
-    show(ctx, found.as_json())
-    if ctx.params["as_json"]:
-        return
     if form == "tree":
-        from rich.console import Console
-
-        Console(highlight=False).print(found.tree())
-    else:
-        click.echo({"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]())
+        return Answer(found, tree(found.tree()))
+    picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
+    if output is None:
+        return Answer(found, picture)
+    try:
+        write_whole(output, picture.encode(), 0o666)
+    except OSError as error:
+        raise InputError(f"expected a file that can be written, got {output}: {error.strerror}") from None
+    return Answer({**found.as_json(), "file": str(output)}, f"Wrote {output}: {len(found.nodes)} records.")

@@ -1,0 +1,280 @@
+"""The options that verbs share, each written once, and the command class of all verbs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from typing_extensions import override
+
+from blockchaintracer.cli.render import JSON, Answer, show_error
+from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.networks import NETWORKS, network_by_name
+from blockchaintracer.core.record import Verdict, label
+from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
+from blockchaintracer.lab.lab import Lab, Until
+from blockchaintracer.lab.lab_folder import VARIABLE, Home
+
+RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+GIVEN = "blockchaintracer.given"
+"""Key in a click context's meta under which Ape's scripts leave connection and signer."""
+PASSPHRASE_EPILOG = f"Without a terminal the passphrase is read from the file that ${PASSPHRASE_FILE} names."
+VERDICTS = [label(verdict) for verdict in Verdict if verdict is not Verdict.NONE]
+
+F = TypeVar("F", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class Verb(click.Command):
+    """A command that shows its `Answer`, or its error, and ends with the exit code of either."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(
+                ["--json"],
+                is_flag=True,
+                expose_value=False,
+                callback=lambda ctx, param, value: ctx.meta.update({JSON: value}),
+                help="Print one JSON object on stdout.",
+            )
+        )
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            answer = super().invoke(ctx)
+            if isinstance(answer, Answer):
+                answer.show()
+                ctx.exit(answer.exit_code)
+            return answer
+        except BlockchainTracerError as error:
+            show_error(error)
+            ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # Python's own exit code 1 would read as an answer: not verified, not reproduced
+            import traceback
+
+            traceback.print_exc()
+            if ctx.meta.get(JSON):
+                show_error(BlockchainTracerError(f"unexpected: {type(error).__name__}", hint="stderr tells more."))
+            ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
+            ctx.exit(130)
+
+
+class VerbGroup(click.Group):
+    """A verb with sub-verbs."""
+
+    command_class = Verb
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*args, **kwargs)
+
+
+class Connection(click.Option):
+    """An option that chooses chain or signer: the scripts under Ape have Ape's own options in its place."""
+
+
+def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Join options to one decorator, in the order in which the help shows them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+# -- the lab
+
+home_option = click.option("--home", type=click.Path(file_okay=False), help=f"The lab's folder. [env: {VARIABLE}]")
+group_option = click.option(
+    "--group", type=int, metavar="NUMBER", help="The group to act for. [default: the one used last]"
+)
+connection_options = _bundle(
+    click.option(
+        "--rpc",
+        cls=Connection,
+        metavar="URL",
+        envvar=RPC_VARIABLE,
+        help="JSON-RPC of an EVM chain, or several of one chain with commas between. Give an address with a key in it "
+        f"only by the variable. [env: {RPC_VARIABLE}]",
+    ),
+    click.option(
+        "--network",
+        cls=Connection,
+        metavar="NAME",
+        help=f"{', '.join(network.name for network in NETWORKS)}. [default: the embedded devnet]",
+    ),
+    click.option(
+        "--key",
+        cls=Connection,
+        metavar="NAME",
+        envvar=KEY,
+        help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
+    ),
+    click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one used last]"),
+    home_option,
+)
+"""The options of which `make_lab` makes a lab."""
+
+
+def lab_options(function: F) -> F:
+    """Add the options that choose folder, chain, registry and key. The verb gets a `Lab` as its first argument."""
+
+    @wraps(function)
+    def with_lab(**options: Any) -> Any:
+        return function(make_lab(click.get_current_context(), options), **options)
+
+    return connection_options(with_lab)  # type: ignore[return-value]
+
+
+def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
+    """Return the lab of a verb's options, and take them out of `options`."""
+    home, rpc, network, registry, key, group = (
+        options.pop(name, None) for name in ("home", "rpc", "network", "registry", "key", "group")
+    )
+    return Lab(
+        home=Home(home),
+        rpc=_rpc(rpc, network),
+        registry_address=registry,
+        key_name=key,
+        group_number=group,
+        hand_over=options.get("until") == "stored",
+        ask=ask if sys.stdin.isatty() else None,
+        say=lambda message: click.echo(message, err=True),
+        **ctx.meta.get(GIVEN, {}),
+    )
+
+
+def _rpc(rpc: str | None, name: str | None) -> str | None:
+    if name is None or rpc:
+        return rpc
+    network = network_by_name(name)
+    if network.kind == "devnet":
+        return None
+    if network.rpc is None:
+        raise InputError(f"no RPC address is known for {network.title}", hint=f"Set ${network.rpc_env}.")
+    return network.rpc
+
+
+def ask(question: str) -> str:
+    """Ask for a passphrase at the terminal, unseen."""
+    return str(click.prompt(question, hide_input=True, err=True))
+
+
+# -- options of several verbs
+
+source_option = click.option(
+    "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to fetch from; repeatable."
+)
+record_it_option = click.option("--record", "to_record", is_flag=True, help="Record it as a document of the record.")
+offline_option = click.option("--offline", is_flag=True, help="Use what was read before, without the chain.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+kind_option = click.option("--kind", help="dataset, model, run, result, …, or your own number.")
+author_option = click.option("--author", metavar="ADDRESS", help="Only records of this account.")
+limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
+profile_option = click.option(
+    "--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True, help="CID profile."
+)
+tracking_option = click.option(
+    "--tracking-uri",
+    metavar="URI",
+    envvar="MLFLOW_TRACKING_URI",
+    help="MLflow's server or store; one with a password only by the variable. [env: MLFLOW_TRACKING_URI]",
+)
+
+
+class _Until(click.ParamType):
+    name = "until"
+
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Until:
+        if isinstance(value, int) or value in ("stored", "included", "final"):
+            return value  # type: ignore[no-any-return]
+        if isinstance(value, str) and value.isdecimal() and len(value) < 7:
+            return int(value)
+        self.fail(f"expected stored, included, final or a number of blocks, got {value!r}", param, ctx)
+
+
+wait_option = click.option(
+    "--wait",
+    "until",
+    type=_Until(),
+    default="included",
+    metavar="UNTIL",
+    help="Wait until it is included in a block (the default), final, or has a NUMBER of blocks on top. With stored, "
+    "nothing is sent: `blockchaintracer outbox flush` does it.",
+)
+
+# -- what is recorded
+
+
+def _values(option: str, name: str, text: str) -> Callable[[F], F]:
+    return click.option(option, name, multiple=True, metavar="K=V", help=text)
+
+
+_request_options = _bundle(
+    click.option("--dataset", "datasets", multiple=True, type=PATH, help="A file or folder to record as a dataset."),
+    click.option("--model", "models", multiple=True, type=PATH, help="A file or folder to record as a model."),
+    click.option("--artifact", "artifacts", multiple=True, type=PATH, help="A file that the run wrote; see --kind."),
+    click.option("--kind", help="Record each --artifact as this kind: result, software, document, 128 to 255, …."),
+    click.option("--name", help="Name of the run, or of the one thing that is recorded."),
+    click.option("--description", help="A description for people."),
+    click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
+    click.option("--source", help="Where a dataset, model or software comes from."),
+    _values("--param", "params", "A parameter of the run."),
+    _values("--metric", "metrics", "A metric of the run."),
+    _values("--private-param", "private_params", "A parameter that is not shown."),
+    _values("--private-metric", "private_metrics", "A metric that is not shown."),
+    click.option(
+        "--encrypt-to",
+        multiple=True,
+        metavar="RECIPIENT",
+        help="Record files and private values encrypted to age1…, an SSH public key, an encryption key of this lab, or "
+        "those in a file.",
+    ),
+    click.option("--in-the-open", is_flag=True, help="Record files in the open that were recorded encrypted before."),
+    _values("--seed", "seeds", "A seed of the run."),
+    click.option("--from", "document", type=PATH, help="A run document, YAML or JSON (`new` writes one)."),
+    click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
+    click.option(
+        "--reproduces",
+        metavar="CHAIN:REGISTRY:ID",
+        help="A record of another registry that the run reproduces; a reference to it is recorded with it.",
+    ),
+    click.option("--lock", type=PATH, help="Lock file of the run's environment. [default: one in the working folder]"),
+    click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
+    click.option("--with-user-name", is_flag=True, help="Record your user name."),
+    click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]"),
+    group_option,
+)
+
+
+def record_options(function: F) -> F:
+    """Add the options of `record`. The verb gets them as its `Request`, and acts for a group."""
+    from blockchaintracer.lab.recording.request import Request
+
+    @wraps(function)
+    def with_request(*args: Any, **options: Any) -> Any:
+        request = Request(**{field.name: options.pop(field.name) for field in fields(Request)})
+        return function(*args, request=request, **options)
+
+    return _request_options(with_request)  # type: ignore[return-value]

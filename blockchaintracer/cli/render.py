@@ -1,0 +1,234 @@
+"""How the answer of a verb is shown: one JSON object for a program, or lines and tables for a person."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.core.errors import BlockchainTracerError
+
+JSON = "blockchaintracer.json"
+"""Key in a click context's meta: whether ``--json`` was given."""
+_WIDEST = 1 << 20
+"""Columns of a table that no terminal shows: nothing is cut that a program may read."""
+_FORMULA = tuple("=+-@\t\r")
+"""The characters with which a spreadsheet formula begins (OWASP, CSV injection)."""
+
+Part = str | Callable[[], None]
+"""A line of text, or a function that prints more than a line: see `table`, `csv_rows` and `tree`."""
+
+
+class Answer:
+    """The result of a verb.
+
+    Args:
+        data: a dict or dataclass, printed with ``--json``.
+        text: what a person gets instead.
+        notes: lines for stderr, in both cases.
+        exit_code: of the command.
+    """
+
+    def __init__(self, data: Any, *text: Part, notes: Iterable[str] = (), exit_code: int = 0) -> None:
+        self.data = data
+        self.text = text
+        self.notes = notes
+        self.exit_code = exit_code
+
+    def show(self) -> None:
+        """Print the answer."""
+        if wants_json():
+            print_json(self.data)
+        else:
+            for part in self.text:
+                if isinstance(part, str):
+                    click.echo(part)
+                else:
+                    part()
+        for note in self.notes:
+            click.echo(note, err=True)
+
+
+def wants_json() -> bool:
+    """Whether the command that runs was called with ``--json``."""
+    ctx = click.get_current_context(silent=True)
+    return bool(ctx and ctx.meta.get(JSON))
+
+
+def print_json(data: Any) -> None:
+    """Print an object as one line of JSON."""
+    click.echo(json.dumps(data, default=_fields))
+
+
+def show_error(error: BlockchainTracerError) -> None:
+    """Print an error and what to do next."""
+    if wants_json():
+        print_json(error.as_dict())
+        return
+    click.secho(f"Error: {error.message}", fg="red", err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)
+
+
+def _fields(value: Any) -> Any:
+    if hasattr(value, "as_json"):
+        return value.as_json()
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def when(timestamp: int | None) -> str:
+    """Format a block's time (Unix seconds) in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if timestamp else "-"
+
+
+def coins(wei: int | None) -> str:
+    """Format an amount of the chain's coin."""
+    return "-" if wei is None else f"{wei / 10**18:.9f}"
+
+
+def byte_size(count: float) -> str:
+    """Format a number of bytes."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.4g} {unit}"
+
+
+def plain(text: str) -> str:
+    """Put a stranger's text on one line, without what a terminal would act on."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
+def state_line(result: Any, done: str = "recorded") -> str:
+    """Say how far a record or seal has come, where it is and whose it is."""
+    if result.state == "stored":
+        return "waits for the chain: `blockchaintracer outbox flush` sends it"
+    state = f"is {done} already" if getattr(result, "existing", False) else f"is {result.state}"
+    return f"{state}: block {result.block}, {when(result.time)}, by {result.author} for group {result.group}"
+
+
+def record_lines(record: Any, state: str | None = None) -> Iterator[str]:
+    """Describe a record of the lab in two lines; `state` replaces the line of its state."""
+    yield f"{record.kind}{f' {record.name}' if record.name else ''}: {record.id}"
+    yield f"  {state or state_line(record)}"
+
+
+def recorded_line(name: str, record: Any) -> str:
+    """Say in one line what became of a record that a verb made beside its result."""
+    return f"{name} {record.id} is {'recorded already' if record.existing else record.state}"
+
+
+def unrevealed_line(author: Mapping[str, Any]) -> str:
+    """Say how many seals an author made, and how many of them are unrevealed."""
+    elsewhere = author.get("keptElsewhere")
+    more = f"; {elsewhere} of these are not kept here" if elsewhere else ""
+    made = f"{author['author']} made {author['seals']} seals for group {author['group']}"
+    return f"{made}: {author['unrevealed']} unrevealed{more}."
+
+
+def verdict_line(text: str, *, passed: bool) -> str:
+    """Format the last line of a check."""
+    return click.style(text, fg="green" if passed else "red", bold=True)
+
+
+def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:
+    """Return what prints a table, as wide as the terminal or as its content if there is no terminal. An absent value is
+    a dash."""
+    return partial(_print_table, title, columns, rows)
+
+
+def _print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    from rich.console import Console
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        # a path that is cut is of no use: it goes on in the next line
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        # strangers' texts act on nothing: neither as the terminal's commands nor as rich's markup
+        drawn.add_row(*("-" if value is None else plain(str(value)) for value in row))
+    console = Console(highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if not sys.stdout.isatty():
+        console.width = max(Measurement.get(console, console.options.update(max_width=_WIDEST), drawn).maximum, 1)
+    console.print(drawn)
+
+
+def tree(drawn: Any) -> Callable[[], None]:
+    """Return what prints a tree of rich's."""
+    from rich.console import Console
+
+    return partial(Console(highlight=False).print, drawn)
+
+
+def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:
+    """Return what prints CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe before
+    it: names are their authors' choice, and opening a table must run nothing. Numbers stay numbers."""
+
+    def print_csv() -> None:
+        writer = csv.writer(sys.stdout)
+        for row in (columns, *rows):
+            writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA else cell for cell in row])
+
+    return print_csv
+
+
+def _bytes_in(paths: Iterable[Path]) -> int:
+    """Count the bytes to read. A file that cannot be read counts nothing here and is an error elsewhere."""
+    total = 0
+    for path in paths:
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            with suppress(OSError):
+                status = file.stat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
+
+
+@contextmanager
+def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr for work that takes over a second.
+
+    Args:
+        paths: the files to read, as far as they are known; without them there is no remaining time.
+    """
+    if wants_json():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import TransferSpeedColumn as Rate
+
+    console = Console(stderr=True)
+    total = _bytes_in(paths) if console.is_terminal else 0
+    columns = [SpinnerColumn(), TextColumn(label), DownloadColumn(), Rate()]
+    columns += [TimeRemainingColumn()] if total else []
+    bar = Progress(*columns, console=console, transient=True)
+    task = bar.add_task("", total=total or None)
+    began = time.monotonic()
+    started = False
+
+    def advance(count: int) -> None:
+        nonlocal started
+        if not started and time.monotonic() - began > 1:
+            started = True
+            bar.start()
+        bar.advance(task, count)
+
+    try:
+        yield advance
+    finally:
+        if started:
+            bar.stop()

@@ -1,0 +1,265 @@
+"""What the options of `record` ask for, and how it is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict, normal_digest, parse_number
+from blockchaintracer.lab.drafts import Progress, Recorded
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.private.encrypt import recipients_of
+from blockchaintracer.lab.recording.commit import require_recorder
+from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
+from blockchaintracer.lab.recording.keep import Keeping, run_keeping
+from blockchaintracer.lab.recording.run import (
+    RunFacts,
+    RunStart,
+    Used,
+    check_template,
+    finish_run,
+    keep_unrecorded,
+    linked_inputs,
+    parse_assignment,
+    record_inputs,
+    record_models,
+    run_command,
+    start_run,
+)
+from blockchaintracer.lab.recording.run_document import PrivateDocument, RunDocument, load_run_document
+from blockchaintracer.lab.seals import SealedVerdict, holding_evidence, seal_verdict
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to record, as the options of `record` give it: paths, and values as ``name=value``.
+
+    Args:
+        kind: of each artifact, if no run is recorded.
+        parents: each as ``ID:relation``.
+        reproduces: a record of another registry, as ``CHAIN:REGISTRY:ID``.
+        document: file of a run document.
+        program: a program and its arguments, to be run first.
+    """
+
+    datasets: Sequence[Path] = ()
+    models: Sequence[Path] = ()
+    artifacts: Sequence[Path] = ()
+    kind: str | None = None
+    name: str | None = None
+    description: str | None = None
+    license: str | None = None
+    source: str | None = None
+    params: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    private_params: Sequence[str] = ()
+    private_metrics: Sequence[str] = ()
+    encrypt_to: Sequence[str] = ()
+    in_the_open: bool = False
+    seeds: Sequence[str] = ()
+    document: Path | None = None
+    parents: Sequence[str] = ()
+    reproduces: str | None = None
+    lock: Path | None = None
+    with_host_name: bool = False
+    with_user_name: bool = False
+    program: Sequence[str] = ()
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files and folders to read."""
+        return [*self.datasets, *self.models, *self.artifacts]
+
+    @property
+    def is_run(self) -> bool:
+        """Whether a run is asked for."""
+        values = (self.params, self.metrics, self.private_params, self.private_metrics)
+        return bool(self.document or self.program or any(values))
+
+
+def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
+    """Record what is asked for. Returns the records, the run last, and the exit code of the program.
+
+    Raises:
+        InputError: if nothing is asked for, or what is asked for does not fit together.
+    """
+    parents = [parse_parent(text) for text in request.parents]
+    document = load_run_document(request.document) if request.document else None
+    keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)
+    foreign = ForeignRecord.parse(request.reproduces) if request.reproduces else None
+    if not request.is_run:
+        if foreign:
+            raise InputError(
+                "expected a run that reproduces the other record, got none",
+                hint="A --param, a --metric, --from or a program after `--` makes one.",
+            )
+        return _record_content(lab, request, parents, keeping, progress), None
+
+    document = _merged(document or RunDocument(schema_version=1, name="run"), request)
+    files = request.paths or document.inputs or document.outputs
+    if keeping.recipients and not (files or document.private.fields() or request.program):
+        raise InputError(
+            "expected something to encrypt, got none",
+            hint="--encrypt-to is for files and private values: what is shown as a parameter or metric is public.",
+        )
+    require_recorder(lab)
+    # a document's paths count from the folder it lies in
+    base = request.document.parent if request.document else Path.cwd()
+    start = start_run(lab, exclude=[*request.paths, *(base / path for path in document.encrypted())])
+    hidden = request.paths if keeping.recipients else ()
+    keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
+    code = None
+    if request.program:
+        code, written = run_command(request.program, Path.cwd())
+        document = _merged(written, request) if written else document
+    try:
+        keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
+        return _record_run(lab, request, start, document, base, parents, keeping, foreign, code, progress), code
+    except BaseException:
+        if request.program:
+            # what it took to compute is worth more than what stands in the way of recording it
+            file = keep_unrecorded(lab, document)
+            lab.say(f"What the program told is kept: `blockchaintracer record --from {file}` records it.")
+        raise
+
+
+def seal_requested_verdict(
+    lab: Lab, record_id: str, verdict: str, evidence: str | None, request: Request, progress: Progress
+) -> tuple[SealedVerdict, int | None]:
+    """Seal a verdict, named as in `Verdict`, on the requested run or on `evidence`. Returns the program's exit code
+    too."""
+    record_id, number = normal_digest(record_id, "record id"), Verdict(parse_number(verdict, Verdict))
+    if not request.is_run:
+        return seal_verdict(lab, record_id, number, evidence), None
+    if evidence:
+        raise InputError("expected a run or --evidence, got both")
+    request = replace(request, parents=(*request.parents, f"{record_id}:reproduces"))
+    with holding_evidence(lab, record_id) as held:
+        _, code = record_request(lab, request, progress)
+    return seal_verdict(lab, record_id, number, held[-1]), code
+
+
+def _record_run(
+    lab: Lab,
+    request: Request,
+    start: RunStart,
+    document: RunDocument,
+    base: Path,
+    parents: Sequence[Link],
+    keeping: Keeping,
+    foreign: ForeignRecord | None,
+    code: int | None,
+    progress: Progress,
+) -> list[Recorded]:
+    document.recorded_metrics()
+    check_template(document, complete=not code)
+    written = [(output.role, base / output.path) for output in document.outputs]
+    named = {path.resolve() for _, path in written}
+    outputs = [
+        *(("model", path) for path in request.models if path.resolve() not in named),
+        *(("artifact", path) for path in request.artifacts if path.resolve() not in named),
+        *written,
+    ]
+    more: dict[str, Any] = {"keeping": keeping, "progress": progress}
+    relation = Relation.TRAINED_ON if request.models else Relation.USES
+    inputs = [Used(used_record(lab, Kind.DATASET, path, **more), relation, path) for path in request.datasets]
+    ids = {used.record.id for used in inputs}
+    inputs += [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
+    references = [record_reference(lab, foreign)] if foreign else []
+    models = [path for role, path in outputs if role == "model"]
+    trained = record_models(lab, models, inputs, **more)
+    facts = RunFacts(
+        document=document,
+        inputs=inputs,
+        outputs=outputs,
+        parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(document)],
+        command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
+        observed="program" if request.program else None,
+        lock=request.lock,
+        error=f"the program ended with exit code {code}" if code else None,
+        host_name=request.with_host_name,
+        user_name=request.with_user_name,
+        keeping=keeping,
+    )
+    run = finish_run(lab, start, facts, progress)
+    return [*references, *(used.record for used in inputs), *trained, run]
+
+
+def _record_content(
+    lab: Lab, request: Request, parents: Sequence[Link], keeping: Keeping, progress: Progress
+) -> list[Recorded]:
+    if request.artifacts and not request.kind:
+        raise InputError(
+            "expected --kind for --artifact, got none", hint="Say what it is: --kind result, software, document, …."
+        )
+    contents = [
+        *((Kind.DATASET, path) for path in request.datasets),
+        *((Kind.MODEL, path) for path in request.models),
+        *((parse_number(str(request.kind), Kind), path) for path in request.artifacts),
+    ]
+    if not contents:
+        raise InputError(
+            "expected something to record, got nothing",
+            hint="Name a --dataset, --model, --artifact, --param, --metric, --from, or a program after `--`.",
+        )
+    for _, path in contents:
+        if not path.exists():
+            raise InputError(f"expected a file or folder at {path}, got nothing")
+    if request.name and len(contents) > 1:
+        raise InputError(f"expected one thing to be named {request.name!r}, got {len(contents)}")
+    more: dict[str, Any] = {"parents": parents, "keeping": keeping, "progress": progress}
+    more |= {name: value for name in ("license", "source") if (value := getattr(request, name))}
+    return [
+        record_path(lab, kind, path, name=request.name, description=request.description, **more)
+        for kind, path in contents
+    ]
+
+
+def _merged(document: RunDocument, request: Request) -> RunDocument:
+    """Add to a run document what the request states."""
+
+    def values(texts: Sequence[str], what: str = "parameter") -> dict[str, Any]:
+        return dict(parse_assignment(text, what) for text in texts)
+
+    added = RunDocument.read(
+        {
+            "schema": 1,
+            "name": request.name or document.name,
+            "description": request.description or document.description,
+            "parameters": values(request.params),
+            "metrics": values(request.metrics, "metric"),
+            "seeds": values(request.seeds, "seed"),
+            "private": {
+                "parameters": values(request.private_params),
+                "metrics": values(request.private_metrics, "metric"),
+            },
+        }
+    )
+    parameters = {**document.parameters, **added.parameters}
+    metrics = {**document.metrics, **added.metrics}
+    private = PrivateDocument(
+        parameters={**document.private.parameters, **added.private.parameters},
+        metrics={**document.private.metrics, **added.private.metrics},
+        encrypt_to=document.private.encrypt_to or tuple(request.encrypt_to),
+    )
+    private.require_apart(parameters, metrics)
+
+    def hidden(entry: Any) -> Any:
+        is_apart = entry.encrypt_to or not entry.path
+        return entry if is_apart else entry.model_copy(update={"encrypt_to": request.encrypt_to})
+
+    return document.model_copy(
+        update={
+            "inputs": tuple(map(hidden, document.inputs)),
+            "outputs": tuple(map(hidden, document.outputs)),
+            "name": added.name,
+            "description": added.description,
+            "parameters": parameters,
+            "metrics": metrics,
+            "private": private,
+            "seeds": {**document.seeds, **added.seeds},
+        }
+    )
