@@ -16,9 +16,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "blockchaintracer"
 ENTRY = f"{PACKAGE}.core.api"
 LIMITS = {"core": 7_500, "package": 39_500, "extra": 2_500}
+SAME_FOR_USERS = {"BlockchainTracerCallback"}
+"""Class names that users import from several doors, one a framework."""
 STANDARD = set(sys.stdlib_module_names) - {"sqlite3", "subprocess"}
 CORE_NEEDS = {"click", "eth_abi", "eth_account", "eth_hash", "eth_keys", "eth_utils", "hexbytes", "pydantic"} | {
-    "requests", "rfc8785", "rlp", "trie", "web3"
+    "requests", "rfc8785", "rlp", "trie", "typing_extensions", "web3"
 }  # fmt: skip
 
 
@@ -95,7 +97,7 @@ def main() -> int:
 
     for ring in circles(arrows):
         problems.append(f"circle: {', '.join(ring)}")
-    closure, waiting = set(), [ENTRY] if ENTRY in known else [f"{PACKAGE}.core.verify"]
+    closure, waiting = set(), [ENTRY]
     while waiting:
         name = waiting.pop()
         if name not in closure:
@@ -119,10 +121,23 @@ def main() -> int:
     stems = Counter(file.stem for file in known.values() if file.stem != "__init__" and not is_door(file))
     twice = [stem for stem, number in stems.items() if number > 1]
     print(f"{'file names twice':24} {len(twice):7,} {' '.join(twice)}".rstrip())
+    shared = repeated_classes(known)
+    print(f"{'class names twice':24} {len(shared):7,} {' '.join(shared)}".rstrip())
+    problems += [f"class {name} exists in {' and '.join(files)}" for name, files in shared.items()]
     print(f"{'circles':24} {len(circles(arrows)):7,}")
     for problem in problems:
         print(problem, file=sys.stderr)
     return bool(problems)
+
+
+def repeated_classes(known: dict[str, Path]) -> dict[str, list[str]]:
+    """Map each class name that exists more than once to the modules that have it."""
+    modules_of: dict[str, list[str]] = defaultdict(list)
+    for name, file in known.items():
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.ClassDef) and node.name not in SAME_FOR_USERS:
+                modules_of[node.name].append(name)
+    return {name: found for name, found in sorted(modules_of.items()) if len(found) > 1}
 
 
 def is_door(file: Path) -> bool:
