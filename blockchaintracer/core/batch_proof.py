@@ -35,7 +35,7 @@ class Proof:
 
     @property
     def id(self) -> str:
-        """The record's id, computed from its key."""
+        """The record id, computed from the key."""
         return Domain(self.chain_id, self.registry).record_id(self.key)
 
     @property
@@ -44,7 +44,7 @@ class Proof:
         return leads_to(self.id, self.path) == self.root
 
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready values; `read` takes them back."""
+        """Return JSON-ready values. `read` takes them back."""
         return {
             "type": PROOF_TYPE,
             "tree": TREE_KIND,
@@ -59,7 +59,7 @@ class Proof:
 
     @classmethod
     def read(cls, path: Path) -> Proof:
-        """A proof file, from anywhere.
+        """Read a proof file of any origin.
 
         Raises:
             InputError: if it's none, or its path doesn't lead to its root.
@@ -72,7 +72,7 @@ class Proof:
 
     @classmethod
     def parse(cls, content: bytes, path: str) -> Proof:
-        """The content of a proof file, from anywhere; `path` is what messages call it.
+        """Read the content of a proof file of any origin. Messages call it `path`.
 
         Raises:
             InputError: if it's none, or its path doesn't lead to its root.
@@ -101,7 +101,7 @@ class Proof:
 
 
 def is_proof(path: Path) -> bool:
-    """Whether a file says that it is a record's proof of its batch."""
+    """Return whether a file calls itself the proof of a record in a batch."""
     try:
         with path.open("rb") as file:
             return PROOF_TYPE.encode() in file.read(_LOOKED_AT)

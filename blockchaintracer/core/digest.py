@@ -116,12 +116,12 @@ class FolderDigest:
 
     @property
     def size(self) -> int:
-        """Bytes of all files together."""
+        """Size of all files together, in bytes."""
         return sum(entry.size for entry in self.files)
 
     @property
     def executable(self) -> tuple[str, ...]:
-        """The paths of the files that their owner may execute, in the order of the listing."""
+        """Paths of the files that their owner may execute, in the order of the listing."""
         return tuple(entry.path for entry in self.files if entry.mode & 0o100)
 
 
@@ -140,13 +140,13 @@ class DagLink:
     size: int
 
     def encode(self, name: str) -> bytes:
-        """The link as a field of its parent (ipld.io/specs/codecs/dag-pb)."""
+        """Encode the link as a field of its parent (ipld.io/specs/codecs/dag-pb)."""
         fields = protobuf_field(1, self.cid) + protobuf_field(2, name.encode()) + b"\x18" + varint(self.total)
         return protobuf_field(2, fields)
 
 
 def profile_named(name: str) -> CidProfile:
-    """The profile of that name.
+    """Return the CID profile with this name.
 
     Raises:
         InputError: if there's no such profile.
@@ -176,7 +176,7 @@ class Digester:
         self._levels: list[list[DagLink]] = [[]]
 
     def update(self, block: memoryview, pool: ThreadPoolExecutor | None = None) -> None:
-        """Takes the next block; every block but the last has a multiple of the profile's chunk.
+        """Take the next block. Every block but the last has a multiple of the profile's chunk.
 
         Args:
             block: its bytes.
@@ -195,12 +195,12 @@ class Digester:
             whole.result()
 
     def finish(self) -> FileDigest:
-        """The digest of everything taken."""
+        """Return the digest of all blocks."""
         root = self.root()
         return FileDigest(self._whole.hexdigest(), self._size, cid_text(root.cid), self._name)
 
     def root(self) -> DagLink:
-        """The root of the tree of everything taken."""
+        """Return the root of the tree of all blocks."""
         if not self._size:
             self._add(0, self._leaf(memoryview(b""), None))
         level = 0
@@ -252,26 +252,26 @@ class Digester:
 
 
 def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
-    """The digest of a file that holds `data`."""
+    """Digest `data` as a file."""
     digester = Digester(profile)
     digester.update(memoryview(data))
     return digester.finish()
 
 
 def cid_of_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> str:
-    """The IPFS address of a file that holds `data`."""
+    """Return the IPFS address of a file that holds `data`."""
     return digest_bytes(data, profile).cid
 
 
 def cid_of_sha256(sha256: str) -> str:
-    """The IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its digest alone."""
+    """Return the IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its SHA-256."""
     return cid_text(cid_bytes(1, RAW, bytes.fromhex(sha256)))
 
 
 def digest_file(
     path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
 ) -> FileDigest:
-    """SHA-256 and CID of a file in one reading.
+    """Compute SHA-256 and CID of a file in one reading.
 
     Args:
         path: a file, or a link to one.
@@ -290,7 +290,7 @@ def copy_digesting(
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
 ) -> FileDigest:
-    """`digest_file`, handing each block that was hashed to `write`, so that the copy is what the digest says.
+    """Digest a file and pass each hashed block to `write`, so that the copy has exactly this digest.
 
     Raises:
         InputError: as `digest_file`. What `write` raises passes through.
@@ -312,7 +312,7 @@ def copy_digesting(
 
 
 def sha256_file(path: str | os.PathLike[str], progress: Progress | None = None) -> str:
-    """SHA-256 alone of a file, 64 hex digits: at the speed of ``hashlib.file_digest``.
+    """Compute the SHA-256 of a file, 64 hex digits, at the speed of ``hashlib.file_digest``.
 
     Raises:
         InputError: as `digest_file`.
@@ -329,7 +329,7 @@ def sha256_file(path: str | os.PathLike[str], progress: Progress | None = None) 
 def digest_folder(
     path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
 ) -> FolderDigest:
-    """The digest of a folder: SHA-256 of its canonical SHA256SUMS, sorted by the UTF-8 bytes of the paths.
+    """Digest a folder: SHA-256 of its canonical SHA256SUMS, sorted by the UTF-8 bytes of the paths.
 
     Everything in the folder counts, hidden files too. A link to a file inside the folder counts as a file of that
     content; every other link is refused. Empty subfolders and modes have no place in SHA256SUMS.
@@ -351,7 +351,7 @@ def digest_folder(
 
 
 def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDigest], workers: int) -> FolderDigest:
-    """The folder of `files` (from `list_folder`), each digested by `digest` in one of some threads.
+    """Digest the `files` of a folder (from `list_folder`) with `digest`, in several threads.
 
     Raises:
         Exception: the first that `digest` raises; files not begun by then are left.
@@ -367,7 +367,7 @@ def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDige
 
 
 def locked(progress: Progress | None) -> Progress | None:
-    """`progress`, never called by two threads at once."""
+    """Return `progress`, or a copy that two threads never call at once."""
     if not progress:
         return None
     lock = threading.Lock()
@@ -380,7 +380,7 @@ def locked(progress: Progress | None) -> Progress | None:
 
 
 def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> list[tuple[str, str]]:
-    """The files of a folder as (canonical path, path to open), in the order of its listing.
+    """List the files of a folder as (canonical path, path to open), in the order of its listing.
 
     Raises:
         InputError: as `digest_folder`, short of reading the files.
@@ -421,13 +421,13 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
 
 
 def format_listing(files: Iterable[tuple[str, str]]) -> bytes:
-    """The canonical SHA256SUMS of (path, sha256): one ``<hex>  <path>`` a line, sorted by the paths' UTF-8 bytes."""
+    """Write the canonical SHA256SUMS of (path, sha256): ``<hex>  <path>`` lines, sorted by the paths' UTF-8 bytes."""
     lines = sorted((path.encode(), sha256) for path, sha256 in files)
     return b"".join(b"%s  %s\n" % (sha256.encode(), path) for path, sha256 in lines)
 
 
 def parse_listing(listing: bytes) -> tuple[tuple[str, str], ...]:
-    """The (path, sha256) of a canonical SHA256SUMS. It may come from a stranger: no path in it leaves its folder.
+    """Read the (path, sha256) of a canonical SHA256SUMS of any origin. No path in it leaves its folder.
 
     Raises:
         InputError: if it isn't exactly what `format_listing` writes, or holds a path that `check_path` refuses.
@@ -449,7 +449,7 @@ def parse_listing(listing: bytes) -> tuple[tuple[str, str], ...]:
 
 
 def check_path(path: str) -> str:
-    """The path, if every system could keep it inside a folder.
+    """Return the path if every system can keep it inside a folder.
 
     Raises:
         InputError: if it's absolute, has a ``.`` or ``..`` or empty part, a backslash, a control character or line
@@ -465,7 +465,7 @@ def check_path(path: str) -> str:
 
 
 def check_distinct(paths: Iterable[str]) -> None:
-    """Refuses paths that a file system blind to case or Unicode form would take for one.
+    """Refuse paths that are one file where a file system ignores case or Unicode form.
 
     Raises:
         InputError: naming the first two.
@@ -497,7 +497,7 @@ def check_distinct(paths: Iterable[str]) -> None:
 
 @contextmanager
 def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
-    """Opens a regular file for reading: its descriptor and size. On leaving, it must not have changed.
+    """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile.
 
     Raises:
         InputError: if it isn't a readable regular file, or changed.
@@ -530,7 +530,7 @@ and holds up all other threads. There are as many as files were read at once."""
 
 
 def read_blocks(descriptor: int, size: int, path: str | os.PathLike[str]) -> Iterator[memoryview]:
-    """Whole blocks up to the end of the file; each is overwritten by the next."""
+    """Yield whole blocks up to the end of the file. Each block is overwritten by the next."""
     try:
         buffer = _idle_buffers.pop()
     except IndexError:
@@ -587,7 +587,7 @@ def _inside(link: str, root: str) -> str:
 
 
 def varint(number: int) -> bytes:
-    """A number in protobuf's and multiformats' variable length."""
+    """Encode a number in protobuf's and multiformats' variable length."""
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)
@@ -597,18 +597,19 @@ def varint(number: int) -> bytes:
 
 
 def protobuf_field(number: int, content: bytes) -> bytes:
-    """A length-delimited protobuf field."""
+    """Encode a length-delimited protobuf field."""
     return bytes([number << 3 | 2]) + varint(len(content)) + content
 
 
 def cid_bytes(version: int, codec: int, digest: bytes) -> bytes:
-    """The binary CID of a block with that SHA-256."""
+    """Return the binary CID of a block with this SHA-256."""
     multihash = b"\x12\x20" + digest
     return bytes([1, codec]) + multihash if version else multihash
 
 
 def cid_text(cid: bytes) -> str:
-    """A binary CID as text: version 1 in base32 with its prefix, version 0 in base58 (github.com/multiformats/cid)."""
+    """Write a binary CID as text: version 1 in base32 with its prefix, version 0 in base58
+    (github.com/multiformats/cid)."""
     if cid[0] == 1:
         return "b" + base64.b32encode(cid).decode().lower().rstrip("=")
     number, text = int.from_bytes(cid), ""

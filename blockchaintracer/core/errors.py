@@ -27,7 +27,7 @@ class BlockchainTracerError(Exception):
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
     def as_dict(self) -> dict[str, Any]:
-        """The error as one JSON object: ``{"error": class, "message", "hint", **values}``."""
+        """Return the error as one JSON object: ``{"error": class, "message", "hint", **values}``."""
         return {"error": type(self).__name__, "message": self.message, "hint": self.hint, **self.values}
 
 

@@ -55,7 +55,7 @@ class MerkleTree:
         return self._nodes[0].hex()
 
     def proof(self, value: str) -> list[str]:
-        """The siblings on the way from a value to the root, the leaf's first; 64 hex digits each.
+        """Return the siblings from a value to the root, the leaf's first, 64 hex digits each.
 
         Raises:
             InputError: if the value isn't in the tree.
@@ -72,7 +72,7 @@ class MerkleTree:
 
 
 def leads_to(value: str, proof: Sequence[str]) -> str:
-    """The root (64 hex digits) that a value and its siblings lead to."""
+    """Compute the root (64 hex digits) from a value and its siblings."""
     hashed = _hasher()
     node = hashed(hashed(bytes.fromhex(value)))
     for sibling in map(bytes.fromhex, proof):
@@ -81,6 +81,6 @@ def leads_to(value: str, proof: Sequence[str]) -> str:
 
 
 def _hasher() -> Callable[[bytes], bytes]:
-    """Keccak-256 as its first call chooses it, without the checks of each call: they take a quarter of the time."""
+    """Return Keccak-256 without the checks of each call, which take a quarter of the time."""
     keccak(b"")
     return keccak.hasher

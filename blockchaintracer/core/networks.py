@@ -54,21 +54,21 @@ class Network:
 
     @property
     def is_devnet(self) -> bool:
-        """Whether it's a chain of one's own, which may be set back."""
+        """Whether it is a private test chain, which can be reset."""
         return self.kind == "devnet"
 
     @property
     def rpc_env(self) -> str:
-        """Environment variable that overrides the RPC address; the only way for one that holds a key."""
+        """Environment variable that overrides the RPC address. An address with a key is given only this way."""
         return f"BLOCKCHAINTRACER_RPC_{self.name.upper().replace('-', '_')}"
 
     @property
     def rpc(self) -> str | None:
-        """The RPC address: the environment's, else the public one; None for the devnet, whose port is its home's."""
+        """The RPC address of the environment, else the public one. None for the devnet, whose home holds its port."""
         return os.environ.get(self.rpc_env) or self.public_rpc
 
     def transaction_page(self, transaction: str) -> str | None:
-        """Address of a transaction in the explorer."""
+        """Return the address of a transaction in the explorer, or None."""
         return f"{self.explorer}/tx/0x{transaction.removeprefix('0x')}" if self.explorer else None
 
 
@@ -82,18 +82,18 @@ DEVNET = NETWORKS[-1]
 
 
 def network_by_chain_id(chain_id: int) -> Network | None:
-    """The configured network of a chain id; None if it isn't one of them."""
+    """Return the built-in network of a chain id, or None."""
     return next((network for network in NETWORKS if network.chain_id == chain_id), None)
 
 
 def time_source(chain_id: int) -> str:
-    """Where the time of a chain's blocks comes from, in words."""
+    """Describe where the time of a chain's blocks comes from."""
     network = network_by_chain_id(chain_id)
     return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
 
 
 def network_by_name(name: str) -> Network:
-    """The network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, with or without a provider).
+    """Return the network with a name (``base-sepolia``) or Ape's choice (``base:sepolia``, with or without a provider).
 
     Raises:
         InputError: if there is no such network.
@@ -109,8 +109,8 @@ def network_by_name(name: str) -> Network:
 
 
 def redact_url(url: str) -> str:
-    """A URL fit for messages: without user, password, query and fragment, and with ``…`` in place of what may be a key
-    in its host or path.
+    """Shorten a URL for messages: without user, password, query and fragment, and with ``…`` for what may be a key in
+    its host or path.
 
     >>> redact_url("https://me:secret@rpc.example.org/v2/AbCdEfGhIjKlMnOpQrSt?key=1")
     'https://rpc.example.org/v2/…'

@@ -98,7 +98,7 @@ NO_END = 2**40 - 1
 
 
 def label(value: int, vocabulary: type[IntEnum] | None = None) -> str:
-    """The name of a number as people type it: ``trained-on``; the number itself for the lab's own.
+    """Return the name of a number as people type it (``trained-on``), or the number itself for the lab's own.
 
     `vocabulary` tells what a plain number is one of.
     """
@@ -109,7 +109,7 @@ def label(value: int, vocabulary: type[IntEnum] | None = None) -> str:
 
 
 def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
-    """The number of a kind, relation or verdict by its name (``trained-on``, ``TRAINED_ON``) or own number.
+    """Return the number of a kind, relation or verdict from its name (``trained-on``, ``TRAINED_ON``) or own number.
 
     Raises:
         InputError: if it's neither a name of `vocabulary` nor a number from 128 to 255.
@@ -127,7 +127,7 @@ def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
 
 
 def normal_digest(text: str, what: str = "digest") -> str:
-    """A SHA-256 or record id as 64 lower-case hex digits without ``0x``.
+    """Return a SHA-256 or record id as 64 lower-case hex digits without ``0x``.
 
     Raises:
         InputError: if it isn't 64 hex digits.
@@ -139,7 +139,7 @@ def normal_digest(text: str, what: str = "digest") -> str:
 
 
 def checksummed(text: str, what: str = "an address") -> str:
-    """An address with its EIP-55 checksum.
+    """Return an address with its EIP-55 checksum.
 
     Raises:
         InputError: if it isn't 0x and 40 hex digits, or has a checksum that doesn't fit.
@@ -196,7 +196,7 @@ class RecordKey:
         object.__setattr__(self, "parents", tuple(sorted(set(self.parents))))
 
     def as_abi(self) -> tuple[Any, ...]:
-        """The key as the registry's functions take it (web3's tuple form)."""
+        """Return the key as the registry's functions take it (web3's tuple form)."""
         from eth_utils.address import to_checksum_address
 
         return (
@@ -210,7 +210,7 @@ class RecordKey:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """The key as JSON-ready values; `from_json` reads it back."""
+        """Return the key as JSON-ready values. `from_json` reads them back."""
         return {
             "group": self.group,
             "kind": int(self.kind),
@@ -223,7 +223,7 @@ class RecordKey:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RecordKey:
-        """Reads what `as_json` wrote."""
+        """Read what `as_json` wrote."""
         return cls(
             group=data["group"],
             kind=data["kind"],
@@ -248,7 +248,7 @@ class Domain:
     registry: str
 
     def digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
-        """EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record's id."""
+        """Compute the EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record id."""
         from eth_account.messages import encode_typed_data
         from eth_utils.crypto import keccak
 
@@ -256,7 +256,7 @@ class Domain:
         return keccak(b"\x19" + signable.version + signable.header + signable.body)
 
     def typed_data(self, primary_type: str, message: dict[str, Any]) -> dict[str, Any]:
-        """The whole EIP-712 document, as wallets and ``eth_signTypedData_v4`` take it."""
+        """Return the whole EIP-712 document, as wallets and ``eth_signTypedData_v4`` take it."""
         return {
             "types": {name: TYPES[name] for name in ("EIP712Domain", *_needed(primary_type))},
             "primaryType": primary_type,
@@ -270,7 +270,7 @@ class Domain:
         }
 
     def record_id(self, key: RecordKey) -> str:
-        """The id of a key in this registry (64 hex digits), known before it is recorded."""
+        """Compute the id of a key in this registry (64 hex digits), which is known before the record is stored."""
         return self.digest("Record", record_message(key)).hex()
 
 
@@ -294,7 +294,7 @@ class ForeignRecord:
 
     @classmethod
     def parse(cls, text: str) -> ForeignRecord:
-        """From ``CHAIN:REGISTRY:ID`` or the identifier that a Reference to it has.
+        """Read ``CHAIN:REGISTRY:ID``, or the identifier of a Reference to the record.
 
         Raises:
             InputError: if it is neither.
@@ -309,21 +309,22 @@ class ForeignRecord:
 
     @property
     def identifier(self) -> str:
-        """What the subject of a Reference to it is the SHA-256 of (interfaces/IForeignAttestations.sol)."""
+        """The text that the subject of a Reference is the SHA-256 of (interfaces/IForeignAttestations.sol)."""
         return f"eip155:{self.chain_id}:{self.registry.lower()}:0x{self.record_id}"
 
     def as_abi(self) -> tuple[int, str, bytes]:
-        """As the registry's functions take it."""
+        """Return the tuple that the registry's functions take."""
         return self.chain_id, self.registry, bytes.fromhex(self.record_id)
 
 
 def record_commitment(record_id: str, salt: str) -> str:
-    """What a seal of a record shows of it (64 hex digits; interfaces/ISeals.sol). The salt is 32 random bytes, hex."""
+    """Compute the commitment that a seal shows of a record (64 hex digits; interfaces/ISeals.sol). The salt is 32
+    random bytes, hex."""
     return _struct_hash("RecordCommitment", {"recordId": bytes.fromhex(record_id), "salt": bytes.fromhex(salt)})
 
 
 def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str | None, attester: str, salt: str) -> str:
-    """What a seal of a verdict shows of it (64 hex digits). `evidence` is a record id, or None."""
+    """Compute the commitment that a seal shows of a verdict (64 hex digits). `evidence` is a record id, or None."""
     message = {
         "recordId": bytes.fromhex(record_id),
         "group": group,
@@ -336,7 +337,7 @@ def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str |
 
 
 def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
-    """EIP-712's hashStruct, which needs no domain."""
+    """Compute EIP-712's hashStruct, which needs no domain."""
     from eth_account.messages import encode_typed_data
 
     types = {"EIP712Domain": [], primary_type: TYPES[primary_type]}
@@ -345,7 +346,7 @@ def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
 
 
 def record_message(key: RecordKey) -> dict[str, Any]:
-    """A key as the EIP-712 message ``Record``."""
+    """Return a key as the EIP-712 message ``Record``."""
     fields = (entry["name"] for entry in TYPES["Record"])
     message = dict(zip(fields, key.as_abi(), strict=True))
     message["parents"] = [{"parent": parent, "relation": relation} for parent, relation in message["parents"]]

@@ -19,8 +19,8 @@ SEED_BLOCK = "seedBlock"
 def derive_seeds(
     chain_id: int, block_hash: str, commitment: str, generators: Iterable[str] = GENERATORS
 ) -> dict[str, int]:
-    """The seed of each generator, 0 to 2**32 - 1: the first four bytes, big-endian, of the SHA-256 of the ASCII text
-    ``blockchaintracer:seed:v1:<chain id>:<block hash>:<commitment>:<generator>``.
+    """Derive the seed of each generator, 0 to 2**32 - 1: the first four bytes, big-endian, of the SHA-256 of the ASCII
+    text ``blockchaintracer:seed:v1:<chain id>:<block hash>:<commitment>:<generator>``.
 
     Args:
         chain_id: EIP-155 chain id.

@@ -34,7 +34,7 @@ class StoredRecord:
 
     @classmethod
     def of(cls, word: int) -> StoredRecord:
-        """Reads contracts/types/RecordSlot.sol's layout."""
+        """Read the layout of contracts/types/RecordSlot.sol."""
 
         def bits(start: int, width: int) -> int:
             return word >> start & (1 << width) - 1
@@ -65,23 +65,23 @@ class StoredBatch:
 
     @classmethod
     def of(cls, word: int) -> StoredBatch:
-        """Reads contracts/types/BatchSlot.sol's layout."""
+        """Read the layout of contracts/types/BatchSlot.sol."""
         return cls(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
 
 
 def record_slot(record_id: str) -> bytes:
-    """Storage key (32 bytes) of a record's word; `record_id` is 64 hex digits."""
+    """Compute the storage key (32 bytes) of a record's word. `record_id` is 64 hex digits."""
     return _entry(bytes.fromhex(record_id), RECORDS_SLOT.to_bytes(32))
 
 
 def batch_slot(group: int, author: str, root: str) -> bytes:
-    """Storage key (32 bytes) of a batch's word; `author` is 0x-hex, `root` 64 hex digits."""
+    """Compute the storage key (32 bytes) of a batch's word. `author` is 0x-hex, `root` 64 hex digits."""
     member = (group << 160 | int(author, 16)).to_bytes(32)
     return _entry(bytes.fromhex(root), _entry(member, BATCHES_SLOT.to_bytes(32)))
 
 
 def _entry(key: bytes, base: bytes) -> bytes:
-    """Where Solidity keeps the value of `key` in the mapping at `base`."""
+    """Compute where Solidity keeps the value of `key` in the mapping at `base`."""
     from eth_utils.crypto import keccak
 
     return keccak(key + base)

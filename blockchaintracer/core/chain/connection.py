@@ -47,7 +47,7 @@ class Chain:
 
     @classmethod
     def connect(cls, url: str) -> Chain:
-        """Connects to a JSON-RPC endpoint over HTTP, or to several of one chain, and asks for its chain id.
+        """Connect to one or several JSON-RPC endpoints of one chain over HTTP, and ask for the chain id.
 
         Args:
             url: of the endpoint; several are separated by commas, the preferred one first.
@@ -77,7 +77,7 @@ class Chain:
         return self.ask(lambda: self.web3.eth.chain_id)
 
     def require_same(self) -> None:
-        """Asks for the chain id again: an address can come to lead elsewhere.
+        """Ask for the chain id again: an address can lead to another chain later.
 
         Raises:
             ChainUnavailable: if it's another chain now.
@@ -91,27 +91,27 @@ class Chain:
 
     @cached_property
     def contract_classes(self) -> dict[str, Any]:
-        """Contract classes by artifact: building one from its ABI takes longer than many calls."""
+        """Contract classes by artifact, because building one takes longer than many calls."""
         return {}
 
     @property
     def network(self) -> Network | None:
-        """What is configured about this chain; None if it isn't a known one."""
+        """The built-in network of this chain, or None."""
         return network_by_chain_id(self.chain_id)
 
     @property
     def name(self) -> str:
-        """The chain's name, or its number."""
+        """Name of the chain, or its number."""
         return self.network.title if self.network else f"chain {self.chain_id}"
 
     def ask(self, question: Callable[[], T]) -> T:
-        """Runs a call, with every failure of the connection as `ChainUnavailable`."""
+        """Run a call and turn every failure of the connection into `ChainUnavailable`."""
         with self.reaching():
             return question()
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Turns failures of the connection inside the block into `ChainUnavailable`; refusals by a contract pass."""
+        """Turn failures of the connection inside the block into `ChainUnavailable`. Refusals by a contract pass."""
         from eth_abi.exceptions import DecodingError
         from requests.exceptions import RequestException
         from web3.exceptions import (
@@ -140,7 +140,8 @@ class Chain:
             ) from None
 
     def block(self, which: int | str) -> Block | None:
-        """A block by number, hash (0x-hex), ``latest`` or ``finalized``; None if the chain has no such block."""
+        """Return a block by number, hash (0x-hex), ``latest`` or ``finalized``, or None if the chain has no such
+        block."""
         data = self._block(which)
         return None if data is None else _identified(data)
 
@@ -153,15 +154,15 @@ class Chain:
             return None
 
     def head(self) -> Block:
-        """The newest block."""
+        """Return the newest block."""
         return _identified(self._newest())
 
     def base_fee(self) -> int:
-        """What the newest block asks for a unit of gas before a tip, in wei; 0 where blocks ask for nothing."""
+        """Return the base fee of the newest block in wei for a unit of gas, 0 where the chain has none."""
         return int(self._newest().get("baseFeePerGas", 0))
 
     def tip(self) -> int:
-        """What the node suggests to add for a unit of gas, in wei."""
+        """Return the tip that the node suggests, in wei for a unit of gas."""
         return int(self.ask(lambda: self.web3.eth.max_priority_fee))
 
     def _newest(self) -> BlockData:
@@ -171,7 +172,7 @@ class Chain:
         return data
 
     def finalized(self) -> Block | None:
-        """The newest block that the chain calls final; None where it does not say."""
+        """Return the newest block that the chain calls final, or None where the chain does not say."""
         try:
             return self.block("finalized")
         except ChainUnavailable:
@@ -179,12 +180,12 @@ class Chain:
             return None
 
     def is_canonical(self, number: int, block_hash: str) -> bool:
-        """Whether the chain holds this very block at this height now."""
+        """Return whether the chain has exactly this block at this height now."""
         block = self.block(number)
         return block is not None and block.hash == block_hash
 
     def receipt(self, transaction: str) -> Any | None:
-        """The receipt of a transaction (64 hex digits); None while it isn't in a block."""
+        """Return the receipt of a transaction (64 hex digits), or None while it is in no block."""
         from web3.exceptions import TransactionNotFound
 
         with self.reaching():
@@ -194,7 +195,7 @@ class Chain:
                 return None
 
     def transaction(self, transaction: str) -> Any | None:
-        """A transaction (64 hex digits); None if the node doesn't know it."""
+        """Return a transaction (64 hex digits), or None if the node does not know it."""
         from web3.exceptions import TransactionNotFound
 
         with self.reaching():
@@ -204,17 +205,17 @@ class Chain:
                 return None
 
     def code(self, address: str) -> bytes:
-        """The code at an address; empty if no contract lives there."""
+        """Return the code at an address, empty if it has no contract."""
         from eth_utils.address import to_checksum_address
 
         return bytes(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address))))
 
     def has_code(self, address: str) -> bool:
-        """Whether a contract lives at an address."""
+        """Return whether an address has a contract."""
         return len(self.code(address)) > 0
 
     def balance(self, address: str) -> int:
-        """What an address has, in wei."""
+        """Return the balance of an address in wei."""
         from eth_utils.address import to_checksum_address
 
         return int(self.ask(lambda: self.web3.eth.get_balance(to_checksum_address(address))))

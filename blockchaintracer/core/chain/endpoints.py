@@ -58,7 +58,7 @@ class Endpoints(JSONBaseProvider):
         self._current = 0
 
     def open(self) -> None:
-        """Asks all endpoints which chain they are of; one that is far behind the others is asked last from now on.
+        """Ask all endpoints for their chain. An endpoint that is far behind the others is asked last from now on.
 
         Raises:
             InputError: if they are of different chains.
@@ -81,7 +81,7 @@ class Endpoints(JSONBaseProvider):
         ]
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """The first answer that is one.
+        """Return the first valid answer.
 
         Raises:
             RequestException, WrongAnswer: the last endpoint's failure, if all fail.
@@ -165,7 +165,7 @@ def _seconds(text: str | None) -> float:
 
 
 def checked(answer: Any, request: dict[str, Any], status: int = 200) -> RPCResponse:
-    """An answer, if it is one to this request: of its id, and with a result of the method's shape.
+    """Return an answer if it has the id of this request and a result of the right shape for the method.
 
     Raises:
         WrongAnswer: if it isn't.
@@ -254,7 +254,7 @@ def _is_transaction(result: Any, params: list[Any]) -> bool:
 
 
 def _are_logs(result: Any, params: list[Any]) -> bool:
-    """Each distinct value is looked at once: the logs of a block share most of theirs, and there may be thousands."""
+    """Check logs. Each distinct value is checked once, because thousands of logs share most values."""
     if not isinstance(result, list):
         return False
     try:

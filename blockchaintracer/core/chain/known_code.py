@@ -31,7 +31,7 @@ class KnownCode:
 
 
 def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> bytes:
-    """The runtime code of a registry of this version at an address."""
+    """Compute the runtime code of a registry of this version at an address."""
     from eth_abi.abi import encode
     from eth_utils.crypto import keccak
 
@@ -55,7 +55,7 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
 
 
 def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None:
-    """What code has this Keccak-256 (64 hex digits) at that address; None if it is none that this package knows."""
+    """Return the known contract version with this code hash (Keccak-256, 64 hex digits) at an address, or None."""
     from eth_utils.crypto import keccak
 
     for is_open in (False, True):
@@ -65,5 +65,5 @@ def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None
 
 
 def _short_string(text: str) -> bytes:
-    """OpenZeppelin's ShortString: up to 31 bytes, and their number in the last."""
+    """Encode text as OpenZeppelin's ShortString: up to 31 bytes, and their number in the last."""
     return text.encode().ljust(31, b"\0") + bytes([len(text)])

@@ -33,7 +33,7 @@ _FIRST_SPAN = 50_000
 
 @cache
 def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
-    """ABI and bytecode of a contract as this package ships them."""
+    """Load ABI and bytecode of a contract from this package."""
     data: dict[str, Any] = json.loads(
         (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
     )
@@ -61,12 +61,12 @@ class Membership:
     version: int
 
     def holds(self, role: Role, time: int) -> bool:
-        """Whether it gave `role` at `time`."""
+        """Return whether the membership gave `role` at `time`."""
         return role in self.roles and self.since <= time < self.until
 
     @property
     def has_no_end(self) -> bool:
-        """Whether it lasts until it is ended."""
+        """Whether the membership lasts until somebody ends it."""
         return self.until == NO_END
 
 
@@ -89,7 +89,7 @@ class Batch:
 
     @property
     def exists(self) -> bool:
-        """Whether it was anchored."""
+        """Whether the batch was anchored."""
         return self.anchored_at != 0
 
 
@@ -134,7 +134,7 @@ class Registry:
         return Domain(self.chain.chain_id, self.address)
 
     def require(self) -> Registry:
-        """Itself, if a LabRegistry lives at the address.
+        """Return the registry itself if its address has a LabRegistry.
 
         Raises:
             InputError: if nothing or something else does.
@@ -155,7 +155,7 @@ class Registry:
     # -- calls
 
     def read(self, function: str, *arguments: Any) -> Any:
-        """Calls a view. `function` is a name, or a signature where a name is overloaded.
+        """Call a view. `function` is a name, or a signature where a name is overloaded.
 
         Raises:
             ContractRevert: if it reverts.
@@ -163,12 +163,12 @@ class Registry:
         return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call())
 
     def call_data(self, function: str, *arguments: Any) -> str:
-        """The calldata of a call, 0x-hex."""
+        """Encode a call, 0x-hex."""
         data: str = self._function(function)(*arguments)._encode_transaction_data()
         return data
 
     def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
-        """What a call by `sender` would return now, without sending it.
+        """Return what a call by `sender` would return now, without sending it.
 
         Raises:
             ContractRevert: if it would be refused: told before anything is paid.
@@ -194,7 +194,7 @@ class Registry:
             raise in_words("Revert", {"message": str(error.message)}) from None
 
     def decode_error(self, data: str) -> Exception:
-        """A revert's data (0x-hex) as an exception in words."""
+        """Turn the data of a revert (0x-hex) into an exception with a clear message."""
         from eth_abi.abi import decode
         from eth_abi.exceptions import DecodingError
         from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
@@ -215,7 +215,7 @@ class Registry:
 
     @contextmanager
     def _known(self) -> Iterator[None]:
-        """Numbers that no registry of this version gives are the node's."""
+        """Turn numbers that no registry of this version returns into a failure of the node."""
         try:
             yield
         except ValueError as error:
@@ -226,7 +226,7 @@ class Registry:
     # -- what is there
 
     def status(self, record_id: str) -> RecordStatus:
-        """What is known of a record."""
+        """Return what the registry stores of a record."""
         values = self.read("statusOf", bytes.fromhex(record_id))
         with self._known():
             return RecordStatus(Status(values[0]), *values[1:])
@@ -241,32 +241,32 @@ class Registry:
             return [RecordStatus(Status(values[0]), *values[1:]) for values in rows]
 
     def verdict(self, record_id: str, group: int) -> Attestation:
-        """The current verdict of a group on a record."""
+        """Return the current verdict of a group on a record."""
         evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
         with self._known():
             return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
     def sealed_at(self, group: int, author: str, commitment: str) -> int:
-        """When an author sealed this for a group, Unix seconds; 0 if never."""
+        """Return when an author sealed a commitment for a group, Unix seconds, or 0."""
         return int(self.read("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
 
     def batch(self, group: int, author: str, root: str) -> Batch:
-        """What the registry knows of a batch."""
+        """Return what the registry stores of a batch."""
         return Batch(*self.read("batchOf", group, checksummed(author), bytes.fromhex(root)))
 
     def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
-        """The current verdict of a group on a record of another registry."""
+        """Return the current verdict of a group on a record of another registry."""
         evidence, attested_at, verdict, version = self.read("foreignAttestation", foreign.as_abi(), group)
         with self._known():
             return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
 
     def membership(self, group: int, account: str) -> Membership:
-        """The last membership of an account in a group."""
+        """Return the last membership of an account in a group."""
         roles, since, until, version = self.read("membershipOf", group, checksummed(account))
         return Membership(Role(roles), since, until, version)
 
     def group(self, number: int) -> Group:
-        """A group.
+        """Return a group.
 
         Raises:
             ContractRevert: ``UnknownGroup``.
@@ -275,14 +275,14 @@ class Registry:
         return Group(owner, pending if int(pending, 16) else None, created_at)
 
     def last_group(self) -> int:
-        """The number of the newest group; 0 if there is none."""
+        """Return the number of the newest group, 0 if there is none."""
         return int(self.read("lastGroup"))
 
     # -- events
 
     def events(self, name: str, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[Any]:
-        """The registry's events of one name, oldest first, decoded by web3. `topics` are values that all have to match:
-        the node chooses by the indexed ones, this by the others, for web3 takes an event that matches any of them.
+        """Yield the events of one name, oldest first, decoded by web3. All `topics` must match: the node filters by the
+        indexed ones, this method by the others, because web3 takes an event that matches any of them.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
@@ -312,12 +312,12 @@ class Registry:
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordView]:
-        """Records by their events, oldest first; `topics` may be ``id`` or ``subject`` (32 bytes)."""
+        """Yield records by their events, oldest first. `topics` may be ``id`` or ``subject`` (32 bytes)."""
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
     def find_record(self, record_id: str) -> RecordView | None:
-        """The event of a record; None if it isn't stored.
+        """Return a record by its event, or None if it is not stored.
 
         Raises:
             NotVerified: if the node answers with something that doesn't have this id.
@@ -330,7 +330,7 @@ class Registry:
         return found
 
     def anchored(self, group: int, author: str, root: str) -> Any | None:
-        """The event that anchored a batch, ``Anchored`` or ``LeavesAnchored``; None if there is none."""
+        """Return the event that anchored a batch, ``Anchored`` or ``LeavesAnchored``, or None."""
         about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": bytes.fromhex(root)}
         for name in ("Anchored", "LeavesAnchored"):
             if (event := next(self.events(name, **about), None)) is not None:
@@ -338,17 +338,17 @@ class Registry:
         return None
 
     def foreign_attested(self, foreign: ForeignRecord, group: int | None = None) -> Iterator[Any]:
-        """The verdicts on a record of another registry by their events, oldest first, of one group or of all."""
+        """Yield the events of verdicts on a record of another registry, oldest first, of one group or of all."""
         chain_id, registry, record_id = foreign.as_abi()
         about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
         return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
 
     def find_subject(self, subject: str) -> list[RecordView]:
-        """All records of a digest, by whomever: anyone may record another's file."""
+        """Return all records of a digest, by any author: anyone may record another's file."""
         return list(self.recorded(subject=bytes.fromhex(subject)))
 
     def events_of(self, receipt: Any) -> list[Any]:
-        """The events of this registry in a receipt. Logs of another contract are not its word and are left out."""
+        """Return the events of this registry in a receipt, without the logs of other contracts."""
         from web3.logs import DISCARD
 
         own = {**receipt, "logs": [log for log in receipt["logs"] if log["address"] == self.address]}
@@ -381,5 +381,5 @@ def recorded_event(event: Any) -> RecordView:
 
 
 def as_json(value: Any) -> dict[str, Any]:
-    """A dataclass of this module as JSON-ready values, enums by their numbers."""
+    """Return a dataclass of this module as JSON-ready values, with numbers for enums."""
     return {key: int(item) if isinstance(item, int) else item for key, item in asdict(value).items()}

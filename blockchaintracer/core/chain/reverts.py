@@ -122,7 +122,7 @@ _TIMES = {
 
 
 def in_words(name: str, arguments: dict[str, Any]) -> ContractRevert:
-    """The refusal as an exception that a person can read."""
+    """Turn a refusal into an exception with a clear message."""
     values = {key: _readable(key, value) for key, value in arguments.items()}
     if name not in WORDS:
         given = ", ".join(f"{key} {value}" for key, value in values.items())

@@ -33,7 +33,7 @@ class SealSeen:
 
 
 def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
-    """All seals of an author for a group, oldest first.
+    """Return all seals of an author for a group, oldest first.
 
     Whoever shows one seal shows how many there are: a thousand plans can be sealed, and the one that fits be shown.
     """
@@ -47,12 +47,12 @@ def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
 
 
 def unrevealed(seals: list[SealSeen]) -> int:
-    """How many of these seals are not shown."""
+    """Count the seals that are not revealed."""
     return sum(1 for seal in seals if seal.revealed_as is None)
 
 
 def _shown(registry: Registry, commitments: list[str], group: int, author: str) -> dict[str, tuple[str, str, int, str]]:
-    """What each commitment was shown as, which record it is about, and where.
+    """Map each commitment to what it was revealed as, the record, and the place.
 
     Somebody else may have sealed the same commitment: it's shown by its author alone.
     """

@@ -28,12 +28,12 @@ _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def refuse(field: str, expected: str, value: Any, hint: str | None = None) -> NoReturn:
-    """Raises the `InputError` of one field, naming what was expected and, shortened, what came."""
+    """Raise the `InputError` of one field, with what was expected and, shortened, what came."""
     raise InputError(f"{field or 'value'}: expected {expected}, got {shown(value)}", hint=hint, field=field)
 
 
 def shown(value: Any) -> str:
-    """A value for an error message, never long enough to give a secret away."""
+    """Shorten a value for an error message, so that it cannot give a secret away."""
     if value is None:
         return "nothing"
     if isinstance(value, str):
@@ -48,13 +48,14 @@ def shown(value: Any) -> str:
 
 
 def rfc3339(moment: datetime) -> str:
-    """A time as RFC 3339 text in UTC (``2015-09-14T09:50:45.4Z``); one without a zone is local time, as in Python."""
+    """Write a time as RFC 3339 text in UTC (``2015-09-14T09:50:45.4Z``). Without a zone it is local time, as in
+    Python."""
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat()
     return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def plain(value: Any, field: str = "") -> Any:
-    """A copy of `value` in plain JSON values: what the manifest will hold.
+    """Copy `value` into plain JSON values, as the manifest holds them.
 
     Numbers and arrays of numpy and its like (anything with ``dtype`` and ``tolist``) become numbers and lists, times
     RFC 3339 text in UTC, enumeration members their values, tuples lists. Models of this package stay what they are.
@@ -145,12 +146,12 @@ def _join(field: str, key: Any) -> str:
 
 
 def canonical(value: Any) -> bytes:
-    """The RFC 8785 bytes of a plain value (see `plain`)."""
+    """Return the RFC 8785 bytes of a plain value (see `plain`)."""
     return rfc8785.dumps(value)
 
 
 def parse_json(data: bytes, what: str) -> Any:
-    """JSON (RFC 8259, UTF-8) read strictly, as plain values.
+    """Read JSON (RFC 8259, UTF-8) strictly, as plain values.
 
     Raises:
         InputError: if it isn't JSON, repeats a key, or holds a value that `plain` refuses.
@@ -166,8 +167,8 @@ def parse_json(data: bytes, what: str) -> Any:
 
 
 def nested(data: bytes) -> int:
-    """How deep the lists and objects in JSON are nested. To be asked before parsing: with a raised recursion limit, as
-    some programs set it, Python's parser would end the process on a deep nesting instead of refusing it."""
+    """Return how deep lists and objects in JSON are nested. Ask before parsing: with a raised recursion limit Python's
+    parser would end the process on deep nesting."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return 0
     depth = deepest = 0
@@ -226,7 +227,7 @@ class Part(BaseModel):
 
     @classmethod
     def read(cls, data: Any, field: str = "") -> Self:
-        """The model from plain values, such as `to_json` gives.
+        """Build the model from plain values, such as `to_json` gives.
 
         Args:
             data: an object as a dictionary.
@@ -242,7 +243,7 @@ class Part(BaseModel):
             raise _input_error(error, field) from None
 
     def to_json(self) -> dict[str, Any]:
-        """The model as plain values; fields without a value are left out."""
+        """Return the model as plain values, without empty fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     @model_validator(mode="before")

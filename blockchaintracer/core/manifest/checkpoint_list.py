@@ -39,7 +39,7 @@ class Checkpoint(State):
         return f"step {self.step} ({self.sha256[:12]}…)"
 
     def chained(self, previous: str, index: int) -> str:
-        """The link that it should have after `previous`, at a place counted from 0."""
+        """Compute the link of the checkpoint after `previous`, at a place counted from 0."""
         values = {**self.to_json(), "link": None, "previous": previous, "index": index}
         return _sha256(values)
 
@@ -62,17 +62,17 @@ class CheckpointList(Part):
 
     @property
     def genesis(self) -> str:
-        """What stands before the first link."""
+        """The link before the first checkpoint."""
         initial = self.initial_state.to_json() if self.initial_state else None
         return _sha256({"type": self.type_, "series": self.series, "initialState": initial})
 
     @property
     def head(self) -> str:
-        """The last link; of an empty list, what stands before the first."""
+        """The last link, or `genesis` for an empty list."""
         return self.checkpoints[-1].link if self.checkpoints else self.genesis
 
     def then(self, state: State, step: int, name: str, written_at: str) -> Self:
-        """The list with another checkpoint.
+        """Return the list with another checkpoint.
 
         Raises:
             InputError: if the step isn't larger than the last one's.
@@ -86,7 +86,7 @@ class CheckpointList(Part):
         return self.model_copy(update={"checkpoints": (*self.checkpoints, made)})
 
     def problems(self) -> Iterator[str]:
-        """Where the chain doesn't hold or steps don't rise, in words."""
+        """Describe where the chain is broken or the steps do not rise."""
         previous, last = self.genesis, -1
         for index, checkpoint in enumerate(self.checkpoints):
             if checkpoint.link != checkpoint.chained(previous, index):
@@ -96,12 +96,12 @@ class CheckpointList(Part):
             previous, last = checkpoint.link, checkpoint.step
 
     def to_bytes(self) -> bytes:
-        """The list as it is kept."""
+        """Return the list as it is kept."""
         return canonical(self.to_json())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """A list, from anyone.
+        """Read a list of any origin.
 
         Raises:
             InputError: if it's none.
@@ -132,7 +132,7 @@ class AnchoredCheckpoints(Part):
 
     @classmethod
     def of(cls, whole: CheckpointList, first: int) -> Self:
-        """The batch of all checkpoints from a place on."""
+        """Return the batch of all checkpoints from a place on."""
         part = whole.checkpoints[first:]
         previous = whole.checkpoints[first - 1].link if first else whole.genesis
         return cls(
@@ -145,12 +145,12 @@ class AnchoredCheckpoints(Part):
         )
 
     def to_bytes(self) -> bytes:
-        """The description as it is kept."""
+        """Return the description as it is kept."""
         return canonical(self.to_json())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """A description, from anyone.
+        """Read a description of any origin.
 
         Raises:
             InputError: if it's none.
@@ -159,7 +159,7 @@ class AnchoredCheckpoints(Part):
 
 
 def root_of(checkpoints: Sequence[Checkpoint]) -> str:
-    """The Merkle root over the links of one or more checkpoints; a link that comes twice makes none.
+    """Compute the Merkle root over the links of one or more checkpoints. Each link must be there once.
 
     Raises:
         InputError: if there is none, or a link comes twice.

@@ -36,7 +36,7 @@ class GivenMetric(Part):
         return data if isinstance(data, Mapping | Part) else {"value": data}
 
     def recorded(self, value: float, default: Tolerance = DEFAULT_TOLERANCE) -> Metric:
-        """The metric as a run records it, with `default` where no tolerance was given."""
+        """Return the metric as a run records it, with `default` where no tolerance was given."""
         return Metric(value=value, tolerance=self.tolerance if "tolerance" in self.model_fields_set else default)
 
 
@@ -103,7 +103,7 @@ class ExperimentData(Part):
         return value
 
     def merge(self, other: ExperimentData) -> Self:
-        """This and what `other` tells: objects name by name, anything else replaced."""
+        """Merge `other` into this: objects name by name, anything else replaced."""
         told = {name: getattr(self, name) for name in self.model_fields_set}
         for name in other.model_fields_set:
             old, new = told.get(name), getattr(other, name)
@@ -111,7 +111,7 @@ class ExperimentData(Part):
         return type(self)(**told)
 
     def recorded_metrics(self, default: Tolerance = DEFAULT_TOLERANCE) -> dict[str, Metric]:
-        """The metrics as a run records them."""
+        """Return the metrics as a run records them."""
         return {
             name: metric.recorded(metric.value, default)
             for name, metric in (self.metrics or {}).items()
@@ -119,7 +119,7 @@ class ExperimentData(Part):
         }
 
     def experiment(self) -> Experiment:
-        """The part of a run's predicate that holds what is neither parameter, metric nor file."""
+        """Return the part of a run's predicate that is neither parameter, metric nor file."""
         return Experiment(
             model_configuration=self.model_configuration,
             dataset_info=self.dataset_info,

@@ -17,13 +17,13 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def is_listing(path: str) -> bool:
-    """Whether an artifact of that path is the listing of a folder that a run wrote. A file that the run itself called
-    so has no folder before its name."""
+    """Return whether an artifact with this path is the listing of a folder that a run wrote. An own file of the run
+    called so has no folder before its name."""
     return path.endswith(f"/{LISTING}")
 
 
 def normal_path(path: str) -> str:
-    """A path as it can stand in a manifest: relative, with ``/`` between its parts, in Unicode's NFC.
+    """Return a path as a manifest holds it: relative, with ``/`` between its parts, in Unicode's NFC.
 
     Raises:
         ValueError: saying what was expected, for an absolute or empty path, empty, ``.`` or ``..`` parts, control
@@ -38,7 +38,7 @@ def normal_path(path: str) -> str:
 
 
 def check_paths(paths: Iterable[str], field: str = "path") -> None:
-    """Refuses paths that could not all be written to one folder on every system.
+    """Refuse paths that cannot all be written to one folder on every system.
 
     Args:
         paths: in any order.

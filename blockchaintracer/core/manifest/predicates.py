@@ -151,7 +151,7 @@ class Artifact(Part):
 
     @classmethod
     def of(cls, path: str, digest: FileDigest) -> Artifact:
-        """A file of that digest as a manifest names it."""
+        """Name a file of this digest as a manifest does."""
         return cls(path=path, size=digest.size, sha256=digest.sha256, cid=digest.cid, cid_profile=digest.cid_profile)
 
 
@@ -216,7 +216,7 @@ class Tolerance(Part):
     relative: NonNegativeFloat = 0.0
 
     def allows(self, recorded: float, found: float) -> bool:
-        """Whether `found` reproduces `recorded`."""
+        """Return whether `found` reproduces `recorded`."""
         return abs(found - recorded) <= self.absolute + self.relative * abs(recorded)
 
 
@@ -257,7 +257,7 @@ class Lineage(Part):
     not_before: NotBefore | None = None
 
     def links(self) -> tuple[Link, ...]:
-        """The parents as the record's key holds them."""
+        """Return the parents as the record key holds them."""
         return tuple(Link(parent.record, parent.relation) for parent in self.parents)
 
 
@@ -376,7 +376,7 @@ class RunOutput(Part):
 
     @property
     def subject(self) -> str:
-        """What a record of it has as its subject, 64 hex digits."""
+        """Subject that a record of the output has, 64 hex digits."""
         return self.encrypted.commitment if self.encrypted else self.artifact.sha256
 
 
@@ -644,8 +644,8 @@ class ReferencePredicate(Lineage):
 
     @property
     def identifier(self) -> str:
-        """What the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10), the
-        last two with 0x and in lower case."""
+        """The text that the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10),
+        the last two with 0x and in lower case."""
         return f"eip155:{self.chain_id}:{self.registry}:0x{self.record_id}"
 
 
@@ -653,7 +653,7 @@ Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredica
 
 
 def predicate_class(kind: int) -> type[Predicate]:
-    """The class of predicate that a kind has."""
+    """Return the class of predicate of a kind."""
     if kind in CONTENT_KINDS:
         return ContentPredicate
     if kind == Kind.RUN:
@@ -662,21 +662,22 @@ def predicate_class(kind: int) -> type[Predicate]:
 
 
 def subject_type_of(predicate: Predicate) -> SubjectType:
-    """What the subject of the record is the SHA-256 of."""
+    """Return what the subject of the record is the SHA-256 of."""
     if isinstance(predicate, RunPredicate | ReferencePredicate):
         return SubjectType.IDENTIFIER
     return SubjectType[predicate.subject_type.upper()]
 
 
 def identifier_of(predicate: Predicate) -> str | None:
-    """The text that the subject is the SHA-256 of, if it is an identifier's."""
+    """Return the text that the subject is the SHA-256 of, or None if the subject is not an identifier."""
     if isinstance(predicate, RunPredicate):
         return predicate.run_id
     return None if isinstance(predicate, ContentPredicate) else predicate.identifier
 
 
 def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
-    """Every file that the predicate names, in the order of its fields: what must be kept for the record to be whole."""
+    """List every file that the predicate names, in the order of its fields. The record is whole only with all of
+    them."""
     found: list[Artifact] = []
 
     def collect(value: Any) -> None:
@@ -697,7 +698,7 @@ def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
 
 
 def can_list(executable: Sequence[str]) -> bool:
-    """Whether a manifest has room for the paths of executable files."""
+    """Return whether a manifest has room for the paths of executable files."""
     size = sum(len(path.encode()) for path in executable)
     return len(executable) <= MAX_EXECUTABLE and size <= MAX_EXECUTABLE_BYTES
 

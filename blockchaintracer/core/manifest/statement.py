@@ -32,12 +32,13 @@ _PREFIX, _SUFFIX = "urn:blockchaintracer:predicate:", ":v1"
 
 
 def predicate_type(kind: int) -> str:
-    """The URN of a kind's predicate: ``urn:blockchaintracer:predicate:run:v1``, or its number for the lab's own."""
+    """Return the URN of a kind's predicate: ``urn:blockchaintracer:predicate:run:v1``, or its number for the lab's
+    own."""
     return f"{_PREFIX}{_name(kind, Kind)}{_SUFFIX}"
 
 
 def kind_of(urn: str) -> int:
-    """The kind that a predicate's URN names.
+    """Return the kind that the URN of a predicate names.
 
     Raises:
         ValueError: if it is none of `predicate_type`'s.
@@ -78,7 +79,7 @@ class Manifest(Part):
 
     @classmethod
     def of(cls, kind: int, predicate: Predicate, sha256: str | None = None) -> Manifest:
-        """The manifest of a record.
+        """Build the manifest of a record.
 
         Args:
             kind: a `Kind`, or the lab's own number.
@@ -95,7 +96,7 @@ class Manifest(Part):
         return cls.read({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
 
     def to_bytes(self) -> bytes:
-        """The RFC 8785 bytes that the record commits to.
+        """Return the RFC 8785 bytes that the record commits to.
 
         Raises:
             InputError: if there are more than `MAX_BYTES` of them.
@@ -109,11 +110,11 @@ class Manifest(Part):
         return data
 
     def digest(self) -> str:
-        """SHA-256 of `to_bytes`, 64 hex digits: the ``manifest`` field of the record's key."""
+        """Return the SHA-256 of `to_bytes`, 64 hex digits: the ``manifest`` field of the record key."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def cid(self) -> str:
-        """The IPFS address of `to_bytes` (CIDv1, raw, base32): the same digest."""
+        """Return the IPFS address of `to_bytes` (CIDv1, raw, base32), which is the same digest."""
         return cid_of_sha256(self.digest())
 
     @property
@@ -123,7 +124,7 @@ class Manifest(Part):
 
     @property
     def subject_type(self) -> SubjectType:
-        """What `subject_digest` is of."""
+        """What `subject_digest` is the digest of."""
         return subject_type_of(self.predicate)
 
     @property
@@ -133,7 +134,7 @@ class Manifest(Part):
 
     @property
     def parents(self) -> tuple[Link, ...] | None:
-        """The parents it states, ascending; None for content, which states none and fits any."""
+        """The stated parents, ascending. None for content, which states none and fits any."""
         return None if isinstance(self.predicate, ContentPredicate) else self.predicate.links()
 
     @field_validator("predicate_type")
@@ -188,7 +189,7 @@ class Manifest(Part):
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """The manifest that these bytes are.
+    """Read a manifest from its bytes.
 
     Args:
         data: from anywhere; nothing in them is trusted.
@@ -230,7 +231,7 @@ class Disagreement:
 
 
 def check_against_key(manifest: Manifest, key: RecordKey) -> list[Disagreement]:
-    """Where a manifest and a record's key contradict each other; empty if they agree.
+    """List where a manifest and a record key contradict each other.
 
     That the key commits to this very manifest (``key.manifest == manifest.digest()``) is for the caller to check.
     Parents are compared where the kind's predicate states them: content states none.

@@ -19,7 +19,7 @@ _LEGACY = 0xC0
 
 
 def check_author(registry: Registry, record: RecordView) -> Check:
-    """Recovers who sent or signed a record from the transaction that stored it, and holds it against the author."""
+    """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
     from eth_utils.address import to_checksum_address
     from web3.exceptions import Web3Exception
 
@@ -56,7 +56,7 @@ def check_author(registry: Registry, record: RecordView) -> Check:
 
 
 def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
-    """Recovers who sent the transaction that anchored a record's batch, and holds it against the record's author."""
+    """Recover who sent the transaction that anchored a record's batch, and compare with the record's author."""
     from eth_utils.address import to_checksum_address
 
     transaction = registry.chain.transaction(batch.transaction)
@@ -109,7 +109,7 @@ def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, A
 
 
 def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any]) -> Check:
-    """The registry was called by another contract, whose call isn't part of the transaction."""
+    """Check a record that another contract stored, whose call is not part of the transaction."""
     author, sender, through = values["author"], values["sender"], values["through"]
     if _had_code(registry, author, record.block):
         return Check(
@@ -129,7 +129,8 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
 
 
 def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
-    """Who sent a transaction, and whether its own signature says so; None if its signature says otherwise."""
+    """Return who sent a transaction and whether its own signature says so. The sender is None if the signature
+    disagrees."""
     from eth_account import Account
     from eth_utils.crypto import keccak
     from web3.exceptions import Web3Exception
@@ -155,7 +156,7 @@ def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str 
 
 
 def _had_code(registry: Registry, address: str, block: int) -> bool | None:
-    """Whether a contract was at an address in a block; None if the node has forgotten, and none is there now."""
+    """Return whether an address had a contract in a block. None if the node has forgotten and there is none now."""
     from web3.exceptions import Web3Exception
 
     try:

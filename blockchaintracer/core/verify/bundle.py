@@ -153,7 +153,7 @@ class ProvenRecord:
 
     @property
     def committed_at(self) -> int:
-        """Unix seconds of the block since which its author is committed to it."""
+        """Time since which the author is committed to the record, Unix seconds by the chain."""
         return self.stored.recorded_at if self.stored else self.batch.batch.anchored_at if self.batch else 0
 
 
@@ -189,7 +189,7 @@ class ProvenBundle:
 
 
 def verify_bundle(data: bytes) -> ProvenBundle:
-    """Everything that a bundle proves.
+    """Verify a bundle and return what it proves.
 
     Raises:
         BundleRefused: at the first thing that doesn't fit, with its place.
@@ -199,7 +199,7 @@ def verify_bundle(data: bytes) -> ProvenBundle:
 
 
 def _parse(data: bytes) -> _Bundle:
-    """Only the one RFC 8785 form of a bundle is one: no byte of it is free."""
+    """Read a bundle. Only its one RFC 8785 form is valid: no byte of it is free."""
     import rfc8785
 
     if len(data) > MAX_BYTES:
@@ -246,7 +246,8 @@ class _Nodes(MutableMapping[bytes, bytes]):
         self.unread = set(range(len(nodes)))
 
     def named_by_none(self, blocks: Iterable[ProvenBlock]) -> list[int]:
-        """The nodes that neither a header nor another node names: where there is damage, they are damaged."""
+        """List the nodes that neither a header nor another node names. If the bundle is damaged, these are the damaged
+        ones."""
         roots = {root for block in blocks for root in (block.state_root, block.receipts_root)}
         everything = b"".join(node for _, node in self._nodes.values())
         return sorted(index for key, (index, _) in self._nodes.items() if key not in roots and key not in everything)
@@ -364,7 +365,7 @@ class _Verification:
         return self._blocks[block_hash]
 
     def _word(self, place: str, block: ProvenBlock, slot: bytes) -> int:
-        """A storage word of the registry, proven against the block's state; 0 is proven by absence."""
+        """Return a storage word of the registry, proven against the block's state. Absence proves 0."""
         from eth_utils.crypto import keccak
 
         if block.hash not in self._storage:
@@ -397,7 +398,7 @@ class _Verification:
             raise BundleRefused(place, f"its proof is no Merkle Patricia trie: {type(error).__name__}") from None
 
     def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, Any]:
-        """A log of the registry, proven against the block's receipts: its topics and data."""
+        """Return topics and data of a log of the registry, proven against the block's receipts."""
         import rlp
 
         block = self._block(f"{place}.block", where.block)
@@ -438,7 +439,7 @@ class _Verification:
         return block
 
     def _materialized_at(self, place: str, record_id: str, where: _Where) -> int:
-        """The time that the next event of the same transaction gives a record from a batch."""
+        """Return the time of a batched record, from the next event of the same transaction."""
         _, (topics, data) = self._log(place, where.model_copy(update={"log": where.log + 1}))
         if list(topics[:2]) != [_topic(_MATERIALIZED), bytes.fromhex(record_id)]:
             raise BundleRefused(f"{place}.log", "expected the event that took the record from its batch next to it")

@@ -29,7 +29,7 @@ _NAME = "checkpoints"
 def check_checkpoints(
     registry: Registry, copies: Copies, record: RecordView, run: RunPredicate, committed: Commitment
 ) -> Iterator[Check]:
-    """The list against what the manifest and the anchors say; nothing for a run that names none.
+    """Compare the list with the manifest and the anchors. Yields nothing for a run without checkpoints.
 
     A list that was changed after its anchors is told entry by entry: what was dropped, inserted, changed or reordered.
     """
@@ -89,7 +89,7 @@ class _Anchors:
 
     @cached_property
     def _events(self) -> dict[str, Any]:
-        """All batches of the author for the group, by their roots: read once, however many anchors there are."""
+        """All batches of the author for the group by root, read once for all anchors."""
         about: dict[str, Any] = {"group": self._key.group, "author": checksummed(self._key.author)}
         return {bytes(event["args"]["root"]).hex(): event for event in self._registry.events("Anchored", **about)}
 
@@ -139,7 +139,7 @@ class _Anchors:
             yield f"the list's checkpoints at places {place + 1} to {place + anchor.count} have another root"
 
     def _described(self, anchor: CheckpointAnchor) -> AnchoredCheckpoints | None:
-        """What was anchored, by the description whose digest the chain has."""
+        """Return the anchored checkpoints from the description whose digest is on the chain."""
         part = self._read(_description(self._events[anchor.root]))
         try:
             return part if part and root_of(part.checkpoints) == anchor.root else None
@@ -159,7 +159,7 @@ class _Anchors:
         return f"steps {entries[0].step} to {entries[-1].step}" if entries else f"{count} checkpoints"
 
     def _order(self, was: list[Checkpoint], count: int) -> Check:
-        """The list against what was anchored, entry by entry."""
+        """Compare the list with the anchored checkpoints, entry by entry."""
         assert self._listed is not None  # noqa: S101 -- asked before
         now = self._listed.checkpoints[:count]
         rest = self._listed.checkpoints[count:]
@@ -169,7 +169,7 @@ class _Anchors:
         return Check("order", Outcome.FAIL, _several(_changes(was, list(self._listed.checkpoints))))
 
     def _left_out(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
-        """Batches of the same list that the run doesn't name: who anchors two lists and shows one is found out."""
+        """Find batches of the same list that the run does not name: an author could anchor two lists and show one."""
         said = {anchor.root for anchor in self._said.anchors}
         here = run.not_before is not None and int(run.not_before.chain_id) == self._registry.chain.chain_id
         first = int(run.not_before.block_number) if run.not_before and here else 0
@@ -201,7 +201,7 @@ def _description(event: Any) -> str:
 
 
 def _changes(was: list[Checkpoint], now: list[Checkpoint]) -> list[str]:
-    """What became of the anchored checkpoints, each named by its step."""
+    """Describe what happened to the anchored checkpoints, each named by its step."""
     before, after = {one.step: one for one in was}, {one.step: one for one in now}
     anchored_until = max(before)
     digests = {one.sha256 for one in was}

@@ -33,7 +33,7 @@ class Commitment:
 
 
 def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) -> Commitment:
-    """The commitment whose time a record has. A batch that isn't to be found leaves the record's own."""
+    """Return the commitment whose time a record has: the batch's if it is found, else the record's own."""
     if status.is_batched:
         stored = next(registry.events("Materialized", id=bytes.fromhex(record.id)), None)
         root = bytes(stored["args"]["root"]).hex() if stored else None
@@ -43,7 +43,7 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
 
 
 def anchored(registry: Registry, group: int, author: str, root: str) -> Commitment | None:
-    """The anchoring of a batch; None if there was none."""
+    """Return the anchoring of a batch, or None."""
     event = registry.anchored(group, author, root)
     if event is None:
         return None
@@ -52,7 +52,7 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
 
 
 def check_batch(registry: Registry, record: RecordView, status: RecordStatus, found: Commitment) -> Iterator[Check]:
-    """That a record which says that it's from a batch is: by events, state, and the Merkle path that stored it."""
+    """Check that a record with the batch flag is from a batch: by events, state and Merkle path."""
     if not status.is_batched:
         return
     if found.root is None:
@@ -67,7 +67,7 @@ def check_batch(registry: Registry, record: RecordView, status: RecordStatus, fo
 
 
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
-    """That a Merkle path leads from a record to a root that its group and author anchored, computed here."""
+    """Check that a Merkle path leads from a record to a root that its group and author anchored."""
     batch = registry.batch(record.key.group, record.key.author, root)
     values = {"root": root, "anchoredAt": batch.anchored_at, "count": batch.count, "counted": batch.counted}
     if leads_to(record.id, path) != root:
@@ -81,7 +81,7 @@ def check_path(registry: Registry, record: RecordView, root: str, path: Sequence
 
 
 def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> Iterator[Check]:
-    """That a record which says that it was sealed was: the commitment recomputed, and how many more there are."""
+    """Check that a record with a seal was sealed: recompute the commitment, and count the author's other seals."""
     event = next(registry.events("Revealed", id=bytes.fromhex(record.id)), None)
     if event is None and not status.sealed_at:
         return
@@ -108,7 +108,7 @@ def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> 
 def verdict_seal_problems(
     registry: Registry, record_id: str, group: int, attested: Any, sealed_at: int
 ) -> tuple[list[str], str]:
-    """What is wrong with the seal of a verdict that has one or should have, and how many more there are, in words."""
+    """Return what is wrong with the seal of a verdict, and a sentence on how many more seals there are."""
     block = attested["blockNumber"]
     shown = registry.events("VerdictRevealed", block, block, recordId=bytes.fromhex(record_id), group=group)
     event = next((one for one in shown if one["transactionHash"] == attested["transactionHash"]), None)
@@ -120,7 +120,7 @@ def verdict_seal_problems(
 
 
 def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, Any], str]:
-    """How many seals an author made for a group and how many are not shown: as values, and in words."""
+    """Count the seals of an author for a group and the unrevealed ones, as values and as a sentence."""
     seals = seals_of(registry, group, author)
     hidden = unrevealed(seals)
     told = f"of {len(seals)} seals of {checksummed(author)} for group {group}, {hidden} are unrevealed"
@@ -149,7 +149,7 @@ def _seal_problems(
 
 
 def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
-    """The commitment of what a transaction reveals; None if another contract called the registry."""
+    """Compute the commitment that a transaction reveals. None if another contract called the registry."""
     transaction = bytes(event["transactionHash"]).hex()
     if arguments := arguments_of(registry, transaction, "reveal"):
         return record_commitment(record.id, bytes(arguments["salt"]).hex())
@@ -162,7 +162,8 @@ def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
 
 
 def arguments_of(registry: Registry, transaction: str, function: str) -> dict[str, Any] | None:
-    """What a transaction passes to a function of the registry; None if it calls something else."""
+    """Return the arguments that a transaction passes to a function of the registry, or None if it calls something
+    else."""
     from web3.exceptions import Web3Exception
 
     found = registry.chain.transaction(transaction)
@@ -176,5 +177,5 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
 
 
 def when(timestamp: int) -> str:
-    """A chain's time (Unix seconds) in words, in UTC."""
+    """Write a chain's time (Unix seconds) as text, in UTC."""
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -30,7 +30,7 @@ _BY_SALT = "who has the salt and the content can open it"
 
 
 def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> Iterator[Check]:
-    """Re-hashes what the record is of; of a folder each file."""
+    """Hash the subject of the record again, of a folder each file."""
     name = "subject"
     if key.subject_type == SubjectType.FILE:
         yield from _check_copies(copies, name, _said(key, manifest))
@@ -52,7 +52,7 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
 
 
 def check_artifacts(copies: Copies, manifest: Manifest) -> Iterator[Check]:
-    """Re-hashes every artifact that a manifest names; of a folder that was an output, each file."""
+    """Hash every artifact of a manifest again, of a folder that was an output each file."""
     for artifact in artifacts_of(manifest.predicate):
         name = f"artifact {artifact.path}"
         if is_listing(artifact.path):
@@ -62,7 +62,7 @@ def check_artifacts(copies: Copies, manifest: Manifest) -> Iterator[Check]:
 
 
 def check_private(manifest: Manifest) -> Iterator[Check]:
-    """Says of private values that nothing is told of them."""
+    """Report that nothing is known of private values."""
     private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
     if private:
         detail = (
@@ -140,7 +140,7 @@ def _executable(manifest: Manifest | None) -> tuple[str, ...]:
 
 
 def _check_listed(copies: Copies, digest: str, executable: Sequence[str]) -> Iterator[Check]:
-    """That the folder has the files which the manifest calls executable."""
+    """Check that the folder has the files that the manifest calls executable."""
     files, _ = read_listing(copies, digest) if executable else (None, None)
     if files is None:
         return
@@ -163,7 +163,7 @@ def _look(copies: Copies, name: str, digest: str) -> tuple[list[Check], bool]:
 
 
 def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ...] | None, Copy]:
-    """The (path, SHA-256) of a folder by its digest; None if its listing isn't at hand or is none."""
+    """Return the (path, SHA-256) of a folder by its digest, or None if its listing is missing or invalid."""
     data, found = copies.read_bytes(digest, LISTING_LIMIT)
     if data is None:
         return None, found
@@ -175,7 +175,7 @@ def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ..
 
 
 def damaged_copies(name: str, digest: str, found: Copy) -> Iterator[Check]:
-    """Each copy that was looked at and is not what its name says."""
+    """Yield a failed check for each damaged copy."""
     for bad in found.damaged:
         values = {
             "expected": digest,
@@ -187,7 +187,7 @@ def damaged_copies(name: str, digest: str, found: Copy) -> Iterator[Check]:
 
 
 def not_here(name: str, digest: str, found: Copy) -> Check:
-    """That there is no copy, and what was asked for one."""
+    """Report that there is no copy, and which sources were asked."""
     why = f" ({'; '.join(found.told)})" if found.told else ""
     return Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
 
@@ -206,7 +206,7 @@ class Shown:
         self._copies = copies
 
     def compare(self, key: RecordKey, manifest: Manifest | None) -> list[Check]:
-        """Holds it against what a record names, and names every file that is missing, added or changed."""
+        """Compare with what a record names, and list every file that is missing, added or changed."""
         if self.sha256 == key.subject:
             return [self._same(self.path, key.subject, "what was recorded")]
         if key.subject_type == SubjectType.FOLDER:
@@ -223,7 +223,7 @@ class Shown:
         return self._against_artifacts(artifacts_of(manifest.predicate))
 
     def check_executable(self, manifest: Manifest | None) -> Iterator[Check]:
-        """Whether those files of the folder may be executed that the manifest lists, and no others."""
+        """Check that exactly the files that the manifest lists are executable."""
         recorded, here = {*_executable(manifest)}, {*(self.folder.executable if self.folder else ())}
         if self.folder is None or not (recorded or here):
             return
@@ -274,7 +274,7 @@ class Shown:
         return self.against_files(files)
 
     def against_files(self, files: Sequence[tuple[str, str]]) -> list[Check]:
-        """Holds it against the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
+        """Compare with the (path, SHA-256) of a recorded folder: the whole folder, or the file of its name."""
         recorded = dict(files)
         if self.folder is None:
             return self._one_of(recorded)
@@ -328,7 +328,7 @@ class Shown:
 
 
 def same_name(recorded: str, path: Path) -> bool:
-    """Whether a recorded path may be the one of a file that lies elsewhere now: one ends with the other."""
+    """Return whether a recorded path can be a file that lies elsewhere now: one path ends with the other."""
     one, other = recorded.split("/"), path.resolve().as_posix().strip("/").split("/")
     length = min(len(one), len(other))
     return one[-length:] == other[-length:]

@@ -96,7 +96,7 @@ class Copy:
 
 
 def compare_files(original: Path, other: Path) -> Differences | None:
-    """Where a file differs from its original; None if it doesn't."""
+    """Return where a file differs from its original, or None."""
     ranges: list[tuple[int, int]] = []
     first, chunks, offset = None, 0, 0
     with original.open("rb") as one, other.open("rb") as two:

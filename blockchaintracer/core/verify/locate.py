@@ -15,7 +15,7 @@ _AT_ONCE = 100
 
 
 def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
-    """The records of these ids; those that are not stored are left out."""
+    """Return the records with these ids, without those that are not stored."""
     wanted = list(dict.fromkeys(ids))
     found = {}
     for start in range(0, len(wanted), _AT_ONCE):
@@ -27,7 +27,7 @@ def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
 
 
 def locate_subject(registry: Registry, subject: str) -> list[RecordView]:
-    """All records of a digest, by whomever, oldest first."""
+    """Return all records of a digest by any author, oldest first."""
     return list(registry.recorded(subject=bytes.fromhex(subject)))
 
 
@@ -44,7 +44,7 @@ class MemberAt:
     later: str | None
 
     def problem(self, role: Role, time: int) -> str | None:
-        """Why it didn't give a role at a time; None if it did."""
+        """Return why the membership did not give a role at a time, or None."""
         if self.membership is None:
             return "it was no member of the group"
         if role not in self.membership.roles:
@@ -55,7 +55,7 @@ class MemberAt:
 
 
 def member_at(registry: Registry, group: int, account: str, position: Position) -> MemberAt:
-    """The membership of an account just before a place on the chain, by the registry's events."""
+    """Return the membership of an account just before a place on the chain, from the registry's events."""
     from eth_utils.address import to_checksum_address
 
     current, last = None, None

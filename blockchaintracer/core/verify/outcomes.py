@@ -74,7 +74,7 @@ class Report:
         return not self.failed
 
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON-ready values."""
+        """Return the report as JSON-ready values."""
         return {
             "subject": self.subject,
             "lookedUpAs": self.looked_up_as,

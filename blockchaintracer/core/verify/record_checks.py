@@ -67,7 +67,7 @@ class RecordChecks:
         self._copies = copies
 
     def examine(self, record: RecordView, shown: Shown | None) -> tuple[RecordView, list[Check], list[str]]:
-        """All checks of one record; `shown` is what is at hand instead of the store's copy."""
+        """Make all checks of one record. `shown` is a file or folder to use instead of a copy."""
         manifest, manifest_checks = self.manifest(record)
         seen, checks = self.standing(record)
         seen = replace(seen, name=name_of(manifest))
@@ -94,7 +94,7 @@ class RecordChecks:
         return seen, checks, self._proven(seen, checks)
 
     def batched(self, record: RecordView, root: str, path: Sequence[str]) -> tuple[RecordView, list[Check], list[str]]:
-        """All checks of a record that is only in a batch; its place is to be that of the batch.
+        """Make all checks of a record that is only in a batch. The record gets the place of the batch.
 
         Args:
             record: its key, and nothing yet of where it is.
@@ -130,13 +130,13 @@ class RecordChecks:
         return seen, checks, self._proven(seen, checks)
 
     def _run(self, record: RecordView, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
-        """What only a run has: checkpoints, and seeds from a block."""
+        """Check what only a run has: checkpoints, and seeds from a block."""
         if isinstance(manifest.predicate, RunPredicate):
             yield from check_seeds(self._registry, self._copies, manifest.predicate)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
-        """Who is committed to a record, and by what right."""
+        """Check who is committed to a record, and by what right."""
         if committed.root is None:
             yield check_author(self._registry, record)
         else:
@@ -144,11 +144,11 @@ class RecordChecks:
         yield self._role(record, committed)
 
     def committed(self, record: RecordView) -> Commitment:
-        """When and where a record's author was committed to it."""
+        """Return when and where the author was committed to a record."""
         return commitment_of(self._registry, record, self._registry.status(record.id))
 
     def standing(self, record: RecordView) -> tuple[RecordView, list[Check]]:
-        """That a record is there, by its event, its id, the registry's state and its block."""
+        """Check that a record is stored, by its event, its id, the registry's state and its block."""
         status = self._registry.status(record.id)
         committed = commitment_of(self._registry, record, status)
         checks = [
@@ -225,7 +225,8 @@ class RecordChecks:
         return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
 
     def manifest(self, record: RecordView) -> tuple[Manifest | None, list[Check]]:
-        """A record's manifest, re-hashed, read and held against its key; None if it isn't at hand or is none."""
+        """Load the manifest, check its SHA-256 and compare it with the record key. Returns None if it is missing or is
+        not a manifest."""
         digest = record.key.manifest
         data, found = self._copies.read_bytes(digest, MAX_BYTES)
         checks = [*damaged_copies("manifest", digest, found)]
@@ -267,7 +268,7 @@ class RecordChecks:
             yield Check("inputs", Outcome.FAIL if wrong else Outcome.PASS, detail)
 
     def _ancestors(self, links: Sequence[Link]) -> Check:
-        """Whether anything that the record rests on was retracted."""
+        """Check that nothing that the record rests on was retracted."""
         seen: set[str] = set()
         retracted: list[str] = []
         level = _rests_on(links)
@@ -362,17 +363,17 @@ def _rests_on(links: Sequence[Link]) -> set[str]:
 
 
 def name_of(manifest: Manifest | None) -> str | None:
-    """The name that a manifest gives its record; None if it gives none."""
+    """Return the name in a manifest, or None."""
     return getattr(manifest.predicate, "name", None) if manifest else None
 
 
 def where(registry: Registry) -> str:
-    """A registry in words."""
+    """Describe a registry."""
     return f"the registry {registry.address} on {registry.chain.name}"
 
 
 def checksum(address: str) -> str:
-    """An address as it is printed (EIP-55)."""
+    """Return an address with its EIP-55 checksum."""
     from eth_utils.address import to_checksum_address
 
     return str(to_checksum_address(address))

@@ -25,7 +25,7 @@ _INFLUENCE = {
 
 
 def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterator[Check]:
-    """The block, the seeds and the choice that the author had; nothing for a run whose seeds are not from a block."""
+    """Check the block, the seeds and the choice that the author had. Yields nothing for seeds without a block."""
     said = run.seed_derivation
     if said is None:
         return
@@ -46,7 +46,7 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
 
 
 def _plan(registry: Registry, copies: Copies, said: SeedDerivation, sealed: int) -> Check:
-    """That the block is the one that the plan's seal determines."""
+    """Check that the block is the one that the plan's seal determines."""
     name, number = "seed plan", int(said.block_number)
     if number <= sealed:
         return Check(name, Outcome.FAIL, f"block {number} was there when the plan was sealed, in block {sealed}")
@@ -75,7 +75,7 @@ def _plan(registry: Registry, copies: Copies, said: SeedDerivation, sealed: int)
 
 
 def _named(registry: Registry, copies: Copies, record_id: str) -> str | None:
-    """The block that a revealed plan names; None if it names none, empty if its manifest is not at hand."""
+    """Return the block that a revealed plan names: None if it names none, empty if its manifest is missing."""
     record = registry.find_record(record_id)
     data = copies.read_bytes(record.key.manifest, MAX_BYTES)[0] if record else None
     if data is None:
@@ -105,7 +105,7 @@ def _block(registry: Registry, said: SeedDerivation) -> Check:
 
 
 def _values(run: RunPredicate, said: SeedDerivation) -> Check:
-    """Every seed that the manifest states for a generator, recomputed."""
+    """Recompute every seed that the manifest states for a generator."""
     derived = derive_seeds(int(said.chain_id), said.block_hash, said.commitment, {*GENERATORS, *said.seeds})
     each = run.seeds.get("seeds")
     stated = [*said.seeds.items(), *(each.items() if isinstance(each, dict) else ())]
@@ -124,7 +124,7 @@ def _values(run: RunPredicate, said: SeedDerivation) -> Check:
 
 
 def _choice(registry: Registry, said: SeedDerivation) -> Check:
-    """Who seals many plans and shows the one with the best seeds has chosen them: how many there were is told."""
+    """Count the plans that the author sealed: with many, the author could show the one with the best seeds."""
     seals = seals_of(registry, said.group, said.author)
     others = [one for one in seals if one.commitment != said.commitment]
     hidden = [one for one in others if one.revealed_as is None]

@@ -19,7 +19,8 @@ _ON_EVIDENCE = (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
 
 
 def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> Iterator[Check]:
-    """Each group's current verdict by its last event, held against the registry's state, its evidence and its roles."""
+    """Compare each group's current verdict, by its last event, with the registry's state, its evidence and its
+    roles."""
     newest: dict[int, Any] = {}
     for name in ("Attested", "VerdictWithdrawn"):
         for event in registry.events(name, recordId=bytes.fromhex(record_id)):

@@ -33,12 +33,12 @@ class Similar:
 
     @property
     def is_part(self) -> bool:
-        """Whether the record has these very bytes."""
+        """Whether the record has exactly these bytes."""
         return not self.differences
 
     @property
     def differences(self) -> int:
-        """How many files are missing, added or changed."""
+        """Number of files that are missing, added or changed."""
         return sum(check.verdict is not Outcome.PASS for check in self.checks)
 
 
@@ -88,7 +88,7 @@ class Verifier:
         return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
 
     def transaction(self, transaction: str) -> Report:
-        """Verifies each record that a transaction made. Only what the registry itself emitted counts."""
+        """Verify each record that a transaction stored. Only events of the registry itself count."""
         transaction = normal_digest(transaction, "transaction hash")
         receipt = self._chain.receipt(transaction)
         problem, events = None, []
@@ -118,7 +118,7 @@ class Verifier:
         return self._report(transaction, "transaction", checks, [*records.values()])
 
     def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
-        """Verifies that a record is in a batch of its own group and author. One that is stored is verified as such.
+        """Verify that a record is in a batch of its own group and author. A stored record is verified as stored.
 
         Args:
             key: of the record.
@@ -134,7 +134,7 @@ class Verifier:
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
 
     def path(self, path: Path, record_id: str | None = None, groups: Collection[int] = ()) -> Report:
-        """Verifies a file or folder: against one record, or against all records of its digest.
+        """Verify a file or folder against one record, or against all records of its digest.
 
         Args:
             path: the file or folder.
@@ -158,7 +158,7 @@ class Verifier:
         return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:
-        """Verifies that one record came before another: by block, and within a block by the place in it.
+        """Verify that one record came before another: by block, and within a block by the place in it.
 
         Args:
             first, second: record ids.
@@ -271,7 +271,7 @@ class Verifier:
         return {bytes(event_abi_to_log_topic(entry)) for entry in load_artifact()["abi"] if entry["type"] == "event"}
 
     def _by_parts(self, shown: Shown, groups: Collection[int]) -> Report:
-        """What nobody recorded as a whole: part of a record, like one and changed, or neither."""
+        """Verify what nobody recorded as a whole: a part of a record, a changed copy, or neither."""
         alike = [similar for similar in self._similar(shown) if not groups or similar.record.group in groups]
         whose = f" of group {', '.join(map(str, groups))}" if groups else ""
         subject = str(shown.path)
