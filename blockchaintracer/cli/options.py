@@ -85,6 +85,15 @@ class VerbGroup(click.Group):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
 
+    def lab_verb(self, name: str | None = None, **more: Any) -> Callable[[F], click.Command]:
+        """Add a sub-verb of the lab, as `lab_verb`."""
+        return lambda function: self.command(name, **more)(lab_options(function))
+
+
+def lab_verb(**more: Any) -> Callable[[F], click.Command]:
+    """Make a verb of the lab: it has `lab_options`, and its function gets a `Lab` as its first argument."""
+    return lambda function: click.command(cls=Verb, **more)(lab_options(function))
+
 
 class Connection(click.Option):
     """An option that chooses chain or signer: the scripts under Ape have Ape's own options in its place."""
@@ -136,7 +145,7 @@ connection_options = _bundle(
 
 
 def lab_options(function: F) -> F:
-    """Add the options that choose folder, chain, registry and key. The verb gets a `Lab` as its first argument."""
+    """Add the options that choose folder, chain, registry and key, of which a verb's `Lab` is made."""
 
     @wraps(function)
     def with_lab(**options: Any) -> Any:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import VERDICTS, Verb, group_option, lab_options
+from blockchaintracer.cli.options import VERDICTS, group_option, lab_verb
 from blockchaintracer.cli.render import Answer, when
 from blockchaintracer.lab.attest import give_verdict
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @group_option
 @click.argument("record_id", metavar="ID|CHAIN:REGISTRY:ID")
 @click.argument("verdict", type=click.Choice([*VERDICTS, "withdraw"]))
@@ -23,7 +22,7 @@ def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Ans
     it found.
 
     A record of another registry or chain is named CHAIN:REGISTRY:ID. Nothing here counts a verdict on it: this registry
-    can't see it. Its evidence is a run recorded with `record --reproduces CHAIN:REGISTRY:ID`.
+    cannot see it. Its evidence is a run recorded with `record --reproduces CHAIN:REGISTRY:ID`.
 
     `seal verdict` gives a verdict that nobody can read until it is revealed.
 

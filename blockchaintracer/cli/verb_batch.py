@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, group_option, lab_options, record_options
+from blockchaintracer.cli.options import VerbGroup, group_option, record_options
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
@@ -28,17 +28,10 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @record_options
 def add(lab: Lab, request: Request) -> Answer:
-    """Add what `record` would record to the open batch: the same options. Nothing is sent.
-
-    \b
-    Examples:
-      blockchaintracer batch add --dataset data.csv
-      blockchaintracer batch add --param lr=0.1 --metric accuracy=0.93
-    """
+    """Add what `record` would record to the open batch: the same options. Nothing is sent."""
     with progress_bar("hashing and keeping", request.paths) as progress, batches.batching(lab):
         added, code = record_request(lab, request, progress)
     return Answer(
@@ -56,8 +49,7 @@ def _state(record: Recorded) -> str | None:
     )
 
 
-@command.command("list")
-@lab_options
+@command.lab_verb("list")
 @group_option
 def list_batches(lab: Lab) -> Answer:
     """List the open batch's records and the group's anchored batches that this lab made."""
@@ -70,18 +62,11 @@ def list_batches(lab: Lab) -> Answer:
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 @click.option("--leaves", is_flag=True, help="Put all ids on the chain, which counts them: costs more with each.")
 def anchor(lab: Lab, leaves: bool) -> Answer:
-    """Anchor the open batch: write a proof file for each record, then send the Merkle root.
-
-    \b
-    Examples:
-      blockchaintracer batch anchor
-      blockchaintracer batch anchor --leaves
-    """
+    """Anchor the open batch: write a proof file for each record, then send the Merkle root."""
     batch = batches.anchor(lab, leaves=leaves)
     state = "was anchored already" if batch.existing else f"is {batch.state}"
     return Answer(

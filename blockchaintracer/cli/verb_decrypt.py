@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import PASSPHRASE_EPILOG, PATH, Verb, lab_options, source_option
+from blockchaintracer.cli.options import PASSPHRASE_EPILOG, PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
@@ -15,8 +15,7 @@ from blockchaintracer.lab.private.decrypt import decrypt_private, decrypt_record
 from blockchaintracer.lab.private.identities import EncryptionKeys
 
 
-@click.command(cls=Verb, epilog=PASSPHRASE_EPILOG)
-@lab_options
+@lab_verb(epilog=PASSPHRASE_EPILOG)
 @click.argument("record_id", metavar="ID")
 @click.argument("output", required=False, metavar="[OUTPUT]")
 @click.option("-o", "--output", "target", type=PATH, help="New file or folder to write.")

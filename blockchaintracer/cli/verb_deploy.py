@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options
+from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, Part, coins, table
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.chain.factory import constructor_arguments
@@ -18,8 +18,7 @@ from blockchaintracer.lab.groups import deploy, deploy_factory
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.option("--open", "open_groups", is_flag=True, help="Let anyone create groups, not only the owner.")
 @click.option("--owner", metavar="ADDRESS", help="The owner. [default: the signer]")
 @click.option("--name", default="registry", show_default=True, help="Tells several registries of one owner apart.")

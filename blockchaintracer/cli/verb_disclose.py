@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import PATH, Verb, lab_options
+from blockchaintracer.cli.options import PATH, lab_verb
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.disclose import disclose
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_id", metavar="ID")
 @click.argument("fields", metavar="FIELD...", nargs=-1, required=True)
 @click.option("-o", "--output", "target", required=True, type=PATH, help="New file to write.")

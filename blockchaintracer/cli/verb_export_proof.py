@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options
+from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
@@ -22,8 +22,7 @@ _METRICS = 5
 """How many metrics of a run are shown; `--json` has all."""
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_ids", metavar="ID...", nargs=-1, required=True)
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, group_option, lab_options
+from blockchaintracer.cli.options import VerbGroup, group_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, Role, label
@@ -32,8 +32,7 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("name")
 @click.option("--description", help="Kept off chain; its digest goes on chain.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(_ROLES), help="Roles you take in it. [default: all]")
@@ -44,8 +43,7 @@ def create(lab: Lab, name: str, description: str | None, roles: tuple[str, ...])
     return Answer(result, f"Group {result.group} ({name}) {state}. Owner {result.owner}.")
 
 
-@command.command("list")
-@lab_options
+@command.lab_verb("list")
 def list_groups(lab: Lab) -> Answer:
     """List the registry's groups."""
     rows = [groups.describe_group(lab, number) for number in range(1, lab.registry.last_group() + 1)]
@@ -53,8 +51,7 @@ def list_groups(lab: Lab) -> Answer:
     return Answer({"groups": rows}, table(None, ["group", "name", "owner", "since"], cells))
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 def members(lab: Lab) -> Answer:
     """List the members of a group, past ones included."""
@@ -72,8 +69,7 @@ def members(lab: Lab) -> Answer:
     return Answer({"members": rows}, table(None, ["account", "roles", "since", "until", "now"], cells))
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 @click.argument("account")
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(_ROLES), help="A role to offer.")
@@ -86,8 +82,7 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
     print_json(groups.invite(lab, group, account, roles_of(roles), until=until, valid_s=valid_days * 86400))
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("invitation", type=click.File())
 def join(lab: Lab, invitation: Any) -> Answer:
     """Accept an invitation: a file that `group invite` printed, or - for standard input."""
@@ -103,8 +98,7 @@ def join(lab: Lab, invitation: Any) -> Answer:
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 @click.argument("account")
 def remove(lab: Lab, account: str) -> Answer:
@@ -117,8 +111,7 @@ def remove(lab: Lab, account: str) -> Answer:
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("number", type=int)
 def use(lab: Lab, number: int) -> Answer:
     """Act for this group from now on."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import PATH, VerbGroup, lab_options, profile_option
+from blockchaintracer.cli.options import PATH, VerbGroup, profile_option
 from blockchaintracer.cli.render import Answer, progress_bar, table
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.lab.lab import Lab
@@ -41,8 +41,7 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @_path_argument
 @profile_option
 @_node_option
@@ -61,8 +60,7 @@ def add(lab: Lab, path: Path, profile: str, node: str | None, blocks: bool) -> A
     return Answer(data, f"{SCHEME}{cid} ({profile}), pinned by {kubo.name}")
 
 
-@command.command("car")
-@lab_options
+@command.lab_verb("car")
 @_path_argument
 @click.option("-o", "--output", "file", required=True, type=PATH, help="The archive to make.")
 @profile_option
@@ -73,8 +71,7 @@ def make_archive(lab: Lab, path: Path, file: Path, profile: str) -> Answer:
     return Answer({"cid": str(root), "profile": profile, "file": str(file)}, f"{SCHEME}{root} ({profile}) in {file}")
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("source", metavar="CID[/PATH]|URL")
 @click.option("-o", "--output", "target", required=True, type=PATH, help="New file or folder to write.")
 @click.option("--limit", type=click.IntRange(min=0), default=FETCH_LIMIT, metavar="BYTES", help="Bytes at most.")
@@ -98,8 +95,7 @@ def fetch(lab: Lab, source: str, target: Path, limit: int) -> Answer:
     return Answer(data, f"{target}: {size} bytes of {address}, verified")
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("name")
 @click.option("--endpoint", required=True, metavar="URL", help="The address that /pins follows.")
 @click.option("--token-env", metavar="VARIABLE", help="Environment variable that holds its token.")
@@ -111,8 +107,7 @@ def service(lab: Lab, name: str, endpoint: str, token_env: str | None, token_fil
     return Answer({"service": name, "file": str(file)}, f"Noted the pinning service {name} in {file}.")
 
 
-@command.command("pin")
-@lab_options
+@command.lab_verb("pin")
 @_cid_argument
 @_services_option
 @click.option("--name", metavar="TEXT", help="The name that the services show.")
@@ -124,8 +119,7 @@ def pin_content(lab: Lab, cid: str, names: tuple[str, ...], name: str | None, wa
     return _pins(cid, pin(services(lab.home.pinning, names), _parsed(cid), name=name, wait_s=wait_s))
 
 
-@command.command("unpin")
-@lab_options
+@command.lab_verb("unpin")
 @_cid_argument
 @_services_option
 def unpin_content(lab: Lab, cid: str, names: tuple[str, ...]) -> Answer:
@@ -133,8 +127,7 @@ def unpin_content(lab: Lab, cid: str, names: tuple[str, ...]) -> Answer:
     return _pins(cid, unpin(services(lab.home.pinning, names), _parsed(cid)))
 
 
-@command.command("status")
-@lab_options
+@command.lab_verb("status")
 @_cid_argument
 @_services_option
 @_node_option

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import Verb, lab_options
+from blockchaintracer.cli.options import lab_verb
 from blockchaintracer.cli.render import Answer, record_lines, when
 from blockchaintracer.lab.batches import materialize
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("target", metavar="ID|PROOF_FILE")
 def command(lab: Lab, target: str) -> Answer:
     """Store a record from its batch, with the batch's time. Anyone with the proof file may: its author consented.

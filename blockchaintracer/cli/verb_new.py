@@ -59,4 +59,4 @@ def _write(path: Path, text: str) -> None:
     except FileExistsError:
         raise InputError(f"expected no file at {path}, got one", hint="Choose another --output.") from None
     except OSError as error:
-        raise InputError(f"{path} can't be written: {error.strerror}", hint="Choose another --output.") from None
+        raise InputError(f"{path} cannot be written: {error.strerror}", hint="Choose another --output.") from None

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.options import VerbGroup, lab_options, wait_option
+from blockchaintracer.cli.options import VerbGroup, wait_option
 from blockchaintracer.cli.render import Answer, print_json, table, wants_json, when
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.outbox import Entry, EntryState
+from blockchaintracer.lab.waiting import Waiting, waiting_for_others, watch
 
-_WATCH_S = 2.0
-_MAX_WATCH_S = 60.0
 _WAITS = 3
 """Exit code of `flush` if writes on this chain wait for another key: flush later, as if the chain were unavailable."""
-
-Waiting = Counter[tuple[int, str]]
-"""How many writes wait, by chain and sender."""
 
 
 class _Outbox(VerbGroup):
@@ -82,8 +76,7 @@ def _table(rows: Iterable[dict[str, Any]]) -> Callable[[], None]:
     return table(None, ["", "operation", "record", "state", "block", "time", ""], cells)
 
 
-@command.command("list")
-@lab_options
+@command.lab_verb("list")
 @click.option("--waiting", is_flag=True, help="Only what is not in a block yet, or was refused.")
 def list_writes(lab: Lab, waiting: bool) -> Answer:
     """List all writes of this lab. Needs no chain."""
@@ -92,11 +85,10 @@ def list_writes(lab: Lab, waiting: bool) -> Answer:
     return Answer({"writes": rows}, _table(rows) if rows else none)
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @wait_option
-@click.option("--watch", is_flag=True, help="Go on, with what other processes hand over, until Ctrl-C.")
-def flush(lab: Lab, until: Until, watch: bool) -> Answer:
+@click.option("--watch", "to_watch", is_flag=True, help="Go on, with what other processes hand over, until Ctrl-C.")
+def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
     """Send what waits, and again what the chain has lost.
 
     Any process may do it at any time, several at once; stop it anywhere and nothing is lost or sent twice. It sends the
@@ -112,13 +104,13 @@ def flush(lab: Lab, until: Until, watch: bool) -> Answer:
     """
     if until == "stored":
         raise InputError("expected included, final or a number of blocks to wait for, got stored")
-    if watch:
+    if to_watch:
         _watch(lab)
     moved = lab.flush()
     lab.reach(until)
     entries = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}
     rows = [_row(entries.get(entry.seq, entry)) for entry in moved]
-    left = _left(lab)
+    left = waiting_for_others(lab)
     return Answer(
         {
             "moved": rows,
@@ -130,13 +122,6 @@ def flush(lab: Lab, until: Until, watch: bool) -> Answer:
         notes=_notes(lab, left),
         exit_code=_WAITS if any(chain == lab.chain_id for chain, _ in left) else 0,
     )
-
-
-def _left(lab: Lab) -> Waiting:
-    """Count the writes that wait for another key than the one that signs here, or on another chain."""
-    waiting = Waiting((entry.chain_id, checksummed(entry.sender)) for entry in lab.outbox.pending())
-    del waiting[lab.chain_id, checksummed(lab.signer.address)]
-    return waiting
 
 
 def _notes(lab: Lab, left: Waiting) -> list[str]:
@@ -156,30 +141,13 @@ def _notes(lab: Lab, left: Waiting) -> list[str]:
 
 
 def _watch(lab: Lab) -> None:
-    """Send what waits, again and again, and print each change once: as a line, or as one JSON object a line."""
-    states = {entry.seq: entry.state for entry in lab.outbox.entries()}
-    pause, problem, known = _WATCH_S, None, set[tuple[int, str]]()
-    while True:
-        try:
-            lab.flush()
-            left = _left(lab)
-            for note in _notes(lab, Waiting({which: left[which] for which in left if which not in known})):
-                click.echo(note, err=True)
-            known |= left.keys()
-            lab.outbox.settle(lab.chain)
-            pause, problem = _WATCH_S, None
-        except BlockchainTracerError as error:
-            if error.message != problem:
-                click.echo(error.message, err=True)
-            problem = error.message
-            if isinstance(error, ChainUnavailable):
-                pause = min(pause * 2, _MAX_WATCH_S)
-                lab.reconnect()
-        for entry in lab.outbox.entries():
-            if states.get(entry.seq) is not entry.state:
-                states[entry.seq] = entry.state
-                _show_change(entry)
-        time.sleep(pause)
+    """Print each change once: as a line, or as one JSON object a line."""
+    for event in watch(lab):
+        if isinstance(event, Entry):
+            _show_change(event)
+            continue
+        for note in [event.message] if isinstance(event, BlockchainTracerError) else _notes(lab, event):
+            click.echo(note, err=True)
 
 
 def _show_change(entry: Entry) -> None:

@@ -7,14 +7,13 @@ from dataclasses import asdict
 
 import click
 
-from blockchaintracer.cli.options import Verb, lab_options, profile_option
+from blockchaintracer.cli.options import lab_verb, profile_option
 from blockchaintracer.cli.render import Answer, byte_size, progress_bar
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_id", metavar="ID")
 @click.option(
     "--to",

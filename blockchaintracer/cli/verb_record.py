@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import click
-
-from blockchaintracer.cli.options import Verb, lab_options, record_options, wait_option
+from blockchaintracer.cli.options import lab_verb, record_options, wait_option
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.lab import after_run
@@ -14,8 +12,7 @@ from blockchaintracer.lab.recording.commit import reached
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @record_options
 @wait_option
 def command(lab: Lab, request: Request, until: Until) -> Answer:

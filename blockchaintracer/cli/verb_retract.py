@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import Verb, lab_options, yes_option
+from blockchaintracer.cli.options import lab_verb, yes_option
 from blockchaintracer.cli.render import Answer, wants_json, when
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_id", metavar="ID")
 @click.option("--reason", required=True, help="A text. Kept with the lab's files; its SHA-256 goes on chain.")
 @yes_option

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import Verb, lab_options
+from blockchaintracer.cli.options import lab_verb
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import reveal
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("commitment", metavar="COMMITMENT|ID")
 def command(lab: Lab, commitment: str) -> Answer:
     """Show what was sealed, with the seal's time: the record is stored, or the verdict given and its evidence stored.

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import VERDICTS, VerbGroup, lab_options, record_options
+from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, state_line, table, unrevealed_line, when
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
@@ -32,8 +32,7 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @record_options
 def record(lab: Lab, request: Request) -> Answer:
     """Seal what `record` would record: the same options, one seal for each record that it would make.
@@ -70,8 +69,7 @@ def _lines(seal: Recorded) -> Iterator[str]:
         yield f"  for you alone until it is revealed: its id will be {seal.id}"
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("record_id", metavar="ID")
 @click.argument("verdict", type=click.Choice(VERDICTS))
 @click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record, recorded or sealed.")
@@ -98,8 +96,7 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.argument("commitment", metavar="COMMITMENT|ID")
 def send(lab: Lab, commitment: str) -> Answer:
     """Send a seal that is kept but was never sent, as `seal list` shows: the process died just then."""
@@ -112,8 +109,7 @@ def send(lab: Lab, commitment: str) -> Answer:
     )
 
 
-@command.command("list")
-@lab_options
+@command.lab_verb("list")
 def list_seals(lab: Lab) -> Answer:
     """List the seals that are kept here, and how many of each author are unrevealed. Shows no salt."""
     listed = seals.listed(lab)

@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import Verb, group_option, lab_options
+from blockchaintracer.cli.options import group_option, lab_verb
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
 from blockchaintracer.core.record import ForeignRecord, Status, label
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.status import foreign_status, lab_status, record_status
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @group_option
 @click.argument("record_id", metavar="[ID|CHAIN:REGISTRY:ID]", required=False)
 def command(lab: Lab, record_id: str | None) -> Answer:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, lab_options, source_option
+from blockchaintracer.cli.options import VerbGroup, source_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_garbage, store_status
@@ -26,8 +26,7 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.option("--verify", is_flag=True, help="Re-hash every object.")
 def status(lab: Lab, verify: bool) -> Answer:
     """Count the objects, those that nothing names, and with --verify the damaged ones. Needs no chain."""
@@ -44,8 +43,7 @@ def status(lab: Lab, verify: bool) -> Answer:
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @source_option
 def repair(lab: Lab, sources: tuple[str, ...]) -> Answer:
     """Re-hash every object, and fetch again what is damaged, and what a record of this lab needs and is missing.
@@ -78,8 +76,7 @@ def _mended(item: Mended) -> str:
     return f"{item.sha256}  {name}: {state}"
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
 @click.option(
     "--older-than",

@@ -399,7 +399,7 @@ def test_the_verbs_tell_what_they_did_and_what_to_trust(story: Story, everything
     lab = home(tmp_path)
     taken = invoke(lab, "import", str(file), "--offline")
     assert taken.exit_code == 0, taken.output
-    assert "not held against a chain" in taken.output
+    assert "not checked against a chain" in taken.output
     assert "archive's word" in taken.output
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options
+from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.extras.archive.registry_archive import export_registry
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--artifacts", is_flag=True, help="Add data, models, code and other files that the store has.")
 @click.option("--with-diffs", is_flag=True, help="Add runs' differences to their commits, too; scanned for secrets.")

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import PATH, Verb, lab_options
+from blockchaintracer.cli.options import PATH, lab_verb
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.extras.archive import LIMIT
 from blockchaintracer.extras.archive.registry_archive import import_registry
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("file", type=PATH)
 @click.option("--offline", is_flag=True, help="Ask no chain: take the archive's word for who did what, and when.")
 @click.option("--limit", type=click.IntRange(1), default=LIMIT, show_default=True, help="Bytes the file may have.")

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import PATH, Verb, lab_options, source_option
+from blockchaintracer.cli.options import PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, plain, verdict_line
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.check.claims import RESULTS, Checked, check_claims, read_claims
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("files", nargs=-1, type=PATH, metavar="[FILE]...")
 @click.option("--group", "groups", type=int, multiple=True, metavar="NUMBER", help="Only records of this group count.")
 @source_option
@@ -23,7 +22,7 @@ from blockchaintracer.lab.lab import Lab
 def command(
     lab: Lab, files: tuple[Path, ...], groups: tuple[int, ...], sources: tuple[str, ...], at_least: int
 ) -> Answer:
-    """Check results that files state: each record verifies, is not retracted, and says the number as it's rounded.
+    """Check results that files state: each record verifies, is not retracted, and states the number as it is rounded.
 
     results.yaml if no file is named. YAML lists results, Markdown marks them by a comment, LaTeX by a macro.
 

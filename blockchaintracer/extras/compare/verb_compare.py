@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, Verb, csv_option, lab_options, source_option
+from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test
 from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
@@ -22,8 +22,7 @@ _SHOWN = 3
 _WIDEST = 40
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_ids", metavar="ID...", nargs=-1)
 @click.option("--where", metavar="EXPRESSION", help="Also all runs that meet it, such as 'params.model = cnn'.")
 @click.option("--by", multiple=True, metavar="FIELD", help="What makes a group, such as params.lr. May be repeated.")

@@ -8,15 +8,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import (
-    PATH,
-    VerbGroup,
-    connection_options,
-    group_option,
-    lab_options,
-    make_lab,
-    tracking_option,
-)
+from blockchaintracer.cli.options import PATH, VerbGroup, connection_options, group_option, make_lab, tracking_option
 from blockchaintracer.cli.render import Answer, recorded_line, wants_json, when
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
@@ -43,8 +35,7 @@ def command() -> None:
     """
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 def flush(lab: Lab) -> Answer:
     """Send what waits in the outbox, and tag the MLflow runs with the state of their records."""
     from blockchaintracer.extras.mlflow.recorder import flush as send
@@ -53,8 +44,7 @@ def flush(lab: Lab) -> Answer:
     return Answer({"runs": runs}, *(f"{run['runId']}: record {run['recordId']} is {run['status']}" for run in runs))
 
 
-@command.command("import")
-@lab_options
+@command.lab_verb("import")
 @group_option
 @tracking_option
 @click.argument("run_ids", nargs=-1, metavar="[RUN]...")
@@ -108,18 +98,12 @@ def import_(
     return Answer({"runs": runs, "batch": anchored}, *lines, notes=problems, exit_code=2 if problems else 0)
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @tracking_option
 @click.argument("record_id", metavar="ID")
 @click.option("--experiment", metavar="NAME", help="Experiment of the new run; the recorded one if not said.")
 def export(lab: Lab, tracking_uri: str | None, record_id: str, experiment: str | None) -> Answer:
-    """Rebuild an MLflow run from its record ID, from nothing but what is kept: a new run with the same content.
-
-    \b
-    Examples:
-      blockchaintracer mlflow export ID --tracking-uri sqlite:///rebuilt.db
-    """
+    """Rebuild an MLflow run from its record ID, from nothing but what is kept: a new run with the same content."""
     from blockchaintracer.extras.mlflow.import_export import export_run
 
     run_id = export_run(lab, record_id, tracking_uri, experiment)
@@ -134,25 +118,18 @@ def _answer(records: list[Recorded]) -> Answer:
     )
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 @tracking_option
 @click.argument("name")
 def register(lab: Lab, tracking_uri: str | None, name: str) -> Answer:
-    """Record the registered model NAME, its versions, tags and aliases as they are now. Stages are deprecated.
-
-    \b
-    Examples:
-      blockchaintracer mlflow register "spam filter"
-    """
+    """Record the registered model NAME, its versions, tags and aliases as they are now. Stages are deprecated."""
     from blockchaintracer.extras.mlflow.model_registry import record_registered_model
 
     return _answer(record_registered_model(lab, name, tracking_uri))
 
 
-@command.command()
-@lab_options
+@command.lab_verb()
 @group_option
 @tracking_option
 @click.argument("target")
@@ -201,7 +178,7 @@ def webhook(
     tracking_uri: str | None,
     **options: Any,
 ) -> None:
-    """Receive an MLflow server's webhooks, and record what they tell of registered models. Runs until it's stopped.
+    """Receive an MLflow server's webhooks, and record what they report of registered models. Runs until it is stopped.
 
     Only what is signed with the secret counts. Put a web server with TLS before it where others can reach it. MLflow
     has no event of a deployment: where an alias decides what is deployed, --deployment makes one of it.

@@ -7,15 +7,14 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import FILE, PATH, Verb, lab_options, source_option
+from blockchaintracer.cli.options import FILE, PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.lab.lab import Lab
 
 _FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "codemeta", "sha256sums")
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("form", metavar="FORMAT", type=click.Choice(_FORMATS))
 @click.argument("record_id", metavar="ID|mlflow:RUN")
 @click.option("-o", "--output", type=PATH, required=True, help="File to write; for ro-crate a new folder.")

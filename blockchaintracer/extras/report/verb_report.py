@@ -7,15 +7,7 @@ from pathlib import Path
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.options import (
-    FILE,
-    FOLDER,
-    VerbGroup,
-    group_option,
-    lab_options,
-    record_it_option,
-    source_option,
-)
+from blockchaintracer.cli.options import FILE, FOLDER, VerbGroup, group_option, record_it_option, source_option
 from blockchaintracer.cli.render import Answer, progress_bar, recorded_line, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
@@ -57,8 +49,7 @@ def command() -> None:
     """
 
 
-@command.command("make")
-@lab_options
+@command.lab_verb("make")
 @group_option
 @_record_argument
 @click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID]")
@@ -115,16 +106,10 @@ def make_report(
     )
 
 
-@command.command("history")
-@lab_options
+@command.lab_verb("history")
 @_record_argument
 def list_reports(lab: Lab, record_id: str) -> Answer:
-    """List the recorded reports of a record, oldest first.
-
-    \b
-    Examples:
-      blockchaintracer report history ID
-    """
+    """List the recorded reports of a record, oldest first."""
     from blockchaintracer.extras.report import history, named_record
 
     reports = history(lab, named_record(lab, record_id))
@@ -134,8 +119,7 @@ def list_reports(lab: Lab, record_id: str) -> Answer:
     return Answer({"reports": reports}, table(None, ["report", "time", "group", "", "files"], rows))
 
 
-@command.command("restore")
-@lab_options
+@command.lab_verb("restore")
 @group_option
 @click.argument("report_id", metavar="REPORT")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Empty folder.")
@@ -159,8 +143,7 @@ def restore_report(lab: Lab, report_id: str, output: Path, sources: tuple[str, .
     )
 
 
-@command.command("auto")
-@lab_options
+@command.lab_verb("auto")
 @click.option("--off", is_flag=True, help="No reports any more.")
 @_format_option
 @_field_option

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import FILE, Verb, group_option, lab_options, record_it_option, source_option
+from blockchaintracer.cli.options import FILE, group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @group_option
 @click.argument("model_id", metavar="ID")
 @click.option("--signature", type=FILE, required=True, help="The file that `model_signing sign key` wrote.")

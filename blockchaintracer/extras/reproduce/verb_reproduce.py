@@ -9,15 +9,14 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import FOLDER, Verb, group_option, lab_options, source_option
+from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, plain, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.reproduce.reproduce import Comparison, Plan, Reproduction, reproduce
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @group_option
 @click.argument("record_id", metavar="ID")
 @source_option

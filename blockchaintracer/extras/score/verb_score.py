@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import click
 
-from blockchaintracer.cli.options import Verb, group_option, lab_options, record_it_option, source_option
+from blockchaintracer.cli.options import group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.render import Answer, plain, progress_bar, table
 from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @group_option
 @click.argument("record_id", metavar="ID")
 @source_option
@@ -23,7 +22,7 @@ from blockchaintracer.lab.lab import Lab
 def command(lab: Lab, record_id: str, sources: tuple[str, ...], rebuild: bool, to_record: bool) -> Answer:
     """Score a run: its documentation, 0 to 100, and its evidence, E0 to E4. Two numbers, never one.
 
-    Each item is checked and passes, fails or is unknown; what can't be checked from here counts nothing. A copy that
+    Each item is checked and passes, fails or is unknown; what cannot be checked from here counts nothing. A copy that
     is not what was recorded withholds the score. No study shows that the score predicts reproduction.
 
     \b

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import Verb, lab_options, offline_option
+from blockchaintracer.cli.options import lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree, when
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import LineageGraph, Retraction, downstream, retraction
@@ -16,8 +16,7 @@ from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_id", metavar="ID")
 @offline_option
 def command(lab: Lab, record_id: str, offline: bool) -> Answer:

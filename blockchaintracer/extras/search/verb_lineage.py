@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, Verb, lab_options, offline_option
+from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import normal_digest
@@ -18,8 +18,7 @@ from blockchaintracer.lab.lab import Lab
 _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("record_id", metavar="ID")
 @click.option("--depth", type=click.IntRange(1), help="Steps to follow in either direction. [default: all]")
 @click.option(

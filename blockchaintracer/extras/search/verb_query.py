@@ -9,11 +9,10 @@ import click
 
 from blockchaintracer.cli.options import (
     NEW_FILE,
-    Verb,
     author_option,
     csv_option,
     kind_option,
-    lab_options,
+    lab_verb,
     limit_option,
     offline_option,
 )
@@ -25,8 +24,7 @@ from blockchaintracer.lab.kept_proofs import kept_proofs
 from blockchaintracer.lab.lab import Lab
 
 
-@click.command(cls=Verb)
-@lab_options
+@lab_verb()
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--where", metavar="EXPRESSION", help='Such as "metrics.accuracy > 0.9 and params.lr <= 0.01".')
 @kind_option

@@ -11,7 +11,6 @@ from blockchaintracer.cli.options import (
     author_option,
     group_option,
     kind_option,
-    lab_options,
     limit_option,
     offline_option,
 )
@@ -34,8 +33,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
-@lab_options
+@command.lab_verb("list")
 @group_option
 @kind_option
 @click.option("--of-group", type=int, metavar="NUMBER", help="Only records of this group.")
