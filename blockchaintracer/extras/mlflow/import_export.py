@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,18 +34,12 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require
 
 _PAGE = 200
-_METRICS_PER_CALL = 900
-_PARAMETERS_PER_CALL = 90
+_PER_CALL = {"metrics": 900, "params": 90, "tags": 90}
 
 
 @dataclass(frozen=True)
 class Imported:
-    """The result of importing one run.
-
-    Args:
-        recorded: its record; None if it is not recorded.
-        problem: why it is not recorded.
-    """
+    """The result of importing one run: its record, or the problem."""
 
     run_id: str
     name: str | None
@@ -53,11 +48,7 @@ class Imported:
 
 
 def list_runs(client: Any, experiments: Sequence[str] = ()) -> list[Any]:
-    """List the runs that ended, oldest first: of the named experiments, or of all.
-
-    Raises:
-        InputError: if MLflow has no such experiment.
-    """
+    """List the runs that ended, oldest first: of the named experiments, or of all."""
     ids = []
     for name in experiments:
         experiment = client.get_experiment_by_name(name)
@@ -104,10 +95,8 @@ def import_runs(
         name = None
         try:
             name = (run or client.get_run(run_id)).info.run_name
-            if batch and not own_records(lab, Kind.RUN, run_uuid(run_id)):
-                with batching(lab):
-                    recorded = record_run(lab, client, run_id, personal=personal)
-            else:
+            is_new = not own_records(lab, Kind.RUN, run_uuid(run_id))
+            with batching(lab) if batch and is_new else nullcontext():
                 recorded = record_run(lab, client, run_id, personal=personal)
             tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
@@ -135,7 +124,6 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     Hidden values are left out. The new run has an id of its own, and a tag that names the record.
 
     Args:
-        record_id: 64 hex digits.
         tracking_uri: where the run is made; default: the URI in use.
         experiment: its name; default: the recorded one.
 
@@ -163,14 +151,15 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     experiment_id = known.experiment_id if known else client.create_experiment(name)
     made = client.create_run(experiment_id, start_time=values["run"]["startTime"], run_name=values["run"]["name"])
     run_id = str(made.info.run_id)
-    metrics = [Metric(key, float(value), int(time), int(step)) for key, step, time, value in points]
-    for start in range(0, len(metrics), _METRICS_PER_CALL):
-        client.log_batch(run_id, metrics=metrics[start : start + _METRICS_PER_CALL], synchronous=True)
-    params = [Param(key, value) for key, value in _readable(values["params"]).items()]
-    for start in range(0, len(params), _PARAMETERS_PER_CALL):
-        client.log_batch(run_id, params=params[start : start + _PARAMETERS_PER_CALL], synchronous=True)
     tags = _readable(values["tags"]) | {OWN_TAGS + "rebuilt_from": record_id}
-    client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()], synchronous=True)
+    entities = {
+        "metrics": [Metric(key, float(value), int(time), int(step)) for key, step, time, value in points],
+        "params": [Param(key, value) for key, value in _readable(values["params"]).items()],
+        "tags": [RunTag(key, value) for key, value in tags.items()],
+    }
+    for kind, listed in entities.items():
+        for start in range(0, len(listed), _PER_CALL[kind]):
+            client.log_batch(run_id, synchronous=True, **{kind: listed[start : start + _PER_CALL[kind]]})
     inputs = [
         DatasetInput(_dataset(dataset), [InputTag(key, value) for key, value in _readable(dataset["tags"]).items()])
         for dataset in values["datasets"]

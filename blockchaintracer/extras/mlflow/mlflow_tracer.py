@@ -19,7 +19,6 @@ from blockchaintracer.core.verify import Report
 from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
-    Captured,
     Target,
     capture,
     flush,
@@ -31,6 +30,7 @@ from blockchaintracer.extras.mlflow.recorder import (
     warn,
 )
 from blockchaintracer.extras.mlflow.run_checks import verify_run
+from blockchaintracer.extras.mlflow.run_facts import Captured
 from blockchaintracer.extras.mlflow.snapshot import PREFIX, client_of
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require

@@ -15,18 +15,17 @@ import sys
 import threading
 import warnings
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError, RecordingWarning
-from blockchaintracer.core.manifest import NotBefore, RunPredicate, parse_manifest
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.run_facts import facts_of, keep_outputs, moment
+from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
 from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.drafts import Recorded
@@ -37,22 +36,16 @@ from blockchaintracer.lab.outbox import Entry, EntryState, Op
 from blockchaintracer.lab.recording.commit import existing_record
 from blockchaintracer.lab.recording.content import not_before
 from blockchaintracer.lab.recording.run import KeptCode, RunStart, finish_run, start_run
-from blockchaintracer.lab.tracer import RPC_VARIABLE, command_line, error_text
+from blockchaintracer.lab.tracer import RPC_VARIABLE, error_text
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
-_LINKED_CHILDREN = 64
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Target:
-    """The lab for which runs are recorded, with the options of `MLTracer`. Each thread opens the lab anew.
-
-    Args:
-        background: whether a process of its own sends the records.
-        user_name, host_name: whether to record these.
-    """
+    """The lab for which runs are recorded, with the options of `autolog`. Each thread opens the lab anew."""
 
     home: str | None = None
     rpc: str | None = None
@@ -82,11 +75,7 @@ class Target:
         return lab
 
     def prepared_lab(self, group: int | None = None) -> Lab:
-        """Open the lab as `offline_lab` does, and check that it knows what a record needs.
-
-        Raises:
-            InputError: if the registry, the group or the key is unknown.
-        """
+        """Open the lab as `offline_lab` does. An unknown registry, group or key is an `InputError`."""
         lab = self.offline_lab(group)
         missing = "registry"
         try:
@@ -105,31 +94,6 @@ class Target:
 
 def _refuse_to_connect() -> Chain:
     raise ChainUnavailable("the chain is not asked while a run ends")
-
-
-@dataclass
-class Captured:
-    """What the process of a run captured of it. An imported run has nothing of it.
-
-    Args:
-        start: the code and the time at its start.
-        group: the lab's group, once the chain has answered.
-        not_before: a final block, once the chain has answered.
-        error: why the run failed.
-        children: ids of the records of the runs inside it.
-    """
-
-    start: RunStart
-    group: int | None = None
-    not_before: NotBefore | None = None
-    error: str | None = None
-    children: list[str] = field(default_factory=list)
-
-    def start_at(self, began: datetime) -> RunStart:
-        """Return the start of a run that began then. A block from later does not bound its begin."""
-        block = self.not_before
-        later = block and int(block.timestamp) > began.timestamp()
-        return replace(self.start, not_before=None if later else block)
 
 
 def capture(target: Target) -> Captured:
@@ -159,7 +123,6 @@ def record_run(
     *,
     personal: bool = False,
     host_name: bool = False,
-    progress: Progress | None = None,
 ) -> Recorded:
     """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
 
@@ -176,22 +139,23 @@ def record_run(
     status = run.values["run"]["status"]
     if status not in ENDED:
         raise InputError(f"expected a run that has ended, got {run_id}, which is {status}")
-    kept = list(keep_outputs(lab, run, progress))
+    kept = list(keep_outputs(lab, run))
     earlier = own_records(lab, Kind.RUN, identifier)
     if earlier:
         recorded = run_of(lab, earlier[-1].write.key.manifest)
         if all(output(recorded, artifact.path) == artifact.sha256 for _, artifact in kept):
             return existing_record(lab, earlier[-1])
-    children = captured.children if captured else None
-    error = captured.error if captured else None
-    facts = facts_of(lab, run, kept, progress, observed=captured is not None, error=error, children=children)
-    facts.command = command_line(Path.cwd()) if captured else None
+    facts = facts_of(lab, run, kept, captured)
     facts.host_name, facts.user_name = host_name, personal
-    facts.parents = [Link(entry.write["record_id"], Relation.SUPERSEDES) for entry in earlier[-1:]]
-    facts.parents += [Link(child, Relation.USES) for child in (children or [])[:_LINKED_CHILDREN]]
+    facts.parents += [Link(entry.write["record_id"], Relation.SUPERSEDES) for entry in earlier[-1:]]
     began = moment(run.values["run"]["startTime"]) or datetime.now(UTC)
-    start = captured.start_at(began) if captured else RunStart(identifier, began, None, None, _no_code())
-    return finish_run(lab, replace(start, run_id=identifier, started_at=began), facts, progress)
+    start = RunStart(identifier, began, None, None, _no_code())
+    if captured:
+        block = captured.not_before
+        # a block from after the begin does not bound it
+        late = block and int(block.timestamp) > began.timestamp()
+        start = replace(captured.start, run_id=identifier, started_at=began, not_before=None if late else block)
+    return finish_run(lab, start, facts)
 
 
 def _no_code() -> Future[KeptCode]:
@@ -228,12 +192,7 @@ def own_records(lab: Lab, kind: Kind, identifier: str) -> list[Entry]:
 
 
 def run_of(lab: Lab, manifest: str) -> RunPredicate:
-    """Load the manifest of a run from the lab's store.
-
-    Raises:
-        StoreError: if the store does not have it.
-        InputError: if it is the manifest of another kind.
-    """
+    """Load the manifest of a run from the lab's store."""
     predicate = parse_manifest(lab.store.get_bytes(manifest)).predicate
     if not isinstance(predicate, RunPredicate):
         raise InputError(f"expected the manifest of a run, got {manifest}, which is of another kind")

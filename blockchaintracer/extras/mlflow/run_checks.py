@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import islice, zip_longest
@@ -41,7 +42,7 @@ from blockchaintracer.lab.verify_here import Sources, verify
 
 HISTORY_LIMIT = 1 << 30
 _MAX_CHANGES = 50_000
-_Steps = dict[tuple[str, int], list[Point]]
+_Steps = dict[tuple[str, int], list[str]]
 _ALTERED = "What MLflow shows now is not what was committed to."
 
 
@@ -144,37 +145,31 @@ class _Comparison:
             yield from self._files(f"model {model.name}", model.artifact_location, run, f"models/{model.model_id}")
         yield from self._inputs(run, now)
 
-    # -- parameters, tags and the like
-
     def _values(self, recorded: dict[str, Any], now: dict[str, Any]) -> Iterator[Check]:
-        checks: list[Check] = []
-        for group, label in (("run", "run"), ("params", "parameter"), ("tags", "tag")):
-            checks += self._named(label, recorded[group], now[group])
-        for group, label in (("datasets", "dataset"), ("models", "model")):
-            checks += self._named(label, _by_name(recorded[group]), _by_name(now[group]))
-        for group, label in (("inputModels", "input models"), ("outputModels", "output models")):
-            if recorded[group] != now[group]:
-                checks.append(_changed(f"mlflow {label}", recorded[group], now[group]))
+        before, after = _by_label(recorded), _by_label(now)
+        checks = [
+            self._compare_value(label, before.get(label), after.get(label))
+            for label in dict.fromkeys([*before, *after])
+            if before.get(label) != after.get(label)
+        ]
         yield from checks
         if not any(check.verdict is Outcome.FAIL for check in checks):
             counts = f"{len(recorded['params'])} parameters, {len(recorded['tags'])} tags"
             yield Check("mlflow run", Outcome.PASS, f"MLflow shows what was recorded: {counts} and its inputs")
 
-    def _named(self, label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Check]:
-        for name in sorted(before.keys() | after.keys()):
-            what = f"mlflow {label} {name}"
-            if name not in after:
-                yield Check(what, Outcome.FAIL, f"removed since: it was {_short(before[name])}")
-            elif name not in before:
-                yield Check(what, Outcome.FAIL, f"added since: {_short(after[name])}")
-            elif before[name] != after[name]:
-                if self._key is None and HIDDEN in json.dumps(before[name]):
-                    detail = "its value is hidden, and the key that could compare it is not here"
-                    yield Check(what, Outcome.UNKNOWN, detail)
-                else:
-                    yield _changed(what, before[name], after[name])
-
-    # -- metrics
+    def _compare_value(self, label: str, before: Any, after: Any) -> Check:
+        what, values = f"mlflow {label}", {"recorded": before, "now": after}
+        if before is None:
+            return Check(what, Outcome.FAIL, f"added since: {_short(after)}", values)
+        if after is None:
+            return Check(what, Outcome.FAIL, f"removed since: it was {_short(before)}", values)
+        if self._key is None and HIDDEN in json.dumps(before):
+            detail = "its value is hidden, and the key that could compare it is not here"
+            return Check(what, Outcome.UNKNOWN, detail)
+        detail = f"it was {_short(before)}, is {_short(after)}"
+        if isinstance(before, dict):
+            detail = f"its {', '.join(key for key in sorted({*before, *after}) if before.get(key) != after.get(key))}"
+        return Check(what, Outcome.FAIL, f"changed since: {detail}", values)
 
     def _metrics(self, history: str, now: Snapshot) -> Iterator[Check]:
         data, copy = self._copies.read_bytes(history, HISTORY_LIMIT)
@@ -187,10 +182,9 @@ class _Comparison:
             yield Check("mlflow metrics", Outcome.PASS, detail)
             return
         lines = (json.loads(line) for line in data.splitlines())
-        before = [Point(name, int(step), int(time), value) for name, step, time, value in lines]
-        yield from islice(_metric_changes(_by_step(before), _by_step(now.points)), _MAX_CHANGES)
-
-    # -- files
+        before = Counter(Point(name, int(step), int(time), value) for name, step, time, value in lines)
+        after = Counter(now.points)
+        yield from islice(_metric_changes(_by_step(before - after), _by_step(after - before)), _MAX_CHANGES)
 
     def _files(self, label: str, uri: str, run: RunPredicate, path: str) -> Iterator[Check]:
         what, digest = f"mlflow {label}", output(run, f"{path}/{LISTING}")
@@ -211,11 +205,8 @@ class _Comparison:
             if shown.sha256 == digest:
                 all_files = "mlflow artifacts" if label == "artifact" else what
                 yield Check(all_files, Outcome.PASS, f"re-hashed: {len(files)} files of {digest}")
-                return
-            for check in shown.against_files(files):
-                yield replace(check, name=check.name.replace("content", what, 1))
-
-    # -- datasets
+            else:
+                yield from _compare_files(what, shown, files)
 
     def _inputs(self, run: RunPredicate, now: Snapshot) -> Iterator[Check]:
         paths = {
@@ -246,8 +237,7 @@ class _Comparison:
         if shown.folder is not None:
             data, copy = self._copies.read_bytes(digest, LISTING_LIMIT)
             if data is not None:
-                for check in shown.against_files(parse_listing(data)):
-                    yield replace(check, name=check.name.replace("content", what, 1))
+                yield from _compare_files(what, shown, parse_listing(data))
                 return
             yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(copy.told)}")
             return
@@ -259,6 +249,11 @@ class _Comparison:
         yield Check(what, Outcome.FAIL, detail, {**values, "line": line})
 
 
+def _compare_files(what: str, shown: Shown, files: Sequence[tuple[str, str]]) -> Iterator[Check]:
+    for check in shown.against_files(files):
+        yield replace(check, name=check.name.replace("content", what, 1))
+
+
 def _compare_content(what: str, recorded: Any, data: Any) -> Check:
     if not recorded:
         return Check(what, Outcome.UNKNOWN, "the record has no digest of its whole content")
@@ -268,63 +263,38 @@ def _compare_content(what: str, recorded: Any, data: Any) -> Check:
     return Check(what, Outcome.FAIL, "changed: its whole content is not what the run was given", {"now": content})
 
 
-def _metric_changes(before: _Steps, after: _Steps) -> Iterator[Check]:
-    for name, step in sorted(before.keys() | after.keys()):
-        old, new = before.get((name, step), []), after.get((name, step), [])
-        if old != new:
-            for was, is_now in zip_longest(_without(old, new), _without(new, old)):
-                yield _metric_check(name, step, was, is_now)
+def _metric_changes(removed: _Steps, added: _Steps) -> Iterator[Check]:
+    for name, step in sorted(removed.keys() | added.keys()):
+        for was, is_now in zip_longest(removed.get((name, step), ()), added.get((name, step), ())):
+            values = {"step": step} | ({"recorded": was} if was else {}) | ({"now": is_now} if is_now else {})
+            if was and is_now:
+                detail = f"changed at step {step}: it was {was}, is {is_now}"
+            elif was:
+                detail = f"removed since: it was {was} at step {step}"
+            else:
+                detail = f"added since: {is_now} at step {step}"
+            yield Check(f"mlflow metric {name}", Outcome.FAIL, detail, values)
 
 
-def _metric_check(name: str, step: int, was: Point | None, is_now: Point | None) -> Check:
-    values: dict[str, Any] = {"step": step}
-    if was:
-        values["recorded"] = was.value
-    if is_now:
-        values["now"] = is_now.value
-    if was and is_now:
-        detail = f"changed at step {step}: it was {was.value}, is {is_now.value}"
-    elif was:
-        detail = f"removed since: it was {was.value} at step {step}"
-    else:
-        detail = f"added since: {values['now']} at step {step}"
-    return Check(f"mlflow metric {name}", Outcome.FAIL, detail, values)
-
-
-def _by_step(points: Iterable[Point]) -> _Steps:
+def _by_step(points: Counter[Point]) -> _Steps:
     by_step: _Steps = {}
-    for point in points:
-        by_step.setdefault((point.name, point.step), []).append(point)
+    for point in sorted(points.elements()):
+        by_step.setdefault((point.name, point.step), []).append(point.value)
     return by_step
 
 
-def _without(points: list[Point], other: list[Point]) -> list[Point]:
-    """Return the points that the other list does not have."""
-    rest = list(other)
-    missing = []
-    for point in points:
-        if point in rest:
-            rest.remove(point)
-        else:
-            missing.append(point)
-    return missing
-
-
-def _by_name(entries: list[dict[str, Any]]) -> dict[str, Any]:
-    by_name: dict[str, Any] = {}
-    for entry in entries:
-        name = str(entry["name"])
-        number = sum(1 for known in by_name if known == name or known.startswith(f"{name} ("))
-        by_name[f"{name} ({number + 1})" if number else name] = entry
-    return by_name
-
-
-def _changed(what: str, before: Any, after: Any) -> Check:
-    values = {"recorded": before, "now": after}
-    if isinstance(before, dict) and isinstance(after, dict):
-        parts = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
-        return Check(what, Outcome.FAIL, f"changed since: its {', '.join(parts)}", values)
-    return Check(what, Outcome.FAIL, f"changed since: it was {_short(before)}, is {_short(after)}", values)
+def _by_label(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a snapshot by what a check calls them."""
+    labels = {f"run {name}": value for name, value in values["run"].items() if value is not None}
+    labels |= {f"parameter {name}": value for name, value in values["params"].items()}
+    labels |= {f"tag {name}": value for name, value in values["tags"].items()}
+    for group, label in (("datasets", "dataset"), ("models", "model")):
+        count: Counter[str] = Counter()
+        for entry in values[group]:
+            name = str(entry["name"])
+            count[name] += 1
+            labels[f"{label} {name}" if count[name] == 1 else f"{label} {name} ({count[name]})"] = entry
+    return labels | {"input models": values["inputModels"], "output models": values["outputModels"]}
 
 
 def _short(value: Any) -> str:

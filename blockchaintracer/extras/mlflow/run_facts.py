@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.digest import Progress, digest_bytes
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, RunEnvironment
+from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.logged_content import content_of, size_of
@@ -20,12 +22,14 @@ from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remot
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_path, used_record
 from blockchaintracer.lab.recording.keep import keep
-from blockchaintracer.lab.recording.run import RunFacts, Used, parse_assignment
+from blockchaintracer.lab.recording.run import RunFacts, RunStart, Used, parse_assignment
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, DocumentHistory, RunDocument
+from blockchaintracer.lab.tracer import command_line
 
 SNAPSHOT = "mlflow/run.json"
 HISTORY = "mlflow/metrics.jsonl"
 _SHOWN_BYTES = MAX_BYTES // 2
+_LINKED_CHILDREN = 64
 _RELATIONS = {
     Relation.TRAINED_ON: ("train", "fit"),
     Relation.VALIDATED_ON: ("valid", "val", "dev"),
@@ -34,52 +38,53 @@ _RELATIONS = {
 _SOURCE_TAGS = ("type", "name", "git.commit", "git.branch")
 
 
-def keep_outputs(lab: Lab, run: Snapshot, progress: Progress | None) -> Iterator[tuple[str, Artifact]]:
+def keep_outputs(lab: Lab, run: Snapshot) -> Iterator[tuple[str, Artifact]]:
     """Keep the snapshot, all metric values and the artifacts, each with its role in the record."""
     for role, path, data in (("mlflow run", SNAPSHOT, run.to_bytes()), ("metric history", HISTORY, run.history())):
         lab.store.put_bytes(data)
         yield role, Artifact.of(path, digest_bytes(data))
     with files_at(run.artifact_uri, run.tracking_uri) as folder:
         if folder is not None:
-            yield "artifacts", Artifact.of(f"artifacts/{LISTING}", keep(lab, folder, progress=progress).stored)
+            yield "artifacts", Artifact.of(f"artifacts/{LISTING}", keep(lab, folder).stored)
 
 
-def facts_of(
-    lab: Lab,
-    run: Snapshot,
-    kept: list[tuple[str, Artifact]],
-    progress: Progress | None = None,
-    *,
-    observed: bool,
-    error: str | None = None,
-    children: list[str] | None = None,
-) -> RunFacts:
+@dataclass
+class Captured:
+    """What the process of a run captured of it. An imported run has nothing of it.
+
+    Args:
+        group, not_before: the lab's group and a final block, once the chain has answered.
+        error: why the run failed.
+        children: ids of the records of the runs inside it.
+    """
+
+    start: RunStart
+    group: int | None = None
+    not_before: NotBefore | None = None
+    error: str | None = None
+    children: list[str] = field(default_factory=list)
+
+
+def facts_of(lab: Lab, run: Snapshot, kept: list[tuple[str, Artifact]], captured: Captured | None = None) -> RunFacts:
     """Record the datasets and models of a run, and convert the run for `finish_run`.
 
     Args:
         kept: the outputs that are in the store already (`keep_outputs`).
-        observed: whether it ran in this process. If not, nothing of this machine is recorded with it.
-        error: why it failed, as this process saw it.
-        children: ids of the records of the runs inside it.
+        captured: what this process captured. Without it, nothing of this machine is recorded with the run.
     """
-    inputs, datasets = _inputs(lab, run, progress)
+    inputs, datasets = _inputs(lab, run)
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
-    models = list(_keep_models(lab, run, trained_on, progress))
+    models = list(_keep_models(lab, run, trained_on))
     facts = RunFacts(
-        document=_document(
-            run,
-            error=error,
-            children=children,
-            frameworks=frameworks() if observed else None,
-            models=[details for _, details in models],
-            datasets=datasets,
-        ),
+        document=_document(run, captured, models=[details for _, details in models], datasets=datasets),
         inputs=inputs,
-        observed="process" if observed else None,
         kept=[*kept, *(("model", listing) for listing, _ in models)],
         ended_at=moment(run.values["run"]["endTime"]),
     )
-    if not observed:
+    if captured:
+        facts.observed, facts.command = "process", command_line(Path.cwd())
+        facts.parents = [Link(child, Relation.USES) for child in captured.children[:_LINKED_CHILDREN]]
+    else:
         facts.environment, facts.hardware, facts.code = RunEnvironment(), {}, _code_by_tags(run.values["tags"])
     return facts
 
@@ -89,29 +94,21 @@ def moment(milliseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
 
 
-def _keep_models(
-    lab: Lab, run: Snapshot, parents: list[Link], progress: Progress | None
-) -> Iterator[tuple[Artifact, dict[str, Any]]]:
+def _keep_models(lab: Lab, run: Snapshot, parents: list[Link]) -> Iterator[tuple[Artifact, dict[str, Any]]]:
     for model in run.models:
         with files_at(model.artifact_location, run.tracking_uri) as folder:
             if folder is None:
                 continue
             details = size_of(model.model_id) | model_details(folder)
             record = record_path(
-                lab,
-                Kind.MODEL,
-                folder,
-                name=model.name or None,
-                parents=parents,
-                framework=details.get("framework"),
-                progress=progress,
+                lab, Kind.MODEL, folder, name=model.name or None, parents=parents, framework=details.get("framework")
             )
             listing = digest_bytes(lab.store.get_bytes(record.subject))
             details |= {"id": model.model_id, "name": model.name, "record": record.id, "sha256": record.subject}
             yield Artifact.of(f"models/{model.model_id}/{LISTING}", listing), details
 
 
-def _inputs(lab: Lab, run: Snapshot, progress: Progress | None) -> tuple[list[Used], list[dict[str, Any]]]:
+def _inputs(lab: Lab, run: Snapshot) -> tuple[list[Used], list[dict[str, Any]]]:
     """Record the datasets that are on this machine, and describe all of them."""
     inputs: dict[tuple[str, int], Used] = {}
     descriptions = []
@@ -121,7 +118,7 @@ def _inputs(lab: Lab, run: Snapshot, progress: Progress | None) -> tuple[list[Us
         description |= {"context": context_of(entity), "content": content_of(dataset.name, dataset.digest)}
         if path := local_source(dataset):
             relation = _relation(context_of(entity))
-            record = used_record(lab, Kind.DATASET, path, name=path.name, progress=progress)
+            record = used_record(lab, Kind.DATASET, path, name=path.name)
             inputs[record.id, relation] = Used(record, relation, path)
             description |= {"record": record.id, "sha256": record.subject}
         descriptions.append(description)
@@ -135,7 +132,7 @@ def _relation(context: str | None) -> int:
     )
 
 
-def _document(run: Snapshot, *, error: str | None, children: list[str] | None, **details: Any) -> RunDocument:
+def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDocument:
     info, tags = run.values["run"], run.values["tags"]
     parameters = _fitting({name: _parameter(text) for name, text in run.values["params"].items()})
     metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items() if math.isfinite(value)})
@@ -146,9 +143,10 @@ def _document(run: Snapshot, *, error: str | None, children: list[str] | None, *
             "experimentId": info["experimentId"],
             "user": None if info["user"].startswith(HIDDEN) else info["user"],
             "parentRunId": tags.get("mlflow.parentRunId"),
-            "children": children,
+            "children": captured.children if captured else None,
         },
         "source": {name.removeprefix("git."): _shown(tags.get(f"mlflow.source.{name}")) for name in _SOURCE_TAGS},
+        "frameworks": frameworks() if captured else None,
         **details,
         "tags": {name: _shown(value) for name, value in tags.items() if not name.startswith("mlflow.")},
         "metricsShown": len(metrics),
@@ -157,6 +155,7 @@ def _document(run: Snapshot, *, error: str | None, children: list[str] | None, *
     if len(json.dumps(about)) > _SHOWN_BYTES // 2:
         # the attached snapshot has all of it
         about = {key: about[key] for key in ("context", "source", "frameworks", "metricsShown", "metricsLogged")}
+    error = captured.error if captured else None
     document = RunDocument.read(
         {
             "schema": 1,

@@ -202,7 +202,7 @@ def webhook(
 
     # report now what would be refused at each delivery
     open_lab().group()
-    with Receiver(secret, open_lab, tracking_uri, after, targets).listen(host, port) as server:
+    with Receiver((host, port), secret, open_lab, tracking_uri, after, targets) as server:
         address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
         Answer({"listening": address}, f"Listening at {address}").show()
         sys.stdout.flush()

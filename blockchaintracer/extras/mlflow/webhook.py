@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -131,11 +130,11 @@ def record_event(
     return []
 
 
-@dataclass
-class Receiver:
-    """What a listener for webhooks needs.
+class Receiver(ThreadingHTTPServer):
+    """Listens for webhooks.
 
     Args:
+        address: host and port; port 0 for any.
         secret: that MLflow signs with.
         make_lab: opens the lab, in any thread.
         tracking_uri: of the MLflow server.
@@ -143,18 +142,21 @@ class Receiver:
         deployments: as `record_event` takes.
     """
 
-    secret: str
-    make_lab: Callable[[], Lab]
-    tracking_uri: str | None
-    after: Callable[[Recorded], None]
-    deployments: Mapping[str, Sequence[str]]
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    daemon_threads = True
 
-    def listen(self, host: str, port: int) -> ThreadingHTTPServer:
-        """Open the server; port 0 for any."""
-        server = ThreadingHTTPServer((host, port), type("_BoundHandler", (_Handler,), {"receiver": self}))
-        server.daemon_threads = True
-        return server
+    def __init__(
+        self,
+        address: tuple[str, int],
+        secret: str,
+        make_lab: Callable[[], Lab],
+        tracking_uri: str | None,
+        after: Callable[[Recorded], None],
+        deployments: Mapping[str, Sequence[str]],
+    ) -> None:
+        super().__init__(address, _Handler)
+        self.secret, self.make_lab, self.tracking_uri = secret, make_lab, tracking_uri
+        self.after, self.deployments = after, deployments
+        self._lock = threading.Lock()
 
     def receive(self, headers: Mapping[str, str | None], body: bytes) -> list[Recorded]:
         """Record a delivery. One delivery is recorded at a time, so that each sees the one before it."""
@@ -168,7 +170,7 @@ class Receiver:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    receiver: Receiver
+    server: Receiver
     server_version = "blockchaintracer"
     sys_version = ""
     timeout = 30
@@ -183,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413 if length > MAX_BODY else 411, {"error": f"expected a body of at most {MAX_BODY} bytes"})
             return
         try:
-            records = self.receiver.receive({**dict(self.headers.items())}, self.rfile.read(length))
+            records = self.server.receive({**dict(self.headers.items())}, self.rfile.read(length))
         except BlockchainTracerError as error:
             # MLflow repeats a delivery that is answered with 503
             refused = {NotVerified: 401, InputError: 400}
