@@ -45,7 +45,7 @@ else:
 
 
 class _Tree(AbstractFileSystem):  # type: ignore[misc]
-    """Base of both: read-only names below a root."""
+    """Base of both: read-only names below a root, which `_ls` and `_info` tell."""
 
     cachable = False
 
@@ -59,14 +59,8 @@ class _Tree(AbstractFileSystem):  # type: ignore[misc]
         return entries if detail else sorted(entry["name"] for entry in entries)
 
     @override
-    def info(self, path: str, **options: Any) -> dict[str, Any]:
+    def info(self, path: str, **options: Any) -> Any:
         return self._info(self._strip_protocol(path))
-
-    def _ls(self, path: str) -> list[dict[str, Any]]:
-        raise NotImplementedError
-
-    def _info(self, path: str) -> dict[str, Any]:
-        raise NotImplementedError
 
 
 class RecordFileSystem(_Tree):

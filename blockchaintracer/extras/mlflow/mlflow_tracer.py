@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
@@ -40,23 +41,22 @@ _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 _log = logging.getLogger(__name__)
 
 
+@dataclass
 class _Recording:
     """What this process records.
 
     Attributes:
         targets: of the open tracer blocks, the innermost last.
         automatic: the target of `autolog`.
-        captured: of the runs that this process started and has not recorded yet.
-        recorded: of the runs that this process recorded.
+        captured: by run id, of the runs that this process started and has not recorded yet.
+        recorded: by run id.
     """
 
-    def __init__(self) -> None:
-        self.targets: list[Target] = []
-        self.automatic: Target | None = None
-        self.captured: dict[str, Captured] = {}
-        self.recorded: dict[str, Recorded] = {}
-        self.lock = threading.RLock()
-        self.watching = False
+    targets: list[Target] = field(default_factory=list)
+    automatic: Target | None = None
+    captured: dict[str, Captured] = field(default_factory=dict)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
+    watching: bool = False
 
     def target(self, uri: str) -> Target | None:
         """Return the target of a run at a tracking URI; None if it is not recorded."""
@@ -111,6 +111,7 @@ class _Recording:
 
 
 _recording = _Recording()
+_lock = threading.RLock()
 
 
 class _Anchored:
@@ -160,7 +161,7 @@ def _settle(store: Any, run_id: str) -> None:
 
 def _watch_process() -> None:
     """Digest datasets when they are logged, and end open runs before the interpreter ends its threads."""
-    with _recording.lock:
+    with _lock:
         if _recording.watching:
             return
         _recording.watching = True
@@ -170,8 +171,7 @@ def _watch_process() -> None:
 
         watch_datasets()
         watch_models()
-        register = getattr(threading, "_register_atexit", None)
-        if register:
+        if register := getattr(threading, "_register_atexit", None):
             # at MLflow's own atexit no thread can be started any more; hashing and uploads need threads
             register(_end_all)
 

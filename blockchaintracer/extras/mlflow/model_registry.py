@@ -17,8 +17,8 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, RecordPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.flavor import download, own_models, registered_files
+from blockchaintracer.extras.mlflow.logged_content import model_details
 from blockchaintracer.extras.mlflow.recorder import own_records
-from blockchaintracer.extras.mlflow.run_details import model_details
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Hide, bare, client_of
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded

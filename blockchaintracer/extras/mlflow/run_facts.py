@@ -15,8 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.logged_content import content_of, size_of
-from blockchaintracer.extras.mlflow.run_details import frameworks, model_details
+from blockchaintracer.extras.mlflow.logged_content import content_of, frameworks, model_details, size_of
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
 from blockchaintracer.lab.lab import Lab

@@ -36,11 +36,7 @@ _DELIVERY = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def read_secret(file: Path | None) -> str:
-    """Read the shared secret from a file, or from ``$BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET``.
-
-    Raises:
-        InputError: if there is none, or it is shorter than 16 characters.
-    """
+    """Read the shared secret, of at least 16 characters, from a file or from `SECRET`."""
     try:
         secret = file.read_text().strip() if file else os.environ.get(SECRET, "")
     except OSError as error:
@@ -53,12 +49,8 @@ def read_secret(file: Path | None) -> str:
     return secret
 
 
-def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes, now: float | None = None) -> str:
-    """Check that MLflow sent these bytes recently. Returns the delivery's id.
-
-    Raises:
-        NotVerified: if the signature is wrong or old.
-    """
+def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes) -> str:
+    """Check that MLflow sent these bytes recently, or raise `NotVerified`. Returns the delivery's id."""
     delivery, timestamp = headers.get("X-MLflow-Delivery-Id") or "", headers.get("X-MLflow-Timestamp") or ""
     version, _, given = (headers.get("X-MLflow-Signature") or "").partition(",")
     if version != "v1" or not _DELIVERY.fullmatch(delivery) or not timestamp.isascii() or not timestamp.isdecimal():
@@ -67,17 +59,13 @@ def check_signature(secret: str, headers: Mapping[str, str | None], body: bytes,
     expected = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest())
     if not hmac.compare_digest(expected, given.encode("utf-8", "replace")):
         raise NotVerified("the signature is not one by the shared secret")
-    if len(timestamp) > 12 or abs((time.time() if now is None else now) - int(timestamp)) > MAX_AGE_S:
+    if len(timestamp) > 12 or abs(time.time() - int(timestamp)) > MAX_AGE_S:
         raise NotVerified(f"the delivery is not of the last {MAX_AGE_S} seconds")
     return delivery
 
 
 def read_deployments(given: Sequence[str]) -> dict[str, list[str]]:
-    """Parse deployments, each ``ALIAS=TARGET`` or ``NAME@ALIAS=TARGET``. Returns the targets by alias.
-
-    Raises:
-        InputError: if a text has another form.
-    """
+    """Parse deployments, each ``ALIAS=TARGET`` or ``NAME@ALIAS=TARGET``. Returns the targets by alias."""
     targets: dict[str, list[str]] = {}
     for text in given:
         alias, _, target = text.rpartition("=")
@@ -93,15 +81,11 @@ def record_event(
     """Record the change that a delivery reports; nothing for an event that is no change of a registered model.
 
     Args:
-        client: MLflow's client, which is asked for the files of a version.
         body: as MLflow sent it, its signature checked.
         deployments: the targets that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
 
     Returns:
         the record of the change, and one of each deployment.
-
-    Raises:
-        InputError: if it is not an event of MLflow.
     """
     event = parse_json(body, "webhook")
     data = event.get("data") if isinstance(event, dict) else None
@@ -131,16 +115,7 @@ def record_event(
 
 
 class Receiver(ThreadingHTTPServer):
-    """Listens for webhooks.
-
-    Args:
-        address: host and port; port 0 for any.
-        secret: that MLflow signs with.
-        make_lab: opens the lab, in any thread.
-        tracking_uri: of the MLflow server.
-        after: called with each new record.
-        deployments: as `record_event` takes.
-    """
+    """Listens for webhooks at a host and port. `make_lab` opens the lab in any thread; `after` takes new records."""
 
     daemon_threads = True
 

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import blockchaintracer.mlflow as sealed
+from blockchaintracer.extras.mlflow.logged_content import frameworks
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.recorder import Target
-from blockchaintracer.extras.mlflow.run_details import frameworks
 from blockchaintracer.lab.capture.random_seeds import seed_everything
 from tests.live.frameworks.test_keras import DATA, network
 
