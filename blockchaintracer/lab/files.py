@@ -6,12 +6,13 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.errors import InputError, StoreError
 
 
 @contextmanager
@@ -61,6 +62,29 @@ def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = 
     except OSError as error:
         problem = problem or f"{path} can't be written"
         raise StoreError(f"{problem}: {error.strerror}", hint=hint) from None
+
+
+@contextmanager
+def placing(target: Path, *, over_empty: bool = False) -> Iterator[Path]:
+    """Inside, a file or folder is made at the given path beside `target`; it gets its name when it is whole.
+
+    Args:
+        over_empty: whether an empty folder may be at `target`.
+
+    Raises:
+        InputError: if there is something else at `target`.
+    """
+    if os.path.lexists(target) and not (over_empty and target.is_dir() and not any(target.iterdir())):
+        raise InputError(f"expected nothing at {target} yet", hint="Choose another name, or remove it.")
+    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        yield partial
+        partial.rename(target)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

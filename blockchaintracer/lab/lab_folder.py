@@ -12,6 +12,17 @@ VARIABLE = "BLOCKCHAINTRACER_HOME"
 PLACED = "placed"
 
 
+class _Inside:
+    """A path in a working folder: of a folder, made on first use, or of a file."""
+
+    def __init__(self, name: str) -> None:
+        folder, _, self._file = name.rpartition("/")
+        self._folder = folder or "."
+
+    def __get__(self, home: Home, owner: type) -> Path:
+        return home._folder(self._folder) / self._file
+
+
 class Home:
     """Paths inside one working folder; folders are made on first use, readable by their owner only.
 
@@ -20,83 +31,39 @@ class Home:
             or above it that belongs to this user, else the user's data folder.
     """
 
+    store = _Inside("store/")
+    """the content-addressed store"""
+    keys = _Inside("keys/")
+    """the encrypted signing keys"""
+    encryption_keys = _Inside("encryption-keys/")
+    """the keys that decrypt, each encrypted under a passphrase"""
+    private = _Inside("private/")
+    """private values, and the salts of what was committed to: to lose it is to lose both"""
+    devnet = _Inside("devnet/")
+    """state, log and process file of the embedded chain"""
+    seals = _Inside("seals/")
+    """what was sealed, with the salts: to lose it is to lose the seals"""
+    batches = _Inside("batches/")
+    """the records of the open batch, and the proofs of anchored ones"""
+    placed = _Inside(f"{PLACED}/")
+    """files that a run made to be recorded, until it is"""
+    checkpoints = _Inside("checkpoints/")
+    """the lists of checkpoints, a file for each run that logs some"""
+    mlflow = _Inside("mlflow/")
+    """what is known of MLflow runs: their salts, and which wait for their record's tags"""
+    outbox = _Inside("outbox.sqlite")
+    """the transactions that wait, and those that were sent"""
+    index = _Inside("index.sqlite")
+    """the index; may be deleted at any time"""
+    hashes = _Inside("hashes.sqlite")
+    """the digests of files that were hashed before; may be deleted at any time"""
+    pinning = _Inside("pinning.json")
+    """the pinning services, without their tokens"""
+    settings = _Inside("settings.json")
+    """the registry, group and signer that were last chosen on each chain"""
+
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path).expanduser().resolve() if path else _default()
-
-    @property
-    def store(self) -> Path:
-        """Folder of the content-addressed store."""
-        return self._folder("store")
-
-    @property
-    def keys(self) -> Path:
-        """Folder of the encrypted keys."""
-        return self._folder("keys")
-
-    @property
-    def encryption_keys(self) -> Path:
-        """Folder of the keys that decrypt, each encrypted under a passphrase."""
-        return self._folder("encryption-keys")
-
-    @property
-    def private(self) -> Path:
-        """Folder of private values, and of the salts of what was committed to: to lose it is to lose both."""
-        return self._folder("private")
-
-    @property
-    def devnet(self) -> Path:
-        """Folder of the embedded chain: its state, log and process file."""
-        return self._folder("devnet")
-
-    @property
-    def seals(self) -> Path:
-        """Folder of what was sealed, with the salts: to lose it is to lose the seals."""
-        return self._folder("seals")
-
-    @property
-    def batches(self) -> Path:
-        """Folder of the open batch's records and of the proofs of anchored ones."""
-        return self._folder("batches")
-
-    @property
-    def placed(self) -> Path:
-        """Folder of files that a run made to be recorded, until it is."""
-        return self._folder(PLACED)
-
-    @property
-    def checkpoints(self) -> Path:
-        """Folder of the lists of checkpoints, a file for each run that logs some."""
-        return self._folder("checkpoints")
-
-    @property
-    def mlflow(self) -> Path:
-        """Folder of what is known of MLflow runs: their salts, and which wait to be told of their record."""
-        return self._folder("mlflow")
-
-    @property
-    def outbox(self) -> Path:
-        """SQLite file of what is to be written to a chain, and has been."""
-        return self._folder(".") / "outbox.sqlite"
-
-    @property
-    def index(self) -> Path:
-        """SQLite file of the index; may be deleted at any time."""
-        return self._folder(".") / "index.sqlite"
-
-    @property
-    def hashes(self) -> Path:
-        """SQLite file of what files were hashed to before; may be deleted at any time."""
-        return self._folder(".") / "hashes.sqlite"
-
-    @property
-    def pinning(self) -> Path:
-        """JSON file of the pinning services, without their tokens."""
-        return self._folder(".") / "pinning.json"
-
-    @property
-    def settings(self) -> Path:
-        """JSON file of the registry, group and signer that were last chosen on each chain."""
-        return self._folder(".") / "settings.json"
 
     def _folder(self, name: str) -> Path:
         folder = self.path / name
@@ -104,7 +71,7 @@ class Home:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             ignored = self.path / ".gitignore"
             if not ignored.exists():
-                # keys live here: in whatever repository the folder lies, nothing of it is ever committed
+                # keys are here: whichever repository holds the folder, nothing of it is ever committed
                 ignored.write_text("*\n")
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:

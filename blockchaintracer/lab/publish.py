@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
@@ -25,7 +23,9 @@ from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.blocks import Cid
@@ -84,8 +84,8 @@ def publish(
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
 ) -> Published:
-    """Copies the manifests of a record and of its ancestors, what the record is of, and for a run its inputs, outputs,
-    code and lock file to a published store. Of ancestors the manifests alone are copied, never their content.
+    """Copy to a published store: the manifests of a record and of its ancestors, the record's content, and for a run
+    its inputs, outputs, code and lock file. Only the manifests of ancestors are copied, never their content.
 
     Args:
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
@@ -98,7 +98,7 @@ def publish(
         NotVerified: if the node names another CID than the one computed here.
         ChainUnavailable: if the node can't be reached.
     """
-    target = _target(lab, os.fspath(to), profile, progress)
+    put = _target(lab, os.fspath(to), profile, progress)
     record = required_record(lab, record_id)
     manifest = read_manifest(lab, record)
     wanted, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
@@ -126,105 +126,76 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
-    new = target.put(unique)
+    address, new = put(unique)
     objects = [
         PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, digest in new)
         for digest, (what, name) in reversed(unique.items())
     ]
-    return Published(record.id, target.name, objects, left_out)
+    return Published(record.id, address, objects, left_out)
 
 
-class _Target(Protocol):
-    """Somewhere to publish to.
-
-    Args:
-        name: where others find it; known at the latest when something was put there.
-    """
-
-    name: str
-
-    def put(self, digests: Collection[str]) -> set[str]:
-        """Puts objects there; those that were not there before."""
+Target = Callable[[Collection[str]], tuple[str, set[str]]]
+"""Publishes objects; returns the address to find them at, and those that were not there before."""
 
 
-def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> _Target:
+def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> Target:
     if to == "ipfs" or to.startswith(("http://", "https://")):
-        return _Node(lab.store, Kubo(None if to == "ipfs" else to), profile, progress)
+        kubo = Kubo(None if to == "ipfs" else to)
+        return lambda digests: _to_node(_tree(lab.store, digests, profile), set(digests), kubo, progress)
     if is_url(to):
         if to.startswith(("file://", "local://")):
-            _require_apart(lab, Path(to.partition("://")[2]))
-        return _FileSystem(lab.store, to)
-    _require_apart(lab, Path(to))
+            _require_apart(lab.home, Path(to.partition("://")[2]))
+        return lambda digests: (to, _to_file_system(lab.store, digests, to.rstrip("/")))
+    _require_apart(lab.home, Path(to))
     if to.endswith(".car"):
-        return _Archive(lab.store, Path(to), profile, progress)
-    return _Folder(lab.store, to)
+        return lambda digests: _to_archive(_tree(lab.store, digests, profile), set(digests), Path(to), progress)
+    return lambda digests: (to, _to_folder(lab.store, digests, to))
 
 
-class _Folder:
-    def __init__(self, store: Store, folder: str) -> None:
-        self._store, self.name = store, folder
-
-    def put(self, digests: Collection[str]) -> set[str]:
-        published = Store(self.name, public=True)
-        new = {digest for digest in digests if not published.has(digest)}
-        self._store.publish(digests, self.name)
-        return new
+def _to_folder(store: Store, digests: Collection[str], folder: str) -> set[str]:
+    published = Store(folder, public=True)
+    new = {digest for digest in digests if not published.has(digest)}
+    store.publish(digests, folder)
+    return new
 
 
-class _Node:
-    """A node, given one folder with the layout of a store; its CID is the address."""
-
-    def __init__(self, store: Store, kubo: Kubo, profile: str, progress: Progress | None) -> None:
-        self._store, self._kubo, self._profile, self._progress = store, kubo, profile, progress
-        self.name = kubo.name
-
-    def put(self, digests: Collection[str]) -> set[str]:
-        tree = _tree(self._store, digests, self._profile)
-        root = tree.root()
-        self.name = f"{SCHEME}{root}"
-        if self._kubo.is_pinned(root):
-            return set()
-        self._kubo.send(tree, self._progress)
-        return set(digests)
+def _to_node(tree: Tree, digests: set[str], kubo: Kubo, progress: Progress | None) -> tuple[str, set[str]]:
+    """One folder with the layout of a store; its CID is the address."""
+    root = tree.root()
+    if kubo.is_pinned(root):
+        return f"{SCHEME}{root}", set()
+    kubo.send(tree, progress)
+    return f"{SCHEME}{root}", digests
 
 
-class _Archive:
-    def __init__(self, store: Store, file: Path, profile: str, progress: Progress | None) -> None:
-        self._store, self._file, self._profile, self._progress = store, file, profile, progress
-        self.name = str(file)
-
-    def put(self, digests: Collection[str]) -> set[str]:
-        write_archive(_tree(self._store, digests, self._profile), self._file, self._progress)
-        return set(digests)
+def _to_archive(tree: Tree, digests: set[str], file: Path, progress: Progress | None) -> tuple[str, set[str]]:
+    write_archive(tree, file, progress)
+    return str(file), digests
 
 
-class _FileSystem:
-    def __init__(self, store: Store, url: str) -> None:
-        self._store, self._url, self.name = store, url.rstrip("/"), url
-
-    def put(self, digests: Collection[str]) -> set[str]:
-        fsspec = require("fsspec", "fsspec")
-        new = set()
-        try:
-            filesystem, root = fsspec.core.url_to_fs(self._url)
-            for digest in digests:
-                path, size = f"{root}/{object_name(digest)}", self._store.path_of(digest).stat().st_size
-                if filesystem.exists(path) and filesystem.info(path)["size"] == size:
-                    continue
-                filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
-                # the object appears when it's whole
-                with filesystem.transaction, filesystem.open(path, "wb") as file:
-                    self._store.copy(digest, file.write)
-                new.add(digest)
-        except BlockchainTracerError:
-            raise
-        except Exception as error:
-            # whatever the file system raises; its text may hold credentials
-            raise StoreError(
-                f"can't write to {public_name(self._url)} ({type(error).__name__})",
-                hint="Check the address, the package that fsspec needs for it, and that you may write there.",
-            ) from None
-        return new
+def _to_file_system(store: Store, digests: Collection[str], url: str) -> set[str]:
+    fsspec = require("fsspec", "fsspec")
+    new = set()
+    try:
+        filesystem, root = fsspec.core.url_to_fs(url)
+        for digest in digests:
+            path, size = f"{root}/{object_name(digest)}", store.path_of(digest).stat().st_size
+            if filesystem.exists(path) and filesystem.info(path)["size"] == size:
+                continue
+            filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
+            # the object appears when it is whole
+            with filesystem.transaction, filesystem.open(path, "wb") as file:
+                store.copy(digest, file.write)
+            new.add(digest)
+    except BlockchainTracerError:
+        raise
+    except Exception as error:
+        # any exception of the file system; its text may hold credentials
+        raise StoreError(
+            f"can't write to {public_name(url)} ({type(error).__name__})",
+            hint="Check the address, the package that fsspec needs for it, and that you may write there.",
+        ) from None
+    return new
 
 
 def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
@@ -234,31 +205,25 @@ def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
 
 
 def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:
-    """Writes a file or folder as an archive of its blocks (CARv1); its root.
+    """Write a file or folder as an archive of its blocks (CARv1); return its root.
 
     Raises:
         InputError: if there is a file already, it can't be written, or as `Tree.root`.
     """
-    if os.path.lexists(file):
-        raise InputError(f"expected no file at {file} yet", hint="Choose another name, or remove it.")
-    root = tree.root()
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
-        with partial.open("xb") as archive:
+        with placing(file) as partial, partial.open("xb") as archive:
+            root = tree.root()
             for piece in car(root, tree.blocks(root, progress)):
                 archive.write(piece)
             archive.flush()
             os.fsync(archive.fileno())
-        partial.rename(file)
     except OSError as error:
         raise InputError(f"can't write {file}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return root
 
 
-def _require_apart(lab: Lab, folder: Path) -> None:
-    chosen, home = folder.resolve(), lab.home.path
+def _require_apart(lab_home: Home, folder: Path) -> None:
+    chosen, home = folder.resolve(), lab_home.path
     own = (home / "store", home / "keys", home / "private", home / "devnet", home / "environments")
     if chosen == home or any(chosen == part or part in chosen.parents for part in own):
         raise InputError(
@@ -329,7 +294,7 @@ def _diff(lab: Lab, diff: Artifact) -> tuple[str, str, str]:
 
 
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:
-    """All ancestors, each once; an ancestor's id is part of its child's, so this ends."""
+    """All ancestors, each once. This ends, because an ancestor's id is part of its child's."""
     seen, waiting = {record.id}, [record]
     while waiting:
         for link in waiting.pop().key.parents:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
+
+from typing_extensions import override
 
 from blockchaintracer.core.errors import KeyStoreError
 
@@ -13,7 +16,25 @@ PRIVATE_KEY = "BLOCKCHAINTRACER_PRIVATE_KEY"
 _KEY = re.compile(r"(0x)?[0-9a-fA-F]{64}")
 
 
-class EnvironmentSigner:
+class AccountSigner(ABC):
+    """A signer whose private key is in this process while it signs."""
+
+    @abstractmethod
+    def account(self) -> Any:
+        """Return the account (eth-account)."""
+
+    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
+        """Return the signed transaction, ready to send."""
+        return bytes(self.account().sign_transaction(transaction).raw_transaction)
+
+    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """Return 65 bytes of ECDSA over an EIP-712 document."""
+        from eth_account.messages import encode_typed_data
+
+        return bytes(self.account().sign_message(encode_typed_data(full_message=document)).signature)
+
+
+class EnvironmentSigner(AccountSigner):
     """The key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``: 64 hex digits, with or without 0x. For CI, not for a person.
 
     Raises:
@@ -30,29 +51,23 @@ class EnvironmentSigner:
 
     @property
     def source(self) -> str:
-        """Where the key is, in words."""
+        """The place of the key, in words."""
         return f"environment variable ${PRIVATE_KEY}"
 
-    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """The signed transaction, ready to send."""
-        return bytes(self._account.sign_transaction(transaction).raw_transaction)
-
-    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
-        """65 bytes of ECDSA over an EIP-712 document."""
-        from eth_account.messages import encode_typed_data
-
-        return bytes(self._account.sign_message(encode_typed_data(full_message=document)).signature)
+    @override
+    def account(self) -> Any:
+        return self._account
 
 
 def account_of(text: str, where: str) -> Any:
-    """The account (eth-account's) of a private key in hex.
+    """Return the account (eth-account) of a private key in hex.
 
     Args:
         text: 64 hex digits, with or without 0x, and white space around them.
-        where: the text is from, for the error.
+        where: the source of the text, for the error.
 
     Raises:
-        KeyStoreError: if it is no key. The text is not shown, nor how long it is.
+        KeyStoreError: if it is no key. Neither the text nor its length is shown.
     """
     from eth_account import Account
 
@@ -65,5 +80,5 @@ def account_of(text: str, where: str) -> Any:
 
 
 def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables for a program that has no need to sign: without the key."""
+    """Return environment variables for a program that need not sign: without the key."""
     return {name: value for name, value in variables.items() if name != PRIVATE_KEY}

@@ -10,14 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from blockchaintracer.core.errors import KeyStoreError
 from blockchaintracer.lab.files import write_whole
-from blockchaintracer.lab.keys.environment_signer import account_of
+from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder
 from blockchaintracer.lab.lab_folder import Home
 
 
-class KeystoreSigner:
+class KeystoreSigner(AccountSigner):
     """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs.
 
     Args:
@@ -47,17 +49,8 @@ class KeystoreSigner:
         """Where the key is, in words."""
         return f"keystore {self._path.stem}"
 
-    def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """The signed transaction, ready to send."""
-        return bytes(self._open().sign_transaction(transaction).raw_transaction)
-
-    def sign_typed_data(self, document: dict[str, Any]) -> bytes:
-        """65 bytes of ECDSA over an EIP-712 document."""
-        from eth_account.messages import encode_typed_data
-
-        return bytes(self._open().sign_message(encode_typed_data(full_message=document)).signature)
-
-    def _open(self) -> Any:
+    @override
+    def account(self) -> Any:
         if self._account is None:
             from eth_account import Account
 
@@ -121,7 +114,7 @@ class KeyStore(KeyFolder):
 
         Args:
             text: the keystore's JSON, or the key.
-            where: the text is from, for errors, which never show it.
+            where: the source of the text, for errors, which never show the text.
 
         Raises:
             KeyStoreError: if it is neither, the name is taken, or nobody can be asked for a passphrase.

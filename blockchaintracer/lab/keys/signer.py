@@ -8,7 +8,7 @@ from blockchaintracer.core.errors import KeyStoreError
 
 
 class Signer(Protocol):
-    """Whoever signs. An account's address and two signatures are all that the client asks for."""
+    """A signer. The client asks for an account's address and two kinds of signature."""
 
     @property
     def address(self) -> str:
@@ -16,24 +16,20 @@ class Signer(Protocol):
 
     @property
     def source(self) -> str:
-        """Where the key is, in words: ``keystore lab``."""
+        """The place of the key, in words: ``keystore lab``."""
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """The signed transaction (web3's fields, complete), ready to send."""
+        """Return the signed transaction (all of web3's fields), ready to send."""
 
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """65 bytes of ECDSA over an EIP-712 document."""
 
 
 class CheckedSigner:
-    """A signer whose every answer is checked before it is used: it signs by the address that it announces, and what it
-    was asked to sign.
+    """A signer whose every answer is checked: it signs by the address that it announces, and what it was asked to sign.
 
     A wallet, a program or a key service could sign something else, by mistake or because it was taken over: a
     transaction to another address, with another fee, for another chain.
-
-    Args:
-        signer: any signer.
     """
 
     def __init__(self, signer: Signer) -> None:
@@ -47,7 +43,7 @@ class CheckedSigner:
 
     @property
     def source(self) -> str:
-        """Where the key is, in words."""
+        """The place of the key, in words."""
         return self._signer.source
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
@@ -93,11 +89,11 @@ class CheckedSigner:
         self._require(signer, "the document")
         return signature
 
-    def _require(self, found: str, what: str) -> None:
-        if found.lower() != self._address.lower():
+    def _require(self, account: str, what: str) -> None:
+        if account.lower() != self._address.lower():
             raise self._refused(
                 f"{what}, signed by {self._address}",
-                f"the signature leads to {found}: it is another account's, or over something else",
+                f"the signature leads to {account}: it is another account's, or over something else",
             )
 
     def _refused(self, expected: str, got: str) -> KeyStoreError:

@@ -15,7 +15,6 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
 import threading
 import time
 import weakref
@@ -40,15 +39,13 @@ from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify.copies import object_name
-from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.files import placing, sync_folder
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
 
 FETCH_LIMIT = 64 << 30
-"""Bytes that `Store.fetch` takes at most unless told otherwise: a source can't fill the disk."""
-
-
+"""Bytes that `Store.fetch` takes at most by default: a source can't fill the disk."""
 REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in its place, from where it was published."
 """What to do about an object that is damaged or missing."""
 
@@ -88,23 +85,18 @@ class Store:
         return self.path_of(sha256).is_file()
 
     def put_bytes(self, data: bytes) -> str:
-        """Keeps `data`; its SHA-256.
+        """Keep `data`; return its SHA-256.
 
         Raises:
             StoreError: if the disk is full or can't be written.
         """
         digest = hashlib.sha256(data).hexdigest()
         self._hold()
-        with suppress(StoreError):
-            self.verify(digest)
-            return digest
-        with self._incoming() as (write, keep):
-            write(data)
-            keep(digest)
+        self.put_blocks(digest, [data])
         return digest
 
     def put_blocks(self, sha256: str, blocks: Iterable[bytes]) -> None:
-        """Keeps content that comes block by block, if it has that SHA-256; what is here whole already stays.
+        """Keep content that comes block by block, if it has that SHA-256. A whole object that is here already stays.
 
         Raises:
             StoreError: if it has another, or the disk is full or can't be written.
@@ -124,15 +116,13 @@ class Store:
     def put_file(
         self, path: str | os.PathLike[str], expected: str | None = None, progress: Progress | None = None
     ) -> FileDigest:
-        """Keeps a copy of a file, hashed and copied in one reading.
+        """Keep a copy of a file, hashed and copied in one reading.
 
         Args:
-            path: the file.
             expected: SHA-256 it must have.
-            progress: told of the bytes read.
 
         Raises:
-            InputError: if it isn't a readable regular file, changes while it's read, or isn't what was expected.
+            InputError: if it is not a readable regular file, changes while it is read, or has another SHA-256.
             StoreError: if the disk is full or can't be written.
         """
         self._hold()
@@ -166,7 +156,7 @@ class Store:
     def put_folder(
         self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
     ) -> FolderDigest:
-        """Keeps every file of a folder, and its listing under the folder's digest.
+        """Keep every file of a folder, and its listing under the folder's digest.
 
         Raises:
             InputError: as `digest.digest_folder`.
@@ -181,14 +171,10 @@ class Store:
         return digest
 
     def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
-        """The content of an object, re-hashed.
-
-        Args:
-            sha256: its name.
-            limit: bytes it may have at most.
+        """Read an object of at most `limit` bytes and check its SHA-256.
 
         Raises:
-            StoreError: if it isn't here, is larger than `limit`, or isn't what its name says.
+            StoreError: if it is not here, is larger, or has another SHA-256.
         """
         path = self.path_of(sha256)
         try:
@@ -202,13 +188,10 @@ class Store:
         return data
 
     def verify(self, sha256: str, progress: Progress | None = None) -> None:
-        """Re-hashes an object.
-
-        Args:
-            progress: told of the bytes read.
+        """Hash an object again.
 
         Raises:
-            StoreError: if it isn't here, or isn't what its name says.
+            StoreError: if it is not here, or has another SHA-256 than its name says.
         """
         path = self.path_of(sha256)
         try:
@@ -220,31 +203,26 @@ class Store:
     def export(
         self, sha256: str, target: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]] = ()
     ) -> Path:
-        """Copies an object, fetched first if it isn't here, to a file that doesn't exist yet; the file.
+        """Copy an object, fetched first if it is not here, to a new file; return the file.
 
         Raises:
             InputError: if there is a file already.
             StoreError, ChainUnavailable: as `fetch`.
         """
         target = Path(target)
-        if os.path.lexists(target):
-            raise InputError(f"expected no file at {target} yet", hint="Choose another name, or remove it.")
-        if not self.has(sha256):
-            self.fetch(sha256, sources)
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _writing(partial, 0o666) as (_, write):
-                self.copy(sha256, write)
-            partial.rename(target)
+            with placing(target) as partial:
+                if not self.has(sha256):
+                    self.fetch(sha256, sources)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with _writing(partial, 0o666) as (_, write):
+                    self.copy(sha256, write)
         except OSError as error:
             raise _unwritable(target, error) from error
-        finally:
-            partial.unlink(missing_ok=True)
         return target
 
     def publish(self, digests: Iterable[str], folder: str | os.PathLike[str]) -> Store:
-        """Copies objects to another store that everyone may read; that store.
+        """Copy objects to another store that everyone may read; return that store.
 
         Raises:
             StoreError: if an object isn't here or isn't whole, or the folder can't be written.
@@ -258,29 +236,28 @@ class Store:
         return published
 
     def fetch(self, sha256: str, sources: Sequence[str | os.PathLike[str]] = (), limit: int = FETCH_LIMIT) -> Path:
-        """Gets an object from the first source that has it; nothing but its hash is trusted. Where it is now.
+        """Fetch an object from the first source that has it, trusting only its SHA-256. Return its path.
 
         Args:
-            sha256: its name.
-            sources: of published stores: folders, http(s) or fsspec addresses with ``/objects/`` below them, or
+            sources: published stores: folders, http(s) or fsspec addresses with ``/objects/`` below them, or
                 ``ipfs://CID`` (also of a single file).
             limit: bytes to take at most.
 
         Raises:
-            StoreError: if no source has it, saying what each gave.
-            ChainUnavailable: if a source that might have it can't be reached.
+            StoreError: if no source has it, with the answer of each.
+            ChainUnavailable: if a source that might have it is unavailable.
         """
         digest = normal_digest(sha256)
         self._hold()
         away = False
-        told = []
+        problems = []
         if self.has(digest):
             try:
                 self.verify(digest)
             except StoreError as error:
                 if not sources:
                     raise
-                told.append(error.message)
+                problems.append(error.message)
             else:
                 return self.path_of(digest)
         for source in [os.fspath(source) for source in sources]:
@@ -298,10 +275,10 @@ class Store:
                     keep(digest)
             except SourceError as error:
                 away = away or error.away
-                told.append(f"{public_name(source)} {error}")
+                problems.append(f"{public_name(source)} {error}")
             else:
                 return self.path_of(digest)
-        looked = "; ".join(told) or "no source was given"
+        looked = "; ".join(problems) or "no source was given"
         problem = ChainUnavailable if away else StoreError
         raise problem(
             f"expected the object {digest} in {self.folder} or from a source: {looked}",
@@ -315,16 +292,14 @@ class Store:
         sources: Sequence[str | os.PathLike[str]] = (),
         executable: Collection[str] = (),
     ) -> Path:
-        """Writes the folder whose listing has that digest; nothing is written if any of its files can't be had.
+        """Write the folder whose listing has that digest; nothing is written if any of its files is missing.
 
         Args:
-            sha256: the folder's digest.
-            target: a folder that doesn't exist or is empty.
-            sources: as `fetch`.
+            target: a folder that does not exist or is empty.
             executable: paths of the files that may be executed.
 
         Raises:
-            InputError: if `target` holds something, or the listing isn't one or has a path that leaves the folder.
+            InputError: if `target` is not empty, or the listing is none or has a path that leaves the folder.
             StoreError, ChainUnavailable: as `fetch`.
         """
         target = Path(target)
@@ -336,61 +311,58 @@ class Store:
         for _, digest in files:
             if not self.has(digest):
                 self.fetch(digest, sources)
-        partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
-            for name, digest in files:
-                file = partial / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                with _writing(file, 0o777 if name in programs else 0o666) as (_, write):
-                    self.copy(digest, write)
-            partial.rename(target)
+            with placing(target, over_empty=True) as partial:
+                for name, digest in files:
+                    file = partial / name
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    with _writing(file, 0o777 if name in programs else 0o666) as (_, write):
+                        self.copy(digest, write)
         except OSError as error:
             raise _unwritable(target, error) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
         return target
 
     def objects(self) -> Iterator[StoredObject]:
-        """Every object, as the folder lists them; nothing is read of them."""
+        """List the objects without reading them."""
         for path in sorted(self.folder.glob("objects/??/*")):
             name = path.parent.name + path.name
             if _OBJECT.fullmatch(name):
                 with suppress(FileNotFoundError):
-                    found = path.stat()
-                    yield StoredObject(name, found.st_size, found.st_mtime)
+                    stat = path.stat()
+                    yield StoredObject(name, stat.st_size, stat.st_mtime)
 
     def collect(
         self, needed: Callable[[], Collection[str]], older_than_s: float, *, dry_run: bool = False
     ) -> list[StoredObject]:
-        """Removes objects that nothing needs, and what interrupted writes left; gives those objects.
+        """Remove objects that nothing needs, and what interrupted writes left; return those objects.
 
-        A process that has put something in, or found it here, and has not ended may be about to name it in a record.
-        So nothing is removed while there is one, and none puts anything in until this is done.
+        A running process that has put something in, or found it here, may be about to name it in a record. So nothing
+        is removed while there is one, and none puts anything in until this is done.
 
         Args:
-            needed: asked for the digests to keep once no other process uses the store.
-            older_than_s: seconds since an object was written from which on it may be removed.
-            dry_run: only tell what would be removed.
+            needed: gives the digests to keep once no other process uses the store.
+            older_than_s: seconds since an object was written after which it may be removed.
+            dry_run: only return what would be removed.
 
         Raises:
             StoreError: if another process uses the store: nothing was removed.
         """
         with self._alone() if not dry_run else nullcontext():
             keep, newest = set(needed()), time.time() - older_than_s
-            unneeded = [one for one in self.objects() if one.sha256 not in keep and one.written <= newest]
+            unneeded = [stored for stored in self.objects() if stored.sha256 not in keep and stored.written <= newest]
             if not dry_run:
-                for one in unneeded:
-                    self.path_of(one.sha256).unlink(missing_ok=True)
+                for stored in unneeded:
+                    self.path_of(stored.sha256).unlink(missing_ok=True)
                 for left in self.folder.glob("incoming/*"):
                     left.unlink(missing_ok=True)
         return unneeded
 
     def _hold(self) -> None:
-        """Tells garbage collection, while this store is in use, that what lies here may be about to be named."""
+        """Tell garbage collection that this store is in use: a record may be about to name its objects."""
         with self._using:
             if self._use is not None or self._public:
                 return
-            # who can't make the folder can't put anything in either, and says why when trying
+            # without the folder nothing can be put in either, and that attempt says why
             with suppress(OSError, StoreError):
                 self._use = self._opened()
                 fcntl.flock(self._use, fcntl.LOCK_SH)
@@ -425,10 +397,10 @@ class Store:
         return descriptor
 
     def copy(self, sha256: str, write: Write) -> None:
-        """Writes an object out, hashing what is written: a corrupt object must not travel.
+        """Write an object out and check its SHA-256: a damaged object must not travel.
 
         Raises:
-            StoreError: if it isn't here, or after it was written, if it isn't whole.
+            StoreError: if it is not here, or after it was written, if it is damaged.
         """
         path = self.path_of(sha256)
         actual = hashlib.sha256()
@@ -444,7 +416,7 @@ class Store:
 
     @contextmanager
     def _incoming(self) -> Iterator[tuple[Write, Callable[[str], None]]]:
-        """A file to write to, and a function that gives it its name once it's whole. What isn't named is removed."""
+        """A file to write to, and a function that names it when it is whole. A file without a name is removed."""
         partial = self.folder / "incoming" / secrets.token_hex(16)
         try:
             self._make(partial.parent)
@@ -455,7 +427,7 @@ class Store:
                     os.fsync(descriptor)
                     path = self.path_of(digest)
                     self._make(path.parent)
-                    # an object that is there already is replaced too: if it was damaged, it's whole now
+                    # an existing object is replaced too: it may be damaged
                     partial.rename(path)
                     sync_folder(path.parent)
 
@@ -508,13 +480,13 @@ def _from_folder(source: str, digest: str) -> Iterator[bytes]:
 
 
 def read_from_url(source: str, digest: str) -> Iterator[bytes]:
-    """The blocks of an object in a published store at an address; nothing of them is checked yet.
+    """Read the blocks of an object from a published store at an address, without any check.
 
     Args:
         source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
 
     Raises:
-        SourceError: if the store doesn't have it or can't be reached.
+        SourceError: if the store does not have it or can't be reached.
     """
     try:
         address = Address.parse(source)
@@ -551,7 +523,7 @@ def _from_web(source: str, digest: str) -> Iterator[bytes]:
                 return
         except requests.RequestException as error:
             tries += 1
-            # what broke off goes on where it broke; the digest of the whole tells whether the parts belong together
+            # go on where it broke off; the digest of the whole shows whether the parts belong together
             if tries > _RETRIES or not count:
                 # the text of a requests exception may hold the address with its credentials
                 raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
@@ -575,7 +547,7 @@ def is_url(source: str) -> bool:
 
 
 def public_name(source: str) -> str:
-    """A source as it may be shown: without credentials, query, and what may be a key in its path."""
+    """Return a source without credentials, query, and what may be a key in its path."""
     return redact_url(source) if is_url(source) and not source.startswith(SCHEME) else source
 
 
@@ -587,7 +559,7 @@ def _writing(path: Path, mode: int) -> Iterator[tuple[int, Write]]:
     def write(data: bytes | memoryview) -> None:
         rest = memoryview(data)
         if len(rest) >= _HOLE and not rest[0] and not rest[-1] and not rest.tobytes().strip(b"\0"):
-            # a hole takes no disk; zeros that were no hole become one
+            # a hole takes no disk space
             os.ftruncate(descriptor, os.lseek(descriptor, len(rest), os.SEEK_CUR))
             return
         while rest:

@@ -1,14 +1,13 @@
-"""Writes a file or folder of IPFS to the disk: whole and verified, or not at all."""
+"""Write a file or folder of IPFS to the disk: whole and verified, or not at all."""
 
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from pathlib import Path
 
 from blockchaintracer.core.digest import Progress, check_distinct, check_path
-from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import NotVerified, StoreError
+from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.store.ipfs.blocks import Cid, DagNode
 from blockchaintracer.lab.store.ipfs.gateway import Address, Gateways
 
@@ -21,52 +20,42 @@ _MAX_DEPTH = 64
 def download(
     address: Address, target: Path, *, limit: int, gateways: Gateways | None = None, progress: Progress | None = None
 ) -> int:
-    """Fetches a file or folder; the bytes of its content.
+    """Fetch a file or folder to a new path; return the bytes of its content.
 
     Args:
-        target: a path where nothing is yet.
         limit: bytes to take at most.
-        gateways: who is asked instead of those of the address.
-        progress: told of the bytes written.
+        gateways: asked instead of those of the address.
 
     Raises:
         InputError: if there is something at `target`, or a name in the folder can't be kept on every system.
         NotVerified: if gateways gave something else, or the tree contradicts itself or is larger than `limit`.
-        StoreError: if nobody has it, or the disk can't take it.
-        ChainUnavailable: if who might have it can't be reached.
+        StoreError: if no gateway has it, or it can't be written.
+        ChainUnavailable: if a gateway that might have it is unavailable.
     """
-    if os.path.lexists(target):
-        raise InputError(f"expected nothing at {target} yet", hint="Choose another name, or remove it.")
-    gateways = gateways or Gateways(address.gateways)
-    found = gateways.resolve(address.cid, address.names)
-    if found is None:
-        raise StoreError(f"expected {address}, but there is no such entry below {address.cid}")
-    files = _files(gateways, *found)
-    total = sum(size for _, _, size in files)
-    if total > limit:
-        raise NotVerified(f"expected at most {limit} bytes at {address}, it has {total}")
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        for path, cid, _ in files:
-            place = partial / path if path else partial
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("xb") as file:
-                for block in gateways.read(cid, gateways.node(cid)):
-                    file.write(block)
-                    if progress:
-                        progress(len(block))
-                file.flush()
-                os.fsync(file.fileno())
-        if not files:
-            partial.mkdir(parents=True)
-        partial.rename(target)
+        with placing(target) as partial:
+            gateways = gateways or Gateways(address.gateways)
+            entry = gateways.resolve(address.cid, address.names)
+            if entry is None:
+                raise StoreError(f"expected {address}, but there is no such entry below {address.cid}")
+            files = _files(gateways, *entry)
+            total = sum(size for _, _, size in files)
+            if total > limit:
+                raise NotVerified(f"expected at most {limit} bytes at {address}, it has {total}")
+            for path, cid, _ in files:
+                place = partial / path if path else partial
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with place.open("xb") as file:
+                    for block in gateways.read(cid, gateways.node(cid)):
+                        file.write(block)
+                        if progress:
+                            progress(len(block))
+                    file.flush()
+                    os.fsync(file.fileno())
+            if not files:
+                partial.mkdir(parents=True)
     except OSError as error:
         raise StoreError(f"can't write {target}: {error.strerror}", hint="Nothing half written was kept.") from error
-    finally:
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
     return total
 
 
