@@ -25,7 +25,7 @@ from blockchaintracer.core.manifest.base import canonical, plain
 from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
-    from blockchaintracer.lab.tracer import TracedRun
+    from blockchaintracer.lab.traced_run import TracedRun
 
 FORMAT = "blockchaintracer/dataset/v1"
 """Names the encoding. Whatever changes a digest changes this name."""

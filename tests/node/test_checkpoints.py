@@ -246,7 +246,7 @@ def test_a_checkpoint_may_be_a_folder_and_be_kept(lab):
 def test_while_the_chain_is_away_anchors_wait_and_the_training_goes_on(tmp_path):
     with running_lab(tmp_path) as lab:
         tracer = MLTracer(lab.home.path, rpc=lab.devnet.ensure().url)
-        with pytest.warns(RecordingWarning, match="the chain is away"):  # noqa: PT031, SIM117
+        with pytest.warns(RecordingWarning, match="the chain is unavailable"):  # noqa: PT031, SIM117
             with tracer.start_run("r", anchor_every=1) as run:
                 lab.devnet.stop()
                 train(run, (1, 2))
@@ -305,7 +305,7 @@ def test_a_program_that_another_records_hands_its_list_over(lab, folder):
 
 
 def test_a_run_that_could_not_be_recorded_keeps_its_anchors_in_its_document(lab, folder, monkeypatch):
-    monkeypatch.setattr("blockchaintracer.lab.tracer.record_models", lambda *more: 1 / 0)
+    monkeypatch.setattr("blockchaintracer.lab.traced_run.record_models", lambda *more: 1 / 0)
     with pytest.warns(RecordingWarning, match="record --from") as caught:  # noqa: SIM117
         with MLTracer(lab.home.path).start_run("r", anchor_every=1) as run:
             train(run, (1, 2))

@@ -15,7 +15,7 @@ from blockchaintracer.core.errors import RecordingWarning
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.manifest.predicates import Tolerance
 from blockchaintracer.extras.frameworks.training_state import StateDigest
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 P = ParamSpec("P")
 HISTORY = "metrics-history"

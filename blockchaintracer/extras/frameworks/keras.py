@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, log_digest, never_fails
 from blockchaintracer.extras.frameworks.training_state import StateDigest, array_tensor, digest_state
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 
 def callback(run: TracedRun, name: str = "model") -> Any:

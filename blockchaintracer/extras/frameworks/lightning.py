@@ -14,7 +14,7 @@ from typing import Any
 from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 _SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", "gradient_clip_val", "num_devices")
 

@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.extras.frameworks.framework_run import described, unfailing
 from blockchaintracer.extras.frameworks.sweep import Sweep
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 
 def callback(run: TracedRun) -> Callable[[Any, Any], None]:

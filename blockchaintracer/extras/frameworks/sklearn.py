@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.frameworks.framework_run import described, log_digest
 from blockchaintracer.extras.frameworks.training_state import StateDigest, Tensor, array_tensor, digest_state, refused
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 _FITTED_IN_PLACE = ("steps", "transformer_list")
 

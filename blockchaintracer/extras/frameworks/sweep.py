@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.frameworks.framework_run import described
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 TRIALS = "trials"
 """Role of the file that has every trial."""

@@ -25,7 +25,7 @@ from blockchaintracer.extras.frameworks.training_state import (
     tensor_of,
 )
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 _BLOCK = 1 << 24
 

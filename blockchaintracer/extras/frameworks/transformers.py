@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, never_fails
 from blockchaintracer.extras.frameworks.torch import capture, log_state
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import TracedRun
+from blockchaintracer.lab.traced_run import TracedRun
 
 # places of this machine, and secrets
 _PERSONAL = ("_dir", "_token", "_key", "_private_repo", "run_name", "hub_model_id")

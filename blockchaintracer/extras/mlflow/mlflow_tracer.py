@@ -33,9 +33,9 @@ from blockchaintracer.extras.mlflow.recorder import (
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import Captured
 from blockchaintracer.extras.mlflow.snapshot import PREFIX, client_of
+from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.tracer import error_text
 
 _SERVER = ("_MLFLOW_SERVER_FILE_STORE", "_MLFLOW_SERVER_REGISTRY_STORE")
 _log = logging.getLogger(__name__)

@@ -27,7 +27,7 @@ from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
 from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
-from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.capture.secret_masking import error_text, mask
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import locked, write_whole
 from blockchaintracer.lab.lab import Lab
@@ -36,7 +36,7 @@ from blockchaintracer.lab.outbox import Entry, EntryState, Op
 from blockchaintracer.lab.recording.commit import existing_record
 from blockchaintracer.lab.recording.content import not_before
 from blockchaintracer.lab.recording.run import KeptCode, RunStart, finish_run, start_run
-from blockchaintracer.lab.tracer import RPC_VARIABLE, error_text
+from blockchaintracer.lab.tracer import RPC_VARIABLE
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")

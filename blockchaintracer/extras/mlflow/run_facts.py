@@ -17,13 +17,13 @@ from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.logged_content import content_of, frameworks, model_details, size_of
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
+from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_path, used_record
 from blockchaintracer.lab.recording.keep import keep
 from blockchaintracer.lab.recording.run import RunFacts, RunStart, Used, parse_assignment
 from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, DocumentHistory, RunDocument
-from blockchaintracer.lab.tracer import command_line
 
 SNAPSHOT = "mlflow/run.json"
 HISTORY = "mlflow/metrics.jsonl"

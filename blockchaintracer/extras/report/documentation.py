@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -25,15 +24,12 @@ from blockchaintracer.extras.report.mlflow_runs import named_record, record_of_m
 from blockchaintracer.extras.report.sheet import sheet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import EntryState, Op
+from blockchaintracer.lab.tracer import lab_of_tracer
 
 if TYPE_CHECKING:
     import pandas
     from huggingface_hub import ModelCard
-
-RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
-_log = logging.getLogger(__name__)
 
 
 class Documentation(Mapping[str, Any]):
@@ -145,15 +141,7 @@ class DocumentationTracer:
         templates: str | os.PathLike[str] | None = None,
         **declared: str,
     ) -> None:
-        self._lab = Lab(
-            home=Home(home),
-            rpc=rpc or os.environ.get(RPC_VARIABLE),
-            registry_address=registry,
-            key_name=key,
-            group_number=group,
-            ask=_ask if sys.stdin and sys.stdin.isatty() else None,
-            say=lambda message: _log.info("%s", message),
-        )
+        self._lab = lab_of_tracer(logging.getLogger(__name__), home, rpc, registry, group, key)
         self._record = record
         self._mlflow_run = mlflow_run
         self._fields = {**(fields or {}), **declared}
@@ -189,9 +177,3 @@ class DocumentationTracer:
             if entry.write.key.kind == Kind.RUN and entry.state is not EntryState.FAILED:
                 return str(entry.write.record_id)
         raise InputError("expected a run to document, got none in this lab", hint="Name a record's id.")
-
-
-def _ask(question: str) -> str:
-    from getpass import getpass
-
-    return getpass(f"{question}: ")

@@ -49,6 +49,18 @@ def start_program(command: Sequence[str], folder: Path, run_file: Path, *, quiet
     return done.returncode
 
 
+def command_line(folder: Path) -> list[str] | None:
+    """Return the command line of this process, to repeat the run; None in a notebook or a shell."""
+    given = list(sys.orig_argv)
+    if hasattr(sys, "ps1") or "-c" in given[1:2] or "ipykernel" in sys.modules or len(given) < 2:
+        return None
+    script = Path(given[1])
+    if script.is_absolute():
+        # a path from the root tells who and where
+        given[1] = script.relative_to(folder).as_posix() if script.is_relative_to(folder) else script.name
+    return given
+
+
 def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
     """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there.
 

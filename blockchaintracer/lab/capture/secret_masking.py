@@ -1,12 +1,14 @@
-"""Finds what looks like a credential in text, and masks it. It errs on the side of finding too much."""
+"""Finding and masking what looks like a credential. It errs on the side of finding too much."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 MASK = "***"
+_MAX_ERROR = 2000
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase)|(?<![a-z])pass(?![a-z])|pwd|secret|token(?!iz|s)|credential|mnemonic"
@@ -58,25 +60,56 @@ class SecretFinding:
 
 
 def scan_secrets(diff: bytes) -> tuple[SecretFinding, ...]:
-    """Likely credentials in a diff (or any text), at most one a kind and line.
+    """Find likely credentials in a diff (or any text), at most one a kind and line.
 
-    Removed and context lines count too: whoever gets the diff reads them. Binary parts can't be searched.
+    Removed and context lines count too: they are published with the diff. Binary parts can't be searched.
     """
-    found = []
+    findings = []
     for number, line in enumerate(diff.decode("utf-8", "replace").split("\n"), 1):
         text = line[1:] if line[:1] in ("+", "-", " ") else line
-        found += [SecretFinding(kind, number) for kind, pattern in _PATTERNS.items() if pattern.search(text)]
-    return tuple(found)
+        findings += [SecretFinding(kind, number) for kind, pattern in _PATTERNS.items() if pattern.search(text)]
+    return tuple(findings)
 
 
 def mask(text: str) -> str:
-    """The text without the credentials of its addresses; `MASK` alone if it still looks like one."""
+    """Remove the credentials of a text's addresses; `MASK` alone if it still looks like a credential."""
     text = _USERINFO.sub("", text)
     return MASK if any(pattern.search(text) for pattern in _PATTERNS.values()) else text
 
 
+def masked_values(value: Any, field: str, tell: Callable[[str], None]) -> Any:
+    """Return plain values with `MASK` in the place of text that looks like a secret by its name or content.
+
+    Args:
+        field: name of the value, for `tell`.
+        tell: is given the name of each masked field.
+    """
+    if isinstance(value, Mapping):
+        return {key: _masked_value(key, item, f"{field}.{key}", tell) for key, item in value.items()}
+    return [masked_values(item, field, tell) for item in value] if isinstance(value, list) else value
+
+
+def _masked_value(key: str, value: Any, field: str, tell: Callable[[str], None]) -> Any:
+    if not isinstance(value, str):
+        return masked_values(value, field, tell)
+    if mask_arguments([f"{key}={value}"]) == [f"{key}={value}"]:
+        return value
+    tell(field)
+    return MASK
+
+
+def error_text(error: BaseException) -> str:
+    """Return the type and message of an exception for a manifest or a warning, with secrets masked."""
+    try:
+        message = mask(str(error).encode("utf-8", "replace").decode())
+    except Exception:
+        message = ""
+    message = "\n".join(mask(line) for line in message.split("\n"))
+    return f"{type(error).__name__}: {message}"[:_MAX_ERROR] if message else type(error).__name__
+
+
 def mask_arguments(arguments: Sequence[str]) -> list[str]:
-    """Command-line arguments without their secrets: ``--token=x``, ``--password x``, ``api_key=x``, addresses."""
+    """Mask the secrets of command-line arguments: ``--token=x``, ``--password x``, ``api_key=x``, addresses."""
     masked: list[str] = []
     hide = False
     for argument in arguments:
@@ -94,7 +127,7 @@ def mask_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def public_remote(url: str) -> str | None:
-    """A git remote as anyone may see it: no user, password, query or fragment.
+    """Return a git remote as anyone may see it: no user, password, query or fragment.
 
     Returns:
         None if what is left would not help anyone else (a path of this machine, a remote helper), can't be told apart
