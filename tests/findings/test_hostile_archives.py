@@ -18,7 +18,6 @@ from blockchaintracer.core.digest import format_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.archive import (
     Archive,
-    ArchiveBytes,
     ArchivedBlock,
     ArchiveRefused,
     Event,
@@ -50,7 +49,7 @@ def contents() -> dict[str, bytes]:
 
 def good() -> bytes:
     out = io.BytesIO()
-    write_archive(out, {name: ArchiveBytes(data) for name, data in contents().items()})
+    write_archive(out, contents())
     return out.getvalue()
 
 

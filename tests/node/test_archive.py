@@ -22,7 +22,7 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
-from blockchaintracer.extras.archive import Archive, ArchiveBytes, ArchiveRefused, proof_name, write_archive
+from blockchaintracer.extras.archive import Archive, ArchiveRefused, proof_name, write_archive
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.search import Index, downstream, query, verdicts
 from blockchaintracer.lab.attest import attest, retract
@@ -206,7 +206,7 @@ def changed(file: Path, target: Path, change: Any) -> Path:
     content = members(file)
     change(content)
     with target.open("wb") as out:
-        write_archive(out, {name: ArchiveBytes(data) for name, data in content.items()})
+        write_archive(out, content)
     return target
 
 

@@ -119,22 +119,25 @@ def test_the_index_says_what_the_chain_says_and_goes_back_with_it(lab, index, tm
     for who, group in ((lab, 1), (reviewer, reviewer.group())):
         mine = seals(index, group=group, author=who.signer.address)
         seen = seals_of(lab.registry, group, who.signer.address)
-        assert [(row.commitment, row.record_id) for row in mine] == [(one.commitment, one.record_id) for one in seen]
-        assert sum(row.revealed_at is None for row in mine) == unrevealed(seen)
-    assert [row.is_verdict for row in seals(index)] == [False, False, True]
+        assert [(row["commitment"], row["record_id"]) for row in mine] == [
+            (one.commitment, one.record_id) for one in seen
+        ]
+        assert sum(row["revealed_at"] is None for row in mine) == unrevealed(seen)
+    assert [row["is_verdict"] for row in seals(index)] == [False, False, True]
 
-    by_root = {row.root: row for row in batches(index)}
+    by_root = {row["root"]: row for row in batches(index)}
     first, second = by_root[batch.root], by_root[told["counted"].root]
-    assert (first.count, first.counted, first.stored, first.manifest) == (2, False, 1, batch.manifest)
-    assert (second.count, second.counted, second.stored, second.manifest) == (1, True, 0, None)
+    columns = ("count", "counted", "stored", "manifest")
+    assert [first[column] for column in columns] == [2, False, 1, batch.manifest]
+    assert [second[column] for column in columns] == [1, True, 0, None]
 
     reviewed, refuted = foreign_verdicts(index, foreign=ELSEWHERE)
-    assert (reviewed.current, refuted.current, refuted.verdict) == (False, True, "not-reproduced")
-    assert (refuted.chain_id, refuted.evidence) == (ELSEWHERE.chain_id, told["run"].id)
+    assert (reviewed["current"], refuted["current"], refuted["verdict"]) == (False, True, "not-reproduced")
+    assert (refuted["chain_id"], refuted["evidence"]) == (ELSEWHERE.chain_id, told["run"].id)
     assert foreign_verdicts(index, foreign=ForeignRecord(1, ELSEWHERE.registry, ELSEWHERE.record_id)) == []
     retract(reviewer, told["run"].id, "wrong seed")
     index.sync(lab.registry, lab.store)
-    assert [row.current for row in foreign_verdicts(index)] == [False, False]
+    assert [row["current"] for row in foreign_verdicts(index)] == [False, False]
     assert lab.registry.foreign_verdict(ELSEWHERE, reviewer.group()).verdict is Verdict.NONE
 
     with Index(tmp_path / "anew.sqlite") as anew:

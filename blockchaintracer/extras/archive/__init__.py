@@ -7,37 +7,21 @@ else is refused before anything of it is used. Only bytes are handled here; what
 >>> archive.head.registry, archive.head.block.number                        # doctest: +SKIP
 """
 
-from blockchaintracer.extras.archive.contents import (
-    ArchivedBlock,
-    Event,
-    Head,
-    block_lines,
-    event_lines,
-    parse_blocks,
-    parse_events,
-)
-from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, object_name, proof_name
-from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
-from blockchaintracer.extras.archive.writer import ArchiveBytes, ArchiveFile, write_archive
-
-__all__ = [
-    "BLOCKS",
-    "EVENTS",
-    "HEAD",
-    "LIMIT",
-    "Archive",
-    "ArchiveBytes",
-    "ArchiveFile",
-    "ArchiveRefused",
-    "ArchivedBlock",
-    "Event",
-    "Head",
-    "block_lines",
-    "event_lines",
-    "object_name",
-    "parse_blocks",
-    "parse_events",
-    "proof_name",
-    "refusing",
-    "write_archive",
-]
+from blockchaintracer.extras.archive.contents import ArchivedBlock as ArchivedBlock
+from blockchaintracer.extras.archive.contents import Head as Head
+from blockchaintracer.extras.archive.contents import block_lines as block_lines
+from blockchaintracer.extras.archive.contents import event_lines as event_lines
+from blockchaintracer.extras.archive.contents import parse_blocks as parse_blocks
+from blockchaintracer.extras.archive.contents import parse_events as parse_events
+from blockchaintracer.extras.archive.form import BLOCKS as BLOCKS
+from blockchaintracer.extras.archive.form import EVENTS as EVENTS
+from blockchaintracer.extras.archive.form import HEAD as HEAD
+from blockchaintracer.extras.archive.form import object_name as object_name
+from blockchaintracer.extras.archive.form import proof_name as proof_name
+from blockchaintracer.extras.archive.reader import LIMIT as LIMIT
+from blockchaintracer.extras.archive.reader import Archive as Archive
+from blockchaintracer.extras.archive.reader import ArchiveRefused as ArchiveRefused
+from blockchaintracer.extras.archive.reader import refusing as refusing
+from blockchaintracer.extras.archive.writer import ArchiveFile as ArchiveFile
+from blockchaintracer.extras.archive.writer import write_archive as write_archive
+from blockchaintracer.extras.search.logs import Event as Event

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.extras.search.logs import Event
 
 FORMAT: Literal["blockchaintracer-registry-1"] = "blockchaintracer-registry-1"
 
@@ -64,16 +65,6 @@ class Head(_ArchivePart):
         return rfc8785.dumps(self.model_dump(by_alias=True))
 
 
-class Event(NamedTuple):
-    """One event as the chain holds it. Topics and data are hex digits without 0x."""
-
-    block: int
-    log: int
-    transaction: str
-    topics: tuple[str, ...]
-    data: str
-
-
 def parse_head(data: bytes) -> Head:
     """The head.
 
@@ -96,7 +87,7 @@ def event_lines(events: Iterable[Event]) -> Iterator[bytes]:
     for event in events:
         topics = ",".join(f'"{topic}"' for topic in event.topics)
         yield (
-            f'{{"block":{event.block},"data":"{event.data}","log":{event.log},"topics":[{topics}],'
+            f'{{"block":{event.block},"data":"{event.data}","log":{event.position},"topics":[{topics}],'
             f'"transaction":"{event.transaction}"}}\n'
         ).encode()
 
@@ -111,44 +102,43 @@ def parse_events(data: bytes) -> list[Event]:
     """The events of an archive, in chain order.
 
     Raises:
-        ValueError: if a line is none, or they are not in order.
+        ValueError: if a line is not an event, or the events are not in order.
     """
-    found: list[Event] = []
-    for number, line in enumerate(_lines(data), 1):
-        match = _EVENT.fullmatch(line)
-        if match is None:
-            raise ValueError(f"expected an event in line {number}, got {line[:80]!r}")
+    events: list[Event] = []
+    for number, match in _matches(data, _EVENT, "an event"):
         topics = tuple(match[4].replace('"', "").split(",")) if match[4] else ()
         event = Event(int(match[1]), int(match[3]), match[5], topics, match[2])
-        if found and (event.block, event.log) <= (found[-1].block, found[-1].log):
+        if events and event[:2] <= events[-1][:2]:
             raise ValueError(f"expected events in the chain's order, line {number} is not")
-        found.append(event)
-    return found
+        events.append(event)
+    return events
 
 
 def parse_blocks(data: bytes) -> list[ArchivedBlock]:
     """The blocks of an archive, ascending.
 
     Raises:
-        ValueError: if a line is none, or they are not in order.
+        ValueError: if a line is not a block, or the blocks are not in order.
     """
-    found: list[ArchivedBlock] = []
-    for number, line in enumerate(_lines(data), 1):
-        match = _BLOCK.fullmatch(line)
-        if match is None:
-            raise ValueError(f"expected a block in line {number}, got {line[:80]!r}")
+    blocks: list[ArchivedBlock] = []
+    for number, match in _matches(data, _BLOCK, "a block"):
         block = ArchivedBlock(number=int(match[2]), hash=match[1], timestamp=int(match[3]))
-        if found and (block.number <= found[-1].number or block.timestamp < found[-1].timestamp):
+        if blocks and (block.number <= blocks[-1].number or block.timestamp < blocks[-1].timestamp):
             raise ValueError(f"expected blocks ascending in number and time, line {number} is not")
-        found.append(block)
-    return found
+        blocks.append(block)
+    return blocks
 
 
-def _lines(data: bytes) -> Iterator[str]:
+def _matches(data: bytes, pattern: re.Pattern[str], what: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """The lines with their numbers, each matched whole."""
     if data and not data.endswith(b"\n"):
         raise ValueError("the last line ends early")
-    for line in data.split(b"\n")[:-1]:
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
         try:
-            yield line.decode("ascii")
+            text = line.decode("ascii")
         except UnicodeDecodeError:
             raise ValueError("expected ASCII") from None
+        match = pattern.fullmatch(text)
+        if match is None:
+            raise ValueError(f"expected {what} in line {number}, got {text[:80]!r}")
+        yield number, match

@@ -17,7 +17,7 @@ NAME = re.compile(rf"{SUMS}|{HEAD}|{EVENTS}|{BLOCKS}|(objects|proofs)/[0-9a-f]{{
 
 
 def header(name: str, size: int) -> bytes:
-    """The 512 bytes before a member: a regular file of nobody, made at no time."""
+    """The 512 bytes before a member: a regular file without an owner or a time."""
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o644
     return info.tobuf(tarfile.GNU_FORMAT)

@@ -1,7 +1,7 @@
-"""Reads an archive of whoever: everything in it is checked before any of it is used.
+"""Reads an archive of a stranger: everything in it is checked before any of it is used.
 
 Nothing is unpacked by a general reader of tar files: links, devices, sparse files, long names and whatever else the
-format can hold have no place in the one form that is accepted, so none of them is ever met.
+format can hold have no place in the one form that is accepted.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import hashlib
 import os
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 from blockchaintracer.core.digest import parse_listing
@@ -33,7 +33,7 @@ from blockchaintracer.extras.archive.form import (
 )
 
 LIMIT = 64 << 30
-"""Bytes that an archive may have unless told otherwise. Nothing in it is compressed, so it can't become more."""
+"""Default for the most bytes that an archive may have. Nothing in it is compressed, so it can't become more."""
 _LISTING_LIMIT = 256 << 20
 _SMALL = 1 << 20
 _CHUNK = 1 << 20
@@ -66,12 +66,12 @@ class _Member:
 
 
 class Archive:
-    """An archive whose form and digests hold. What its events say is for whoever uses them to check.
+    """An archive whose form and digests hold. Its user checks what the events say.
 
     Args:
         file: open, at its start; it is closed with the archive.
         limit: bytes it may have.
-        progress: told of the bytes hashed.
+        progress: called with the bytes hashed.
 
     Raises:
         ArchiveRefused: at the first thing that is not as it must be.
@@ -112,7 +112,7 @@ class Archive:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._file.close()
 
     @property
@@ -183,11 +183,11 @@ class Archive:
         return members
 
     def _header(self, at: int, name: str) -> int:
-        """The size of the member that starts here, if its header is the one that its name and size have."""
+        """Check the header of the member that starts here. Returns the member's size."""
         raw = self._read(at, BLOCK)
         try:
             info = tarfile.TarInfo.frombuf(raw, "utf-8", "strict")
-            size, found, kind = info.size, info.name, info.type
+            size, actual, kind = info.size, info.name, info.type
         except (tarfile.HeaderError, UnicodeDecodeError, ValueError):
             raise ArchiveRefused(f"byte {at}", f"expected the header of {name}, got none of a tar file") from None
         if kind != tarfile.REGTYPE:
@@ -195,8 +195,8 @@ class Archive:
             raise ArchiveRefused(
                 f"byte {at}", f"expected the file {name}, got {what.get(kind, 'another kind of entry')}"
             )
-        if found != name:
-            raise ArchiveRefused(f"byte {at}", f"expected {name}, got {found[:200]!r}")
+        if actual != name:
+            raise ArchiveRefused(f"byte {at}", f"expected {name}, got {actual[:200]!r}")
         if size < 0 or at + BLOCK + size + padding(size) > self._length:
             raise ArchiveRefused(f"byte {at}", f"{name} says to have {size:,} bytes, and the archive ends before that")
         if raw != header(name, size):
@@ -206,7 +206,7 @@ class Archive:
     def _content(
         self, at: int, name: str, size: int, *, keep: bool = False, progress: Progress | None = None
     ) -> tuple[int, str, bytes]:
-        """Where the next member starts, this one's SHA-256, and if it's to be kept its content."""
+        """Hash a member. Returns where the next member starts, the SHA-256, and with `keep` the content."""
         actual, kept, left = hashlib.sha256(), bytearray(), size
         while left:
             block = self._read(at, min(_CHUNK, left))
@@ -228,19 +228,14 @@ class Archive:
         return data
 
 
-class refusing:  # noqa: N801 -- used like a function, as contextlib's are
-    """Turns what a parser finds wrong inside the block into a refusal of the archive."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, ArchiveRefused):
-            return
-        if isinstance(error, BlockchainTracerError):
-            raise ArchiveRefused(self._place, error.message) from None
-        if isinstance(error, ValueError):
-            raise ArchiveRefused(self._place, str(error)) from None
+@contextmanager
+def refusing(place: str) -> Iterator[None]:
+    """Turn what a parser finds wrong inside the block into a refusal of the archive."""
+    try:
+        yield
+    except ArchiveRefused:
+        raise
+    except BlockchainTracerError as error:
+        raise ArchiveRefused(place, error.message) from None
+    except ValueError as error:
+        raise ArchiveRefused(place, str(error)) from None

@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,30 +20,20 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed
-from blockchaintracer.extras.archive import (
-    BLOCKS,
-    EVENTS,
-    HEAD,
-    LIMIT,
-    Archive,
-    ArchiveBytes,
+from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
-    ArchiveFile,
-    ArchiveRefused,
-    Event,
     Head,
     block_lines,
     event_lines,
-    object_name,
     parse_blocks,
     parse_events,
-    proof_name,
-    refusing,
-    write_archive,
 )
+from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, object_name, proof_name
+from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
+from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
-from blockchaintracer.extras.search.logs import Log, RawLog, Span, decoded, raw_spans
+from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import sync_folder
@@ -87,7 +78,7 @@ class ImportedRegistry:
     Args:
         registry, chain_id, block: of which registry, and the block up to which.
         records, events, objects, proofs: how many.
-        checked: whether every event was held against the chain.
+        checked: whether every event was compared with the chain.
         trust: what remains to be trusted, in sentences.
         indexed: whether the events went into the index; False if it had the registry already.
     """
@@ -119,12 +110,12 @@ def export_registry(
         file: written whole or not at all.
         artifacts: whether to add the data, models, code and other files of records that the store has.
         with_diffs: whether to add the differences between runs' files and their commits, too.
-        progress: told of the bytes written.
+        progress: called with the bytes written.
 
     Raises:
         InputError: if the registry has no event, a difference seems to hold a secret, or `file` can't be written.
         StoreError: if an object in the store is damaged.
-        ChainUnavailable: if the chain is away.
+        ChainUnavailable: if the chain is unavailable.
     """
     registry = lab.registry
     events, blocks = _read_chain(registry, registry.chain.head())
@@ -140,18 +131,18 @@ def export_registry(
     )
     logs = _decode(events, blocks)
     proofs = [proof for proof in kept_proofs(lab) if _is_anchored(proof, logs)]
-    proven = [ArchiveBytes(rfc8785.dumps(proof.as_json())) for proof in proofs]
-    wanted = _Wanted(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
+    proven = [rfc8785.dumps(proof.as_json()) for proof in proofs]
+    objects = _Objects(lab.store, artifacts=artifacts or with_diffs, diffs=with_diffs)
     for digest in _named(logs):
-        wanted.add(digest)
+        objects.add(digest)
     for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
-        wanted.add_record(key)
-    members: dict[str, ArchiveBytes | ArchiveFile] = {
-        HEAD: ArchiveBytes(head.to_bytes()),
-        EVENTS: ArchiveBytes(b"".join(event_lines(events))),
-        BLOCKS: ArchiveBytes(b"".join(block_lines(blocks))),
-        **{proof_name(one.sha256): one for one in proven},
-        **{object_name(digest): ArchiveFile(lab.store.path_of(digest), digest) for digest in wanted.found},
+        objects.add_record(key)
+    members: dict[str, bytes | ArchiveFile] = {
+        HEAD: head.to_bytes(),
+        EVENTS: b"".join(event_lines(events)),
+        BLOCKS: b"".join(block_lines(blocks)),
+        **{proof_name(sha256(proof).hexdigest()): proof for proof in proven},
+        **{object_name(digest): ArchiveFile(lab.store.path_of(digest), digest) for digest in objects.present},
     }
     size = _write(file, lambda target: write_archive(target, members, progress))
     return ExportedRegistry(
@@ -161,9 +152,9 @@ def export_registry(
         chain_id=registry.chain.chain_id,
         block=head.block.number,
         events=len(events),
-        objects=len(wanted.found),
+        objects=len(objects.present),
         proofs=len(proofs),
-        missing=tuple(sorted(wanted.missing)),
+        missing=tuple(sorted(objects.missing)),
     )
 
 
@@ -178,13 +169,13 @@ def import_registry(
     Args:
         offline: ask no chain.
         limit: bytes that the archive may have.
-        progress: told of the bytes hashed.
+        progress: called with the bytes hashed.
 
     Raises:
         ArchiveRefused: if it is damaged or contradicts itself; nothing was kept.
         NotVerified: if the chain holds something else; nothing was kept.
         InputError: if the file can't be read, or the lab's chain is another.
-        ChainUnavailable: if the chain that was named is away.
+        ChainUnavailable: if the chain that was named is unavailable.
     """
     with Archive.open(file, limit, progress) as archive:
         head = archive.head
@@ -233,11 +224,9 @@ def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[Arch
     events: list[Event] = []
     blocks: dict[int, ArchivedBlock] = {}
     for span in raw_spans(registry.chain, registry.address, registry.first_block, head):
-        for log in span.logs:
-            events.append(Event(log.block, log.position, log.transaction.hex(), log.topics, log.data))
-            blocks[log.block] = ArchivedBlock(
-                number=log.block, hash=log.block_hash.hex(), timestamp=span.times[log.block]
-            )
+        events += span.logs
+        for number, block_hash in sorted(span.hashes.items()):
+            blocks[number] = ArchivedBlock(number=number, hash=block_hash.hex(), timestamp=span.times[number])
     return events, list(blocks.values())
 
 
@@ -248,14 +237,7 @@ def _decode(events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Lo
         ValueError: if one is not what the ABI says.
     """
     hashes = {block.number: bytes.fromhex(block.hash) for block in blocks}
-    found = []
-    for event in events:
-        transaction = bytes.fromhex(event.transaction)
-        raw = RawLog(event.topics, event.data, event.block, hashes[event.block], transaction, event.log)
-        log = decoded(raw, INDEXED)
-        if log is not None:
-            found.append(log)
-    return found
+    return [log for event in events if (log := decoded(event, INDEXED, hashes[event.block]))]
 
 
 def _checked_logs(head: Head, events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
@@ -278,14 +260,14 @@ def _checked_logs(head: Head, events: Sequence[Event], blocks: Sequence[Archived
 
 def _keys(logs: Iterable[Log]) -> dict[str, RecordKey]:
     """The keys of the records by their ids."""
-    found = {}
+    keys = {}
     for log in logs:
         if log.event == "Recorded":
             record_id, subject, group, author, kind, subject_type, manifest, parents = log.values
             links = tuple(Link(parent.hex(), relation) for parent, relation in parents)
             author = checksummed("0x" + author.hex())
-            found[record_id.hex()] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
-    return found
+            keys[record_id.hex()] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
+    return keys
 
 
 _DOCUMENT_AT = {"GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4, "Retracted": 3}
@@ -317,20 +299,20 @@ def _spans(logs: Sequence[Log], blocks: Sequence[ArchivedBlock]) -> Iterator[Spa
 # -- objects
 
 
-class _Wanted:
-    """What of the store goes into an archive."""
+class _Objects:
+    """The objects of the store that go into an archive."""
 
     def __init__(self, store: Store, *, artifacts: bool, diffs: bool) -> None:
         self._store = store
         self._artifacts = artifacts
         self._diffs = diffs
-        self.found: set[str] = set()
+        self.present: set[str] = set()
         self.missing: set[str] = set()
 
     def add(self, digest: str) -> bool:
         """Adds an object if the store has it."""
         has = self._store.has(digest)
-        (self.found if has else self.missing).add(digest)
+        (self.present if has else self.missing).add(digest)
         return has
 
     def add_record(self, key: RecordKey) -> None:
@@ -384,8 +366,8 @@ def _checked_proof(archive: Archive, name: str, logs: Sequence[Log]) -> Proof:
 
 
 def _is_anchored(proof: Proof, logs: Sequence[Log]) -> bool:
-    wanted = [bytes.fromhex(proof.key.author[2:]), bytes.fromhex(proof.root), proof.key.group]
-    return any(log.event in ("Anchored", "LeavesAnchored") and list(log.values[:3]) == wanted for log in logs)
+    batch = (bytes.fromhex(proof.key.author[2:]), bytes.fromhex(proof.root), proof.key.group)
+    return any(log.event in ("Anchored", "LeavesAnchored") and tuple(log.values[:3]) == batch for log in logs)
 
 
 # -- the chain
@@ -440,14 +422,14 @@ def _require_on_chain(chain: Chain, archive: Archive) -> None:
     events, blocks = _read_chain(registry, end)
     for name, lines in ((BLOCKS, block_lines(blocks)), (EVENTS, event_lines(events))):
         theirs = archive.read(name).splitlines(keepends=True)
-        for number, (ours, said) in enumerate(itertools.zip_longest(lines, theirs), 1):
-            if ours != said:
+        for number, (ours, archived) in enumerate(itertools.zip_longest(lines, theirs), 1):
+            if ours != archived:
                 raise NotVerified(
                     f"line {number} of {name} is not what {chain.name} holds: the archive is forged, or the node leaves"
                     " out logs. Nothing was kept.",
                     hint="Ask another node (--rpc).",
                     expected=(ours or b"").decode(),
-                    actual=(said or b"").decode(),
+                    actual=(archived or b"").decode(),
                 )
 
 

@@ -19,47 +19,15 @@ Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class ArchiveBytes:
-    """A member that is in memory."""
-
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.data)
-
-    @property
-    def sha256(self) -> str:
-        """64 hex digits."""
-        return hashlib.sha256(self.data).hexdigest()
-
-    def blocks(self) -> Iterator[bytes]:
-        """The content."""
-        yield self.data
-
-
-@dataclass(frozen=True, slots=True)
 class ArchiveFile:
     """A member that is a file whose digest is known."""
 
     path: Path
     sha256: str
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.path.stat().st_size
-
-    def blocks(self) -> Iterator[bytes]:
-        """The content."""
-        with self.path.open("rb") as file:
-            while block := file.read(_CHUNK):
-                yield block
-
 
 def write_archive(
-    target: BinaryIO, members: Mapping[str, ArchiveBytes | ArchiveFile], progress: Progress | None = None
+    target: BinaryIO, members: Mapping[str, bytes | ArchiveFile], progress: Progress | None = None
 ) -> int:
     """Writes an archive; its length.
 
@@ -72,24 +40,39 @@ def write_archive(
     """
     if wrong := [name for name in members if not NAME.fullmatch(name) or name == SUMS]:
         raise ValueError(f"{wrong[0]} is no member of an archive")
-    listing = ArchiveBytes(format_listing((name, member.sha256) for name, member in members.items()))
+    digests = {name: _sha256(member) for name, member in members.items()}
+    listing = format_listing(digests.items())
+    digests[SUMS] = _sha256(listing)
     length = 0
     for name, member in [(SUMS, listing), *sorted(members.items())]:
-        size = member.size
+        size = len(member) if isinstance(member, bytes) else member.path.stat().st_size
         target.write(header(name, size))
         actual, count = hashlib.sha256(), 0
-        for block in member.blocks():
+        for block in _blocks(member):
             actual.update(block)
             count += len(block)
             target.write(block)
             if progress:
                 progress(len(block))
-        if count != size or actual.hexdigest() != member.sha256:
+        if count != size or actual.hexdigest() != digests[name]:
             raise StoreError(
-                f"expected {name} to have the SHA-256 {member.sha256}, got {actual.hexdigest()}",
+                f"expected {name} to have the SHA-256 {digests[name]}, got {actual.hexdigest()}",
                 hint=f"The object in the store is damaged. {REPAIR}",
             )
         target.write(bytes(padding(size)))
         length += len(header(name, size)) + size + padding(size)
     target.write(bytes(end(length)))
     return length + end(length)
+
+
+def _sha256(member: bytes | ArchiveFile) -> str:
+    return hashlib.sha256(member).hexdigest() if isinstance(member, bytes) else member.sha256
+
+
+def _blocks(member: bytes | ArchiveFile) -> Iterator[bytes]:
+    if isinstance(member, bytes):
+        yield member
+        return
+    with member.path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            yield block

@@ -1,4 +1,4 @@
-"""Results that a paper or a README states, held against the records that they come from.
+"""Results that a paper or a README states, compared with the records that they come from.
 
 They're listed in a YAML file, or marked where they stand: in Markdown by a comment behind the number, in LaTeX by a
 macro around it.
@@ -29,10 +29,10 @@ RESULTS = "results.yaml"
 _LIMIT = 16 << 20
 _FIELDS = {"value", "record", "metric", "where"}
 _NUMBER = re.compile(r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(%?)")
-_MARK = re.compile(r"<!--\s*recorded:(?P<told>.*?)-->", re.DOTALL)
+_MARK = re.compile(r"<!--\s*recorded:(?P<content>.*?)-->", re.DOTALL)
 # what may close a value's formatting, as in **0.93** and `0.93`
 _BEFORE = re.compile(_NUMBER.pattern + r"[*_`$]*\s*$")
-_MACRO = re.compile(r"\\recorded(?![A-Za-z])(?P<told>(?:\{[^{}]*\}){3})?")
+_MACRO = re.compile(r"\\recorded(?![A-Za-z])(?P<content>(?:\{[^{}]*\}){3})?")
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ def stands_for(stated: str, recorded: float) -> bool:
 
 def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Sequence[int]) -> Checked:
     if not report.verified:
-        found = "; ".join(f"{check.name}: {check.detail}" for check in report.failed[:3])
-        return Checked(claim, f"its record does not verify: {found}")
+        failures = "; ".join(f"{check.name}: {check.detail}" for check in report.failed[:3])
+        return Checked(claim, f"its record does not verify: {failures}")
     if report.looked_up_as not in ("record", "batch") or len(report.records) != 1:
         return Checked(claim, f"expected a record's id, got one of a {report.looked_up_as}")
     [seen] = report.records
@@ -165,8 +165,7 @@ def _metrics(predicate: Any) -> dict[str, float]:
         return {name: metric.value for name, metric in predicate.metrics.items()}
     if not isinstance(predicate, RecordPredicate):
         return {}
-    found = dict(_numbers(predicate.values))
-    return found | dict(_numbers(predicate.values.get("metrics") or {}))
+    return dict(_numbers(predicate.values)) | dict(_numbers(predicate.values.get("metrics") or {}))
 
 
 def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -179,8 +178,8 @@ def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
 
 
 def _listed(path: Path, data: bytes) -> Iterator[Claim]:
-    told = parse_yaml(data)
-    if not isinstance(told, dict) or told.get("schema") != 1 or not isinstance(told.get("results"), list):
+    document = parse_yaml(data)
+    if not isinstance(document, dict) or document.get("schema") != 1 or not isinstance(document.get("results"), list):
         raise InputError(f"{path}: expected `schema: 1` and a list of `results`", hint="See docs/ci.md.")
     # again with every value as it's written: 0.930 is more exact than 0.93
     written = yaml.load(data, Loader=yaml.BaseLoader)["results"]  # noqa: S506 -- makes text, lists and copies alone
@@ -197,10 +196,10 @@ def _marked(path: Path, text: str) -> Iterator[Claim]:
     for match in _MARK.finditer(text):
         place = _place(path, text, match.start())
         value = _BEFORE.search(text, max(0, match.start() - 100), match.start())
-        told = match["told"].split(None, 1)
-        if not value or len(told) != 2:
+        content = match["content"].split(None, 1)
+        if not value or len(content) != 2:
             raise InputError(f"{place}: expected a number and `<!-- recorded: ID METRIC -->` behind it")
-        yield _claim(value[1] + value[2], told[0], told[1].strip(), place, place)
+        yield _claim(value[1] + value[2], content[0], content[1].strip(), place, place)
     if len(re.findall(r"<!--\s*recorded:", text)) != len(_MARK.findall(text)):
         raise InputError(f"{path}: expected each `<!-- recorded: …` to end in `-->`")
 
@@ -212,9 +211,9 @@ def _in_macros(path: Path, text: str) -> Iterator[Claim]:
         if re.search(r"(?:command\*?\{?|def)$", shown[: match.start()]):
             continue
         place = _place(path, shown, match.start())
-        if not match["told"]:
+        if not match["content"]:
             raise InputError(f"{place}: expected \\recorded{{VALUE}}{{ID}}{{METRIC}}")
-        value, record, metric = match["told"][1:-1].split("}{")
+        value, record, metric = match["content"][1:-1].split("}{")
         value, metric = value.replace("\\%", "%").replace("$", "").replace("\\,", ""), metric.replace("\\_", "_")
         yield _claim(value, record, metric, place, place)
 

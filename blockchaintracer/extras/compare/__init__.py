@@ -8,23 +8,14 @@ It compares what the records declare, from whatever source they come; nothing he
 >>> comparison.statistics.tests[0].p_value                                  # doctest: +SKIP
 """
 
-from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison, compare
-from blockchaintracer.extras.compare.plot import PLOT_FORMATS, draw
-from blockchaintracer.extras.compare.runs import Compared, Scalar, compared, flat
-from blockchaintracer.extras.compare.statistics import RunGroup, Statistics, Summary, Test
-
-__all__ = [
-    "PLOT_FORMATS",
-    "Compared",
-    "ComparedField",
-    "RunComparison",
-    "RunGroup",
-    "Scalar",
-    "Statistics",
-    "Summary",
-    "Test",
-    "compare",
-    "compared",
-    "draw",
-    "flat",
-]
+from blockchaintracer.extras.compare.comparison import ComparedField as ComparedField
+from blockchaintracer.extras.compare.comparison import RunComparison as RunComparison
+from blockchaintracer.extras.compare.comparison import compare as compare
+from blockchaintracer.extras.compare.plot import PLOT_FORMATS as PLOT_FORMATS
+from blockchaintracer.extras.compare.plot import draw as draw
+from blockchaintracer.extras.compare.runs import Compared as Compared
+from blockchaintracer.extras.compare.runs import Scalar as Scalar
+from blockchaintracer.extras.compare.runs import compared as compared
+from blockchaintracer.extras.compare.runs import flat as flat
+from blockchaintracer.extras.compare.statistics import Statistics as Statistics
+from blockchaintracer.extras.compare.statistics import Test as Test

@@ -58,7 +58,7 @@ class RunComparison:
             "runs": [{**asdict(run), "fields": dict(run.fields)} for run in self.runs],
             "differences": {field.name: list(field.values) for field in self.differences},
             "equal": {field.name: field.values[0] for field in self.fields if not field.differs},
-            "statistics": self.statistics.as_json(),
+            "statistics": asdict(self.statistics),
         }
 
 
@@ -90,14 +90,14 @@ def compare(
     names = sorted({name for run in once for name in run.fields}, key=lambda name: (section_of(name), name))
     _require(names, [*by, *([pair_by] if pair_by else [])], "a field")
     measured = sorted({name for run in once for name in run.metrics})
-    wanted = [name.removeprefix("metrics.") for name in metrics]
-    _require(measured, wanted, "a metric with numbers")
+    chosen = [name.removeprefix("metrics.") for name in metrics]
+    _require(measured, chosen, "a metric with numbers")
     parameters = [name for name in names if name.startswith("params.") and not is_seed(name)]
     pairing = [pair_by] if pair_by else [name for name in names if is_seed(name)]
     return RunComparison(
         runs=once,
         fields=tuple(ComparedField(name, tuple(run.fields.get(name) for run in once)) for name in names),
-        statistics=statistics(once, list(by) or parameters, pairing, wanted or measured, confidence),
+        statistics=statistics(once, list(by) or parameters, pairing, chosen or measured, confidence),
     )
 
 
@@ -106,8 +106,8 @@ def is_seed(name: str) -> bool:
     return name.startswith("seeds.") or (name.startswith("params.") and name.rpartition(".")[2].lower() in SEED_NAMES)
 
 
-def _require(known: Sequence[str], wanted: Sequence[str], what: str) -> None:
-    for name in wanted:
+def _require(known: Sequence[str], names: Sequence[str], what: str) -> None:
+    for name in names:
         if name not in known:
             shown = ", ".join(list(known)[:20]) or "none"
             raise InputError(f"expected {what} of the runs, got {name!r}", hint=f"There are: {shown}.")

@@ -33,7 +33,8 @@ def draw(comparison: RunComparison, form: str, metrics: Sequence[str] = ()) -> b
     """
     if form not in PLOT_FORMATS:
         raise InputError(f"expected a picture as {', '.join(PLOT_FORMATS)}, got {form!r}")
-    names = list(metrics) or list(dict.fromkeys(one.metric for one in comparison.statistics.summaries))[:_MOST_PANELS]
+    measured = dict.fromkeys(summary.metric for summary in comparison.statistics.summaries)
+    names = list(metrics) or list(measured)[:_MOST_PANELS]
     if not names:
         raise InputError("expected a metric to draw, and the runs share none", hint="`compare` lists what they have.")
     mpl, figures = require("matplotlib", "compare"), require("matplotlib.figure", "compare")
@@ -58,31 +59,32 @@ _UNDATED: Mapping[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf
 
 
 def _panel(panel: Axes, comparison: RunComparison, metric: str) -> None:
-    found = comparison.statistics
+    statistics = comparison.statistics
     runs = {run.id: run for run in comparison.runs}
     points: dict[str, list[tuple[int, float]]] = {}
-    for place, group in enumerate(found.groups):
+    for place, group in enumerate(statistics.groups):
         members = [runs[run] for run in group.runs if metric in runs[run].metrics]
         panel.plot([place] * len(members), [run.metrics[metric] for run in members], "o", color="C0", alpha=0.6, ms=4)
         for run in members:
-            if seed := _seed(run, found.pairing):
+            if seed := _seed(run, statistics.pairing):
                 points.setdefault(seed, []).append((place, run.metrics[metric]))
     for line in points.values():
         if len({place for place, _ in line}) == len(line) > 1:
             panel.plot([place for place, _ in line], [value for _, value in line], "-", color="0.8", lw=0.7, zorder=0)
-    places = {group.name: place for place, group in enumerate(found.groups)}
-    for one in found.summaries:
-        if one.metric == metric and one.mean is not None and one.low is not None:
-            panel.errorbar(places[one.group], one.mean, one.mean - one.low, fmt="_", color="C3", capsize=4, ms=14)
+    places = {group.name: place for place, group in enumerate(statistics.groups)}
+    for summary in statistics.summaries:
+        if summary.metric == metric and summary.mean is not None and summary.low is not None:
+            mean, half = summary.mean, summary.mean - summary.low
+            panel.errorbar(places[summary.group], mean, half, fmt="_", color="C3", capsize=4, ms=14)
     panel.set_title(_plain(metric), fontsize=9)
-    panel.set_xticks(range(len(found.groups)))
+    panel.set_xticks(range(len(statistics.groups)))
     panel.set_xticklabels(
-        [f"{_plain(group.name)}\nn={len(group.runs)}" for group in found.groups],
-        rotation=20 if len(found.groups) > 1 else 0,
+        [f"{_plain(group.name)}\nn={len(group.runs)}" for group in statistics.groups],
+        rotation=20 if len(statistics.groups) > 1 else 0,
         fontsize=7,
-        ha="right" if len(found.groups) > 1 else "center",
+        ha="right" if len(statistics.groups) > 1 else "center",
     )
-    panel.set_xlim(-0.6, len(found.groups) - 0.4)
+    panel.set_xlim(-0.6, len(statistics.groups) - 0.4)
     panel.grid(axis="y", lw=0.3)
 
 

@@ -56,18 +56,18 @@ class Compared:
 
 @dataclass(slots=True)
 class _Fields:
-    found: dict[str, Scalar] = field(default_factory=dict)
+    values: dict[str, Scalar] = field(default_factory=dict)
 
     def add(self, section: str, content: Any) -> None:
-        self.found.update(flat(content, section))
+        self.values.update(flat(content, section))
 
     def add_once(self, name: str, value: Scalar) -> None:
         """Adds a value under a name that may be taken: then a number is added to it."""
         number, free = 1, name
-        while free in self.found:
+        while free in self.values:
             number += 1
             free = f"{name} ({number})"
-        self.found[free] = value
+        self.values[free] = value
 
 
 def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
@@ -104,7 +104,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
             fields.add_once("data.subject", subject.digest.sha256)
         if isinstance(predicate, RecordPredicate):
             for name, value in flat(plain.get("values", {}), "").items():
-                fields.found[f"{'metrics' if is_number(value) else 'params'}{name}"] = value
+                fields.values[f"{'metrics' if is_number(value) else 'params'}{name}"] = value
             for attachment in predicate.attachments:
                 fields.add_once(f"outputs.{attachment.path}", attachment.sha256)
         fields.add("data", {name: plain[name] for name in ("size", "fileCount", "schema") if name in plain})
@@ -112,7 +112,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     return Compared(
         id=record_id,
         name=getattr(predicate, "name", None) or record_id[:12],
-        fields=fields.found,
+        fields=fields.values,
         kind=label(manifest.kind, Kind),
         **about,
     )
@@ -124,7 +124,7 @@ def flat(content: Any, prefix: str) -> dict[str, Scalar]:
     >>> flat({"model": {"depth": 3}, "layers": [8, 8]}, "params")
     {'params.model.depth': 3, 'params.layers': '[8, 8]'}
     """
-    found: dict[str, Scalar] = {}
+    flattened: dict[str, Scalar] = {}
     left: list[tuple[str, Any]] = [(prefix, content)]
     while left:
         name, value = left.pop()
@@ -134,12 +134,12 @@ def flat(content: Any, prefix: str) -> dict[str, Scalar]:
             if any(isinstance(item, Mapping | list | tuple) for item in value):
                 left += [(f"{name}.{number}", item) for number, item in reversed(list(enumerate(value)))]
             else:
-                found[name] = json.dumps(list(value), ensure_ascii=False)
+                flattened[name] = json.dumps(list(value), ensure_ascii=False)
         elif value is None or isinstance(value, bool | int | float | str):
-            found[name] = value
+            flattened[name] = value
         else:
-            found[name] = str(value)
-    return found
+            flattened[name] = str(value)
+    return flattened
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from statistics import fmean, median, stdev
 from typing import Any
@@ -126,10 +126,6 @@ class Statistics:
     tests: tuple[Test, ...]
     assumptions: tuple[str, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return asdict(self)
-
 
 def statistics(
     runs: Sequence[Compared], by: Sequence[str], pairing: Sequence[str], metrics: Sequence[str], confidence: float
@@ -192,11 +188,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _grouped(runs: Sequence[Compared], by: Sequence[str]) -> list[RunGroup]:
-    found: dict[str, list[Compared]] = {}
+    by_values: dict[str, list[Compared]] = {}
     for run in runs:
-        found.setdefault(_identity(run, by), []).append(run)
-    values = [{name: members[0].fields.get(name) for name in by} for members in found.values()]
-    telling = [name for name in by if len({json.dumps(one[name]) for one in values}) > 1]
+        by_values.setdefault(_identity(run, by), []).append(run)
+    values = [{name: members[0].fields.get(name) for name in by} for members in by_values.values()]
+    telling = [name for name in by if len({json.dumps(each[name]) for each in values}) > 1]
     names: list[str] = []
     for each in values:
         shown = ", ".join(f"{name.partition('.')[2] or name}={_shown(each[name])}" for name in telling) or "all runs"
@@ -205,7 +201,7 @@ def _grouped(runs: Sequence[Compared], by: Sequence[str]) -> list[RunGroup]:
         names.append(shown if shown not in names else f"{shown} ({len(names) + 1})")
     return [
         RunGroup(name, each, tuple(run.id for run in members))
-        for name, each, members in zip(names, values, found.values(), strict=True)
+        for name, each, members in zip(names, values, by_values.values(), strict=True)
     ]
 
 
@@ -274,27 +270,15 @@ def _paired(test: Test, pairs: Sequence[tuple[float, float]], confidence: float)
     if mean is None or deviation is None:
         return _noted(test, "the numbers are too large for a test")
     if _is_none(deviation, [value for pair in pairs for value in pair]):
-        said = "the same in every pair" if any(a != b for a, b in pairs) else "none in any pair"
-        return _noted(test, f"the difference is {said}: there is no deviation to test it by")
+        which = "the same in every pair" if any(a != b for a, b in pairs) else "none in any pair"
+        return _noted(test, f"the difference is {which}: there is no deviation to test it by")
     from scipy import stats
 
     with _quietly():
         by_mean = stats.ttest_rel([b for _, b in pairs], [a for a, _ in pairs])
-        interval = by_mean.confidence_interval(confidence)
         by_rank = stats.wilcoxon(differences)
-    test = replace(
-        test,
-        low=_number(interval.low),
-        high=_number(interval.high),
-        method="paired t-test",
-        statistic=_number(by_mean.statistic),
-        p_value=_number(by_mean.pvalue),
-        rank_method="Wilcoxon signed-rank test",
-        rank_statistic=_number(by_rank.statistic),
-        rank_p_value=_number(by_rank.pvalue),
-        effect=_number(mean / deviation),
-        effect_name="Cohen's d_z",
-    )
+    test = _tested_by(test, ("paired t-test", by_mean), ("Wilcoxon signed-rank test", by_rank), confidence)
+    test = replace(test, effect=_number(mean / deviation), effect_name="Cohen's d_z")
     if len(pairs) < FEW:
         test = _noted(test, _few(len(pairs), "pairs"))
     return _noted(test, f"{len(pairs)} pairs: no test by ranks can give a p below {2 / 2 ** len(pairs):.3g}")
@@ -307,7 +291,8 @@ def _unpaired(test: Test, a: Sequence[float], b: Sequence[float], confidence: fl
     if min(len(a), len(b)) < 2:
         return _noted(test, "a group of one run can't be tested: nothing says how much chance moves it")
     spread = _finite(stdev, a), _finite(stdev, b)
-    if test.difference is None or spread[0] is None or spread[1] is None:
+    difference = test.difference
+    if difference is None or spread[0] is None or spread[1] is None:
         return _noted(test, "the numbers are too large for a test")
     if _is_none(max(spread[0], spread[1]), [*a, *b]):
         return _noted(test, "neither group has any deviation: there is nothing to test by")
@@ -315,38 +300,47 @@ def _unpaired(test: Test, a: Sequence[float], b: Sequence[float], confidence: fl
 
     with _quietly():
         by_mean = stats.ttest_ind(b, a, equal_var=False)
-        interval = by_mean.confidence_interval(confidence)
         by_rank = stats.mannwhitneyu(b, a, alternative="two-sided")
     free = len(a) + len(b) - 2
     pooled = math.hypot(math.sqrt(len(a) - 1) * spread[0], math.sqrt(len(b) - 1) * spread[1]) / math.sqrt(free)
-    test = replace(
+    test = _tested_by(test, ("Welch's t-test", by_mean), ("Mann-Whitney U test", by_rank), confidence)
+    # Hedges' correction of Cohen's d for few runs
+    effect = _number(difference / pooled * (1 - 3 / (4 * free - 1))) if pooled else None
+    test = replace(test, effect=effect, effect_name="Hedges' g")
+    smaller = min(len(a), len(b))
+    return _noted(test, _few(smaller, "runs in a group")) if smaller < FEW else test
+
+
+def _tested_by(test: Test, of_mean: tuple[str, Any], of_ranks: tuple[str, Any], confidence: float) -> Test:
+    """Add the results of two tests of scipy, each with its name."""
+    (method, by_mean), (rank_method, by_rank) = of_mean, of_ranks
+    with _quietly():
+        interval = by_mean.confidence_interval(confidence)
+    return replace(
         test,
         low=_number(interval.low),
         high=_number(interval.high),
-        method="Welch's t-test",
+        method=method,
         statistic=_number(by_mean.statistic),
         p_value=_number(by_mean.pvalue),
-        rank_method="Mann-Whitney U test",
+        rank_method=rank_method,
         rank_statistic=_number(by_rank.statistic),
         rank_p_value=_number(by_rank.pvalue),
-        # Hedges' correction of Cohen's d for few runs
-        effect=_number(test.difference / pooled * (1 - 3 / (4 * free - 1))) if pooled else None,
-        effect_name="Hedges' g",
     )
-    smaller = min(len(a), len(b))
-    return _noted(test, _few(smaller, "runs in a group")) if smaller < FEW else test
 
 
 def _adjusted(tests: Sequence[Test], confidence: float) -> list[Test]:
     """The tests with their p-values adjusted for how many were made of their sort."""
     of_mean = _holm_by_place([test.p_value for test in tests])
     of_rank = _holm_by_place([test.rank_p_value for test in tests])
-    found = [
-        replace(test, adjusted=mean, rank_adjusted=rank)
-        for test, mean, rank in zip(tests, of_mean, of_rank, strict=True)
-    ]
     return [
-        test if test.adjusted is None else replace(test, significant=test.adjusted < 1 - confidence) for test in found
+        replace(
+            test,
+            adjusted=mean,
+            rank_adjusted=rank,
+            significant=test.significant if mean is None else mean < 1 - confidence,
+        )
+        for test, mean, rank in zip(tests, of_mean, of_rank, strict=True)
     ]
 
 
@@ -391,7 +385,7 @@ def _few(count: int, what: str) -> str:
 
 
 def _noted(test: Test, note: str) -> Test:
-    return replace(test, notes=(*(one for one in test.notes if one), note))
+    return replace(test, notes=(*(earlier for earlier in test.notes if earlier), note))
 
 
 def _finite(function: Callable[[Sequence[float]], float], values: Sequence[float]) -> float | None:

@@ -3,12 +3,11 @@ chain. What is asked of it stands in query.py and lineage.py."""
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,8 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+from blockchaintracer.lab.files import locked
 from blockchaintracer.lab.store.store import Store
-
-Progress = Callable[[int, int], None]
-"""Called with the blocks that are done and the blocks in all."""
 
 EVENTS = (
     "Recorded",
@@ -55,11 +52,9 @@ _CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 @dataclass
 class SyncReport:
-    """What a `Index.sync` found.
+    """What an `Index.sync` read.
 
     Args:
-        chain_id: EIP-155 chain id.
-        registry: address.
         block: number of the block up to which the index holds everything now.
         block_hash: its hash, 64 hex digits.
         events: read now.
@@ -71,8 +66,6 @@ class SyncReport:
         rebuilt: why the index was built anew; None if it was not.
     """
 
-    chain_id: int
-    registry: str
     block: int = 0
     block_hash: str = ""
     events: int = 0
@@ -82,10 +75,6 @@ class SyncReport:
     damaged_manifests: list[str] = field(default_factory=list)
     went_back_to: int | None = None
     rebuilt: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return asdict(self)
 
 
 class Index:
@@ -136,13 +125,13 @@ class Index:
         if registry is None:
             return [row[0] for row in self.rows("SELECT pk FROM registries ORDER BY pk")]
         where = (registry.chain.chain_id, registry.address)
-        found = self.rows("SELECT pk FROM registries WHERE chain_id = ? AND address = ?", where)
-        if not found:
+        rows = self.rows("SELECT pk FROM registries WHERE chain_id = ? AND address = ?", where)
+        if not rows:
             raise InputError(
                 f"expected the registry {registry.address} in the index {self.path}, got none of that address",
                 hint="Read its events first (`Index.sync`).",
             )
-        return [found[0][0]]
+        return [rows[0][0]]
 
     @property
     def has_full_text(self) -> bool:
@@ -151,7 +140,7 @@ class Index:
 
     # -- following the chain
 
-    def sync(self, registry: Registry, store: Store, progress: Progress | None = None) -> SyncReport:
+    def sync(self, registry: Registry, store: Store) -> SyncReport:
         """Reads what is new: the registry's events since the last time, and manifests that the store has by now.
 
         What blocks held that are no longer in the chain is dropped first. May be interrupted anywhere and repeated.
@@ -159,30 +148,28 @@ class Index:
         Args:
             registry: whose events; another registry's records in the file stay as they are.
             store: where manifests are looked up by their digests.
-            progress: told after every span of blocks.
 
         Raises:
             ChainUnavailable: if the node can't be reached or its answers don't hold together.
             NotVerified: if an event names a record that no event of the registry recorded.
             StoreError: if the file can't be written.
         """
-        report = SyncReport(registry.chain.chain_id, registry.address)
-        with self._alone():
+        # two processes that read the same blocks would write them twice
+        with locked(self.path.with_suffix(".lock")):
             try:
-                self._sync(registry, store, report, progress)
+                report = self._sync(registry, store)
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise self._failed(error) from error
                 self._replace(error)
-                try:
-                    self._sync(registry, store, report, progress)
-                except sqlite3.DatabaseError as again:
-                    raise self._failed(again) from again
+                with self._guarded():
+                    report = self._sync(registry, store)
         report.rebuilt, self._rebuilt = self._rebuilt, None
         return report
 
-    def _sync(self, registry: Registry, store: Store, report: SyncReport, progress: Progress | None) -> None:
+    def _sync(self, registry: Registry, store: Store) -> SyncReport:
         chain, head = registry.chain, registry.chain.head()
+        report = SyncReport(head.number, head.hash)
         number, cursor = self._enrol(registry)
         if cursor is not None:
             common = self._common_block(number, chain)
@@ -192,17 +179,15 @@ class Index:
                     self._go_back(number, common)
             cursor = common
         start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
-        last = head
         pending = spans(chain, registry.address, EVENTS, start, head)
         for last, count in itertools.chain(self._first(number, chain, pending), self._rest(number, chain, pending)):
+            report.block, report.block_hash = last.number, last.hash
             report.events += count
-            if progress:
-                progress(last.number - start + 1, head.number - start + 1)
         self._read_manifests(store, report)
         if report.events:
             self.analyze()
-        report.block, report.block_hash = last.number, last.hash
         report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
+        return report
 
     def _rest(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
         """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
@@ -212,15 +197,15 @@ class Index:
             yield span.last, len(span.logs)
 
     def _first(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
-        """As `_rest`, the first spans of an empty index: in one transaction, which makes the records' indexes last.
-        That takes half the time, and nobody else sees the table without them.
+        """Write the first spans of an empty index in one transaction that makes the records' indexes last.
 
-        What was written before the chain went away stays.
+        That takes half the time, and no other process sees the table without them. The spans that were written before
+        the chain became unavailable stay.
         """
         if self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
             return
         written: list[tuple[Block, int]] = []
-        away: ChainUnavailable | None = None
+        failure: ChainUnavailable | None = None
         with self._transaction():
             schema.drop_record_indexes(self._db)
             writer = Writer(self._db, number, chain.address)
@@ -228,7 +213,7 @@ class Index:
                 try:
                     span = next(pending, None)
                 except ChainUnavailable as error:
-                    away = error
+                    failure = error
                     break
                 if span is None:
                     break
@@ -236,8 +221,8 @@ class Index:
                 written.append((span.last, len(span.logs)))
             schema.create_record_indexes(self._db)
         yield from written
-        if away:
-            raise away
+        if failure:
+            raise failure
 
     def _enrol(self, registry: Registry) -> tuple[int, int | None]:
         """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
@@ -250,15 +235,14 @@ class Index:
             number, first, cursor, imported = self._db.execute(
                 "SELECT pk, first_block, block, imported FROM registries WHERE chain_id = ? AND address = ?", identity
             ).fetchone()
-            if imported:
-                # blocks of an archive are held against nothing: a forged event in a real block would stay for ever
+            if imported or registry.first_block < first:
+                # no block of an archive is compared with the chain: a forged event in a real block would stay for ever
                 self._go_back(number, -1)
                 cursor = None
-                self._db.execute("UPDATE registries SET imported = 0 WHERE pk = ?", (number,))
-            if registry.first_block < first:
-                self._go_back(number, -1)
-                cursor = None
-                self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (registry.first_block, number))
+                self._db.execute(
+                    "UPDATE registries SET imported = 0, first_block = min(first_block, ?) WHERE pk = ?",
+                    (registry.first_block, number),
+                )
         return number, cursor
 
     def _common_block(self, registry: int, chain: Chain) -> int:
@@ -330,13 +314,13 @@ class Index:
         Args:
             spans: in chain order, each of whole blocks.
             source: what messages call it.
-            checked: whether they were held against the chain. If not, they are read anew from it as soon as it's asked.
+            checked: whether they were compared with the chain. If not, the next `sync` reads them anew from the chain.
 
         Raises:
             NotVerified: if the events don't hold together; then nothing of them is kept.
             StoreError: if the file can't be written.
         """
-        with self._alone(), self._guarded(), self._transaction():
+        with locked(self.path.with_suffix(".lock")), self._guarded(), self._transaction():
             self._db.execute(
                 "INSERT OR IGNORE INTO registries (chain_id, address, first_block, imported) VALUES (?, ?, 0, 0)",
                 (chain_id, address),
@@ -359,8 +343,8 @@ class Index:
 
     def read_manifests(self, store: Store) -> int:
         """Takes up manifests that the store has by now; how many."""
-        report = SyncReport(0, "")
-        with self._alone(), self._guarded():
+        report = SyncReport()
+        with locked(self.path.with_suffix(".lock")), self._guarded():
             self._read_manifests(store, report)
         return report.manifests
 
@@ -405,7 +389,7 @@ class Index:
         return int(version) if tables else 0
 
     def _replace(self, reason: sqlite3.Error | str) -> sqlite3.Connection:
-        """Puts an empty index in the place of one that can't be used."""
+        """Replace an index that can't be used by an empty one."""
         if hasattr(self, "_db"):
             self._db.close()
         if isinstance(reason, sqlite3.Error):
@@ -451,13 +435,6 @@ class Index:
             raise
         self._db.execute("COMMIT")
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Two processes that read the same blocks would write them twice."""
-        with self.path.with_suffix(".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 class Writer:
     """Writes the logs of one span."""
@@ -485,40 +462,36 @@ class Writer:
         documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
         db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
         for log in span.logs:
-            where = [log.block, span.times[log.block], self._transactions[log.transaction]]
-            if not self._take_record(rows, log, where):
-                self._take_commitment(rows, log, where)
+            self._take(rows, log, [log.block, span.times[log.block], self._transactions[log.transaction]])
         for table, insert in _INSERT.items():
             db.executemany(insert, rows[table])
         self._note_blocks(span)
         _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
         Describer(db).describe_from(first)
 
-    def _take_record(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> bool:
-        """Takes up an event of a record, a verdict or a group; says whether it is one."""
+    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:  # noqa: PLR0915
+        """Add the rows that one event makes."""
         registry, values = self._registry, log.values
         match log.event:
             case "Recorded":
                 record_id, subject, group, author, kind, subject_type, manifest, parents = values
                 pk, self._next = self._next, self._next + 1
                 about = [pk, registry, record_id, group, kind, subject_type, author, subject, manifest]
-                # unless it was sealed or batched, as the event after this one then tells
+                # the next event adds what a seal or a batch says of it
                 rows["records"].append([*about, *where, None, None, None])
                 rows["links"] += [[pk, self._record(parent, "parent"), relation] for parent, relation in parents]
                 self._known[record_id] = pk
             case "Attested":
                 record_id, group, attester, verdict, evidence, version = values
-                record = self._record(record_id, "subject of a verdict")
-                basis = evidence if any(evidence) else None
-                rows["verdicts"].append([registry, record, group, verdict, attester, basis, version, *where, None])
+                about = [registry, self._record(record_id, "subject of a verdict"), group]
+                rows["verdicts"].append([*about, verdict, attester, _unless_zero(evidence), version, *where, None])
             case "VerdictWithdrawn":
                 record_id, group, by, _, version = values
-                record = self._record(record_id, "subject of a verdict")
-                rows["verdicts"].append([registry, record, group, 0, by, None, version, *where, None])
+                about = [registry, self._record(record_id, "subject of a verdict"), group]
+                rows["verdicts"].append([*about, 0, by, None, version, *where, None])
             case "Retracted":
                 record_id, _, by, reason = values
-                record = self._record(record_id, "retracted record")
-                rows["retractions"].append([record, registry, by, reason, *where])
+                rows["retractions"].append([self._record(record_id, "retracted record"), registry, by, reason, *where])
             case "GroupCreated":
                 rows["group_changes"].append([registry, *values, *where])
             case "GroupDescribed":
@@ -527,17 +500,8 @@ class Writer:
                 rows["group_changes"].append([registry, values[0], values[2], None, *where])
             case "MembershipChanged":
                 rows["memberships"].append([registry, *values, where[0], where[2]])
-            case _:
-                return False
-        return True
-
-    def _take_commitment(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:
-        """Takes up an event of a seal, a batch or a foreign verdict."""
-        registry, values = self._registry, log.values
-        match log.event:
             case "Sealed":
-                author, commitment, group = values
-                rows["seals"].append([registry, group, author, commitment, *where])
+                rows["seals"].append([registry, values[2], *values[:2], *where])
             case "Revealed":
                 record_id, commitment, sealed_at = values
                 row = _just_made(rows["records"], 2, record_id, where)
@@ -560,8 +524,8 @@ class Writer:
             case "ForeignAttested":
                 number, address, record_id, group, attester, verdict, evidence, version = values
                 about = [registry, str(int.from_bytes(number, "big")), address, record_id, group]
-                basis = evidence if any(evidence) else None
-                rows["foreign_verdicts"].append([*about, attester, verdict, basis, version, *where])
+                about += [attester, verdict, _unless_zero(evidence), version]
+                rows["foreign_verdicts"].append([*about, *where])
 
     def _number_transactions(self, logs: Iterable[Log]) -> None:
         number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
@@ -629,11 +593,15 @@ _SEALED_AT, _ROOT = -3, -2
 """Places in a record's row."""
 
 
+def _unless_zero(word: bytes) -> bytes | None:
+    return word if any(word) else None
+
+
 def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[int]) -> list[Any]:
-    """The row that the event before made, to which this one adds.
+    """The row that the previous event made, to which this event adds.
 
     Raises:
-        NotVerified: if it made none.
+        NotVerified: if the previous event made no such row.
     """
     if not rows or rows[-1][place] != value:
         raise NotVerified(
@@ -665,32 +633,29 @@ class Describer:
             "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
             (searchable_fields(statement).name, data.decode(), digest),
         )
-        self._describe(
-            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM documents d JOIN records r"
-            " ON r.document = d.pk WHERE d.digest = ?",
-            (digest,),
-        )
+        self._describe("d.digest = ?", digest)
 
     def describe_from(self, first: int) -> None:
         """The records from a number on whose manifests are known already."""
-        self._describe(
-            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json FROM records r JOIN documents d"
-            " ON d.pk = r.document WHERE r.pk >= ? AND d.json IS NOT NULL",
-            (first,),
-        )
+        self._describe("r.pk >= ? AND d.json IS NOT NULL", first)
 
-    def _describe(self, sql: str, values: tuple[Any, ...]) -> None:
-        for pk, registry, kind, group, author, text in self._db.execute(sql, values).fetchall():
-            found = searchable_fields(read_json(text.encode()) or {})
+    def _describe(self, term: str, value: bytes | int) -> None:
+        records = self._db.execute(
+            "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json"  # noqa: S608 -- the value is bound
+            f" FROM records r JOIN documents d ON d.pk = r.document WHERE {term}",
+            (value,),
+        ).fetchall()
+        for pk, registry, kind, group, author, text in records:
+            fields = searchable_fields(read_json(text.encode()) or {})
             self._db.executemany(
-                "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in found.values)
+                "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in fields.values)
             )
-            self._db.executemany("INSERT INTO cids VALUES (?, ?)", ((cid, pk) for cid in found.cids))
+            self._db.executemany("INSERT INTO cids VALUES (?, ?)", ((cid, pk) for cid in fields.cids))
             if self._has_full_text:
                 facets = " ".join(facet_words(registry, kind, group, author))
                 self._db.execute(
                     "INSERT INTO texts (rowid, name, description, body, facets) VALUES (?, ?, ?, ?, ?)",
-                    (pk, found.name, found.description, found.body, facets),
+                    (pk, fields.name, fields.description, fields.body, facets),
                 )
 
     def _name(self, name: str) -> int:
@@ -730,7 +695,7 @@ def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:
 
 
 def _present(store: Store, digests: Sequence[bytes]) -> Iterator[bytes]:
-    """Which of the digests (ascending) the store has: one listing a folder, not one question a digest."""
+    """The digests (given ascending) that the store has. Each folder of the store is listed once."""
     folder: bytes | None = None
     names: set[str] = set()
     for digest in digests:

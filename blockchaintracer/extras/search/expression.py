@@ -1,8 +1,8 @@
 """Conditions on parameters, metrics and lineage, as people type them: ``metrics.accuracy > 0.9 and params.lr <= 0.01``.
 
     condition  := all ("or" all)*
-    all        := one ("and" one)*
-    one        := "not" one | "(" condition ")" | lineage | field operator value
+    all        := term ("and" term)*
+    term       := "not" term | "(" condition ")" | lineage | field operator value
     lineage    := ("ancestors" | "descendants") "of" RECORD_ID
     field      := ("params" | "metrics") ("." NAME)+             the last may be quoted: metrics."top-1 acc (%)"
     operator   := "=" | "==" | "!=" | "<" | "<=" | ">" | ">="
@@ -59,21 +59,21 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What does not hold."""
+    """A condition that must not hold."""
 
     term: Condition
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """What holds together."""
+    """Conditions that must all hold."""
 
     terms: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Of which one holds."""
+    """Conditions of which one must hold."""
 
     terms: tuple[Condition, ...]
 
@@ -122,9 +122,9 @@ class _Parser:
         return token
 
     def _takes_word(self, *words: str) -> bool:
-        found = self._next.kind == "word" and self._next.text.lower() in words
-        self._at += found
-        return found
+        is_next = self._next.kind == "word" and self._next.text.lower() in words
+        self._at += is_next
+        return is_next
 
     def _any(self, depth: int) -> Condition:
         terms = [self._all(depth)]
@@ -133,16 +133,16 @@ class _Parser:
         return terms[0] if len(terms) == 1 else Either(tuple(terms))
 
     def _all(self, depth: int) -> Condition:
-        terms = [self._one(depth)]
+        terms = [self._term(depth)]
         while self._takes_word("and"):
-            terms.append(self._one(depth))
+            terms.append(self._term(depth))
         return terms[0] if len(terms) == 1 else All(tuple(terms))
 
-    def _one(self, depth: int) -> Condition:
+    def _term(self, depth: int) -> Condition:
         if depth > MAX_DEPTH:
             _refuse(f"at most {MAX_DEPTH} levels of brackets and 'not'", self._next)
         if self._takes_word("not"):
-            return Not(self._one(depth + 1))
+            return Not(self._term(depth + 1))
         if self._next.kind == "bracket" and self._next.text == "(":
             self._take()
             condition = self._any(depth + 1)
@@ -172,14 +172,7 @@ class _Parser:
         token = self._take()
         if token.kind != "operator":
             _refuse("one of = != < <= > >=", token)
-        value = self._take()
-        if value.kind == "number":
-            return Compare(field, token.text.replace("==", "="), _number(value))
-        if value.kind == "text":
-            return Compare(field, token.text.replace("==", "="), _unquoted(value.text))
-        if value.kind == "word" and value.text.lower() not in ("and", "or", "not"):
-            return Compare(field, token.text.replace("==", "="), value.text)
-        _refuse("a number or text", value)
+        return Compare(field, token.text.replace("==", "="), _value(self._take()))
 
     def _field(self) -> str:
         token = self._take()
@@ -210,14 +203,18 @@ def _tokens(text: str) -> list[_Token]:
     return [*tokens, _Token("end", "", end + 1)]
 
 
-def _number(token: _Token) -> float | int:
+def _value(token: _Token) -> float | int | str:
+    if token.kind == "text":
+        return _unquoted(token.text)
+    if token.kind == "word" and token.text.lower() not in ("and", "or", "not"):
+        return token.text
+    if token.kind != "number":
+        _refuse("a number or text", token)
     number = float(token.text)
     if not math.isfinite(number):
         _refuse("a finite number", token)
     # SQLite keeps integers of 64 bits exactly
-    if token.text.lstrip("+-").isdecimal() and abs(number) < 2**62:
-        return int(token.text)
-    return number
+    return int(token.text) if token.text.lstrip("+-").isdecimal() and abs(number) < 2**62 else number
 
 
 def _unquoted(text: str) -> str:

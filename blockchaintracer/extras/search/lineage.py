@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SHOWN_NAME = 60
 _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
+_RETRACTED, _AFFECTED = "RETRACTED", "stands on a retracted record"
+_COLOURS = {"retracted": "#cc0000", "affected": "#cc6600", "recorded": "#555555"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -52,8 +54,13 @@ class LineageNode:
 
     @property
     def is_affected(self) -> bool:
-        """Whether something that it stands on was retracted."""
+        """Whether a record that it stands on was retracted."""
         return bool(self.retracted_ancestors)
+
+    @property
+    def state(self) -> str:
+        """``retracted``, ``affected`` by another's retraction, or ``recorded``."""
+        return "retracted" if self.row.status == "retracted" else "affected" if self.is_affected else "recorded"
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
@@ -131,7 +138,8 @@ class LineageGraph:
         numbers = {record: f"r{number}" for number, record in enumerate(self.nodes)}
         lines = ["flowchart BT"]
         for record, node in self.nodes.items():
-            lines.append(f'  {numbers[record]}["{_mermaid(_lines(node))}"]{_mermaid_class(node, record == self.root)}')
+            style = node.state if node.state != "recorded" else "asked" if record == self.root else ""
+            lines.append(f'  {numbers[record]}["{_mermaid(_lines(node))}"]{":::" if style else ""}{style}')
         lines += [f'  {numbers[edge.child]} -->|"{edge.relation}"| {numbers[edge.parent]}' for edge in self.edges]
         lines += [
             "  classDef asked stroke-width:3px",
@@ -146,8 +154,8 @@ class LineageGraph:
         lines = ["digraph lineage {", "  rankdir=BT;", '  node [shape=box, fontname="sans-serif"];']
         for record, node in self.nodes.items():
             style = [f'label="{_dot(_lines(node))}"']
-            style += ['color="#cc0000"', "style=dashed"] if node.row.status == "retracted" else []
-            style += ['color="#cc6600"'] if node.is_affected and node.row.status != "retracted" else []
+            style += [f'color="{_COLOURS[node.state]}"'] if node.state != "recorded" else []
+            style += ["style=dashed"] if node.state == "retracted" else []
             style += ["penwidth=3"] if record == self.root else []
             lines.append(f"  {numbers[record]} [{', '.join(style)}];")
         lines += [
@@ -160,8 +168,8 @@ class LineageGraph:
         boxes = {
             record: Box(
                 tuple(_lines(node)),
-                "#cc0000" if node.row.status == "retracted" else "#cc6600" if node.is_affected else "#555555",
-                dashed=node.row.status == "retracted",
+                _COLOURS[node.state],
+                dashed=node.state == "retracted",
                 thick=record == self.root,
             )
             for record, node in self.nodes.items()
@@ -170,11 +178,11 @@ class LineageGraph:
 
     def _neighbours(self, up: bool) -> dict[str, list[tuple[str, str]]]:
         """By record: relation and id of its parents, or of its children."""
-        found = defaultdict(list)
+        neighbours = defaultdict(list)
         for edge in self.edges:
             near, far = (edge.child, edge.parent) if up else (edge.parent, edge.child)
-            found[near].append((edge.relation, far))
-        return found
+            neighbours[near].append((edge.relation, far))
+        return neighbours
 
 
 def lineage(
@@ -296,25 +304,20 @@ def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[st
 
 
 def _lines(node: LineageNode) -> list[str]:
-    """What a picture says of a record. Names are their authors' choice: nothing in them may act on the medium."""
+    """The lines of a record in a picture. Names are their authors' choice: nothing in them may act on the medium."""
     row = node.row
     name = _UNPRINTABLE.sub("\ufffd", row.name or "")
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
     lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
-    return lines + _marks(node)
-
-
-def _marks(node: LineageNode) -> list[str]:
-    row = node.row
-    marks = ["RETRACTED"] if row.status == "retracted" else []
-    marks += ["stands on a retracted record"] if node.is_affected else []
+    lines += [_RETRACTED] if row.status == "retracted" else []
+    lines += [_AFFECTED] if node.is_affected else []
     verdicts = (
         ("reproduced", row.reproduced),
         ("not reproduced", row.not_reproduced),
         ("reviewed", row.reviewed),
         ("disputed", row.disputed),
     )
-    return marks + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in verdicts if count]
+    return lines + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in verdicts if count]
 
 
 def _text(node: LineageNode, relation: str = "") -> Text:
@@ -324,20 +327,13 @@ def _text(node: LineageNode, relation: str = "") -> Text:
     text = Text(f"{relation} " if relation else "", "cyan")
     text.append(first, "bold")
     for line in rest:
-        is_warning = line == "RETRACTED" or line.startswith("stands on")
-        text.append(f"  {line}", "bold red" if is_warning else "dim")
+        text.append(f"  {line}", "bold red" if line in (_RETRACTED, _AFFECTED) else "dim")
     return text
 
 
 def _mermaid(lines: list[str]) -> str:
     """A quoted label: whatever could end it or be taken for markup becomes a character code."""
     return "<br/>".join(re.sub(r"[^\w .,:…-]", lambda match: f"#{ord(match[0])};", line) for line in lines)
-
-
-def _mermaid_class(node: LineageNode, is_root: bool) -> str:
-    state = "retracted" if node.row.status == "retracted" else "affected" if node.is_affected else ""
-    names = [name for name in (state, "asked" if is_root else "") if name]
-    return f":::{names[0]}" if names else ""
 
 
 def _dot(lines: list[str]) -> str:

@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _WIDTH, _LINE, _PADDING = 250, 16, 10
 _GAP_X, _GAP_Y = 30, 64
@@ -35,7 +36,7 @@ def draw(boxes: Mapping[str, Box], edges: Sequence[tuple[str, str, str]]) -> str
 
     Args:
         boxes: by name.
-        edges: lower box, upper box, and what the arrow from the one to the other says. Without cycles.
+        edges: lower box, upper box, and the label of the arrow from the one to the other. Without cycles.
     """
     layers = _layers(list(boxes), edges)
     height = {name: 2 * _PADDING + _LINE * len(box.lines) for name, box in boxes.items()}
@@ -49,27 +50,22 @@ def draw(boxes: Mapping[str, Box], edges: Sequence[tuple[str, str, str]]) -> str
             at[name] = (left + place * (_WIDTH + _GAP_X), top)
         top += max(height[name] for name in layer) + _GAP_Y
     total_height = top - _GAP_Y + _GAP_X
-    svg = ET.Element(
-        "svg",
-        {
-            "xmlns": _NAMESPACE,
-            "width": _number(total_width),
-            "height": _number(total_height),
-            "viewBox": f"0 0 {_number(total_width)} {_number(total_height)}",
-            "font-family": "sans-serif",
-            "font-size": "12",
-        },
-    )
-    marker = ET.SubElement(
-        ET.SubElement(svg, "defs"),
-        "marker",
-        {"id": "arrow", "viewBox": "0 0 10 10", "refX": "10", "refY": "5", "markerWidth": "7", "markerHeight": "7"}
-        | {"orient": "auto"},
-    )
-    ET.SubElement(marker, "path", {"d": "M 0 0 L 10 5 L 0 10 z", "fill": "#888888"})
-    ET.SubElement(svg, "rect", {"width": "100%", "height": "100%", "fill": "#ffffff"})
-    for lower, upper, said in edges:
-        _arrow(svg, at[lower], at[upper], height[upper], said)
+    svg = ET.Element("svg", {"xmlns": _NAMESPACE, "font-family": "sans-serif", "font-size": "12"})
+    svg.attrib |= {"width": _number(total_width), "height": _number(total_height)}
+    svg.attrib |= {"viewBox": f"0 0 {_number(total_width)} {_number(total_height)}"}
+    arrow: dict[str, Any] = {
+        "id": "arrow",
+        "viewBox": "0 0 10 10",
+        "refX": 10,
+        "refY": 5,
+        "markerWidth": 7,
+        "markerHeight": 7,
+    }
+    marker = _add(_add(svg, "defs"), "marker", **arrow, orient="auto")
+    _add(marker, "path", d="M 0 0 L 10 5 L 0 10 z", fill="#888888")
+    _add(svg, "rect", width="100%", height="100%", fill="#ffffff")
+    for lower, upper, label in edges:
+        _arrow(svg, at[lower], at[upper], height[upper], label)
     for name, box in boxes.items():
         _box(svg, box, at[name], height[name])
     ET.indent(svg)
@@ -109,28 +105,39 @@ def _layers(names: Sequence[str], edges: Sequence[tuple[str, str, str]]) -> list
 
 
 def _arrow(
-    svg: ET.Element, lower: tuple[float, float], upper: tuple[float, float], upper_height: float, said: str
+    svg: ET.Element, lower: tuple[float, float], upper: tuple[float, float], upper_height: float, label: str
 ) -> None:
     x1, y1 = lower[0] + _WIDTH / 2, lower[1]
     x2, y2 = upper[0] + _WIDTH / 2, upper[1] + upper_height
     bend = (y1 - y2) / 2
-    points = [x1, y1, x1, y1 - bend, x2, y2 + bend, x2, y2]
-    path = "M {} {} C {} {}, {} {}, {} {}".format(*map(_number, points))
-    ET.SubElement(svg, "path", {"d": path, "fill": "none", "stroke": "#888888", "marker-end": "url(#arrow)"})
-    where = {"x": _number((x1 + x2) / 2 + 4), "y": _number((y1 + y2) / 2), "fill": "#666666", "font-size": "10"}
-    ET.SubElement(svg, "text", where).text = said
+    points = map(_number, [x1, y1, x1, y1 - bend, x2, y2 + bend, x2, y2])
+    path = "M {} {} C {} {}, {} {}, {} {}".format(*points)
+    _add(svg, "path", d=path, fill="none", stroke="#888888", marker_end="url(#arrow)")
+    _add(svg, "text", label, x=(x1 + x2) / 2 + 4, y=(y1 + y2) / 2, fill="#666666", font_size=10)
 
 
 def _box(svg: ET.Element, box: Box, at: tuple[float, float], height: float) -> None:
     x, y = at
-    style = {"fill": "#fafafa", "stroke": box.colour, "stroke-width": "3" if box.thick else "1.2", "rx": "4"}
-    style |= {"stroke-dasharray": "5"} if box.dashed else {}
-    place = {"x": _number(x), "y": _number(y), "width": _number(_WIDTH), "height": _number(height)}
-    ET.SubElement(svg, "rect", place | style)
+    dashes: dict[str, Any] = {"stroke_dasharray": 5} if box.dashed else {}
+    frame: dict[str, Any] = {
+        "fill": "#fafafa",
+        "stroke": box.colour,
+        "stroke_width": 3 if box.thick else 1.2,
+        "rx": 4,
+        **dashes,
+    }
+    _add(svg, "rect", x=x, y=y, width=_WIDTH, height=height, **frame)
     for number, line in enumerate(box.lines):
-        where = {"x": _number(x + _PADDING), "y": _number(y + _PADDING + _LINE * (number + 0.75))}
-        where |= {"font-weight": "bold"} if number == 0 else {"fill": "#444444"}
-        ET.SubElement(svg, "text", where).text = _fitting(line)
+        style: dict[str, Any] = {"font_weight": "bold"} if number == 0 else {"fill": "#444444"}
+        _add(svg, "text", _fitting(line), x=x + _PADDING, y=y + _PADDING + _LINE * (number + 0.75), **style)
+
+
+def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: Any) -> ET.Element:
+    """Add an element; an underscore in an attribute's name stands for a hyphen."""
+    values = {name.replace("_", "-"): _number(value) for name, value in attributes.items()}
+    element = ET.SubElement(parent, tag, values)
+    element.text = text
+    return element
 
 
 def _fitting(line: str) -> str:
@@ -142,5 +149,7 @@ def _fitting(line: str) -> str:
     return line if cell_len(line) <= most else set_cell_size(line, most - 1).rstrip() + "…"
 
 
-def _number(value: float) -> str:
+def _number(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:g}" if abs(value) < 10**5 else str(round(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -34,18 +34,17 @@ class Log(NamedTuple):
     position: int
 
 
-class RawLog(NamedTuple):
-    """One log as the node gives it: nothing of it is decoded. Topics and data are hex digits without 0x."""
+class Event(NamedTuple):
+    """One event as the chain holds it, nothing decoded: hex digits without 0x."""
 
+    block: int
+    position: int
+    transaction: str
     topics: tuple[str, ...]
     data: str
-    block: int
-    block_hash: bytes
-    transaction: bytes
-    position: int
 
 
-L = TypeVar("L", Log, RawLog)
+L = TypeVar("L", Log, Event)
 
 
 @dataclass(frozen=True)
@@ -54,12 +53,14 @@ class Span(Generic[L]):
 
     Args:
         times: Unix time of every block that holds one of the logs.
+        hashes: those blocks' hashes, as far as they are known.
     """
 
     first: int
     last: Block
     logs: list[L]
     times: dict[int, int]
+    hashes: dict[int, bytes] = field(default_factory=dict)
 
 
 _WORDS = {"address": "12x20s", "bytes32": "32s", "uint256": "32s", "tuple[]": "24xQ"}
@@ -71,14 +72,14 @@ def _decoders(events: tuple[str, ...]) -> dict[str, tuple[str, Struct, Struct | 
     """By topic (0x-hex): the event's name, its words (indexed ones first) and those of an entry of its last, a list."""
     from eth_utils.abi import event_abi_to_log_topic
 
-    found = {}
+    decoders = {}
     for entry in load_artifact()["abi"]:
         if entry["type"] == "event" and entry["name"] in events:
             inputs = sorted(entry["inputs"], key=lambda part: not part["indexed"])
             entries = _words(inputs[-1]["components"]) if inputs[-1]["type"] == "tuple[]" else None
             topic = "0x" + event_abi_to_log_topic(entry).hex()
-            found[topic] = (entry["name"], _words(inputs), entries)
-    return found
+            decoders[topic] = (entry["name"], _words(inputs), entries)
+    return decoders
 
 
 def _words(inputs: Sequence[dict[str, Any]]) -> Struct:
@@ -100,24 +101,24 @@ def _decode(topics: Sequence[str], data: str, head: Struct, entries: Struct | No
     return (*values[:-1], list(entries.iter_unpack(rows)))
 
 
-def decoded(raw: RawLog, events: tuple[str, ...]) -> Log | None:
-    """A log as plain values; None if it is none of `events`.
+def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | None:
+    """Decode an event. Returns None if it is not one of `events`.
 
     Raises:
         ValueError: if it has the topic of one, and isn't what the ABI says.
     """
-    decoder = _decoders(events).get(f"0x{raw.topics[0]}") if raw.topics else None
+    decoder = _decoders(events).get(f"0x{event.topics[0]}") if event.topics else None
     if decoder is None:
         return None
-    event, head, entries = decoder
+    name, head, entries = decoder
     try:
-        values = _decode([f"0x{topic}" for topic in raw.topics], f"0x{raw.data}", head, entries)
+        values = _decode([f"0x{topic}" for topic in event.topics], f"0x{event.data}", head, entries)
     except struct.error as error:
         raise ValueError(str(error)) from None
-    return Log(event, values, raw.block, raw.block_hash, raw.transaction, raw.position)
+    return Log(name, values, event.block, block_hash, bytes.fromhex(event.transaction), event.position)
 
 
-def raw_spans(chain: Chain, address: str, first: int, head: Block) -> Iterator[Span[RawLog]]:
+def raw_spans(chain: Chain, address: str, first: int, head: Block) -> Iterator[Span[Event]]:
     """All logs that `address` itself emitted, of whatever events, as `spans` gives the decoded ones."""
     return _spans(chain, address, None, _raw, first, head)
 
@@ -141,9 +142,9 @@ def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head:
     return _spans(chain, address, list(decoders), decode, first, head)
 
 
-def _raw(log: Any, block: int, block_hash: bytes, transaction: bytes, position: int) -> RawLog:
+def _raw(log: Any, block: int, _block_hash: bytes, transaction: bytes, position: int) -> Event:
     topics = tuple(bytes.fromhex(topic[2:]).hex() for topic in log["topics"])
-    return RawLog(topics, bytes.fromhex(log["data"][2:]).hex(), block, block_hash, transaction, position)
+    return Event(block, position, transaction.hex(), topics, bytes.fromhex(log["data"][2:]).hex())
 
 
 def _spans(
@@ -154,7 +155,7 @@ def _spans(
         last = min(first + width - 1, head.number)
         end = head if last == head.number else _block(chain, last)
         try:
-            found = _logs(chain, address, topics, take, first, last)
+            logs, times, hashes = _logs(chain, address, topics, take, first, last)
         except _RefusedError as refusal:
             if first == last:
                 raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal}") from None
@@ -164,10 +165,8 @@ def _spans(
             raise ChainUnavailable(
                 f"{chain.address} changed its chain while it was read, at block {last}", hint="Try again."
             )
-        logs, times = found
-        missing = sorted({log.block for log in logs} - times.keys())
-        times |= _times(chain, missing)
-        yield Span(first, end, logs, times)
+        times |= _times(chain, sorted({log.block for log in logs} - times.keys()))
+        yield Span(first, end, logs, times, hashes)
         first = last + 1
         if len(logs) > _FULL_SPAN:
             width = max(width // 2, 1)
@@ -175,54 +174,37 @@ def _spans(
             width = min(width * 8, _WIDEST_SPAN)
 
 
-class _Known(dict[str, Any]):
-    """What texts were read as before."""
-
-    def __init__(self, read: Callable[[str], Any]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, text: str) -> Any:
-        value = self[text] = self._read(text)
-        return value
-
-
 class _RefusedError(Exception):
-    """The node refuses a span: in whatever words, most do because it is too large."""
+    """The node refuses a span, in most cases because the span is too large."""
 
 
 def _logs(
     chain: Chain, address: str, topics: list[str] | None, take: Callable[..., L], first: int, last: int
-) -> tuple[list[L], dict[int, int]]:
-    wanted: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
-    wanted |= {"topics": [topics]} if topics else {}
+) -> tuple[list[L], dict[int, int], dict[int, bytes]]:
+    request: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
+    request |= {"topics": [topics]} if topics else {}
     with chain.reaching():
-        answer = chain.web3.provider.make_request("eth_getLogs", [wanted])  # type: ignore[arg-type]
-    if answer.get("error"):
-        raise _RefusedError(_message(answer))
+        answer: Any = chain.web3.provider.make_request("eth_getLogs", [request])  # type: ignore[arg-type]
+    if error := answer.get("error"):
+        raise _RefusedError(str(error.get("message") if isinstance(error, dict) else error))
     own = address.lower()
-    # the logs of a block share its number and hash, and those of a transaction its hash
-    numbers, hashes = _Known(lambda text: int(text, 16)), _Known(lambda text: bytes.fromhex(text[2:]))
-    is_own = _Known(lambda text: text.lower() == own)
+    # many logs share a block or a transaction: each text is read once
+    number, word = cache(lambda text: int(text, 16)), cache(lambda text: bytes.fromhex(text[2:]))
+    is_own = cache(lambda text: text.lower() == own)
     logs: list[L] = []
     times: dict[int, int] = {}
+    hashes: dict[int, bytes] = {}
     try:
         for log in answer["result"]:
-            # whatever a node was asked for, only the registry's own word counts
-            if not is_own[log["address"]] or log.get("removed"):
+            # a node may answer with other contracts' logs: only the registry's own count
+            if not is_own(log["address"]) or log.get("removed"):
                 continue
-            block = numbers[log["blockNumber"]]
+            block = number(log["blockNumber"])
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
-            logs.append(
-                take(
-                    log,
-                    block,
-                    hashes[log["blockHash"]],
-                    hashes[log["transactionHash"]],
-                    numbers[log["logIndex"]],
-                )
-            )
+            where = block, word(log["blockHash"]), word(log["transactionHash"]), number(log["logIndex"])
+            logs.append(take(log, *where))
+            hashes[block] = where[1]
             if block not in times and "blockTimestamp" in log:
                 times[block] = int(log["blockTimestamp"], 16)
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, struct.error) as error:
@@ -231,7 +213,7 @@ def _logs(
             hint="Check that a LabRegistry of this version lives there, or ask another node.",
         ) from None
     logs.sort(key=lambda log: (log.block, log.position))
-    return logs, times
+    return logs, times, hashes
 
 
 def _block(chain: Chain, number: int) -> Block:
@@ -263,8 +245,3 @@ def _times(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:
                 f"{chain.address} did not give the blocks it has logs of", hint="Try again."
             ) from None
     return times
-
-
-def _message(answer: Any) -> str:
-    error = answer["error"]
-    return str(error.get("message") if isinstance(error, dict) else error)

@@ -1,4 +1,7 @@
-"""What the index holds, as rows: records, verdicts, seals, batches, and verdicts on records of other registries."""
+"""What the index holds, as rows: records, verdicts, seals, batches, and verdicts on records of other registries.
+
+Digests and ids are 64 hex digits, addresses 0x-hex, times Unix seconds. `transaction` and `block` say where to check a
+row."""
 
 from __future__ import annotations
 
@@ -6,9 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
-
-from typing_extensions import override
+from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
@@ -18,17 +19,7 @@ from blockchaintracer.extras.search.searchable import read_json, searchable_fiel
 
 
 @dataclass(frozen=True, slots=True)
-class IndexRow:
-    """A row whose fields are the columns of a SELECT: digests and ids 64 hex digits, addresses 0x-hex, times Unix
-    seconds. `transaction` and `block` say where to check it."""
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON-ready values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Row(IndexRow):
+class Row:
     """A record as the index knows it.
 
     Args:
@@ -74,13 +65,13 @@ class Row(IndexRow):
     block: int
     block_hash: str
 
-    @override
     def as_json(self) -> dict[str, Any]:
+        """JSON-ready values; times also as RFC 3339 text in UTC."""
         return {**asdict(self), "time_utc": utc(self.time)}
 
 
 @dataclass(frozen=True, slots=True)
-class VerdictRow(IndexRow):
+class VerdictRow:
     """A verdict, or its withdrawal (``none``), from its event.
 
     Args:
@@ -103,73 +94,7 @@ class VerdictRow(IndexRow):
 
 
 @dataclass(frozen=True, slots=True)
-class SealRow(IndexRow):
-    """A seal.
-
-    Args:
-        revealed_at: None until it is revealed.
-        record_id: of the record that was revealed, or that the revealed verdict is about.
-        is_verdict: whether a verdict was revealed.
-    """
-
-    commitment: str
-    group: int
-    author: str
-    sealed_at: int
-    revealed_at: int | None
-    record_id: str | None
-    is_verdict: bool
-    transaction: str
-    block: int
-
-
-@dataclass(frozen=True, slots=True)
-class BatchRow(IndexRow):
-    """A batch.
-
-    Args:
-        count: how many records its author declares, or the registry counted (`counted`).
-        stored: how many of them are stored by now.
-        manifest: SHA-256 of its description; None where the ids are on the chain.
-    """
-
-    root: str
-    group: int
-    author: str
-    count: int
-    counted: bool
-    stored: int
-    manifest: str | None
-    time: int
-    transaction: str
-    block: int
-
-
-@dataclass(frozen=True, slots=True)
-class ForeignVerdictRow(IndexRow):
-    """A verdict on a record of another registry, or its withdrawal (``none``), from its event.
-
-    Args:
-        evidence: id of the run it stands on; None without.
-        current: whether it is what the group says now: the newest, and its evidence is not retracted.
-    """
-
-    chain_id: int
-    foreign_registry: str
-    record_id: str
-    group: int
-    verdict: str
-    account: str
-    evidence: str | None
-    version: int
-    current: bool
-    time: int
-    transaction: str
-    block: int
-
-
-@dataclass(frozen=True, slots=True)
-class Retraction(IndexRow):
+class Retraction:
     """By whom, why and when a record was retracted.
 
     Args:
@@ -183,7 +108,6 @@ class Retraction(IndexRow):
     block: int
 
 
-R = TypeVar("R", bound=IndexRow)
 _LABELS: dict[str, Any] = {"kind": Kind, "subject_type": SubjectType, "verdict": Verdict}
 _FLAGS = {"current", "counted", "is_verdict"}
 
@@ -255,7 +179,8 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
     """Every verdict that groups gave on a record, withdrawals included, oldest first."""
-    return _read(index, VerdictRow, _VERDICTS, "v", registry, {"record": _record_number(index, record_id, registry)})
+    number = _record_number(index, record_id, registry)
+    return [VerdictRow(**row) for row in _read(index, _VERDICTS, "v", registry, {"record": number})]
 
 
 def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
@@ -265,25 +190,36 @@ def retraction(index: Index, record_id: str, *, registry: Registry | None = None
         InputError: if the record isn't in the index.
     """
     number = required_number(index, record_id, registry)
-    return next(iter(_read(index, Retraction, _RETRACTIONS, "r", registry, {"record": number})), None)
+    rows = _read(index, _RETRACTIONS, "r", registry, {"record": number})
+    return Retraction(**rows[0]) if rows else None
 
 
 def seals(
     index: Index, *, registry: Registry | None = None, group: int | None = None, author: str | None = None
-) -> list[SealRow]:
-    """All seals, oldest first, or those of a group or an author (0x-hex)."""
-    return _read(index, SealRow, _SEALS, "s", registry, {"lab_group": group, "author": _address(author)})
+) -> list[dict[str, Any]]:
+    """All seals, oldest first, or those of a group or an author (0x-hex).
+
+    `record_id` is the record that was revealed, or that the revealed verdict (`is_verdict`) is about.
+    """
+    return _read(index, _SEALS, "s", registry, {"lab_group": group, "author": _address(author)})
 
 
-def batches(index: Index, *, registry: Registry | None = None, group: int | None = None) -> list[BatchRow]:
-    """All batches, oldest first, or those of a group."""
-    return _read(index, BatchRow, _BATCHES, "b", registry, {"lab_group": group})
+def batches(index: Index, *, registry: Registry | None = None, group: int | None = None) -> list[dict[str, Any]]:
+    """All batches, oldest first, or those of a group.
+
+    `count` is what the author declares, or what the registry counted (`counted`); `stored` counts the records that are
+    stored by now; `manifest` is the SHA-256 of the batch's description, None where the ids are on the chain.
+    """
+    return _read(index, _BATCHES, "b", registry, {"lab_group": group})
 
 
 def foreign_verdicts(
     index: Index, *, registry: Registry | None = None, foreign: ForeignRecord | None = None
-) -> list[ForeignVerdictRow]:
-    """Every verdict on records of other registries, withdrawals included, oldest first, or those on one record."""
+) -> list[dict[str, Any]]:
+    """Every verdict on records of other registries, withdrawals included, oldest first, or those on one record.
+
+    A verdict is `current` if it is the group's newest and the evidence is not retracted.
+    """
     columns: dict[str, Any] = {}
     if foreign:
         columns = {
@@ -291,7 +227,7 @@ def foreign_verdicts(
             "foreign_registry": _address(foreign.registry),
             "record_id": bytes.fromhex(foreign.record_id),
         }
-    return _read(index, ForeignVerdictRow, _FOREIGN_VERDICTS, "f", registry, columns)
+    return _read(index, _FOREIGN_VERDICTS, "f", registry, columns)
 
 
 def required_number(index: Index, record_id: str, registry: Registry | None) -> int:
@@ -329,15 +265,15 @@ def _record_number(index: Index, record_id: str, registry: Registry | None) -> i
 
 
 def _read(
-    index: Index, row_type: type[R], select: str, table: str, registry: Registry | None, columns: dict[str, Any]
-) -> list[R]:
+    index: Index, select: str, table: str, registry: Registry | None, columns: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Read the rows of a table in the order of events, of one registry or all, in which the columns have the values
     given (None for any)."""
     equal = {name: value for name, value in columns.items() if value is not None}
     registries = json.dumps(index.registry_numbers(registry))
     terms = "".join(f" AND {table}.{name} = ?" for name in equal)
     select += f" WHERE {table}.registry IN (SELECT value FROM json_each(?)){terms} ORDER BY {table}.rowid"  # noqa: S608
-    return [row_type(**_values(row)) for row in index.rows(select, (registries, *equal.values()))]
+    return [_values(row) for row in index.rows(select, (registries, *equal.values()))]
 
 
 def _values(row: Any) -> dict[str, Any]:

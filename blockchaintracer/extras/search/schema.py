@@ -14,7 +14,7 @@ CREATE TABLE registries (
   pk INTEGER PRIMARY KEY, chain_id INTEGER NOT NULL, address TEXT NOT NULL, first_block INTEGER NOT NULL,
   -- the cursor: everything up to this block is in the tables
   block INTEGER,
-  -- whether an archive said so, which nobody has held against the chain yet
+  -- whether it comes from an archive and was not compared with the chain yet
   imported INTEGER NOT NULL DEFAULT 0, UNIQUE (chain_id, address)
 );
 -- every block that holds an event, and every block that was ever the cursor
@@ -67,7 +67,7 @@ CREATE TABLE seals (
   commitment BLOB NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
 );
 CREATE INDEX seals_by_author ON seals (registry, lab_group, author);
--- a commitment is shown by its author alone: whoever copied it has not shown anything
+-- only the author of a commitment can reveal it: an account that copied it reveals nothing
 CREATE TABLE reveals (
   registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL, commitment BLOB NOT NULL,
   is_verdict INTEGER NOT NULL, record INTEGER NOT NULL,

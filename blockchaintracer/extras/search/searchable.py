@@ -3,6 +3,7 @@ it holds, this reads on, and what it can't use it leaves out. Whether a manifest
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ _UNNAMED = "_"
 
 @dataclass(frozen=True, slots=True)
 class SearchableFields:
-    """What is searched for.
+    """The parts of a manifest that a search looks at.
 
     Args:
         name: what people call it; None if it has none.
@@ -51,22 +52,15 @@ def read_json(data: bytes) -> dict[str, Any] | None:
 
 
 def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
-    """The facts of an in-toto statement, or of a group's description."""
+    """The searchable fields of an in-toto statement, or of a group's description."""
     predicate = _object(statement.get("predicate"))
     subjects = _objects(statement.get("subject"))
     name = _text(predicate.get("name")) or next(
         (text for entry in subjects if (text := _text(entry.get("name"))) and text != _UNNAMED), None
     )
-    values = []
-    for space, content in (
-        ("params", predicate.get("parameters")),
-        ("metrics", predicate.get("metrics")),
-        ("metrics", predicate.get("values")),
-    ):
-        for path, value in _leaves(_object(content), space):
-            values.append((path, value))
-            if len(values) == MAX_FACTS:
-                break
+    spaces = (("params", "parameters"), ("metrics", "metrics"), ("metrics", "values"))
+    leaves = (_leaves(_object(predicate.get(key)), space) for space, key in spaces)
+    values = list(itertools.islice(itertools.chain.from_iterable(leaves), MAX_FACTS))
     code = _object(predicate.get("code"))
     words = [f"{path} {value}" for path, value in values]
     words += [text for key in ("commit", "branch", "entryPoint", "remote") if (text := _text(code.get(key)))]
@@ -103,17 +97,14 @@ def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:
 
 
 def _number(value: float) -> float | int | None:
+    # SQLite keeps integers of 64 bits
+    if isinstance(value, int) and abs(value) < 2**63:
+        return value
     try:
-        # SQLite keeps integers of 64 bits
-        return (
-            value
-            if isinstance(value, int) and abs(value) < 2**63
-            else number
-            if math.isfinite(number := float(value))
-            else None
-        )
+        number = float(value)
     except OverflowError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _file_names(predicate: dict[str, Any]) -> list[str]:

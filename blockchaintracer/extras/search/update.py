@@ -13,21 +13,21 @@ from blockchaintracer.lab.lab import Lab
 
 @contextmanager
 def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
-    """The lab's index, with what the chain has added; the caller is told where it had to be built anew.
+    """Open the lab's index, with the events that the chain has added. The user is told if it had to be built anew.
 
     Args:
-        offline: ask no chain; what the index holds is what there is.
+        offline: do not ask the chain; use what the index holds.
 
     Raises:
-        ChainUnavailable: if the chain is away and `offline` wasn't said.
+        ChainUnavailable: if the chain is unavailable and `offline` is not set.
     """
     with Index(lab.home.index) as index:
         if not offline:
             try:
                 report = index.sync(lab.registry, lab.store)
-            except ChainUnavailable as away:
+            except ChainUnavailable as error:
                 raise ChainUnavailable(
-                    away.message, hint="--offline searches what was read before; or try again when the chain is back."
+                    error.message, hint="--offline searches what was read before; or try again when the chain is back."
                 ) from None
             if report.rebuilt:
                 lab.say(f"the index was built anew: {report.rebuilt}")
