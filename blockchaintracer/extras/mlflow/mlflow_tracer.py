@@ -225,15 +225,10 @@ def autolog(*, disable: bool = False, **options: Any) -> None:
         InputError: if MLflow is not installed.
     """
     require("mlflow", "mlflow")
-    _recording.automatic = None if disable else _target(options)
+    _recording.automatic = None if disable else Target(**options)
     if not disable:
         _watch_all_stores()
         _watch_process()
-
-
-def _target(options: dict[str, Any]) -> Target:
-    home = options.pop("home", None)
-    return Target(home=os.fspath(home) if home else None, **options)
 
 
 class MLflowBlockchainTracer:
@@ -255,7 +250,7 @@ class MLflowBlockchainTracer:
         require("mlflow", "mlflow")
         self._tracking_uri = tracking_uri
         self._experiment = experiment
-        self._target = _target(options)
+        self._target = Target(**options)
         self.recorded: Recorded | None = None
         self._run_id: str | None = None
 

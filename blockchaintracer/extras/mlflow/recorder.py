@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 class Target:
     """The lab for which runs are recorded, with the options of `autolog`. Each thread opens the lab anew."""
 
-    home: str | None = None
+    home: str | os.PathLike[str] | None = None
     rpc: str | None = None
     registry: str | None = None
     group: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -84,7 +84,8 @@ def verify_run(
         detail = f"the run's tag {OWN_TAGS}record_id names {tagged[:80]!r}, which is no record of this run"
         checks.append(Check(f"mlflow tag {OWN_TAGS}record_id", Outcome.FAIL, detail))
     report = Report(f"mlflow:{run_id}", "mlflow", tuple(checks))
-    comparison = _Comparison(lab, client, run_id, datasets or {}, StoredCopies(lab.store, sources, progress))
+    copies = StoredCopies(lab.store, sources, progress)
+    comparison = _Comparison(client, run_id, salt(lab.home, identifier, make=False), datasets or {}, copies)
     for record_id, key in keys.items():
         if record_id in superseded:
             continue
@@ -110,13 +111,13 @@ def _batched(lab: Lab, record_id: str, subject: str) -> Proof | None:
     return proof if proof and (proof.key.kind, proof.key.subject) == (Kind.RUN, subject) else None
 
 
+@dataclass
 class _Comparison:
-    def __init__(self, lab: Lab, client: Any, run_id: str, datasets: Mapping[str, Any], copies: StoredCopies) -> None:
-        self._client = client
-        self._run_id = run_id
-        self._datasets = datasets
-        self._copies = copies
-        self._key = salt(lab.home, run_uuid(run_id), make=False)
+    _client: Any
+    _run_id: str
+    _key: bytes | None
+    _datasets: Mapping[str, Any]
+    _copies: StoredCopies
 
     def compare(self, manifest: str) -> Iterator[Check]:
         """Compare a recorded run with what MLflow has now."""

@@ -1,6 +1,6 @@
-"""``anchor+`` before a tracking URI: MLflow's own store of what follows, and each run that ends there is recorded.
+"""The stores behind ``anchor+``: MLflow's own store of the rest of the URI, whose runs are recorded when they end.
 
-MLflow finds these by the entry points of this package.
+MLflow finds these functions by the entry points of this package.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from blockchaintracer.extras.mlflow.snapshot import PREFIX, bare
 
 
 def tracking_store(store_uri: str, artifact_uri: str | None = None) -> Any:
-    """MLflow's store of a URI without its prefix, which has its runs recorded."""
+    """Open MLflow's store of a URI without its prefix. Its runs are recorded."""
     from mlflow.tracking._tracking_service import utils
 
     from blockchaintracer.extras.mlflow.mlflow_tracer import anchored
 
     inner = bare(store_uri)
-    # an instance of its own: the one without the prefix, which the program may use as well, stays as it is
+    # a new instance: the program may use the store without the prefix as well, whose runs are not recorded
     store = utils._tracking_store_registry.get_store_builder(inner)(store_uri=inner, artifact_uri=artifact_uri)
     return anchored(store, PREFIX + inner)
 
 
 def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
-    """MLflow's model registry of a URI without its prefix."""
+    """Open MLflow's model registry of a URI without its prefix."""
     import inspect
 
     from mlflow.tracking._model_registry import utils
@@ -36,7 +36,7 @@ def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
 
 
 def artifact_repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
-    """MLflow's own repository of ``mlflow-artifacts:``, which looks for its server behind the tracking URI's prefix."""
+    """Open MLflow's own repository of ``mlflow-artifacts:`` at the server of the tracking URI without its prefix."""
     import mlflow
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
