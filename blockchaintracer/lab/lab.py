@@ -327,11 +327,7 @@ class Lab:
             self.committer = before
 
     def flush(self) -> list[Entry]:
-        """Bring everything of this signer that waits into blocks; return what moved.
-
-        Raises:
-            ContractRevert, ChainUnavailable: as `Outbox.flush`.
-        """
+        """Bring everything of this signer that waits into blocks; return what moved."""
         self.outbox.store_captured(self.store.put_bytes)
         self.fund_on_devnet()
         lost = self.outbox.recheck(self.chain)

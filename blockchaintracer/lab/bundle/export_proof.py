@@ -115,12 +115,11 @@ def verify_proof(path: Path) -> ProvenBundle:
 
 
 def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None) -> list[Check]:
-    """Holds a file or folder against what the records of a bundle commit to: the checks of the records that it is of,
+    """Hold a file or folder against what the records of a bundle commit to: the checks of the records that it is of,
     all of which pass, or if it is of none the checks of all records.
 
     Args:
         path: the file or folder. Without the original, where it differs is not known.
-        progress: told of the bytes hashed.
 
     Raises:
         InputError: if it can't be read.

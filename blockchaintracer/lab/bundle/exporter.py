@@ -76,7 +76,6 @@ def export_bundle(
         wanted: at least one; each once.
         block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
             the state of a block within hours.
-        progress: told how many records are done.
 
     Raises:
         InputError: if a record or batch is not where `wanted` says, or this chain's blocks are of another form.

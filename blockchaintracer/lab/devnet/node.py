@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,15 +105,11 @@ class Devnet:
         return self._folder / "node.log"
 
     def ensure(self) -> NodeInfo:
-        """The running node, started if there is none.
-
-        Raises:
-            ChainUnavailable: if it can't be started, or hangs.
-        """
+        """Return the running node, started if there is none."""
         return self.start()
 
     def start(self, port: int | None = None) -> NodeInfo:
-        """Starts the node, or finds it running. It lives on when the calling process ends.
+        """Return the running node, started if there is none. It lives on when the calling process ends.
 
         Args:
             port: TCP port; without it the one used before, else 8645, else the next one that no other devnet uses.
@@ -123,7 +119,7 @@ class Devnet:
             ChainUnavailable: if there is no anvil, the port is taken, the saved chain is damaged, or the node hangs.
         """
         with self._exclusive():
-            if info := self._running():
+            if info := self.status():
                 if port not in (None, info.port):
                     raise InputError(
                         f"expected no devnet of this lab on another port, got one on port {info.port}",
@@ -133,33 +129,25 @@ class Devnet:
                 return info
             return self._launch(port)
 
-    def status(self) -> NodeInfo | None:
-        """The running node, or None.
-
-        Raises:
-            ChainUnavailable: if its process is there and does not answer.
-        """
-        return self._running()
-
     def stop(self) -> bool:
-        """Saves the chain and ends the node, also one that hangs. Gives False if none ran."""
+        """Save the chain and end the node, also one that hangs. Return False if none ran."""
         with self._exclusive():
             return self._stop()
 
     def reset(self) -> None:
-        """Ends the node and deletes its chain. The next start begins a new one, on the same port."""
+        """End the node and delete its chain. The next start begins a new one, on the same port."""
         with self._exclusive():
             self._stop()
             self._state.delete()
             self._note(**self._notes() | {"genesis": None})
 
     def fund(self, address: str, wei: int) -> None:
-        """Sets the balance of an address, in wei, and saves it."""
+        """Set the balance of an address, in wei, and save it."""
         self._ask("anvil_setBalance", address, hex(wei))
         self.persist()
 
     def persist(self) -> None:
-        """Returns once the chain as of now is on disk.
+        """Save the chain as of now.
 
         Raises:
             ChainUnavailable: if the node doesn't run or answer, or the disk refuses.
@@ -171,7 +159,7 @@ class Devnet:
             raise ChainUnavailable(f"the devnet's chain can't be saved to {self._state.current}: {error}") from error
 
     def finalize(self) -> int:
-        """Mines until the block that is now the head is final; gives the number of the finalised block."""
+        """Mine until the current head is final; return the number of the finalised block."""
         head = int(self._ask("eth_blockNumber"), 16)
         self._ask("anvil_mine", "0x2")
         final = int(self._ask("eth_getBlockByNumber", "finalized", False)["number"], 16)
@@ -180,12 +168,17 @@ class Devnet:
         return final
 
     def genesis_marker(self) -> str:
-        """Hash of the chain's first block (0x and 64 hex digits): another one means that the chain was reset."""
+        """Return the hash of the chain's first block (0x and 64 hex digits): it changes when the chain is reset."""
         return self._needed().genesis
 
     # --- finding the node ---
 
-    def _running(self) -> NodeInfo | None:
+    def status(self) -> NodeInfo | None:
+        """Return the running node, or None.
+
+        Raises:
+            ChainUnavailable: if its process is there and does not answer.
+        """
         notes = self._notes()
         process = self._process(notes)
         if process is None or not notes.get("genesis"):
@@ -239,7 +232,7 @@ class Devnet:
         return process is not None
 
     def _needed(self) -> NodeInfo:
-        if info := self._running():
+        if info := self.status():
             return info
         raise ChainUnavailable("the devnet does not run", hint="Start it: `blockchaintracer node start`.")
 
@@ -260,10 +253,8 @@ class Devnet:
     def _note(self, **notes: Any) -> None:
         write_whole(self._file, json.dumps(notes).encode())
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        with locked(self._folder / "node.lock"):
-            yield
+    def _exclusive(self) -> AbstractContextManager[None]:
+        return locked(self._folder / "node.lock")
 
     # --- starting it ---
 

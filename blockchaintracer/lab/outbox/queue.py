@@ -248,7 +248,8 @@ class Outbox:
             Overtaken: if somebody else changed the same thing first; as above.
             ChainUnavailable: if the chain can't be reached; everything stays where it was.
         """
-        with self._only_one_flush():
+        # two processes with one key would take one nonce twice
+        with locked(self._path.with_suffix(".lock")):
             self._tip = None
             chain.require_same()
             self.recheck(chain)
@@ -660,12 +661,6 @@ class Outbox:
                 f"the outbox {self._path} can't be written: {error}",
                 hint="Nothing was sent. Free space or choose --home.",
             ) from error
-
-    @contextmanager
-    def _only_one_flush(self) -> Iterator[None]:
-        """Two processes with one key would take one nonce twice."""
-        with locked(self._path.with_suffix(".lock")):
-            yield
 
 
 def _of(ops: tuple[Op, ...]) -> str:

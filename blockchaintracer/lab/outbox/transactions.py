@@ -205,7 +205,7 @@ def _no_event(write: Transaction, registry: Registry) -> None:
     pass
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class _Operation:
     """A row of the table.
 
@@ -219,9 +219,9 @@ class _Operation:
     """
 
     fields: str
+    call: _Call
     is_done: _IsDone
     event: _Event
-    call: _Call = _no_call
     deployment: Callable[[Transaction, Chain], tuple[str, str]] | None = None
     check: Callable[[Transaction, Chain], None] | None = None
 
@@ -260,7 +260,7 @@ def _versioned(
     version: Callable[[Transaction, Registry], int],
     changes: Callable[[Transaction, Registry], Iterator[Any]],
     is_this: Callable[[Transaction, Any], bool],
-) -> dict[str, Any]:
+) -> tuple[_IsDone, _Event]:
     """A change that raises a version on the chain, made from the version that was seen.
 
     It is done if the very next version is this change. If that is another's change, this one was overtaken, and to
@@ -288,7 +288,7 @@ def _versioned(
             )
         return change is not None
 
-    return {"is_done": is_done, "event": event}
+    return is_done, event
 
 
 def _subject(write: Transaction) -> dict[str, Any]:
@@ -300,7 +300,7 @@ def _seen(write: Transaction) -> int:
     return int(_subject(write)["version"])
 
 
-def _membership(is_this: Callable[[Transaction, Any], bool]) -> dict[str, Any]:
+def _membership(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Event]:
     def member(write: Transaction) -> dict[str, Any]:
         return {name: _subject(write)[name] for name in ("group", "account")}
 
@@ -311,7 +311,7 @@ def _membership(is_this: Callable[[Transaction, Any], bool]) -> dict[str, Any]:
     )
 
 
-def _verdict(is_this: Callable[[Transaction, Any], bool]) -> dict[str, Any]:
+def _verdict(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Event]:
     def changes(write: Transaction, registry: Registry) -> Iterator[Any]:
         about: dict[str, Any] = {"recordId": _abi(write["record_id"]), "group": write["group"]}
         yield from registry.events("Attested", **about)
@@ -361,12 +361,13 @@ def _is_stored(write: Transaction, registry: Registry) -> bool:
     return registry.status(write["record_id"]).exists
 
 
-_BATCH: dict[str, Any] = {
-    "fields": "group author root count manifest",
-    "is_done": lambda write, registry: registry.batch(write["group"], write["author"], write["root"]).exists,
-    # anchored with leaves or without: whichever was first is the batch
-    "event": lambda write, registry: registry.anchored(write["group"], write["author"], write["root"]),
-}
+def _is_anchored(write: Transaction, registry: Registry) -> bool:
+    return registry.batch(write["group"], write["author"], write["root"]).exists
+
+
+def _anchored(write: Transaction, registry: Registry) -> Any | None:
+    """The first anchor of the batch, with leaves or without."""
+    return registry.anchored(write["group"], write["author"], write["root"])
 
 
 # -- what no registry is called for: each has an address that follows from its code, so whoever makes it, and however
@@ -392,6 +393,10 @@ def _check_funding(write: Transaction, chain: Chain) -> None:
     factories.offer_proxy_transaction(chain)
 
 
+def _call_proxy(write: Transaction, chain: Chain) -> tuple[str, str]:
+    return factories.PROXY, "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex()
+
+
 def _call_factory(write: Transaction, chain: Chain) -> tuple[str, str]:
     maker = factories.Factory(chain, write["factory"])
     return maker.address, maker.deployment(write["owner"], write["open_group_creation"], write["salt"])
@@ -410,120 +415,116 @@ def _check_deployment(write: Transaction, chain: Chain) -> None:
 
 # -- the table
 
+# fields, call, whether it is done, and the event that shows it
 _OPERATIONS: dict[Op, _Operation] = {
     Op.FUND_PROXY: _Operation(
-        fields="",
-        is_done=_is_funded,
-        event=_no_event,
+        "",
+        _no_call,
+        _is_funded,
+        _no_event,
         deployment=lambda write, chain: (factories.PROXY_SIGNER, "0x"),
         check=_check_funding,
     ),
     Op.DEPLOY_PROXY: _Operation(
-        fields="",
-        is_done=_has_code,
-        event=_no_event,
-        check=lambda write, chain: factories.offer_proxy_transaction(chain),
+        "", _no_call, _has_code, _no_event, check=lambda write, chain: factories.offer_proxy_transaction(chain)
     ),
+    # it can only run out of gas, which estimating it tells
     Op.DEPLOY_FACTORY: _Operation(
-        fields="",
-        is_done=_has_code,
-        event=_no_event,
-        deployment=lambda write, chain: (
-            factories.PROXY,
-            "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex(),
-        ),
-        # it can only run out of gas, which estimating it tells
-        check=lambda write, chain: None,
+        "", _no_call, _has_code, _no_event, deployment=_call_proxy, check=lambda write, chain: None
     ),
     Op.DEPLOY: _Operation(
-        fields="owner open_group_creation salt factory",
-        is_done=_has_code,
-        event=lambda write, registry: next(registry.events("OwnershipTransferred"), None),
+        "owner open_group_creation salt factory",
+        _no_call,
+        _has_code,
+        lambda write, registry: next(registry.events("OwnershipTransferred"), None),
         deployment=_call_factory,
         check=_check_deployment,
     ),
     Op.CREATE_GROUP: _Operation(
-        fields="owner manifest roles",
-        call=_call("createGroup", "manifest", "roles"),
-        is_done=lambda write, registry: _group_created(write, registry) is not None,
-        event=_group_created,
+        "owner manifest roles",
+        _call("createGroup", "manifest", "roles"),
+        lambda write, registry: _group_created(write, registry) is not None,
+        _group_created,
     ),
     Op.JOIN_GROUP: _Operation(
-        fields="invitation signature",
-        call=_call("joinBySig", "invitation", "signature"),
-        **_membership(
+        "invitation signature",
+        _call("joinBySig", "invitation", "signature"),
+        *_membership(
             lambda write, event: all(event["args"][name] == write["invitation"][name] for name in ("roles", "until"))
         ),
     ),
     Op.REMOVE_MEMBER: _Operation(
-        fields="group account version",
-        call=_call("removeMember", "group", "account"),
-        **_membership(lambda write, event: event["args"]["until"] < NO_END),
+        "group account version",
+        _call("removeMember", "group", "account"),
+        *_membership(lambda write, event: event["args"]["until"] < NO_END),
     ),
     Op.TRANSFER_GROUP: _Operation(
-        fields="group to",
-        call=_call("transferGroup", "group", "to"),
-        is_done=_is_offered,
-        event=_newest("GroupTransferStarted", group="group", to="to"),
+        "group to",
+        _call("transferGroup", "group", "to"),
+        _is_offered,
+        _newest("GroupTransferStarted", group="group", to="to"),
     ),
     Op.ACCEPT_GROUP: _Operation(
-        fields="group owner",
-        call=_call("acceptGroup", "group"),
-        is_done=lambda write, registry: registry.group(write["group"]).owner.lower() == write["owner"].lower(),
-        event=_newest("GroupTransferred", group="group", to="owner"),
+        "group owner",
+        _call("acceptGroup", "group"),
+        lambda write, registry: registry.group(write["group"]).owner.lower() == write["owner"].lower(),
+        _newest("GroupTransferred", group="group", to="owner"),
     ),
-    Op.RECORD: _Operation(
-        fields="record_id key",
-        call=_call("record", "key"),
-        is_done=_is_stored,
-        event=_newest("Recorded", id="record_id"),
-    ),
+    Op.RECORD: _Operation("record_id key", _call("record", "key"), _is_stored, _newest("Recorded", id="record_id")),
     Op.RETRACT: _Operation(
-        fields="record_id key reason",
-        call=_call("retract", "key", "reason"),
-        is_done=lambda write, registry: registry.status(write["record_id"]).status is Status.RETRACTED,
-        event=_newest("Retracted", id="record_id"),
+        "record_id key reason",
+        _call("retract", "key", "reason"),
+        lambda write, registry: registry.status(write["record_id"]).status is Status.RETRACTED,
+        _newest("Retracted", id="record_id"),
     ),
-    Op.ATTEST: _Operation(fields="record_id group version verdict evidence", call=_attest, **_verdict(_is_verdict)),
+    Op.ATTEST: _Operation("record_id group version verdict evidence", _attest, *_verdict(_is_verdict)),
     Op.WITHDRAW: _Operation(
-        fields="record_id group version",
-        call=_call("withdraw", "record_id", "group"),
-        **_verdict(lambda write, event: event["event"] == "VerdictWithdrawn"),
+        "record_id group version",
+        _call("withdraw", "record_id", "group"),
+        *_verdict(lambda write, event: event["event"] == "VerdictWithdrawn"),
     ),
     Op.ATTEST_FOREIGN: _Operation(
-        fields="chain_id foreign_registry record_id group version verdict reference evidence",
-        call=_attest_foreign,
-        **_versioned(
+        "chain_id foreign_registry record_id group version verdict reference evidence",
+        _attest_foreign,
+        *_versioned(
             lambda write, registry: registry.foreign_verdict(_foreign(write), write["group"]).version,
             lambda write, registry: registry.foreign_attested(_foreign(write), write["group"]),
             lambda write, event: event["args"]["verdict"] == write["verdict"],
         ),
     ),
     Op.SEAL: _Operation(
-        fields="group author commitment",
-        call=_call("seal", "commitment", "group"),
-        is_done=lambda write, registry: registry.sealed_at(write["group"], write["author"], write["commitment"]) != 0,
-        event=_newest("Sealed", group="group", author="author", commitment="commitment"),
+        "group author commitment",
+        _call("seal", "commitment", "group"),
+        lambda write, registry: registry.sealed_at(write["group"], write["author"], write["commitment"]) != 0,
+        _newest("Sealed", group="group", author="author", commitment="commitment"),
     ),
     Op.REVEAL: _Operation(
-        fields="record_id key salt",
-        call=_call("reveal", "key", "salt"),
-        is_done=lambda write, registry: registry.status(write["record_id"]).sealed_at != 0,
-        event=_newest("Revealed", id="record_id"),
+        "record_id key salt",
+        _call("reveal", "key", "salt"),
+        lambda write, registry: registry.status(write["record_id"]).sealed_at != 0,
+        _newest("Revealed", id="record_id"),
     ),
     Op.REVEAL_VERDICT: _Operation(
-        fields="record_id group version verdict evidence salt",
-        call=_call("revealVerdict", "record_id", "group", "verdict", "evidence", "salt"),
-        **_verdict(_is_verdict),
+        "record_id group version verdict evidence salt",
+        _call("revealVerdict", "record_id", "group", "verdict", "evidence", "salt"),
+        *_verdict(_is_verdict),
     ),
-    Op.ANCHOR: _Operation(**_BATCH, call=_call("anchor", "group", "count", "root", "manifest")),
+    Op.ANCHOR: _Operation(
+        "group author root count manifest",
+        _call("anchor", "group", "count", "root", "manifest"),
+        _is_anchored,
+        _anchored,
+    ),
     Op.ANCHOR_LEAVES: _Operation(
-        **{**_BATCH, "fields": _BATCH["fields"] + " ids"}, call=_call("anchorLeaves", "group", "ids")
+        "group author root count manifest ids",
+        _call("anchorLeaves", "group", "ids"),
+        _is_anchored,
+        _anchored,
     ),
     Op.MATERIALIZE: _Operation(
-        fields="record_id key root proof",
-        call=_call("materialize", "key", "root", "proof"),
-        is_done=_is_stored,
-        event=_newest("Recorded", id="record_id"),
+        "record_id key root proof",
+        _call("materialize", "key", "root", "proof"),
+        _is_stored,
+        _newest("Recorded", id="record_id"),
     ),
 }

@@ -72,7 +72,6 @@ def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = 
 
     Args:
         verify: whether to re-hash every object.
-        progress: told of the bytes read.
     """
     found, keep = list(lab.store.objects()), needed(lab)
     unneeded = [one for one in found if one.sha256 not in keep]

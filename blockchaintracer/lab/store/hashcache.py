@@ -71,11 +71,7 @@ class HashCache:
     def digest(
         self, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
     ) -> FileDigest:
-        """The digest of a file, read only if it isn't known.
-
-        Raises:
-            InputError: as `digest.digest_file`.
-        """
+        """The digest of a file, read only if it isn't known."""
         if (found := self.find(path, profile)) is not None:
             if progress:
                 progress(found.size)
@@ -86,11 +82,7 @@ class HashCache:
         return made
 
     def folder(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FolderDigest:
-        """The digest of a folder, of whose files only those are read that aren't known.
-
-        Raises:
-            InputError: as `digest.digest_folder`.
-        """
+        """The digest of a folder, of whose files only those are read that aren't known."""
         report = locked(progress)
         return folder_digest(
             list_folder(path), lambda file: self.digest(file, progress=report), workers=os.cpu_count() or 1

@@ -62,14 +62,13 @@ class Repaired:
 
 
 def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = None) -> Repaired:
-    """Re-hashes every object of the lab's store, and puts a good copy in the place of each that is damaged or missing.
+    """Hash every object of the lab's store again, and put a good copy in the place of each that is damaged or missing.
 
     A copy gets its name once it's whole, so the work may be interrupted at any time. Nothing is removed: where there is
     no good copy, the damaged one stays, and whoever reads it is told.
 
     Args:
         sources: of good copies, as `Store.fetch`. Without any, what is wrong is only told.
-        progress: told of the bytes read.
 
     Raises:
         StoreError: if the store or a file of the lab can't be read.

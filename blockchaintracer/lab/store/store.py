@@ -159,7 +159,6 @@ class Store:
         """Keep every file of a folder, and its listing under the folder's digest.
 
         Raises:
-            InputError: as `digest.digest_folder`.
             StoreError: if the disk is full or can't be written.
         """
         report = locked(progress)
@@ -207,7 +206,6 @@ class Store:
 
         Raises:
             InputError: if there is a file already.
-            StoreError, ChainUnavailable: as `fetch`.
         """
         target = Path(target)
         try:
@@ -300,7 +298,6 @@ class Store:
 
         Raises:
             InputError: if `target` is not empty, or the listing is none or has a path that leaves the folder.
-            StoreError, ChainUnavailable: as `fetch`.
         """
         target = Path(target)
         if os.path.lexists(target) and (target.is_symlink() or not target.is_dir() or any(target.iterdir())):

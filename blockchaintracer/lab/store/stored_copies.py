@@ -20,7 +20,6 @@ class StoredCopies(FolderCopies):
     Args:
         store: the lab's store.
         sources: as `Store.fetch`.
-        progress: told of the bytes hashed.
     """
 
     def __init__(self, store: Store, sources: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None):

@@ -58,11 +58,7 @@ class Tree:
 
     @classmethod
     def of(cls, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE) -> Tree:
-        """The tree of a file or folder.
-
-        Raises:
-            InputError: as `digest.list_folder`.
-        """
+        """The tree of a file or folder."""
         return cls(list_folder(path) if Path(path).is_dir() else [("", path)], profile)
 
     def root(self, progress: Progress | None = None) -> Cid:

@@ -171,11 +171,7 @@ class Gateways:
         return parse_node(cid, self.block(cid))
 
     def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, DagNode] | None:
-        """What lies below a folder under these names, one folder a name; None if there's no such entry.
-
-        Raises:
-            NotVerified, StoreError, ChainUnavailable: as `block`.
-        """
+        """What lies below a folder under these names, one folder a name; None if there's no such entry."""
         node = self.node(cid)
         for name in names:
             inner = (
@@ -195,22 +191,24 @@ class Gateways:
         Raises:
             InputError: if it's a folder.
             NotVerified: also if the sizes in it contradict each other.
-            StoreError, ChainUnavailable: as `block`.
         """
         if node.kind != "file":
             raise InputError(f"expected a file, {cid} is a folder", hint="Name a file in it.")
         archive = self._archive(cid) if node.size >= _ARCHIVE_FROM and node.links else iter(())
         if next(archive, (cid, b""))[0] != cid:
             archive = iter(())
-        yield from self._below(cid, node, archive)
+        yield from self._pieces(cid, node, 0, node.size, archive)
 
     def read_range(self, cid: Cid, node: DagNode, start: int, end: int) -> Iterator[bytes]:
-        """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched.
+        """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched."""
+        yield from self._pieces(cid, node, start, end, iter(()))
 
-        Raises:
-            NotVerified, StoreError, ChainUnavailable: as `read`.
-        """
-        yield node.data[start:end]
+    def _pieces(
+        self, cid: Cid, node: DagNode, start: int, end: int, archive: Iterator[tuple[Cid, bytes]]
+    ) -> Iterator[bytes]:
+        """The bytes of a file from `start` up to `end`, from an archive as long as it gives the next block."""
+        if node.data[start:end]:
+            yield node.data[start:end]
         at = len(node.data)
         # per node on the way down: its children, and where each begins
         waiting = [self._placed(node, at)]
@@ -219,8 +217,13 @@ class Gateways:
             if link is None:
                 waiting.pop()
             elif at < end and at + size > start:
-                child = self._child(cid, link.cid, size, len(waiting))
-                yield child.data[max(0, start - at) : max(0, end - at)]
+                name, data = next(archive, (None, None))
+                if name != link.cid:
+                    # it broke off, or gives something else: the rest comes block by block
+                    archive, data = iter(()), None
+                child = self._child(cid, link.cid, size, len(waiting), data)
+                if piece := child.data[max(0, start - at) : max(0, end - at)]:
+                    yield piece
                 waiting.append(self._placed(child, at + len(child.data)))
 
     @staticmethod
@@ -236,25 +239,6 @@ class Gateways:
         if depth > _MAX_DEPTH:
             raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
         return child
-
-    def _below(self, cid: Cid, node: DagNode, archive: Iterator[tuple[Cid, bytes]]) -> Iterator[bytes]:
-        if node.data:
-            yield node.data
-        waiting = [iter(zip(node.links, node.sizes, strict=True))]
-        while waiting:
-            link, size = next(waiting[-1], (None, 0))
-            if link is None:
-                waiting.pop()
-                continue
-            found, data = next(archive, (None, None))
-            if found != link.cid:
-                # it broke off, or gives what was not asked for: the rest comes block by block
-                archive, data = iter(()), None
-            child = self._child(cid, link.cid, size, len(waiting), data)
-            if child.data:
-                yield child.data
-            if child.links:
-                waiting.append(iter(zip(child.links, child.sizes, strict=True)))
 
     def _archive(self, cid: Cid) -> Iterator[tuple[Cid, bytes]]:
         """The blocks of a file as the first gateway that gives archives streams them; ends where something is wrong."""
@@ -294,6 +278,16 @@ def _reader(answer: requests.Response) -> Callable[[int], bytes]:
         return data
 
     return read
+
+
+def read_answer(answer: requests.Response, limit: int) -> bytes | None:
+    """Read an answer of at most `limit` bytes, decoded; None if it has more."""
+    data = b""
+    for piece in answer.iter_content(1 << 16):
+        data += piece
+        if len(data) > limit:
+            return None
+    return data
 
 
 def _no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -351,9 +345,6 @@ class Address:
         """The bytes of an object of a published store (``objects/…`` below this), or of this file; None if none.
 
         Nothing says here that this file is that object: who asks hashes what comes.
-
-        Raises:
-            NotVerified, StoreError, ChainUnavailable: as `Gateways.block`.
         """
         gateways = Gateways(self.gateways)
         found = gateways.resolve(self.cid, self.names)

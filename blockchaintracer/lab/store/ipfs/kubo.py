@@ -16,6 +16,7 @@ from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
+from blockchaintracer.lab.store.ipfs.gateway import read_answer
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_IPFS_RPC"
 """Environment variable: address of the node's RPC, as ``http://127.0.0.1:5001``, which holds if it's not said."""
@@ -48,11 +49,7 @@ class Kubo:
         self.name = redact_url(self._url)
 
     def version(self) -> str:
-        """The node's version.
-
-        Raises:
-            ChainUnavailable, StoreError: as every method here: if the node can't be reached, or refuses.
-        """
+        """The node's version."""
         return str(self._call("version")[0].get("Version", ""))
 
     def add(self, path: Path, profile: str = DEFAULT_PROFILE, progress: Progress | None = None) -> Cid:
@@ -139,11 +136,9 @@ class Kubo:
                 stream=True,
                 allow_redirects=False,
             ) as answer:
-                data = b""
-                for piece in answer.iter_content(_READ):
-                    data += piece
-                    if len(data) > _ANSWER_LIMIT:
-                        raise StoreError(f"the node {self.name} answers `{command}` without end")
+                data = read_answer(answer, _ANSWER_LIMIT)
+                if data is None:
+                    raise StoreError(f"the node {self.name} answers `{command}` without end")
                 status = answer.status_code
         except requests.RequestException as error:
             raise ChainUnavailable(

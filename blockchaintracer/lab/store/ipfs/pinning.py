@@ -18,8 +18,9 @@ from urllib.parse import quote, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.store.ipfs.blocks import Cid
+from blockchaintracer.lab.store.ipfs.gateway import read_answer
 
 STATES = ("queued", "pinning", "pinned", "failed")
 """What a service says of a pin."""
@@ -83,7 +84,7 @@ def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, 
     said[name] = {"endpoint": endpoint.rstrip("/")} | (
         {"token_env": token_env} if token_env else {"token_file": str(Path(token_file or "").expanduser().resolve())}
     )
-    write_whole(file, (json.dumps(said, indent=2, sort_keys=True) + "\n").encode())
+    write_json(file, dict(sorted(said.items())))
 
 
 def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
@@ -196,11 +197,9 @@ def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None =
             with session.request(
                 method, service.endpoint + path, json=body, timeout=_TIMEOUT, stream=True, allow_redirects=False
             ) as answer:
-                data = b""
-                for piece in answer.iter_content(1 << 16):
-                    data += piece
-                    if len(data) > _ANSWER_LIMIT:
-                        raise NotVerified(f"{service.name} answers without end")
+                data = read_answer(answer, _ANSWER_LIMIT)
+                if data is None:
+                    raise NotVerified(f"{service.name} answers without end")
                 code = answer.status_code
     except requests.RequestException as error:
         raise ChainUnavailable(f"{service.name} can't be reached ({type(error).__name__})") from None
