@@ -31,12 +31,12 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
         InputError: if nothing of that commitment was sealed, or the plan names a block that was there already.
         ChainUnavailable: if the chain is away, or the block isn't final in time.
     """
-    wanted = normal_digest(plan, "sealed plan's commitment or record id")
-    if told := os.environ.get(DERIVATION_VARIABLE):
-        return _recorded(told, wanted)
+    digest = normal_digest(plan, "sealed plan's commitment or record id")
+    if recorded := os.environ.get(DERIVATION_VARIABLE):
+        return _recorded(recorded)
     lab.flush()
-    kept = kept_seal(lab, wanted)
-    commitment = kept.commitment if kept else _revealed_commitment(lab, wanted) or wanted
+    kept = kept_seal(lab, digest)
+    commitment = kept.commitment if kept else _revealed_commitment(lab, digest) or digest
     sealed = _sealed(lab, commitment, kept)
     named = _named_block(lab, commitment, kept)
     if named is not None and named <= sealed["blockNumber"]:
@@ -73,14 +73,14 @@ def seed_block(values: Any) -> int | None:
     return int(text)
 
 
-def _recorded(told: str, wanted: str) -> SeedDerivation:
+def _recorded(text: str) -> SeedDerivation:
     from blockchaintracer.core.manifest.base import parse_json
 
-    found = SeedDerivation.read(parse_json(told.encode(), DERIVATION_VARIABLE))
-    derived = derive_seeds(int(found.chain_id), found.block_hash, found.commitment)
-    if found.seeds != derived:
+    derivation = SeedDerivation.read(parse_json(text.encode(), DERIVATION_VARIABLE))
+    derived = derive_seeds(int(derivation.chain_id), derivation.block_hash, derivation.commitment)
+    if derivation.seeds != derived:
         raise InputError(f"the seeds in ${DERIVATION_VARIABLE} don't follow from its block and commitment")
-    return found
+    return derivation
 
 
 def _sealed(lab: Lab, commitment: str, kept: KeptSeal | None) -> Any:

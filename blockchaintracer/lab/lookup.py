@@ -15,8 +15,8 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
     Raises:
         InputError: if it isn't one of this registry.
     """
-    found = lab.registry.find_record(normal_digest(record_id, "record id"))
-    if found is None:
+    record = lab.registry.find_record(normal_digest(record_id, "record id"))
+    if record is None:
         # recording, which batches need, needs this module
         from blockchaintracer.lab.kept_proofs import batch_hint
 
@@ -24,7 +24,7 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
             f"record {record_id} is not stored in {lab.registry.address} on {lab.chain.name}",
             hint=batch_hint(lab, record_id) or "Check the id, the registry (--registry) and the network (--rpc).",
         )
-    return found
+    return record
 
 
 def read_manifest(lab: Lab, record: RecordView) -> Manifest:

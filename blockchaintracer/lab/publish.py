@@ -72,7 +72,7 @@ class Published:
     @property
     def size(self) -> int:
         """Bytes of all objects together."""
-        return sum(one.size for one in self.objects)
+        return sum(entry.size for entry in self.objects)
 
 
 def publish(
@@ -101,13 +101,13 @@ def publish(
     put = _target(lab, os.fspath(to), profile, progress)
     record = required_record(lab, record_id)
     manifest = read_manifest(lab, record)
-    wanted, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
-    wanted += _own_content(lab, record, manifest)
+    needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
+    needed += _own_content(lab, record, manifest)
     if isinstance(manifest.predicate, RunPredicate):
-        wanted += _of_run(lab, manifest.predicate)
+        needed += _of_run(lab, manifest.predicate)
         code = manifest.predicate.code
         if code.diff and with_diff:
-            wanted.append(_diff(lab, code.diff))
+            needed.append(_diff(lab, code.diff))
         elif code.dirty:
             left_out.append(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
@@ -115,11 +115,11 @@ def publish(
             )
     for parent in _ancestors(lab, record):
         if lab.store.has(parent.key.manifest):
-            wanted.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
+            needed.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
         else:
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
 
-    unique = {digest: (what, name) for what, name, digest in reversed(wanted)}
+    unique = {digest: (what, name) for what, name, digest in reversed(needed)}
     missing = [f"{what} {name} ({digest})" for digest, (what, name) in unique.items() if not lab.store.has(digest)]
     if missing:
         raise StoreError(
@@ -242,9 +242,9 @@ def _own_content(lab: Lab, record: RecordView, manifest: Manifest) -> Iterator[t
 def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:
     """What is published of something encrypted: content and opening, which only its recipients can read."""
     if isinstance(predicate, ContentPredicate | RecordPredicate | RunOutput) and predicate.encrypted:
-        for one in (predicate.artifact, predicate.encrypted.opening):
-            assert one  # noqa: S101 -- the manifest's model sees to it
-            yield "encrypted", one.path, one.sha256
+        for artifact in (predicate.artifact, predicate.encrypted.opening):
+            assert artifact  # noqa: S101 -- the manifest's model sees to it
+            yield "encrypted", artifact.path, artifact.sha256
 
 
 def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:

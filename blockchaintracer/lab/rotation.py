@@ -90,8 +90,8 @@ def rotate(lab: Lab, old: str, new: str) -> Rotated:
 def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
     registry, before, after = giving.registry, giving.signer.address, taking.signer.address
     done = Handover(group)
-    wanted, has = _roles(giving, group, before), _roles(giving, group, after)
-    may_give = wanted if owns else wanted & ~Role.MAINTAINER if Role.MAINTAINER in wanted else Role(0)
+    roles, has = _roles(giving, group, before), _roles(giving, group, after)
+    may_give = roles if owns else roles & ~Role.MAINTAINER if Role.MAINTAINER in roles else Role(0)
     if may_give & ~has:
         join(taking, invite(giving, group, after, may_give | has, until=registry.membership(group, before).until))
         has |= may_give
@@ -100,7 +100,7 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
         taking.write(Transaction(Op.ACCEPT_GROUP, registry.address, group=group, owner=after))
     done.owner = registry.group(group).owner.lower() == after.lower()
     done.roles = [label(role) for role in Role if role in has]
-    if missing := [label(role) for role in Role if role in wanted & ~has]:
+    if missing := [label(role) for role in Role if role in roles & ~has]:
         done.left.append(f"ask the owner, {registry.group(group).owner}, to invite {after} as {', '.join(missing)}")
     hidden = unrevealed(seals_of(registry, group, before))
     waiting = [entry for entry in giving.outbox.pending(giving.chain_id) if entry.sender.lower() == before.lower()]
@@ -108,10 +108,10 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
         done.left.append(f"reveal the old key's {hidden} seals, which only {before} can, as a recorder of the group")
     if waiting:
         done.left.append(f"{len(waiting)} writes of the old key wait in the outbox: `blockchaintracer outbox flush`")
-    if wanted and not done.left:
+    if roles and not done.left:
         remove_member(giving, group, before)
         done.old_ended = True
-    elif wanted:
+    elif roles:
         done.left.append(f"then type the same again, or `blockchaintracer group remove {before} --group {group}`")
     return done
 

@@ -68,27 +68,27 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
         and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and of a
         sealed one ``seals``: how many its author made for the group, and how many are unrevealed.
     """
-    wanted = normal_digest(record_id, "record id")
-    found: dict[str, Any] = {"id": wanted, "status": None, "chainError": None}
+    digest = normal_digest(record_id, "record id")
+    answer: dict[str, Any] = {"id": digest, "status": None, "chainError": None}
     try:
-        status = lab.registry.status(wanted)
-        found["status"] = label(status.status)
-        if status.exists and (record := lab.registry.find_record(wanted)):
-            found |= _of_record(lab.registry, record)
-            found |= {
+        status = lab.registry.status(digest)
+        answer["status"] = label(status.status)
+        if status.exists and (record := lab.registry.find_record(digest)):
+            answer |= _of_record(lab.registry, record)
+            answer |= {
                 "recordedAt": status.recorded_at,
                 "retractedAt": status.retracted_at or None,
                 "sealedAt": status.sealed_at or None,
-                "batch": _batch_of(lab, wanted) if status.is_batched else None,
+                "batch": _batch_of(lab, digest) if status.is_batched else None,
                 "seals": sealed_by(lab, record.key.group, record.key.author) if status.sealed_at else None,
-                "verdicts": _with_counts(lab, verdicts(lab, wanted)),
+                "verdicts": _with_counts(lab, verdicts(lab, digest)),
             }
         elif not status.exists:
-            found |= _elsewhere(lab, wanted)
+            answer |= _elsewhere(lab, digest)
     except ChainUnavailable as error:
-        found["chainError"] = error.message
-    found["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(wanted)]
-    return found
+        answer["chainError"] = error.message
+    answer["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(digest)]
+    return answer
 
 
 def foreign_status(lab: Lab, foreign: ForeignRecord) -> dict[str, Any]:
@@ -119,8 +119,8 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
     if proof := find_proof(lab, record_id):
         batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)
         if batch.exists:
-            told = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
-            return {"status": "batched", "committed": {**told, "author": checksummed(proof.key.author)}}
+            committed = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
+            return {"status": "batched", "committed": {**committed, "author": checksummed(proof.key.author)}}
     for seal in listed(lab)["seals"]:
         if (seal["recordId"], seal["what"], seal["state"]) == (record_id, "record", "sealed"):
             return {
@@ -186,11 +186,11 @@ def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any]
     """Name and address of the key that would sign; nothing is made or opened."""
     if lab.signer_given:
         return {"name": lab.signer_given.source, "address": lab.signer_given.address}
-    said = lab.key_name or os.environ.get(KEY)
-    if (said and said.startswith(COMMAND)) or (said is None and PRIVATE_KEY in os.environ):
+    given = lab.key_name or os.environ.get(KEY)
+    if (given and given.startswith(COMMAND)) or (given is None and PRIVATE_KEY in os.environ):
         return {"name": lab.signer.source, "address": lab.signer.address}
     keys = KeyStore(lab.home)
-    name = said or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
+    name = given or chosen.get("key") or (DEVNET_KEY if on_devnet else None)
     if name is None or (name not in keys.names() and "/" not in name):
         return None
     return {"name": name, "address": keys.signer(name).address}

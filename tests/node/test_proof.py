@@ -31,7 +31,7 @@ from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, V
 from blockchaintracer.core.verify.bundle import BundleRefused, verify_bundle
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.bundle.export_proof import code_of, is_bundle
-from blockchaintracer.lab.bundle.exporter import BatchPath, Wanted, export_bundle
+from blockchaintracer.lab.bundle.exporter import BatchPath, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Factory
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
@@ -66,9 +66,9 @@ def small(lab: Lab, recorded: list[str]) -> bytes:
     return export_bundle(lab.registry, [wanted(lab, recorded[0])])
 
 
-def wanted(lab: Lab, record_id: str) -> Wanted:
+def wanted(lab: Lab, record_id: str) -> ProofRequest:
     found = required_record(lab, record_id)
-    return Wanted(found.key, lab.store.get_bytes(found.key.manifest), found.transaction)
+    return ProofRequest(found.key, lab.store.get_bytes(found.key.manifest), found.transaction)
 
 
 def refusal(data: bytes) -> str:
@@ -163,7 +163,9 @@ def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
     stored = send(lab, "materialize", keys[1].as_abi(), root, [leaves[0]])
     paths = [BatchPath(root.hex(), (leaves[1 - i].hex(),), anchored) for i in range(2)]
 
-    data = export_bundle(lab.registry, [Wanted(keys[0], None, None, paths[0]), Wanted(keys[1], None, stored, paths[1])])
+    data = export_bundle(
+        lab.registry, [ProofRequest(keys[0], None, None, paths[0]), ProofRequest(keys[1], None, stored, paths[1])]
+    )
     under, taken = verify_bundle(data).records
 
     assert (under.status, under.stored, under.recorded) == (Status.UNKNOWN, None, None)
@@ -201,7 +203,7 @@ def test_a_hundred_records_take_little_more_than_half_of_a_hundred_bundles(lab: 
         )
     stored = [send(lab, "record", key.as_abi()) for key in keys]
     each = [
-        Wanted(key, lab.store.get_bytes(key.manifest), transaction)
+        ProofRequest(key, lab.store.get_bytes(key.manifest), transaction)
         for key, transaction in zip(keys, stored, strict=True)
     ]
     together = export_bundle(lab.registry, each)

@@ -13,11 +13,11 @@ from blockchaintracer.core.digest import Progress as Bytes
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.base import canonical
-from blockchaintracer.core.record import checksummed, normal_digest
+from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.bundle import MAX_BYTES, ProvenBundle, ProvenRecord, verify_bundle
 from blockchaintracer.core.verify.content_checks import Shown
-from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, Wanted, export_bundle
+from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
@@ -67,8 +67,8 @@ def export_proof(
         InputError: if a record is in neither, or `file` can't be written.
         ChainUnavailable: if the chain is away, or the node has forgotten the block's state.
     """
-    wanted = [_wanted(lab, normal_digest(record_id, "record id")) for record_id in dict.fromkeys(record_ids)]
-    data = export_bundle(lab.registry, wanted, block, progress)
+    records = [_request(lab, normal_digest(record_id, "record id")) for record_id in dict.fromkeys(record_ids)]
+    data = export_bundle(lab.registry, records, block, progress)
     proven = verify_bundle(data)
     try:
         write_whole(file, data, 0o644)
@@ -95,7 +95,7 @@ def is_bundle(path: Path) -> bool:
         return True
     if path.suffix == SUFFIX:
         return not is_disclosure(path) and not is_proof(path)
-    alike = sum(one == other for one, other in zip(start, _START, strict=False)) > len(_START) // 2
+    alike = sum(byte == other for byte, other in zip(start, _START, strict=False)) > len(_START) // 2
     return (alike or b"blocks" in start[: 2 * len(_START)]) and _FORMAT in start
 
 
@@ -131,9 +131,9 @@ def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as nothing:
         shown = Shown(path, StoredCopies(Store(nothing), (), progress))
         for record in proven.records:
-            found = shown.compare(record.key, manifest_in(record))
-            held = all(check.verdict is Outcome.PASS for check in found)
-            (same if held else other).extend(replace(check, record=record.id) for check in found)
+            checks = shown.compare(record.key, manifest_in(record))
+            held = all(check.verdict is Outcome.PASS for check in checks)
+            (same if held else other).extend(replace(check, record=record.id) for check in checks)
     return same or other
 
 
@@ -147,21 +147,19 @@ def code_of(proven: ProvenBundle) -> KnownCode | None:
     return known_code(proven.chain_id, proven.registry, proven.code_hash)
 
 
-def _wanted(lab: Lab, record_id: str) -> Wanted:
+def _request(lab: Lab, record_id: str) -> ProofRequest:
     proof = find_proof(lab, record_id)
     batch = _batch_path(lab.registry, proof) if proof else None
     stored = lab.registry.find_record(record_id)
     if stored is None and proof is not None:
-        return Wanted(proof.key, _manifest(lab, proof.key.manifest), None, batch)
-    found = stored or required_record(lab, record_id)
-    return Wanted(found.key, _manifest(lab, found.key.manifest), found.transaction, batch)
+        return ProofRequest(proof.key, _manifest(lab, proof.key.manifest), None, batch)
+    record = stored or required_record(lab, record_id)
+    return ProofRequest(record.key, _manifest(lab, record.key.manifest), record.transaction, batch)
 
 
 def _batch_path(registry: Registry, proof: Proof) -> BatchPath:
-    author, root = checksummed(proof.key.author), bytes.fromhex(proof.root)
-    for name in ("Anchored", "LeavesAnchored"):
-        for event in registry.events(name, group=proof.key.group, author=author, root=root):
-            return BatchPath(proof.root, proof.path, bytes(event["transactionHash"]).hex())
+    if event := registry.anchored(proof.key.group, proof.key.author, proof.root):
+        return BatchPath(proof.root, proof.path, bytes(event["transactionHash"]).hex())
     raise InputError(
         f"expected the batch {proof.root} in {registry.address}, got none",
         hint="It waits in the outbox, or a reorganisation dropped it: `blockchaintracer outbox flush`.",

@@ -50,7 +50,7 @@ class BatchPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ProofRequest:
     """A record to be proven.
 
     Args:
@@ -67,25 +67,25 @@ class Wanted:
 
 
 def export_bundle(
-    registry: Registry, wanted: Sequence[Wanted], block: int | None = None, progress: Progress | None = None
+    registry: Registry, records: Sequence[ProofRequest], block: int | None = None, progress: Progress | None = None
 ) -> bytes:
     """A bundle that proves these records as of one block.
 
     Args:
         registry: where they are.
-        wanted: at least one; each once.
+        records: at least one; each once.
         block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
             the state of a block within hours.
 
     Raises:
-        InputError: if a record or batch is not where `wanted` says, or this chain's blocks are of another form.
+        InputError: if a record or batch is not where `records` says, or this chain's blocks are of another form.
         ChainUnavailable: if the node doesn't answer, or has forgotten the block's state.
     """
     import rfc8785
 
-    if not wanted:
+    if not records:
         raise InputError("expected at least one record to prove, got none")
-    return rfc8785.dumps(_Export(registry).bundle(wanted, block, progress))
+    return rfc8785.dumps(_Export(registry).bundle(records, block, progress))
 
 
 class _Export:
@@ -96,16 +96,16 @@ class _Export:
         self._nodes: set[str] = set()
         self._receipts: dict[str, _Receipts] = {}
 
-    def bundle(self, wanted: Sequence[Wanted], block: int | None, progress: Progress | None) -> dict[str, Any]:
+    def bundle(self, requests: Sequence[ProofRequest], block: int | None, progress: Progress | None) -> dict[str, Any]:
         state = self._header(
             _ask(self._chain, "eth_getBlockByNumber", hex(block) if block is not None else "latest", False)
         )
-        ids = [self._registry.domain.record_id(each.key) for each in wanted]
+        ids = [self._registry.domain.record_id(each.key) for each in requests]
         slots = [record_slot(record_id) for record_id in ids]
-        slots += [batch_slot(it.key.group, it.key.author, it.batch.root) for it in wanted if it.batch]
+        slots += [batch_slot(it.key.group, it.key.author, it.batch.root) for it in requests if it.batch]
         self._prove_state(state, slots)
         records = []
-        for done, (record_id, each) in enumerate(zip(ids, wanted, strict=True), 1):
+        for done, (record_id, each) in enumerate(zip(ids, requests, strict=True), 1):
             records.append(self._record(record_id, each, state))
             if progress:
                 progress(done)
@@ -118,19 +118,19 @@ class _Export:
             "records": records,
         }
 
-    def _record(self, record_id: str, wanted: Wanted, state: str) -> dict[str, Any]:
+    def _record(self, record_id: str, request: ProofRequest, state: str) -> dict[str, Any]:
         recorded = batched = None
-        if wanted.transaction:
-            recorded = self._log(wanted.transaction, "Recorded", bytes.fromhex(record_id))
-        if wanted.batch:
+        if request.transaction:
+            recorded = self._log(request.transaction, "Recorded", bytes.fromhex(record_id))
+        if request.batch:
             anchored = self._log(
-                wanted.batch.transaction, ("Anchored", "LeavesAnchored"), bytes.fromhex(wanted.batch.root)
+                request.batch.transaction, ("Anchored", "LeavesAnchored"), bytes.fromhex(request.batch.root)
             )
-            batched = {"root": wanted.batch.root, "path": list(wanted.batch.path), "anchored": anchored}
+            batched = {"root": request.batch.root, "path": list(request.batch.path), "anchored": anchored}
         return {
             "id": record_id,
-            "key": wanted.key.as_json(),
-            "manifest": json.loads(wanted.manifest) if wanted.manifest is not None else None,
+            "key": request.key.as_json(),
+            "manifest": json.loads(request.manifest) if request.manifest is not None else None,
             "recorded": recorded,
             "batched": batched,
             "state": state,
@@ -141,14 +141,14 @@ class _Export:
         from eth_utils.abi import event_abi_to_log_topic
 
         receipt = _ask(self._chain, "eth_getTransactionReceipt", "0x" + transaction)
-        wanted = {
+        kinds = {
             event_abi_to_log_topic(entry)
             for entry in self._registry.contract.abi
             if entry["type"] == "event" and entry["name"] in ((names,) if isinstance(names, str) else names)
         }
         for index, log in enumerate(receipt["logs"] if receipt else ()):
             topics = [bytes.fromhex(it[2:]) for it in log["topics"]]
-            if log["address"].lower() == self._registry.address.lower() and topics[0] in wanted and topic in topics[1:]:
+            if log["address"].lower() == self._registry.address.lower() and topics[0] in kinds and topic in topics[1:]:
                 block = receipt["blockHash"]
                 number = int(receipt["transactionIndex"], 16)
                 self._prove_receipt(block, number)

@@ -79,8 +79,8 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
 
 
 def _places() -> Iterator[Path]:
-    if found := shutil.which("anvil"):
-        yield Path(found)
+    if program := shutil.which("anvil"):
+        yield Path(program)
     yield Path.home() / ".foundry" / "bin" / "anvil"
     for folder in (Path.cwd(), *Path.cwd().parents, *_HERE.parents):
         binary = folder / package() / "bin" / "anvil"

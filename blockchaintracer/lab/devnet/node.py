@@ -258,7 +258,7 @@ class Devnet:
 
     # --- starting it ---
 
-    def _launch(self, wanted: int | None) -> NodeInfo:
+    def _launch(self, chosen_port: int | None) -> NodeInfo:
         notes = self._notes()
         if orphan := self._process(notes):
             # its start was cut short
@@ -278,7 +278,7 @@ class Devnet:
             if saved is not None:
                 loaded.write_bytes(saved)
                 command += ["--load-state", str(loaded)]
-            child, port = self._spawn(command, wanted, notes.get("port") or DEFAULT_PORT)
+            child, port = self._spawn(command, chosen_port, notes.get("port") or DEFAULT_PORT)
             try:
                 genesis = _first_block(port, new=saved is None)
                 self._note(**self._notes() | {"genesis": genesis})
@@ -295,12 +295,12 @@ class Devnet:
         self._start_keeper(child.pid, port, wait=_STOP_SECONDS)
         return NodeInfo(rpc_url(port), port, child.pid, DEVNET.chain_id, self._state.current, genesis)
 
-    def _spawn(self, command: list[str], wanted: int | None, first: int) -> tuple[subprocess.Popen[bytes], int]:
+    def _spawn(self, command: list[str], chosen_port: int | None, first: int) -> tuple[subprocess.Popen[bytes], int]:
         """Starts anvil on a free port and waits until it listens there; notes both."""
         import psutil
 
         while True:
-            port = self._free_port(wanted, first)
+            port = self._free_port(chosen_port, first)
             child = self._detached([*command, "--port", str(port)])
             self._note(pid=child.pid, started=psutil.Process(child.pid).create_time(), port=port)
             deadline = time.monotonic() + _START_SECONDS
@@ -312,20 +312,20 @@ class Devnet:
             if child.poll() is None:
                 child.kill()
                 raise ChainUnavailable(f"expected anvil to listen within {_START_SECONDS:.0f} s{self._tail()}")
-            if _tenant(port) is None or wanted is not None:
+            if _tenant(port) is None or chosen_port is not None:
                 raise ChainUnavailable(
                     f"expected {command[0]} to run, it ended with code {child.returncode}{self._tail()}",
                     hint="It needs anvil 1.7 or newer; `blockchaintracer node log` shows what it said.",
                 )
 
-    def _free_port(self, wanted: int | None, first: int) -> int:
-        for port in [wanted] if wanted else range(first, first + _PORTS_TRIED):
+    def _free_port(self, chosen_port: int | None, first: int) -> int:
+        for port in [chosen_port] if chosen_port else range(first, first + _PORTS_TRIED):
             tenant = _tenant(port)
             if tenant is None:
-                if port not in (wanted, first):
+                if port not in (chosen_port, first):
                     self._notify(f"Port {first} serves the devnet of another lab; this one is on port {port}.")
                 return port
-            if wanted or (port == first and tenant != _DEVNET_OF_ANOTHER_LAB):
+            if chosen_port or (port == first and tenant != _DEVNET_OF_ANOTHER_LAB):
                 raise ChainUnavailable(f"expected port {port} free, got {tenant} on it", hint=_ANOTHER_PORT, port=port)
         raise ChainUnavailable(f"expected a free port from {first} on, got {_PORTS_TRIED} taken", hint=_ANOTHER_PORT)
 
@@ -436,7 +436,7 @@ def _listens(pid: int, port: int) -> bool:
         connections = psutil.Process(pid).net_connections("tcp")
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
-    return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+    return any(connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in connections)
 
 
 def _first_block(port: int, new: bool) -> str:

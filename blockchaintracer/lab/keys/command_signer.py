@@ -52,10 +52,10 @@ class CommandSigner:
         """Checksummed address, which the program is asked for once."""
         from eth_utils.address import is_address, to_checksum_address
 
-        found = self._ask("address").get("address")
-        if not isinstance(found, str) or not is_address(found):
+        address = self._ask("address").get("address")
+        if not isinstance(address, str) or not is_address(address):
             raise self._problem("expected an address in its answer")
-        return str(to_checksum_address(found))
+        return str(to_checksum_address(address))
 
     @property
     def source(self) -> str:
@@ -113,8 +113,8 @@ class CommandSigner:
         except (ValueError, RecursionError):
             answer = None
         if done.returncode or not isinstance(answer, dict):
-            told = answer.get("error") if isinstance(answer, dict) else None
-            why = f": {''.join(c if c.isprintable() else '?' for c in told[:200])}" if isinstance(told, str) else ""
+            reason = answer.get("error") if isinstance(answer, dict) else None
+            why = f": {''.join(c if c.isprintable() else '?' for c in reason[:200])}" if isinstance(reason, str) else ""
             raise self._problem(f"expected one JSON object and exit code 0, got exit code {done.returncode}{why}")
         return answer
 

@@ -481,7 +481,7 @@ class Outbox:
 
     def _is_mine(self, entry: Entry, chain: Chain) -> bool:
         """Whether the node knows this entry's transaction, or one that it replaced."""
-        return any(chain.transaction(one) is not None for one in _transactions(entry))
+        return any(chain.transaction(transaction) is not None for transaction in _transactions(entry))
 
     def _send(self, entry: Entry, chain: Chain) -> None:
         from web3.exceptions import Web3RPCError
@@ -491,14 +491,14 @@ class Outbox:
                 try:
                     chain.web3.eth.send_raw_transaction(entry.raw or b"")
                 except Web3RPCError as error:
-                    said = str(error).lower()
-                    if any(words in said for words in _NONCE_USED):
+                    answer = str(error).lower()
+                    if any(words in answer for words in _NONCE_USED):
                         # by this very transaction, if an answer was lost, or by another: the wait finds out
                         return
-                    if any(words in said for words in _UNDERPRICED):
+                    if any(words in answer for words in _UNDERPRICED):
                         raise _Underpriced from None
                     # the node has it already: sent before the process died, or by an answer that was lost
-                    if not any(words in said for words in _KNOWN):
+                    if not any(words in answer for words in _KNOWN):
                         raise
         except ChainUnavailable as error:
             raise ChainUnavailable(error.message, hint="It is signed and kept; the next flush sends it.") from None

@@ -64,7 +64,7 @@ class Collected:
     @property
     def size(self) -> int:
         """Bytes of the objects together."""
-        return sum(one.size for one in self.objects)
+        return sum(entry.size for entry in self.objects)
 
 
 def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = None) -> StoreStatus:
@@ -73,24 +73,24 @@ def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = 
     Args:
         verify: whether to re-hash every object.
     """
-    found, keep = list(lab.store.objects()), needed(lab)
-    unneeded = [one for one in found if one.sha256 not in keep]
+    objects, keep = list(lab.store.objects()), needed(lab)
+    unneeded = [entry for entry in objects if entry.sha256 not in keep]
     damaged = None
     if verify:
         damaged = []
-        for one in found:
+        for entry in objects:
             try:
-                lab.store.verify(one.sha256)
+                lab.store.verify(entry.sha256)
             except StoreError:
-                damaged.append(one.sha256)
+                damaged.append(entry.sha256)
             if progress:
-                progress(one.size)
+                progress(entry.size)
     return StoreStatus(
         str(lab.store.folder),
-        len(found),
-        sum(one.size for one in found),
+        len(objects),
+        sum(entry.size for entry in objects),
         len(unneeded),
-        sum(one.size for one in unneeded),
+        sum(entry.size for entry in unneeded),
         damaged,
     )
 
@@ -117,7 +117,7 @@ def needed(lab: Lab) -> set[str]:
         StoreError: if a file that may name objects can't be read.
     """
     store = lab.store
-    here = {one.sha256: one.size for one in store.objects()}
+    here = {entry.sha256: entry.size for entry in store.objects()}
     waiting = [digest for digest, size in here.items() if size <= MAX_BYTES and _starts(store, digest)[:1] == b"{"]
     for path in _files(lab.home.path):
         waiting += _named_in(path)
@@ -153,11 +153,11 @@ def _named_in(path: Path) -> list[str]:
                 return _named_in_database(path)
             file.seek(0)
             # a digest cut in two by a block's end is whole in the overlap
-            found, tail = [], b""
+            digests, tail = [], b""
             while block := file.read(1 << 20):
-                found += _digests(tail + block)
+                digests += _digests(tail + block)
                 tail = (tail + block)[-67:]
-            return found
+            return digests
     except FileNotFoundError:
         return []
     except (OSError, sqlite3.Error) as error:
@@ -165,17 +165,17 @@ def _named_in(path: Path) -> list[str]:
 
 
 def _named_in_database(path: Path) -> list[str]:
-    found: list[str] = []
+    digests: list[str] = []
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
         tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
             for row in database.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 -- the file's own name for it
                 for value in row:
                     if isinstance(value, bytes):
-                        found += _digests(value.hex().encode() if len(value) == 32 else value)
+                        digests += _digests(value.hex().encode() if len(value) == 32 else value)
                     elif isinstance(value, str):
-                        found += _digests(value.encode())
-    return found
+                        digests += _digests(value.encode())
+    return digests
 
 
 def _digests(data: bytes) -> list[str]:

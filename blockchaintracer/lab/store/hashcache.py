@@ -72,10 +72,10 @@ class HashCache:
         self, path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
     ) -> FileDigest:
         """The digest of a file, read only if it isn't known."""
-        if (found := self.find(path, profile)) is not None:
+        if (known := self.find(path, profile)) is not None:
             if progress:
-                progress(found.size)
-            return found
+                progress(known.size)
+            return known
         reading = self.begin(path)
         made = digest_file(path, profile, progress)
         self.enter(reading, made)
@@ -151,8 +151,8 @@ class HashCache:
 
 def _key(path: str | os.PathLike[str]) -> _Key | None:
     try:
-        found = os.stat(path)
+        stat = os.stat(path)
     except OSError:
         return None
     # an inode may have 64 bits, of which SQLite's numbers have one less
-    return str(found.st_dev), str(found.st_ino), found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return str(stat.st_dev), str(stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns

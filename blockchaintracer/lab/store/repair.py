@@ -58,7 +58,7 @@ class Repaired:
     @property
     def left(self) -> list[Mended]:
         """What still is."""
-        return [one for one in self.found if one.problem]
+        return [entry for entry in self.found if entry.problem]
 
 
 def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = None) -> Repaired:
@@ -86,11 +86,11 @@ def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = No
             problems[digest] = error.message
 
     objects = list(lab.store.objects())
-    for one in objects:
+    for entry in objects:
         try:
-            lab.store.verify(one.sha256, progress)
+            lab.store.verify(entry.sha256, progress)
         except StoreError:
-            fetch(one.sha256, "damaged")
+            fetch(entry.sha256, "damaged")
     named: dict[str, str] = {}
     for digest, what, limit in _needed(lab):
         named.setdefault(digest, what)
@@ -99,7 +99,7 @@ def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = No
     return Repaired(
         str(lab.store.folder),
         len(objects),
-        sum(one.size for one in objects),
+        sum(entry.size for entry in objects),
         len(named),
         [Mended(digest, named.get(digest), was, problems[digest]) for digest, was in wrong.items()],
     )

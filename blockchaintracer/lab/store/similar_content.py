@@ -23,18 +23,18 @@ _Listing = tuple[tuple[str, str], ...]
 
 def similar_records(registry: Registry, store: Store, copies: StoredCopies, shown: Shown) -> list[Similar]:
     """The records of kept listings and manifests that a file or folder resembles, the most alike first."""
-    found: list[Similar] = []
+    similar: list[Similar] = []
     for digest, kept in _kept(store, copies):
         if isinstance(kept, Manifest):
             if _names(kept, shown):
-                found += [
-                    Similar(one, shown.compare(one.key, kept))
-                    for one in locate_subject(registry, kept.subject_digest)
-                    if one.key.manifest == digest
+                similar += [
+                    Similar(record, shown.compare(record.key, kept))
+                    for record in locate_subject(registry, kept.subject_digest)
+                    if record.key.manifest == digest
                 ]
         elif _is_like(kept, shown):
-            found += [Similar(one, shown.against_files(kept)) for one in locate_subject(registry, digest)]
-    return sorted(found, key=lambda one: one.differences)
+            similar += [Similar(record, shown.against_files(kept)) for record in locate_subject(registry, digest)]
+    return sorted(similar, key=lambda record: record.differences)
 
 
 def _names(manifest: Manifest, shown: Shown) -> bool:

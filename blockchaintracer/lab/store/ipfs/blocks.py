@@ -154,8 +154,8 @@ def parse_node(cid: Cid, block: bytes) -> DagNode:
     if kind == 1:
         return DagNode("folder", 0, b"", tuple(links), ())
     if kind not in (0, 2):
-        found = {3: "metadata", 4: "a symbolic link", 5: "a sharded folder"}.get(kind, "something else")
-        raise NotVerified(f"expected a file or folder in the block {cid}, got {found}")
+        other = {3: "metadata", 4: "a symbolic link", 5: "a sharded folder"}.get(kind, "something else")
+        raise NotVerified(f"expected a file or folder in the block {cid}, got {other}")
     whole = len(data) + sum(sizes)
     # a child of no bytes would let a small tree take forever
     if len(sizes) != len(links) or (links and 0 in sizes) or whole != (whole if size is None else size):

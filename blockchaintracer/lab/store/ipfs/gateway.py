@@ -69,8 +69,8 @@ class Gateways:
     _session: requests.Session | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        said = self.urls if self.urls is not None else os.environ.get(GATEWAYS_VARIABLE, _OWN_NODE).split()
-        for url in said:
+        urls = self.urls if self.urls is not None else os.environ.get(GATEWAYS_VARIABLE, _OWN_NODE).split()
+        for url in urls:
             if urlsplit(url).scheme not in ("http", "https"):
                 raise InputError(
                     f"expected the http(s) address of an IPFS gateway, got {redact_url(url)}",
@@ -110,11 +110,11 @@ class Gateways:
         self._fail(cid, away)
 
     def _fail(self, cid: Cid, away: bool) -> NoReturn:
-        told = "; ".join(gateway.reason for gateway in self._all if gateway.reason)
+        reasons = "; ".join(gateway.reason for gateway in self._all if gateway.reason)
         wrong = any(gateway.wrong for gateway in self._all)
         problem: type[BlockchainTracerError] = ChainUnavailable if away else NotVerified if wrong else StoreError
         raise problem(
-            f"expected the block {cid} from a gateway: {told}",
+            f"expected the block {cid} from a gateway: {reasons}",
             hint=f"Nothing of it was kept. Name a gateway or node that has it in ${GATEWAYS_VARIABLE}.",
         )
 
@@ -123,9 +123,9 @@ class Gateways:
             data = _reader(answer)(MAX_BLOCK + 1)
             if len(data) > MAX_BLOCK:
                 raise NotVerified(f"{gateway.name} gave more than the {MAX_BLOCK} bytes that a block may have")
-            said = answer.headers.get("Content-Length", "")
-            if said.isdigit() and int(said) != len(data):
-                raise _Away(f"broke off after {len(data)} of {said} bytes")
+            length = answer.headers.get("Content-Length", "")
+            if length.isdigit() and int(length) != len(data):
+                raise _Away(f"broke off after {len(data)} of {length} bytes")
             return data
 
     def _get(self, gateway: _Gateway, cid: Cid, kind: str, accept: str) -> requests.Response:
@@ -319,8 +319,8 @@ class Address:
             rest, gateways = source.removeprefix(SCHEME), None
         else:
             parts = urlsplit(source)
-            before, found, rest = parts.path.partition("/ipfs/")
-            if parts.scheme not in ("http", "https") or not found:
+            before, separator, rest = parts.path.partition("/ipfs/")
+            if parts.scheme not in ("http", "https") or not separator:
                 return None
             gateways = (f"{parts.scheme}://{parts.netloc}{before}",)
         root, *names = rest.split("?")[0].rstrip("/").split("/")
@@ -347,7 +347,7 @@ class Address:
         Nothing says here that this file is that object: who asks hashes what comes.
         """
         gateways = Gateways(self.gateways)
-        found = gateways.resolve(self.cid, self.names)
-        if found and found[1].kind == "folder":
-            found = gateways.resolve(self.cid, (*self.names, "objects", sha256[:2], sha256[2:]))
-        return gateways.read(*found) if found and found[1].kind == "file" else None
+        entry = gateways.resolve(self.cid, self.names)
+        if entry and entry[1].kind == "folder":
+            entry = gateways.resolve(self.cid, (*self.names, "objects", sha256[:2], sha256[2:]))
+        return gateways.read(*entry) if entry and entry[1].kind == "file" else None

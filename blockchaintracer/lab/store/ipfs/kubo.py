@@ -59,13 +59,13 @@ class Kubo:
             NotVerified: if the node gives it another CID than it has, naming both.
         """
         expected = Tree.of(path, profile).root()
-        said = profile_named(profile)
+        chosen = profile_named(profile)
         options = {
-            "cid-version": said.version,
-            "raw-leaves": str(said.raw_leaves).lower(),
-            "chunker": f"size-{said.chunk}",
+            "cid-version": chosen.version,
+            "raw-leaves": str(chosen.raw_leaves).lower(),
+            "chunker": f"size-{chosen.chunk}",
             # older nodes don't know this option, have 174, and agree up to that many chunks
-            "max-file-links": said.width,
+            "max-file-links": chosen.width,
             "pin": "true",
             "quieter": "true",
         }
@@ -147,12 +147,13 @@ class Kubo:
             ) from None
         try:
             answers = [json.loads(line) for line in data.splitlines() if line.strip()]
-            if not all(isinstance(one, dict) for one in answers):
+            if not all(isinstance(entry, dict) for entry in answers):
                 raise ValueError("not an object")
         except ValueError:
             answers = [{"Message": data[:200].decode(errors="replace")}] if status != 200 else []
         failed = next(
-            (str(one.get("Message", one)) for one in answers if one.get("Type") == "error" or status != 200), None
+            (str(entry.get("Message", entry)) for entry in answers if entry.get("Type") == "error" or status != 200),
+            None,
         )
         if status != 200 or failed:
             raise StoreError(

@@ -80,11 +80,11 @@ def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, 
         raise InputError(
             "expected one place to read the service's token from", hint="--token-env NAME or --token-file PATH."
         )
-    said = _read(file)
-    said[name] = {"endpoint": endpoint.rstrip("/")} | (
+    known = _read(file)
+    known[name] = {"endpoint": endpoint.rstrip("/")} | (
         {"token_env": token_env} if token_env else {"token_file": str(Path(token_file or "").expanduser().resolve())}
     )
-    write_json(file, dict(sorted(said.items())))
+    write_json(file, dict(sorted(known.items())))
 
 
 def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
@@ -93,19 +93,19 @@ def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
     Raises:
         InputError: if there's none of a name, none at all, or a token can't be read.
     """
-    said = _read(file)
-    wanted = list(dict.fromkeys(names)) or sorted(said)
-    if unknown := [name for name in wanted if name not in said]:
+    known = _read(file)
+    chosen = list(dict.fromkeys(names)) or sorted(known)
+    if unknown := [name for name in chosen if name not in known]:
         raise InputError(
-            f"expected a pinning service of {', '.join(sorted(said)) or 'none that is known'}, got {unknown[0]!r}",
+            f"expected a pinning service of {', '.join(sorted(known)) or 'none that is known'}, got {unknown[0]!r}",
             hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
         )
-    if not wanted:
+    if not chosen:
         raise InputError(
             "no pinning service is known",
             hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
         )
-    return [Service(name, said[name]["endpoint"], _token(name, said[name])) for name in wanted]
+    return [Service(name, known[name]["endpoint"], _token(name, known[name])) for name in chosen]
 
 
 def pin(
@@ -121,19 +121,19 @@ def pin(
         pause_s: seconds to the first question of how far it is; the pauses double.
     """
 
-    def one(service: Service) -> Pin:
-        found = _found(service, cid)
-        if found.status in ("absent", "failed"):
-            wanted = {"cid": str(cid)} | ({"name": name[:255]} if name else {})
-            found = _checked(service, cid, _ask(service, "POST", "/pins", wanted))
+    def pin_at(service: Service) -> Pin:
+        state = _found(service, cid)
+        if state.status in ("absent", "failed"):
+            request = {"cid": str(cid)} | ({"name": name[:255]} if name else {})
+            state = _checked(service, cid, _ask(service, "POST", "/pins", request))
         end, pause = time.monotonic() + wait_s, pause_s
-        while found.status in ("queued", "pinning") and (left := end - time.monotonic()) > 0:
+        while state.status in ("queued", "pinning") and (left := end - time.monotonic()) > 0:
             time.sleep(min(pause, left))
             pause = min(2 * pause, _LONGEST_POLL_S)
-            found = _checked(service, cid, _ask(service, "GET", f"/pins/{quote(found.request or '', safe='')}"))
-        return found
+            state = _checked(service, cid, _ask(service, "GET", f"/pins/{quote(state.request or '', safe='')}"))
+        return state
 
-    return _each(chosen, one)
+    return _each(chosen, pin_at)
 
 
 def status(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
@@ -144,19 +144,19 @@ def status(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
 def unpin(chosen: Sequence[Service], cid: Cid) -> list[Pin]:
     """Asks services to forget a CID; ``absent`` where it's done."""
 
-    def one(service: Service) -> Pin:
-        found = _found(service, cid)
-        if found.request:
-            _ask(service, "DELETE", f"/pins/{quote(found.request, safe='')}")
+    def unpin_at(service: Service) -> Pin:
+        state = _found(service, cid)
+        if state.request:
+            _ask(service, "DELETE", f"/pins/{quote(state.request, safe='')}")
         return Pin(service.name, "absent")
 
-    return _each(chosen, one)
+    return _each(chosen, unpin_at)
 
 
-def _each(chosen: Sequence[Service], one: Callable[[Service], Pin]) -> list[Pin]:
+def _each(chosen: Sequence[Service], ask: Callable[[Service], Pin]) -> list[Pin]:
     def guarded(service: Service) -> Pin:
         try:
-            return one(service)
+            return ask(service)
         except BlockchainTracerError as error:
             return Pin(service.name, "error", None, error.message)
 
@@ -169,7 +169,7 @@ def _found(service: Service, cid: Cid) -> Pin:
     results = answer.get("results")
     if not isinstance(results, list):
         raise NotVerified(f"expected a list of pins from {service.name}, got something else")
-    pins = [_checked(service, cid, one if isinstance(one, dict) else {}) for one in results]
+    pins = [_checked(service, cid, entry if isinstance(entry, dict) else {}) for entry in results]
     order = ("pinned", "pinning", "queued", "failed")
     return min(pins, key=lambda pin: order.index(pin.status), default=Pin(service.name, "absent"))
 
@@ -204,13 +204,13 @@ def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None =
     except requests.RequestException as error:
         raise ChainUnavailable(f"{service.name} can't be reached ({type(error).__name__})") from None
     try:
-        said = json.loads(data) if data else {}
+        reply = json.loads(data) if data else {}
     except ValueError:
-        said = {}
-    said = said if isinstance(said, dict) else {}
+        reply = {}
+    reply = reply if isinstance(reply, dict) else {}
     if code in (200, 202):
-        return said
-    why = said.get("error")
+        return reply
+    why = reply.get("error")
     reason = f"{why.get('reason', '')} {why.get('details', '')}".strip() if isinstance(why, dict) else ""
     raise StoreError(
         f"{service.name} refused ({code}): {reason.replace(service.token, '…')[:_TEXT] or 'no reason given'}"
@@ -228,23 +228,23 @@ class _Bearer:
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     try:
-        said = json.loads(file.read_bytes())
-        if not isinstance(said, dict) or not all(
-            isinstance(one, dict) and one.get("endpoint") for one in said.values()
+        known = json.loads(file.read_bytes())
+        if not isinstance(known, dict) or not all(
+            isinstance(entry, dict) and entry.get("endpoint") for entry in known.values()
         ):
             raise ValueError("no object of services")
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise InputError(f"expected the pinning services in {file}, got: {error}", hint="Mend or delete it.") from error
-    return said
+    return known
 
 
-def _token(name: str, said: dict[str, str]) -> str:
-    if variable := said.get("token_env"):
+def _token(name: str, entry: dict[str, str]) -> str:
+    if variable := entry.get("token_env"):
         token, place = os.environ.get(variable, ""), f"${variable}"
     else:
-        place = said.get("token_file", "")
+        place = entry.get("token_file", "")
         try:
             token = Path(place).read_text()
         except (OSError, ValueError):
