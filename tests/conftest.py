@@ -4,6 +4,7 @@ folder of a test says what it costs, and one that is to be fast can start nothin
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -50,12 +51,17 @@ pytest_runtest_call = pytest.hookimpl(wrapper=True)(_guarded)
 pytest_runtest_teardown = pytest.hookimpl(wrapper=True)(_guarded)
 
 
+def pytest_sessionfinish() -> None:
+    if labs := sys.modules.get("tests.support.labs"):
+        labs.end_shared_devnet()
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """A lab with a devnet, a registry and a group of its own, shared by the tests of a file."""
-    from tests.support.labs import running_lab
+    """A lab with a registry and a group, in a folder of its own, shared by the tests of a file."""
+    from tests.support.labs import shared_lab
 
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

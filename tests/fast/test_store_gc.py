@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from blockchaintracer.core.errors import StoreError
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed
 from blockchaintracer.lab.store.store import Store
-from tests.support.labs import running_lab
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
-        yield lab
 
 
 def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_path: Path) -> None:

@@ -16,14 +16,14 @@ from blockchaintracer.lab.attest import attest
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
-from tests.support.labs import again, running_lab, second_lab
+from tests.support.labs import again, second_lab, shared_lab
 
 pytestmark = pytest.mark.node
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

@@ -22,7 +22,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.report import Documentation, gather, make
 from blockchaintracer.extras.report.render import markdown, printable
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import running_lab
+from tests.support.labs import shared_lab
 
 pytestmark = pytest.mark.node
 
@@ -50,7 +50,7 @@ FIELDS = {"limitations": HOSTILE[0], "preprocessing": HOSTILE[2], "model_version
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

@@ -30,7 +30,7 @@ from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.recording.content import record_content
-from tests.support.labs import again, running_lab, second_lab
+from tests.support.labs import again, running_lab, second_lab, shared_lab
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Data, a run on them that another group reviewed, a folder, two records of a batch; the data are retracted."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         here = tmp_path_factory.mktemp("files")
         (here / "data.csv").write_text("x\n1\n")
         (here / "folder").mkdir()

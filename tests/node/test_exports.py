@@ -44,14 +44,14 @@ from blockchaintracer.lab.private.age import new_identity
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.recording.keep import Keeping
 from blockchaintracer.lab.store.stored_copies import StoredCopies
-from tests.support.labs import running_lab, verb
+from tests.support.labs import shared_lab, verb
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

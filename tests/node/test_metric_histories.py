@@ -30,12 +30,12 @@ from blockchaintracer.lab.recording.run_document import (
 )
 from blockchaintracer.lab.tracer import MLTracer, TracedRun
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import running_lab, verb
+from tests.support.labs import shared_lab, verb
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

@@ -38,12 +38,12 @@ from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.private.disclose import DISCLOSURE_TYPE
 from blockchaintracer.lab.recording.content import not_before, record_content, record_run
 from tests.support.artifacts import ROOT, artifact
-from tests.support.labs import running_lab, second_lab, typed
+from tests.support.labs import second_lab, shared_lab, typed
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

@@ -47,14 +47,14 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
-from tests.support.labs import ROOT, again, running_lab, second_lab, verb
+from tests.support.labs import ROOT, again, second_lab, shared_lab, verb
 
 DECLARED = {"limitations": "Tested at sea level only", "preprocessing": "none"}
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

@@ -21,12 +21,12 @@ from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.report.model_signature import check_signature, record_signature
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
-from tests.support.labs import running_lab
+from tests.support.labs import shared_lab
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 

@@ -24,12 +24,12 @@ from blockchaintracer.lab.seals import sealing
 from blockchaintracer.lab.store.collect_garbage import collect_garbage, store_status
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import again, running_lab, second_lab, verb
+from tests.support.labs import again, second_lab, shared_lab, verb
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

@@ -28,12 +28,12 @@ from blockchaintracer.lab.store.repair import repair_store
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.tracer import MLTracer
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import running_lab, second_lab, verb
+from tests.support.labs import second_lab, shared_lab, verb
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

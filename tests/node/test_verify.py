@@ -45,7 +45,7 @@ from blockchaintracer.lab.recording.content import (
 )
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier, verify
-from tests.support.labs import again, running_lab, second_lab, verb
+from tests.support.labs import again, second_lab, shared_lab, verb
 
 MIB = 1 << 20
 STRANGER = "0x" + "11" * 20
@@ -59,7 +59,7 @@ WALLET = "631626ba7e60e01b5f5260205ff3"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         lab.devnet.fund(STRANGER, 10**20)
         yield lab
 

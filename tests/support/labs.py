@@ -4,13 +4,19 @@ import os
 import pty
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import create_group, deploy
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -25,6 +31,88 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+class ReadyDevnet:
+    """A devnet with a registry and a lab with a group, put back to that state for each who uses it.
+
+    A node and its deployments take seconds; going back takes none. The chain is the same for all, the folder is not:
+    store, outbox and settings are a copy of the ready ones, so nothing that one lab has kept is seen by the next.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="blockchaintracer-tests-"))
+        self._home = Home(self._folder / "home")
+        lab = Lab(self._home)
+        deploy(lab, open_group_creation=True)
+        create_group(lab, "The lab")
+        self._devnet, self._node = lab.devnet, lab.devnet.ensure()
+        self._base_fee = self._ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]
+        self._snapshot = self._ask("evm_snapshot")
+        self.in_use = False
+
+    def _ask(self, method: str, *parameters: Any) -> Any:
+        return call(self._node.port, method, *parameters)
+
+    def put_back(self) -> bool:
+        """Take back everything that was done on the chain. Return False if the node is not what it was."""
+        try:
+            if self._devnet.status() != self._node or self._ask("evm_revert", self._snapshot) is not True:
+                return False
+            self._snapshot = self._ask("evm_snapshot")
+            self._ask("evm_setIntervalMining", 0)
+            self._ask("evm_setAutomine", True)
+            # the clock goes on from the time of the snapshot otherwise
+            self._ask("evm_setTime", int(time.time()))
+            self._ask("anvil_setNextBlockBaseFeePerGas", self._base_fee)
+            # states of blocks before may be pruned: the final block, two back, is to have one
+            self._ask("anvil_mine", "0x3")
+        except (OSError, ValueError, ChainUnavailable):
+            return False
+        return True
+
+    def lab(self, folder: Path) -> Lab:
+        """The lab, in a folder of its own, as a new process would open it."""
+        home = folder / "home"
+        shutil.copytree(self._home.path, home, ignore=shutil.ignore_patterns("devnet"))
+        (home / "devnet").symlink_to(self._home.devnet, target_is_directory=True)
+        return Lab(Home(home))
+
+    def end(self) -> None:
+        self._devnet.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_ready: ReadyDevnet | None = None
+
+
+@contextmanager
+def shared_lab(folder: Path) -> Iterator[Lab]:
+    """A lab with a registry and a group, on the devnet that the tests of this process share.
+
+    For tests that neither stop nor restart the node; they use `running_lab`.
+    """
+    global _ready  # noqa: PLW0603, one for each process of tests
+    if _ready and _ready.in_use:
+        with running_lab(folder) as lab:
+            yield lab
+        return
+    if _ready and not _ready.put_back():
+        end_shared_devnet()
+    _ready = _ready or ReadyDevnet()
+    _ready.in_use = True
+    try:
+        yield _ready.lab(folder)
+    finally:
+        _ready.in_use = False
+
+
+def end_shared_devnet() -> None:
+    """Stop the devnet that `shared_lab` started, if it did."""
+    global _ready  # noqa: PLW0603
+    if _ready:
+        _ready.end()
+    _ready = None
 
 
 @contextmanager

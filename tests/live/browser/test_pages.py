@@ -19,7 +19,7 @@ from blockchaintracer import MLTracer
 from blockchaintracer.extras.report import Documentation, gather, make
 from blockchaintracer.lab.lab import Lab
 from tests.findings.test_reports_of_hostile_records import FIELDS, HOSTILE
-from tests.support.labs import ROOT, running_lab, typed
+from tests.support.labs import ROOT, shared_lab, typed
 from tools import npm
 
 HERE = Path(__file__).resolve().parent
@@ -58,7 +58,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Opened]:
     folder = tmp_path_factory.mktemp("pages")
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         files = written(lab, folder)
     npm.install(HERE)
     unpacked = ROOT / ".build" / "browser"

@@ -19,14 +19,14 @@ from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from tests.live.ipfs.conftest import content
-from tests.support.labs import free_port, running_lab
+from tests.support.labs import free_port, shared_lab
 
 ROWS = pandas.DataFrame({"x": range(1000), "y": [number / 7 for number in range(1000)]})
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 

@@ -24,12 +24,12 @@ from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import verify
 from tests.live.ipfs.conftest import content
 from tests.live.ipfs.nodes import TOKEN
-from tests.support.labs import free_port, running_lab, verb
+from tests.support.labs import free_port, shared_lab, verb
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with shared_lab(tmp_path_factory.mktemp("lab")) as lab:
         yield lab
 
 
