@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-frameworks node stop lint format gas bench fuzz faults mutate prove reference artifacts lock clean
+.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate prove reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,10 @@ setup: ## set everything up inside this folder, locked by hash
 record: setup ## the main job: train, record, have a second group reproduce, verify
 	@$(VENV)/python examples/quickstart/record.py
 
-test: setup ## the whole test suite
+test: setup ## the tests that need no node, and one run of each main job: three minutes on two cores
+	@$(VENV)/python -m pytest -n 2 --dist loadfile -m "fast or evm or smoke" tests/fast tests/evm tests/findings tests/live/test_smoke.py $(ARGS)
+
+test-all: setup ## every test; ARGS="tests/node -k retract" for a part
 	@$(VENV)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-frameworks: setup ## the integrations with the real PyTorch, TensorFlow, JAX, Lightning, Keras, scikit-learn, Transformers, Optuna

@@ -14,7 +14,7 @@ from blockchaintracer.lab.attest import verdicts
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from tests.support.labs import ROOT
+from tests.support.labs import ROOT, clone
 
 DATA = Path(os.environ.get("BLOCKCHAINTRACER_GW_DATA") or ROOT.parent / "shared" / "data" / "gw150914")
 H1 = "H-H1_LOSC_4_V2-1126259446-32.hdf5"
@@ -27,10 +27,11 @@ pytestmark = pytest.mark.skipif(not (DATA / H1).exists(), reason=f"the strain is
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     home = tmp_path_factory.mktemp("gw150914")
-    program = [sys.executable, str(ROOT / "examples" / "gw150914" / "record.py")]
+    project = clone(tmp_path_factory.mktemp("clone") / "project", "gw150914")
+    program = [sys.executable, str(project / "examples" / "gw150914" / "record.py")]
     done = subprocess.run(
         [*program, "--data", str(DATA), "--home", str(home), "--json"],
-        cwd=ROOT,
+        cwd=project,
         capture_output=True,
         text=True,
         check=False,

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,15 +10,13 @@ import pytest
 
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.lab_folder import Home
-from tests.support.labs import ROOT
+from tests.support.labs import clone
 
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quickstart")
-    home, project, example = folder / "lab", folder / "project", Path("examples", "quickstart")
-    subprocess.run(["git", "clone", "--quiet", ROOT, project], check=True)
-    shutil.copytree(ROOT / example, project / example, dirs_exist_ok=True)
+    home, project, example = folder / "lab", clone(folder / "project", "quickstart"), Path("examples", "quickstart")
 
     def record():
         return subprocess.run(

@@ -182,6 +182,21 @@ def typed(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProce
     return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
 
 
+def clone(folder: Path, example: str) -> Path:
+    """A repository of its own with what is committed here, and the example as it stands here, committed.
+
+    What else is changed or untracked here is not in it: a build folder is no part of an example's code.
+    """
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    place = Path("examples", example)
+    shutil.copytree(ROOT / place, folder / place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    git = ("git", "-c", "user.name=A", "-c", "user.email=a@lab.example")
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    if subprocess.run(["git", "diff", "--cached", "--quiet"], cwd=folder, check=False).returncode:
+        subprocess.run([*git, "commit", "-qm", "the example as it stands"], cwd=folder, check=True)
+    return folder
+
+
 def secret_file(folder: Path, name: str = "patients.csv", size: int = 0) -> Path:
     """A file with content that no other has."""
     path = folder / name

