@@ -193,7 +193,9 @@ def ask(question: str) -> str:
 source_option = click.option(
     "--from", "sources", multiple=True, metavar="FOLDER|URL", help="A published store to fetch from; repeatable."
 )
-record_it_option = click.option("--record", "to_record", is_flag=True, help="Record the result as a document derived from the record.")
+record_it_option = click.option(
+    "--record", "to_record", is_flag=True, help="Record it as a document derived from the record."
+)
 offline_option = click.option("--offline", is_flag=True, help="Use what was read before, without the chain.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
