@@ -72,7 +72,7 @@ class DatasetDigest:
 
 
 def digest_dataset(data: Any) -> DatasetDigest:
-    """The digest of the whole content of a dataset, in memory that doesn't grow with it.
+    """Digest the whole content of a dataset, in memory that doesn't grow with it.
 
     Args:
         data: a pandas or Polars DataFrame or Series; an Arrow table, record batch or reader, or a
@@ -109,7 +109,7 @@ def digest_dataset(data: Any) -> DatasetDigest:
 def log_dataset(
     run: TracedRun, data: Any, name: str, *, relation: str = "trained-on", keep: bool = False
 ) -> DatasetDigest:
-    """Records a dataset as an input of a run. One in memory is recorded as its document, ``NAME.dataset.json``.
+    """Log a dataset as an input of a run. One in memory is recorded as its document, ``NAME.dataset.json``.
 
     The record's subject is then `DatasetDigest.sha256`: who has the same data finds the record by it. The data
     themselves stay where they are unless `keep` is said.
@@ -174,8 +174,8 @@ def _digest_several(data: Mapping[Any, Any]) -> DatasetDigest:
     parts = {_name(name): digest_dataset(part) for name, part in data.items()}
     if len(parts) != len(data):
         raise InputError(f"data: expected names that differ, got {', '.join(map(str, data))}", field="data")
-    told = {name: {"kind": part.kind, "rows": part.rows, "sha256": part.sha256} for name, part in parts.items()}
-    document = _canonical({"format": FORMAT, "kind": "several", "parts": told})
+    named = {name: {"kind": part.kind, "rows": part.rows, "sha256": part.sha256} for name, part in parts.items()}
+    document = _canonical({"format": FORMAT, "kind": "several", "parts": named})
     schema = tuple(
         Column(f"{name}/{column.name}" if column.name else name, column.dtype, column.sha256)
         for name, part in sorted(parts.items())
@@ -217,25 +217,21 @@ def _digest_pandas(data: Any) -> DatasetDigest | None:
     index = frame.index
     counts = index.nlevels > 1 or index.name is not None or not pd.api.types.is_integer_dtype(index.dtype)
     levels = [
-        (
-            f"__index_level_{level}__" if index.names[level] is None else index.names[level],
-            index.get_level_values(level),
-        )
-        for level in (range(index.nlevels) if counts else ())
+        (f"__index_level_{level}__" if name is None else name, index.get_level_values(level))
+        for level, name in (enumerate(index.names) if counts else ())
     ]
     columns = ((name, frame.iloc[:, place]) for place, name in enumerate(frame.columns))
 
     def blocks(name: str, values: Any) -> Iterator[Any]:
         dtype = None
         if values.dtype == object:
-            found = pd.api.types.infer_dtype(values, skipna=True)
-            if found not in _DEFINED_OBJECTS:
-                raise _refused(name, f"text, bytes, dates or decimals as objects, got {found} objects")
+            inferred = pd.api.types.infer_dtype(values, skipna=True)
+            if inferred not in _DEFINED_OBJECTS:
+                raise _refused(name, f"text, bytes, dates or decimals as objects, got {inferred} objects")
             dtype = pa.infer_type(values.array, from_pandas=True)
+        rows = values if isinstance(values, pd.Index) else values.iloc
         for start in range(0, max(len(values), 1), _ROWS):
-            block = (
-                values[start : start + _ROWS] if isinstance(values, pd.Index) else values.iloc[start : start + _ROWS]
-            )
+            block = rows[start : start + _ROWS]
             made = pa.Array.from_pandas(block, type=dtype)
             yield made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
@@ -270,11 +266,11 @@ def _digest_arrow(data: Any) -> DatasetDigest | None:
         batches, schema = data, data.schema
     else:
         return None
-    rows, streams = 0, [_Streams(field.type, field.name) for field in schema]
+    rows, streams = 0, [_ColumnHasher(field.type, field.name) for field in schema]
     for batch in batches:
         rows += batch.num_rows
         for stream, array in zip(streams, batch.columns, strict=True):
-            stream.add(array)
+            stream.update(array)
     return _table(rows, [stream.column() for stream in streams])
 
 
@@ -296,8 +292,8 @@ def _digest_numpy(data: Any) -> DatasetDigest | None:
             block = _one_nan(block.reshape(-1).view(f"<f{little.itemsize // (2 if data.dtype.kind == 'c' else 1)}"))
         whole.update(block.tobytes())
     column = Column("", data.dtype.name, whole.hexdigest())
-    told = {"dtype": column.dtype, "shape": list(data.shape), "sha256": column.sha256}
-    document = _canonical({"format": FORMAT, "kind": "array", **told})
+    content = {"dtype": column.dtype, "shape": list(data.shape), "sha256": column.sha256}
+    document = _canonical({"format": FORMAT, "kind": "array", **content})
     rows = len(data) if data.ndim else None
     return DatasetDigest(hashlib.sha256(document).hexdigest(), rows, (column,), "array", document)
 
@@ -317,7 +313,7 @@ def _fields(values: Any, name: str) -> Iterator[Any]:
 # -- a column, as Arrow holds it
 
 
-class _Streams:
+class _ColumnHasher:
     """The hashes of one level of a column: where nulls are, lengths, values; then those of the levels in it."""
 
     def __init__(self, dtype: Any, name: str) -> None:
@@ -325,7 +321,7 @@ class _Streams:
         self._count = 0
         self._categories: str | None = None
         self._nulls, self._lengths, self._values = hashlib.sha256(), hashlib.sha256(), hashlib.sha256()
-        self._inner: list[_Streams] = []
+        self._inner: list[_ColumnHasher] = []
         self._layout = dtype
         self._take = self._take_fixed
         self.label = self._set_up(dtype)
@@ -353,12 +349,10 @@ class _Streams:
         if types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype):
             self._layout, self._take = pa.large_string(), self._take_bytes
             return "string"
-        if types.is_binary(dtype) or types.is_large_binary(dtype) or types.is_binary_view(dtype):
+        fixed = types.is_fixed_size_binary(dtype)
+        if fixed or types.is_binary(dtype) or types.is_large_binary(dtype) or types.is_binary_view(dtype):
             self._layout, self._take = pa.large_binary(), self._take_bytes
-            return "binary"
-        if types.is_fixed_size_binary(dtype):
-            self._layout, self._take = pa.large_binary(), self._take_bytes
-            return f"binary[{dtype.byte_width}]"
+            return f"binary[{dtype.byte_width}]" if fixed else "binary"
         if types.is_dictionary(dtype):
             self._take = self._take_categories
             ordered = ", ordered" if dtype.ordered else ""
@@ -366,7 +360,10 @@ class _Streams:
         if types.is_fixed_size_list(dtype):
             self._take = self._take_flat
             return f"list[{self._add_inner(dtype.value_type)}, {dtype.list_size}]"
-        if any(is_list(dtype) for is_list in _list_types(types)):
+        if any(
+            is_list(dtype)
+            for is_list in (types.is_list, types.is_large_list, types.is_list_view, types.is_large_list_view)
+        ):
             self._take = self._take_lists
             return f"list[{self._add_inner(dtype.value_type)}]"
         if types.is_struct(dtype):
@@ -376,11 +373,11 @@ class _Streams:
         raise _refused(self._name, f"values of a type with a defined encoding, got {dtype}")
 
     def _add_inner(self, dtype: Any) -> str:
-        self._inner.append(_Streams(dtype, self._name))
+        self._inner.append(_ColumnHasher(dtype, self._name))
         return self._inner[-1].label
 
-    def add(self, array: Any) -> None:
-        """Takes the next values, an Arrow array."""
+    def update(self, array: Any) -> None:
+        """Hash the next values, an Arrow array."""
         if array.type != self._type:
             raise _refused(self._name, f"one type, got {self._type} and {array.type}")
         for start in range(0, len(array), _ROWS):
@@ -394,7 +391,7 @@ class _Streams:
             self._count += len(block)
 
     def column(self) -> Column:
-        """The column of everything taken."""
+        """Return the column of all values."""
         return Column(self._name, self.label, hashlib.sha256(b"".join(self._digests())).hexdigest())
 
     def _digests(self) -> Iterator[bytes]:
@@ -426,16 +423,16 @@ class _Streams:
     def _take_categories(self, array: Any) -> None:
         if self._type.ordered and len(array):
             # their order is what the values mean; of unordered ones neither order nor what doesn't occur counts
-            found = _column(self._name, [array.dictionary]).sha256
+            categories = _column(self._name, [array.dictionary]).sha256
             if self._categories is None:
-                self._categories = found
-                self._lengths.update(bytes.fromhex(found))
-            elif self._categories != found:
+                self._categories = categories
+                self._lengths.update(bytes.fromhex(categories))
+            elif self._categories != categories:
                 raise _refused(self._name, "the same ordered categories in every chunk; call unify_dictionaries()")
-        self._inner[0].add(array.dictionary_decode())
+        self._inner[0].update(array.dictionary_decode())
 
     def _take_flat(self, array: Any) -> None:
-        self._inner[0].add(array.flatten())
+        self._inner[0].update(array.flatten())
 
     def _take_lists(self, array: Any) -> None:
         # not by a cast to one layout: that of list views reads freed memory (pyarrow 25.0.1)
@@ -444,26 +441,22 @@ class _Streams:
 
     def _take_fields(self, array: Any) -> None:
         for inner, values in zip(self._inner, array.flatten(), strict=True):
-            inner.add(values)
+            inner.update(values)
 
 
 def _column(name: str, blocks: Iterable[Any], dtype: Any = None) -> Column:
     """A column from Arrow arrays, of which there is at least one unless `dtype` is given."""
     pa = _arrow()
-    streams = None if dtype is None else _Streams(dtype, name)
+    streams = None if dtype is None else _ColumnHasher(dtype, name)
     try:
         for block in blocks:
-            streams = streams or _Streams(block.type, name)
-            streams.add(block)
+            streams = streams or _ColumnHasher(block.type, name)
+            streams.update(block)
     except (pa.ArrowException, NotImplementedError) as error:
         raise _refused(name, f"values that Arrow has a type for ({str(error).splitlines()[0][:200]})") from None
     if streams is None:
         raise _refused(name, "values, got none")
     return streams.column()
-
-
-def _list_types(types: Any) -> tuple[Callable[[Any], bool], ...]:
-    return (types.is_list, types.is_large_list, types.is_list_view, types.is_large_list_view)
 
 
 def _little_endian(values: memoryview, width: int) -> Any:

@@ -4,10 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockchaintracer.lab.capture.git import (
-    public_remote,
-    scan_secrets,
-)
+from blockchaintracer.lab.capture.secret_masking import public_remote, scan_secrets
 
 
 @pytest.mark.parametrize(

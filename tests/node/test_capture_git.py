@@ -10,13 +10,8 @@ import pytest
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.capture import git
-from blockchaintracer.lab.capture.git import (
-    apply_diff,
-    capture_git,
-    pack_commit,
-    restore_commit,
-    scan_secrets,
-)
+from blockchaintracer.lab.capture.git import apply_diff, capture_git, pack_commit, restore_commit
+from blockchaintracer.lab.capture.secret_masking import scan_secrets
 
 
 @pytest.fixture(autouse=True)

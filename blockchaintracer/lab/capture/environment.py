@@ -57,7 +57,7 @@ VARIABLES = (
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
 _PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
 _HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
-_AWAY = re.compile(
+_UNREACHABLE = re.compile(
     r"(?i)error sending request|dns error|connection (?:refused|reset|aborted)|connecttimeout|newconnectionerror"
     r"|failed to establish|name resolution|name or service not known|network is unreachable|timed out|max retries"
     r"|service unavailable|bad gateway"
@@ -68,11 +68,11 @@ _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
 def capture_environment(
     lock: str | os.PathLike[str] | None = None, arguments: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """What this process runs on, ready for JSON.
+    """Capture what this process runs on, ready for JSON.
 
     Args:
         lock: the lock file the environment was made from, captured by name and digest.
-        arguments: the command line to tell, instead of this process's.
+        arguments: the command line to record, instead of this process's.
 
     Returns:
         ``python`` (implementation, version, compiler), ``packages`` (name to version), ``conda`` (or None),
@@ -100,7 +100,7 @@ def capture_environment(
 
 
 def find_lock(root: str | os.PathLike[str]) -> Path | None:
-    """The lock file in a folder that `rebuild_environment` can use; None if there's none.
+    """Find the lock file in a folder that `rebuild_environment` can use; None if there's none.
 
     In this order: ``pylock.toml``, ``requirements.lock``, ``uv.lock``, and ``requirements.txt`` if it pins everything.
     """
@@ -114,7 +114,7 @@ def find_lock(root: str | os.PathLike[str]) -> Path | None:
 def rebuild_environment(
     lock_path: str | os.PathLike[str], target: str | os.PathLike[str], python: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Makes a virtual environment at `target` and installs what the lock names; its Python.
+    """Make a virtual environment at `target` and install what the lock names; its Python.
 
     Args:
         lock_path: a requirements file, ``pylock.toml`` or ``uv.lock`` (its pyproject.toml beside it). If a requirements
@@ -132,27 +132,31 @@ def rebuild_environment(
         raise InputError(f"expected a lock file at {lock}")
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"expected an empty folder or none at {target}")
-    made = target / "bin" / "python"
+    installed = target / "bin" / "python"
     interpreter = os.fspath(python or sys.executable)
     uv = _uv()
     try:
         if uv:
             _install([uv, "venv", "--quiet", "--python", interpreter, str(target)])
-            requirements = _exported(uv, lock, target) if lock.name == "uv.lock" else lock
-            command = [uv, "pip", "install", "--quiet", "--python", str(made)]
+            requirements = lock
+            if lock.name == "uv.lock":
+                requirements = target / "requirements.txt"
+                export = [uv, "export", "--quiet", "--frozen", "--no-emit-project", "--project", str(lock.parent)]
+                _install([*export, "-o", str(requirements)])
+            command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
         elif lock.suffix == ".toml" or lock.name == "uv.lock":
             raise InputError(f"expected uv to install {lock.name}", hint="Install it: pip install uv")
         else:
             requirements = lock
             _install([interpreter, "-m", "venv", str(target)])
-            command = [str(made), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+            command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
         if requirements.suffix != ".toml" and _HASHED.search(requirements.read_text()):
             command.append("--require-hashes")
         _install([*command, "-r", str(requirements)])
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
         raise
-    return made
+    return installed
 
 
 def _command(arguments: Sequence[str] | None) -> tuple[str, list[str]]:
@@ -175,7 +179,7 @@ def _without_home(argument: str) -> str:
 
 def _packages() -> dict[str, str]:
     """Distributions by the names of their metadata folders: reading each METADATA would take 30 times as long."""
-    found: dict[str, str] = {}
+    packages: dict[str, str] = {}
     for folder in sys.path:
         try:
             names = os.listdir(folder or ".")
@@ -184,10 +188,10 @@ def _packages() -> dict[str, str]:
         for entry in names:
             name, _, version = entry.removesuffix(".dist-info").removesuffix(".egg-info").partition("-")
             if entry.endswith(".dist-info") and version:
-                found.setdefault(_normal(name), version)
+                packages.setdefault(_normal(name), version)
             elif entry.endswith(".egg-info"):
-                found.setdefault(_normal(name), re.sub(r"-py\d.*", "", version) or _egg_version(Path(folder, entry)))
-    return dict(sorted(found.items()))
+                packages.setdefault(_normal(name), re.sub(r"-py\d.*", "", version) or _egg_version(Path(folder, entry)))
+    return dict(sorted(packages.items()))
 
 
 def _egg_version(info: Path) -> str:
@@ -204,14 +208,8 @@ def _normal(name: str) -> str:
 
 
 def _conda() -> dict[str, Any] | None:
-    prefix = next(
-        (
-            Path(folder)
-            for folder in (sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX"))
-            if folder and Path(folder, "conda-meta").is_dir()
-        ),
-        None,
-    )
+    folders = (sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX"))
+    prefix = next((Path(folder) for folder in folders if folder and Path(folder, "conda-meta").is_dir()), None)
     if prefix is None:
         return None
     packages, channels = [], set()
@@ -247,13 +245,11 @@ def _blas() -> list[dict[str, Any]]:
         threadpoolctl: Any = importlib.import_module("threadpoolctl")
     except ImportError:
         return _numpy_blas(sys.modules["numpy"])
-    told = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
+    shown = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
     # sorted, for the order of loading is chance; without the file path, which tells who and where
-    found = [
-        {name: library[name] for name in told if library.get(name) is not None}
-        for library in threadpoolctl.threadpool_info()
-    ]
-    return sorted(found, key=json.dumps)
+    libraries = threadpoolctl.threadpool_info()
+    blas = [{name: entry[name] for name in shown if entry.get(name) is not None} for entry in libraries]
+    return sorted(blas, key=json.dumps)
 
 
 def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
@@ -275,28 +271,9 @@ def _uv() -> str | None:
     return shutil.which("uv") or (str(beside) if beside.is_file() else None)
 
 
-def _exported(uv: str, lock: Path, target: Path) -> Path:
-    requirements = target / "requirements.txt"
-    _install(
-        [
-            uv,
-            "export",
-            "--quiet",
-            "--frozen",
-            "--no-emit-project",
-            "--project",
-            str(lock.parent),
-            "-o",
-            str(requirements),
-        ]
-    )
-    return requirements
-
-
 def _install(command: list[str]) -> None:
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
-    }
+    left_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
     except OSError as error:
@@ -305,18 +282,16 @@ def _install(command: list[str]) -> None:
         ) from error
     if not done.returncode:
         return
-    said = f"{done.stdout}\n{done.stderr}"
+    output = f"{done.stdout}\n{done.stderr}"
     # line by line: one that shows a credential is hidden, the others still help
-    tail = "\n".join(mask(line) for line in said.strip().splitlines()[-15:])
-    if _MISMATCH.search(said):
+    tail = "\n".join(mask(line) for line in output.strip().splitlines()[-15:])
+    if _MISMATCH.search(output):
         raise NotVerified(
             f"a package is not the one that was locked:\n{tail}",
             hint="The package was replaced where it was published, or the lock was changed.",
         )
-    if _AWAY.search(said):
+    if _UNREACHABLE.search(output):
         raise ChainUnavailable(
             f"the packages of the lock can't be reached:\n{tail}", hint="Check the network, then try again."
         )
-    raise InputError(
-        f"the lock can't be installed:\n{tail}", hint="See what the installer said; another Python may fit."
-    )
+    raise InputError(f"the lock can't be installed:\n{tail}", hint="Read the output; another Python may fit.")

@@ -7,34 +7,24 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.lab.capture.secret_masking import SecretFinding, public_remote, scan_secrets
+from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.lab_folder import FOLDER
-
-__all__ = [
-    "GitState",
-    "SecretFinding",
-    "apply_diff",
-    "capture_git",
-    "held_by_git",
-    "pack_commit",
-    "public_remote",
-    "restore_commit",
-    "scan_secrets",
-]
 
 UNTRACKED_LIMIT = 10 << 20
 """Bytes of the largest untracked file that goes into a diff; larger ones are named only."""
 
-_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_SHA256_EMPTY_TREE = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+_EMPTY_TREES = {
+    "sha1": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
 
 # what a diff or pack must not depend on, or write, in the user's repository
 _READ_ONLY = ("core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true")
@@ -82,11 +72,10 @@ class GitState:
 
 
 def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> GitState | None:
-    """The state of the working tree that `path` lies in; None if it lies in none.
+    """Capture the state of the working tree that `path` lies in; None if it lies in none.
 
-    Nothing in it changes, but that git may renew the times of objects that it has already.
-
-    Ignored files don't count. A submodule counts as its commit, and content kept outside git (LFS) as its pointer.
+    Nothing in it changes, but git may renew the times of objects that it has already. Ignored files don't count. A
+    submodule counts as its commit, and content kept outside git (LFS) as its pointer.
 
     Args:
         path: a file or folder.
@@ -105,10 +94,10 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
                 hint="Install git: without it the code of a run can't be told.",
             )
         return None
-    found = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
-    if found.returncode or found.stdout.strip() != b"true":
-        problem = found.stderr.decode(errors="replace")
-        if found.returncode and "not a git repository" not in problem:
+    inside = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
+    if inside.returncode or inside.stdout.strip() != b"true":
+        problem = inside.stderr.decode(errors="replace")
+        if inside.returncode and "not a git repository" not in problem:
             raise _refused(folder, problem)
         return None
     root = Path(_text(folder, "rev-parse", "--show-toplevel"))
@@ -129,7 +118,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
 
 
 def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
-    """One commit with all its files and none of its history, as a git pack.
+    """Pack one commit with all its files and none of its history.
 
     Objects are stored whole, so that a commit has the same pack in every clone (with the same zlib).
 
@@ -146,33 +135,32 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
 
 
 def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Which files of the commit or of the difference are some files, or in some folders, or have their content under
-    another name; relative to the root.
+    """List the files of the commit or of the difference that are one of some files, lie in one of some folders, or have
+    the same content under another name; relative to the root.
 
     Args:
-        state: of the working tree, as it was captured.
-        paths: need not be in it.
+        paths: need not be in the working tree.
     """
     blobs = _blobs(state)
     new = set(state.untracked) - set(state.omitted)
     names = {name for _, _, name in blobs} | new
-    found: set[str] = set()
+    held: set[str] = set()
     for path in paths:
         real = Path(path).resolve()
         if state.root.is_relative_to(real):
             return sorted(names)
         if real.is_relative_to(state.root):
             name = real.relative_to(state.root).as_posix()
-            found |= {known for known in names if known == name or known.startswith(f"{name}/")}
+            held |= {known for known in names if known == name or known.startswith(f"{name}/")}
         if not os.path.exists(real):
             continue
-        for file in [one for _, one in list_folder(real)] if real.is_dir() else [os.fspath(real)]:
+        for file in [entry for _, entry in list_folder(real)] if real.is_dir() else [os.fspath(real)]:
             size = os.stat(file).st_size
             alike = {blob: known for blob, length, known in blobs if length == size}
             if alike and size and (known := alike.get(_text(state.root, "hash-object", "--no-filters", "--", file))):
-                found.add(known)
-            found |= {known for known in new if _same(state.root / known, file, size)}
-    return sorted(found)
+                held.add(known)
+            held |= {known for known in new if _same(state.root / known, file, size)}
+    return sorted(held)
 
 
 def _blobs(state: GitState) -> list[tuple[str, int, str]]:
@@ -193,7 +181,7 @@ def _same(one: Path, other: str, size: int) -> bool:
 
 
 def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str | os.PathLike[str]) -> Path:
-    """Makes a repository at `target` from what `pack_commit` gave, with the commit checked out.
+    """Make a repository at `target` from what `pack_commit` gave, with the commit checked out.
 
     git computes the name of every object from its content, so the files are those of the commit. No hook, filter,
     submodule or configuration from outside takes part.
@@ -233,7 +221,7 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
 
 
 def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
-    """Applies what `capture_git` found changed to a restored commit.
+    """Apply what `capture_git` found changed to a restored commit.
 
     Raises:
         NotVerified: if it doesn't apply to what is there, or would write outside `target`.
@@ -244,25 +232,21 @@ def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
 
 def _difference(root: Path, commit: str | None, exclude: list[Path]) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
     with _own_index(root) as extra:
-        if not commit:
-            base = _SHA256_EMPTY_TREE if _text(root, "rev-parse", "--show-object-format") == "sha256" else _EMPTY_TREE
-        else:
-            base = commit
+        base = commit or _EMPTY_TREES[_text(root, "rev-parse", "--show-object-format")]
         _clear_flags(root, extra)
         _run(root, "add", "--update", extra=extra)
         new = _run(root, "ls-files", "-z", "--others", "--exclude-standard", extra=extra).stdout
         names = [name for name in map(os.fsdecode, new.split(b"\0")) if name and not _left_out(root / name, exclude)]
         omitted = tuple(name for name in names if (root / name).lstat().st_size > UNTRACKED_LIMIT)
-        wanted = [os.fsencode(name) for name in names if name not in omitted]
-        if wanted:
+        if added := [os.fsencode(name) for name in names if name not in omitted]:
             arguments = ("--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul")
-            _run(root, *arguments, given=b"\0".join(wanted), extra=extra)
+            _run(root, *arguments, given=b"\0".join(added), extra=extra)
         # the plumbing command: the user's settings for showing diffs don't reach it
         shown = ("--patch", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
         diff = _run(root, "diff-index", "--cached", *shown, base, "--", extra=extra).stdout
-        added = _run(root, "diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--", extra=extra)
+        listed = _run(root, "diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--", extra=extra)
     # a file that was staged but never committed is new to whoever has the commit
-    created = {os.fsdecode(name) for name in added.stdout.split(b"\0") if name}
+    created = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
     return diff, tuple(sorted(created | set(omitted))), omitted
 
 
@@ -277,15 +261,12 @@ def _own_index(root: Path) -> Iterator[dict[str, str]]:
             # with its time: git compares it with the files' to tell those it must read again
             shutil.copy2(git_dir / "index", index)
         (Path(own) / "objects").mkdir()
+        quoted = str(common / "objects").replace("\\", "\\\\").replace('"', '\\"')
         yield {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(Path(own, "objects")),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{_quoted(common / "objects")}"',
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
         }
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _clear_flags(root: Path, extra: dict[str, str]) -> None:
@@ -330,14 +311,20 @@ def _run(
     environment = {name: value for name, value in os.environ.items() if name not in away}
     environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
     environment |= {"GIT_NO_REPLACE_OBJECTS": "1"} | (extra or {})
-    command = ["git", *(part for setting in _READ_ONLY for part in ("-c", setting)), *arguments]
-    try:
-        done = subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)  # noqa: S603
-    except OSError as error:
-        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
+    done = _git(folder, _READ_ONLY, arguments, environment, input=given)
     if check and done.returncode:
         raise _refused(folder, done.stderr.decode(errors="replace"))
     return done
+
+
+def _git(
+    folder: Path, settings: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], **stdin: Any
+) -> subprocess.CompletedProcess[bytes]:
+    command = ["git", *(part for setting in settings for part in ("-c", setting)), *arguments]
+    try:
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **stdin)  # noqa: S603
+    except OSError as error:
+        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
 
 
 def _isolated(
@@ -354,14 +341,8 @@ def _isolated(
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_CEILING_DIRECTORIES": str(folder.parent),
     }
-    command = ["git", *(part for setting in _ISOLATED for part in ("-c", setting)), *arguments]
-    try:
-        if stdin:
-            done = subprocess.run(command, cwd=folder, env=environment, stdin=stdin, capture_output=True, check=False)  # noqa: S603
-        else:
-            done = subprocess.run(command, cwd=folder, env=environment, input=given, capture_output=True, check=False)  # noqa: S603
-    except OSError as error:
-        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
+    source: dict[str, Any] = {"stdin": stdin} if stdin else {"input": given}
+    done = _git(folder, _ISOLATED, arguments, environment, **source)
     if done.returncode:
         problem = done.stderr.decode(errors="replace").strip()
         raise NotVerified(

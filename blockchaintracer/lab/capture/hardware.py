@@ -18,11 +18,7 @@ _QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader
 
 
 def capture_hardware(*, host_name: bool = False, user_name: bool = False) -> dict[str, Any]:
-    """The machine, ready for JSON.
-
-    Args:
-        host_name: whether to tell the machine's name.
-        user_name: whether to tell the user's.
+    """Capture the machine, ready for JSON.
 
     Returns:
         ``os`` (system, kernel, distribution), ``architecture``, ``cpu`` (model, logical and physical count; None where
@@ -34,11 +30,7 @@ def capture_hardware(*, host_name: bool = False, user_name: bool = False) -> dic
     machine: dict[str, Any] = {
         "os": {"system": platform.system(), "kernel": platform.release(), "distribution": _distribution()},
         "architecture": platform.machine(),
-        "cpu": {
-            "model": _cpu_model(),
-            "logical": psutil.cpu_count(),
-            "physical": psutil.cpu_count(logical=False),
-        },
+        "cpu": {"model": _cpu_model(), "logical": psutil.cpu_count(), "physical": psutil.cpu_count(logical=False)},
         "memoryBytes": json_integer(psutil.virtual_memory().total),
         "gpus": _gpus(),
     }
@@ -79,15 +71,9 @@ def _gpus() -> list[dict[str, Any]]:
     for line in listed.splitlines():
         # from the right: a name may hold a comma
         name, driver, memory = (part.strip() for part in line.rsplit(",", 2))
-        gpus.append(
-            {
-                "name": name,
-                "driver": driver,
-                # a slice of a GPU tells "[N/A]"
-                "memoryBytes": json_integer(int(memory) << 20) if memory.isdecimal() else None,
-                "cuda": cuda[1] if cuda else None,
-            }
-        )
+        # a slice of a GPU says "[N/A]"
+        size = json_integer(int(memory) << 20) if memory.isdecimal() else None
+        gpus.append({"name": name, "driver": driver, "memoryBytes": size, "cuda": cuda[1] if cuda else None})
     return gpus
 
 
@@ -97,10 +83,10 @@ def _torch_gpus() -> list[dict[str, Any]]:
     if torch is None or not torch.cuda.is_available():
         return []
     toolkit = torch.version.cuda or getattr(torch.version, "hip", None)
-    found = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    gpus = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
     return [
         {"name": gpu.name, "driver": None, "memoryBytes": json_integer(gpu.total_memory), "cuda": toolkit}
-        for gpu in found
+        for gpu in gpus
     ]
 
 

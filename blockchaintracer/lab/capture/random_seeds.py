@@ -1,4 +1,4 @@
-"""Seeds every source of randomness that is in use, and tells what was seeded."""
+"""Seeding of every source of randomness that is in use, and what was seeded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _last: dict[str, Any] = {}
 
 
 def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """Seeds `random`, NumPy, and PyTorch and TensorFlow where they are imported already.
+    """Seed `random`, NumPy, and PyTorch and TensorFlow where they are imported already.
 
     Importing PyTorch or TensorFlow takes seconds, so a program imports what it uses first, then seeds. JAX and NumPy's
     `default_rng` have no global state: the program passes them the seed itself.
@@ -36,26 +36,26 @@ def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[st
     Raises:
         InputError: if a seed is out of range.
     """
-    for one in (seed, *(each or {}).values()):
-        if isinstance(one, bool) or not isinstance(one, int) or not 0 <= one < SEED_LIMIT:
-            raise InputError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {one!r}")
-    of = each or {}
+    seeds = each or {}
+    for value in (seed, *seeds.values()):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < SEED_LIMIT:
+            raise InputError(f"expected a seed from 0 to {SEED_LIMIT - 1}, got {value!r}")
     seeded, left = ["random"], {}
-    random.seed(of.get("random", seed))
+    random.seed(seeds.get("random", seed))
     if _installed("numpy"):
-        importlib.import_module("numpy").random.seed(of.get("numpy", seed))
+        importlib.import_module("numpy").random.seed(seeds.get("numpy", seed))
         seeded.append("numpy")
     for name, function in (("torch", "manual_seed"), ("tensorflow", "random.set_seed")):
         if name in sys.modules:
             target: Any = sys.modules[name]
             for part in function.split("."):
                 target = getattr(target, part)
-            target(of.get(name, seed))
+            target(seeds.get(name, seed))
             seeded.append(name)
         elif _installed(name):
             left[name] = "installed but not imported: import it before seeding"
     if _installed("jax"):
-        left["jax"] = f"has no global seed: pass jax.random.key({of.get('jax', 'seed')})"
+        left["jax"] = f"has no global seed: pass jax.random.key({seeds.get('jax', 'seed')})"
     _last.clear()
     _last.update({"seed": seed, "seeded": seeded, "notSeeded": left})
     if each:
@@ -64,7 +64,7 @@ def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[st
 
 
 def capture_seeds() -> dict[str, Any]:
-    """What is known of the randomness of this process, ready for JSON.
+    """Capture what is known of the randomness of this process, ready for JSON.
 
     Returns:
         What `seed_everything` last gave (``seed`` is None if it wasn't called), and ``states``: the SHA-256 of the

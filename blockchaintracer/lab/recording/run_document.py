@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,14 +37,6 @@ MAX_HISTORIES = 200
 """How many metrics have a history at most: each is named in the manifest."""
 
 
-def _kind(text: str) -> str:
-    return _label(text, Kind)
-
-
-def _relation(text: str) -> str:
-    return _label(text, Relation)
-
-
 def _label(text: str, vocabulary: type[Kind] | type[Relation]) -> str:
     try:
         number = parse_number(text, vocabulary)
@@ -63,21 +56,18 @@ Recipients = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)
 
 
 class DocumentInput(_Written):
-    """Something that the run reads: a file or folder to record, a record that is there, or both.
+    """Something that the run reads: a file or folder to record, a record that exists, or both.
 
     Args:
         path: relative to the document's folder, or absolute.
-        record: id of a record.
         kind: what `path` is recorded as.
         relation: how the run stands to it, as people type it.
-        name: what the run calls it.
-        encrypt_to: recipients, if `path` is to be recorded encrypted.
     """
 
     path: Annotated[str, Field(min_length=1)] | None = None
     record: Digest | None = Field(default=None, validate_default=True)
-    kind: Annotated[str, AfterValidator(_kind)] = "dataset"
-    relation: Annotated[str, AfterValidator(_relation)] = "uses"
+    kind: Annotated[str, AfterValidator(partial(_label, vocabulary=Kind))] = "dataset"
+    relation: Annotated[str, AfterValidator(partial(_label, vocabulary=Relation))] = "uses"
     name: Line | None = None
     encrypt_to: Recipients = ()
 
@@ -90,13 +80,7 @@ class DocumentInput(_Written):
 
 
 class DocumentOutput(_Written):
-    """Something that the run writes.
-
-    Args:
-        path: relative to the document's folder, or absolute.
-        role: what it is: ``model``, ``predictions``.
-        encrypt_to: recipients, if it is to be recorded encrypted.
-    """
+    """Something that the run writes; its role is ``model``, ``predictions`` or the like."""
 
     path: Annotated[str, Field(min_length=1)]
     role: Line = "output"
@@ -119,7 +103,7 @@ class DocumentHistory(_Written):
     @field_validator("steps")
     @classmethod
     def _ascending(cls, steps: tuple[int, ...]) -> tuple[int, ...]:
-        if any(one >= other for one, other in pairwise(steps)):
+        if any(step >= following for step, following in pairwise(steps)):
             raise ValueError("steps that ascend, each once")
         return steps
 
@@ -132,20 +116,14 @@ class DocumentHistory(_Written):
 
 
 class PrivateDocument(_Written):
-    """Values that the run commits to and does not show. They stay in the lab's folder.
-
-    Args:
-        parameters: plain values by name.
-        metrics: numbers by name; nothing compares them in a reproduction.
-        encrypt_to: recipients who can read them.
-    """
+    """Values that the run commits to and does not show. They stay in the lab's folder, and nothing compares them."""
 
     parameters: Names = Field(default_factory=dict)
     metrics: dict[Line, float] = Field(default_factory=dict)
     encrypt_to: Recipients = ()
 
     def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
-        """Refuses a name that a value has which is shown.
+        """Refuse a private value with the name of a value that is shown.
 
         Raises:
             InputError: naming it.
@@ -156,35 +134,21 @@ class PrivateDocument(_Written):
                     refuse(f"private.{what}.{name}", f"a name that no value of the {what} has that is shown", name)
 
     def fields(self) -> dict[str, Any]:
-        """All by the names that a disclosure gives them: ``parameters.lr``, ``metrics.accuracy``."""
-        return {f"parameters.{name}": value for name, value in self.parameters.items()} | {
-            f"metrics.{name}": value for name, value in self.metrics.items()
-        }
+        """Return all values by the names that a disclosure gives them: ``parameters.lr``, ``metrics.accuracy``."""
+        parameters = {f"parameters.{name}": value for name, value in self.parameters.items()}
+        return parameters | {f"metrics.{name}": value for name, value in self.metrics.items()}
 
 
 class RunDocument(_Written):
-    """A run as its author writes it down.
+    """A run as its author writes it down; the tracer adds ``checkpoints``, ``checkpoint_anchors``, ``seed_derivation``.
 
     Args:
         schema_version: ``schema`` in the file: 1.
-        name: what people call the run.
-        description: in words.
-        template: the experiment template that it follows.
-        parameters: plain values by name.
         metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
         histories: the values that metrics had over the run, by the metric.
         tolerance: of every metric that gives none of its own.
-        seeds: plain values by name.
-        private: values that are committed to and not shown.
-        inputs: what it reads.
-        outputs: what it writes.
         entry_point: what is started, relative to the document's folder.
-        arguments: given to it.
-        experiment: free-form description.
         declared_timestamp: a time that the author states; never a chain's.
-        checkpoints: states that were committed to while it went on, written by the tracer.
-        checkpoint_anchors: their batches that were anchored already, written by the tracer.
-        seed_derivation: the block that its seeds are from, written by the tracer.
         error: why the run failed, if it did.
     """
 
@@ -212,7 +176,7 @@ class RunDocument(_Written):
     @field_validator("histories")
     @classmethod
     def _of_metrics(cls, histories: dict[str, DocumentHistory], info: ValidationInfo) -> dict[str, DocumentHistory]:
-        if len(histories) > MAX_HISTORIES or sum(len(one.steps) for one in histories.values()) > MAX_POINTS:
+        if len(histories) > MAX_HISTORIES or sum(len(history.steps) for history in histories.values()) > MAX_POINTS:
             raise ValueError(f"histories of at most {MAX_HISTORIES} metrics with {MAX_POINTS} values together")
         if "metrics" in info.data and (unknown := sorted({*histories} - {*info.data["metrics"]})):
             raise ValueError(f"histories of the document's metrics, which {unknown[0]!r} is none of")
@@ -231,7 +195,7 @@ class RunDocument(_Written):
         return {path: recipients for path, recipients in files if path and recipients}
 
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
-        """The metrics as the run records them.
+        """Return the metrics as the run records them.
 
         Args:
             measured: values by name, which replace the document's or add to them.
@@ -240,18 +204,18 @@ class RunDocument(_Written):
             InputError: naming the metric that has no value in either, or none that can be recorded.
         """
         values = plain(dict(measured or {}), "metrics")
-        found: dict[str, Metric] = {}
+        metrics: dict[str, Metric] = {}
         for name in {**self.metrics, **values}:
             given = self.metrics.get(name, GivenMetric())
             value = values.get(name, given.value)
             if isinstance(value, bool) or not isinstance(value, int | float):
                 refuse(f"metrics.{name}", "a number", value, "Fill it in once it's measured, or leave the metric out.")
-            found[name] = given.recorded(value, self.tolerance)
-        return found
+            metrics[name] = given.recorded(value, self.tolerance)
+        return metrics
 
 
 def load_run_document(path: str | Path) -> RunDocument:
-    """The run document in a file.
+    """Load the run document in a file.
 
     YAML is read by its safe loader with the types of its core schema (YAML 1.2): ``1e-3`` is a number, ``no`` and dates
     are text. JSON is read strictly.
@@ -277,20 +241,19 @@ def load_run_document(path: str | Path) -> RunDocument:
             hint="Keep large values in a file of their own.",
         )
     try:
-        found = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
-        if not isinstance(found, dict):
-            refuse("document", "an object", found)
-        if type(found.get("schema")) is not int or found["schema"] != 1:
-            refuse(
-                "schema", "1, the version of this format", found.get("schema"), "Begin the document with `schema: 1`."
-            )
-        return RunDocument.read(found)
+        fields = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
+        if not isinstance(fields, dict):
+            refuse("document", "an object", fields)
+        schema = fields.get("schema")
+        if type(schema) is not int or schema != 1:
+            refuse("schema", "1, the version of this format", schema, "Begin the document with `schema: 1`.")
+        return RunDocument.read(fields)
     except InputError as error:
         raise InputError(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
 
 
 def parse_yaml(data: bytes) -> Any:
-    """YAML (UTF-8) as plain values.
+    """Read YAML (UTF-8) as plain values.
 
     Raises:
         InputError: if it isn't YAML, repeats a key, has a tag beyond the core schema, or holds a value that

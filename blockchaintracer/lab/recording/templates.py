@@ -23,17 +23,7 @@ _FILE = re.compile(r"([a-z0-9-]+)-([1-9][0-9]*)\.json")
 
 
 class ParameterRule(Part):
-    """What a template says of a parameter.
-
-    Args:
-        type: of its value.
-        required: whether a run must state it.
-        minimum: smallest number, inclusive.
-        maximum: largest number, inclusive.
-        choices: the only texts allowed.
-        description: one line, with the unit where there is one.
-        example: a value to start from.
-    """
+    """What a template says of a parameter; `minimum` and `maximum` are inclusive; a run starts from `example`."""
 
     type: Literal["number", "integer", "text", "boolean", "list", "object"]
     required: bool = True
@@ -44,7 +34,7 @@ class ParameterRule(Part):
     example: Any
 
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Return what a value must be, in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         return f"{'an' if self.type[0] in 'aeiou' else 'a'} {self.type}{_range(self.minimum, self.maximum)}"
@@ -67,15 +57,7 @@ class ParameterRule(Part):
 
 
 class MetricRule(Part):
-    """What a template says of a metric.
-
-    Args:
-        required: whether a run must state it.
-        minimum: smallest value, inclusive.
-        maximum: largest value, inclusive.
-        tolerance: to start from; None for a metric that is reported and never compared.
-        description: one line, with the unit where there is one.
-    """
+    """What a template says of a metric. `tolerance` is one to start from; None if the metric is never compared."""
 
     required: bool = True
     minimum: float | None = None
@@ -84,20 +66,12 @@ class MetricRule(Part):
     description: Line
 
     def expected(self) -> str:
-        """What a value must be, in words."""
+        """Return what a value must be, in words."""
         return f"a number{_range(self.minimum, self.maximum)}"
 
 
 class InputRule(Part):
-    """An input that a run must name.
-
-    Args:
-        relation: how the run stands to it.
-        kind: of the record.
-        required: whether a run must name one.
-        description: one line.
-        example: a path to start from.
-    """
+    """An input that a run names: how the run stands to it, its kind, and a path to start from."""
 
     relation: Line
     kind: Line
@@ -107,14 +81,7 @@ class InputRule(Part):
 
 
 class OutputRule(Part):
-    """An output that a run names.
-
-    Args:
-        role: what it is.
-        required: whether a run must name one.
-        description: one line.
-        example: a path to start from.
-    """
+    """An output that a run names: its role, and a path to start from."""
 
     role: Line
     required: bool = False
@@ -127,13 +94,7 @@ class ExperimentTemplate(Part):
 
     Args:
         name: lower case, with hyphens.
-        version: from 1.
-        description: in a sentence or two.
         seeded: whether a run must state a seed.
-        parameters: rules by name.
-        metrics: rules by name.
-        inputs: rules.
-        outputs: rules.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -147,37 +108,41 @@ class ExperimentTemplate(Part):
 
 
 def list_templates() -> tuple[ExperimentTemplate, ...]:
-    """All templates in all versions, by name and version."""
-    return tuple(
-        template for _, template in sorted(_templates(files("blockchaintracer.lab.recording") / "templates").items())
-    )
+    """Return all templates in all versions, by name and version."""
+    templates = {}
+    for file in (files("blockchaintracer.lab.recording") / "templates").iterdir():
+        if match := _FILE.fullmatch(file.name):
+            templates[match[1], int(match[2])] = ExperimentTemplate.read(
+                parse_json(file.read_bytes(), file.name), file.name
+            )
+    return tuple(template for _, template in sorted(templates.items()))
 
 
 def load_template(name: str, version: int | None = None) -> ExperimentTemplate:
-    """A template; the newest version unless one is given.
+    """Load a template; the newest version unless one is given.
 
     Raises:
         InputError: if there is none, naming those that there are.
     """
-    found = {template.version: template for template in list_templates() if template.name == name}
-    if not found:
+    versions = {template.version: template for template in list_templates() if template.name == name}
+    if not versions:
         names = ", ".join(dict.fromkeys(template.name for template in list_templates()))
         raise InputError(f"template.name: expected one of {names}, got {shown(name)}", field="template.name")
-    wanted = max(found) if version is None else version
-    if wanted not in found:
-        versions = ", ".join(map(str, sorted(found)))
+    number = max(versions) if version is None else version
+    if number not in versions:
+        known = ", ".join(map(str, sorted(versions)))
         raise InputError(
-            f"template.version: expected a version of {name} among {versions}, got {wanted}",
+            f"template.version: expected a version of {name} among {known}, got {number}",
             hint="A newer blockchaintracer may have it.",
             field="template.version",
         )
-    return found[wanted]
+    return versions[number]
 
 
 def validate_against_template(
     run: RunPredicate | RunDocument, name: str, version: int | None = None, *, complete: bool = True
 ) -> None:
-    """Checks that a run states what a template asks for. More than that is allowed.
+    """Check that a run states what a template asks for. More than that is allowed.
 
     Args:
         run: to be checked; of a document, metrics must have their values.
@@ -201,20 +166,21 @@ def validate_against_template(
     for key, metric_rule in template.metrics.items():
         metric = run.metrics.get(key)
         value = metric.value if metric else None
-        if value is None and not metric and not (metric_rule.required and complete):
-            continue
-        if value is None or not _within(value, metric_rule.minimum, metric_rule.maximum):
+        if (metric or (metric_rule.required and complete)) and not (
+            value is not None and _within(value, metric_rule.minimum, metric_rule.maximum)
+        ):
             wrong(f"metrics.{key}", f"{metric_rule.expected()} ({metric_rule.description})", value)
-    if complete and template.seeded and not run.seeds:
-        wrong("seeds", "at least one seed, by name", None)
-    relations = {_relation_label(entry.relation) for entry in run.inputs}
-    for input_rule in template.inputs:
-        if complete and input_rule.required and input_rule.relation not in relations:
-            wrong("inputs", f"an input of relation {input_rule.relation} ({input_rule.description})", None)
-    roles = {output.role for output in run.outputs}
-    for output_rule in template.outputs:
-        if complete and output_rule.required and output_rule.role not in roles:
-            wrong("outputs", f"an output of role {output_rule.role} ({output_rule.description})", None)
+    if complete:
+        if template.seeded and not run.seeds:
+            wrong("seeds", "at least one seed, by name", None)
+        relations = {_relation_label(entry.relation) for entry in run.inputs}
+        for input_rule in template.inputs:
+            if input_rule.required and input_rule.relation not in relations:
+                wrong("inputs", f"an input of relation {input_rule.relation} ({input_rule.description})", None)
+        roles = {output.role for output in run.outputs}
+        for output_rule in template.outputs:
+            if output_rule.required and output_rule.role not in roles:
+                wrong("outputs", f"an output of role {output_rule.role} ({output_rule.description})", None)
     if fields:
         lines = [f"{entry['field']}: expected {entry['expected']}, got {entry['got']}" for entry in fields]
         raise InputError(
@@ -226,7 +192,7 @@ def validate_against_template(
 
 
 def render_template(name: str, version: int | None = None) -> str:
-    """A commented ``run.yaml`` to start from; required metrics are left to be filled in.
+    """Write a commented ``run.yaml`` to start from; required metrics are left to be filled in.
 
     Raises:
         InputError: if there is no such template.
@@ -288,16 +254,6 @@ def _optional(rule: ParameterRule | MetricRule | InputRule | OutputRule) -> str:
 
 def _tolerance(tolerance: Tolerance | None) -> str:
     return f"{{absolute: {tolerance.absolute:g}, relative: {tolerance.relative:g}}}" if tolerance else "null"
-
-
-def _templates(folder: Any) -> dict[tuple[str, int], ExperimentTemplate]:
-    found = {}
-    for entry in folder.iterdir():
-        match = _FILE.fullmatch(entry.name)
-        if match:
-            template = ExperimentTemplate.read(parse_json(entry.read_bytes(), entry.name), entry.name)
-            found[(match[1], int(match[2]))] = template
-    return found
 
 
 def _relation_label(relation: str | int) -> str:

@@ -15,11 +15,11 @@ class CoreLoader(yaml.SafeLoader):
     yaml_constructors: ClassVar[dict[Any, Any]] = {None: yaml.SafeLoader.construct_undefined}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuses a key that comes twice."""
-        found = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep)
-        if len(found) != len(node.value):
+        """Refuse a key that comes twice."""
+        mapping = yaml.constructor.BaseConstructor.construct_mapping(self, node, deep)
+        if len(mapping) != len(node.value):
             raise yaml.constructor.ConstructorError(None, None, "a key comes twice in one object", node.start_mark)
-        return found
+        return mapping
 
 
 _CORE = {
