@@ -33,7 +33,7 @@ def command(lab: Lab, record_id: str | None) -> Answer:
         state = lab_status(lab)
         return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
     if ":" in record_id:
-        state = foreign_status(lab, ForeignRecord.parse(record_id))
+        state = foreign_status(lab.registry, ForeignRecord.parse(record_id))
         return Answer(state, *_foreign_lines(state))
     state = record_status(lab, record_id)
     stands = state["status"] in (label(Status.RECORDED), "batched", "sealed")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
@@ -94,7 +95,7 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
         if evidence is None:
             raise in_words("EvidenceRequired", {"verdict": int(verdict)})
         run = required_record(lab, evidence).key
-        reference = _reference(lab, run, foreign)
+        reference = _reference(lab.registry, run, foreign)
     elif evidence is not None:
         raise InputError(
             f"expected no evidence for {label(verdict)} on a record of another registry, got {evidence}",
@@ -117,11 +118,11 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
     return _written(entry, foreign.record_id, group, label(verdict) if verdict else "withdrawn")
 
 
-def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
+def _reference(registry: Registry, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
     """The Reference to a foreign record that a run names as reproduced."""
     subject = sha256(foreign.identifier.encode()).hexdigest()
     for link in run.parents:
-        record = lab.registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
+        record = registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
         if record and (record.key.kind, record.key.subject) == (Kind.REFERENCE, subject):
             return record.key
     raise InputError(
@@ -130,11 +131,11 @@ def _reference(lab: Lab, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
     )
 
 
-def foreign_verdicts(lab: Lab, foreign: ForeignRecord) -> list[dict[str, Any]]:
+def foreign_verdicts(registry: Registry, foreign: ForeignRecord) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record of another registry, without those whose evidence was
     retracted."""
-    latest = {event["args"]["group"]: event for event in lab.registry.foreign_attested(foreign)}
-    current = {group: lab.registry.foreign_verdict(foreign, group) for group in sorted(latest)}
+    latest = {event["args"]["group"]: event for event in registry.foreign_attested(foreign)}
+    current = {group: registry.foreign_verdict(foreign, group) for group in sorted(latest)}
     return [
         _row(latest[group], verdict, evidence=verdict.evidence)
         for group, verdict in current.items()
@@ -160,13 +161,13 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
     return _written(entry, record.id, record.key.group, "retracted")
 
 
-def verdicts(lab: Lab, record_id: str) -> list[dict[str, Any]]:
+def verdicts(registry: Registry, record_id: str) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record, with the attester and the evidence from the events."""
-    attested = lab.registry.events("Attested", recordId=bytes.fromhex(record_id))
+    attested = registry.events("Attested", recordId=bytes.fromhex(record_id))
     latest = {event["args"]["group"]: event for event in attested}
     rows = []
     for group, event in sorted(latest.items()):
-        current = lab.registry.verdict(record_id, group)
+        current = registry.verdict(record_id, group)
         if current.verdict is not Verdict.NONE:
             evidence = bytes(event["args"]["evidence"]).hex()
             known = evidence if int(evidence, 16) else None

@@ -34,8 +34,10 @@ from blockchaintracer.lab.kept_proofs import (
     required_here,
 )
 from blockchaintracer.lab.lab import Lab, require_role
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import ANCHORS, Entry, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
+from blockchaintracer.lab.store.store import Store
 
 MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
 
@@ -89,7 +91,7 @@ def _add(lab: Lab, made: Draft) -> Recorded:
         # nothing is sent now: what the chain says is asked again when the batch is anchored
         pass
     about = described(lab, made.id, made.key, made.name)
-    with _alone(lab):
+    with _alone(lab.home):
         if file := anchored_proof(lab, made.id):
             proof = Proof.read(file)
             entry = batch_entry(lab, group, proof.root)
@@ -110,10 +112,10 @@ def listed(lab: Lab) -> dict[str, Any]:
         ``open``: its records; ``batches``: root, count, state, time and the folder of the proofs of each.
     """
     group = lab.group(Role.RECORDER)
-    with _alone(lab):
+    with _alone(lab.home):
         keys = _open_keys(lab, group)
     waiting = [
-        {"id": record_id, "kind": label(key.kind, Kind), "name": manifest_name(lab, key)}
+        {"id": record_id, "kind": label(key.kind, Kind), "name": manifest_name(lab.store, key)}
         for record_id, key in keys.items()
     ]
     rows = []
@@ -125,13 +127,13 @@ def listed(lab: Lab) -> dict[str, Any]:
     return {"group": group, "open": waiting, "batches": rows}
 
 
-def manifest_name(lab: Lab, key: RecordKey) -> str | None:
+def manifest_name(store: Store, key: RecordKey) -> str | None:
     """Return the name in the store's manifest of a key.
 
     Raises:
         StoreError: if the manifest is not there or damaged.
     """
-    return parse_manifest(lab.store.get_bytes(key.manifest)).predicate.name
+    return parse_manifest(store.get_bytes(key.manifest)).predicate.name
 
 
 def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
@@ -147,7 +149,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
     """
     group = lab.group(Role.RECORDER)
     folder = batches_folder(lab, group)
-    with _alone(lab):
+    with _alone(lab.home):
         keys = _open_keys(lab, group)
         if not keys:
             raise InputError(
@@ -232,7 +234,7 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
 
 
 def _stored(lab: Lab, proof: Proof, entry: Entry, existing: bool) -> Recorded:
-    name = manifest_name(lab, proof.key) if lab.store.has(proof.key.manifest) else None
+    name = manifest_name(lab.store, proof.key) if lab.store.has(proof.key.manifest) else None
     # its time is the batch's, whenever it is stored
     progress = {**progress_of(entry), "time": lab.registry.status(proof.id).recorded_at}
     return Recorded(**described(lab, proof.id, proof.key, name), **progress, existing=existing)
@@ -277,9 +279,9 @@ def _with_parents(lab: Lab, last: Proof, beside: Path | None) -> Iterator[Proof]
 # -- the folder
 
 
-def _alone(lab: Lab) -> AbstractContextManager[None]:
+def _alone(home: Home) -> AbstractContextManager[None]:
     """Two processes must not close one batch: a record would be in neither."""
-    return locked(lab.home.batches / ".lock")
+    return locked(home.batches / ".lock")
 
 
 def _anchored_folders(folder: Path) -> list[Path]:

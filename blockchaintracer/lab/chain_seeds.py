@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, parse_manifest
 from blockchaintracer.core.record import Role, normal_digest
@@ -36,7 +37,7 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
         return _recorded(recorded)
     lab.flush()
     kept = kept_seal(lab, digest)
-    commitment = kept.commitment if kept else _revealed_commitment(lab, digest) or digest
+    commitment = kept.commitment if kept else _revealed_commitment(lab.registry, digest) or digest
     sealed = _sealed(lab, commitment, kept)
     named = _named_block(lab, commitment, kept)
     if named is not None and named <= sealed["blockNumber"]:
@@ -99,8 +100,8 @@ def _sealed(lab: Lab, commitment: str, kept: KeptSeal | None) -> Any:
     return event
 
 
-def _revealed_commitment(lab: Lab, record_id: str) -> str | None:
-    event = next(lab.registry.events("Revealed", id=bytes.fromhex(record_id)), None)
+def _revealed_commitment(registry: Registry, record_id: str) -> str | None:
+    event = next(registry.events("Revealed", id=bytes.fromhex(record_id)), None)
     return bytes(event["args"]["commitment"]).hex() if event else None
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.chain import Chain, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
@@ -147,7 +147,7 @@ def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int
     if gas is None:
         note = "the node can't estimate it before the steps above are done"
         return Step(name, write.registry, False, note=note)
-    fee, remark = _data_fee(lab, write)
+    fee, remark = _data_fee(lab.chain, write)
     cost, most = (units * price + fee for units, price in ((gas, base_fee + tip), (gas * 5 // 4, 2 * base_fee + tip)))
     return Step(name, write.registry, False, gas, cost, most, remark)
 
@@ -174,16 +174,16 @@ def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
         return None
 
 
-def _data_fee(lab: Lab, write: Transaction) -> tuple[int, str | None]:
+def _data_fee(chain: Chain, write: Transaction) -> tuple[int, str | None]:
     """What a rollup adds for publishing the transaction, in wei, and a note about it."""
-    network = lab.chain.network
+    network = chain.network
     if network is None:
         return 0, "if this chain is a rollup, it may add a fee for publishing the data"
     if network.kind != "op-stack":
         return 0, None
-    size = len(write.call(lab.chain)[1]) // 2 - 1
+    size = len(write.call(chain)[1]) // 2 - 1
     try:
-        return data_fee(lab.chain, size), "with the fee for publishing it on Ethereum, at most"
+        return data_fee(chain, size), "with the fee for publishing it on Ethereum, at most"
     except ChainUnavailable:
         return 0, "without the fee for publishing it on Ethereum, which the chain didn't tell"
 

@@ -10,6 +10,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import checksummed, normal_digest
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import ANCHORS, Entry
 
 OPEN = "open"
@@ -45,10 +46,10 @@ def kept_proofs(lab: Lab) -> Iterator[Proof]:
         yield from (Proof.read(file) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
 
 
-def keep_proof(lab: Lab, proof: Proof) -> Path:
+def keep_proof(home: Home, proof: Proof) -> Path:
     """Keep a proof that came from elsewhere beside those that were made here; return its file."""
     scope = f"{proof.chain_id}-{proof.registry}-{proof.key.group}-{checksummed(proof.key.author)}"
-    file = lab.home.batches / scope / proof.root / f"{proof.id}.json"
+    file = home.batches / scope / proof.root / f"{proof.id}.json"
     if not file.exists():
         write_json(file, proof.as_json())
     return file

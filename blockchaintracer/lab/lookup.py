@@ -7,6 +7,7 @@ from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_ke
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.store.store import Store
 
 
 def required_record(lab: Lab, record_id: str) -> RecordView:
@@ -27,7 +28,7 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
     return record
 
 
-def read_manifest(lab: Lab, record: RecordView) -> Manifest:
+def read_manifest(store: Store, record: RecordView) -> Manifest:
     """A record's manifest from the lab's store, held against its key.
 
     Raises:
@@ -35,7 +36,7 @@ def read_manifest(lab: Lab, record: RecordView) -> Manifest:
         InputError: if it isn't a manifest in its canonical form.
         NotVerified: if manifest and key contradict each other.
     """
-    manifest = parse_manifest(lab.store.get_bytes(record.key.manifest, MAX_BYTES))
+    manifest = parse_manifest(store.get_bytes(record.key.manifest, MAX_BYTES))
     if problems := check_against_key(manifest, record.key):
         raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(map(str, problems))}")
     return manifest

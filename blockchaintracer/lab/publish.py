@@ -100,14 +100,14 @@ def publish(
     """
     put = _target(lab, os.fspath(to), profile, progress)
     record = required_record(lab, record_id)
-    manifest = read_manifest(lab, record)
+    manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
-    needed += _own_content(lab, record, manifest)
+    needed += _own_content(lab.store, record, manifest)
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
         code = manifest.predicate.code
         if code.diff and with_diff:
-            needed.append(_diff(lab, code.diff))
+            needed.append(_diff(lab.store, code.diff))
         elif code.dirty:
             left_out.append(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
@@ -232,8 +232,8 @@ def _require_apart(lab_home: Home, folder: Path) -> None:
         )
 
 
-def _own_content(lab: Lab, record: RecordView, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
-    yield from _subject(lab, record, "content")
+def _own_content(store: Store, record: RecordView, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    yield from _subject(store, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
         for attachment in manifest.predicate.attachments:
             yield "attachment", attachment.path, attachment.sha256
@@ -249,13 +249,13 @@ def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, st
 
 def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
     for entry in run.inputs:
-        yield from _subject(lab, required_record(lab, entry.record), "input")
+        yield from _subject(lab.store, required_record(lab, entry.record), "input")
     for output in run.outputs:
         artifact = output.artifact
         yield from _ciphertext(output)
         yield output.role, artifact.path, artifact.sha256
         if is_listing(artifact.path):
-            yield from _listed(lab, artifact.sha256, output.role)
+            yield from _listed(lab.store, artifact.sha256, output.role)
     for name, metric in run.metrics.items():
         if metric.history:
             yield "history", name, metric.history.sha256
@@ -267,26 +267,26 @@ def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
         yield "lock", run.environment.lock.path, run.environment.lock.sha256
 
 
-def _subject(lab: Lab, record: RecordView, what: str) -> Iterator[tuple[str, str, str]]:
+def _subject(store: Store, record: RecordView, what: str) -> Iterator[tuple[str, str, str]]:
     if record.key.subject_type in (SubjectType.FILE, SubjectType.FOLDER):
         yield what, label(record.key.kind, Kind), record.key.subject
     if record.key.subject_type == SubjectType.FOLDER:
-        yield from _listed(lab, record.key.subject, what)
+        yield from _listed(store, record.key.subject, what)
     if record.key.subject_type == SubjectType.COMMITMENT:
-        yield from _ciphertext(read_manifest(lab, record).predicate)
+        yield from _ciphertext(read_manifest(store, record).predicate)
 
 
-def _listed(lab: Lab, listing: str, what: str) -> Iterator[tuple[str, str, str]]:
-    for name, digest in parse_listing(lab.store.get_bytes(listing, LISTING_LIMIT)):
+def _listed(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, str]]:
+    for name, digest in parse_listing(store.get_bytes(listing, LISTING_LIMIT)):
         yield what, name, digest
 
 
-def _diff(lab: Lab, diff: Artifact) -> tuple[str, str, str]:
-    if findings := scan_secrets(lab.store.get_bytes(diff.sha256)):
+def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
+    if findings := scan_secrets(store.get_bytes(diff.sha256)):
         places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:20])
         raise InputError(
             f"the difference to the commit seems to hold secrets: {places}. Nothing was published.",
-            hint=f"It is {lab.store.path_of(diff.sha256)}. Take what is secret out of the files, commit them, and "
+            hint=f"It is {store.path_of(diff.sha256)}. Take what is secret out of the files, commit them, and "
             "record the run again.",
             findings=[{"kind": finding.kind, "line": finding.line} for finding in findings],
         )

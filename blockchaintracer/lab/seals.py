@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
@@ -36,6 +37,7 @@ from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab, require_role
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
@@ -305,9 +307,9 @@ def _own(lab: Lab) -> list[KeptSeal]:
     return [seal for seal in _here(lab) if seal.author == lab.signer.address]
 
 
-def sealed_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
+def sealed_keys(home: Home) -> Iterator[tuple[str, RecordKey]]:
     """List id and key of every record that a seal of the lab's folder is of, or brings as evidence, on any chain."""
-    for seal in _all(lab.home.seals):
+    for seal in _all(home.seals):
         if seal.key:
             yield Domain(seal.chain_id, seal.registry).record_id(seal.key), seal.key
 
@@ -354,7 +356,7 @@ def reveal(lab: Lab, text: str) -> Revealed:
     kept = _required(lab, text)
     _require_author(lab, kept)
     lab.flush()
-    seen = _seen(lab, kept)
+    seen = _seen(lab.registry, kept)
     if seen is None:
         raise InputError(
             f"the seal {kept.commitment} is kept here but not on the chain, so there is nothing to reveal yet",
@@ -363,8 +365,8 @@ def reveal(lab: Lab, text: str) -> Revealed:
     if seen.revealed_as is None:
         if kept.key:
             _store_parents(lab, kept.key)
-        lab.write(_reveal_of(lab, kept))
-        seen = _seen(lab, kept)
+        lab.write(_reveal_of(lab.registry, kept))
+        seen = _seen(lab.registry, kept)
     if seen is None or seen.revealed_block is None or seen.transaction is None:
         raise ChainUnavailable(
             f"{lab.chain.address} shows no reveal of {kept.commitment}", hint="The node is behind: try again."
@@ -387,11 +389,11 @@ def reveal(lab: Lab, text: str) -> Revealed:
     )
 
 
-def _reveal_of(lab: Lab, kept: KeptSeal) -> Transaction:
+def _reveal_of(registry: Registry, kept: KeptSeal) -> Transaction:
     about: dict[str, Any] = {"record_id": kept.record_id, "salt": kept.salt}
     if kept.verdict is None:
         return Transaction(Op.REVEAL, kept.registry, **about, key=kept.key)
-    about |= {"group": kept.group, "version": lab.registry.verdict(kept.record_id, kept.group).version}
+    about |= {"group": kept.group, "version": registry.verdict(kept.record_id, kept.group).version}
     return Transaction(Op.REVEAL_VERDICT, kept.registry, **about, verdict=kept.verdict, evidence=kept.key)
 
 
@@ -405,8 +407,8 @@ def _store_parents(lab: Lab, key: RecordKey) -> None:
             materialize(lab, link.parent)
 
 
-def _seen(lab: Lab, kept: KeptSeal) -> SealSeen | None:
-    seals = seals_of(lab.registry, kept.group, kept.author)
+def _seen(registry: Registry, kept: KeptSeal) -> SealSeen | None:
+    seals = seals_of(registry, kept.group, kept.author)
     return next((seal for seal in seals if seal.commitment == kept.commitment), None)
 
 
@@ -446,9 +448,9 @@ def listed(lab: Lab) -> dict[str, Any]:
     return {"seals": sorted(rows, key=lambda row: row["sealedAt"] or 2**40), "authors": authors, "chainError": error}
 
 
-def sealed_by(lab: Lab, group: int, author: str) -> dict[str, Any]:
+def sealed_by(registry: Registry, group: int, author: str) -> dict[str, Any]:
     """Count how many seals a group's author made, and how many of them are not shown, by the registry's events."""
-    return _counted(group, author, seals_of(lab.registry, group, author))
+    return _counted(group, author, seals_of(registry, group, author))
 
 
 def _counted(group: int, author: str, seals: list[SealSeen]) -> dict[str, Any]:
@@ -474,7 +476,7 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
         "commitment": kept.commitment,
         "what": kept.what,
         "kind": label(kept.key.kind, Kind) if kept.key else None,
-        "name": manifest_name(lab, kept.key) if kept.key and lab.store.has(kept.key.manifest) else None,
+        "name": manifest_name(lab.store, kept.key) if kept.key and lab.store.has(kept.key.manifest) else None,
         "recordId": kept.record_id,
         "group": kept.group,
         "author": kept.author,

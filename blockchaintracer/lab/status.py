@@ -79,9 +79,9 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
                 "recordedAt": status.recorded_at,
                 "retractedAt": status.retracted_at or None,
                 "sealedAt": status.sealed_at or None,
-                "batch": _batch_of(lab, digest) if status.is_batched else None,
-                "seals": sealed_by(lab, record.key.group, record.key.author) if status.sealed_at else None,
-                "verdicts": _with_counts(lab, verdicts(lab, digest)),
+                "batch": _batch_of(lab.registry, digest) if status.is_batched else None,
+                "seals": sealed_by(lab.registry, record.key.group, record.key.author) if status.sealed_at else None,
+                "verdicts": _with_counts(lab.registry, verdicts(lab.registry, digest)),
             }
         elif not status.exists:
             answer |= _elsewhere(lab, digest)
@@ -91,26 +91,27 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
     return answer
 
 
-def foreign_status(lab: Lab, foreign: ForeignRecord) -> dict[str, Any]:
+def foreign_status(registry: Registry, foreign: ForeignRecord) -> dict[str, Any]:
     """What the registry's groups say of a record of another registry, which this one can't see."""
     return {
         "chainId": foreign.chain_id,
         "registry": foreign.registry,
         "id": foreign.record_id,
-        "saidIn": lab.registry.address,
-        "verdicts": foreign_verdicts(lab, foreign),
+        "saidIn": registry.address,
+        "verdicts": foreign_verdicts(registry, foreign),
     }
 
 
-def _batch_of(lab: Lab, record_id: str) -> str | None:
-    event = next(lab.registry.events("Materialized", id=bytes.fromhex(record_id)), None)
+def _batch_of(registry: Registry, record_id: str) -> str | None:
+    event = next(registry.events("Materialized", id=bytes.fromhex(record_id)), None)
     return bytes(event["args"]["root"]).hex() if event else None
 
 
-def _with_counts(lab: Lab, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_counts(registry: Registry, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Verdicts, and of each sealed one how many seals there are beside it."""
     return [
-        {**row, "seals": sealed_by(lab, row["group"], row["attester"]) if row["sealedAt"] else None} for row in rows
+        {**row, "seals": sealed_by(registry, row["group"], row["attester"]) if row["sealedAt"] else None}
+        for row in rows
     ]
 
 
@@ -127,7 +128,7 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
                 "status": "sealed",
                 "commitment": seal["commitment"],
                 "sealedAt": seal["sealedAt"],
-                "seals": sealed_by(lab, seal["group"], seal["author"]),
+                "seals": sealed_by(lab.registry, seal["group"], seal["author"]),
             }
     return {}
 

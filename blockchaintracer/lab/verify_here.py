@@ -15,7 +15,7 @@ from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, required_here
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, Op
+from blockchaintracer.lab.outbox import Entry, Op, Outbox
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -86,7 +86,7 @@ def verify(
         if digest and not report.records and (proof := find_proof(lab, digest)):
             return verifier.batched(proof.key, proof.root, proof.path)
     except ChainUnavailable as away:
-        if waiting := _entry(lab, digest or record):
+        if waiting := _entry(lab.outbox, digest or record):
             raise ChainUnavailable(
                 f"record {waiting.write.record_id} is known to this lab alone: it is {waiting.state} in its outbox,"
                 f" and the chain can't be asked. {away.message}",
@@ -95,7 +95,7 @@ def verify(
                 state=str(waiting.state),
             ) from None
         raise
-    if not report.records and (waiting := _entry(lab, digest)):
+    if not report.records and (waiting := _entry(lab.outbox, digest)):
         said = f" (it was in block {waiting.block.number})" if waiting.block else ""
         detail = f"in this lab's outbox it is {waiting.state}{said}: `blockchaintracer outbox flush` sends it"
         report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
@@ -128,5 +128,5 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _entry(lab: Lab, record_id: str | None) -> Entry | None:
-    return next(iter(lab.outbox.entries_about(record_id, Op.RECORD)), None) if record_id else None
+def _entry(outbox: Outbox, record_id: str | None) -> Entry | None:
+    return next(iter(outbox.entries_about(record_id, Op.RECORD)), None) if record_id else None

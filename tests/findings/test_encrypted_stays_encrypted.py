@@ -482,7 +482,7 @@ def opened(lab, run: str, told: dict, reader) -> dict:
     from blockchaintracer.lab.private import decrypt as decryption
 
     record = required_record(lab, run)
-    manifest = read_manifest(lab, record)
+    manifest = read_manifest(lab.store, record)
     hidden = encrypt(rfc8785.dumps(told), [reader[1]])
     lab.store.put_bytes(hidden)
     private = manifest.predicate.private.model_copy(update={"encrypted": Artifact.of("a", digest_bytes(hidden))})

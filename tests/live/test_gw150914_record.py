@@ -67,7 +67,7 @@ def test_a_second_group_reproduced_and_a_third_reviewed(recorded):
     result, lab = recorded
     assert result["verdicts"] == ["reproduced", "reproduced"]
     for name in ("search run", "classifier run"):
-        [verdict] = verdicts(lab, result["records"][name])
+        [verdict] = verdicts(lab.registry, result["records"][name])
         assert (verdict["group"], verdict["verdict"]) == (2, "reproduced")
         assert lab.registry.find_record(verdict["evidence"]).key.group == 2
     for record_id in result["reviewed"]:

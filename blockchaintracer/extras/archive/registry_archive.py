@@ -192,7 +192,7 @@ def import_registry(
             for digest in archive.objects:
                 lab.store.put_blocks(digest, archive.object_blocks(digest))
             for proof in proofs:
-                keep_proof(lab, proof)
+                keep_proof(lab.home, proof)
             indexed = index.restore(
                 int(head.chain_id),
                 checksummed(head.registry),

@@ -78,7 +78,7 @@ def _described(lab: Lab, record: RecordView, sources: Sequence[str]) -> Compared
     status = lab.registry.status(record.id)
     return compared(
         record.id,
-        read_manifest(lab, record),
+        read_manifest(lab.store, record),
         group=record.key.group,
         author=record.key.author.lower(),
         time=status.recorded_at,

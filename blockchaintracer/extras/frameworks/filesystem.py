@@ -94,7 +94,7 @@ class RecordFileSystem(_Tree):
         if record_id not in self._known:
             record = required_record(self._lab, record_id)
             self._lab.store.fetch(record.key.manifest, self._sources, MAX_BYTES)
-            manifest = read_manifest(self._lab, record)
+            manifest = read_manifest(self._lab.store, record)
             if isinstance(manifest.predicate, RunPredicate):
                 self._known[record_id] = self._outputs(manifest.predicate)
             else:

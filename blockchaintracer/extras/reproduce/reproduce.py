@@ -252,7 +252,7 @@ def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | 
         InputError: saying what it doesn't say.
     """
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
-    run = read_manifest(lab, record).predicate
+    run = read_manifest(lab.store, record).predicate
     if not isinstance(run, RunPredicate):
         raise InputError(f"expected a run to reproduce, got a {label(record.key.kind, Kind)}: {record.id}")
     code, environment = run.code, run.environment

@@ -248,7 +248,7 @@ def _executable(lab: Lab, record: RecordView, sources: Sequence[str]) -> frozens
     """Which files of a folder may be executed, if its manifest is to be had and lists them."""
     try:
         lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
-        said = read_manifest(lab, record).predicate
+        said = read_manifest(lab.store, record).predicate
     except BlockchainTracerError as error:
         lab.say(f"which files of an input may be executed is not known: {error.message}")
         return frozenset()

@@ -152,9 +152,9 @@ def _request(lab: Lab, record_id: str) -> ProofRequest:
     batch = _batch_path(lab.registry, proof) if proof else None
     stored = lab.registry.find_record(record_id)
     if stored is None and proof is not None:
-        return ProofRequest(proof.key, _manifest(lab, proof.key.manifest), None, batch)
+        return ProofRequest(proof.key, _manifest(lab.store, proof.key.manifest), None, batch)
     record = stored or required_record(lab, record_id)
-    return ProofRequest(record.key, _manifest(lab, record.key.manifest), record.transaction, batch)
+    return ProofRequest(record.key, _manifest(lab.store, record.key.manifest), record.transaction, batch)
 
 
 def _batch_path(registry: Registry, proof: Proof) -> BatchPath:
@@ -166,8 +166,8 @@ def _batch_path(registry: Registry, proof: Proof) -> BatchPath:
     )
 
 
-def _manifest(lab: Lab, digest: str) -> bytes | None:
+def _manifest(store: Store, digest: str) -> bytes | None:
     try:
-        return lab.store.get_bytes(digest)
+        return store.get_bytes(digest)
     except StoreError:
         return None

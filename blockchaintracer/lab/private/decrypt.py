@@ -114,7 +114,7 @@ def decrypt_private(
 def _found(lab: Lab, record_id: str, sources: Sequence[str]) -> tuple[RecordView, Manifest]:
     record = required_record(lab, record_id)
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
-    return record, read_manifest(lab, record)
+    return record, read_manifest(lab.store, record)
 
 
 def _encrypted(record: RecordView, manifest: Manifest, output: str | None) -> tuple[Artifact, Encrypted]:

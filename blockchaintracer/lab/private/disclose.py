@@ -144,7 +144,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
         InputError: if the record has no such value, or its values are not in this lab's folder.
     """
     record = required_record(lab, record_id)
-    manifest = read_manifest(lab, record)
+    manifest = read_manifest(lab.store, record)
     private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
     if private is None:
         raise InputError(f"record {record.id} has no private values", hint="`record --private-param` makes some.")

@@ -18,7 +18,7 @@ from blockchaintracer.lab.batches import batched_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import ANCHORS, EntryState, Op
 from blockchaintracer.lab.seals import sealed_keys
-from blockchaintracer.lab.store.store import FETCH_LIMIT
+from blockchaintracer.lab.store.store import FETCH_LIMIT, Store
 
 Sources = Sequence[str | os.PathLike[str]]
 
@@ -119,8 +119,8 @@ def _needed(lab: Lab) -> Iterator[tuple[str, str, int]]:
             yield from _document(write["manifest"], f"description of the {write.op}")
         if write.op is Op.RETRACT:
             yield from _document(write["reason"], f"reason of the retraction of {write.record_id}")
-    for record_id, key in {**keys, **dict(batched_keys(lab)), **dict(sealed_keys(lab))}.items():
-        yield from _of_record(lab, record_id, key)
+    for record_id, key in {**keys, **dict(batched_keys(lab)), **dict(sealed_keys(lab.home))}.items():
+        yield from _of_record(lab.store, record_id, key)
 
 
 def _document(digest: str, what: str) -> Iterator[tuple[str, str, int]]:
@@ -128,33 +128,33 @@ def _document(digest: str, what: str) -> Iterator[tuple[str, str, int]]:
         yield digest, what, MAX_BYTES
 
 
-def _of_record(lab: Lab, record_id: str, key: RecordKey) -> Iterator[tuple[str, str, int]]:
+def _of_record(store: Store, record_id: str, key: RecordKey) -> Iterator[tuple[str, str, int]]:
     of = f"of {label(key.kind, Kind)} {record_id}"
     yield key.manifest, f"manifest {of}", MAX_BYTES
     if key.subject_type == SubjectType.FILE:
         yield key.subject, f"content {of}", FETCH_LIMIT
     if key.subject_type == SubjectType.FOLDER:
-        yield from _of_folder(lab, key.subject, f"content {of}")
-    manifest = _manifest(lab, key)
+        yield from _of_folder(store, key.subject, f"content {of}")
+    manifest = _manifest(store, key)
     for artifact in artifacts_of(manifest.predicate) if manifest else ():
         if is_listing(artifact.path):
-            yield from _of_folder(lab, artifact.sha256, f"{artifact.path} {of}")
+            yield from _of_folder(store, artifact.sha256, f"{artifact.path} {of}")
         else:
             yield artifact.sha256, f"{artifact.path} {of}", FETCH_LIMIT
 
 
-def _manifest(lab: Lab, key: RecordKey) -> Manifest | None:
+def _manifest(store: Store, key: RecordKey) -> Manifest | None:
     try:
-        return parse_manifest(lab.store.get_bytes(key.manifest, MAX_BYTES))
+        return parse_manifest(store.get_bytes(key.manifest, MAX_BYTES))
     except (InputError, StoreError):
         # it is among what is damaged or missing
         return None
 
 
-def _of_folder(lab: Lab, listing: str, what: str) -> Iterator[tuple[str, str, int]]:
+def _of_folder(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, int]]:
     yield listing, f"listing of {what}", LISTING_LIMIT
     try:
-        files = parse_listing(lab.store.get_bytes(listing, LISTING_LIMIT))
+        files = parse_listing(store.get_bytes(listing, LISTING_LIMIT))
     except (InputError, StoreError):
         return
     for path, digest in files:
