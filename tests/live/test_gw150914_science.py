@@ -56,7 +56,7 @@ def run(program: str, *arguments: str | Path, **environment: str) -> subprocess.
         env=clean | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -309,7 +309,7 @@ def test_two_labs_at_once_make_one_factory(tmp_path):
             [sys.executable, "-c", KILLED, str(lab.home.path), node.url, "_sign", "100", PASSPHRASE] for lab in labs
         ]
         running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
-        said = [process.communicate(timeout=120)[1] for process in running]
+        said = [process.communicate(timeout=600)[1] for process in running]
         # who was overtaken is told so, and goes on with the next command
         made = {deploy(again_cheap(lab)).registry for lab in labs}
         assert len(made) == 2, said

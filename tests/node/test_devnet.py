@@ -48,7 +48,7 @@ def send(port: int, **transaction: Any) -> str:
 
 
 def receipt(port: int, transaction: str) -> dict[str, Any]:
-    for _ in range(500):
+    for _ in range(60_000):
         if found := call(port, "eth_getTransactionReceipt", transaction):
             return dict(found)
         time.sleep(0.01)
@@ -192,7 +192,7 @@ def test_no_page_in_a_browser_may_call_it(lab):
         ("OPTIONS", {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}),
         ("POST", {"Content-Type": "text/plain"}),
     ):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
         connection.request(method, "/", body if method == "POST" else None, origin | headers)
         answer = connection.getresponse()
         assert answer.getheader("Access-Control-Allow-Origin") is None

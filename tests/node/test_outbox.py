@@ -131,7 +131,7 @@ def test_what_a_killed_node_lost_is_sent_again(tmp_path, file):
         lost = record_content(lab, Kind.DATASET, file)
         node = psutil.Process(lab.devnet.status().pid)
         node.kill()
-        psutil.wait_procs([node], timeout=10)
+        psutil.wait_procs([node], timeout=600)
         # as if the disk had only what was there before the last record
         for path, data in snapshot.items():
             path.unlink()

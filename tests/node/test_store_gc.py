@@ -161,7 +161,7 @@ def test_a_process_that_puts_something_in_waits_for_the_collection(tmp_path: Pat
         return set()
 
     store.collect(needed, 0)
-    out, _ = began[0].communicate(b"\n", timeout=30)
+    out, _ = began[0].communicate(b"\n", timeout=600)
     assert store.has(out.decode().strip())
 
 

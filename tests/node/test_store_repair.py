@@ -197,7 +197,7 @@ def test_an_interrupted_repair_leaves_only_whole_objects_and_goes_on(tmp_path: P
         while not any(path.stat().st_size for path in (home / "store" / "incoming").glob("*")):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=600)
     assert process.returncode == 130
     assert lab.store.path_of(digest).read_bytes() == b"damaged"
     assert list((home / "store" / "incoming").iterdir()) == []

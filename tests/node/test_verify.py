@@ -131,7 +131,7 @@ def send(lab: Lab, sender: str, **transaction: Any) -> Any:
     """A transaction of any sender, which a devnet's owner can forge; its receipt."""
     call(port(lab), "anvil_impersonateAccount", sender)
     identifier = call(port(lab), "eth_sendTransaction", {"from": sender, **transaction})
-    return lab.chain.web3.eth.wait_for_transaction_receipt(identifier, timeout=30)
+    return lab.chain.web3.eth.wait_for_transaction_receipt(identifier, timeout=600)
 
 
 def relay(lab: Lab, to: str, data: str) -> str:
@@ -141,7 +141,7 @@ def relay(lab: Lab, to: str, data: str) -> str:
     fields = {"to": to, "data": data, "nonce": 0, "gas": 500_000, "chainId": lab.chain_id, "value": 0}
     fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
     identifier = eth.send_raw_transaction(account.sign_transaction(fields | fees).raw_transaction)
-    assert eth.wait_for_transaction_receipt(identifier, timeout=30)["status"] == 1
+    assert eth.wait_for_transaction_receipt(identifier, timeout=600)["status"] == 1
     return str(account.address)
 
 

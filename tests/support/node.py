@@ -48,7 +48,7 @@ class NodeChain:
 
     def __init__(self, provider: HTTPProvider, wait_for: subprocess.Popen[bytes] | None = None) -> None:
         self.provider = provider
-        for _ in range(1000 if wait_for else 1):
+        while True:
             try:
                 self.chain_id = int(self.rpc("eth_chainId", []), 16)
                 break
@@ -88,7 +88,7 @@ class NodeChain:
         return self.receipt(self.rpc("eth_sendTransaction", [transaction | ({"to": to} if to else {})]))
 
     def receipt(self, transaction: str) -> dict[str, Any]:
-        for _ in range(1000):
+        for _ in range(300_000):
             if found := self.rpc("eth_getTransactionReceipt", [transaction]):
                 return dict(found)
             time.sleep(0.001)

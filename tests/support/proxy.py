@@ -49,7 +49,7 @@ class Proxy:
 
                 def ask() -> dict[str, Any]:
                     passed_on = urllib.request.Request(node, body, {"Content-Type": "application/json"})
-                    with urllib.request.urlopen(passed_on, timeout=30) as response:
+                    with urllib.request.urlopen(passed_on, timeout=600) as response:
                         return json.loads(response.read())
 
                 answer = proxy.fault(request, ask)

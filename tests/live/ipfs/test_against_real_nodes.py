@@ -43,7 +43,7 @@ def test_a_folder_gets_the_cid_that_helia_gives_it(node: str, folder: Path, prof
     version, raw, chunk, width = said.get(profile, ("0", "false", 1 << 18, 174))
     options = {"cid-version": version, "raw-leaves": raw, "chunker": f"size-{chunk}", "max-file-links": width}
     parts = [("file", (f"data%2F{path.replace('/', '%2F')}", Path(file).read_bytes())) for path, file in tree.files]
-    answer = requests.post(f"{node}/api/v0/add", params=options, files=parts, timeout=60)
+    answer = requests.post(f"{node}/api/v0/add", params=options, files=parts, timeout=600)
     assert answer.status_code == 200, answer.text
     assert f'"Hash":"{tree.root()}"' in answer.text.splitlines()[-1]
 
@@ -56,7 +56,7 @@ def test_a_node_takes_our_blocks_and_has_the_whole(node: str, folder: Path, prof
     cid = Kubo(node).send(tree)
     assert Kubo(node).is_pinned(cid)
     for path, file in tree.files:
-        got = requests.get(f"{node}/ipfs/{cid}/{path}", timeout=60)
+        got = requests.get(f"{node}/ipfs/{cid}/{path}", timeout=600)
         assert got.content == Path(file).read_bytes()
 
 

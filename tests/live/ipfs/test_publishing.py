@@ -81,7 +81,7 @@ def test_publishing_a_damaged_object_is_refused(lab: Lab, node: str, tmp_path: P
 def test_an_archive_is_what_a_node_imports(lab: Lab, recorded: str, stranger: Lab, node: str, tmp_path: Path) -> None:
     done = publish(lab, recorded, str(tmp_path / "record.car"))
     with open(done.folder, "rb") as archive:
-        answer = requests.post(f"{node}/api/v0/dag/import", files={"file": archive}, timeout=60)
+        answer = requests.post(f"{node}/api/v0/dag/import", files={"file": archive}, timeout=600)
     root = answer.json()["Root"]["Cid"]["/"]
     assert verify(stranger, recorded, sources=[f"{node}/ipfs/{root}"]).verified
     with pytest.raises(InputError, match="no file"):

@@ -260,7 +260,7 @@ def run_program(uri, home, last="", **more):
     environment["MLFLOW_EXPERIMENT_NAME"] = Path.cwd().name
     Path("program.py").write_text(PROGRAM.format(last=last))
     return subprocess.run(
-        [sys.executable, "program.py"], env=environment, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "program.py"], env=environment, capture_output=True, text=True, check=False, timeout=600
     )
 
 
@@ -271,7 +271,7 @@ def waited_for(client, name):
         filter_string=f"attributes.run_name = '{name}'",
         max_results=1,
     )
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 900
     while run.data.tags.get("blockchaintracer.status") != "final" and time.monotonic() < deadline:
         time.sleep(0.3)
         run = client.get_run(run.info.run_id)

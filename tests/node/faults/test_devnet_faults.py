@@ -28,7 +28,7 @@ ACCOUNT = "0x" + "11" * 20
 
 
 def until(condition: Callable[[], object]) -> None:
-    for _ in range(3000):
+    for _ in range(60_000):
         if condition():
             return
         time.sleep(0.01)
