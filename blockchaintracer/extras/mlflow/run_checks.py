@@ -76,7 +76,15 @@ def verify_run(
         keys.setdefault(entry.write["record_id"], entry.write.key)
     if tagged and tagged not in keys and (proof := _batched(lab, tagged, subject)):
         keys[tagged] = proof.key
-    superseded = {link.parent for key in keys.values() for link in key.parents if link.relation == Relation.SUPERSEDES}
+    superseded = {
+        link.parent
+        for key in keys.values()
+        for link in key.parents
+        # only its author replaces a record: a stranger's record must not hide it
+        if link.relation == Relation.SUPERSEDES
+        and link.parent in keys
+        and keys[link.parent].author.lower() == key.author.lower()
+    }
     checks: list[Check] = []
     if not keys:
         checks.append(Check("recorded", Outcome.FAIL, f"no record of the MLflow run {run_id} is on the chain or here"))

@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,12 +58,10 @@ def client_of(tracking_uri: str | None) -> Any:
 
 def run_uuid(run_id: str) -> str:
     """Derive the id of a run in its record: MLflow's id as a UUID, or a digest of it if it is not a random UUID."""
-    try:
+    with suppress(ValueError):
         uuid = UUID(run_id)
         if uuid.version == 4 and uuid.hex == run_id.replace("-", "").lower():
             return str(uuid)
-    except ValueError:
-        pass
     return str(UUID(bytes=hashlib.sha256(run_id.encode()).digest()[:16], version=4))
 
 
@@ -343,11 +341,10 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
 
 def local_source(dataset: Any) -> Path | None:
     """Return the file or folder on this machine that a dataset was read from, or None."""
-    try:
+    uri = None
+    with suppress(ValueError):
         source = json.loads(dataset.source)
         uri = source.get("uri") or source.get("path") if isinstance(source, dict) else None
-    except ValueError:
-        uri = None
     if not isinstance(uri, str) or not uri:
         return None
     if uri.startswith("file:"):

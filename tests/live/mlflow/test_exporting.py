@@ -11,10 +11,13 @@ from click.testing import CliRunner
 from blockchaintracer import DocumentationTracer, MLflowBlockchainTracer
 from blockchaintracer.cli import main
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.mlflow.recorder import record_run
+from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.snapshot import client_of
 from blockchaintracer.extras.report import gather, named_record
 from blockchaintracer.extras.report.exports import export
+from blockchaintracer.lab.outbox import Op
 from tests.support.labs import second_lab
 
 
@@ -81,3 +84,16 @@ def test_who_else_records_a_run_of_that_name_is_not_taken_for_it(lab, recorded, 
     third = second_lab(lab, folder / "third", "A third lab")
     with pytest.raises(InputError, match="several"):
         named_record(third, f"mlflow:{run}")
+
+
+def test_a_stranger_who_supersedes_the_record_of_an_altered_run_does_not_hide_it(lab, recorded, folder, monkeypatch):
+    run, record, _ = recorded
+    mlflow.MlflowClient().log_metric(run, "accuracy", 0.99)
+    other = second_lab(lab, folder / "other")
+    [entry] = lab.outbox.entries_about(record, Op.RECORD)
+    other.store.put_bytes(lab.store.get_bytes(entry.write.key.manifest))
+    with monkeypatch.context() as patch:
+        patch.setattr("blockchaintracer.extras.mlflow.recorder.own_records", lambda *_: [entry])
+        theirs = record_run(other, client_of(None), run)
+    assert Link(record, Relation.SUPERSEDES) in lab.registry.find_record(theirs.id).key.parents
+    assert "mlflow metric accuracy" in {check.name for check in verify_run(lab, run).failed}
