@@ -128,7 +128,7 @@ def verify(
     elif not (path := Path(text)).exists():
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
     elif record is None and is_proof(path):
-        proof = Proof.read(path)
+        proof = Proof.read_file(path)
         if (proof.chain_id, proof.registry) != (trust.chain_id, trust.registry):
             raise InputError(f"the proof is for the registry {proof.registry} on chain {proof.chain_id}")
         report = verifier.batched(proof.key, proof.root, proof.path)

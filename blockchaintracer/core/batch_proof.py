@@ -44,7 +44,7 @@ class Proof:
         return leads_to(self.id, self.path) == self.root
 
     def as_json(self) -> dict[str, Any]:
-        """Return JSON-ready values. `read` takes them back."""
+        """Return JSON-ready values. `parse` takes them back."""
         return {
             "type": PROOF_TYPE,
             "tree": TREE_KIND,
@@ -58,7 +58,7 @@ class Proof:
         }
 
     @classmethod
-    def read(cls, path: Path) -> Proof:
+    def read_file(cls, path: Path) -> Proof:
         """Read a proof file of any origin.
 
         Raises:

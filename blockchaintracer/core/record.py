@@ -247,7 +247,7 @@ class Domain:
     chain_id: int
     registry: str
 
-    def digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
+    def typed_digest(self, primary_type: str, message: dict[str, Any]) -> bytes:
         """Compute the EIP-712 digest (32 bytes) of a message: what a wallet signs, and for ``Record`` the record id."""
         from eth_account.messages import encode_typed_data
         from eth_utils.crypto import keccak
@@ -271,7 +271,7 @@ class Domain:
 
     def record_id(self, key: RecordKey) -> str:
         """Compute the id of a key in this registry (64 hex digits), which is known before the record is stored."""
-        return self.digest("Record", record_message(key)).hex()
+        return self.typed_digest("Record", record_message(key)).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Where a registry keeps its words in storage, and what they say (contracts/types, Solidity's storage layout).
 
 >>> word = 1_700_000_000 | 7 << 120 | 3 << 152
->>> stored = StoredRecord.of(word)
+>>> stored = StoredRecord.from_word(word)
 >>> stored.recorded_at, stored.group, stored.kind, stored.batched
 (1700000000, 7, 3, False)
 """
@@ -33,7 +33,7 @@ class StoredRecord:
     disputed: int
 
     @classmethod
-    def of(cls, word: int) -> StoredRecord:
+    def from_word(cls, word: int) -> StoredRecord:
         """Read the layout of contracts/types/RecordSlot.sol."""
 
         def bits(start: int, width: int) -> int:
@@ -64,7 +64,7 @@ class StoredBatch:
     counted: bool
 
     @classmethod
-    def of(cls, word: int) -> StoredBatch:
+    def from_word(cls, word: int) -> StoredBatch:
         """Read the layout of contracts/types/BatchSlot.sol."""
         return cls(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
 

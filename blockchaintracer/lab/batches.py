@@ -93,7 +93,7 @@ def _add(lab: Lab, made: Draft) -> Recorded:
     about = described(lab, made.id, made.key, made.name)
     with _alone(lab.home):
         if file := anchored_proof(lab, made.id):
-            proof = Proof.read(file)
+            proof = Proof.read_file(file)
             entry = batch_entry(lab, group, proof.root)
             assert entry is not None  # noqa: S101 -- an anchored proof has one
             return Batched(**about, **progress_of(entry), existing=True, root=proof.root, proof=str(file))
@@ -219,7 +219,7 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
         ContractRevert: if the registry refuses one.
     """
     path = Path(target)
-    first = Proof.read(path) if path.is_file() else _required_proof(lab, target)
+    first = Proof.read_file(path) if path.is_file() else _required_proof(lab, target)
     required_here(lab, first)
     proofs = list(_with_parents(lab, first, path.parent if path.is_file() else None))
     writes = [
@@ -267,7 +267,7 @@ def _with_parents(lab: Lab, last: Proof, beside: Path | None) -> Iterator[Proof]
             if link.parent in seen or lab.registry.status(link.parent).exists:
                 continue
             file = beside / f"{link.parent}.json" if beside else None
-            parent = Proof.read(file) if file and file.is_file() else find_proof(lab, link.parent)
+            parent = Proof.read_file(file) if file and file.is_file() else find_proof(lab, link.parent)
             if parent is None:
                 raise InputError(
                     f"the parent {link.parent} of {proof.id} is not stored, and no proof of it is here",

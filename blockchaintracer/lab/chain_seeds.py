@@ -77,7 +77,7 @@ def seed_block(values: Any) -> int | None:
 def _recorded(text: str) -> SeedDerivation:
     from blockchaintracer.core.manifest.base import parse_json
 
-    derivation = SeedDerivation.read(parse_json(text.encode(), DERIVATION_VARIABLE))
+    derivation = SeedDerivation.from_plain(parse_json(text.encode(), DERIVATION_VARIABLE))
     derived = derive_seeds(int(derivation.chain_id), derivation.block_hash, derivation.commitment)
     if derivation.seeds != derived:
         raise InputError(f"the seeds in ${DERIVATION_VARIABLE} don't follow from its block and commitment")

@@ -21,7 +21,7 @@ ANCHOR_FIRST = "It's in the open batch: `blockchaintracer batch anchor` first."
 def find_proof(lab: Lab, record_id: str) -> Proof | None:
     """Return the proof that this lab keeps of a record in an anchored batch of the registry, or None."""
     file = anchored_proof(lab, record_id)
-    return Proof.read(file) if file else None
+    return Proof.read_file(file) if file else None
 
 
 def batch_hint(lab: Lab, record_id: str) -> str | None:
@@ -37,13 +37,13 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
     for entry in reversed(lab.outbox.entries_in(lab.domain, *ANCHORS)):
         for scope in _scopes(lab):
             if _group(scope) == entry.write["group"]:
-                yield from map(Proof.read, sorted((scope / entry.write["root"]).glob("*.json")))
+                yield from map(Proof.read_file, sorted((scope / entry.write["root"]).glob("*.json")))
 
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
     """List every proof of the registry that is kept here, of any group and author, anchored or not."""
     for scope in _scopes(lab):
-        yield from (Proof.read(file) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
+        yield from (Proof.read_file(file) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
 
 
 def keep_proof(home: Home, proof: Proof) -> Path:

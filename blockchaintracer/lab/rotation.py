@@ -129,7 +129,7 @@ def _stays(giving: Lab) -> list[str]:
         f"only {address} reveals its seals; a maintainer of the group can retract its records",
         "keep the old key file: it still signs for whatever else its address holds or owns",
     ]
-    if giving.registry.read("owner").lower() == address.lower():
+    if giving.registry.read_function("owner").lower() == address.lower():
         stays.append(
             f"{address} owns the registry, which means creating groups and announcing a successor: hand it over by the"
             " contract's transferOwnership and acceptOwnership"

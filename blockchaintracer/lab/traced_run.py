@@ -134,7 +134,7 @@ class TracedRun:
         self._without_history: set[str] = set()
         self._encrypt_to = self._checked_recipients(encrypt_to)
         self._refused: list[Path] = []
-        self.document = RunDocument.read({"schema": 1, "name": name})
+        self.document = RunDocument.from_plain({"schema": 1, "name": name})
         self._change(**self._read(private={"encrypt_to": self._encrypt_to}, **_template(template)))
         if supersedes:
             self.log_input(record=supersedes, relation="supersedes")
@@ -345,7 +345,7 @@ class TracedRun:
 
     def _read(self, **values: Any) -> dict[str, Any]:
         """Check fields of the run document by its own rules; the fields as it holds them."""
-        document = RunDocument.read({"schema": 1, "name": self.document.name, **values})
+        document = RunDocument.from_plain({"schema": 1, "name": self.document.name, **values})
         return {name: getattr(document, name) for name in values}
 
     def _log(self, what: str, values: Mapping[str, Any]) -> None:

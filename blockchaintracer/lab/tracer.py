@@ -236,7 +236,7 @@ class MLTracer:
             "timestamp": timestamp,
             "additional_info": additional_info,
         }
-        data = ExperimentData.read({key: value for key, value in values.items() if value is not None})
+        data = ExperimentData.from_plain({key: value for key, value in values.items() if value is not None})
         if self._run is None:
             run = self.start_run()
             run.begin()
@@ -355,7 +355,7 @@ class BlockchainTracer(MLTracer):
         name, description = fields.pop("name", None), fields.pop("description", None)
         if "model_path" in fields:
             fields["model_path"] = existing(fields["model_path"], "model_path")
-        experiment = ExperimentData.read(fields)
+        experiment = ExperimentData.from_plain(fields)
         run = self.start_run(name)
         run.log_params(parameters)
         if description:

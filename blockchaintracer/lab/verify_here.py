@@ -109,7 +109,7 @@ def verify_order(lab: Lab, first: str, second: str) -> Report:
 
 def _proof(lab: Lab, path: Path) -> Proof | None:
     """The batch's proof that a file is, if it is one."""
-    return required_here(lab, Proof.read(path)) if is_proof(path) else None
+    return required_here(lab, Proof.read_file(path)) if is_proof(path) else None
 
 
 def _digest(text: str) -> str | None:

@@ -22,7 +22,7 @@ DOCUMENT: dict[str, Any] = {"schema": 1, "name": "r", "metrics": {"loss": 0.5, "
 def test_the_largest_histories_fit_a_document() -> None:
     steps = tuple(range(2**53 - 1 - MAX_POINTS, 2**53 - 1))
     wide = {"steps": steps, "values": [-1.2345678901234567e-300] * MAX_POINTS, "times": [10**13] * MAX_POINTS}
-    document = RunDocument.read({**DOCUMENT, "histories": {"loss": wide}})
+    document = RunDocument.from_plain({**DOCUMENT, "histories": {"loss": wide}})
     from blockchaintracer.lab.recording.run import document_text
 
     assert len(document_text(document)) < MAX_DOCUMENT
@@ -56,4 +56,4 @@ def test_the_largest_histories_fit_a_document() -> None:
 )
 def test_a_document_with_histories_that_are_none_is_refused(histories: dict[str, Any], field: str) -> None:
     with pytest.raises(InputError, match=f"histories.*{field}"):
-        RunDocument.read({**DOCUMENT, "histories": histories})
+        RunDocument.from_plain({**DOCUMENT, "histories": histories})

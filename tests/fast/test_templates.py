@@ -45,7 +45,7 @@ def test_the_templates_that_there_are() -> None:
 @pytest.mark.parametrize("template", ALL, ids=NAMES)
 def test_a_template_is_what_its_file_is_called_and_makes_sense(template: ExperimentTemplate) -> None:
     file = Path(templates.__file__).parent / "templates" / f"{template.name}-{template.version}.json"
-    assert ExperimentTemplate.read(json.loads(file.read_text())) == template
+    assert ExperimentTemplate.from_plain(json.loads(file.read_text())) == template
     assert any(rule.required for rule in template.metrics.values())
     assert any(rule.required and rule.tolerance for rule in template.metrics.values()) or template.name == "benchmark"
     for name, rule in template.parameters.items():
@@ -92,7 +92,7 @@ def gw(**changed: Any) -> RunDocument:
         "seeds": {"numpy": 1},
         "inputs": [{"path": "h1.hdf5", "relation": "uses"}],
     }
-    return RunDocument.read({**said, **changed})
+    return RunDocument.from_plain({**said, **changed})
 
 
 @pytest.mark.parametrize(

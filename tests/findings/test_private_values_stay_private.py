@@ -29,7 +29,7 @@ SUBJECT = "ab" * 32
 
 
 def record(lab: Lab, folder: Path, **private: Any) -> Recorded:
-    document = RunDocument.read({"schema": 1, "name": "run", "private": {"parameters": private}})
+    document = RunDocument.from_plain({"schema": 1, "name": "run", "private": {"parameters": private}})
     return finish_run(lab, start_run(lab, folder), RunFacts(document=document, folder=folder))
 
 

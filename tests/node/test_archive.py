@@ -166,7 +166,7 @@ def test_a_home_without_a_chain_searches_what_it_was_given(story: Story, everyth
     assert "Nothing stands on it" in stands
 
     proofs = sorted(lab.home.batches.glob("*/*/*.json"))
-    assert sorted(Proof.read(proof).id for proof in proofs) == sorted(story.batched)
+    assert sorted(Proof.read_file(proof).id for proof in proofs) == sorted(story.batched)
     assert not lab.home.path.joinpath("keys").exists() or not list(lab.home.keys.iterdir())
 
 

@@ -60,7 +60,7 @@ def test_adding_sends_nothing_and_anchoring_sends_one_transaction(lab, tmp_path)
         assert proof.holds
         siblings = [bytes.fromhex(part) for part in proof.path]
         asked = (1, lab.signer.address, bytes.fromhex(done.root), bytes.fromhex(one.id), siblings)
-        assert lab.registry.read("verifyBatched", *asked) == done.time
+        assert lab.registry.read_function("verifyBatched", *asked) == done.time
         assert not lab.registry.status(one.id).exists
 
 
@@ -107,7 +107,7 @@ def test_a_proof_file_is_checked_before_anything_is_paid(lab, tmp_path):
     path = tmp_path / "proof.json"
     shutil.copy(f"{anchor(lab).proofs}/{one.id}.json", path)
     paid = nonce(lab)
-    good = Proof.read(path)
+    good = Proof.read_file(path)
     for changed, words in (
         (replace(good, key=replace(good.key, subject="ab" * 32)), "doesn't lead from"),
         (replace(good, path=good.path[:-1]), "doesn't lead from"),

@@ -78,7 +78,7 @@ def test_two_chains_have_factory_and_registry_at_the_same_addresses(tmp_path):
             lab = lab_on(node, tmp_path)
             deployed = deploy(lab, open_group_creation=True)
             assert Factory(lab.chain).require().is_genuine(deployed.registry)
-            assert lab.registry.read("owner") == lab.signer.address
+            assert lab.registry.read_function("owner") == lab.signer.address
             assert create_group(lab, "The lab").group == 1
             found.append(deployed)
             operations = [entry.write.op for entry in lab.outbox.entries(node.chain_id)]
@@ -128,7 +128,7 @@ def test_a_stranger_who_is_first_has_done_the_owner_a_favour(tmp_path):
         mine = deploy(lab)
         assert mine.registry == theirs.registry != own.registry
         assert (mine.existing, mine.transaction) == (True, theirs.transaction)
-        assert lab.registry.read("owner") == lab.signer.address
+        assert lab.registry.read_function("owner") == lab.signer.address
         assert node.rpc("eth_getTransactionCount", [lab.signer.address, "latest"]) == "0x0"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
+from blockchaintracer.core.record import checksummed
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -206,9 +207,7 @@ class Chain:
 
     def code(self, address: str) -> bytes:
         """Return the code at an address, empty if it has no contract."""
-        from eth_utils.address import to_checksum_address
-
-        return bytes(self.ask(lambda: self.web3.eth.get_code(to_checksum_address(address))))
+        return bytes(self.ask(lambda: self.web3.eth.get_code(checksummed(address))))  # type: ignore[arg-type]
 
     def has_code(self, address: str) -> bool:
         """Return whether an address has a contract."""
@@ -216,9 +215,7 @@ class Chain:
 
     def balance(self, address: str) -> int:
         """Return the balance of an address in wei."""
-        from eth_utils.address import to_checksum_address
-
-        return int(self.ask(lambda: self.web3.eth.get_balance(to_checksum_address(address))))
+        return int(self.ask(lambda: self.web3.eth.get_balance(checksummed(address))))  # type: ignore[arg-type]
 
 
 def _identified(data: BlockData) -> Block:

@@ -145,7 +145,7 @@ class Registry:
                 hint="Check the network and the address, or deploy one: `blockchaintracer deploy`.",
             )
         try:
-            name = self.read("eip712Domain")[1]
+            name = self.read_function("eip712Domain")[1]
         except (ChainUnavailable, InputError):
             name = None
         if name != "BlockchainTracer LabRegistry":
@@ -154,7 +154,7 @@ class Registry:
 
     # -- calls
 
-    def read(self, function: str, *arguments: Any) -> Any:
+    def read_function(self, function: str, *arguments: Any) -> Any:
         """Call a view. `function` is a name, or a signature where a name is overloaded.
 
         Raises:
@@ -227,7 +227,7 @@ class Registry:
 
     def status(self, record_id: str) -> RecordStatus:
         """Return what the registry stores of a record."""
-        values = self.read("statusOf", bytes.fromhex(record_id))
+        values = self.read_function("statusOf", bytes.fromhex(record_id))
         with self._known():
             return RecordStatus(Status(values[0]), *values[1:])
 
@@ -236,33 +236,35 @@ class Registry:
         rows: list[Any] = []
         for start in range(0, len(ids), _IDS_AT_ONCE):
             part = [bytes.fromhex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
-            rows += self.read("statusOfRecords", part)
+            rows += self.read_function("statusOfRecords", part)
         with self._known():
             return [RecordStatus(Status(values[0]), *values[1:]) for values in rows]
 
     def verdict(self, record_id: str, group: int) -> Attestation:
         """Return the current verdict of a group on a record."""
-        evidence, attested_at, sealed_at, verdict, version = self.read("verdictOf", bytes.fromhex(record_id), group)
+        evidence, attested_at, sealed_at, verdict, version = self.read_function(
+            "verdictOf", bytes.fromhex(record_id), group
+        )
         with self._known():
             return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
     def sealed_at(self, group: int, author: str, commitment: str) -> int:
         """Return when an author sealed a commitment for a group, Unix seconds, or 0."""
-        return int(self.read("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
+        return int(self.read_function("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
 
     def batch(self, group: int, author: str, root: str) -> Batch:
         """Return what the registry stores of a batch."""
-        return Batch(*self.read("batchOf", group, checksummed(author), bytes.fromhex(root)))
+        return Batch(*self.read_function("batchOf", group, checksummed(author), bytes.fromhex(root)))
 
     def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
         """Return the current verdict of a group on a record of another registry."""
-        evidence, attested_at, verdict, version = self.read("foreignAttestation", foreign.as_abi(), group)
+        evidence, attested_at, verdict, version = self.read_function("foreignAttestation", foreign.as_abi(), group)
         with self._known():
             return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
 
     def membership(self, group: int, account: str) -> Membership:
         """Return the last membership of an account in a group."""
-        roles, since, until, version = self.read("membershipOf", group, checksummed(account))
+        roles, since, until, version = self.read_function("membershipOf", group, checksummed(account))
         return Membership(Role(roles), since, until, version)
 
     def group(self, number: int) -> Group:
@@ -271,12 +273,12 @@ class Registry:
         Raises:
             ContractRevert: ``UnknownGroup``.
         """
-        owner, pending, created_at = self.read("groupOf", number)
+        owner, pending, created_at = self.read_function("groupOf", number)
         return Group(owner, pending if int(pending, 16) else None, created_at)
 
     def last_group(self) -> int:
         """Return the number of the newest group, 0 if there is none."""
-        return int(self.read("lastGroup"))
+        return int(self.read_function("lastGroup"))
 
     # -- events
 

@@ -226,7 +226,7 @@ class Part(BaseModel):
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
     @classmethod
-    def read(cls, data: Any, field: str = "") -> Self:
+    def from_plain(cls, data: Any, field: str = "") -> Self:
         """Build the model from plain values, such as `to_json` gives.
 
         Args:

@@ -80,7 +80,7 @@ class CheckpointList(Part):
         if self.checkpoints and step <= self.checkpoints[-1].step:
             refuse("step", f"a step after the last checkpoint's, {self.checkpoints[-1].step}", step)
         values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
-        unlinked = Checkpoint.read({**values, "link": "00" * 32})
+        unlinked = Checkpoint.from_plain({**values, "link": "00" * 32})
         link = unlinked.chained(self.head, len(self.checkpoints))
         made = unlinked.model_copy(update={"link": link})
         return self.model_copy(update={"checkpoints": (*self.checkpoints, made)})
@@ -106,7 +106,7 @@ class CheckpointList(Part):
         Raises:
             InputError: if it's none.
         """
-        return cls.read(parse_json(data, "checkpoints"))
+        return cls.from_plain(parse_json(data, "checkpoints"))
 
 
 class AnchoredCheckpoints(Part):
@@ -131,7 +131,7 @@ class AnchoredCheckpoints(Part):
     checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)]
 
     @classmethod
-    def of(cls, whole: CheckpointList, first: int) -> Self:
+    def from_place(cls, whole: CheckpointList, first: int) -> Self:
         """Return the batch of all checkpoints from a place on."""
         part = whole.checkpoints[first:]
         previous = whole.checkpoints[first - 1].link if first else whole.genesis
@@ -155,7 +155,7 @@ class AnchoredCheckpoints(Part):
         Raises:
             InputError: if it's none.
         """
-        return cls.read(parse_json(data, "checkpoint batch"))
+        return cls.from_plain(parse_json(data, "checkpoint batch"))
 
 
 def root_of(checkpoints: Sequence[Checkpoint]) -> str:

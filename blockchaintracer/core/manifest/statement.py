@@ -93,7 +93,7 @@ class Manifest(Part):
         if sha256 is None and identifier is not None:
             sha256 = hashlib.sha256(identifier.encode("ascii")).hexdigest()
         subject = {"name": predicate.name or UNNAMED, "digest": {"sha256": sha256}}
-        return cls.read({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
+        return cls.from_plain({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
 
     def to_bytes(self) -> bytes:
         """Return the RFC 8785 bytes that the record commits to.
@@ -157,7 +157,7 @@ class Manifest(Part):
                 kind = kind_of(urn if isinstance(urn, str) else "")
             except ValueError as error:
                 refuse("predicateType", str(error), urn)
-            data["predicate"] = predicate_class(kind).read(data["predicate"], "predicate")
+            data["predicate"] = predicate_class(kind).from_plain(data["predicate"], "predicate")
         return data
 
     @field_validator("predicate")
@@ -200,7 +200,7 @@ def parse_manifest(data: bytes) -> Manifest:
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"manifest: expected at most {MAX_BYTES} bytes, got {len(data)}")
-    manifest = Manifest.read(parse_json(data, "manifest"))
+    manifest = Manifest.from_plain(parse_json(data, "manifest"))
     expected = manifest.to_bytes()
     if expected != data:
         offset = next((i for i, (a, b) in enumerate(zip(expected, data, strict=False)) if a != b), len(expected))

@@ -6,7 +6,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import Link, RecordKey, record_message
+from blockchaintracer.core.record import Link, RecordKey, checksummed, record_message
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -20,13 +20,12 @@ _LEGACY = 0xC0
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
-    from eth_utils.address import to_checksum_address
     from web3.exceptions import Web3Exception
 
     transaction = registry.chain.transaction(record.transaction)
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
-    author = to_checksum_address(record.key.author)
+    author = checksummed(record.key.author)
     sender, proven = _sender(registry, record.transaction, transaction)
     if sender is None:
         return Check(
@@ -57,12 +56,10 @@ def check_author(registry: Registry, record: RecordView) -> Check:
 
 def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
     """Recover who sent the transaction that anchored a record's batch, and compare with the record's author."""
-    from eth_utils.address import to_checksum_address
-
     transaction = registry.chain.transaction(batch.transaction)
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
-    author = to_checksum_address(author)
+    author = checksummed(author)
     sender, proven = _sender(registry, batch.transaction, transaction)
     if sender is None:
         detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"

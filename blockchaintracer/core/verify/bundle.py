@@ -315,7 +315,7 @@ class _Verification:
         key = self._key(place, record)
         self._check_manifest(place, record, key)
         as_of = self._block(f"{place}.state", record.state)
-        stored = StoredRecord.of(self._word(f"{place}.state", as_of, record_slot(record.id)))
+        stored = StoredRecord.from_word(self._word(f"{place}.state", as_of, record_slot(record.id)))
         batch = self._batch(f"{place}.batched", record.id, key, record.batched, as_of) if record.batched else None
         if record.recorded is None:
             if batch is None:
@@ -454,7 +454,7 @@ class _Verification:
             node = keccak(min(node, step) + max(node, step))
         if node.hex() != root:
             raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {node.hex()}")
-        batch = StoredBatch.of(self._word(place, as_of, batch_slot(key.group, key.author, root)))
+        batch = StoredBatch.from_word(self._word(place, as_of, batch_slot(key.group, key.author, root)))
         block, (topics, data) = self._log(f"{place}.anchored", batched.anchored)
         named = [bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root)]
         by_group = data[:32] == key.group.to_bytes(32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from blockchaintracer.core.chain import Membership, Registry
 from blockchaintracer.core.chain.registry import recorded_event
-from blockchaintracer.core.record import Role, label
+from blockchaintracer.core.record import Role, checksummed, label
 from blockchaintracer.core.record_view import Position, RecordView
 
 _AT_ONCE = 100
@@ -56,10 +56,8 @@ class MemberAt:
 
 def member_at(registry: Registry, group: int, account: str, position: Position) -> MemberAt:
     """Return the membership of an account just before a place on the chain, from the registry's events."""
-    from eth_utils.address import to_checksum_address
-
     current, last = None, None
-    for event in registry.events("MembershipChanged", group=group, account=to_checksum_address(account)):
+    for event in registry.events("MembershipChanged", group=group, account=checksummed(account)):
         values = event["args"]
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
         if Position.of_event(event) < position:

@@ -216,8 +216,7 @@ class RecordChecks:
         return Check("finality", Outcome.PASS, f"final, {depth} blocks since{rule}", values)
 
     def _role(self, record: RecordView, committed: Commitment) -> Check:
-        key = record.key
-        author = checksum(key.author)
+        key, author = record.key, record.author
         member = member_at(self._registry, key.group, author, committed.position)
         if problem := member.problem(Role.RECORDER, committed.block.timestamp if committed.block else 0):
             return Check("role", Outcome.FAIL, f"{author} was no recorder of group {key.group} then: {problem}")
@@ -370,10 +369,3 @@ def name_of(manifest: Manifest | None) -> str | None:
 def where(registry: Registry) -> str:
     """Describe a registry."""
     return f"the registry {registry.address} on {registry.chain.name}"
-
-
-def checksum(address: str) -> str:
-    """Return an address with its EIP-55 checksum."""
-    from eth_utils.address import to_checksum_address
-
-    return str(to_checksum_address(address))

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Registry, load_artifact
-from blockchaintracer.core.record import Kind, RecordKey, label, normal_digest
+from blockchaintracer.core.record import RecordKey, normal_digest
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
-from blockchaintracer.core.verify.record_checks import RecordChecks, checksum, where
+from blockchaintracer.core.verify.record_checks import RecordChecks, where
 
 _ALIKE = 5
 
@@ -249,7 +249,7 @@ class Verifier:
         return Check("order", Outcome.PASS if one < other else Outcome.FAIL, detail, values)
 
     def _count(self, records: Sequence[RecordView]) -> Check:
-        whose = "; ".join(f"{one.id} of group {one.key.group} by {checksum(one.key.author)}" for one in records)
+        whose = "; ".join(f"{one.id} of group {one.group} by {one.author}" for one in records)
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
         return Check("records", Outcome.PASS, detail, {"count": len(records)})
 
@@ -284,8 +284,8 @@ class Verifier:
         nearest = [one for one in alike if one.differences == alike[0].differences]
         for one in nearest[:_ALIKE]:
             record = one.record
-            kind, author = label(record.key.kind, Kind), checksum(record.key.author)
-            detail = f"it is like {kind} {record.id} of group {record.key.group} by {author}, but not the same:"
+            whose = f"{record.kind} {record.id} of group {record.group} by {record.author}"
+            detail = f"it is like {whose}, but not the same:"
             checks.append(Check("alike", Outcome.FAIL, detail, record=record.id))
             checks += [replace(check, record=record.id) for check in one.checks]
         return Report(subject, "path", tuple(checks))

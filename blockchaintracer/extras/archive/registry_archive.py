@@ -124,7 +124,7 @@ def export_registry(
     head = Head(
         chain_id=str(registry.chain.chain_id),
         registry=registry.address.lower(),
-        version=str(registry.read("eip712Domain")[2]),
+        version=str(registry.read_function("eip712Domain")[2]),
         code_hash=_code_hash(registry),
         events=len(events),
         block=blocks[-1],

@@ -155,7 +155,7 @@ def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDo
         # the attached snapshot has all of it
         about = {key: about[key] for key in ("context", "source", "frameworks", "metricsShown", "metricsLogged")}
     error = captured.error if captured else None
-    document = RunDocument.read(
+    document = RunDocument.from_plain(
         {
             "schema": 1,
             "name": _line(info["name"] or info["id"]),

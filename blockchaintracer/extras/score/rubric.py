@@ -64,4 +64,4 @@ class Rubric(Part):
 def load_rubric(version: int = LATEST) -> Rubric:
     """A version of the rubric, from this package."""
     name = f"rubric-{version}.json"
-    return Rubric.read(parse_json((files("blockchaintracer.extras.score") / name).read_bytes(), name), name)
+    return Rubric.from_plain(parse_json((files("blockchaintracer.extras.score") / name).read_bytes(), name), name)

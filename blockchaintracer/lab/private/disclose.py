@@ -191,7 +191,7 @@ def read_disclosure(path: Path) -> Disclosure:
         raise InputError(f"expected a disclosure in {path}: {error.strerror}") from None
     if len(data) > _LIMIT:
         raise InputError(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
-    return Disclosure.read(parse_json(data, "disclosure"), "disclosure")
+    return Disclosure.from_plain(parse_json(data, "disclosure"), "disclosure")
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progress: Progress | None = None) -> Report:

@@ -198,7 +198,7 @@ def digest_of(
 def _read_note(place: Path) -> EncryptionNote:
     try:
         with place.open("rb") as file:
-            return EncryptionNote.read(parse_json(file.read(_NOTE_LIMIT), place.name))
+            return EncryptionNote.from_plain(parse_json(file.read(_NOTE_LIMIT), place.name))
     except (OSError, BlockchainTracerError) as error:
         raise StoreError(
             f"expected a note of what was encrypted in {place}: {getattr(error, 'message', error)}",

@@ -120,7 +120,7 @@ class CheckpointLog:
         lab, count = self._lab, len(self.listed.checkpoints)
         if lab is None or count == self._anchored or len(self.anchors) == MAX_ANCHORS:
             return None
-        batch = AnchoredCheckpoints.of(self.listed, self._anchored)
+        batch = AnchoredCheckpoints.from_place(self.listed, self._anchored)
         description = keep_attachment(lab.store, f"checkpoints-{batch.first + 1}-{count}.json", batch.to_bytes())
         group, author = lab.group(Role.RECORDER), lab.signer.address
         fields = {"group": group, "author": author, "root": batch.root, "count": batch.count}

@@ -224,7 +224,7 @@ def _merged(document: RunDocument, request: Request) -> RunDocument:
     def values(texts: Sequence[str], what: str = "parameter") -> dict[str, Any]:
         return dict(parse_assignment(text, what) for text in texts)
 
-    added = RunDocument.read(
+    added = RunDocument.from_plain(
         {
             "schema": 1,
             "name": request.name or document.name,

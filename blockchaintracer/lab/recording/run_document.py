@@ -247,7 +247,7 @@ def load_run_document(path: str | Path) -> RunDocument:
         schema = fields.get("schema")
         if type(schema) is not int or schema != 1:
             refuse("schema", "1, the version of this format", schema, "Begin the document with `schema: 1`.")
-        return RunDocument.read(fields)
+        return RunDocument.from_plain(fields)
     except InputError as error:
         raise InputError(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
 

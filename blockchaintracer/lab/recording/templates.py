@@ -112,7 +112,7 @@ def list_templates() -> tuple[ExperimentTemplate, ...]:
     templates = {}
     for file in (files("blockchaintracer.lab.recording") / "templates").iterdir():
         if match := _FILE.fullmatch(file.name):
-            templates[match[1], int(match[2])] = ExperimentTemplate.read(
+            templates[match[1], int(match[2])] = ExperimentTemplate.from_plain(
                 parse_json(file.read_bytes(), file.name), file.name
             )
     return tuple(template for _, template in sorted(templates.items()))

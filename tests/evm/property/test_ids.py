@@ -68,13 +68,13 @@ def test_what_is_signed_is_what_a_wallet_shows(key: Key, deadline: int, contract
     key, address = in_order(key), "0x" + contract.hex()
     client, model = Domain(CHAIN_ID, address), eip712.Domain(CHAIN_ID, address)
     record = {"record": record_message(client_key(key)), "deadline": deadline}
-    assert client.digest("RecordAuthorization", record) == model.record_authorization(key, deadline)
+    assert client.typed_digest("RecordAuthorization", record) == model.record_authorization(key, deadline)
     verdict = (evidence, key.group, key.kind, key.subject, key.author, key.subject_type, deadline)
     names = ("recordId", "group", "verdict", "evidence", "attester", "version", "deadline")
     message = dict(zip(names, verdict, strict=True))
-    assert client.digest("AttestationAuthorization", message) == model.attestation_authorization(*verdict)
+    assert client.typed_digest("AttestationAuthorization", message) == model.attestation_authorization(*verdict)
     invitation = Invitation(key.group, key.author, key.group, deadline, key.group, address, deadline)
-    assert client.digest("Invitation", invitation._asdict()) == model.invitation(invitation)
+    assert client.typed_digest("Invitation", invitation._asdict()) == model.invitation(invitation)
     document = encode_typed_data(full_message=client.typed_data("RecordAuthorization", record))
     assert document.version == b"\x01"
 
