@@ -327,7 +327,7 @@ class _ColumnHasher:
         self.label = self._set_up(dtype)
 
     def _set_up(self, dtype: Any) -> str:
-        """Chooses how values are taken, and the layout they're brought into for it; the type's name."""
+        """Choose how values are hashed, and the layout they are cast to for it; the type's name."""
         pa, types = _arrow(), _arrow().types
         if types.is_null(dtype):
             self._take = self._take_nothing
@@ -400,7 +400,7 @@ class _ColumnHasher:
             yield from inner._digests()
 
     def _take_nothing(self, array: Any) -> None:
-        """Nulls alone: their number is that of the rows."""
+        """Hash nothing: the number of nulls is the number of rows."""
 
     def _take_fixed(self, array: Any) -> None:
         width = array.type.bit_width // 8
@@ -445,7 +445,7 @@ class _ColumnHasher:
 
 
 def _column(name: str, blocks: Iterable[Any], dtype: Any = None) -> Column:
-    """A column from Arrow arrays, of which there is at least one unless `dtype` is given."""
+    """Hash a column of Arrow arrays; there is at least one unless `dtype` is given."""
     pa = _arrow()
     streams = None if dtype is None else _ColumnHasher(dtype, name)
     try:
@@ -466,7 +466,7 @@ def _little_endian(values: memoryview, width: int) -> Any:
 
 
 def _one_nan(values: Any) -> Any:
-    """Floats with one NaN: which of its bits are set differs by processor and says nothing."""
+    """Return floats with one NaN: which of its bits are set differs by processor and says nothing."""
     np = _numpy()
     missing = np.isnan(values)
     return np.where(missing, values.dtype.type(np.nan), values).astype(values.dtype) if missing.any() else values

@@ -481,7 +481,7 @@ class TracedRun:
         """Write what was logged to a file that it can be recorded from later; a sentence that says where."""
         self._take_checkpoints()
         try:
-            file = keep_unrecorded(self._lab, self.document)
+            file = keep_unrecorded(self._lab.home, self.document)
         except (OSError, BlockchainTracerError) as error:
             reason = error_text(error)
             return f"It could not be kept either ({reason}): it's in the run's `document` until the program ends."

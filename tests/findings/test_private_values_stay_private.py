@@ -45,7 +45,7 @@ def test_a_value_of_two_cannot_be_guessed_from_all_that_is_public(lab: Lab, tmp_
     disclose(lab, recorded.id, ["other"], tmp_path / "other.json")
     public = json.loads((tmp_path / "other.json").read_text())
     [shown] = public["fields"]
-    tree = kept_private(lab, private_of(lab, recorded)["root"])
+    tree = kept_private(lab.home, private_of(lab, recorded)["root"])
     nodes = {*shown["path"], tree.root}
     salts = {*nodes, shown["salt"], recorded.id, recorded.manifest, recorded.subject, "00" * 32}
     for guess in (True, False):
@@ -62,7 +62,9 @@ def test_a_value_of_two_cannot_be_guessed_from_all_that_is_public(lab: Lab, tmp_
     # the same values recorded again look like others: nothing links the two
     again = record(lab, tmp_path, passed=True, other=1)
     assert private_of(lab, again)["root"] != tree.root
-    salts_used = [one.salt for one in (*tree.openings, *kept_private(lab, private_of(lab, again)["root"]).openings)]
+    salts_used = [
+        one.salt for one in (*tree.openings, *kept_private(lab.home, private_of(lab, again)["root"]).openings)
+    ]
     assert len({*salts_used}) == 4
     assert all(len(bytes.fromhex(salt)) == 32 for salt in salts_used)
     # an empty place looks like a taken one

@@ -22,6 +22,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import encrypt, written
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, require_own_salts, root_of
@@ -109,14 +110,14 @@ def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> P
     return PrivateValues(root=tree.root, leaves=tree.leaves, encrypted=encrypted)
 
 
-def kept_private(lab: Lab, root: str) -> FieldTree:
+def kept_private(home: Home, root: str) -> FieldTree:
     """Read the private values that lead to a root.
 
     Raises:
         InputError: if they are not in the lab's folder.
         StoreError: if they are damaged.
     """
-    path = lab.home.private / f"{root}.json"
+    path = home.private / f"{root}.json"
     try:
         tree = FieldTree.from_json(parse_json(path.read_bytes(), "private values"))
     except FileNotFoundError:
@@ -148,7 +149,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
     private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
     if private is None:
         raise InputError(f"record {record.id} has no private values", hint="`record --private-param` makes some.")
-    tree = kept_private(lab, private.root)
+    tree = kept_private(lab.home, private.root)
     names = dict.fromkeys(_whole_name(tree, name) for name in fields)
     if not names:
         raise InputError("expected at least one value to disclose, got none")

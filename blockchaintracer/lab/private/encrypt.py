@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,10 +146,7 @@ def keep_encrypted(
         hidden = encrypt(opening.to_bytes(), recipients)
         note = EncryptionNote(
             sha256=digest,
-            chain_id=context.chain_id,
-            registry=context.registry,
-            group=context.group,
-            author=context.author,
+            **asdict(context),
             recipients=tuple(recipients),
             artifact=Artifact.of(f"{CONTENT_NAME}.age", lab.store.put_file(file)),
             encrypted=Encrypted(

@@ -121,7 +121,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     except BaseException:
         if request.program:
             # what it took to compute is worth more than what stands in the way of recording it
-            file = keep_unrecorded(lab, document)
+            file = keep_unrecorded(lab.home, document)
             lab.say(f"What the program told is kept: `blockchaintracer record --from {file}` records it.")
         raise
 

@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -52,6 +52,7 @@ from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import keep_private
 from blockchaintracer.lab.private.encrypt import context_of, recipients_of
 from blockchaintracer.lab.private.field_tree import FieldTree
@@ -89,13 +90,8 @@ class RunStart:
 
 @dataclass(frozen=True)
 class KeptCode:
-    """Where a run's code is in the store.
-
-    Args:
-        diff: to the commit; None if there is none.
-        pack: of the commit; None without one.
-        findings: what looks like a secret in the difference.
-    """
+    """Where a run's code is in the store: the difference to the commit and the commit, and what in the difference looks
+    like a secret."""
 
     diff: Artifact | None = None
     pack: Artifact | None = None
@@ -104,13 +100,7 @@ class KeptCode:
 
 @dataclass(frozen=True)
 class Used:
-    """What a run read.
-
-    Args:
-        record: its record.
-        relation: of the run to it.
-        path: where the run found it.
-    """
+    """What a run read: its record, the relation of the run to it, and where the run found it."""
 
     record: Recorded
     relation: int
@@ -232,7 +222,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         environment=environment,
         hardware=hardware,
         not_before=start.not_before,
-        experiment=_experiment(lab, document, start.git),
+        experiment=_experiment(document, start.git, lab.say),
         template=document.template,
         private=_private(lab, document, start.run_id, recipients),
         checkpoints=facts.checkpoints or keep_checkpoints(lab.store, document.checkpoints, document.checkpoint_anchors),
@@ -326,13 +316,13 @@ def document_text(document: RunDocument) -> str:
     return json.dumps(document.model_dump(mode="json", by_alias=True, exclude_unset=True), indent=1) + "\n"
 
 
-def keep_unrecorded(lab: Lab, document: RunDocument) -> Path:
+def keep_unrecorded(home: Home, document: RunDocument) -> Path:
     """Write a run document that could not be recorded to a file that it can be recorded from later; the file.
 
     Raises:
         StoreError: if it can't be written.
     """
-    file = lab.home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
+    file = home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(file, document_text(document).encode())
@@ -346,16 +336,14 @@ def linked_inputs(document: RunDocument) -> list[Link]:
     return [parse_parent(f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
 
 
-def _experiment(lab: Lab, document: RunDocument, git: GitState | None) -> Experiment:
+def _experiment(document: RunDocument, git: GitState | None, say: Callable[[str], None]) -> Experiment:
     experiment = document.experiment or Experiment()
     declared, captured = experiment.declared_commit, git.commit if git else None
     if declared is None:
         return experiment
     if captured and captured.startswith(declared):
         return experiment.model_copy(update={"declared_commit": None})
-    lab.say(
-        f"git_commit: {declared} was declared and {captured or 'no commit'} captured: it's recorded as declared only"
-    )
+    say(f"git_commit: {declared} was declared and {captured or 'no commit'} captured: it's recorded as declared only")
     return experiment
 
 
