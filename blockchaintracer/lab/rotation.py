@@ -1,4 +1,4 @@
-"""Replacing a signing key by a new one: what a group lets the old key hand over is handed over, the rest is told."""
+"""Replaces a signing key: what a group lets the old key hand over is handed over, the rest is listed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rotated:
 
 
 def rotate(lab: Lab, old: str, new: str) -> Rotated:
-    """Replaces a key in all groups of the registry. Stopped anywhere, the same call goes on from there.
+    """Replace a key in all groups of the registry. Stopped anywhere, the same call goes on from there.
 
     In a group that it owns, the old key invites the new one with its own roles, gives it the group, and ends its own
     membership. As a maintainer it can give what a maintainer can. In others it can give nothing: their owners must.

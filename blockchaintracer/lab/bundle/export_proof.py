@@ -115,8 +115,8 @@ def verify_proof(path: Path) -> ProvenBundle:
 
 
 def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None) -> list[Check]:
-    """Hold a file or folder against what the records of a bundle commit to: the checks of the records that it is of,
-    all of which pass, or if it is of none the checks of all records.
+    """Compare a file or folder with what the records of a bundle commit to. Return the checks of the records that it is
+    of, all of which pass, or if it is of none the checks of all records.
 
     Args:
         path: the file or folder. Without the original, where it differs is not known.

@@ -1,9 +1,8 @@
-"""The journal that drives each write: captured -> stored -> signed -> submitted -> included -> final (or failed, with
-the reason).
+"""The queue that drives each transaction: captured -> stored -> signed -> submitted -> included -> final, or failed.
 
-Its rules: a write enters before anything is signed; the signed transaction is kept before it's sent; nothing is sent
-while the chain shows the effect already; what was signed once is sent again as it is, or with a higher fee under the
-same nonce, until that nonce is used. So every step can be repeated and the process may die between any two.
+Its rules: a transaction enters before anything is signed. The signed one is kept before it is sent. Nothing is sent
+while the chain shows the effect already. What was signed once is sent again as it is, or with a higher fee under the
+same nonce, until that nonce is used. So every step can be repeated, and the process may die between any two.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
 """
 _ADDED = {"replaced": "TEXT NOT NULL DEFAULT ''", "manifest": "BLOB"}
-"""Columns that a journal of an earlier version doesn't have."""
+"""Columns that the database of an earlier version lacks."""
 MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
 """Environment variable: what one transaction may cost at most, in the chain's coin."""
 _MAX_COST_WEI = 2 * 10**17
@@ -67,7 +66,7 @@ _MAX_POLL_S = 2.0
 _STUCK_S = 30
 _STUCK_BLOCKS = 3
 _RISE = (9, 8)
-"""By how much a replacement must pay more for nodes to take it: 12.5%, where geth asks for 10%."""
+"""A replacement pays 12.5% more, so that nodes accept it: geth asks for 10%."""
 _CONFLICTS = 20
 _PAGE = 100
 _DAMAGED = "Restore the file from a copy, or move it away: what was recorded stays in store and chain."
@@ -77,7 +76,7 @@ _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feeto
 
 
 class EntryState(StrEnum):
-    """How far a write has come."""
+    """How far a transaction has come."""
 
     CAPTURED = "captured"
     STORED = "stored"
@@ -90,15 +89,15 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A write in the journal.
+    """A transaction in the queue.
 
     Args:
         seq: its place in the order.
-        state: how far it has come.
-        transaction: 64 hex digits, once signed or found on the chain.
+        write: what it changes.
+        transaction: its hash, 64 hex digits, once signed or found on the chain.
         block: the block that holds it, once included.
         error: why it failed.
-        replaced: transactions of the same nonce and a lower fee that it was sent with before.
+        replaced: hashes of the same nonce and a lower fee under which it was sent before.
     """
 
     seq: int
@@ -132,13 +131,12 @@ class _Underpriced(Exception):
 
 
 class Outbox:
-    """The journal of one lab.
+    """The queue of one lab.
 
     Args:
         path: the SQLite file.
         wait_s: seconds to wait for one transaction to reach a block.
-        stuck_s: seconds after which one that doesn't is sent again with a higher fee; by the chain's block time if not
-            said.
+        stuck_s: seconds after which it is sent again with a higher fee; by default from the chain's block time.
     """
 
     def __init__(self, path: Path, *, wait_s: float = _WAIT_S, stuck_s: float | None = None) -> None:
@@ -155,17 +153,16 @@ class Outbox:
             raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._db.close()
 
     # -- what is in it
 
     def add_transaction(self, chain_id: int, write: Transaction, sender: str, manifest: bytes | None = None) -> Entry:
-        """Enters a write, once: the same write again is the entry that is there. One that failed gets another try.
+        """Enter a transaction once; the same one again returns its entry. One that failed gets another try.
 
         Args:
-            manifest: what the write commits to, if the store doesn't have it: it's captured until `store_captured`
-                stored it.
+            manifest: what it commits to, if the store lacks it: it is captured until `store_captured` stored it.
         """
         with self._transaction():
             self._db.execute(
@@ -191,7 +188,7 @@ class Outbox:
         return self.find_entry(chain_id, write)
 
     def store_captured(self, store: Callable[[bytes], object]) -> None:
-        """Gives what is only captured to `store`, and marks it as stored once that returns."""
+        """Give what is only captured to `store`, and mark it as stored once that returns."""
         for seq, manifest in self._rows("SELECT seq, manifest FROM entries WHERE state = 'captured' ORDER BY seq"):
             store(manifest)
             with self._transaction():
@@ -200,7 +197,7 @@ class Outbox:
                 )
 
     def find_entry(self, chain_id: int, write: Transaction) -> Entry:
-        """The entry of a write that was added."""
+        """Return the entry of a transaction that was added."""
         return self._entries("chain_id = ? AND identity = ?", chain_id, write.identity)[0]
 
     def entries(self, chain_id: int | None = None, *ops: Op) -> list[Entry]:
@@ -217,12 +214,12 @@ class Outbox:
         ]
 
     def pending(self, chain_id: int | None = None) -> list[Entry]:
-        """What still has to reach a block, in order, of one chain or of all."""
+        """Return what still has to reach a block, in order, of one chain or of all."""
         waits = "state IN ('stored', 'signed', 'submitted')"
         return self._entries(f"(?1 IS NULL OR chain_id = ?1) AND {waits}", chain_id)
 
     def unsettled(self, chain_id: int) -> list[Entry]:
-        """What is in a block that isn't final yet, in order."""
+        """Return what is in a block that is not final yet, in order."""
         return self._entries("chain_id = ? AND state = 'included'", chain_id)
 
     def entries_about(self, record_id: str, *ops: Op) -> list[Entry]:
@@ -230,7 +227,7 @@ class Outbox:
         return self._entries("record_id = ?" + _of(ops), record_id, *ops)
 
     def forget_chain(self, chain_id: int) -> None:
-        """Drops what is known of a chain that is no more. What was recorded there stays in the store."""
+        """Drop what is known of a chain that is no more. What was recorded there stays in the store."""
         with self._transaction():
             self._db.execute("DELETE FROM entries WHERE chain_id = ?", (chain_id,))
 
@@ -239,14 +236,14 @@ class Outbox:
     def flush(
         self, chain: Chain, signer: Signer, progress: Callable[[Entry], None] = lambda entry: None
     ) -> list[Entry]:
-        """Brings every pending write of this signer into a block, in order, and gives those that it moved.
+        """Bring every pending transaction of this signer into a block, in order; return those that moved.
 
         What a reorganised or restored chain lost is sent again first. `progress` is called after each.
 
         Raises:
-            ContractRevert: if the registry refuses one; it's marked failed with the reason, those behind it wait.
+            ContractRevert: if the registry refuses one; it is marked failed with the reason, those behind it wait.
             Overtaken: if somebody else changed the same thing first; as above.
-            ChainUnavailable: if the chain can't be reached; everything stays where it was.
+            ChainUnavailable: everything stays where it was.
         """
         # two processes with one key would take one nonce twice
         with locked(self._path.with_suffix(".lock")):
@@ -262,8 +259,8 @@ class Outbox:
             return [self._entries("seq = ?", entry.seq)[0] for entry in moved]
 
     def recheck(self, chain: Chain) -> list[Entry]:
-        """Puts back what the chain no longer holds, and gives it, the newest first. Looks at all that isn't final,
-        and at the newest of what is: a chain of one's own can be set back.
+        """Put back what the chain no longer holds; return it, the newest first. Look at everything that is not final,
+        and at the newest that is: a private chain can be set back.
 
         Raises:
             ChainUnavailable: if the node of a public chain is behind what was seen of it.
@@ -279,7 +276,7 @@ class Outbox:
                 break
             lost.append(entry)
         for entry in lost:
-            # the very same transaction is sent again: whatever the chain does, it can't happen twice
+            # the same signed transaction is sent again: it can't happen twice
             raw = None if entry.write.presigned else entry.raw
             tx = _hash(raw) if raw else None
             self._update(entry, EntryState.SIGNED if raw else EntryState.STORED, raw=raw, tx=tx, block=None)
@@ -293,7 +290,7 @@ class Outbox:
             seen[number] = chain.block(number)
         block = seen[number]
         if block is None and chain.network and not chain.network.is_devnet:
-            # a public chain does not get shorter, and what is sent twice may be paid and done twice
+            # a public chain does not get shorter: the node is behind, and sending again might pay twice
             raise ChainUnavailable(
                 f"{chain.address} does not have the block yet that holds {entry.write.op} of this lab",
                 hint="The node is behind: try again, or another node. What is stored here waits.",
@@ -301,7 +298,7 @@ class Outbox:
         return block is not None and block.hash == entry.block.hash
 
     def settle(self, chain: Chain) -> None:
-        """Marks as final what lies in or before the newest final block, and is still there."""
+        """Mark as final what is in or before the newest final block, and still there."""
         final = chain.finalized()
         if final is None:
             return
@@ -319,7 +316,7 @@ class Outbox:
                 entry = self._offer(entry, chain, signer)
                 return self._wait(entry, chain, signer, deadline)
             except _NonceTaken as taken:
-                # another process or machine with this key was faster: under that nonce it can happen no more
+                # another process or machine with this key used the nonce: this one can no longer be included
                 entry = self._update(taken.entry, EntryState.STORED, raw=None, nonce=None)
         raise ChainUnavailable(
             f"{_CONFLICTS} times in a row another transaction of {signer.address} was faster",
@@ -330,12 +327,12 @@ class Outbox:
         try:
             return entry.write.is_done(chain)
         except Overtaken as error:
-            # it would stand in the way of everything behind it for good
+            # otherwise it would block everything behind it for good
             self._update(entry, EntryState.FAILED, error=error.message)
             raise
 
     def _offer(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
-        """Sends the entry's transaction: the one that was signed before, at a price that can pass, or a first one."""
+        """Send the entry's transaction: the one that was signed before, at a price that can pass, or a first one."""
         if entry.raw is None or not self._can_come(entry, chain, signer):
             entry = self._sign(entry, chain, signer)
         elif self._is_too_cheap(entry, chain):

@@ -1,9 +1,8 @@
-"""What lies in a lab's store, whether it's whole, and which of it nothing needs any more.
+"""What is in a lab's store, whether it is whole, and which of it nothing needs any more.
 
-What is needed is found without the chain, and generously: every document in the store (manifests, profiles,
-descriptions), whatever the lab's other files name (outbox, seals, batches, private values, settings), and all that
-these name in turn. So an object is unneeded only if nothing here names it: a recording that was given up, a copy that
-was fetched and not used.
+Without the chain, and generously, these are needed: every document in the store (manifests, profiles, descriptions),
+what the lab's other files name (outbox, seals, batches, private values, settings), and all that these name in turn. So
+an object is unneeded only if nothing here names it: a recording that was given up, a copy that was never used.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ DAY_S = 86_400
 _DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
 _DATABASE = b"SQLite format 3\x00"
 _ELSEWHERE = ("store", "keys", "devnet", "environments")
-"""Folders of the lab that name no object: the objects, keys, the chain's own state, and rebuilt environments."""
+"""Folders of the lab that name no object: the objects, keys, the state of the devnet, and rebuilt environments."""
 _CACHES = ("hashes.sqlite", "index.sqlite")
 """What may be deleted at any time: the cache names every file that was ever hashed, the index every record there is."""
 
@@ -68,10 +67,10 @@ class Collected:
 
 
 def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = None) -> StoreStatus:
-    """What the store holds.
+    """Count what the store holds.
 
     Args:
-        verify: whether to re-hash every object.
+        verify: whether to hash every object again.
     """
     objects, keep = list(lab.store.objects()), needed(lab)
     unneeded = [entry for entry in objects if entry.sha256 not in keep]

@@ -1,7 +1,7 @@
-"""Mending a lab's store: what is damaged or missing there comes again from where it was published.
+"""Repairs a lab's store: what is damaged or missing is fetched again from where it was published.
 
-Every object is re-hashed, whatever needs it. What should be there is followed from the lab's own writes, without the
-chain: the manifests of its records, what they are of, and the files that these name.
+Every object is hashed again. What should be there follows from the lab's own transactions, without the chain: the
+manifests of its records, their content, and the files that these name.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Mended:
 
 @dataclass(frozen=True)
 class Repaired:
-    """What was looked at, and what was wrong.
+    """What a repair checked, and what was wrong.
 
     Args:
-        objects, size: that were re-hashed, in numbers and bytes.
+        objects, size: that were hashed again, in numbers and bytes.
         needed: how many objects the records of the lab need.
         found: everything that was damaged or missing.
     """
@@ -57,18 +57,18 @@ class Repaired:
 
     @property
     def left(self) -> list[Mended]:
-        """What still is."""
+        """What is still damaged or missing."""
         return [entry for entry in self.found if entry.problem]
 
 
 def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = None) -> Repaired:
     """Hash every object of the lab's store again, and put a good copy in the place of each that is damaged or missing.
 
-    A copy gets its name once it's whole, so the work may be interrupted at any time. Nothing is removed: where there is
-    no good copy, the damaged one stays, and whoever reads it is told.
+    A copy gets its name when it is whole, so the work may be interrupted at any time. Nothing is removed: without a
+    good copy, the damaged one stays, and reading it is an error.
 
     Args:
-        sources: of good copies, as `Store.fetch`. Without any, what is wrong is only told.
+        sources: of good copies, as `Store.fetch`. Without any, the result only says what is wrong.
 
     Raises:
         StoreError: if the store or a file of the lab can't be read.
@@ -106,8 +106,8 @@ def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = No
 
 
 def _needed(lab: Lab) -> Iterator[tuple[str, str, int]]:
-    """Digest, meaning and largest size of what the lab's own records need. What one names is read after it was given:
-    by then it may have been fetched."""
+    """Digest, meaning and largest size of what the lab's own records need. An object is read after it was given: by
+    then it may have been fetched."""
     keys: dict[str, RecordKey] = {}
     for entry in lab.outbox.entries():
         write = entry.write
