@@ -31,14 +31,12 @@ from blockchaintracer.extras.report import (
     FORMATS,
     formats_for,
     gather,
+    history,
     make,
     record_report,
     restore,
     view,
     write,
-)
-from blockchaintracer.extras.report import (
-    report_history as history,
 )
 from blockchaintracer.extras.report.fields import REQUIRED
 from blockchaintracer.extras.report.sheet import COLUMNS, csv, sheet
