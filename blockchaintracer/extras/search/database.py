@@ -96,7 +96,7 @@ class Index:
         self._db = self._open()
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._db.close()
 
     def __enter__(self) -> Index:
@@ -141,9 +141,9 @@ class Index:
     # -- following the chain
 
     def sync(self, registry: Registry, store: Store) -> SyncReport:
-        """Reads what is new: the registry's events since the last time, and manifests that the store has by now.
+        """Read the registry's events since the last time, and the manifests that the store has by now.
 
-        What blocks held that are no longer in the chain is dropped first. May be interrupted anywhere and repeated.
+        Events of blocks that are no longer in the chain are dropped first. May be interrupted anywhere and repeated.
 
         Args:
             registry: whose events; another registry's records in the file stay as they are.
@@ -283,7 +283,7 @@ class Index:
     # -- manifests
 
     def _read_manifests(self, store: Store, report: SyncReport) -> None:
-        """Takes up manifests that the store has and the index does not know yet."""
+        """Read the manifests that the store has and the index does not know yet."""
         missing = [
             row[0] for row in self._db.execute("SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL")
         ]
@@ -309,7 +309,7 @@ class Index:
     # -- without a chain
 
     def restore(self, chain_id: int, address: str, spans: Iterable[Span[Log]], *, source: str, checked: bool) -> bool:
-        """Takes up a registry's events from elsewhere; False if it is in the index already and stays as it is.
+        """Add a registry's events from an archive. Returns False if the index has the registry already.
 
         Args:
             spans: in chain order, each of whole blocks.
@@ -342,7 +342,7 @@ class Index:
         return True
 
     def read_manifests(self, store: Store) -> int:
-        """Takes up manifests that the store has by now; how many."""
+        """Read the manifests that the store has by now. Returns how many were new."""
         report = SyncReport()
         with locked(self.path.with_suffix(".lock")), self._guarded():
             self._read_manifests(store, report)

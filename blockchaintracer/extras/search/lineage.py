@@ -103,7 +103,7 @@ class LineageGraph:
         }
 
     def tree(self) -> Tree:
-        """For a terminal: a branch of what it was made from and one of what was made from it.
+        """Draw the lineage for a terminal: one branch of ancestors and one of descendants.
 
         A record that several paths lead to is unfolded where it first comes; elsewhere its line stands alone. Nothing
         is unfolded deeper than a terminal is wide.
@@ -188,7 +188,7 @@ class LineageGraph:
 def lineage(
     index: Index, record_id: str, depth: int | None = None, *, registry: Registry | None = None
 ) -> LineageGraph:
-    """The ancestors and descendants of a record.
+    """Find the ancestors and descendants of a record.
 
     Args:
         index: synchronised as far as the answer should reach.
@@ -210,7 +210,7 @@ def lineage(
 
 
 def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
-    """A record and everything that stands on it, as `impact` finds it, with the links between them.
+    """Find a record and everything that stands on it, as `impact` finds it, with the links between them.
 
     Raises:
         InputError: if the record isn't in the index.
@@ -222,7 +222,7 @@ def downstream(index: Index, record_id: str, *, registry: Registry | None = None
 
 
 def impact(index: Index, record_id: str | None = None, *, registry: Registry | None = None) -> list[Row]:
-    """Everything downstream of a record, oldest first: what its retraction reaches, or would reach.
+    """Find everything downstream of a record, oldest first: what its retraction reaches, or would reach.
 
     Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
 
