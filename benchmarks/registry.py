@@ -344,7 +344,7 @@ class _Bench:
             path.append(self._key(f"{i} in the line", (self.domain.record_id(path[-1]), Relation.DERIVED_FROM)))
         for key in path:
             self._record(key)
-        asked = self.f.lineageStatus([key.as_abi() for key in path])
+        asked = self.f.lineageStatus([key.as_abi() for key in path], range(LINEAGE - 1))
         if asked.call() != [0, bytes(32)]:
             raise RuntimeError(f"expected the lineage to be clean, it is {asked.call()}")
         self.figures[f"lineage_{LINEAGE}"] = Figure(self.chain.executed(asked), Work(cold_reads=LINEAGE).gas())

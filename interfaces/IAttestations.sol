@@ -48,7 +48,8 @@ interface IAttestations {
         bytes32 evidence,
         uint32 version
     );
-    /// @notice The group has no verdict on the record any more; it had this one.
+    /// @notice The group has no verdict on the record any more; it had this one, or None: then only signatures of the version
+    /// before were taken back.
     event VerdictWithdrawn(
         bytes32 indexed recordId, uint32 indexed group, address indexed by, Verdict verdict, uint32 version
     );
@@ -61,8 +62,6 @@ interface IAttestations {
     error EvidenceRequired(Verdict verdict);
     /// @notice The evidence given can't carry this verdict.
     error EvidenceUnusable(bytes32 evidence, EvidenceFault fault);
-    /// @notice There is no verdict to withdraw.
-    error NoVerdict(bytes32 recordId, uint32 group);
 
     /// @notice Gives the group's verdict Reviewed or Disputed on a record, in place of the one before, without evidence.
     /// Only a REVIEWER of the group.
@@ -87,7 +86,8 @@ interface IAttestations {
         bytes calldata signature
     ) external;
 
-    /// @notice Takes the group's verdict back. Any REVIEWER of the group.
+    /// @notice Takes the group's verdict back, if there is one, and with it every signed verdict that nobody has relayed
+    /// yet: the version grows. Any REVIEWER of the group.
     function withdraw(bytes32 recordId, uint32 group) external;
 
     /// @notice The group's current verdict on a record.

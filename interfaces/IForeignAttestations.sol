@@ -51,6 +51,8 @@ interface IForeignAttestations {
         uint32 version
     );
 
+    /// @notice There is no verdict on the foreign record to take back.
+    error NoVerdict(bytes32 recordId, uint32 group);
     /// @notice This record is of this very registry: use {IAttestations-attest}.
     error NotForeign(bytes32 recordId);
     /// @notice The key is not that of a Reference to this foreign record, whose subject would be `subject`.
@@ -58,7 +60,8 @@ interface IForeignAttestations {
 
     /// @notice Gives the group's verdict on a foreign record, in place of the one before; None takes it back. Only a REVIEWER
     /// of the group.
-    /// @param evidence for Reproduced and NotReproduced; the verdict falls when the Run is retracted. Ignored for others.
+    /// @param evidence for Reproduced and NotReproduced: neither may be retracted, and the verdict falls when the Run is.
+    /// Ignored for others.
     function attestForeign(
         ForeignRecord calldata foreign,
         uint32 group,

@@ -16,7 +16,7 @@ interface IGroups {
     /// @param roles bitmap of the ROLE_ constants above
     /// @param since Unix time in seconds at which these roles were given
     /// @param until Unix time in seconds from which they no longer hold; type(uint40).max has no end
-    /// @param version raised by every change, so that an invitation is accepted at most once
+    /// @param version grows strictly with every change, so that an invitation is accepted at most once
     struct Membership {
         uint32 roles;
         uint40 since;
@@ -63,6 +63,8 @@ interface IGroups {
 
     /// @notice Only the registry's owner creates groups here.
     error GroupCreationRestricted(address caller);
+    /// @notice Only its owner creates groups in this registry, so the owner can hand it over and not give it up.
+    error OwnerNeeded();
     /// @notice No group has this number.
     error UnknownGroup(uint32 group);
     /// @notice Only the group's owner may do this.
@@ -102,7 +104,8 @@ interface IGroups {
     function joinBySig(Invitation calldata invitation, bytes calldata signature) external;
 
     /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there is
-    /// no membership to end. Everybody their own; the owner any; a MAINTAINER those without MAINTAINER.
+    /// no membership to end, but only in a group that exists. Everybody their own; the owner any; a MAINTAINER those without
+    /// MAINTAINER.
     /// @dev Keeps what was held and since when; only the end and the version change.
     function removeMember(uint32 group, address account) external;
 

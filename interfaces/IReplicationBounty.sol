@@ -98,6 +98,8 @@ interface IReplicationBounty {
     error NotEligible(uint32 group);
     /// @notice A group commits once.
     error AlreadyEntered(uint32 group, bytes32 commitment);
+    /// @notice The group entered another bounty for this record with this commitment, and has no other.
+    error OtherCommitment(uint32 group, bytes32 commitment);
     /// @notice The group never entered.
     error NotEntered(bytes32 id, uint32 group);
     /// @notice This can be done after that time.
@@ -126,7 +128,8 @@ interface IReplicationBounty {
     /// @notice Commits a group to one sealed verdict, once and for good. Only the group's owner, while the entry is open
     /// and before the group's verdict is known.
     /// @dev What else the group sealed is worth nothing here. The seal may be older than the bounty, and may be entered in
-    /// several bounties: each of the sponsors pays for the same blind verdict, as each promised.
+    /// several bounties for the record: each of the sponsors pays for the same blind verdict, as each promised. A group has
+    /// one commitment for a record in all bounties of this contract, so it can't choose after seeing a rival's verdict.
     /// @param attester who sealed the commitment for the group, in the registry
     /// @param commitment see {ISeals-seal}, of a verdict on this bounty's record
     function enter(Bounty calldata bounty, uint32 group, address attester, bytes32 commitment) external;

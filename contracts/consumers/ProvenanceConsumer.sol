@@ -93,9 +93,14 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
     /// @dev Compare the id that is returned with the record that you mean: the caller chose the path. Its cost grows with
     /// the path and its parents. A Reference in it is refused, because what that rests on is elsewhere.
     /// @param path keys in topological order: every parent before its children, the record asked about last
+    /// @param places for each key in turn, and each of its parents in their order, the parent's index in `path`
     /// @return id of the last record
-    function _requireCleanLineage(RecordKey[] calldata path) internal view returns (bytes32 id) {
-        (ILineage.Lineage lineage, bytes32 culprit) = registry.lineageStatus(path);
+    function _requireCleanLineage(RecordKey[] calldata path, uint256[] calldata places)
+        internal
+        view
+        returns (bytes32 id)
+    {
+        (ILineage.Lineage lineage, bytes32 culprit) = registry.lineageStatus(path, places);
         if (lineage != ILineage.Lineage.Clean) revert LineageNotClean(lineage, culprit);
         id = registry.idOf(path[path.length - 1]);
     }

@@ -29,6 +29,8 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
     mapping(bytes32 id => uint256) public held;
 
     mapping(bytes32 id => mapping(uint32 group => Entry)) private _entries;
+    /// @dev A group that had a commitment for each outcome, each in another bounty, could choose after seeing a rival's.
+    mapping(bytes32 recordId => mapping(uint32 group => bytes32)) private _commitments;
 
     constructor(ILabRegistry registry_) ProvenanceConsumer(registry_) {}
 
@@ -60,7 +62,10 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         _requireNoVerdict(bounty.recordId, group);
         uint40 sealedAt = registry.sealedAt(group, attester, commitment);
         if (sealedAt == 0) revert ISeals.NotSealed(group, attester, commitment);
+        bytes32 earlier = _commitments[bounty.recordId][group];
+        if (earlier != 0 && earlier != commitment) revert OtherCommitment(group, earlier);
 
+        _commitments[bounty.recordId][group] = commitment;
         _entries[id][group] = Entry(attester, sealedAt, false, commitment);
         emit Entered(id, group, attester, commitment);
     }

@@ -48,9 +48,7 @@ abstract contract Attestations is IAttestations, Records {
     /// @inheritdoc IAttestations
     function withdraw(bytes32 recordId, uint32 group) external {
         _requireRole(group, msg.sender, ROLE_REVIEWER);
-        AttestationSlot current = _attestations[recordId][group];
-        if (current.verdict() == Verdict.None) revert NoVerdict(recordId, group);
-        _withdraw(recordId, group, current);
+        _withdraw(recordId, group, _attestations[recordId][group]);
     }
 
     /// @inheritdoc IAttestations
@@ -105,11 +103,10 @@ abstract contract Attestations is IAttestations, Records {
         emit Attested(recordId, group, attester, verdict, evidenceId, version);
     }
 
-    /// @dev The caller has checked that there is a verdict.
     function _withdraw(bytes32 recordId, uint32 group, AttestationSlot current) private {
         Verdict verdict = current.verdict();
         uint32 version = current.nextVersion();
-        _records[recordId] = _records[recordId].decrement(verdict);
+        if (verdict != Verdict.None) _records[recordId] = _records[recordId].decrement(verdict);
         _attestations[recordId][group] = AttestationSlotLib.pack(0, 0, 0, Verdict.None, version);
         emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
     }

@@ -74,6 +74,8 @@ abstract contract ForeignAttestations is IForeignAttestations, Attestations {
             referenceKey.kind != Vocabulary.KIND_REFERENCE || referenceKey.subjectType != Vocabulary.SUBJECT_IDENTIFIER
                 || referenceKey.subject != subject
         ) revert NotTheReference(idOf(referenceKey), subject);
+        bytes32 id = idOf(referenceKey);
+        if (_records[id].retractedAt() != 0) revert EvidenceUnusable(id, EvidenceFault.Retracted);
     }
 
     function _foreignId(ForeignRecord calldata foreign) private pure returns (bytes32) {

@@ -82,6 +82,8 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     /// @inheritdoc IGroups
     function removeMember(uint32 group, address account) external {
+        // a membership of a group to come would lower its version when the group is created
+        if (group == 0 || group > lastGroup) revert UnknownGroup(group);
         MembershipSlot current = _memberships[memberId(group, account)];
         if (account != msg.sender) _requireManager(group, account, msg.sender, current, 0);
 
@@ -91,6 +93,12 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         _memberships[memberId(group, account)] =
             MembershipSlotLib.pack(current.roles(), current.since(), until, version);
         emit MembershipChanged(group, account, msg.sender, current.roles(), current.since(), until, version);
+    }
+
+    /// @dev Without an owner a restricted registry could never have another group.
+    function renounceOwnership() public override onlyOwner {
+        if (!openGroupCreation) revert OwnerNeeded();
+        super.renounceOwnership();
     }
 
     /// @inheritdoc IGroups

@@ -31,8 +31,8 @@ contract Asker is ProvenanceConsumer {
         return _requireBatched(key, root, proof);
     }
 
-    function cleanLineage(RecordKey[] calldata path) external view returns (bytes32) {
-        return _requireCleanLineage(path);
+    function cleanLineage(RecordKey[] calldata path, uint256[] calldata places) external view returns (bytes32) {
+        return _requireCleanLineage(path, places);
     }
 }
 

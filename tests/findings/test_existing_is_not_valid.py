@@ -44,15 +44,15 @@ def test_a_commitment_is_no_record(registry) -> None:
         return registry.read("statusOf", record)[0], sealed_at, batched_at
 
     assert said() == (UNKNOWN, start, start)
-    assert registry.read("lineageStatus", (DATA,)) == (INCOMPLETE, record)
+    assert registry.read("lineageStatus", (DATA,), ()) == (INCOMPLETE, record)
     registry.send(ALICE.address, "cancel", DATA)
     assert said() == (CANCELLED, start, start)
     registry.send(ALICE.address, "reveal", DATA, salt)
     assert said() == (RECORDED, start, start)
-    assert registry.read("lineageStatus", (DATA,)) == (CLEAN, bytes(32))
+    assert registry.read("lineageStatus", (DATA,), ()) == (CLEAN, bytes(32))
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     assert said() == (RETRACTED, start, start)
-    assert registry.read("lineageStatus", (DATA,)) == (LINEAGE_RETRACTED, record)
+    assert registry.read("lineageStatus", (DATA,), ()) == (LINEAGE_RETRACTED, record)
 
 
 def test_a_record_that_stands_on_a_retracted_one(registry) -> None:
@@ -62,8 +62,8 @@ def test_a_record_that_stands_on_a_retracted_one(registry) -> None:
     child_id, _ = registry.send(ALICE.address, "record", child)
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     assert registry.read("statusOf", child_id)[0] == RECORDED
-    assert registry.read("lineageStatus", (DATA, child)) == (LINEAGE_RETRACTED, parent)
-    assert registry.read("lineageStatus", (child,)) == (INCOMPLETE, child_id)
+    assert registry.read("lineageStatus", (DATA, child), (0,)) == (LINEAGE_RETRACTED, parent)
+    assert registry.read("lineageStatus", (child,), (1,)) == (INCOMPLETE, child_id)
 
 
 def test_a_verdict_on_a_retracted_record_and_on_none(registry) -> None:

@@ -9,6 +9,9 @@ import pytest
 
 from tests.findings.conftest import ALICE, BOB, DATA, MALLORY, domain, refusal, run_reproducing
 from tests.model.eip712 import Key
+from tests.model.registry import (
+    EVIDENCE_RETRACTED as RETRACTED,
+)
 from tests.model.registry import NOT_A_RUN, NOT_LINKED, NOT_RECORDED, OTHER_GROUP, REPRODUCED, REVIEWED, REVIEWER
 
 pytestmark = pytest.mark.evm
@@ -144,3 +147,10 @@ def test_only_a_reviewer_of_the_group(registry, foreign, evidence) -> None:
                 )
             )
             assert met == ("MissingRole", (group, by.address, REVIEWER))
+
+
+def test_a_retracted_reference_carries_no_verdict(registry, foreign, evidence) -> None:
+    reference, run = evidence
+    registry.send(BOB.address, "retract", reference, bytes(32))
+    met = refusal(lambda: registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, (reference, run)))
+    assert met == ("EvidenceUnusable", (domain(registry).record_id(reference), RETRACTED))

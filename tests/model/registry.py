@@ -236,6 +236,8 @@ class Registry:
         self._set_membership(invitation.group, caller, invitation.inviter, membership)
 
     def remove_member(self, caller: str, group: int, account: str) -> None:
+        if group not in self.state.groups:
+            raise Refused("UnknownGroup", group)
         if caller != account:
             self._require_manager(group, account, caller, roles=0)
         current = self.membership(group, account)
@@ -320,8 +322,6 @@ class Registry:
 
     def withdraw(self, caller: str, record_id: bytes, group: int) -> None:
         self._require_role(group, caller, REVIEWER)
-        if self.attestation(record_id, group).verdict == NONE:
-            raise Refused("NoVerdict", record_id, group)
         self._withdraw(caller, record_id, group)
 
     # seals
@@ -403,6 +403,8 @@ class Registry:
             reference_id = self.domain.record_id(reference)
             if (reference.kind, reference.subject_type, reference.subject) != (REFERENCE, IDENTIFIER, subject):
                 raise Refused("NotTheReference", reference_id, subject)
+            if reference_id in self.state.records and self.state.records[reference_id].retracted_at:
+                raise Refused("EvidenceUnusable", reference_id, EVIDENCE_RETRACTED)
             evidence_id = self._require_evidence(reference_id, group, verdict, evidence.run)
         if verdict == NONE and current.verdict == NONE:
             raise Refused("NoVerdict", foreign.record, group)
@@ -430,6 +432,8 @@ class Registry:
 
     def renounce_ownership(self, caller: str) -> None:
         self._require_registry_owner(caller)
+        if not self.open_groups:
+            raise Refused("OwnerNeeded")
         self._own(NOBODY)
 
     # what can be read
@@ -482,8 +486,18 @@ class Registry:
     def foreign_attestation(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
         return self.state.foreign_attestations.get((foreign, group), ForeignAttestation())
 
+    def places(self, path: Iterable[Key]) -> tuple[int, ...]:
+        """Where in a path each parent of each key is; one beyond the path if it isn't before its child."""
+        keys = list(path)
+        ids = [self.domain.record_id(key) for key in keys]
+        return tuple(
+            ids.index(parent) if parent in ids[:at] else len(ids)
+            for at, key in enumerate(keys)
+            for parent, _ in key.parents
+        )
+
     def lineage_status(self, path: Iterable[Key]) -> tuple[int, bytes]:
-        """The worst that is found, and the first record for which it is found."""
+        """The worst that is found, and the first record for which it is found, where `places` are named."""
         keys = list(path)
         ids = [self.domain.record_id(key) for key in keys]
         found = [

@@ -398,3 +398,29 @@ def test_dirt_above_a_field_is_no_second_spelling_of_terms(market: Market, word:
     dirty = clean[:at] + b"\1" + clean[at + 1 :]
     market.chain.value = bounty.total
     assert refusal(lambda: market.bounty.send_raw(SPONSOR.address, dirty)) == ("", ())
+
+
+def test_a_group_has_one_commitment_for_a_record_in_all_bounties(market: Market) -> None:
+    """With a commitment for each outcome, each in a bounty of its own, a group watched a rival's reveal and chose."""
+    first, second = market.funded(), market.funded(share=2 * SHARE)
+    reproduced, not_reproduced = (market.work(2, verdict) for verdict in (REPRODUCED, NOT_REPRODUCED))
+    market.enter(first, reproduced)
+    met = refusal(lambda: market.enter(second, not_reproduced))
+    assert met == ("OtherCommitment", (2, reproduced.commitment))
+    # the same blind verdict may earn in both, and another group has a commitment of its own
+    market.enter(second, reproduced)
+    market.enter(second, market.work(3, NOT_REPRODUCED))
+
+
+def test_a_group_that_took_back_what_it_signed_has_spent_its_word(market: Market) -> None:
+    """Only version 0 enters and only version 1 claims, whatever raised it."""
+    bounty, work = market.funded(), market.work()
+    market.registry.send(work.attester, "withdraw", market.record, 2)
+    assert refusal(lambda: market.enter(bounty, work)) == ("VerdictAlreadyGiven", (2, 1))
+    late = market.work(3)
+    market.enter(bounty, late)
+    market.registry.send(late.attester, "withdraw", market.record, 3)
+    market.chain.now = bounty.entry_until + 1
+    market.reveal(late)
+    market.chain.now = bounty.verdict_until + 1
+    assert refusal(lambda: market.claim(bounty, late))[0] == "VerdictNotStanding"

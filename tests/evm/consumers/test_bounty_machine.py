@@ -73,6 +73,7 @@ class BountyMachine(RuleBasedStateMachine):
         self.known: list[Round] = []
         self.records: list[bytes] = []
         self.owners = {group: actor.address for group, actor in REPRODUCERS.items()}
+        self.committed: dict[tuple[bytes, int], Work] = {}
         self.said: dict[tuple[bytes, int], list[tuple[Work | None, int]]] = {}
         self.retracted: set[bytes] = set()
         self.received = {NOBODY: 0, self.market.token.address: 0}
@@ -87,6 +88,7 @@ class BountyMachine(RuleBasedStateMachine):
             and work.group in round_.terms.groups
             and by == self.owners[work.group]
             and work.group not in round_.entries
+            and self.committed.get((round_.terms.record, work.group), work) is work
             and not self.said.get((round_.terms.record, work.group))
         )
 
@@ -160,7 +162,11 @@ class BountyMachine(RuleBasedStateMachine):
 
     @rule(target=works, round_=rounds, verdict=st.sampled_from(PAID_FOR))
     def enter_all(self, round_: Round, verdict: int) -> Any:
-        works = [self.market.work(group, verdict, record=round_.terms.record) for group in round_.terms.groups]
+        record = round_.terms.record
+        works = [
+            self.committed.get((record, group)) or self.market.work(group, verdict, record=record)
+            for group in round_.terms.groups
+        ]
         for work in works:
             self.enter(round_, work, None)
         return multiple(*works)
@@ -171,6 +177,7 @@ class BountyMachine(RuleBasedStateMachine):
         allowed = self.open_for(round_, work, by)
         if self.attempt("enter", allowed, lambda: self.market.enter(round_.terms, work, by=by)):
             round_.entries[work.group] = work
+            self.committed[round_.terms.record, work.group] = work
 
     @rule(work=works)
     def reveal(self, work: Work) -> None:

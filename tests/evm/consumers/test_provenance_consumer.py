@@ -206,8 +206,8 @@ def test_who_takes_a_batched_record_back_is_heard(market: Market, asker: Contrac
 def test_a_clean_lineage_is_that_of_the_last_key(market: Market, asker: Contract) -> None:
     child = RESULT._replace(subject=b"\x0d" * 32, parents=((market.record, DERIVED_FROM),))
     child_id, _ = market.registry.send(AUTHOR.address, "record", child)
-    assert asker.read("cleanLineage", (RESULT, child)) == child_id
-    assert asker.read("cleanLineage", (RESULT,)) == market.record
+    assert asker.read("cleanLineage", (RESULT, child), (0,)) == child_id
+    assert asker.read("cleanLineage", (RESULT,), ()) == market.record
 
 
 def test_a_lineage_that_is_not_clean(market: Market, asker: Contract) -> None:
@@ -217,7 +217,8 @@ def test_a_lineage_that_is_not_clean(market: Market, asker: Contract) -> None:
     reference_id, _ = market.registry.send(AUTHOR.address, "record", reference)
 
     def lineage(*path: Key) -> object:
-        return refusal(lambda: asker.send(STRANGER.address, "cleanLineage", path))
+        places = [0 for key in path for _ in key.parents]
+        return refusal(lambda: asker.send(STRANGER.address, "cleanLineage", path, places))
 
     assert lineage() == ("LineageNotClean", (INCOMPLETE, bytes(32)))
     assert lineage(child) == ("LineageNotClean", (INCOMPLETE, child_id))

@@ -516,7 +516,7 @@ class RegistryMachine(RuleBasedStateMachine):
         if order == "hole":
             given.pop(other % len(given))
         keys = tuple(self.keys[record] for record in given)
-        ((lineage, culprit),) = self.registry.read_all([("lineageStatus", keys)])
+        ((lineage, culprit),) = self.registry.read_all([("lineageStatus", keys, self.model.places(keys))])
         assert (lineage, culprit) == self.model.lineage_status(keys)
         if lineage in (CLEAN, FOREIGN):
             assert all(self.seen.records[record].status == RECORDED for record in given)

@@ -151,8 +151,6 @@ def test_attest_by_the_signature_of_one_without_the_role(lab, registry, alice, c
 
 def test_withdraw(lab, registry, alice, bob, carol):
     _, record = lab.record(alice)
-    with lab.refuses("NoVerdict", recordId=record, group=2):
-        registry.withdraw(record, 2, sender=bob)
     registry.attest(record, 2, Verdict.REVIEWED, sender=bob)
     lab.join(2, carol, Role.REVIEWER, bob)
     receipt = registry.withdraw(record, 2, sender=carol)

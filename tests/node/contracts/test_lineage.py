@@ -14,7 +14,13 @@ NOTHING = (CLEAN, bytes(32))
 
 
 def status(registry, path):
-    lineage, culprit = registry.lineageStatus([key.as_abi() for key in path])
+    ids = [bytes(registry.idOf(key.as_abi())).hex() for key in path]
+    places = [
+        ids.index(link.parent) if link.parent in ids[:at] else len(ids)
+        for at, key in enumerate(path)
+        for link in key.parents
+    ]
+    lineage, culprit = registry.lineageStatus([key.as_abi() for key in path], places)
     return lineage, bytes(culprit)
 
 

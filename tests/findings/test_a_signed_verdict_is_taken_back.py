@@ -1,0 +1,38 @@
+"""A reviewer signed a verdict and regretted it. Nothing but another public verdict made the signature worthless."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.findings.conftest import ALICE, BOB, DATA, MALLORY, domain, refusal
+from tests.model.registry import DISPUTED, NO_END, REVIEWED
+
+NO_EVIDENCE = DATA._replace(group=0)
+
+
+@pytest.fixture
+def signed(registry):
+    record, _ = registry.send(ALICE.address, "record", DATA)
+    fields = (record, 2, DISPUTED, bytes(32), BOB.address, 0, NO_END)
+    signature = BOB.sign(domain(registry).attestation_authorization(*fields))
+    return record, (record, 2, DISPUTED, NO_EVIDENCE, BOB.address, NO_END, signature)
+
+
+def test_withdrawing_without_a_verdict_ends_what_was_signed(registry, signed) -> None:
+    record, relayed = signed
+    _, events = registry.send(BOB.address, "withdraw", record, 2)
+    assert [(event.name, event.arguments) for event in events] == [("VerdictWithdrawn", (record, 2, BOB.address, 0, 1))]
+    assert refusal(lambda: registry.send(MALLORY.address, "attestBySig", *relayed))[0] == "InvalidSignature"
+    assert registry.read("verdictOf", record, 2) == (0, 0, 0, 0, 1)
+    # the counts of the record are as they were, and the group still has its word
+    assert registry.read("statusOf", record)[-4:] == (0, 0, 0, 0)
+    registry.send(BOB.address, "attest", record, 2, REVIEWED)
+    assert registry.read("statusOf", record)[-4:] == (1, 0, 0, 0)
+
+
+def test_only_a_reviewer_of_the_group_takes_back(registry, signed) -> None:
+    record, relayed = signed
+    for stranger in (MALLORY, ALICE):
+        assert refusal(lambda by=stranger: registry.send(by.address, "withdraw", record, 2))[0] == "MissingRole"
+    registry.send(MALLORY.address, "attestBySig", *relayed)
+    assert registry.read("verdictOf", record, 2)[3] == DISPUTED
