@@ -24,6 +24,7 @@ NOT_ASKED = {
 
 ACCEPTED = {
     ("too-many-digits", "constructor"): "takes the registry's creation code for a number",
+    ("too-many-digits", "digits"): "masks of a whole word, whose pattern is the point",
     ("incorrect-equality", "_attest"): "compares two groups; nothing that anyone could pay into",
     ("unused-return", "_requireSignature"): "the third value explains the error, which ERC-1271 is asked about next",
     ("missing-zero-check", "announceSuccessor"): "zero takes the announcement back",

@@ -14,6 +14,22 @@ library MerkleTree {
         }
     }
 
+    /// @dev Whether a path leads from a node to a root: OpenZeppelin's MerkleProof.verifyCalldata for the price of its hashes.
+    function isUnder(bytes32 root_, bytes32 node, bytes32[] calldata path) internal pure returns (bool) {
+        assembly ("memory-safe") {
+            let end := add(path.offset, shl(5, path.length))
+            for { let at := path.offset } lt(at, end) { at := add(at, 0x20) } {
+                let sibling := calldataload(at)
+                // the smaller one first
+                let place := shl(5, gt(node, sibling))
+                mstore(place, node)
+                mstore(xor(place, 0x20), sibling)
+                node := keccak256(0x00, 0x40)
+            }
+        }
+        return node == root_;
+    }
+
     /// @dev The tree is complete: its nodes stand in a row that starts with the leaves. Two are taken from the head, their
     /// parent joins the end, and the last one is the root.
     /// @param nodes the leaves in order, at least one, and room for as many parents but one; filled

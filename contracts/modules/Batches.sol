@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
-
 import {IBatches} from "../../interfaces/IBatches.sol";
 import {ROLE_RECORDER} from "../../interfaces/IGroups.sol";
 import {RecordKey} from "../../interfaces/IRecords.sol";
@@ -80,6 +78,6 @@ abstract contract Batches is IBatches, Records {
     }
 
     function _isUnder(bytes32 root, bytes32 id, bytes32[] calldata proof) private pure returns (bool) {
-        return MerkleProof.verifyCalldata(proof, root, MerkleTree.leaf(id));
+        return MerkleTree.isUnder(root, MerkleTree.leaf(id), proof);
     }
 }

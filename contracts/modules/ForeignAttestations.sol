@@ -6,6 +6,7 @@ import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
 import {IForeignAttestations} from "../../interfaces/IForeignAttestations.sol";
 import {ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
 import {RecordKey} from "../../interfaces/IRecords.sol";
+import {Hex} from "../libraries/Hex.sol";
 import {Vocabulary} from "../libraries/Vocabulary.sol";
 import {Attestations} from "./Attestations.sol";
 
@@ -26,8 +27,8 @@ abstract contract ForeignAttestations is IForeignAttestations, Attestations {
         _requireRole(group, msg.sender, ROLE_REVIEWER);
         bytes32 evidenceId;
         if (_needsEvidence(verdict)) {
-            _requireReference(evidence.referenceKey, foreign);
-            evidenceId = _requireEvidence(idOf(evidence.referenceKey), group, verdict, evidence.run);
+            bytes32 referenceId = _requireReference(evidence.referenceKey, foreign);
+            evidenceId = _requireEvidence(referenceId, group, verdict, evidence.run);
         }
         if (verdict == Verdict.None && foreignAttestation(foreign, group).verdict == Verdict.None) {
             revert NoVerdict(foreign.recordId, group);
@@ -57,24 +58,31 @@ abstract contract ForeignAttestations is IForeignAttestations, Attestations {
     }
 
     /// @dev The Reference that a Run names instead of the foreign record, which can't be its parent.
-    function _requireReference(RecordKey calldata referenceKey, ForeignRecord calldata foreign) private view {
+    function _requireReference(RecordKey calldata referenceKey, ForeignRecord calldata foreign)
+        private
+        view
+        returns (bytes32 id)
+    {
+        // 20 bytes at the upper end of a word: 40 digits
+        (bytes32 registryUpper, bytes32 registryLower) = Hex.digits(bytes32(bytes20(foreign.registry)));
+        (bytes32 upper, bytes32 lower) = Hex.digits(foreign.recordId);
         bytes32 subject = sha256(
-            bytes(
-                string.concat(
-                    "eip155:",
-                    Strings.toString(foreign.chainId),
-                    ":",
-                    Strings.toHexString(foreign.registry),
-                    ":",
-                    Strings.toHexString(uint256(foreign.recordId), 32)
-                )
+            abi.encodePacked(
+                "eip155:",
+                Strings.toString(foreign.chainId),
+                ":0x",
+                registryUpper,
+                bytes8(registryLower),
+                ":0x",
+                upper,
+                lower
             )
         );
+        id = idOf(referenceKey);
         if (
             referenceKey.kind != Vocabulary.KIND_REFERENCE || referenceKey.subjectType != Vocabulary.SUBJECT_IDENTIFIER
                 || referenceKey.subject != subject
-        ) revert NotTheReference(idOf(referenceKey), subject);
-        bytes32 id = idOf(referenceKey);
+        ) revert NotTheReference(id, subject);
         if (_records[id].retractedAt() != 0) revert EvidenceUnusable(id, EvidenceFault.Retracted);
     }
 

@@ -159,8 +159,8 @@ abstract contract Records is IRecords, Groups {
         bytes32 lastParent;
         uint8 lastRelation;
         for (uint256 i = 0; i < parents.length; ++i) {
-            bytes32 parent = parents[i].parent;
-            uint8 relation = parents[i].relation;
+            Link calldata link = parents[i];
+            (bytes32 parent, uint8 relation) = (link.parent, link.relation);
             if (!Vocabulary.isRelation(relation)) revert InvalidRelation(relation);
             if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) {
                 revert ParentsNotAscending(i);

@@ -1,4 +1,4 @@
-"""A stranger wrote memberships of a group that did not exist yet. Creating the group then set the version back from 2 to 1,
+"""A stranger wrote memberships of a group that did not exist yet. Creating the group set the version back from 2 to 1,
 and every index that takes versions as growing stopped for good."""
 
 from __future__ import annotations
