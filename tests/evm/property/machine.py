@@ -666,8 +666,11 @@ class RegistryMachine(RuleBasedStateMachine):
                 case "Retracted", (_, group, by, _):
                     assert by == caller
                     assert self._held(before, group, by, RECORDER) or self._held(before, group, by, MAINTAINER)
-                case "MembershipChanged", (group, account, by, *_):
+                case "MembershipChanged", (group, account, by, *_, version):
                     assert by in consenting
+                    # as IGroups documents it, whatever the model does: created in this call or before, and growing
+                    assert group in before.groups or function == "createGroup"
+                    assert version > before.memberships.get((group, account), (0, 0, 0, 0))[3]
                     owner = before.groups[group][0] if group in before.groups else caller
                     ends_own = function == "removeMember" and account == caller
                     assert by == owner or self._held(before, group, by, MAINTAINER) or ends_own

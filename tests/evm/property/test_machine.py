@@ -21,11 +21,10 @@ OPERATIONS = 1_000_000 if os.environ.get("FUZZ") else 10_000
 UNREACHABLE = {
     "GroupCreationRestricted",  # the machine's registry is open to all: tests/node/contracts
     "TooManyParents",  # needs 1,025 of them: test_invariants
-    "UnknownGroup",  # of a view: tests/node/contracts
+    "OwnerNeeded",  # of a restricted registry: tests/findings/test_nobody_owns_nothing.py
     "OwnableInvalidOwner",  # of the constructor: tests/node/contracts
     "InvalidShortString",  # of OpenZeppelin's EIP712, for names of another length
     "StringTooLong",
-    "StringsInsufficientHexLength",  # of OpenZeppelin's Strings, for lengths that the registry doesn't ask for
 }
 ANSWERS = {"verifyBatched 0", "verifyBatched 1", *(f"lineageStatus {lineage}" for lineage in range(4))}
 """Of the views that the machine asks beside looking at all state: whether a leaf is in, and each Lineage."""
