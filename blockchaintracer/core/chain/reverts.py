@@ -51,7 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{account} is not a {role} of group {group} now",
         "Ask the group's owner for an invitation (`group invite`), or record under a group of your own.",
     ),
-    "OwnerNeeded": ("only its owner creates groups here", "Hand the registry over: transferOwnership, acceptOwnership."),
+    "OwnerNeeded": ("only its owner creates groups here", "Hand the registry over by transferOwnership."),
     "NoVerdict": ("group {group} has no verdict on record {recordId}", "There is nothing to withdraw."),
     "NotAllowedToManage": (
         "{by} may not change the membership of {account} in group {group}",
