@@ -20,7 +20,7 @@ VERBS = {
     "disclose": (None, "Show one private value of a run, provably."),
     "estimate": (None, "What recording costs on each network."),
     "export": ("archive", "Write the whole registry to one file."),
-    "export-as": ("report", "Write a record as RO-Crate, PROV, DSSE, Croissant and others."),
+    "export-as": (None, "Write a record as RO-Crate, PROV, DSSE, Croissant and others."),
     "export-proof": (None, "Write a file that proves records without a network."),
     "group": (None, "Create groups, invite members, list both."),
     "impact": ("search", "What stands on a record, and so on its retraction."),

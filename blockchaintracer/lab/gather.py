@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from blockchaintracer.core.digest import Progress
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import (
     ContentPredicate,
     Encrypted,
@@ -14,14 +16,17 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
-from blockchaintracer.core.record import Relation, SubjectType
+from blockchaintracer.core.record import Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify import Outcome
+from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
+from blockchaintracer.lab.verify_here import verify
 
+REPORT = "report"
+"""Name of the Document of a report, and of the value in its manifest that holds the id of the reported record."""
 _ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
 """Relations of a run to what it speaks of. By every other relation it read the parent."""
 
@@ -49,6 +54,11 @@ class GatheredRecord:
     def name(self) -> str:
         """Name in the manifest, or the start of the id."""
         return self.record.name or f"{self.record.kind} {self.id[:12]}"
+
+    @property
+    def description(self) -> str:
+        """Description in the manifest; empty without."""
+        return (self.manifest.predicate.description or "") if self.manifest else ""
 
     @property
     def run(self) -> RunPredicate | None:
@@ -98,6 +108,45 @@ class GatheredInput:
         """Name in the manifest of the run, or in the manifest of the record; None if neither has one."""
         return (self.entry.name if self.entry else None) or self.read.record.name
 
+    @property
+    def relation_name(self) -> str:
+        """Name of the relation, or the lab's own number as text."""
+        return label(self.relation, Relation)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The checks of a record, and of the run that it came from.
+
+    Args:
+        command: makes them again, anywhere.
+    """
+
+    checks: tuple[Check, ...]
+    command: str
+
+    @property
+    def status(self) -> str:
+        """``verified``, ``not verified``, or ``verified in part`` if a check could not be made."""
+        outcomes = {check.verdict for check in self.checks}
+        if Outcome.FAIL in outcomes:
+            return "not verified"
+        return "verified in part" if Outcome.UNKNOWN in outcomes else "verified"
+
+    def require_verified(self, record_id: str, consequence: str) -> None:
+        """Refuse to build on a record that did not verify.
+
+        Args:
+            consequence: what is not done then.
+
+        Raises:
+            NotVerified: if a check failed.
+        """
+        if self.status == "not verified":
+            raise NotVerified(
+                f"record {record_id} did not verify: {consequence}", hint=f"`{self.command}` tells what is wrong."
+            )
+
 
 class Gatherer:
     """Gathers the records of a lab's registry and keeps their manifests.
@@ -108,22 +157,79 @@ class Gatherer:
     """
 
     def __init__(self, lab: Lab, sources: Sequence[str] = (), progress: Progress | None = None) -> None:
+        self.lab = lab
         self.registry = lab.registry
         self.copies = StoredCopies(lab.store, sources, progress)
         self.checks = RecordChecks(lab.registry, self.copies)
+        self._verify = partial(verify, lab, sources=sources, progress=progress)
         self._gathered: dict[str, GatheredRecord] = {}
 
-    def records(self, ids: Iterable[str]) -> dict[str, GatheredRecord]:
-        """Gather records by id. What is not stored is left out."""
-        wanted = list(dict.fromkeys(ids))
-        missing = locate(self.registry, (record_id for record_id in wanted if record_id not in self._gathered))
+    def records(self, ids: Iterable[str], *, whole: bool = False) -> dict[str, GatheredRecord]:
+        """Gather records by id. What is not stored is left out.
+
+        Args:
+            whole: whether a manifest that is not what was recorded is refused, unless a whole copy is at hand too.
+
+        Raises:
+            NotVerified: if such a manifest is refused.
+        """
+        ids = list(dict.fromkeys(ids))
+        missing = locate(self.registry, (record_id for record_id in ids if record_id not in self._gathered))
         statuses = self.registry.statuses(list(missing))
         for record, stored in zip(missing.values(), statuses, strict=True):
             manifest, checks = self.checks.manifest(record)
             view = replace(record, stored=stored, time=stored.recorded_at, name=name_of(manifest))
             problems = tuple(check.detail for check in checks if check.verdict is Outcome.FAIL)
             self._gathered[record.id] = GatheredRecord(view, manifest, problems)
-        return {record_id: self._gathered[record_id] for record_id in wanted if record_id in self._gathered}
+        records = {record_id: self._gathered[record_id] for record_id in ids if record_id in self._gathered}
+        for gathered in records.values() if whole else ():
+            if gathered.manifest is None and gathered.problems:
+                raise NotVerified(
+                    f"the manifest {gathered.record.manifest} is not what was recorded: {'; '.join(gathered.problems)}"
+                )
+        return records
+
+    def required(self, record_id: str) -> GatheredRecord:
+        """Gather a record that is to be at hand with its manifest.
+
+        Raises:
+            InputError: if it is not stored.
+            StoreError: if its manifest is not at hand.
+            NotVerified: if its manifest is not what was recorded.
+        """
+        gathered = self.records([record_id], whole=True).get(record_id)
+        if gathered is None:
+            raise InputError(f"record {record_id} is not stored in {self.registry.address} any more")
+        if gathered.manifest is None:
+            raise StoreError(
+                f"the manifest {gathered.record.manifest} of record {record_id} is not here",
+                hint="Name with --from where it was published.",
+            )
+        return gathered
+
+    def runs_above(self, asked: GatheredRecord) -> list[GatheredRecord]:
+        """Gather the runs among the parents of a record."""
+        return runs_among(self.records(link.parent for link in asked.record.parents).values())
+
+    def runs_that_wrote(self, asked: GatheredRecord, ids: Iterable[str]) -> list[GatheredRecord]:
+        """Gather the runs, of those named, that are of the record's group and have its subject as an output."""
+        return [
+            run
+            for run in runs_among(self.records(ids).values())
+            if run.record.group == asked.record.group
+            and run.run
+            and any(output.subject == asked.record.subject for output in run.run.outputs)
+        ]
+
+    def verification(self, asked: GatheredRecord, run: GatheredRecord | None) -> Verification:
+        """Verify a record, and the run that it came from."""
+        ids = dict.fromkeys([asked.id, *([run.id] if run else [])])
+        network = self.lab.chain.network
+        chosen = "" if network is None or network.is_devnet else f" --network {network.name}"
+        return Verification(
+            tuple(check for record_id in ids for check in self._verify(record_id).checks),
+            f"blockchaintracer verify {asked.id} --registry {self.registry.address}{chosen}",
+        )
 
     def inputs(self, run: GatheredRecord) -> Iterator[GatheredInput]:
         """Gather what a run read, by its key and by its manifest."""
@@ -139,3 +245,10 @@ class Gatherer:
 def runs_among(records: Iterable[GatheredRecord]) -> list[GatheredRecord]:
     """Return the runs among records."""
     return [gathered for gathered in records if gathered.record.kind == "run"]
+
+
+def report_of(manifest: Manifest | None) -> str | None:
+    """Return the id of the record that a Document is a report of; None if it is no report."""
+    predicate = manifest.predicate if manifest and manifest.kind == Kind.DOCUMENT else None
+    value = predicate.values.get(REPORT) if isinstance(predicate, RecordPredicate) else None
+    return value if isinstance(value, str) else None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.extras.report.exports.exported_content import safe_name
+from blockchaintracer.extras.exports.exported_files import safe_name
 
 
 @pytest.mark.parametrize(

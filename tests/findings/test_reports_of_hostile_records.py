@@ -20,8 +20,9 @@ from markdown_it import MarkdownIt
 from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.report import Documentation, gather, make
-from blockchaintracer.extras.report.render import markdown, printable
+from blockchaintracer.extras.report.fill_template import markdown
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.plain_text import printable
 from tests.support.labs import shared_lab
 
 pytestmark = pytest.mark.node

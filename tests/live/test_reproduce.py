@@ -22,7 +22,8 @@ import sklearn
 from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import GivenMetric, Metric, RunPredicate, Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
-from blockchaintracer.extras.reproduce.reproduce import Plan, Reproduction, compare, reproduce
+from blockchaintracer.extras.reproduce.reproduce import Reproduction, compare, reproduce
+from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab

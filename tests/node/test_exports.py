@@ -30,20 +30,20 @@ from securesystemslib.signer import SSlibKey
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
+from blockchaintracer.cli.verb_export_as import _FORMATS
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.exports import FORMATS, export, provenance
+from blockchaintracer.extras.exports.export_facts import gather_export
+from blockchaintracer.extras.exports.exported_files import Content
 from blockchaintracer.extras.report import FORMATS as REPORTS
 from blockchaintracer.extras.report import make
-from blockchaintracer.extras.report.exports import FORMATS, export, provenance
-from blockchaintracer.extras.report.exports.exported_content import Content
-from blockchaintracer.extras.report.gather import gather
-from blockchaintracer.extras.report.verb_export_as import _FORMATS
+from blockchaintracer.extras.report.report_facts import gather
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.recording.keep import Keeping
-from blockchaintracer.lab.store.stored_copies import StoredCopies
 from tests.support.labs import shared_lab, verb
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -152,7 +152,8 @@ def test_prov(lab: Lab, run: str, tmp_path: Path) -> None:
     kinds = {type(record).__name__ for record in document.get_records()}
     assert kinds >= {"ProvActivity", "ProvEntity", "ProvAgent", "ProvUsage", "ProvAssociation", "ProvGeneration"}
     export(lab, run, "prov-n", tmp_path / "prov.provn")
-    assert document == provenance.document(gather(lab, run), Content.of(gather(lab, run), StoredCopies(lab.store)))
+    again = gather_export(lab, run)
+    assert document == provenance.document(again, Content.of(again, again.copies))
     notation = (tmp_path / "prov.provn").read_text()
     assert f"activity(rec:{run}" in notation
     assert notation.count("used(") == 2
@@ -389,11 +390,11 @@ def test_every_report_says_what_is_a_ciphertext(lab: Lab, hidden: dict[str, str]
             text = data.decode().lower()
             assert "salted commitment" in text, name
             if facts.inputs:
-                assert f"(sha-256 {facts.inputs[0].seen.row.subject}" not in text
-                assert f"sha256:{facts.inputs[0].seen.row.subject}" not in text
+                assert f"(sha-256 {facts.inputs[0].read.record.subject}" not in text
+                assert f"sha256:{facts.inputs[0].read.record.subject}" not in text
     if kind == "model":
         assert facts.run is not None
-        assert facts.run.row.id == hidden["run"], "the run that wrote it is found by the commitment"
+        assert facts.run.record.id == hidden["run"], "the run that wrote it is found by the commitment"
 
 
 def contents(path: Path) -> dict[str, bytes]:

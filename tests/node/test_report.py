@@ -35,10 +35,10 @@ from blockchaintracer.extras.report import (
     make,
     record_report,
     restore,
-    view,
     write,
 )
 from blockchaintracer.extras.report.fields import REQUIRED
+from blockchaintracer.extras.report.plain_values import plain_values
 from blockchaintracer.extras.report.sheet import COLUMNS, csv, sheet
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
@@ -152,7 +152,7 @@ def test_the_card_has_every_required_field_and_says_where_from(lab: Lab, run: st
     assert card.data.to_dict()["blockchaintracer"]["record"] == run
     assert "| Preprocessing | none | *declared, not recorded* |" in text
     assert "| Type | least squares | parameters.algorithm |" in text
-    for value in (run, facts.verify_with, facts.asked.row.transaction, "1.2", "0.93", "Tested at sea level only"):
+    for value in (run, facts.verify_with, facts.asked.record.transaction, "1.2", "0.93", "Tested at sea level only"):
         assert value in text
 
 
@@ -186,7 +186,7 @@ def test_equal_bytes_each_time_and_for_anyone(lab: Lab, run: str, tmp_path: Path
     first = everything(lab, run)
     lab.chain.web3.provider.make_request("anvil_mine", ["0x5"])
     assert everything(again(lab), run) == first
-    for record in (run, gather(lab, run).model.row.id):
+    for record in (run, gather(lab, run).model.id):
         publish(lab, record, tmp_path / "published")
     other = Lab(Home(tmp_path / "other"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
     assert everything(other, run, sources=[str(tmp_path / "published")]) == first
@@ -280,8 +280,8 @@ def test_a_model_leads_to_its_run(lab: Lab, run: str) -> None:
         if "key" in entry.write.fields and entry.write.key.kind == Kind.MODEL
     )
     facts = gather(lab, model, DECLARED)
-    assert facts.run.row.kind == "run"
-    assert facts.run.run.outputs[0].artifact.sha256 == facts.asked.row.subject
+    assert facts.run.record.kind == "run"
+    assert facts.run.run.outputs[0].artifact.sha256 == facts.asked.record.subject
     assert make(facts, ["model-card", "html"])
 
 
@@ -293,7 +293,7 @@ def test_what_was_found_again_is_beside_the_metric(lab: Lab, run: str, tmp_path:
         repeated.log_metric("accuracy", 0.96)
     publish(other, repeated.recorded.id, tmp_path / "published")
     facts = gather(lab, run, sources=[str(tmp_path / "published")])
-    [metric] = view(facts)["metrics"]
+    [metric] = plain_values(facts)["metrics"]
     assert metric["again"] == [{"record": repeated.recorded.id, "group": 2, "value": 0.96, "agrees": False}]
     assert "group 2: 0.96" in make(facts, ["html"])["report.html"].decode()
 
@@ -352,7 +352,7 @@ def test_a_result_has_a_page(lab: Lab, run: str, tmp_path: Path) -> None:
         lab, Kind.RESULT, tmp_path / "result.txt", name="result", parents=[Link(run, Relation.DERIVED_FROM)]
     )
     facts = gather(lab, result.id, DECLARED)
-    assert facts.run.row.id == run
+    assert facts.run.record.id == run
     assert b"slope" in make(facts, ["html"])["report.html"]
 
 

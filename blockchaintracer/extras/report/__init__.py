@@ -4,37 +4,16 @@
 >>> files = make(gather(lab, record_id), ["html", "csv"])                    # doctest: +SKIP
 """
 
-from blockchaintracer.extras.report.documentation import Documentation, DocumentationTracer
-from blockchaintracer.extras.report.documents import (
-    FORMATS,
-    Report,
-    formats_for,
-    history,
-    make,
-    record_report,
-    report_by_setting,
-    restore,
-    set_reports,
-    write,
-)
-from blockchaintracer.extras.report.gather import Facts, gather, view
-from blockchaintracer.extras.report.mlflow_runs import named_record
-
-__all__ = [
-    "FORMATS",
-    "Documentation",
-    "DocumentationTracer",
-    "Facts",
-    "Report",
-    "formats_for",
-    "gather",
-    "history",
-    "make",
-    "named_record",
-    "record_report",
-    "report_by_setting",
-    "restore",
-    "set_reports",
-    "view",
-    "write",
-]
+from blockchaintracer.extras.report.documentation import Documentation as Documentation
+from blockchaintracer.extras.report.documentation import DocumentationTracer as DocumentationTracer
+from blockchaintracer.extras.report.documents import FORMATS as FORMATS
+from blockchaintracer.extras.report.documents import formats_for as formats_for
+from blockchaintracer.extras.report.documents import history as history
+from blockchaintracer.extras.report.documents import make as make
+from blockchaintracer.extras.report.documents import record_report as record_report
+from blockchaintracer.extras.report.documents import report_by_setting as report_by_setting
+from blockchaintracer.extras.report.documents import restore as restore
+from blockchaintracer.extras.report.documents import set_reports as set_reports
+from blockchaintracer.extras.report.documents import write as write
+from blockchaintracer.extras.report.mlflow_runs import named_record as named_record
+from blockchaintracer.extras.report.report_facts import gather as gather

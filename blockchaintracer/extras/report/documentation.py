@@ -19,8 +19,9 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.report import documents
 from blockchaintracer.extras.report.card import model_card
-from blockchaintracer.extras.report.gather import Facts, gather, view
 from blockchaintracer.extras.report.mlflow_runs import named_record, record_of_mlflow
+from blockchaintracer.extras.report.plain_values import plain_values
+from blockchaintracer.extras.report.report_facts import ReportFacts, gather
 from blockchaintracer.extras.report.sheet import sheet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -30,6 +31,8 @@ from blockchaintracer.lab.tracer import lab_of_tracer
 if TYPE_CHECKING:
     import pandas
     from huggingface_hub import ModelCard
+
+_KEYS = ("model_card", "experiment_sheet", "blockchain_verification")
 
 
 class Documentation(Mapping[str, Any]):
@@ -47,17 +50,17 @@ class Documentation(Mapping[str, Any]):
     experiment_sheet: pandas.DataFrame
     blockchain_verification: dict[str, Any]
 
-    def __init__(self, lab: Lab, facts: Facts, templates: Path | None = None) -> None:
+    def __init__(self, lab: Lab, facts: ReportFacts, templates: Path | None = None) -> None:
         self._lab = lab
         self._templates = templates
         self.facts = facts
         self.model_card = model_card(facts, templates)
         self.experiment_sheet = sheet(facts)
-        seen = view(facts)
-        record, verification = seen["record"], seen["verification"]
+        values = plain_values(facts)
+        record, verification = values["record"], values["verification"]
         self.blockchain_verification = {
-            "status": verification["status"],
-            "verified": verification["status"] == "verified",
+            "status": facts.status,
+            "verified": facts.status == "verified",
             "record": record["id"],
             **{name: record[name] for name in ("transaction", "block", "registry", "chain_id", "author", "group")},
             "timestamp": record["time"],
@@ -66,14 +69,15 @@ class Documentation(Mapping[str, Any]):
         }
 
     def save(self, folder: str | os.PathLike[str], formats: Sequence[str] | None = None) -> list[Path]:
-        """Writes it as `blockchaintracer report` does; the files."""
-        wanted = formats or documents.formats_for(self.facts)
-        return documents.write(documents.make(self.facts, wanted, self._templates), Path(folder))
+        """Write it as `blockchaintracer report` does, and return the files."""
+        return documents.write(self._made(formats), Path(folder))
 
     def record(self, formats: Sequence[str] | None = None) -> Recorded:
-        """Records it as a Document that is derived from the record, and supersedes the former one."""
-        wanted = formats or documents.formats_for(self.facts)
-        return documents.record_report(self._lab, self.facts, documents.make(self.facts, wanted, self._templates))
+        """Record it as a Document that is derived from the record, and supersedes the former one."""
+        return documents.record_report(self._lab, self.facts, self._made(formats))
+
+    def _made(self, formats: Sequence[str] | None) -> dict[str, bytes]:
+        return documents.make(self.facts, formats or documents.formats_for(self.facts), self._templates)
 
     def __getitem__(self, name: str) -> Any:
         if name in _KEYS:
@@ -92,24 +96,19 @@ class Documentation(Mapping[str, Any]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"<Documentation of {self.facts.asked.row.kind} {self.facts.asked.row.id}: {self.facts.status}>"
+        return f"<Documentation of {self.facts.asked.record.kind} {self.facts.asked.id}: {self.facts.status}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: who, when, whether it verified, and the metrics. Names in it are escaped."""
-        told = self.blockchain_verification
+        values, fields = self.blockchain_verification, self.facts.fields
         rows = [
-            ("status", told["status"]),
-            ("record", told["record"]),
-            ("recorded", f"{told['timestamp']}, block {told['block']}"),
-            *((one.name, one.text) for one in self.facts.fields.values() if one.name in ("model_version", "metrics")),
-            ("check it", told["command"]),
+            *((name, values[name]) for name in ("status", "record")),
+            ("recorded", f"{values['timestamp']}, block {values['block']}"),
+            *((name, fields[name].text) for name in ("model_version", "metrics") if name in fields),
+            ("check it", values["command"]),
         ]
-        name = self.facts.fields["model_name"].text
-        cells = "".join(f"<tr><td>{escape(one)}</td><td><code>{escape(text)}</code></td></tr>" for one, text in rows)
-        return f"<b>{escape(name)}</b><table>{cells}</table>"
-
-
-_KEYS = ("model_card", "experiment_sheet", "blockchain_verification")
+        cells = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(text)}</code></td></tr>" for name, text in rows)
+        return f"<b>{escape(fields['model_name'].text)}</b><table>{cells}</table>"
 
 
 class DocumentationTracer:
@@ -149,12 +148,12 @@ class DocumentationTracer:
         self._templates = Path(templates) if templates is not None else None
 
     def generate_documentation(self) -> Documentation:
-        """Verifies the record and documents it.
+        """Verify the record and document it.
 
         Raises:
             InputError: naming the required fields that neither the records nor the caller give; or if there is no
                 such record, or it leads to no run.
-            StoreError, NotVerified, ChainUnavailable: as `blockchaintracer.extras.report.gather.gather`.
+            StoreError, NotVerified, ChainUnavailable: as `blockchaintracer.extras.report.report_facts.gather`.
         """
         facts = gather(self._lab, self._id(), self._fields, sources=self._sources)
         return Documentation(self._lab, facts, self._templates)
@@ -167,10 +166,10 @@ class DocumentationTracer:
             raise InputError("expected a run that is recorded, got one that isn't")
         if record is None:
             return self._newest()
-        found = getattr(record, "id", record)
-        if not isinstance(found, str):
-            raise InputError(f"expected a record's id, or what recorded it, got {type(found).__name__}")
-        return named_record(self._lab, found)
+        name = getattr(record, "id", record)
+        if not isinstance(name, str):
+            raise InputError(f"expected a record's id, or what recorded it, got {type(name).__name__}")
+        return named_record(self._lab, name)
 
     def _newest(self) -> str:
         for entry in reversed(self._lab.outbox.entries(self._lab.chain_id, Op.RECORD)):

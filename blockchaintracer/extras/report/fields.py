@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.core.record import Relation
+from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
+from blockchaintracer.lab.plain_text import text_of
 from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
-
-if TYPE_CHECKING:
-    from blockchaintracer.extras.report.seen import Read, Seen
 
 REQUIRED = (
     "model_name",
@@ -30,23 +31,25 @@ OPTIONAL = ("description", "intended_use", "license", "language", "contact", "ci
 NEVER_DECLARED = ("dataset", "metrics", "transaction", "timestamp", "verification")
 """What only records can say."""
 
+_VALIDATION = ("validation", "cross_validation", "test_fraction", "folds", "cv_folds")
 _NAMES = {
     "model_version": ("model_version", "version"),
     "model_type": ("model_type", "algorithm", "estimator", "architecture"),
     "preprocessing": ("preprocessing",),
-    "validation": ("validation", "cross_validation", "test_fraction", "folds", "cv_folds"),
+    "validation": _VALIDATION,
     "limitations": ("limitations",),
     "intended_use": ("intended_use",),
     "language": ("language",),
 }
 """Under which names a run's parameters and its experiment hold a field."""
 _MAX = 10_000
-_MEASURED_ON = ("validated-on", "evaluated-on")
+_MEASURED_ON = (Relation.VALIDATED_ON, Relation.EVALUATED_ON)
+_NAME_OF_RUN = "name of the run"
 
 
 @dataclass(frozen=True)
-class Field:
-    """A field of the card.
+class ReportField:
+    """A field of the model card.
 
     Args:
         source: where a record holds it; None if the caller declared it.
@@ -58,38 +61,46 @@ class Field:
 
 
 def fields_of(
-    model: Seen | None,
-    run: Seen | None,
-    inputs: Sequence[Read],
-    standing: Mapping[str, str],
+    model: GatheredRecord | None,
+    run: GatheredRecord | None,
+    inputs: Sequence[GatheredInput],
+    by_chain: Mapping[str, str],
     declared: Mapping[str, str],
-) -> tuple[dict[str, Field], tuple[str, ...]]:
-    """The fields by name, and the names of the required ones that are missing.
+) -> tuple[dict[str, ReportField], tuple[str, ...]]:
+    """Return the fields by name, and the names of the required ones that are missing.
+
+    Args:
+        model, run: the records that the card is about; None for no card.
+        inputs: of the run.
+        by_chain: fields that the chain gives to a card.
+        declared: by the caller.
 
     Raises:
         InputError: if a declared field is unknown, can't be declared, or differs from what a record says.
     """
-    found = {one.name: one for one in (*_recorded(model, run, inputs), *_standing(run or model, standing))}
+    known = {field.name: field for field in _recorded(model, run, inputs)}
+    if run or model:
+        known |= {name: ReportField(name, text, "the chain") for name, text in by_chain.items()}
     for name, text in declared.items():
         require_declarable(name)
         if not isinstance(text, str) or not text.strip() or len(text) > _MAX:
             raise InputError(f"{name}: expected text of 1 to {_MAX} characters", field=name)
-        known = found.get(name)
-        if known and known.source != _NAME_OF_RUN and known.text != text.strip():
+        recorded = known.get(name)
+        if recorded and recorded.text == text.strip():
+            continue
+        if recorded and recorded.source != _NAME_OF_RUN:
             raise InputError(
-                f"{name} is recorded ({known.source}) as {known.text[:80]!r}, and another was declared",
+                f"{name} is recorded ({recorded.source}) as {recorded.text[:80]!r}, and another was declared",
                 hint="Leave it out: what is recorded is shown. To change it, record it anew.",
                 field=name,
             )
-        if known is None or known.text != text.strip():
-            found[name] = Field(name, text.strip(), None)
-    order = {name: number for number, name in enumerate((*REQUIRED, *OPTIONAL))}
-    fields = {name: found[name] for name in sorted(found, key=order.__getitem__)}
+        known[name] = ReportField(name, text.strip(), None)
+    fields = {name: known[name] for name in (*REQUIRED, *OPTIONAL) if name in known}
     return fields, tuple(name for name in REQUIRED if name not in fields)
 
 
 def require_declarable(name: str) -> None:
-    """Refuses a name that isn't a field of the card, or is one that only records can give.
+    """Refuse a name that isn't a field of the card, or is one that only records can give.
 
     Raises:
         InputError: saying which.
@@ -102,75 +113,71 @@ def require_declarable(name: str) -> None:
         raise InputError(f"{name} is taken from records and can't be declared", field=name)
 
 
-_NAME_OF_RUN = "name of the run"
-
-
-def _recorded(model: Seen | None, run: Seen | None, inputs: Sequence[Read]) -> Iterable[Field]:
-    content = model.content if model else None
+def _recorded(
+    model: GatheredRecord | None, run: GatheredRecord | None, inputs: Sequence[GatheredInput]
+) -> Iterator[ReportField]:
+    """The fields that the records hold. Of two with one name the later is shown."""
     predicate = run.run if run else None
-    if content and content.name:
-        yield Field("model_name", content.name, "the model's record")
-    elif run:
-        yield Field("model_name", run.name, _NAME_OF_RUN)
-    places = _places(predicate.to_json() if predicate else {})
-    if content:
-        own = {"model_version": content.version, "model_type": content.framework, "license": content.license}
-        own["description"] = content.description
-        taken = {name: text for name, text in own.items() if text}
-        yield from (Field(name, text, "the model's record") for name, text in taken.items())
-    else:
-        taken = {}
-    if predicate and predicate.description and "description" not in taken:
-        yield Field("description", predicate.description, "description of the run")
+    if run:
+        yield ReportField("model_name", run.name, _NAME_OF_RUN)
+    if predicate:
+        yield from _of_run(predicate)
+    measured = [entry for entry in inputs if entry.relation in _MEASURED_ON]
+    if measured and not any(place.get(key) is not None for place in _places(predicate).values() for key in _VALIDATION):
+        text = "; ".join(f"{entry.relation_name} {_name(entry)} (record {entry.read.id})" for entry in measured)
+        yield ReportField("validation", text, "inputs of the run")
+    if data := [entry for entry in inputs if entry.read.record.kind in ("dataset", "reference")]:
+        text = "; ".join(f"{entry.relation_name} {_name(entry)} ({_digest(entry.read)})" for entry in data)
+        yield ReportField("dataset", text, "inputs of the run")
+    if content := model.content if model else None:
+        own = {
+            "model_name": content.name,
+            "model_version": content.version,
+            "model_type": content.framework,
+            "license": content.license,
+            "description": content.description,
+        }
+        yield from (ReportField(name, text, "the model's record") for name, text in own.items() if text)
+
+
+def _of_run(run: RunPredicate) -> Iterator[ReportField]:
+    if run.description:
+        yield ReportField("description", run.description, "description of the run")
     for name, keys in _NAMES.items():
-        said = [(place, key, values[key]) for place, values in places for key in keys if values.get(key) is not None]
-        said = [(place, key, value) for place, key, value in said if value != "" and not isinstance(value, dict)]
-        if name in taken or (name == "validation" and not said):
-            continue
-        if name == "validation":
-            text = "; ".join(f"{_text(value)}" if key == name else f"{key} = {_text(value)}" for _, key, value in said)
-            yield Field(name, text, ", ".join(f"{place}.{key}" for place, key, _ in said))
-        elif said:
-            place, key, value = said[0]
-            yield Field(name, _text(value), f"{place}.{key}")
-    measured = [one for one in inputs if one.relation in _MEASURED_ON]
-    if measured and not any(values.get(key) is not None for _, values in places for key in _NAMES["validation"]):
-        text = "; ".join(f"{one.relation} {one.name} (record {one.seen.row.id})" for one in measured)
-        yield Field("validation", text, "inputs of the run")
-    data = [one for one in inputs if one.seen.row.kind in ("dataset", "reference")]
-    if data:
-        text = "; ".join(f"{one.relation} {one.name} ({_digest(one.seen)})" for one in data)
-        yield Field("dataset", text, "inputs of the run")
-    if predicate and predicate.metrics:
-        text = "; ".join(f"{name} = {metric.value!r}" for name, metric in sorted(predicate.metrics.items()))
-        yield Field("metrics", text, "metrics of the run")
+        values = [
+            (place, key, value)
+            for place, held in _places(run).items()
+            for key in keys
+            if (value := held.get(key)) is not None and value != "" and not isinstance(value, dict)
+        ]
+        if values and name == "validation":
+            text = "; ".join(text_of(value) if key == name else f"{key} = {text_of(value)}" for _, key, value in values)
+            yield ReportField(name, text, ", ".join(f"{place}.{key}" for place, key, _ in values))
+        elif values:
+            place, key, value = values[0]
+            yield ReportField(name, text_of(value), f"{place}.{key}")
+    if run.metrics:
+        text = "; ".join(f"{name} = {metric.value!r}" for name, metric in sorted(run.metrics.items()))
+        yield ReportField("metrics", text, "metrics of the run")
 
 
-def _digest(seen: Seen) -> str:
-    if seen.row.subject_type == "commitment":
-        return f"{'encrypted, ' if seen.encrypted else ''}salted commitment {seen.row.subject}"
-    return f"SHA-256 {seen.row.subject}"
+def _name(entry: GatheredInput) -> str:
+    return entry.name or entry.read.name
 
 
-def _standing(record: Seen | None, standing: Mapping[str, str]) -> Iterable[Field]:
-    if record is not None:
-        yield from (Field(name, text, "the chain") for name, text in standing.items())
+def _digest(gathered: GatheredRecord) -> str:
+    if gathered.record.subject_type == "commitment":
+        return f"{'encrypted, ' if gathered.encrypted else ''}salted commitment {gathered.record.subject}"
+    return f"SHA-256 {gathered.record.subject}"
 
 
-def _places(run: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def _places(predicate: RunPredicate | None) -> dict[str, dict[str, Any]]:
+    run = predicate.to_json() if predicate else {}
     experiment = run.get("experiment", {})
-    return [
-        ("parameters", run.get("parameters", {})),
-        ("experiment.modelConfig", experiment.get("modelConfig", {})),
-        ("experiment.datasetInfo", experiment.get("datasetInfo", {})),
-        ("experiment.additionalInfo", experiment.get("additionalInfo", {})),
-    ]
-
-
-def _text(value: Any) -> str:
-    from blockchaintracer.extras.report.seen import text_of
-
-    return text_of(value)
+    return {
+        "parameters": run.get("parameters", {}),
+        **{f"experiment.{name}": experiment.get(name, {}) for name in ("modelConfig", "datasetInfo", "additionalInfo")},
+    }
 
 
 def declared_fields(texts: Sequence[str], file: Path | None = None) -> dict[str, str]:

@@ -6,12 +6,11 @@ from hashlib import sha256
 from uuid import UUID
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import MAX_BYTES, parse_manifest
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.report.seen import Seen
 from blockchaintracer.extras.report.sheet import mlflow_run
 from blockchaintracer.extras.search import Index, Row, query
 from blockchaintracer.extras.search.update import up_to_date
+from blockchaintracer.lab.gather import Gatherer
 from blockchaintracer.lab.kept_proofs import anchored_proofs
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op
@@ -21,7 +20,7 @@ _SHOWN = 5
 
 
 def named_record(lab: Lab, text: str) -> str:
-    """A record's id as it is, or that of the run ``mlflow:RUN_ID``.
+    """Return a record's id as it is, or that of the run ``mlflow:RUN_ID``.
 
     Raises:
         InputError, ChainUnavailable: as `record_of_mlflow`.
@@ -30,8 +29,8 @@ def named_record(lab: Lab, text: str) -> str:
 
 
 def record_of_mlflow(lab: Lab, run_id: str) -> str:
-    """Id of the newest record of an MLflow run: this lab's, or the only group's that recorded it. If none is stored, of
-    one in a batch of this lab.
+    """Return the id of the newest record of an MLflow run: this lab's, or the only group's that recorded it. If none is
+    stored, of one in a batch of this lab.
 
     Args:
         run_id: MLflow's.
@@ -40,10 +39,14 @@ def record_of_mlflow(lab: Lab, run_id: str) -> str:
         InputError: if there is none, or several groups recorded it: anyone can name a run.
         ChainUnavailable: if the chain is away.
     """
+    try:
+        subject = sha256(str(UUID(run_id)).encode()).hexdigest()
+    except ValueError:
+        subject = None
     with up_to_date(lab) as index:
-        rows = _by_subject(lab, index, run_id) or _by_name(lab, index, run_id)
+        rows = query(index, registry=lab.registry, kind="run", subject=subject, limit=None) if subject else []
+        rows = rows or _by_name(lab, index, run_id)
     if not rows:
-        subject = _subject(run_id)
         for proof in anchored_proofs(lab) if subject else ():
             if (proof.key.kind, proof.key.subject) == (Kind.RUN, subject):
                 # not stored: whoever asks for this id is told how to store it
@@ -63,24 +66,9 @@ def record_of_mlflow(lab: Lab, run_id: str) -> str:
     return chosen[0].id
 
 
-def _by_subject(lab: Lab, index: Index, run_id: str) -> list[Row]:
-    """Records whose run has MLflow's id, newest first."""
-    subject = _subject(run_id)
-    return query(index, registry=lab.registry, kind="run", subject=subject, limit=None) if subject else []
-
-
-def _subject(run_id: str) -> str | None:
-    try:
-        return sha256(str(UUID(run_id)).encode()).hexdigest()
-    except ValueError:
-        return None
-
-
 def _by_name(lab: Lab, index: Index, run_id: str) -> list[Row]:
     """Records whose manifest says that they are of the run, newest first."""
-    return [
-        row
-        for row in query(index, registry=lab.registry, kind="run", limit=None)
-        if row.has_manifest
-        and mlflow_run(Seen(row, parse_manifest(lab.store.get_bytes(row.manifest, MAX_BYTES)))) == run_id
-    ]
+    rows = [row for row in query(index, registry=lab.registry, kind="run", limit=None) if row.has_manifest]
+    records = Gatherer(lab).records(row.id for row in rows)
+    runs = {record_id: gathered.run for record_id, gathered in records.items() if not gathered.problems}
+    return [row for row in rows if (run := runs.get(row.id)) and mlflow_run(run) == run_id]

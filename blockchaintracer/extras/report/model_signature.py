@@ -50,7 +50,7 @@ class ModelSignature:
 def check_signature(
     lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
 ) -> ModelSignature:
-    """Checks a signature of `model_signing` against a recorded model, of which the signer need have known nothing.
+    """Check a signature of `model_signing` against a recorded model. The signer need not know of the record.
 
     Args:
         model_id: record of a file or folder.
@@ -69,23 +69,25 @@ def check_signature(
 def record_signature(
     lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
 ) -> tuple[ModelSignature, Recorded]:
-    """Checks a signature, and records it as a Document that is derived from the model, with the public key attached.
+    """Check a signature, and record it as a Document that is derived from the model, with the public key attached.
 
     Raises:
         As `check_signature`.
     """
-    found, bundle, key = _check(lab, model_id, signature, public_key, sources)
+    checked, bundle, key = _check(lab, model_id, signature, public_key, sources)
     for data in (bundle, key):
         lab.store.put_bytes(data)
-    parents = [Link(found.model, Relation.DERIVED_FROM)]
+    parents = [Link(checked.model, Relation.DERIVED_FROM)]
     document = RecordPredicate(
         name="model signature",
         subject_type="file",
-        values={"modelSignature": {"model": found.model, "subject": found.subject, "publicKey": found.public_key}},
+        values={
+            "modelSignature": {"model": checked.model, "subject": checked.subject, "publicKey": checked.public_key}
+        },
         attachments=(Artifact.of(_KEY_FILE, digest_bytes(key)),),
         parents=named_parents(parents),
     )
-    return found, commit(lab, Manifest.of(Kind.DOCUMENT, document, found.signature), parents)
+    return checked, commit(lab, Manifest.of(Kind.DOCUMENT, document, checked.signature), parents)
 
 
 def _check(
@@ -115,9 +117,9 @@ def _check(
                 config.verify(model, Path(scratch, "model.sig"))
             covered = _covered(bundle)
         except Exception as error:  # the package lets its parsers' and cryptography's own errors through
-            told = str(error).replace(scratch, "")[:500] or type(error).__name__
+            reason = str(error).replace(scratch, "")[:500] or type(error).__name__
             raise NotVerified(
-                f"the signature does not hold over the bytes of record {record.id}: {told}",
+                f"the signature does not hold over the bytes of record {record.id}: {reason}",
                 hint="Check that it is of this model, with this elliptic curve key.",
             ) from None
     # a signature can leave files out, and holds over the rest

@@ -12,14 +12,18 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.report.card import template_values
-from blockchaintracer.extras.report.gather import Facts, flat
+from blockchaintracer.extras.report.fill_template import PAGE, PAPER, STYLE, render, template_source
 from blockchaintracer.extras.report.pictures import data_uri, lineage_picture, metric_pictures
-from blockchaintracer.extras.report.render import PAGE, PAPER, STYLE, printable, render, template_source
+from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import LATEST, flat, printable
+
+_CODE = (("commit", "commit"), ("branch", "branch"), ("remote", "remote"), ("entry point", "entryPoint"))
+_TIMES = {"startedAt": "started", "endedAt": "ended", "declaredTimestamp": "declared time"}
 
 
-def html(facts: Facts, templates: Path | None = None) -> bytes:
-    """The report as one HTML file, under a Content Security Policy that lets nothing in but its own style and pictures.
+def html(facts: ReportFacts, templates: Path | None = None) -> bytes:
+    """Make the report as one HTML file. Its Content Security Policy lets in nothing but its own style and pictures.
 
     Raises:
         InputError: if the template is none, or leaves the policy out.
@@ -54,8 +58,8 @@ def html(facts: Facts, templates: Path | None = None) -> bytes:
     return page.encode()
 
 
-def pdf(facts: Facts, templates: Path | None = None) -> bytes:
-    """The report as PDF, by Typst with the fonts that it brings along.
+def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
+    """Make the report as PDF, by Typst with the fonts that it brings along.
 
     Raises:
         InputError: if the template is none, or a package is missing.
@@ -63,17 +67,17 @@ def pdf(facts: Facts, templates: Path | None = None) -> bytes:
     typst = require("typst", "reports")
     values = template_values(facts)
     pictures = {f"plot-{number}.svg": svg for number, (_, svg) in enumerate(metric_pictures(facts, values["metrics"]))}
-    moment = datetime.fromtimestamp(min(facts.asked.row.time, 253402300799), UTC)
+    moment = datetime.fromtimestamp(min(facts.asked.record.time, LATEST), UTC)
     data = {
         **{name: values[name] for name in ("record", "run", "inputs", "verdicts", "verification", "never_proven")},
         "metrics": [
             {
-                "name": one["name"],
-                "shown": str(one["value"]),
-                "allowed": "not compared" if one["tolerance"] is None else f"± {one['tolerance']:.3g}",
-                "again": [{"group": each["group"], "shown": str(each["value"])} for each in one["again"]],
+                "name": metric["name"],
+                "shown": str(metric["value"]),
+                "allowed": "not compared" if metric["tolerance"] is None else f"± {metric['tolerance']:.3g}",
+                "again": [{"group": again["group"], "shown": str(again["value"])} for again in metric["again"]],
             }
-            for one in values["metrics"]
+            for metric in values["metrics"]
         ],
         "fields": [
             {**field, "title": values["titles"][name]}
@@ -84,7 +88,7 @@ def pdf(facts: Facts, templates: Path | None = None) -> bytes:
         "made_with": made_with(facts),
         "plots": list(pictures),
         "picture": "lineage.svg",
-        "date": [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second],
+        "date": list(moment.timetuple()[:6]),
     }
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         root = Path(scratch, "root")
@@ -108,8 +112,8 @@ def pdf(facts: Facts, templates: Path | None = None) -> bytes:
     return bytes(made)
 
 
-def made_with(facts: Facts) -> list[tuple[str, str]]:
-    """What the run says of code, environment and machine, in a few lines."""
+def made_with(facts: ReportFacts) -> list[tuple[str, str]]:
+    """List what the run says of code, environment and machine, in a few lines."""
     if facts.run is None or facts.run.run is None:
         return []
     run = facts.run.run.to_json()
@@ -126,14 +130,8 @@ def made_with(facts: Facts) -> list[tuple[str, str]]:
     if "lock" in environment:
         lines.append(("lock file", f"{environment['lock']['path']}, SHA-256 {environment['lock']['sha256']}"))
     lines += flat(run.get("hardware", {}))
-    for name in ("startedAt", "endedAt", "declaredTimestamp"):
-        if name in run:
-            lines.append((f"{_TIMES[name]}, by the machine's clock or declared", run[name]))
+    lines += [(f"{_TIMES[name]}, by the machine's clock or declared", run[name]) for name in _TIMES if name in run]
     return [(name, str(text)) for name, text in lines]
-
-
-_CODE = (("commit", "commit"), ("branch", "branch"), ("remote", "remote"), ("entry point", "entryPoint"))
-_TIMES = {"startedAt": "started", "endedAt": "ended", "declaredTimestamp": "declared time"}
 
 
 def _printable(value: Any) -> Any:

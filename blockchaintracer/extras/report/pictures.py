@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from blockchaintracer.extras.report.render import printable
 from blockchaintracer.extras.search import LineageGraph
 from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from blockchaintracer.extras.report.gather import Facts
+    from blockchaintracer.extras.report.report_facts import ReportFacts
 
 MAX_METRICS = 24
 MAX_NODES = 48
@@ -28,12 +28,12 @@ _BLUE, _GREY, _RED, _GREEN, _AMBER = "#1f4e79", "#5b6672", "#a32020", "#1d6b3a",
 
 
 def data_uri(svg: bytes) -> str:
-    """A picture as the address of an image: whatever is in it can't act on the page."""
+    """Write a picture as the address of an image: whatever is in it can't act on the page."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
 
 
-def metric_pictures(facts: Facts, metrics: Sequence[dict[str, Any]]) -> list[tuple[str, bytes]]:
-    """Pictures of the metrics, each with what it shows in words.
+def metric_pictures(facts: ReportFacts, metrics: Sequence[dict[str, Any]]) -> list[tuple[str, bytes]]:
+    """Draw the metrics; each picture with what it shows in words.
 
     One has a row for each metric with a tolerance: the recorded value, what it may be off, and what was found again.
     The others have the histories that the run recorded.
@@ -48,116 +48,85 @@ def metric_pictures(facts: Facts, metrics: Sequence[dict[str, Any]]) -> list[tup
     return pictures
 
 
-def _compared(metrics: Sequence[dict[str, Any]], facts: Facts) -> bytes:
-    with _drawing(facts.asked.row.id, 7.6, 0.5 + 0.62 * len(metrics)) as (figure, save):
-        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - 0.25 / (0.5 + 0.62 * len(metrics))))
+def _compared(metrics: Sequence[dict[str, Any]], facts: ReportFacts) -> bytes:
+    height = 0.5 + 0.62 * len(metrics)
+    with _drawing(facts.asked.id, 7.6, height) as (figure, save):
+        figure.get_layout_engine().set(rect=(0, 0, 1, 1 - 0.25 / height))
         for number, metric in enumerate(metrics):
             axes = figure.add_subplot(len(metrics), 1, number + 1)
             value, allowed = metric["value"], metric["tolerance"]
             axes.axvspan(-allowed, allowed, color="#dbe6f1", lw=0)
             axes.plot([0], [0.5], "o", color=_BLUE, ms=7)
-            off = [one["value"] - value for one in metric["again"]]
-            for one, x in zip(metric["again"], off, strict=True):
-                axes.plot([x], [0.5], "+", color=_GREEN if one["agrees"] else _RED, ms=8, mew=2)
+            off = [again["value"] - value for again in metric["again"]]
+            for again, x in zip(metric["again"], off, strict=True):
+                axes.plot([x], [0.5], "+", color=_GREEN if again["agrees"] else _RED, ms=8, mew=2)
             reach = 1.25 * max(allowed, *map(abs, off), 0.0) or abs(value) or 1.0
-            axes.set_xlim(-reach, reach)
+            axes.set(xlim=(-reach, reach), ylim=(0, 1), yticks=[])
             axes.xaxis.set_major_formatter("{x:+.3g}")
-            axes.set_ylim(0, 1)
-            axes.set_yticks([])
-            axes.set_ylabel(
-                f"{_short(metric['name'])}\n{value:.6g}",
-                fontsize=8,
-                rotation=0,
-                ha="right",
-                va="center",
-                parse_math=False,
-            )
-            axes.tick_params(axis="x", labelsize=7.5, colors=_GREY)
+            title = f"{_short(metric['name'])}\n{value:.6g}"
+            axes.set_ylabel(title, fontsize=8, rotation=0, ha="right", va="center", parse_math=False)
             axes.locator_params(axis="x", nbins=5)
-            for side in ("top", "left", "right"):
-                axes.spines[side].set_visible(False)
-        figure.text(
-            0.995,
-            0.995,
-            "off the recorded value:  ● recorded   ▬ tolerance   + found again",
-            ha="right",
-            va="top",
-            fontsize=7.5,
-            color=_GREY,
-        )
+            _plain_axes(axes, "x", ("top", "left", "right"))
+        legend = "off the recorded value:  ● recorded   ▬ tolerance   + found again"
+        figure.text(0.995, 0.995, legend, ha="right", va="top", fontsize=7.5, color=_GREY)
         return save()
 
 
-def _histories(histories: Sequence[tuple[str, list[tuple[float, float]]]], facts: Facts) -> bytes:
+def _histories(histories: Sequence[tuple[str, list[tuple[float, float]]]], facts: ReportFacts) -> bytes:
     rows = -(-len(histories) // 2)
-    with _drawing(facts.asked.row.id, 7.6, 2.1 * rows) as (figure, save):
+    with _drawing(facts.asked.id, 7.6, 2.1 * rows) as (figure, save):
         for number, (name, points) in enumerate(histories):
             axes = figure.add_subplot(rows, min(2, len(histories)), number + 1)
             axes.plot([x for x, _ in points], [y for _, y in points], color=_BLUE, lw=1.2)
             axes.set_title(_short(name), fontsize=9, loc="left", parse_math=False)
             axes.set_xlabel("step", fontsize=8, color=_GREY)
-            axes.tick_params(labelsize=7.5, colors=_GREY)
-            for side in ("top", "right"):
-                axes.spines[side].set_visible(False)
+            _plain_axes(axes, "both", ("top", "right"))
         return save()
 
 
+def _plain_axes(axes: Any, ticks: str, hidden: tuple[str, ...]) -> None:
+    axes.tick_params(axis=ticks, labelsize=7.5, colors=_GREY)
+    axes.spines[list(hidden)].set_visible(False)
+
+
 def lineage_picture(lineage: LineageGraph) -> bytes:
-    """A lineage as SVG: what was recorded first at the left, arrows from a record to what was made of it."""
+    """Draw a lineage as SVG: what was recorded first at the left, arrows from a record to what was made of it."""
     nodes, left_out = _nearest(lineage)
     columns = _columns(lineage, nodes)
     height = max(len(column) for column in columns)
+    text = {"ha": "center", "va": "center", "parse_math": False}
     with _drawing(lineage.root, max(7.6, 2.15 * len(columns)), max(1.6, 0.95 * height + 0.3)) as (figure, save):
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
         axes.set_axis_off()
-        axes.set_xlim(-0.5, len(columns) - 0.5)
-        axes.set_ylim(-0.55, height - 0.45)
-        places: dict[str, tuple[float, float]] = {}
-        for x, column in enumerate(columns):
-            middle = (height - len(column)) / 2
-            for y, record in enumerate(column):
-                places[record] = (float(x), height - 1 - y - middle)
+        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.55, height - 0.45))
+        places = {
+            record: (float(x), height - 1 - y - (height - len(column)) / 2)
+            for x, column in enumerate(columns)
+            for y, record in enumerate(column)
+        }
         boxes = {}
         for record, place in places.items():
-            row = lineage.nodes[record].row
-            retracted = row.status == "retracted"
-            colour = _RED if retracted else _AMBER if lineage.nodes[record].is_affected else _BLUE
+            row, is_root = lineage.nodes[record].row, record == lineage.root
+            is_retracted = row.status == "retracted"
             lines = [f"{row.kind}, group {row.group}", _short(row.name or ""), f"{row.id[:12]}…", utc(row.time)]
-            lines += ["RETRACTED"] if retracted else []
-            boxes[record] = axes.text(
-                *place,
-                "\n".join(line for line in lines if line),
-                fontsize=6.8,
-                ha="center",
-                va="center",
-                parse_math=False,
-                bbox={
-                    "boxstyle": "round,pad=0.45",
-                    "fc": "#eaf1f8" if record == lineage.root else "white",
-                    "ec": colour,
-                    "lw": 2.0 if record == lineage.root else 1.0,
-                },
-            )
+            lines += ["RETRACTED"] if is_retracted else []
+            box = {
+                "boxstyle": "round,pad=0.45",
+                "fc": "#eaf1f8" if is_root else "white",
+                "ec": _RED if is_retracted else _AMBER if lineage.nodes[record].is_affected else _BLUE,
+                "lw": 2.0 if is_root else 1.0,
+            }
+            boxes[record] = axes.text(*place, "\n".join(filter(None, lines)), fontsize=6.8, bbox=box, **text)
         for edge in lineage.edges:
-            if edge.child in boxes and edge.parent in boxes:
-                start, end = places[edge.parent], places[edge.child]
-                ends = {
-                    f"patch{name}": boxes[one].get_bbox_patch() for name, one in (("A", edge.parent), ("B", edge.child))
-                }
-                axes.annotate(
-                    "", end, start, zorder=0, arrowprops={"arrowstyle": "-|>", "color": _GREY, "lw": 0.9, **ends}
-                )
-                axes.text(
-                    (start[0] + end[0]) / 2,
-                    (start[1] + end[1]) / 2,
-                    _short(edge.relation),
-                    fontsize=6,
-                    color=_GREY,
-                    ha="center",
-                    va="center",
-                    parse_math=False,
-                    bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"},
-                )
+            if edge.child not in boxes or edge.parent not in boxes:
+                continue
+            start, end = places[edge.parent], places[edge.child]
+            arrow = {"arrowstyle": "-|>", "color": _GREY, "lw": 0.9}
+            arrow |= {"patchA": boxes[edge.parent].get_bbox_patch(), "patchB": boxes[edge.child].get_bbox_patch()}
+            axes.annotate("", end, start, zorder=0, arrowprops=arrow)
+            middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
+            box = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}
+            axes.text(*middle, _short(edge.relation), fontsize=6, color=_GREY, bbox=box, **text)
         if left_out:
             axes.text(-0.45, -0.5, f"{left_out} more are not drawn", fontsize=7, color=_GREY, va="bottom")
         return save()
@@ -184,10 +153,10 @@ def _columns(lineage: LineageGraph, nodes: Sequence[str]) -> list[list[str]]:
             column[record] = max([column[parent] + 1 for parent in parents[record]], default=0)
         if column == before:
             break
-    found: list[list[str]] = [[] for _ in range(max(column.values()) + 1)]
-    for record in sorted(nodes, key=lambda one: (lineage.nodes[one].row.time, one)):
-        found[column[record]].append(record)
-    return found
+    columns: list[list[str]] = [[] for _ in range(max(column.values()) + 1)]
+    for record in sorted(nodes, key=lambda record: (lineage.nodes[record].row.time, record)):
+        columns[column[record]].append(record)
+    return columns
 
 
 def _short(text: str) -> str:

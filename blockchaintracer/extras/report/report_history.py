@@ -19,19 +19,19 @@ Points = list[tuple[float, float]]
 
 
 def read_histories(copies: StoredCopies, run: RunPredicate) -> dict[str, Points]:
-    """Steps and values by metric; what is no history that this reads is left out."""
-    found = {}
+    """Read steps and values by metric; what is no history is left out."""
+    histories = {}
     for name, metric in sorted(run.metrics.items()):
         if metric.history is not None:
             data, _ = copies.read_bytes(metric.history.sha256, MAX_FILE)
             points = parse_history(data, name) if data is not None else []
             if points:
-                found[name] = points
-    return found
+                histories[name] = points
+    return histories
 
 
 def parse_history(data: bytes, name: str = "value") -> Points:
-    """A history in CSV with a column ``value`` (or of the metric's name), JSON (numbers, pairs, or copies with
+    """Read a history: CSV with a column ``value`` (or of the metric's name), JSON (numbers, pairs, or copies with
     ``step`` and ``value``) or one JSON object a line; empty if it is none of these."""
     try:
         text = data.decode()

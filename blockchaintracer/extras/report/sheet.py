@@ -9,11 +9,12 @@ import zipfile
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from blockchaintracer.extras.report.gather import Facts
-from blockchaintracer.extras.report.render import printable
-from blockchaintracer.extras.report.seen import Seen
+from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
+from blockchaintracer.lab.gather import GatheredRecord
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import LATEST, printable
 
 if TYPE_CHECKING:
     import pandas
@@ -21,32 +22,31 @@ if TYPE_CHECKING:
 COLUMNS = ("date", "model_name", "dataset", "metrics", "parameters", "blockchain_ref", "mlflow_run")
 _MLFLOW = ("mlflow_run", "mlflow_run_id", "mlflow.run_id", "mlflowRunId")
 _FORMULA = re.compile(r"^\s*[=+\-@\t\r|%]")
-_LATEST = 253402300799
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP archive can hold."""
 
 
-def sheet(facts: Facts) -> pandas.DataFrame:
-    """The runs that a report is about.
+def sheet(facts: ReportFacts) -> pandas.DataFrame:
+    """List the runs that a report is about.
 
     Columns: ``date`` (of the record by the chain, UTC), ``model_name``, ``dataset`` (names of what was read),
     ``metrics`` and ``parameters`` (dictionaries), ``blockchain_ref`` (``eip155:<chain>:<registry>:0x<record id>``) and
     ``mlflow_run`` (None where none is recorded).
     """
     pd = require("pandas", "tables")
-    frame: pandas.DataFrame = pd.DataFrame([_row(facts, one) for one in facts.runs], columns=list(COLUMNS))
+    frame: pandas.DataFrame = pd.DataFrame([_row(facts, run) for run in facts.runs], columns=list(COLUMNS))
     frame["date"] = pd.to_datetime(frame["date"], utc=True)
     return frame
 
 
-def csv(facts: Facts) -> bytes:
-    """The sheet as CSV (RFC 4180); text that a spreadsheet would take for a formula begins with ``'``."""
+def csv(facts: ReportFacts) -> bytes:
+    """Write the sheet as CSV (RFC 4180); text that a spreadsheet would take for a formula begins with ``'``."""
     text = _flat(facts).to_csv(index=False, lineterminator="\r\n")
     return str(text).encode()
 
 
-def xlsx(facts: Facts) -> bytes:
-    """The sheet as an Excel workbook, all text: nothing in it is a formula."""
+def xlsx(facts: ReportFacts) -> bytes:
+    """Write the sheet as an Excel workbook, all text: nothing in it is a formula."""
     openpyxl = require("openpyxl", "tables")
     styles = require("openpyxl.styles", "tables")
     book = openpyxl.Workbook()
@@ -70,61 +70,58 @@ def xlsx(facts: Facts) -> bytes:
     return _without_clock(out.getvalue(), facts)
 
 
-def parquet(facts: Facts) -> bytes:
-    """The sheet as Parquet; metrics and parameters as JSON text."""
+def parquet(facts: ReportFacts) -> bytes:
+    """Write the sheet as Parquet; metrics and parameters as JSON text."""
     arrow = require("pyarrow", "tables")
     files = require("pyarrow.parquet", "tables")
     frame = _flat(facts, for_csv=False)
     text = {name: arrow.array([_text(value) for value in frame[name]], arrow.string()) for name in COLUMNS[1:]}
-    times = arrow.array(
-        [datetime.fromtimestamp(min(one.row.time, _LATEST), UTC) for one in facts.runs], arrow.timestamp("s", "UTC")
-    )
+    times = arrow.array([_date(run) for run in facts.runs], arrow.timestamp("s", "UTC"))
     out = io.BytesIO()
     files.write_table(arrow.table({"date": times, **text}), out)
     return out.getvalue()
 
 
-def mlflow_run(seen: Seen) -> str | None:
-    """Id of the MLflow run that a run's manifest names; None if it names none."""
-    run = seen.run
-    if run is None:
-        return None
+def mlflow_run(run: RunPredicate) -> str | None:
+    """Return the id of the MLflow run that a run's manifest names; None if it names none."""
     experiment = run.experiment.to_json()
     for place in (experiment.get("additionalInfo", {}), run.parameters, experiment.get("modelConfig", {})):
-        for name in _MLFLOW:
-            if isinstance(place.get(name), str):
-                return str(place[name])
         nested = place.get("mlflow")
-        for said in (nested, nested.get("context")) if isinstance(nested, dict) else ():
-            if isinstance(said, dict):
-                for name in ("runId", "run_id"):
-                    if isinstance(said.get(name), str):
-                        return str(said[name])
+        inner = nested if isinstance(nested, dict) else {}
+        context = inner.get("context")
+        ids = [place.get(name) for name in _MLFLOW]
+        ids += [held.get(name) for held in (inner, context) if isinstance(held, dict) for name in ("runId", "run_id")]
+        for run_id in ids:
+            if isinstance(run_id, str):
+                return run_id
     return None
 
 
-def _row(facts: Facts, seen: Seen) -> dict[str, Any]:
-    run, row = seen.run, seen.row
-    if facts.run is not None and row.id == facts.run.row.id:
-        data = [one.name for one in facts.inputs if one.seen.row.kind == "dataset"]
-        name = facts.fields["model_name"].text if "model_name" in facts.fields else seen.name
+def _date(run: GatheredRecord) -> datetime:
+    return datetime.fromtimestamp(min(run.record.time, LATEST), UTC)
+
+
+def _row(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
+    run, name = gathered.run, gathered.name
+    if facts.run is not None and gathered.id == facts.run.id:
+        data = [entry.name or entry.read.name for entry in facts.datasets]
+        name = facts.fields["model_name"].text if "model_name" in facts.fields else name
     else:
-        data = [one.name or one.sha256[:12] for one in run.inputs] if run else []
-        name = seen.name
+        data = [entry.name or entry.sha256[:12] for entry in run.inputs] if run else []
     return {
-        "date": datetime.fromtimestamp(min(row.time, _LATEST), UTC),
+        "date": _date(gathered),
         "model_name": name,
         "dataset": ", ".join(data) or None,
         "metrics": {name: metric.value for name, metric in sorted(run.metrics.items())} if run else {},
         "parameters": dict(run.parameters) if run else {},
-        "blockchain_ref": f"eip155:{row.chain_id}:{row.registry.lower()}:0x{row.id}",
-        "mlflow_run": mlflow_run(seen),
+        "blockchain_ref": f"eip155:{facts.chain_id}:{facts.registry.lower()}:0x{gathered.id}",
+        "mlflow_run": mlflow_run(run) if run else None,
     }
 
 
-def _flat(facts: Facts, *, for_csv: bool = True) -> pandas.DataFrame:
+def _flat(facts: ReportFacts, *, for_csv: bool = True) -> pandas.DataFrame:
     frame = sheet(facts).astype(object)
-    frame["date"] = [utc(one.row.time) for one in facts.runs]
+    frame["date"] = [utc(run.record.time) for run in facts.runs]
     for name in ("metrics", "parameters"):
         frame[name] = [json.dumps(value, sort_keys=True, ensure_ascii=False) for value in frame[name]]
     for name in COLUMNS[1:]:
@@ -148,9 +145,9 @@ def _cell(text: str) -> str:
     return str(require("openpyxl.cell.cell", "tables").ILLEGAL_CHARACTERS_RE.sub("\ufffd", text))[:32_767]
 
 
-def _without_clock(data: bytes, facts: Facts) -> bytes:
+def _without_clock(data: bytes, facts: ReportFacts) -> bytes:
     """The workbook with the record's time in place of this machine's."""
-    time = utc(min(facts.asked.row.time, _LATEST))
+    time = utc(min(facts.asked.record.time, LATEST))
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for name in sorted(old.namelist()):

@@ -93,13 +93,13 @@ def make_report(
     with progress_bar("hashing") as progress:
         declared = declared_fields(fields, fields_file)
         facts = gather(lab, named_record(lab, record_id), declared, sources=sources, progress=progress)
-    row = facts.asked.row
+    record = facts.asked.record
     files = make(facts, formats or formats_for(facts), templates)
-    written = write(files, output or Path(f"report-{row.id[:12]}"))
+    written = write(files, output or Path(f"report-{record.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None
     return Answer(
-        {"record": row.id, "status": facts.status, "files": written, "recorded": recorded},
-        f"{row.kind} {row.id}: {facts.status}",
+        {"record": record.id, "status": facts.status, "files": written, "recorded": recorded},
+        f"{record.kind} {record.id}: {facts.status}",
         *(f"  {file}" for file in written),
         *([recorded_line("Report", recorded)] if recorded else []),
         exit_code=1 if facts.status == "not verified" else 0,

@@ -23,7 +23,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, label
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.extras.reproduce.rerun import Recipe, Rerun, digest_of, rerun, workspace, written
+from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
 from blockchaintracer.lab.attest import Written, attest
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
@@ -34,44 +34,7 @@ from blockchaintracer.lab.recording.run_document import RunDocument
 
 
 @dataclass(frozen=True)
-class PlannedInput:
-    """Something that the run will read: what it's called, the SHA-256 of its content, and the id of its record."""
-
-    name: str
-    sha256: str
-    record: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What will be executed, to be agreed to before anything is fetched or run. The texts are a stranger's.
-
-    Args:
-        group, author: whose record it is.
-        commit: git commit of the code.
-        dirty: whether the recorded difference to the commit is applied.
-        command: as recorded, with ``{input:N}`` and ``{output}`` for places.
-        lock: the lock file that the environment is rebuilt from, with its SHA-256; None if `python` is used.
-        python: the interpreter given instead, or the version recorded.
-        metrics: what is compared, and within which tolerance.
-    """
-
-    record_id: str
-    name: str
-    group: int
-    author: str
-    commit: str
-    dirty: bool
-    command: tuple[str, ...]
-    working_folder: str
-    lock: str | None
-    python: str | None
-    inputs: tuple[PlannedInput, ...]
-    metrics: dict[str, Metric]
-
-
-@dataclass(frozen=True)
-class Comparison:
+class MetricComparison:
     """One metric, recorded and found.
 
     Args:
@@ -117,7 +80,7 @@ class Reproduction:
     record_id: str
     verdict: str
     reason: str | None
-    comparisons: list[Comparison]
+    comparisons: list[MetricComparison]
     outputs: list[OutputComparison]
     run: Recorded | None
     attestation: Written | None
@@ -141,7 +104,7 @@ def reproduce(
     timeout_s: float | None = None,
     record: bool = True,
 ) -> Reproduction:
-    """Repeats a run that another group recorded, and says in the own group's name whether its metrics were found again.
+    """Repeat a run of another group, and attest in the own group's name whether its metrics were found again.
 
     The code of a stranger is run with the rights of this user.
 
@@ -161,28 +124,28 @@ def reproduce(
         StoreError, NotVerified: if something isn't to be had, or isn't what was recorded.
         ChainUnavailable: if the chain, a source or the packages can't be reached.
     """
-    found = required_record(lab, record_id)
+    original = required_record(lab, record_id)
     if record:
-        _require_standing(lab, found)
-    recipe = _recipe(lab, found, sources, python)
-    inputs = [_input_record(lab, found, entry) for entry in recipe.run.inputs]
-    if not agree(_plan(found, recipe, python)):
+        _require_standing(lab, original)
+    plan = _plan(lab, original, sources, python)
+    inputs = [_input_record(lab, original, entry) for entry in plan.run.inputs]
+    if not agree(plan):
         raise InputError(
             "nothing was run: it takes your consent to run another's code with your rights",
             hint="Look at what is to be run, then answer yes, or pass --yes.",
         )
-    if lab.registry.status(found.id).status is Status.RETRACTED:
+    if lab.registry.status(original.id).status is Status.RETRACTED:
         lab.say("the record was retracted: what it says is not upheld by its author")
 
     with workspace(folder, keep) as place:
-        done = rerun(lab, recipe, inputs, place, sources, python=python, timeout_s=timeout_s)
+        done = rerun(lab, plan, inputs, place, sources, timeout_s=timeout_s)
         # of what is encrypted nobody but its recipients can tell whether it's the same
-        shown = [output for output in recipe.run.outputs if not output.encrypted]
-        outputs = [(output, written(done, output.artifact)) for output in shown]
-        comparisons = compare(recipe.run.metrics, done.document.metrics)
+        shown = [output for output in plan.run.outputs if not output.encrypted]
+        outputs = [(output, written_output(done, output.artifact)) for output in shown]
+        comparisons = compare(plan.run.metrics, done.document.metrics)
         reason = done.failure or _difference(comparisons)
         result = Reproduction(
-            record_id=found.id,
+            record_id=original.id,
             verdict=label(Verdict.NOT_REPRODUCED if reason else Verdict.REPRODUCED),
             reason=reason,
             comparisons=comparisons,
@@ -191,7 +154,7 @@ def reproduce(
                     output.role,
                     output.artifact.path,
                     output.artifact.sha256,
-                    None if path is None else digest_of(path) == output.artifact.sha256,
+                    None if path is None else subject_of(path) == output.artifact.sha256,
                 )
                 for output, path in outputs
             ],
@@ -203,36 +166,36 @@ def reproduce(
             return result
         facts = RunFacts(
             document=_document(done, result),
-            linked=recipe.run.inputs,
+            linked=plan.run.inputs,
             outputs=[(output.role, path) for output, path in outputs if path],
-            parents=[Link(found.id, Relation.REPRODUCES)],
-            command=recipe.command,
+            parents=[Link(original.id, Relation.REPRODUCES)],
+            command=plan.command,
             portable=True,
             observed="program",
             folder=done.folder,
-            environment=RunEnvironment(lock=None if python else recipe.lock, **(done.environment or {})),
+            environment=RunEnvironment(lock=plan.lock, **(done.environment or {})),
             error=done.failure,
         )
         return _attested(lab, result, done, facts)
 
 
-def compare(recorded: Mapping[str, Metric], found: Mapping[str, GivenMetric]) -> list[Comparison]:
-    """Each recorded metric beside the one that was found, in the order they were recorded."""
+def compare(recorded: Mapping[str, Metric], found: Mapping[str, GivenMetric]) -> list[MetricComparison]:
+    """Put each recorded metric beside the one that was found, in the order they were recorded."""
     rows = []
     for name, metric in recorded.items():
         value, tolerance = found[name].value if name in found else None, metric.tolerance
         within = None if tolerance is None else value is not None and tolerance.allows(metric.value, value)
-        rows.append(Comparison(name, metric.value, value, tolerance.to_json() if tolerance else None, within))
+        rows.append(MetricComparison(name, metric.value, value, tolerance.to_json() if tolerance else None, within))
     return rows
 
 
-def _difference(comparisons: Sequence[Comparison]) -> str | None:
+def _difference(comparisons: Sequence[MetricComparison]) -> str | None:
     off = [row for row in comparisons if row.within is False]
     if not off:
         return None
     first, compared = off[0], sum(row.within is not None for row in comparisons)
-    found = "nothing" if first.found is None else repr(first.found)
-    return f"{len(off)} of {compared} metrics differ: {first.metric} was {first.recorded!r}, found {found}"
+    value = "nothing" if first.found is None else repr(first.found)
+    return f"{len(off)} of {compared} metrics differ: {first.metric} was {first.recorded!r}, found {value}"
 
 
 def _require_standing(lab: Lab, record: RecordView) -> None:
@@ -245,11 +208,11 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
         require_role(lab, group, role)
 
 
-def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Recipe:
+def _plan(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Plan:
     """What it takes to repeat a run.
 
     Raises:
-        InputError: saying what it doesn't say.
+        InputError: saying what its manifest leaves out.
     """
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
     run = read_manifest(lab.store, record).predicate
@@ -257,7 +220,7 @@ def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | 
         raise InputError(f"expected a run to reproduce, got a {label(record.key.kind, Kind)}: {record.id}")
     code, environment = run.code, run.environment
     captured = environment.model_extra or {}
-    told, variables = captured.get("python"), captured.get("variables")
+    version, variables = captured.get("python"), captured.get("variables")
     if run.status != "completed":
         lacks = f"it {run.status}"
     elif not any(metric.tolerance for metric in run.metrics.values()):
@@ -273,15 +236,17 @@ def _recipe(lab: Lab, record: RecordView, sources: Sequence[str], python: str | 
     elif not python and not environment.lock:
         lacks = "it names no lock file to rebuild its environment from (--python PATH uses an environment of yours)"
     else:
-        return Recipe(
+        return Plan(
+            record=record,
             run=run,
             commit=code.commit,
             pack=code.pack,
             diff=code.diff,
             command=(code.entry_point, *code.arguments),
             working_folder=code.working_folder or ".",
-            lock=environment.lock,
-            python=str(told.get("version", "")) if isinstance(told, dict) else "",
+            lock=None if python else environment.lock,
+            interpreter=python or None,
+            python=str(version.get("version", "")) if isinstance(version, dict) else "",
             variables=variables if isinstance(variables, dict) else {},
         )
     raise InputError(f"run {record.id} can't be repeated: {lacks}", hint="Nothing was run and nothing attested.")
@@ -299,42 +264,24 @@ def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:
     return record
 
 
-def _plan(record: RecordView, recipe: Recipe, python: str | None) -> Plan:
-    lock = None if python else recipe.lock
-    return Plan(
-        record_id=record.id,
-        name=recipe.run.name,
-        group=record.key.group,
-        author=record.key.author,
-        commit=recipe.commit,
-        dirty=recipe.diff is not None,
-        command=recipe.command,
-        working_folder=recipe.working_folder,
-        lock=f"{lock.path} (SHA-256 {lock.sha256})" if lock else None,
-        python=python or recipe.python or None,
-        inputs=tuple(
-            PlannedInput(entry.name or entry.path or "input", entry.sha256, entry.record) for entry in recipe.run.inputs
-        ),
-        metrics=recipe.run.metrics,
-    )
-
-
 def _document(done: Rerun, result: Reproduction) -> RunDocument:
     """What the repeated run's manifest says by word: what its program told, and the comparison."""
-    told = done.document.experiment or Experiment()
+    experiment = done.document.experiment or Experiment()
     comparison = {
         "of": result.record_id,
         "verdict": result.verdict,
         "metrics": [asdict(row) for row in result.comparisons],
         "outputs": [asdict(row) for row in result.outputs],
     }
-    more = {**(told.additional_info or {}), "reproduction": comparison}
+    more = {**(experiment.additional_info or {}), "reproduction": comparison}
     # the template may be the lab's own, and whether the run fits it is not the question here; whom the stranger would
     # encrypt private values to is not either
-    update = {"experiment": told.model_copy(update={"additional_info": more}), "template": None}
-    return done.document.model_copy(
-        update=update | {"private": done.document.private.model_copy(update={"encrypt_to": ()})}
-    )
+    update = {
+        "experiment": experiment.model_copy(update={"additional_info": more}),
+        "template": None,
+        "private": done.document.private.model_copy(update={"encrypt_to": ()}),
+    }
+    return done.document.model_copy(update=update)
 
 
 def _attested(lab: Lab, result: Reproduction, done: Rerun, facts: RunFacts) -> Reproduction:

@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
@@ -47,9 +47,22 @@ _LOG_LINES = 20
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a run's manifest says of how to repeat it, complete."""
+class Plan:
+    """What will be executed, to be agreed to before anything is fetched or run. The texts are a stranger's.
 
+    Args:
+        record: whose run is repeated.
+        run: its manifest.
+        commit: git commit of the code.
+        pack, diff: the files of the commit, and the recorded difference to it that is applied; None without.
+        command: as recorded, with ``{input:N}`` and ``{output}`` for places.
+        lock: the lock file that the environment is rebuilt from; None if `interpreter` is used.
+        interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
+        python: the recorded version of Python; empty if not recorded.
+        variables: the recorded environment variables.
+    """
+
+    record: RecordView
     run: RunPredicate
     commit: str
     pack: Artifact
@@ -57,44 +70,31 @@ class Recipe:
     command: tuple[str, ...]
     working_folder: str
     lock: Artifact | None
+    interpreter: str | None
     python: str
     variables: dict[str, Any]
 
 
-class Workspace(NamedTuple):
-    """The folder of one repeated run, and what lies where in it."""
+class Workspace:
+    """The folder of one repeated run, and the places in it.
 
-    root: Path
+    Attributes:
+        code: the restored commit.
+        inputs: the ``{inputs}`` of the recorded command: what did not lie in the working folder.
+        output: the ``{output}`` of the recorded command.
+        log: what the program printed.
+        run_file: where the program writes its run document.
+        started: a file as old as the start of the run.
+    """
 
-    @property
-    def code(self) -> Path:
-        """The restored commit."""
-        return self.root / "code"
-
-    @property
-    def inputs(self) -> Path:
-        """The ``{inputs}`` of the recorded command: what did not lie in the working folder."""
-        return self.root / "inputs"
-
-    @property
-    def output(self) -> Path:
-        """The ``{output}`` of the recorded command."""
-        return self.root / "output"
-
-    @property
-    def log(self) -> Path:
-        """What the program printed."""
-        return self.root / "output.log"
-
-    @property
-    def run_file(self) -> Path:
-        """Where the program writes its run document."""
-        return self.root / "run.json"
-
-    @property
-    def started(self) -> Path:
-        """A file as old as the start of the run."""
-        return self.root / "started"
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.code = root / "code"
+        self.inputs = root / "inputs"
+        self.output = root / "output"
+        self.log = root / "output.log"
+        self.run_file = root / "run.json"
+        self.started = root / "started"
 
 
 @dataclass(frozen=True)
@@ -119,19 +119,17 @@ class Rerun:
 
 def rerun(
     lab: Lab,
-    recipe: Recipe,
+    plan: Plan,
     inputs: Sequence[RecordView],
     place: Workspace,
     sources: Sequence[str],
     *,
-    python: str | None = None,
     timeout_s: float | None = None,
 ) -> Rerun:
-    """Fetches, restores, rebuilds and runs; only what the program does is an answer, anything else is an error.
+    """Fetch, restore, rebuild and run. Only what the program does is an answer, anything else is an error.
 
     Args:
         inputs: the records of the run's inputs, in their order.
-        python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
         timeout_s: seconds after which the run is given up.
 
     Raises:
@@ -139,11 +137,11 @@ def rerun(
         StoreError, NotVerified: if something isn't to be had, or isn't what was recorded.
         ChainUnavailable: if a source or the packages can't be reached.
     """
-    folder, placed, arguments = _restore(lab, recipe, inputs, place, sources)
-    interpreter = Path(_given(python)) if python else _rebuilt(lab, recipe, folder, place, sources)
-    variables = _variables(recipe, place, interpreter)
+    folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
+    interpreter = _rebuilt(lab, plan, folder, place, sources)
+    variables = _variables(plan, place, interpreter)
     environment = environment_of(interpreter, variables)
-    command = _command(recipe, arguments, interpreter, place)
+    command = _command(plan, arguments, interpreter, place)
     start = start_run(lab, folder, placed)
     place.started.touch()
     lab.say(f"running it; what it prints goes to {place.log}")
@@ -151,9 +149,9 @@ def rerun(
     document = None
     try:
         if place.run_file.is_file():
-            told = load_run_document(place.run_file)
-            told.recorded_metrics()
-            document = told
+            written_document = load_run_document(place.run_file)
+            written_document.recorded_metrics()
+            document = written_document
     except InputError as error:
         failure = failure or f"the program wrote no valid run document: {error.message}"[:2000]
     if document and document.error:
@@ -163,14 +161,18 @@ def rerun(
             f"the program ended well but wrote no run document to ${RUN_FILE}, so its metrics can't be compared",
             hint="Its author gave the metrics by hand. Nothing was attested.",
         )
-    run = recipe.run
+    run = plan.run
     document = document or RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
     return Rerun(place, folder, start, environment, document, failure)
 
 
 @contextmanager
 def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
-    """A chosen folder, empty or not there yet, or a temporary one, which is removed unless it's to `keep`."""
+    """Make the workspace: in a chosen folder, empty or not there yet, or in a temporary one.
+
+    Args:
+        keep: whether the temporary folder stays.
+    """
     if chosen:
         if os.path.lexists(chosen) and (not chosen.is_dir() or any(chosen.iterdir())):
             raise InputError(f"expected an empty folder or none at {chosen}")
@@ -188,7 +190,7 @@ def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
 
 
 def _restore(
-    lab: Lab, recipe: Recipe, inputs: Sequence[RecordView], place: Workspace, sources: Sequence[str]
+    lab: Lab, plan: Plan, inputs: Sequence[RecordView], place: Workspace, sources: Sequence[str]
 ) -> tuple[Path, list[Path], list[Path]]:
     """Puts code and inputs where the run finds them.
 
@@ -196,20 +198,20 @@ def _restore(
         the working folder, the inputs that were no part of the code, and the place of every input.
     """
     lab.say("fetching code and inputs")
-    restore_commit(lab.store.fetch(recipe.pack.sha256, sources), recipe.commit, place.code)
-    if recipe.diff:
+    restore_commit(lab.store.fetch(plan.pack.sha256, sources), plan.commit, place.code)
+    if plan.diff:
         try:
-            lab.store.fetch(recipe.diff.sha256, sources)
+            lab.store.fetch(plan.diff.sha256, sources)
         except StoreError as error:
             raise StoreError(
                 f"the run's files differed from its commit, and the difference is not to be had: {error.message}",
                 hint="Ask the lab to `publish --with-diff`. Nothing was run and nothing attested.",
             ) from None
-        apply_diff(lab.store.get_bytes(recipe.diff.sha256), place.code)
-    folder = _inside(place.code / recipe.working_folder, place.code)
+        apply_diff(lab.store.get_bytes(plan.diff.sha256), place.code)
+    folder = _inside(place.code / plan.working_folder, place.code)
     folder.mkdir(parents=True, exist_ok=True)
     placed, targets = [], []
-    for index, (entry, record) in enumerate(zip(recipe.run.inputs, inputs, strict=True)):
+    for index, (entry, record) in enumerate(zip(plan.run.inputs, inputs, strict=True)):
         name = re.sub(r"[^\w.-]", "_", Path(entry.name or "input").name).lstrip(".")[:100] or "input"
         target = folder / entry.path if entry.path else place.inputs / name
         if target in targets:
@@ -227,11 +229,11 @@ def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: 
     if ".git" in (part.lower() for part in real.relative_to(place.root).parts):
         raise NotVerified(f"expected the path of an input, got one inside git's own folder: {target}")
     executable = _executable(lab, record, sources) if is_folder else frozenset()
-    known = os.path.lexists(target)
-    if known:
+    is_of_code = os.path.lexists(target)
+    if is_of_code:
         if target.is_relative_to(place.inputs):
             raise NotVerified(f"two inputs of the run claim one place: {target.relative_to(place.root)}")
-        if target.is_dir() == is_folder and digest_of(target) == subject:
+        if target.is_dir() == is_folder and subject_of(target) == subject:
             for path, file in list_folder(target) if executable else ():
                 os.chmod(file, 0o755 if path in executable else 0o644)
             return False
@@ -241,18 +243,18 @@ def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: 
         lab.store.restore_folder(subject, target, sources, executable)
     else:
         lab.store.export(subject, target, sources)
-    return not known
+    return not is_of_code
 
 
 def _executable(lab: Lab, record: RecordView, sources: Sequence[str]) -> frozenset[str]:
     """Which files of a folder may be executed, if its manifest is to be had and lists them."""
     try:
         lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
-        said = read_manifest(lab.store, record).predicate
+        predicate = read_manifest(lab.store, record).predicate
     except BlockchainTracerError as error:
         lab.say(f"which files of an input may be executed is not known: {error.message}")
         return frozenset()
-    return frozenset((said.executable or ()) if isinstance(said, ContentPredicate) else ())
+    return frozenset((predicate.executable or ()) if isinstance(predicate, ContentPredicate) else ())
 
 
 def _inside(path: Path, root: Path) -> Path:
@@ -262,20 +264,17 @@ def _inside(path: Path, root: Path) -> Path:
     return path
 
 
-def _given(python: str) -> str:
-    found = shutil.which(python)
-    if found is None:
-        raise InputError(f"expected a Python interpreter, got {python!r}")
-    return os.path.abspath(found)
-
-
-def _rebuilt(lab: Lab, recipe: Recipe, folder: Path, place: Workspace, sources: Sequence[str]) -> Path:
-    """The Python of the recorded environment: rebuilt from its lock once, then kept in the lab's folder."""
-    lock = recipe.lock
-    assert lock  # noqa: S101 -- `_recipe` has seen to it
+def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequence[str]) -> Path:
+    """The given Python, or that of the recorded environment: rebuilt from its lock once, then kept."""
+    lock = plan.lock
+    if lock is None:
+        path = shutil.which(plan.interpreter or "")
+        if path is None:
+            raise InputError(f"expected a Python interpreter, got {plan.interpreter!r}")
+        return Path(os.path.abspath(path))
     file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
-    wanted, interpreter = _interpreter(lab, recipe.python)
-    identity = [lock.sha256, file.name, wanted]
+    version, interpreter = _interpreter(lab, plan.python)
+    identity = [lock.sha256, file.name, version]
     if file.name == "uv.lock":
         # uv reads the lock only together with the project that it locks
         for project in (folder / "pyproject.toml", place.code / "pyproject.toml"):
@@ -294,7 +293,7 @@ def _rebuilt(lab: Lab, recipe: Recipe, folder: Path, place: Workspace, sources: 
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             rebuild_environment(file, kept / "venv", interpreter)
-            complete.write_text(json.dumps({"lock": lock.sha256, "name": file.name, "python": wanted}) + "\n")
+            complete.write_text(json.dumps({"lock": lock.sha256, "name": file.name, "python": version}) + "\n")
     return python
 
 
@@ -309,16 +308,16 @@ def _interpreter(lab: Lab, recorded: str) -> tuple[str, str]:
     return minor, minor
 
 
-def _variables(recipe: Recipe, place: Workspace, python: Path) -> dict[str, str]:
+def _variables(plan: Plan, place: Workspace, python: Path) -> dict[str, str]:
     """The environment of the repeated run: what the record says can change a result, and nothing of this process."""
     recorded = {
         name: value
-        for name, value in recipe.variables.items()
+        for name, value in plan.variables.items()
         if name in VARIABLES and name != _OWN and isinstance(value, str) and MASK not in value and "\0" not in value
     }
     own = {_OWN: os.environ[_OWN]} if _OWN in os.environ else {}
     # the program asks for its seeds, and no chain is at hand for it
-    derivation = recipe.run.seed_derivation
+    derivation = plan.run.seed_derivation
     seeds = {DERIVATION_VARIABLE: derivation.model_dump_json(by_alias=True)} if derivation else {}
     return {
         "LANG": "C.UTF-8",
@@ -333,20 +332,20 @@ def _variables(recipe: Recipe, place: Workspace, python: Path) -> dict[str, str]
     }
 
 
-def _command(recipe: Recipe, inputs: Sequence[Path], python: Path, place: Workspace) -> list[str]:
+def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace) -> list[str]:
     """The recorded command with the places of this workspace."""
 
     def here(argument: str) -> str:
         match = _PLACEHOLDER.fullmatch(argument)
         if not match:
             return argument
-        option, what, number, rest = match.groups()
+        option, name, number, rest = match.groups()
         if number and int(number) >= len(inputs):
-            raise InputError(f"the recorded command names {what}, but the run names {len(inputs)} inputs")
-        known = inputs[int(number)] if number else place.output if what == "output" else place.inputs
-        return f"{option or ''}{known}{rest}"
+            raise InputError(f"the recorded command names {name}, but the run names {len(inputs)} inputs")
+        path = inputs[int(number)] if number else place.output if name == "output" else place.inputs
+        return f"{option or ''}{path}{rest}"
 
-    program, *arguments = map(here, recipe.command)
+    program, *arguments = map(here, plan.command)
     return [str(python) if program == "python" else program, *arguments]
 
 
@@ -410,8 +409,8 @@ def _tail(log: Path) -> list[str]:
     return ["".join(c if c.isprintable() else "?" for c in line) for line in text.splitlines()[-_LOG_LINES:]]
 
 
-def written(done: Rerun, recorded: Artifact) -> Path | None:
-    """Where a repeated run wrote what the record has as an output; None if it didn't.
+def written_output(done: Rerun, recorded: Artifact) -> Path | None:
+    """Find what a repeated run wrote for an output of the record; None if it wrote nothing.
 
     A link, which may lead to a file of this user's, is not taken for an output.
     """
@@ -419,8 +418,8 @@ def written(done: Rerun, recorded: Artifact) -> Path | None:
     path = Path(recorded.path)
     is_folder = is_listing(recorded.path)
     name = path.parent.name if is_folder else path.name
-    told = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
-    for candidate in (*told, place.output / name, folder / name):
+    named = [folder / output.path for output in done.document.outputs if Path(output.path).name == name]
+    for candidate in (*named, place.output / name, folder / name):
         if not candidate.resolve().is_relative_to(place.root) or candidate.is_symlink():
             continue
         with suppress(InputError, FileNotFoundError):
@@ -431,8 +430,8 @@ def written(done: Rerun, recorded: Artifact) -> Path | None:
     return None
 
 
-def digest_of(path: Path) -> str:
-    """The digest of a file or folder as a record's subject has it; empty if it has none."""
+def subject_of(path: Path) -> str:
+    """Hash a file or folder as a record's subject has it; empty if it has no digest."""
     try:
         return digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
     except InputError:

@@ -12,7 +12,8 @@ import click
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, plain, table, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.reproduce.reproduce import Comparison, Plan, Reproduction, reproduce
+from blockchaintracer.extras.reproduce.reproduce import MetricComparison, Reproduction, reproduce
+from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.lab import Lab
 
 
@@ -65,17 +66,19 @@ def _agree(yes: bool) -> Callable[[Plan], bool]:
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
-    yield f"Run {plain(plan.name)}, recorded by {plan.author} for group {plan.group}."
+    key, inputs = plan.record.key, plan.run.inputs
+    yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
     yield "Reproducing it runs THEIR code with YOUR rights:"
-    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.dirty else ''}"
+    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.diff else ''}"
     yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.working_folder)})"
     if plan.lock:
-        yield f"  environment  packages of {plain(plan.lock)}, Python {plain(plan.python or 'of this machine')}"
+        packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
+        yield f"  environment  packages of {packages}, Python {plain(plan.python or 'of this machine')}"
     else:
-        yield f"  environment  {plain(plan.python or '')}, as it is"
-    for index, entry in enumerate(plan.inputs):
-        yield f"  input {index:<6} {plain(entry.name)} (SHA-256 {entry.sha256})"
-    for name, metric in plan.metrics.items():
+        yield f"  environment  {plain(plan.interpreter or '')}, as it is"
+    for index, entry in enumerate(inputs):
+        yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
+    for name, metric in plan.run.metrics.items():
         tolerance = metric.tolerance.to_json() if metric.tolerance else None
         yield f"  metric       {plain(name)} = {metric.value!r}, {_tolerance(tolerance)}"
 
@@ -87,7 +90,7 @@ def _tolerance(tolerance: dict[str, float] | None) -> str:
     return f"within {' + '.join(bounds)}" if bounds else "exactly"
 
 
-def _metrics(comparisons: list[Comparison]) -> Part:
+def _metrics(comparisons: list[MetricComparison]) -> Part:
     rows = [
         [
             row.metric,

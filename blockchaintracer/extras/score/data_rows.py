@@ -40,7 +40,7 @@ class Table:
     name: str
 
     def rows(self, *, header: bool = False) -> Iterator[bytes]:
-        """A digest of each row, in order.
+        """Hash each row, in order.
 
         Args:
             header: whether a CSV's first line is left out.
@@ -54,11 +54,11 @@ class Table:
             yield hashlib.sha256(row).digest()[:16]
 
     def first_line(self) -> list[str] | None:
-        """The cells of a CSV's first line; None if it is no CSV."""
+        """Read the cells of a CSV's first line; None if it is no CSV."""
         return next(self._cells(), []) if self._format() in _DELIMITERS else None
 
     def layout(self) -> str:
-        """What rows must have in common to be compared: columns, and of arrays their type.
+        """Describe what rows must have in common to be compared: columns, and of arrays their type.
 
         Raises:
             Unreadable: as `rows`.
@@ -120,9 +120,9 @@ class Table:
         major = file.read(8)[6]
         length = int.from_bytes(file.read(2 if major == 1 else 4), "little")
         try:
-            said = ast.literal_eval(file.read(min(length, 1 << 16)).decode())
-            kind, shape, fortran = said["descr"], said["shape"], said["fortran_order"]
-            plain = bool(_TYPE.fullmatch(kind)) and all(type(one) is int and one >= 0 for one in shape)
+            header = ast.literal_eval(file.read(min(length, 1 << 16)).decode())
+            kind, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
+            plain = bool(_TYPE.fullmatch(kind)) and all(type(axis) is int and axis >= 0 for axis in shape)
         except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
             plain = False
         if not plain or not shape or (fortran and len(shape) > 1):
@@ -146,19 +146,19 @@ class Table:
 
 
 def read_split(path: Path) -> dict[str, Any]:
-    """A split file: ``train`` and ``test`` as row numbers from 0, and ``header`` (true if not said): whether row 0 of a
-    CSV is the line after its first.
+    """Read a split file: ``train`` and ``test`` as row numbers from 0, and ``header`` (true by default): whether row 0
+    of a CSV is the line after its first.
 
     Raises:
         Unreadable: if it is none.
     """
     try:
-        found = json.loads(path.read_bytes())
-        sides = {name: found[name] for name in ("train", "test")}
-        header = found.get("header", True)
+        split = json.loads(path.read_bytes())
+        sides = {name: split[name] for name in ("train", "test")}
+        header = split.get("header", True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Unreadable('the split is no JSON object with "train" and "test"') from None
     for numbers in sides.values():
-        if not isinstance(numbers, list) or not numbers or not all(type(one) is int and one >= 0 for one in numbers):
+        if not isinstance(numbers, list) or not numbers or not all(type(row) is int and row >= 0 for row in numbers):
             raise Unreadable("the split holds no row numbers")
     return {**sides, "header": header is not False}

@@ -21,7 +21,7 @@ _PYTHON = re.compile(r"python[0-9.]*")
 
 
 def entry_file(command: Sequence[str], folder: Path, root: Path) -> Path | None:
-    """The first file of the code that a command names, also as ``-m module``; None if it names none.
+    """Find the first file of the code that a command names, also as ``-m module``; None if it names none.
 
     Args:
         command: as recorded.
@@ -31,21 +31,21 @@ def entry_file(command: Sequence[str], folder: Path, root: Path) -> Path | None:
     words = iter(command)
     for word in words:
         if word == "-m":
-            if found := _module(next(words, ""), (folder, root)):
-                return found
-        elif found := _file(folder, word, root):
-            return found
+            if module := _module(next(words, ""), (folder, root)):
+                return module
+        elif file := _file(folder, word, root):
+            return file
     return None
 
 
 def is_inline(command: Sequence[str]) -> bool:
-    """Whether the command holds the program itself: ``python -c …``."""
+    """Return whether the command holds the program itself: ``python -c …``."""
     return len(command) > 2 and bool(_PYTHON.fullmatch(Path(command[0]).name)) and command[1] == "-c"
 
 
 def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
-    """The generators that a Python script imports, itself or by files of the code; None if it can't be read."""
-    found: set[str] = set()
+    """Find the generators that a Python script imports, itself or by files of the code; None if it can't be read."""
+    imported: set[str] = set()
     waiting, seen = [entry], {entry}
     while waiting:
         file = waiting.pop()
@@ -53,12 +53,12 @@ def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
         if names is None or len(seen) > _FILES_LIMIT:
             return None
         for name in names:
-            found |= {one for one, packages in GENERATORS.items() if name.partition(".")[0] in packages}
+            imported |= {key for key, packages in GENERATORS.items() if name.partition(".")[0] in packages}
             local = _module(name, (file.parent, folder, root))
             if local and local not in seen:
                 seen.add(local)
                 waiting.append(local)
-    return found
+    return imported
 
 
 def _imports(file: Path) -> set[str] | None:
@@ -68,16 +68,16 @@ def _imports(file: Path) -> set[str] | None:
         tree = ast.parse(file.read_bytes())
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             # what is imported from a package may be a module of it
-            found |= {base} if base else set()
-            found |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
-    return found
+            names |= {base} if base else set()
+            names |= {f"{base}.{alias.name}".lstrip(".") for alias in node.names}
+    return names
 
 
 def _module(name: str, folders: Sequence[Path]) -> Path | None:

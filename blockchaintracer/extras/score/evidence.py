@@ -134,9 +134,9 @@ def is_data(entry: GatheredInput) -> bool:
     return kind == Kind.DATASET
 
 
-def same_code(one: RunPredicate, other: RunPredicate) -> bool:
+def same_code(run: RunPredicate, other: RunPredicate) -> bool:
     """Return whether two runs name the same commit and the same difference to it."""
-    return one.code.commit is not None and _code(one) == _code(other)
+    return run.code.commit is not None and _code(run) == _code(other)
 
 
 def data_digests(run: RunPredicate) -> frozenset[str]:

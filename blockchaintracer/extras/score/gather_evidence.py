@@ -116,7 +116,6 @@ class _EvidenceGatherer(Gatherer):
     """Gathers the evidence of one run. `mismatches` holds what is not what its digest says."""
 
     def __init__(self, lab: Lab, sources: Sequence[str], progress: Progress | None) -> None:
-        self._lab = lab
         self._sources = _elsewhere(lab, sources)
         self._names = [_named(source, number) for number, source in enumerate(self._sources, 1)]
         self._progress = progress
@@ -133,7 +132,7 @@ class _EvidenceGatherer(Gatherer):
         if asked.record.kind == "run":
             return asked
         above = self._parents([asked])
-        near = runs_among(above) or self._that_wrote(asked, group_runs)
+        near = runs_among(above) or [run for run in self.runs_that_wrote(asked, sorted(group_runs)) if not run.problems]
         visited = {record_id}
         # what it was made from may itself have come from other runs: these are asked last
         while not near and above:
@@ -155,16 +154,6 @@ class _EvidenceGatherer(Gatherer):
     def _parents(self, children: Iterable[GatheredRecord]) -> list[GatheredRecord]:
         ids = sorted({link.parent for child in children for link in child.record.parents})
         return list(self.records(ids).values())
-
-    def _that_wrote(self, asked: GatheredRecord, group_runs: Sequence[str]) -> list[GatheredRecord]:
-        """The runs of the record's group that name its subject as an output."""
-        return [
-            run
-            for run in runs_among(self.records(sorted(group_runs)).values())
-            if run.record.group == asked.record.group
-            and (predicate := _whole_run(run).run)
-            and any(output.subject == asked.record.subject for output in predicate.outputs)
-        ]
 
     def evidence(self, scored: GatheredRecord, related: Iterable[str], scratch: Path, *, rebuild: bool) -> RunEvidence:
         """Gather everything that the checks look at."""
@@ -258,29 +247,31 @@ class _EvidenceGatherer(Gatherer):
 
     def _holders(self, needed: Sequence[Needed], run: RunPredicate) -> tuple[dict[str, tuple[str, ...]], list[str]]:
         """Who holds what whole, every byte of it hashed here; what is damaged is a mismatch."""
-        nowhere = Store(self._lab.home.path / "no-store")
-        places = [(_OWN_STORE, StoredCopies(self._lab.store, (), self._progress))]
+        nowhere = Store(self.lab.home.path / "no-store")
+        places = [(_OWN_STORE, StoredCopies(self.lab.store, (), self._progress))]
         places += [
             (name, StoredCopies(nowhere, [source], self._progress))
             for name, source in zip(self._names, self._sources, strict=True)
         ]
         artifacts = {artifact.sha256: artifact for artifact in artifacts_of(run)}
-        copies: dict[str, tuple[str, ...]] = {one.sha256: () for one in needed}
+        copies: dict[str, tuple[str, ...]] = {entry.sha256: () for entry in needed}
         away: dict[str, None] = {}
         for place, place_copies in places:
-            for one in needed:
-                artifact = artifacts.get(one.sha256)
-                with place_copies.find_copy(one.sha256, cid_profile=artifact.cid_profile if artifact else None) as copy:
+            for entry in needed:
+                artifact = artifacts.get(entry.sha256)
+                with place_copies.find_copy(
+                    entry.sha256, cid_profile=artifact.cid_profile if artifact else None
+                ) as copy:
                     self._mismatches += [
-                        f"{one.what} in {place}: expected the SHA-256 {one.sha256}, got {damaged.sha256}"
+                        f"{entry.what} in {place}: expected the SHA-256 {entry.sha256}, got {damaged.sha256}"
                         for damaged in copy.damaged
                     ]
                     away |= dict.fromkeys(f"{place} could not be asked" for _ in copy.told)
                     if copy.digest is None:
                         continue
-                    copies[one.sha256] = (*copies[one.sha256], place)
+                    copies[entry.sha256] = (*copies[entry.sha256], place)
                     if artifact and (artifact.size, artifact.cid) != (copy.digest.size, copy.digest.cid):
-                        self._mismatches.append(f"{one.what}: size or CID are not what the manifest says")
+                        self._mismatches.append(f"{entry.what}: size or CID are not what the manifest says")
         return copies, [*away]
 
     # -- code and environment
@@ -326,13 +317,13 @@ class _EvidenceGatherer(Gatherer):
         project = tree / (run.code.working_folder or ".") / "pyproject.toml" if tree else None
         if file.name == "uv.lock" and project and project.is_file():
             shutil.copyfile(project, place / "pyproject.toml")
-        self._lab.say(f"rebuilding the environment from {file.name}")
+        self.lab.say(f"rebuilding the environment from {file.name}")
         try:
             rebuild_environment(file, scratch / "environment")
         except ChainUnavailable:
             return unknown("the packages can't be reached")
         except BlockchainTracerError as problem:
-            self._lab.say(problem.message)
+            self.lab.say(problem.message)
             return failed(f"{file.name} can't be installed here")
         return passed(f"{file.name} was installed here")
 

@@ -46,7 +46,7 @@ _RUNS = 3
 
 
 def inputs_hashed(evidence: RunEvidence) -> Finding:
-    """There are data or a model, and every input is a record whose subject is the digest of its bytes."""
+    """Check that there are data or a model, and that the subject of every input is the digest of its bytes."""
     if not any(is_data(entry) or entry.read.record.key.kind == Kind.MODEL for entry in evidence.inputs):
         return failed("the run names no data and no model that it read")
     hidden = [
@@ -61,7 +61,7 @@ def inputs_hashed(evidence: RunEvidence) -> Finding:
 
 
 def data_described(evidence: RunEvidence) -> Finding:
-    """Every dataset's record tells licence and source."""
+    """Check that the record of every dataset states licence and source."""
     if not evidence.data:
         return failed("the run names no data")
     lacking = []
@@ -78,7 +78,7 @@ def data_described(evidence: RunEvidence) -> Finding:
 
 
 def split_hashed(evidence: RunEvidence) -> Finding:
-    """There is a digest of how data were divided for training and for measuring."""
+    """Check that a digest holds how data were divided for training and for measuring."""
     if split := _outputs(evidence, "split"):
         return passed(f"{split[0].path}, SHA-256 {split[0].sha256}")
     train, test = _sides(evidence)
@@ -88,7 +88,7 @@ def split_hashed(evidence: RunEvidence) -> Finding:
 
 
 def rows_apart(evidence: RunEvidence) -> Finding:
-    """No row of the training data is among those that were measured on: rows are read and compared by digest."""
+    """Check that no row of the training data was measured on: rows are read and compared by digest."""
     train, test = _sides(evidence)
     try:
         with ExitStack() as opened:
@@ -188,12 +188,12 @@ def _is_number(cell: str) -> bool:
 
 
 def commit(evidence: RunEvidence) -> Finding:
-    """The recorded code could be restored here."""
+    """Check that the recorded code could be restored here."""
     return evidence.code
 
 
 def training_entry(evidence: RunEvidence) -> Finding:
-    """The recorded command starts a file of the recorded code."""
+    """Check that the recorded command starts a file of the recorded code."""
     command = _command(evidence)
     if not command:
         return failed("the run names no command")
@@ -207,7 +207,7 @@ def training_entry(evidence: RunEvidence) -> Finding:
 
 
 def evaluation_entry(evidence: RunEvidence) -> Finding:
-    """The script that measures is named and there, or the run's own command was seen to measure."""
+    """Check that the script that measures is named and there, or that the run's own command was seen to measure."""
     if not evidence.run.metrics:
         return unknown("its metrics may be private") if evidence.run.private else failed("the run states no metric")
     script = _declared(evidence, "evaluation_entry_point")
@@ -223,7 +223,7 @@ def evaluation_entry(evidence: RunEvidence) -> Finding:
 
 
 def code_licence(evidence: RunEvidence) -> Finding:
-    """Licence and citation lie in the root of the recorded code."""
+    """Check that licence and citation are in the root of the recorded code."""
     if evidence.tree is None:
         return _without_code(evidence)
     names = {path.name.lower() for path in evidence.tree.iterdir() if path.is_file()}
@@ -238,7 +238,7 @@ def code_licence(evidence: RunEvidence) -> Finding:
 
 
 def lock(evidence: RunEvidence) -> Finding:
-    """The lock file names every package by digest."""
+    """Check that the lock file names every package by digest."""
     artifact = evidence.run.environment.lock
     if artifact is None:
         return failed("the run names no lock file")
@@ -253,7 +253,7 @@ def lock(evidence: RunEvidence) -> Finding:
 
 
 def machine(evidence: RunEvidence) -> Finding:
-    """Interpreter, system, processors and numerical libraries were captured."""
+    """Check that interpreter, system, processors and numerical libraries were captured."""
     environment, hardware = evidence.run.environment.model_extra or {}, evidence.run.hardware
     if not environment and not hardware:
         return failed("nothing of the machine was captured")
@@ -273,7 +273,7 @@ def machine(evidence: RunEvidence) -> Finding:
 
 
 def container(evidence: RunEvidence) -> Finding:
-    """An image is named by its digest, or recorded."""
+    """Check that a container image is recorded, or named by its digest."""
     images = [
         entry for entry in evidence.inputs if entry.read.record.key.kind == Kind.ENVIRONMENT and entry.read.is_hashed
     ]
@@ -288,7 +288,7 @@ def container(evidence: RunEvidence) -> Finding:
 
 
 def rebuild(evidence: RunEvidence) -> Finding:
-    """The environment was installed anew from its lock: now, or by a group that repeated the run."""
+    """Check that the environment was installed anew from its lock: now, or by a group that repeated the run."""
     artifact = evidence.run.environment.lock
     if artifact is None:
         return failed("the run names no lock file to rebuild from")
@@ -308,7 +308,7 @@ def rebuild(evidence: RunEvidence) -> Finding:
 
 
 def parameters(evidence: RunEvidence) -> Finding:
-    """All that the run's template asks for is stated."""
+    """Check that all that the run's template asks for is stated."""
     given = evidence.run.parameters or evidence.run.experiment.model_configuration
     if evidence.run.private:
         return unknown("some values are private: nothing tells which parameters are among them")
@@ -329,7 +329,7 @@ def parameters(evidence: RunEvidence) -> Finding:
 
 
 def seeds(evidence: RunEvidence) -> Finding:
-    """Every generator that the code imports has a seed of its name, or was seeded by `seed_everything`."""
+    """Check that each generator that the code imports has a seed of its name, or was seeded by `seed_everything`."""
     stated = evidence.run.seeds
     command = _command(evidence)
     used = None
@@ -349,7 +349,7 @@ def seeds(evidence: RunEvidence) -> Finding:
 
 
 def determinism(evidence: RunEvidence) -> Finding:
-    """Variables that make equal runs equal were set."""
+    """Check that the variables were set that make equal runs equal."""
     environment = evidence.run.environment.model_extra or {}
     if "python" not in environment:
         return unknown("the environment was not captured")
@@ -365,7 +365,7 @@ def determinism(evidence: RunEvidence) -> Finding:
 
 
 def search(evidence: RunEvidence) -> Finding:
-    """How many settings were tried, and out of which."""
+    """Check that the run states how many settings were tried, and out of which."""
     trials, space = _declared(evidence, "trials"), _declared(evidence, "search_space")
     if type(trials) is not int or trials < 1:
         return failed("the number of trials is not stated")
@@ -380,7 +380,7 @@ def search(evidence: RunEvidence) -> Finding:
 
 
 def runs(evidence: RunEvidence) -> Finding:
-    """Runs of the same code, data and parameters with other seeds show how far the metrics scatter."""
+    """Check that runs of the same code, data and parameters with other seeds show how far the metrics scatter."""
     ours = evidence.run
     if not ours.metrics or ours.code.commit is None or not ours.inputs:
         return failed("without a commit, inputs and a metric no other run can be compared")
@@ -407,14 +407,14 @@ def runs(evidence: RunEvidence) -> Finding:
 
 
 def predictions(evidence: RunEvidence) -> Finding:
-    """What was predicted is an output of the run."""
+    """Check that the predictions are an output of the run."""
     if outputs := _outputs(evidence, "predictions"):
         return passed(f"{outputs[0].path}, SHA-256 {outputs[0].sha256}")
     return failed("no output has the role predictions")
 
 
 def weights(evidence: RunEvidence) -> Finding:
-    """The model was fetched from a place that isn't the lab's own store."""
+    """Check that the model was fetched from another place than the lab's own store."""
     models = _outputs(evidence, "model")
     if not models:
         return failed("no output has the role model")
@@ -431,7 +431,7 @@ def weights(evidence: RunEvidence) -> Finding:
 
 
 def model_card(evidence: RunEvidence) -> Finding:
-    """The record of the model says what it is."""
+    """Check that the record of the model states name, description and licence."""
     if not _outputs(evidence, "model"):
         return failed("no output has the role model")
     if not evidence.weights:
@@ -448,17 +448,17 @@ def model_card(evidence: RunEvidence) -> Finding:
 
 
 def signed(evidence: RunEvidence) -> Finding:
-    """The author's own signature covers the record."""
+    """Check that the author's own signature covers the record."""
     return evidence.signed
 
 
 def anchored(evidence: RunEvidence) -> Finding:
-    """The record is in a final block."""
+    """Check that the record is in a final block."""
     return evidence.anchored
 
 
 def fetched(evidence: RunEvidence) -> Finding:
-    """Every object of the run was read and re-hashed."""
+    """Check that every object of the run was read and hashed."""
     missing = _with_fewer_copies_than(1, evidence)
     if not missing:
         return passed(f"{len(evidence.needed)} objects, every byte")
@@ -467,7 +467,7 @@ def fetched(evidence: RunEvidence) -> Finding:
 
 
 def second_copy(evidence: RunEvidence) -> Finding:
-    """Every object of the run is whole in two places."""
+    """Check that every object of the run is whole in two places."""
     if len(evidence.places) == 1:
         return unknown("no other place was named")
     single = _with_fewer_copies_than(2, evidence)

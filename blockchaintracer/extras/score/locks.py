@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 _HASH = re.compile(r"--hash=sha(?:256|384|512):[0-9a-f]{64,}")
 
 
 def unhashed(name: str, data: bytes) -> tuple[int, list[str]] | None:
-    """How many packages a lock file names, and those without a digest; None if it can't be read.
+    """Count the packages that a lock file names, and list those without a digest; None if it can't be read.
 
     Args:
         name: of the file: ``pylock.toml``, ``uv.lock``, or anything else for a requirements file.
@@ -25,13 +26,13 @@ def unhashed(name: str, data: bytes) -> tuple[int, list[str]] | None:
     except (ValueError, AttributeError, TypeError, KeyError):
         return None
     lines = [line.strip() for line in re.sub(r"\\\r?\n", " ", text).splitlines()]
-    wanted = [line for line in lines if line and not line.startswith(("#", "--"))]
-    return len(wanted), [re.split(r"[\s=<>~!@;\[]", line)[0] for line in wanted if not _HASH.search(line)]
+    packages = [line for line in lines if line and not line.startswith(("#", "--"))]
+    return len(packages), [re.split(r"[\s=<>~!@;\[]", line)[0] for line in packages if not _HASH.search(line)]
 
 
-def _packages(packages: list[dict[str, Any]], is_hashed: Any) -> tuple[int, list[str]]:
-    wanted = [one for one in packages if not _is_own(one)]
-    return len(wanted), [str(one["name"]) for one in wanted if not is_hashed(one)]
+def _packages(packages: list[dict[str, Any]], is_hashed: Callable[[dict[str, Any]], bool]) -> tuple[int, list[str]]:
+    foreign = [package for package in packages if not _is_own(package)]
+    return len(foreign), [str(package["name"]) for package in foreign if not is_hashed(package)]
 
 
 def _is_own(package: dict[str, Any]) -> bool:

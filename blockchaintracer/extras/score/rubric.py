@@ -62,6 +62,6 @@ class Rubric(Part):
 
 @cache
 def load_rubric(version: int = LATEST) -> Rubric:
-    """A version of the rubric, from this package."""
+    """Read a version of the rubric, from this package."""
     name = f"rubric-{version}.json"
     return Rubric.from_plain(parse_json((files("blockchaintracer.extras.score") / name).read_bytes(), name), name)

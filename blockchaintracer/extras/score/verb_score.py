@@ -34,37 +34,37 @@ def command(lab: Lab, record_id: str, sources: tuple[str, ...], rebuild: bool, t
     Exit codes: 0 done, 1 withheld, 2 wrong use, 3 chain unavailable.
     """
     with progress_bar("hashing") as progress:
-        found = score(lab, record_id, sources=sources, rebuild=rebuild, progress=progress)
-    is_withheld = found.documentation is None
-    recorded = record_score(lab, found) if to_record and not is_withheld else None
+        result = score(lab, record_id, sources=sources, rebuild=rebuild, progress=progress)
+    is_withheld = result.documentation is None
+    recorded = record_score(lab, result) if to_record and not is_withheld else None
     rows = [
         [item.status, f"{item.points} of {item.weight}", item.title, item.evidence, item.remedy or ""]
-        for item in found.items
+        for item in result.items
     ]
     return Answer(
-        {**found.as_json(), "recorded": recorded},
+        {**result.as_json(), "recorded": recorded},
         table(None, ["", "points", "item", "evidence", "remedy"], rows),
-        *_lines(found),
+        *_lines(result),
         *([f"Recorded       {recorded.id}"] if recorded else []),
         exit_code=1 if is_withheld else 0,
     )
 
 
-def _lines(found: Score) -> Iterator[str]:
+def _lines(result: Score) -> Iterator[str]:
     yield ""
-    yield f"Run            {found.run}"
-    yield f"Rubric         version {found.rubric['version']}, SHA-256 {found.rubric['sha256']}"
-    for note in found.notes:
+    yield f"Run            {result.run}"
+    yield f"Rubric         version {result.rubric['version']}, SHA-256 {result.rubric['sha256']}"
+    for note in result.notes:
         yield click.style(f"Note           {plain(note)}", fg="yellow")
-    if found.documentation is None or found.evidence is None:
-        for wrong in found.withheld:
+    if result.documentation is None or result.evidence is None:
+        for wrong in result.withheld:
             yield click.style(f"Mismatch       {plain(wrong)}", fg="red")
         yield click.style("Withheld: what is there is not what was recorded.", fg="red", bold=True)
         return
-    for cap in found.caps:
+    for cap in result.caps:
         yield f"Cap            at most {cap.limit}: {cap.reason}"
-    unknown, weight = found.counted("unknown")
+    unknown, weight = result.counted("unknown")
     apart = f"; {unknown} items of {weight} points could not be checked from here" if unknown else ""
-    yield click.style(f"Documentation  {found.documentation} of 100{apart}", bold=True)
-    evidence = found.evidence
+    yield click.style(f"Documentation  {result.documentation} of 100{apart}", bold=True)
+    evidence = result.evidence
     yield click.style(f"Evidence       {evidence.level}, {evidence.meaning}: {evidence.shown_by}", bold=True)

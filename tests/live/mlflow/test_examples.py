@@ -9,7 +9,7 @@ from shutil import copyfile
 import mlflow
 import pytest
 
-from blockchaintracer.extras.report.exports import FORMATS
+from blockchaintracer.extras.exports import FORMATS
 from blockchaintracer.lab.bundle.export_proof import verify_proof
 from tests.support.labs import ROOT
 

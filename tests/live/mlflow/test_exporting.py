@@ -12,11 +12,11 @@ from blockchaintracer import DocumentationTracer, MLflowBlockchainTracer
 from blockchaintracer.cli import main
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Link, Relation
+from blockchaintracer.extras.exports import export
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.snapshot import client_of
 from blockchaintracer.extras.report import gather, named_record
-from blockchaintracer.extras.report.exports import export
 from blockchaintracer.lab.outbox import Op
 from tests.support.labs import second_lab
 
@@ -80,7 +80,7 @@ def test_who_else_records_a_run_of_that_name_is_not_taken_for_it(lab, recorded, 
     theirs = record_run(other, client_of(None), run)
     assert lab.registry.find_record(theirs.id).key.subject == lab.registry.find_record(record).key.subject
     assert named_record(lab, f"mlflow:{run}") == record
-    assert gather(lab, named_record(lab, f"mlflow:{run}")).asked.row.group == lab.group()
+    assert gather(lab, named_record(lab, f"mlflow:{run}")).asked.record.group == lab.group()
     third = second_lab(lab, folder / "third", "A third lab")
     with pytest.raises(InputError, match="several"):
         named_record(third, f"mlflow:{run}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.lab.lab import Lab
@@ -43,12 +44,10 @@ def command(
       blockchaintracer export-as sha256sums ID --with-files -o copy/SHA256SUMS
       blockchaintracer export-as ro-crate mlflow:RUN -o crate
     """
-    from blockchaintracer.extras.report import named_record
-    from blockchaintracer.extras.report.exports import export
-
+    record_id = extra("report").named_record(lab, record_id)
     more: dict[str, Any] = {"sign_with": sign_with, "with_files": with_files, "sources": sources}
     with progress_bar("hashing") as progress:
-        done = export(lab, named_record(lab, record_id), form, output, progress=progress, **more)
+        done = extra("exports").export(lab, record_id, form, output, progress=progress, **more)
     return Answer(
         {"record": done.record, "format": done.format, "path": done.path, "notes": done.notes},
         f"Written to {done.path}",

@@ -7,37 +7,23 @@ immutable sandbox, and can include nothing from outside of the folder.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import printable
 
-MODEL_CARD, DATASET_CARD, PAGE, STYLE, PAPER = (
-    "model-card.md.j2",
-    "dataset-card.md.j2",
-    "report.html.j2",
-    "report.css",
-    "report.typ",
-)
-NAMES = (MODEL_CARD, DATASET_CARD, PAGE, STYLE, PAPER)
+NAMES = ("model-card.md.j2", "dataset-card.md.j2", "report.html.j2", "report.css", "report.typ")
+MODEL_CARD, DATASET_CARD, PAGE, STYLE, PAPER = NAMES
 _MAX_TEMPLATE = 1 << 20
-_MAX_SHOWN = 20_000
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _NUMBERED = re.compile(r"^(\d+)(?=[.)](\s|$))")
 _MARKDOWN = re.compile(r"[\\`*_{}\[\]#!|<>&~$@^]|:(?=[^\s\d])|(?<=www)\.|^[-+=]")
 
 
-def printable(text: str) -> str:
-    """Text without control characters and without what changes the direction or joins invisibly, of bounded length."""
-    shown = _UNPRINTABLE.sub("\ufffd", text)
-    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
-
-
 def markdown(text: str) -> str:
-    """Text as one line of Markdown that renders as that text: no markup, HTML, link or table cell comes of it.
+    """Write text as one line of Markdown that renders as that text: without markup, HTML, links or table cells.
 
     CommonMark 0.31, section 2.4: any ASCII punctuation may have a backslash before it.
     """
@@ -46,7 +32,7 @@ def markdown(text: str) -> str:
 
 
 def template_source(name: str, folder: Path | None) -> str:
-    """A template's text: the user's, if the folder has one of the name, else this package's.
+    """Read a template: the user's, if the folder has one of the name, else this package's.
 
     Raises:
         InputError: if it leads outside of the folder, is too large or no text.
@@ -71,7 +57,7 @@ def template_source(name: str, folder: Path | None) -> str:
 
 
 def render(name: str, values: dict[str, Any], folder: Path | None = None) -> str:
-    """A template with values.
+    """Fill a template with values.
 
     Args:
         name: one of `NAMES`; its suffix before ``.j2`` says how text is escaped.
@@ -84,14 +70,15 @@ def render(name: str, values: dict[str, Any], folder: Path | None = None) -> str
     sandbox = require("jinja2.sandbox", "reports")
     jinja2 = require("jinja2", "reports")
     is_html = name.endswith(".html.j2")
+    escape = printable if is_html else markdown
 
-    def load(wanted: str) -> str:
-        return template_source(wanted, folder)
+    def finalize(value: Any) -> Any:
+        return value if hasattr(value, "__html__") else escape("" if value is None else str(value))
 
     environment = sandbox.ImmutableSandboxedEnvironment(
-        loader=jinja2.FunctionLoader(load),
+        loader=jinja2.FunctionLoader(lambda included: template_source(included, folder)),
         autoescape=is_html,
-        finalize=_finalizer(printable) if is_html else _finalizer(markdown),
+        finalize=finalize,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -108,12 +95,3 @@ def render(name: str, values: dict[str, Any], folder: Path | None = None) -> str
         ) from None
     except (TypeError, ValueError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
         raise InputError(f"the template {name} can't be used: {type(error).__name__}: {str(error)[:300]}") from None
-
-
-def _finalizer(escape: Callable[[str], str]) -> Callable[[Any], Any]:
-    def finalize(value: Any) -> Any:
-        if hasattr(value, "__html__"):
-            return value
-        return escape("" if value is None else str(value))
-
-    return finalize

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import shutil
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput, is_listing
 from blockchaintracer.core.manifest.paths import normal_path
-from blockchaintracer.extras.report.gather import Facts
-from blockchaintracer.extras.report.seen import Seen
+from blockchaintracer.extras.exports.export_facts import ExportFacts
+from blockchaintracer.lab.gather import GatheredRecord
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 _UNSAFE = re.compile(r"[^\w.+-]+")
@@ -20,8 +21,8 @@ _LONGEST = 120
 
 
 @dataclass(frozen=True)
-class File:
-    """A file.
+class ExportedFile:
+    """A file of a record.
 
     Args:
         path: relative, distinct among a record's.
@@ -39,6 +40,11 @@ class File:
     media_type: str | None = None
     encrypted: bool = False
 
+    @property
+    def format(self) -> str:
+        """The media type in the manifest, or by the name of the file."""
+        return self.media_type or mimetypes.guess_type(self.path)[0] or "application/octet-stream"
+
 
 @dataclass(frozen=True)
 class Content:
@@ -48,62 +54,63 @@ class Content:
         missing: those of which there is no whole copy here.
     """
 
-    files: tuple[File, ...]
-    missing: tuple[File, ...]
+    files: tuple[ExportedFile, ...]
+    missing: tuple[ExportedFile, ...]
     copies: StoredCopies
 
     @classmethod
-    def of(cls, facts: Facts, copies: StoredCopies) -> Content:
-        """A run's inputs and outputs; of any other record its own content and attachments."""
-        if facts.asked.run is not None:
-            found = [
+    def of(cls, facts: ExportFacts, copies: StoredCopies) -> Content:
+        """Find a run's inputs and outputs; of any other record its own content and attachments."""
+        asked, run = facts.asked, facts.asked.run
+        if run is not None:
+            files = [
                 replace(file, role="input")
-                for one in facts.inputs
-                for file in _content(one.seen, copies, f"inputs/{safe_name(one.name)}")
+                for entry in facts.inputs
+                for file in _content(entry.read, copies, f"inputs/{safe_name(entry.name or entry.read.name)}")
             ]
-            found += [file for one in facts.asked.run.outputs for file in _output(one, copies, facts.asked.row.id)]
-            if facts.asked.run.private and (values := facts.asked.run.private.encrypted):
+            files += [file for output in run.outputs for file in _output(output, copies, asked.id)]
+            if run.private and (values := run.private.encrypted):
                 path = f"outputs/{normal_path(values.path)}"
-                found.append(File(path, values.sha256, "output", facts.asked.row.id, values.size, encrypted=True))
+                files.append(ExportedFile(path, values.sha256, "output", asked.id, values.size, encrypted=True))
         else:
-            found = _content(facts.asked, copies, safe_name(facts.asked.name))
-            predicate = facts.asked.manifest.predicate if facts.asked.manifest else None
+            files = _content(asked, copies, safe_name(asked.name))
+            predicate = asked.manifest.predicate if asked.manifest else None
             if isinstance(predicate, RecordPredicate):
-                found += [
-                    File(f"attachments/{one.path}", one.sha256, "content", facts.asked.row.id, one.size)
-                    for one in predicate.attachments
+                files += [
+                    ExportedFile(f"attachments/{artifact.path}", artifact.sha256, "content", asked.id, artifact.size)
+                    for artifact in predicate.attachments
                 ]
-        files = tuple(_distinct(found))
+        files = _distinct(files)
         missing = []
         for file in files:
-            with copies.find_copy(file.sha256) as here:
-                if here.path is None:
+            with copies.find_copy(file.sha256) as copy:
+                if copy.path is None:
                     missing.append(file)
-        return cls(files, tuple(missing), copies)
+        return cls(tuple(files), tuple(missing), copies)
 
-    def copy(self, file: File, folder: Path) -> Path:
-        """Writes a file below a folder.
+    def copy(self, file: ExportedFile, folder: Path) -> Path:
+        """Write a file below a folder.
 
         Raises:
             StoreError: if it isn't here or can't be written.
             InputError: if another file is there.
         """
         target = folder / file.path
-        with self.copies.find_copy(file.sha256) as found:
-            if found.path is None:
+        with self.copies.find_copy(file.sha256) as copy:
+            if copy.path is None:
                 raise StoreError(f"{file.path}, SHA-256 {file.sha256}, is not here")
             if target.exists() or target.is_symlink():
                 raise InputError(f"expected no file at {target} yet", hint="Choose another folder, or remove it.")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found.path, target)
+                shutil.copyfile(copy.path, target)
             except OSError as error:
                 raise StoreError(f"can't write {target}: {error.strerror}") from error
         return target
 
 
-def listing(files: tuple[File, ...]) -> bytes:
-    """What ``sha256sum -c`` reads: GNU coreutils' format.
+def listing(files: tuple[ExportedFile, ...]) -> bytes:
+    """Write what ``sha256sum -c`` reads: GNU coreutils' format.
 
     Raises:
         InputError: if there is no file.
@@ -113,28 +120,29 @@ def listing(files: tuple[File, ...]) -> bytes:
     return "".join(f"{file.sha256}  {file.path}\n" for file in sorted(files, key=lambda file: file.path)).encode()
 
 
-def _content(seen: Seen, copies: StoredCopies, path: str) -> list[File]:
-    row = seen.row
-    predicate = seen.manifest.predicate if seen.manifest else None
+def _content(gathered: GatheredRecord, copies: StoredCopies, path: str) -> list[ExportedFile]:
+    record = gathered.record
+    predicate = gathered.manifest.predicate if gathered.manifest else None
     if isinstance(predicate, ContentPredicate | RecordPredicate) and predicate.artifact and predicate.encrypted:
-        return _hidden(predicate.artifact, predicate.encrypted.opening, path, "content", row.id)
-    if row.subject_type == "file":
-        return [File(path, row.subject, "content", row.id, seen.content.size if seen.content else None)]
-    if row.subject_type != "folder":
+        return _hidden(predicate.artifact, predicate.encrypted.opening, path, "content", record.id)
+    if record.subject_type == "file":
+        size = gathered.content.size if gathered.content else None
+        return [ExportedFile(path, record.subject, "content", record.id, size)]
+    if record.subject_type != "folder":
         return []
-    data = _listing_of(row.subject, copies)
+    data = _listing_of(record.subject, copies)
     if data is None:
-        return [File(f"{path}.SHA256SUMS", row.subject, "content", row.id)]
-    return [File(f"{path}/{name}", sha256, "content", row.id) for name, sha256 in parse_listing(data)]
+        return [ExportedFile(f"{path}.SHA256SUMS", record.subject, "content", record.id)]
+    return [ExportedFile(f"{path}/{name}", sha256, "content", record.id) for name, sha256 in parse_listing(data)]
 
 
-def _output(output: RunOutput, copies: StoredCopies, record: str) -> list[File]:
+def _output(output: RunOutput, copies: StoredCopies, record: str) -> list[ExportedFile]:
     """The files of an output: of a folder, which is recorded by its listing, those that the listing names."""
     artifact = output.artifact
     path = f"outputs/{normal_path(artifact.path)}"
     if output.encrypted:
         return _hidden(artifact, output.encrypted.opening, path, "output", record)
-    itself = [File(path, artifact.sha256, "output", record, artifact.size, artifact.media_type)]
+    itself = [ExportedFile(path, artifact.sha256, "output", record, artifact.size, artifact.media_type)]
     data = _listing_of(artifact.sha256, copies) if is_listing(artifact.path) else None
     if data is None:
         return itself
@@ -144,36 +152,36 @@ def _output(output: RunOutput, copies: StoredCopies, record: str) -> list[File]:
         # somebody's own file of that name
         return itself
     folder = path.rpartition("/")[0]
-    return [File(f"{folder}/{name}", sha256, "output", record) for name, sha256 in files]
+    return [ExportedFile(f"{folder}/{name}", sha256, "output", record) for name, sha256 in files]
 
 
-def _hidden(artifact: Artifact, opening: Artifact, path: str, role: str, record: str) -> list[File]:
+def _hidden(artifact: Artifact, opening: Artifact, path: str, role: str, record: str) -> list[ExportedFile]:
     """A ciphertext, and that of what it takes to hold the content against the record's commitment."""
     base = path.removesuffix(".age")
     return [
-        File(f"{base}{suffix}", one.sha256, role, record, one.size, one.media_type, encrypted=True)
-        for one, suffix in ((artifact, ".age"), (opening, ".opening.age"))
+        ExportedFile(f"{base}{suffix}", part.sha256, role, record, part.size, part.media_type, encrypted=True)
+        for part, suffix in ((artifact, ".age"), (opening, ".opening.age"))
     ]
 
 
 def _listing_of(digest: str, copies: StoredCopies) -> bytes | None:
-    data, found = copies.read_bytes(digest, LISTING_LIMIT)
-    if data is None and found.damaged:
+    data, copy = copies.read_bytes(digest, LISTING_LIMIT)
+    if data is None and copy.damaged:
         raise NotVerified(f"the listing {digest} is not what was recorded")
     return data
 
 
 def safe_name(name: str) -> str:
-    """A name as one part of a path on any system."""
+    """Return a name as one part of a path on any system."""
     base = _UNSAFE.sub("_", PurePosixPath(name).name).strip("._-")[:_LONGEST]
     return base or "file"
 
 
-def _distinct(files: list[File]) -> list[File]:
+def _distinct(files: list[ExportedFile]) -> list[ExportedFile]:
     """The files with paths that all fit into one folder, each once."""
     taken: dict[str, str] = {}
     folders: set[str] = set()
-    found = []
+    distinct = []
     for file in files:
         path = file.path
         while taken.get(path.lower(), file.sha256) != file.sha256 or path.lower() in folders:
@@ -185,8 +193,8 @@ def _distinct(files: list[File]) -> list[File]:
         if path.lower() not in taken:
             taken[path.lower()] = file.sha256
             folders.update(above.lower() for above in _above(path))
-            found.append(replace(file, path=path))
-    return found
+            distinct.append(replace(file, path=path))
+    return distinct
 
 
 def _above(path: str) -> list[str]:

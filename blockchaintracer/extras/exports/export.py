@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blockchaintracer.core.digest import Progress
-from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.extras.report.exports import codemeta, crate, croissant, dsse, provenance
-from blockchaintracer.extras.report.exports.exported_content import Content, listing
-from blockchaintracer.extras.report.gather import CIPHERTEXT, Facts, gather
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.extras.exports import codemeta, crate, croissant, dsse, provenance
+from blockchaintracer.extras.exports.export_facts import ExportFacts, gather_export
+from blockchaintracer.extras.exports.exported_files import Content, listing
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.store.stored_copies import StoredCopies
+from blockchaintracer.lab.plain_text import CIPHERTEXT
 
-Bytes = Callable[[Facts, Content], bytes]
+Bytes = Callable[[ExportFacts, Content], bytes]
 FORMATS: dict[str, Bytes | None] = {
     "ro-crate": None,
     "prov-json": provenance.json_bytes,
@@ -32,10 +32,11 @@ FORMATS: dict[str, Bytes | None] = {
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What was written.
+class ExportedRecord:
+    """A record in another format.
 
     Args:
+        path: the file or folder.
         notes: what a reader must know of it.
     """
 
@@ -55,8 +56,8 @@ def export(
     with_files: bool = False,
     sources: Sequence[str] = (),
     progress: Progress | None = None,
-) -> Exported:
-    """Writes a record in a format.
+) -> ExportedRecord:
+    """Write a record in a format.
 
     Args:
         form: one of `FORMATS`.
@@ -64,12 +65,12 @@ def export(
         sign_with: for ``dsse``, a PEM file with an Ed25519 or ECDSA key.
         with_files: for ``sha256sums``, also writes the files beside it.
         sources: folders or http(s) addresses that the record was published to.
-        progress: told of the bytes hashed.
+        progress: called with the number of bytes that were hashed.
 
     Raises:
         InputError: if the format is unknown or not for this kind of record, or the target is taken.
         NotVerified: if the record did not verify: nothing is made of it.
-        StoreError, ChainUnavailable: as `blockchaintracer.extras.report.gather.gather`.
+        StoreError, ChainUnavailable: as `gather_export`.
     """
     if form not in FORMATS:
         raise InputError(f"expected a format of {', '.join(FORMATS)}, got {form!r}")
@@ -77,26 +78,17 @@ def export(
         raise InputError(f"expected a signing key for dsse alone, got one for {form}")
     if with_files and form != "sha256sums":
         raise InputError(f"expected --with-files for sha256sums alone, got it for {form}")
-    facts = gather(lab, record_id, sources=sources, progress=progress)
-    if facts.status == "not verified":
-        raise NotVerified(
-            f"record {facts.asked.row.id} did not verify: it is not exported",
-            hint=f"`{facts.verify_with}` tells what is wrong.",
-        )
-    content = Content.of(facts, StoredCopies(lab.store, sources, progress))
+    facts = gather_export(lab, record_id, sources=sources, progress=progress)
+    content = Content.of(facts, facts.copies)
     notes = [f"{file.path} is not here: it is named by its SHA-256 alone" for file in content.missing]
     notes += [f"{file.path} is {CIPHERTEXT}" for file in content.files if file.encrypted]
-    if form == "ro-crate":
-        _folder(target, lambda folder: crate.write_crate(facts, content, folder))
-        return Exported(facts.asked.row.id, form, target, tuple(notes))
-    if form == "dsse":
-        data = dsse.envelope(facts, sign_with)
-        if sign_with is None:
-            notes.append("it has no signature: what vouches for it is the record on the chain, not this file")
-    else:
-        make = FORMATS[form]
-        assert make is not None  # noqa: S101 -- ro-crate is above
-        data = make(facts, content)
+    make = FORMATS[form]
+    if make is None:
+        _write_folder(target, lambda folder: crate.write_crate(facts, content, folder))
+        return ExportedRecord(facts.asked.id, form, target, tuple(notes))
+    data = make(facts, content) if sign_with is None else dsse.envelope(facts, sign_with)
+    if form == "dsse" and sign_with is None:
+        notes.append("it has no signature: what vouches for it is the record on the chain, not this file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, data, 0o666)
@@ -106,10 +98,10 @@ def export(
         for file in content.files:
             if file not in content.missing:
                 content.copy(file, target.parent)
-    return Exported(facts.asked.row.id, form, target, tuple(notes))
+    return ExportedRecord(facts.asked.id, form, target, tuple(notes))
 
 
-def _folder(target: Path, fill: Callable[[Path], None]) -> None:
+def _write_folder(target: Path, fill: Callable[[Path], None]) -> None:
     if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
         raise InputError(f"expected an empty folder or none at {target}")
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")

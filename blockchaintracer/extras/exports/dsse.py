@@ -5,22 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.report.gather import Facts
+from blockchaintracer.extras.exports.export_facts import ExportFacts
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import json_text
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 _MAX_KEY = 1 << 16
 
 
-def statement(facts: Facts) -> bytes:
-    """The manifest's own bytes: an in-toto Statement v1. Their SHA-256 is what the chain holds."""
+def statement(facts: ExportFacts) -> bytes:
+    """Return the bytes of the manifest: an in-toto Statement v1. Their SHA-256 is what the chain holds."""
     if facts.asked.manifest is None:
-        raise InputError(f"the manifest of {facts.asked.row.id} is not here")
+        raise InputError(f"the manifest of {facts.asked.id} is not here")
     return facts.asked.manifest.to_bytes()
 
 
-def envelope(facts: Facts, key: Path | None = None) -> bytes:
-    """The statement in an envelope, signed with a key if there is one.
+def envelope(facts: ExportFacts, key: Path | None = None) -> bytes:
+    """Put the statement into an envelope, signed with a key if there is one.
 
     Args:
         key: PEM (PKCS #8) of an Ed25519, ECDSA or RSA key, without a passphrase. A record's own key is no such key: it
@@ -29,8 +30,6 @@ def envelope(facts: Facts, key: Path | None = None) -> bytes:
     Raises:
         InputError: if it is no such key. Nothing of the file is shown.
     """
-    from blockchaintracer.extras.report.exports.json_text import json_text
-
     dsse = require("securesystemslib.dsse", "exports")
     made = dsse.Envelope(payload=statement(facts), payload_type=PAYLOAD_TYPE, signatures={})
     if key is not None:

@@ -1,0 +1,55 @@
+"""A dataset in Croissant (MLCommons, version 1.0), by `mlcroissant`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.exports.export_facts import ExportFacts
+from blockchaintracer.extras.exports.exported_files import Content
+from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.plain_text import CIPHERTEXT, LATEST, json_text, printable
+
+_MAX_FILES = 10_000
+_VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+"""Croissant takes versions as semver.org writes them."""
+
+
+def metadata(facts: ExportFacts, content: Content) -> bytes:
+    """Describe the dataset and its files with their SHA-256.
+
+    Raises:
+        InputError: if the record is no dataset of files, or of more than 10,000.
+    """
+    record, dataset = facts.asked.record, facts.asked.content
+    if record.kind != "dataset" or not content.files:
+        raise InputError(f"expected a dataset of files, got {record.kind} {record.id}")
+    if len(content.files) > _MAX_FILES:
+        raise InputError(f"expected a dataset of at most {_MAX_FILES} files, got {len(content.files)}")
+    mlc = require("mlcroissant", "exports")
+    version = dataset.version if dataset else None
+    author = record.key.author
+    made = mlc.Metadata(
+        name=printable(facts.asked.name),
+        description=facts.described,
+        url=f"urn:blockchaintracer:record:{record.id}",
+        license=[printable(dataset.license)] if dataset and dataset.license else None,
+        version=version if version and _VERSION.fullmatch(version) else None,
+        date_published=datetime.fromtimestamp(min(record.time, LATEST), UTC).replace(tzinfo=None),
+        creators=[mlc.Person(name=author, url=f"did:pkh:eip155:{facts.chain_id}:{author}")],
+        cite_as=f"blockchaintracer record {record.id}, registry {facts.registry}, chain {facts.chain_id}",
+        distribution=[
+            mlc.FileObject(
+                id=f"file-{number}",
+                name=file.path,
+                description=CIPHERTEXT if file.encrypted else None,
+                content_url=file.path,
+                content_size=None if file.size is None else f"{file.size} B",
+                encoding_formats=[file.format],
+                sha256=file.sha256,
+            )
+            for number, file in enumerate(content.files)
+        ],
+    )
+    return json_text(made.to_json())

@@ -1,0 +1,132 @@
+"""The facts of a report as plain values: all that a template sees, and the JSON report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from blockchaintracer.core.verify import Outcome
+from blockchaintracer.extras.report.report_facts import ReportFacts
+from blockchaintracer.extras.search.rows import utc
+from blockchaintracer.lab.gather import GatheredRecord
+from blockchaintracer.lab.plain_text import CIPHERTEXT, flat
+
+
+def plain_values(facts: ReportFacts) -> dict[str, Any]:
+    """Return the facts as plain values."""
+    outcomes = Counter(check.verdict for check in facts.verification.checks)
+    return {
+        "schema": 1,
+        "record": _record(facts, facts.asked),
+        "run": _run(facts, facts.run) if facts.run else None,
+        "runs_that_wrote_it": facts.wrote,
+        "model": _record(facts, facts.model) if facts.model else None,
+        "inputs": [
+            {
+                **_record(facts, entry.read),
+                "relation": entry.relation_name,
+                "called": entry.name or entry.read.name,
+                "path": entry.entry.path if entry.entry else None,
+            }
+            for entry in facts.inputs
+        ],
+        "runs": [_run(facts, run) for run in facts.runs],
+        "metrics": _metrics(facts),
+        "reproductions": [_record(facts, run) for run in facts.reproductions],
+        "verdicts": [
+            {
+                "group": verdict.group,
+                "verdict": verdict.verdict,
+                "by": verdict.account,
+                "time": utc(verdict.time),
+                "record": verdict.record_id,
+            }
+            for verdict in facts.verdicts
+        ],
+        "lineage": {
+            "records": [
+                {
+                    **{name: getattr(node.row, name) for name in ("id", "kind", "name", "group", "status")},
+                    "time": utc(node.row.time),
+                    "depth": node.depth,
+                    "stands_on_retracted": list(node.retracted_ancestors),
+                }
+                for node in facts.lineage.nodes.values()
+            ],
+            "links": [asdict(edge) for edge in facts.lineage.edges],
+        },
+        "fields": [asdict(field) for field in facts.fields.values()],
+        "verification": {
+            "status": facts.status,
+            "command": facts.verify_with,
+            "chain": facts.chain,
+            "time_source": facts.time_source,
+            "checks": [
+                {"record": check.record, "check": check.name, "verdict": str(check.verdict), "detail": check.detail}
+                for check in facts.verification.checks
+            ],
+            "passed": outcomes[Outcome.PASS],
+            "failed": outcomes[Outcome.FAIL],
+            "unknown": outcomes[Outcome.UNKNOWN],
+        },
+    }
+
+
+def _metrics(facts: ReportFacts) -> list[dict[str, Any]]:
+    """The metrics of the run, each with what its reproductions found."""
+    rows = []
+    for name, metric in sorted(facts.run.run.metrics.items()) if facts.run and facts.run.run else ():
+        tolerance = metric.tolerance
+        again = []
+        for repeated in facts.reproductions:
+            if repeated.run and name in repeated.run.metrics:
+                value = repeated.run.metrics[name].value
+                agrees = tolerance.allows(metric.value, value) if tolerance else None
+                again.append({"record": repeated.id, "group": repeated.record.group, "value": value, "agrees": agrees})
+        allowed = tolerance.absolute + tolerance.relative * abs(metric.value) if tolerance else None
+        rows.append({"name": name, "value": metric.value, "tolerance": allowed, "again": again})
+    return rows
+
+
+def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
+    record = gathered.record
+    return {
+        "id": record.id,
+        "kind": record.kind,
+        "name": gathered.name,
+        "description": gathered.description or None,
+        "group": record.group,
+        "author": record.key.author,
+        "subject": record.subject,
+        "subject_type": record.subject_type,
+        "subject_is": "SHA-256" if record.subject_type != "commitment" else "salted commitment",
+        "encrypted": CIPHERTEXT if gathered.encrypted else None,
+        "manifest": record.manifest,
+        "registry": facts.registry,
+        "chain_id": facts.chain_id,
+        "transaction": f"0x{record.transaction}",
+        "block": record.block,
+        "time": utc(record.time),
+        "sealed": utc(record.sealed_at) if record.sealed_at else None,
+        "status": record.status,
+        "says": gathered.manifest.predicate.to_json() if gathered.manifest else None,
+    }
+
+
+def _run(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
+    run = gathered.run
+    outputs = run.outputs if run else ()
+    return {
+        **_record(facts, gathered),
+        "parameters": flat(run.parameters) if run else [],
+        "seeds": flat(run.seeds) if run else [],
+        "outputs": [
+            {
+                "role": output.role,
+                **{name: getattr(output.artifact, name) for name in ("path", "sha256", "size")},
+                "encrypted": CIPHERTEXT if output.encrypted else None,
+            }
+            for output in outputs
+        ],
+    }

@@ -1,0 +1,48 @@
+"""Values as text, for documents that people and tools read. Much of it is a stranger's."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those alone whom it is encrypted to"
+"""What every format says of a file that is recorded encrypted."""
+LATEST = 253402300799
+"""The last second of the year 9999: later times, which a devnet may claim, are shown as this one."""
+_MAX_SHOWN = 20_000
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Replace control characters and what changes the direction or joins invisibly; cut what is too long."""
+    shown = _UNPRINTABLE.sub("\ufffd", text)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+
+
+def text_of(value: Any) -> str:
+    """Write a plain value as a reader expects it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ", ".join(text_of(item) for item in value) or "none"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={text_of(item)}" for name, item in value.items())
+    return "none" if value is None else str(value)
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """List nested values as pairs of dotted name and text, in order."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{prefix}{name}.")
+        else:
+            pairs.append((f"{prefix}{name}", text_of(value)))
+    return pairs
+
+
+def json_text(value: Any) -> bytes:
+    """Write JSON for people and tools, in a fixed order."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
