@@ -1,0 +1,64 @@
+"""What an outbox holds of each operation: its name, its fields and what makes it the same transaction again."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.record import Link, RecordKey
+from blockchaintracer.lab.outbox.transactions import Op, Transaction, from_payload
+
+ADDRESS = "0x1111111111111111111111111111111111111111"
+DIGEST = "ab" * 32
+KEY = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST, (Link("cd" * 32, 1),)).as_json()
+INVITATION = {"group": 1, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "inviter": ADDRESS, "deadline": 5}
+OF_RECORD = {"record_id": DIGEST, "key": KEY}
+VERDICT = {"record_id": DIGEST, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
+BATCH = {"group": 1, "author": ADDRESS, "root": DIGEST, "count": 3, "manifest": DIGEST}
+KEPT: dict[str, dict[str, Any]] = {
+    "fund-proxy": {},
+    "deploy-proxy": {},
+    "deploy-factory": {},
+    "deploy": {"owner": ADDRESS, "open_group_creation": True, "salt": DIGEST, "factory": None},
+    "create-group": {"owner": ADDRESS, "manifest": DIGEST, "roles": 7},
+    "join-group": {"invitation": INVITATION, "signature": "ab" * 65},
+    "remove-member": {"group": 1, "account": ADDRESS, "version": 2},
+    "transfer-group": {"group": 1, "to": ADDRESS},
+    "accept-group": {"group": 1, "owner": ADDRESS},
+    "record": OF_RECORD,
+    "retract": {**OF_RECORD, "reason": DIGEST},
+    "attest": VERDICT,
+    "withdraw": {"record_id": DIGEST, "group": 1, "version": 2},
+    "attest-foreign": {**VERDICT, "chain_id": 5, "foreign_registry": ADDRESS, "reference": None},
+    "seal": {"group": 1, "author": ADDRESS, "commitment": DIGEST},
+    "reveal": {**OF_RECORD, "salt": DIGEST},
+    "reveal-verdict": {**VERDICT, "salt": DIGEST},
+    "anchor": BATCH,
+    "anchor-leaves": {**BATCH, "ids": ["ab" * 32, "cd" * 32]},
+    "materialize": {**OF_RECORD, "root": DIGEST, "proof": [DIGEST]},
+}
+IDENTITIES = "6de3d6b2430bdb93133f509fffcf48b96d59b7f239e8ce96f71200827708c795"
+"""SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
+
+
+def test_an_outbox_of_an_earlier_version_is_read_as_it_was_written() -> None:
+    assert set(KEPT) == set(Op)
+    identities = ""
+    for op, fields in KEPT.items():
+        payload = {"registry": ADDRESS, **fields}
+        write = from_payload(op, json.loads(json.dumps(payload)))
+        assert write.payload() == payload
+        identities += write.identity
+    assert sha256(identities.encode()).hexdigest() == IDENTITIES
+
+
+def test_an_operation_has_its_own_fields_alone() -> None:
+    with pytest.raises(TypeError, match="group to"):
+        Transaction(Op.TRANSFER_GROUP, ADDRESS, group=1)
+
+
+def test_a_transaction_shows_no_salt() -> None:
+    assert DIGEST not in repr(from_payload("reveal", {"registry": ADDRESS, **KEPT["reveal"]}))
