@@ -22,6 +22,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "fork": os.fork,
     "spawn": lambda: os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {}),
     "forked worker": lambda: multiprocessing.get_context("fork").Process(target=print).start(),
+    "spawned worker": lambda: multiprocessing.get_context("spawn").Process(target=print).start(),
     "socket": lambda: socket.socket(socket.AF_INET),
     "name": lambda: socket.getaddrinfo("localhost", 80),
     "page": lambda: urllib.request.urlopen("http://127.0.0.1:9/", timeout=1),

@@ -13,7 +13,7 @@ from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
-pytestmark = pytest.mark.fast
+pytestmark = pytest.mark.node
 
 PROCESSES, CHOICES, KEYS = 4, 25, 5
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing.util
 import socket
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,14 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     raise NotAllowed(f"{_attempts[-1]}: this test starts no process and uses no network, or stands elsewhere")
 
 
+def _spawn(*arguments: Any) -> int:
+    # multiprocessing starts its processes by a call that raises no audit event
+    _watch("os.spawn", arguments)
+    return _spawnv_passfds(*arguments)
+
+
+_spawnv_passfds = multiprocessing.util.spawnv_passfds
+multiprocessing.util.spawnv_passfds = _spawn
 sys.addaudithook(_watch)
 
 
