@@ -9,13 +9,13 @@ from evmchains.chains import PUBLIC_CHAIN_META
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
-from blockchaintracer.lab.deployments import Registry, forget_registries, registries, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, forget_registries, registries, remember_registry
 from blockchaintracer.lab.lab_folder import Home
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = [network for network in NETWORKS if network is not DEVNET]
-EARLY = Registry("0x" + "aa" * 20, "0x" + "bb" * 20, "0x" + "cc" * 32, 7, "1")
-LATE = Registry("0x" + "dd" * 20, "0x" + "bb" * 20, "0x" + "ee" * 32, 9, "1")
+EARLY = KnownRegistry("0x" + "aa" * 20, "0x" + "bb" * 20, "0x" + "cc" * 32, 7, "1")
+LATE = KnownRegistry("0x" + "dd" * 20, "0x" + "bb" * 20, "0x" + "ee" * 32, 9, "1")
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_registries_of_a_public_network_are_kept_in_the_repository(project, tmp_
     remember_registry(1, home, LATE)
     assert remember_registry(1, home, EARLY) == project / "deployments" / "ethereum.json"
     assert registries(1, home) == [EARLY, LATE]
-    again = Registry(EARLY.address.upper().replace("X", "x"), EARLY.owner, EARLY.transaction, 8, "2")
+    again = KnownRegistry(EARLY.address.upper().replace("X", "x"), EARLY.owner, EARLY.transaction, 8, "2")
     remember_registry(1, home, again)
     assert registries(1, home) == [again, LATE]
     assert registries(10, home) == []
