@@ -359,8 +359,14 @@ def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDige
     with ThreadPoolExecutor(workers) as pool:
         digests = list(pool.map(digest, (real for _, real in files)))
     entries = tuple(
-        FolderEntry(name, found.size, found.sha256, found.cid, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
-        for (name, real), found in zip(files, digests, strict=True)
+        FolderEntry(
+            name,
+            digest_of_file.size,
+            digest_of_file.sha256,
+            digest_of_file.cid,
+            0o755 if os.stat(real).st_mode & 0o100 else 0o644,
+        )
+        for (name, real), digest_of_file in zip(files, digests, strict=True)
     )
     listing = format_listing((entry.path, entry.sha256) for entry in entries)
     return FolderDigest(hashlib.sha256(listing).hexdigest(), entries, listing)
@@ -391,7 +397,7 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
         raise InputError(f"expected a folder at {os.fspath(path)}: {error.strerror}") from error
     if not os.path.isdir(root):
         raise InputError(f"expected a folder, got the file {os.fspath(path)}")
-    found: list[tuple[str, str]] = []
+    files: list[tuple[str, str]] = []
     folders = [("", root)]
     while folders:
         prefix, folder = folders.pop()
@@ -406,18 +412,18 @@ def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> 
             if entry.is_dir(follow_symlinks=False):
                 folders.append((name + "/", entry.path))
             elif entry.is_symlink():
-                found.append((name, _inside(entry.path, root)))
+                files.append((name, _inside(entry.path, root)))
             elif entry.is_file():
-                found.append((name, entry.path))
+                files.append((name, entry.path))
             else:
                 raise InputError(
                     f"expected only files and folders, got a device, FIFO or socket: {entry.path}",
                     hint="Leave it out by name, or record a copy of the folder without it.",
                 )
-    if not found:
+    if not files:
         raise InputError(f"expected a folder that holds at least one file, got {root}")
-    check_distinct(name for name, _ in found)
-    return sorted(found, key=lambda file: file[0].encode())
+    check_distinct(name for name, _ in files)
+    return sorted(files, key=lambda file: file[0].encode())
 
 
 def format_listing(files: Iterable[tuple[str, str]]) -> bytes:

@@ -98,9 +98,9 @@ def network_by_name(name: str) -> Network:
     Raises:
         InputError: if there is no such network.
     """
-    wanted = name.strip().lower()
+    choice = name.strip().lower()
     for network in NETWORKS:
-        if wanted == network.name or f"{wanted}:".startswith(f"{network.ape}:"):
+        if choice == network.name or f"{choice}:".startswith(f"{network.ape}:"):
             return network
     names = ", ".join(network.name for network in NETWORKS)
     raise InputError(

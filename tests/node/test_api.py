@@ -113,3 +113,13 @@ def test_a_damaged_or_changing_copy_does_not_count(recorded, trust, tmp_path):
     report = verify(record.id, trust, copies=tmp_path / "copy")
     assert not report.verified
     assert outcomes(report)["subject"] is Outcome.FAIL
+
+
+def test_a_verifier_loads_nothing_of_a_lab():
+    program = (
+        "import sys, blockchaintracer as b; b.verify, b.Trust, b.open_registry\n"
+        "lab = ('blockchaintracer.lab.', 'blockchaintracer.extras', 'blockchaintracer.cli', 'sqlite3')\n"
+        "sys.exit(str([name for name in sys.modules if name.startswith(lab)]) if any(\n"
+        "    name.startswith(lab) for name in sys.modules) else 0)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

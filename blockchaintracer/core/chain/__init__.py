@@ -2,13 +2,7 @@
 
 from blockchaintracer.core.chain.connection import Block, Chain
 from blockchaintracer.core.chain.known_code import KnownCode, known_code
-from blockchaintracer.core.chain.registry import (
-    Attestation,
-    Group,
-    Membership,
-    Registry,
-    load_artifact,
-)
+from blockchaintracer.core.chain.registry import Attestation, Group, Membership, Registry, load_artifact
 
 __all__ = [
     "Attestation",

@@ -57,16 +57,18 @@ class Chain:
             InputError: if `url` is not an HTTP address, or the endpoints are of different chains.
             ChainUnavailable: if nothing answers there.
         """
-        urls = [one.strip() for one in url.split(",") if one.strip()]
-        for one in urls or [url]:
-            if not one.startswith(("http://", "https://")):
-                raise InputError(f"expected an RPC address starting with http:// or https://, got {redact_url(one)!r}")
+        urls = [address.strip() for address in url.split(",") if address.strip()]
+        for address in urls or [url]:
+            if not address.startswith(("http://", "https://")):
+                raise InputError(
+                    f"expected an RPC address starting with http:// or https://, got {redact_url(address)!r}"
+                )
         from web3 import Web3
 
         from blockchaintracer.core.chain.endpoints import Endpoints
 
         endpoints = Endpoints(urls)
-        chain = cls(Web3(endpoints), ", ".join(redact_url(one) for one in urls))
+        chain = cls(Web3(endpoints), ", ".join(redact_url(address) for address in urls))
         with chain.reaching():
             endpoints.open()
         _ = chain.chain_id
@@ -133,10 +135,10 @@ class Chain:
             # the text of such errors can hold the RPC address with its key: only a node's own answer is repeated
             answer = getattr(error, "rpc_response", None) or {}
             refusal = answer.get("error") if isinstance(answer, dict) else None
-            said = refusal.get("message") if isinstance(refusal, dict) else None
-            said = str(error) if isinstance(error, WrongAnswer) else said
+            reason = refusal.get("message") if isinstance(refusal, dict) else None
+            reason = str(error) if isinstance(error, WrongAnswer) else reason
             raise ChainUnavailable(
-                f"{self.address} did not answer as a node does: {said or type(error).__name__}",
+                f"{self.address} did not answer as a node does: {reason or type(error).__name__}",
                 hint="Nothing is lost: what was stored is sent by the next command that reaches the chain.",
             ) from None
 

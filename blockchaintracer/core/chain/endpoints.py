@@ -68,16 +68,19 @@ class Endpoints(JSONBaseProvider):
             self._learn(self._urls[0], self._chain_of(self._urls[0], _TIMEOUT_S))
             return
         with ThreadPoolExecutor(len(self._urls)) as pool:
-            found = list(pool.map(self._probe, self._urls))
-        for url, answer in zip(self._urls, found, strict=True):
+            answers = list(pool.map(self._probe, self._urls))
+        for url, answer in zip(self._urls, answers, strict=True):
             if isinstance(answer, tuple):
                 self._learn(url, answer[0])
-        heads = [answer[1] if isinstance(answer, tuple) else -1 for answer in found]
+        heads = [answer[1] if isinstance(answer, tuple) else -1 for answer in answers]
         if self._chain_id is None:
-            raise next(answer for answer in found if isinstance(answer, Exception))
+            raise next(answer for answer in answers if isinstance(answer, Exception))
         newest = max(heads)
         self._urls = [
-            url for url, head in sorted(zip(self._urls, heads, strict=True), key=lambda one: newest - one[1] > _BEHIND)
+            url
+            for url, head in sorted(
+                zip(self._urls, heads, strict=True), key=lambda endpoint: newest - endpoint[1] > _BEHIND
+            )
         ]
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
@@ -214,8 +217,8 @@ def _is_address(value: Any) -> bool:
     return isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
-def _same(one: Any, other: Any) -> bool:
-    return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
+def _same(text: Any, other: Any) -> bool:
+    return isinstance(text, str) and isinstance(other, str) and text.lower() == other.lower()
 
 
 def _is_block(result: Any, params: list[Any]) -> bool:
@@ -223,16 +226,16 @@ def _is_block(result: Any, params: list[Any]) -> bool:
         return True
     if not isinstance(result, dict) or not _is_number(result.get("timestamp")):
         return False
-    wanted = params[0] if params else None
-    if wanted == "pending":
+    asked = params[0] if params else None
+    if asked == "pending":
         return True
     if not (_is_number(result.get("number")) and _is_hash(result.get("hash"))):
         return False
     if not _is_number(result.get("baseFeePerGas", "0x0")):
         return False
-    if _is_hash(wanted):
-        return _same(result["hash"], wanted)
-    return not _is_number(wanted) or int(result["number"], 16) == int(str(wanted), 16)
+    if _is_hash(asked):
+        return _same(result["hash"], asked)
+    return not _is_number(asked) or int(result["number"], 16) == int(str(asked), 16)
 
 
 def _is_receipt(result: Any, params: list[Any]) -> bool:

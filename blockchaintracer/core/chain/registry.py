@@ -300,7 +300,7 @@ class Registry:
         while start <= end:
             stop = min(start + span - 1, end)
             try:
-                found = event.get_logs(from_block=start, to_block=stop, argument_filters=asked)
+                events = event.get_logs(from_block=start, to_block=stop, argument_filters=asked)
             except (Web3RPCError, ContractLogicError):
                 if span == 1:
                     with self.chain.reaching():
@@ -310,7 +310,7 @@ class Registry:
             except Exception:
                 with self.chain.reaching():
                     raise
-            yield from (one for one in found if all(one["args"][key] == value for key, value in others.items()))
+            yield from (each for each in events if all(each["args"][key] == value for key, value in others.items()))
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordView]:
@@ -324,12 +324,12 @@ class Registry:
         Raises:
             NotVerified: if the node answers with something that doesn't have this id.
         """
-        found = next(self.recorded(id=bytes.fromhex(record_id)), None)
-        if found and self.domain.record_id(found.key) != record_id:
+        record = next(self.recorded(id=bytes.fromhex(record_id)), None)
+        if record and self.domain.record_id(record.key) != record_id:
             raise NotVerified(
                 f"{self.chain.address} answered with another record for {record_id}", hint="Don't trust that node."
             )
-        return found
+        return record
 
     def anchored(self, group: int, author: str, root: str) -> Any | None:
         """Return the event that anchored a batch, ``Anchored`` or ``LeavesAnchored``, or None."""
@@ -354,11 +354,11 @@ class Registry:
         from web3.logs import DISCARD
 
         own = {**receipt, "logs": [log for log in receipt["logs"] if log["address"] == self.address]}
-        found = []
+        events = []
         for entry in load_artifact()["abi"]:
             if entry["type"] == "event":
-                found += getattr(self.contract.events, entry["name"])().process_receipt(own, errors=DISCARD)
-        return sorted(found, key=lambda event: int(event["logIndex"]))
+                events += getattr(self.contract.events, entry["name"])().process_receipt(own, errors=DISCARD)
+        return sorted(events, key=lambda event: int(event["logIndex"]))
 
 
 def recorded_event(event: Any) -> RecordView:

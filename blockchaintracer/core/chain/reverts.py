@@ -65,10 +65,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "{author} is named as the author, but {caller} sent it",
         "Use the author's key, or relay a signature.",
     ),
-    "NotForeign": (
-        "record {recordId} is of this registry",
-        "Attest to it by its id alone: `attest ID`.",
-    ),
+    "NotForeign": ("record {recordId} is of this registry", "Attest to it by its id alone: `attest ID`."),
     "NotGroupOwner": ("{caller} doesn't own group {group}", "Use the owner's key."),
     "NotInBatch": (
         "the proof doesn't lead from record {id} to the root {root}",
@@ -116,10 +113,7 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 """Meaning and way out of each of the registry's errors, by name. A test holds it against the ABI."""
 
-_TIMES = {
-    *("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt"),
-    *("deadline", "time", "until"),
-}
+_TIMES = {*("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt"), *("deadline", "time", "until")}
 
 
 def in_words(name: str, arguments: dict[str, Any]) -> ContractRevert:

@@ -43,7 +43,7 @@ def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
         for event in registry.events("Sealed", group=group, author=author)
     }
     shown = _shown(registry, list(sealed), group, author)
-    return [SealSeen(one, block, *shown.get(one, ())) for one, block in sealed.items()]
+    return [SealSeen(commitment, block, *shown.get(commitment, ())) for commitment, block in sealed.items()]
 
 
 def unrevealed(seals: list[SealSeen]) -> int:
@@ -56,24 +56,24 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
 
     Somebody else may have sealed the same commitment: it's shown by its author alone.
     """
-    found = {}
+    revealed = {}
     for event in _events(registry, "Revealed", commitments):
         record_id = bytes(event["args"]["id"])
         record = recorded_event(next(registry.events("Recorded", id=record_id)))
         if record.key.group == group and checksummed(record.key.author) == author:
-            found[_commitment(event)] = _as("record", record_id, event)
+            revealed[_commitment(event)] = _as("record", record_id, event)
     for event in _events(registry, "VerdictRevealed", commitments, group=group):
         record_id, block = bytes(event["args"]["recordId"]), event["blockNumber"]
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
-        if any(one["transactionHash"] == event["transactionHash"] for one in given):
+        if any(attested["transactionHash"] == event["transactionHash"] for attested in given):
             # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
-            found[_commitment(event)] = _as("verdict", record_id, event)
-    return found
+            revealed[_commitment(event)] = _as("verdict", record_id, event)
+    return revealed
 
 
 def _events(registry: Registry, name: str, commitments: list[str], **topics: Any) -> Iterator[Any]:
     for start in range(0, len(commitments), _AT_ONCE):
-        part = [bytes.fromhex(one) for one in commitments[start : start + _AT_ONCE]]
+        part = [bytes.fromhex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
         yield from registry.events(name, commitment=part, **topics)
 
 

@@ -185,12 +185,12 @@ def _json_reason(error: ValueError) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    values = dict(pairs)
+    if len(values) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         refuse(_join("", twice), "each key once in an object", f"{keys.count(twice)} times")
-    return found
+    return values
 
 
 def _integer_literal(digits: str) -> float | int:

@@ -136,12 +136,7 @@ class AnchoredCheckpoints(Part):
         part = whole.checkpoints[first:]
         previous = whole.checkpoints[first - 1].link if first else whole.genesis
         return cls(
-            series=whole.series,
-            first=first,
-            count=len(part),
-            previous=previous,
-            root=root_of(part),
-            checkpoints=part,
+            series=whole.series, first=first, count=len(part), previous=previous, root=root_of(part), checkpoints=part
         )
 
     def to_bytes(self) -> bytes:

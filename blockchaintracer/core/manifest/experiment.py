@@ -104,11 +104,11 @@ class ExperimentData(Part):
 
     def merge(self, other: ExperimentData) -> Self:
         """Merge `other` into this: objects name by name, anything else replaced."""
-        told = {name: getattr(self, name) for name in self.model_fields_set}
+        values = {name: getattr(self, name) for name in self.model_fields_set}
         for name in other.model_fields_set:
-            old, new = told.get(name), getattr(other, name)
-            told[name] = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
-        return type(self)(**told)
+            old, new = values.get(name), getattr(other, name)
+            values[name] = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
+        return type(self)(**values)
 
     def recorded_metrics(self, default: Tolerance = DEFAULT_TOLERANCE) -> dict[str, Metric]:
         """Return the metrics as a run records them."""

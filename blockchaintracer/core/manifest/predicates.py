@@ -678,11 +678,11 @@ def identifier_of(predicate: Predicate) -> str | None:
 def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
     """List every file that the predicate names, in the order of its fields. The record is whole only with all of
     them."""
-    found: list[Artifact] = []
+    artifacts: list[Artifact] = []
 
     def collect(value: Any) -> None:
         if isinstance(value, Artifact):
-            found.append(value)
+            artifacts.append(value)
         elif isinstance(value, Part):
             for name in type(value).model_fields:
                 collect(getattr(value, name))
@@ -694,7 +694,7 @@ def artifacts_of(predicate: Predicate) -> tuple[Artifact, ...]:
                 collect(item)
 
     collect(predicate)
-    return tuple(found)
+    return tuple(artifacts)
 
 
 def can_list(executable: Sequence[str]) -> bool:

@@ -139,8 +139,8 @@ def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str 
     except (ChainUnavailable, Web3Exception, ValueError):
         # not every node gives raw transactions
         return transaction["from"], False
-    told = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
-    if keccak(raw).hex() != identifier or any(part not in raw for part in told):
+    stated = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
+    if keccak(raw).hex() != identifier or any(part not in raw for part in stated):
         return None, False
     if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
         # rollups have types of their own that no account signs

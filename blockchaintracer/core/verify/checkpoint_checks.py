@@ -33,58 +33,55 @@ def check_checkpoints(
 
     A list that was changed after its anchors is told entry by entry: what was dropped, inserted, changed or reordered.
     """
-    said = run.checkpoints
-    if said is None:
+    stated = run.checkpoints
+    if stated is None:
         return
-    data, _ = copies.read_bytes(said.listing.sha256, MAX_CHECKPOINT_LIST)
+    data, _ = copies.read_bytes(stated.listing.sha256, MAX_CHECKPOINT_LIST)
     listed: CheckpointList | None = None
     if data is None:
-        yield Check(_NAME, Outcome.UNKNOWN, f"their list is not here: {said.listing.sha256}")
+        yield Check(_NAME, Outcome.UNKNOWN, f"their list is not here: {stated.listing.sha256}")
     else:
         try:
             listed = CheckpointList.from_bytes(data)
         except InputError as error:
             yield Check(_NAME, Outcome.FAIL, f"their list is none: {error.message}")
     if listed is not None:
-        problems = [*listed.problems(), *_disagreements(said, listed)]
+        problems = [*listed.problems(), *_disagreements(stated, listed)]
         detail = _several(problems) or (
             f"{len(listed.checkpoints)}, chained in the order of their steps; the last link is {listed.head}"
         )
-        yield Check(_NAME, Outcome.FAIL if problems else Outcome.PASS, detail, {"count": said.count, "head": said.head})
-    yield from _Anchors(registry, copies, record, said, listed).checks(run, committed)
+        yield Check(
+            _NAME, Outcome.FAIL if problems else Outcome.PASS, detail, {"count": stated.count, "head": stated.head}
+        )
+    yield from _Anchors(registry, copies, record, stated, listed).checks(run, committed)
 
 
-def _disagreements(said: Checkpoints, listed: CheckpointList) -> Iterator[str]:
+def _disagreements(stated: Checkpoints, listed: CheckpointList) -> Iterator[str]:
     try:
         root = root_of(listed.checkpoints) if listed.checkpoints else None
     except InputError as error:
         root = error.message
-    for name, manifest, found in (
-        ("series", said.series, listed.series),
-        ("number", said.count, len(listed.checkpoints)),
-        ("last link", said.head, listed.head),
-        ("root", said.root, root),
-        ("initial state", said.initial_state, listed.initial_state),
+    for name, manifest, in_list in (
+        ("series", stated.series, listed.series),
+        ("number", stated.count, len(listed.checkpoints)),
+        ("last link", stated.head, listed.head),
+        ("root", stated.root, root),
+        ("initial state", stated.initial_state, listed.initial_state),
     ):
-        if manifest != found:
-            yield f"the manifest says the {name} {manifest}, the list {found}"
+        if manifest != in_list:
+            yield f"the manifest says the {name} {manifest}, the list {in_list}"
 
 
 class _Anchors:
     """The anchors of one run's checkpoints."""
 
     def __init__(
-        self,
-        registry: Registry,
-        copies: Copies,
-        record: RecordView,
-        said: Checkpoints,
-        listed: CheckpointList | None,
+        self, registry: Registry, copies: Copies, record: RecordView, stated: Checkpoints, listed: CheckpointList | None
     ) -> None:
         self._registry = registry
         self._copies = copies
         self._key = record.key
-        self._said = said
+        self._said = stated
         self._listed = listed
 
     @cached_property
@@ -170,24 +167,24 @@ class _Anchors:
 
     def _left_out(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
         """Find batches of the same list that the run does not name: an author could anchor two lists and show one."""
-        said = {anchor.root for anchor in self._said.anchors}
+        named = {anchor.root for anchor in self._said.anchors}
         here = run.not_before is not None and int(run.not_before.chain_id) == self._registry.chain.chain_id
         first = int(run.not_before.block_number) if run.not_before and here else 0
         others = {
             root: _description(event)
             for root, event in self._events.items()
-            if root not in said and first <= event["blockNumber"] <= committed.position.block
+            if root not in named and first <= event["blockNumber"] <= committed.position.block
         }
-        found, unseen = [], 0
+        unnamed, unseen = [], 0
         for root, digest in others.items():
             part = self._read(digest)
             if part is not None and part.series == self._said.series:
-                steps = ", ".join(str(one.step) for one in part.checkpoints[:_SHOWN])
-                found.append(f"{root} with the steps {steps}")
+                steps = ", ".join(str(checkpoint.step) for checkpoint in part.checkpoints[:_SHOWN])
+                unnamed.append(f"{root} with the steps {steps}")
             unseen += part is None
         values = {"others": len(others), "notSeen": unseen}
-        if found:
-            detail = f"batches of this list were anchored that the run doesn't name: {_several(found)}"
+        if unnamed:
+            detail = f"batches of this list were anchored that the run doesn't name: {_several(unnamed)}"
             yield Check("anchors left out", Outcome.FAIL, detail, values)
         elif self._said.anchors or others:
             blind = (
@@ -202,23 +199,23 @@ def _description(event: Any) -> str:
 
 def _changes(was: list[Checkpoint], now: list[Checkpoint]) -> list[str]:
     """Describe what happened to the anchored checkpoints, each named by its step."""
-    before, after = {one.step: one for one in was}, {one.step: one for one in now}
+    before, after = ({entry.step: entry for entry in was}, {entry.step: entry for entry in now})
     anchored_until = max(before)
-    digests = {one.sha256 for one in was}
-    told = [f"dropped: {one}" for step, one in before.items() if step not in after]
-    told += [f"inserted: {one}" for step, one in after.items() if step not in before and step < anchored_until]
-    changed = [step for step, one in before.items() if step in after and after[step].sha256 != one.sha256]
+    digests = {entry.sha256 for entry in was}
+    changes = [f"dropped: {entry}" for step, entry in before.items() if step not in after]
+    changes += [f"inserted: {entry}" for step, entry in after.items() if step not in before and step < anchored_until]
+    changed = [step for step, entry in before.items() if step in after and after[step].sha256 != entry.sha256]
     for step in changed:
         how = "reordered" if after[step].sha256 in digests else "changed"
-        told.append(f"{how}: {after[step]} was anchored as {before[step].sha256[:12]}…")
+        changes.append(f"{how}: {after[step]} was anchored as {before[step].sha256[:12]}…")
     places = [step for step in before if step in after]
     kept = [step for step in after if step in before]
-    told += [f"reordered: {after[step]}" for step, other in zip(kept, places, strict=True) if step != other]
-    return told or ["the entries were given other names, sizes or times than were anchored"]
+    changes += [f"reordered: {after[step]}" for step, other in zip(kept, places, strict=True) if step != other]
+    return changes or ["the entries were given other names, sizes or times than were anchored"]
 
 
 def _identities(entries: Sequence[Checkpoint]) -> list[str]:
-    return [one.link for one in entries]
+    return [checkpoint.link for checkpoint in entries]
 
 
 def _several(problems: list[str]) -> str:

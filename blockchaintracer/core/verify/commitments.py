@@ -37,8 +37,8 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
     if status.is_batched:
         stored = next(registry.events("Materialized", id=bytes.fromhex(record.id)), None)
         root = bytes(stored["args"]["root"]).hex() if stored else None
-        if root and (found := anchored(registry, record.key.group, record.key.author, root)):
-            return found
+        if root and (anchoring := anchored(registry, record.key.group, record.key.author, root)):
+            return anchoring
     return Commitment(record.position, registry.chain.block(record.block), record.transaction)
 
 
@@ -51,19 +51,23 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
     return Commitment(Position.of_event(event), block, bytes(event["transactionHash"]).hex(), root)
 
 
-def check_batch(registry: Registry, record: RecordView, status: RecordStatus, found: Commitment) -> Iterator[Check]:
+def check_batch(
+    registry: Registry, record: RecordView, status: RecordStatus, commitment: Commitment
+) -> Iterator[Check]:
     """Check that a record with the batch flag is from a batch: by events, state and Merkle path."""
     if not status.is_batched:
         return
-    if found.root is None:
+    if commitment.root is None:
         yield Check("batch", Outcome.FAIL, "the registry says that it is from a batch, its events name none")
         return
     arguments = arguments_of(registry, record.transaction, "materialize")
     if arguments is None:
-        detail = f"stored from the batch {found.root} by another contract's call, which the transaction doesn't show"
-        yield Check("batch", Outcome.UNKNOWN, detail, {"root": found.root})
+        detail = (
+            f"stored from the batch {commitment.root} by another contract's call, which the transaction doesn't show"
+        )
+        yield Check("batch", Outcome.UNKNOWN, detail, {"root": commitment.root})
         return
-    yield check_path(registry, record, found.root, [bytes(part).hex() for part in arguments["proof"]])
+    yield check_path(registry, record, commitment.root, [bytes(part).hex() for part in arguments["proof"]])
 
 
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
@@ -94,15 +98,15 @@ def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> 
     computed = _computed(registry, record, event)
     if computed is not None and computed != commitment:
         problems.append(f"what was revealed has the commitment {computed}")
-    values, told = count_seals(registry, key.group, key.author)
+    values, counts = count_seals(registry, key.group, key.author)
     values |= {"commitment": commitment, "sealedAt": status.sealed_at}
     if problems:
         yield Check("seal", Outcome.FAIL, f"seal {commitment}: {'; '.join(problems)}", values)
     elif computed is None:
         detail = f"seal {commitment} was revealed by another contract's call, which the transaction doesn't show"
-        yield Check("seal", Outcome.UNKNOWN, f"{detail}; {told}", values)
+        yield Check("seal", Outcome.UNKNOWN, f"{detail}; {counts}", values)
     else:
-        yield Check("seal", Outcome.PASS, f"sealed {when(status.sealed_at)} as {commitment}; {told}", values)
+        yield Check("seal", Outcome.PASS, f"sealed {when(status.sealed_at)} as {commitment}; {counts}", values)
 
 
 def verdict_seal_problems(
@@ -111,7 +115,7 @@ def verdict_seal_problems(
     """Return what is wrong with the seal of a verdict, and a sentence on how many more seals there are."""
     block = attested["blockNumber"]
     shown = registry.events("VerdictRevealed", block, block, recordId=bytes.fromhex(record_id), group=group)
-    event = next((one for one in shown if one["transactionHash"] == attested["transactionHash"]), None)
+    event = next((revealed for revealed in shown if revealed["transactionHash"] == attested["transactionHash"]), None)
     if event is None:
         return (["the registry says it was sealed, but no event reveals it"] if sealed_at else []), ""
     author, commitment = attested["args"]["attester"], bytes(event["args"]["commitment"]).hex()
@@ -123,26 +127,24 @@ def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, 
     """Count the seals of an author for a group and the unrevealed ones, as values and as a sentence."""
     seals = seals_of(registry, group, author)
     hidden = unrevealed(seals)
-    told = f"of {len(seals)} seals of {checksummed(author)} for group {group}, {hidden} are unrevealed"
-    return {"seals": len(seals), "unrevealed": hidden}, told
+    sentence = f"of {len(seals)} seals of {checksummed(author)} for group {group}, {hidden} are unrevealed"
+    return {"seals": len(seals), "unrevealed": hidden}, sentence
 
 
 def _seal_problems(
     registry: Registry, group: int, author: str, commitment: str, sealed_at: int, revealed: Any
 ) -> list[str]:
-    about: dict[str, Any] = {
-        "group": group,
-        "author": checksummed(author),
-        "commitment": bytes.fromhex(commitment),
-    }
+    about: dict[str, Any] = {"group": group, "author": checksummed(author), "commitment": bytes.fromhex(commitment)}
     sealed = next(registry.events("Sealed", **about), None)
     if sealed is None:
         return [f"{checksummed(author)} never sealed it for group {group}"]
     block, problems = registry.chain.block(sealed["blockNumber"]), []
     times = {revealed["args"]["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
     if block is None or times != {block.timestamp}:
-        told = when(block.timestamp) if block else "unknown"
-        problems.append(f"its time is {' or '.join(when(one) for one in sorted(times))}, that of its block {told}")
+        block_time = when(block.timestamp) if block else "unknown"
+        problems.append(
+            f"its time is {' or '.join(when(time) for time in sorted(times))}, that of its block {block_time}"
+        )
     if not Position.of_event(sealed) < Position.of_event(revealed):
         problems.append("it was revealed before it was sealed")
     return problems
@@ -166,11 +168,11 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
     else."""
     from web3.exceptions import Web3Exception
 
-    found = registry.chain.transaction(transaction)
-    if found is None or found.get("to") != registry.address:
+    data = registry.chain.transaction(transaction)
+    if data is None or data.get("to") != registry.address:
         return None
     try:
-        called, arguments = registry.contract.decode_function_input(found["input"])
+        called, arguments = registry.contract.decode_function_input(data["input"])
     except (Web3Exception, ValueError):
         return None
     return dict(arguments) if called.fn_name == function else None

@@ -89,31 +89,31 @@ def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
 
 
 def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterator[Check]:
-    with copies.find_copy(named.sha256, cid_profile=named.cid_profile) as found:
-        yield from damaged_copies(name, named.sha256, found)
-        if found.digest is None:
-            if not found.damaged:
-                yield not_here(name, named.sha256, found)
+    with copies.find_copy(named.sha256, cid_profile=named.cid_profile) as copy:
+        yield from damaged_copies(name, named.sha256, copy)
+        if copy.digest is None:
+            if not copy.damaged:
+                yield not_here(name, named.sha256, copy)
             return
-        digest = found.digest
-        values = {"sha256": digest.sha256, "size": digest.size, "where": found.where}
+        digest = copy.digest
+        values = {"sha256": digest.sha256, "size": digest.size, "where": copy.where}
         if named.size not in (None, digest.size):
             yield Check(name, Outcome.FAIL, f"the manifest says {named.size} bytes, it has {digest.size}", values)
         elif named.cid not in (None, digest.cid):
             yield Check(name, Outcome.FAIL, f"the manifest says the CID {named.cid}, it is {digest.cid}", values)
         else:
-            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {found.where}"
+            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {copy.where}"
             yield Check(name, Outcome.PASS, detail, values)
 
 
 def _check_folder(copies: Copies, name: str, digest: str) -> Iterator[Check]:
-    files, found = read_listing(copies, digest)
-    yield from damaged_copies(name, digest, found)
+    files, copy = read_listing(copies, digest)
+    yield from damaged_copies(name, digest, copy)
     if files is None:
-        if found.wrong:
-            yield Check(name, Outcome.FAIL, f"{digest} is no folder: {found.wrong}", {"sha256": digest})
-        elif not found.damaged:
-            yield not_here(name, digest, found)
+        if copy.wrong:
+            yield Check(name, Outcome.FAIL, f"{digest} is no folder: {copy.wrong}", {"sha256": digest})
+        elif not copy.damaged:
+            yield not_here(name, digest, copy)
         return
     # hashing leaves the interpreter's lock, so threads use all cores
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -158,25 +158,25 @@ def _some(paths: Sequence[str]) -> str:
 
 
 def _look(copies: Copies, name: str, digest: str) -> tuple[list[Check], bool]:
-    with copies.find_copy(digest) as found:
-        return list(damaged_copies(name, digest, found)), found.path is not None
+    with copies.find_copy(digest) as copy:
+        return list(damaged_copies(name, digest, copy)), copy.path is not None
 
 
 def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ...] | None, Copy]:
     """Return the (path, SHA-256) of a folder by its digest, or None if its listing is missing or invalid."""
-    data, found = copies.read_bytes(digest, LISTING_LIMIT)
+    data, copy = copies.read_bytes(digest, LISTING_LIMIT)
     if data is None:
-        return None, found
+        return None, copy
     try:
-        return parse_listing(data), found
+        return parse_listing(data), copy
     except InputError as error:
-        found.wrong = error.message
-        return None, found
+        copy.wrong = error.message
+        return None, copy
 
 
-def damaged_copies(name: str, digest: str, found: Copy) -> Iterator[Check]:
+def damaged_copies(name: str, digest: str, copy: Copy) -> Iterator[Check]:
     """Yield a failed check for each damaged copy."""
-    for bad in found.damaged:
+    for bad in copy.damaged:
         values = {
             "expected": digest,
             "actual": bad.sha256,
@@ -186,9 +186,9 @@ def damaged_copies(name: str, digest: str, found: Copy) -> Iterator[Check]:
         yield Check(name, Outcome.FAIL, f"expected the SHA-256 {digest}: {bad}", values)
 
 
-def not_here(name: str, digest: str, found: Copy) -> Check:
+def not_here(name: str, digest: str, copy: Copy) -> Check:
     """Report that there is no copy, and which sources were asked."""
-    why = f" ({'; '.join(found.told)})" if found.told else ""
+    why = f" ({'; '.join(copy.told)})" if copy.told else ""
     return Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
 
 
@@ -236,9 +236,11 @@ class Shown:
         lost, gained = sorted(recorded - here), sorted(here - recorded)
         values = {"lost": lost, "gained": gained}
         if lost or gained:
-            told = [f"not executable here: {_some(lost)}"] if lost else []
-            told += [f"executable here alone: {_some(gained)}"] if gained else []
-            yield Check("executable", Outcome.FAIL, f"it differs from what was recorded: {'; '.join(told)}", values)
+            differences = [f"not executable here: {_some(lost)}"] if lost else []
+            differences += [f"executable here alone: {_some(gained)}"] if gained else []
+            yield Check(
+                "executable", Outcome.FAIL, f"it differs from what was recorded: {'; '.join(differences)}", values
+            )
         else:
             detail = f"the same {len(here)} of {len(self.folder.files)} files may be executed as when it was recorded"
             yield Check("executable", Outcome.PASS, detail, values)
@@ -265,10 +267,10 @@ class Shown:
         return checks or [self._fail(f"the record names no file like {self.path}", None)]
 
     def _against_listing(self, digest: str) -> list[Check]:
-        files, found = read_listing(self._copies, digest)
+        files, copy = read_listing(self._copies, digest)
         if files is None:
-            told = [found.wrong] if found.wrong else found.told
-            why = f": {'; '.join(told)}" if told else ""
+            problems = [copy.wrong] if copy.wrong else copy.told
+            why = f": {'; '.join(problems)}" if problems else ""
             detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
             return [self._fail(detail, digest)]
         return self.against_files(files)
@@ -315,8 +317,8 @@ class Shown:
         return Check("content", Outcome.FAIL, detail, {"expected": expected, "actual": self.sha256})
 
     def _changed(self, name: str, path: Path, expected: str, actual: str) -> Check:
-        with self._copies.find_copy(expected) as found:
-            differences = compare_files(found.path, path) if found.path else None
+        with self._copies.find_copy(expected) as copy:
+            differences = compare_files(copy.path, path) if copy.path else None
         place = f"; {differences}" if differences else "; where is unknown, for the original is not here"
         values = {
             "path": name,

@@ -16,14 +16,14 @@ _AT_ONCE = 100
 
 def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
     """Return the records with these ids, without those that are not stored."""
-    wanted = list(dict.fromkeys(ids))
-    found = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        part = [bytes.fromhex(record_id) for record_id in wanted[start : start + _AT_ONCE]]
+    unique = list(dict.fromkeys(ids))
+    records = {}
+    for start in range(0, len(unique), _AT_ONCE):
+        part = [bytes.fromhex(record_id) for record_id in unique[start : start + _AT_ONCE]]
         for event in registry.events("Recorded", id=part):
             record = recorded_event(event)
-            found[record.id] = record
-    return found
+            records[record.id] = record
+    return records
 
 
 def locate_subject(registry: Registry, subject: str) -> list[RecordView]:

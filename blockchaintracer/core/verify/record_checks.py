@@ -104,18 +104,18 @@ class RecordChecks:
         key = record.key
         manifest, manifest_checks = self.manifest(record)
         checks = [self._id(record), check_path(self._registry, record, root, path)]
-        found = anchored(self._registry, key.group, key.author, root)
+        anchoring = anchored(self._registry, key.group, key.author, root)
         seen = replace(record, batch=root, name=name_of(manifest))
-        if found is not None:
+        if anchoring is not None:
             batch = self._registry.batch(key.group, key.author, root)
-            checks.append(self._time(batch.anchored_at, found))
-            checks.append(self._finality(found.position.block))
-            checks += self._answers(record, found)
+            checks.append(self._time(batch.anchored_at, anchoring))
+            checks.append(self._finality(anchoring.position.block))
+            checks += self._answers(record, anchoring)
             if manifest is not None:
-                manifest_checks += self._not_before(found, manifest)
-                manifest_checks += self._run(record, manifest, found)
-            time = found.block.timestamp if found.block else 0
-            seen = replace(seen, transaction=found.transaction, position=found.position, time=time)
+                manifest_checks += self._not_before(anchoring, manifest)
+                manifest_checks += self._run(record, manifest, anchoring)
+            time = anchoring.block.timestamp if anchoring.block else 0
+            seen = replace(seen, transaction=anchoring.transaction, position=anchoring.position, time=time)
         checks += manifest_checks
         if manifest is not None:
             checks += check_subject(self._copies, key, manifest)
@@ -227,15 +227,15 @@ class RecordChecks:
         """Load the manifest, check its SHA-256 and compare it with the record key. Returns None if it is missing or is
         not a manifest."""
         digest = record.key.manifest
-        data, found = self._copies.read_bytes(digest, MAX_BYTES)
-        checks = [*damaged_copies("manifest", digest, found)]
+        data, copy = self._copies.read_bytes(digest, MAX_BYTES)
+        checks = [*damaged_copies("manifest", digest, copy)]
         if data is None:
-            return None, checks or [not_here("manifest", digest, found)]
+            return None, checks or [not_here("manifest", digest, copy)]
         try:
             manifest = parse_manifest(data)
         except InputError as error:
             return None, [*checks, Check("manifest", Outcome.FAIL, error.message)]
-        detail = f"re-hashed: {digest}, canonical, {found.where}"
+        detail = f"re-hashed: {digest}, canonical, {copy.where}"
         checks.append(Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()}))
         if wrong := check_against_key(manifest, record.key):
             checks.append(Check("agreement", Outcome.FAIL, "; ".join(map(str, wrong))))
@@ -249,19 +249,21 @@ class RecordChecks:
             return
         parents = locate(self._registry, (link.parent for link in links))
         missing = sorted({link.parent for link in links if link.parent not in parents})
-        late = [one.id for one in parents.values() if not one.position < record.position]
+        late = [parent.id for parent in parents.values() if not parent.position < record.position]
         if missing or late:
-            wrong = [f"{one} is not recorded" for one in missing] + [f"{one} is not earlier" for one in late]
+            wrong = [f"{parent} is not recorded" for parent in missing] + [
+                f"{parent} is not earlier" for parent in late
+            ]
             yield Check("parents", Outcome.FAIL, "; ".join(wrong))
         else:
             yield Check("parents", Outcome.PASS, f"all {len(parents)} are recorded, and earlier")
         yield self._ancestors(links)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
-            named = {link.parent: parents[link.parent].subject for link in links if link.parent in parents}
+            subjects = {link.parent: parents[link.parent].subject for link in links if link.parent in parents}
             wrong = [
-                f"input {one.name or one.record} is {one.sha256} here, {named.get(one.record, 'none')} on the chain"
-                for one in inputs
-                if named.get(one.record) != one.sha256
+                f"input {it.name or it.record} is {it.sha256} here, {subjects.get(it.record, 'none')} on the chain"
+                for it in inputs
+                if subjects.get(it.record) != it.sha256
             ]
             detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
             yield Check("inputs", Outcome.FAIL if wrong else Outcome.PASS, detail)
@@ -277,28 +279,30 @@ class RecordChecks:
             for record_id, stored in zip(ordered, self._registry.statuses(ordered), strict=True):
                 if stored.status is Status.RETRACTED:
                     retracted.append(f"{record_id} ({when(stored.retracted_at)})")
-            found = locate(self._registry, ordered)
-            level = set().union(*(_rests_on(one.key.parents) for one in found.values()))
+            ancestors = locate(self._registry, ordered)
+            level = set().union(*(_rests_on(ancestor.key.parents) for ancestor in ancestors.values()))
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
 
     def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
         name = "not-before"
-        said: NotBefore | None = getattr(manifest.predicate, "not_before", None)
-        if said is None:
+        stated: NotBefore | None = getattr(manifest.predicate, "not_before", None)
+        if stated is None:
             if manifest.kind == Kind.RUN:
                 detail = "the run names no block from its start: only its latest time is known, not its earliest"
                 yield Check(name, Outcome.UNKNOWN, detail)
             return
-        if int(said.chain_id) != self._chain.chain_id:
-            yield Check(name, Outcome.UNKNOWN, f"it names a block of chain {said.chain_id}: ask a node of that one")
+        if int(stated.chain_id) != self._chain.chain_id:
+            yield Check(name, Outcome.UNKNOWN, f"it names a block of chain {stated.chain_id}: ask a node of that one")
             return
-        number = int(said.block_number)
+        number = int(stated.block_number)
         block = self._chain.block(number)
-        if block is None or (block.hash, block.timestamp) != (said.block_hash, int(said.timestamp)):
+        if block is None or (block.hash, block.timestamp) != (stated.block_hash, int(stated.timestamp)):
             there = f"has {block.hash} of {when(block.timestamp)}" if block else "does not"
-            detail = f"it names block {number} as {said.block_hash} of {when(int(said.timestamp))}; the chain {there}"
+            detail = (
+                f"it names block {number} as {stated.block_hash} of {when(int(stated.timestamp))}; the chain {there}"
+            )
             yield Check(name, Outcome.FAIL, detail)
         elif number >= committed.position.block:
             whose = "its batch's" if committed.root else "its own"

@@ -26,38 +26,38 @@ _INFLUENCE = {
 
 def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterator[Check]:
     """Check the block, the seeds and the choice that the author had. Yields nothing for seeds without a block."""
-    said = run.seed_derivation
-    if said is None:
+    derivation = run.seed_derivation
+    if derivation is None:
         return
-    if int(said.chain_id) != registry.chain.chain_id:
-        detail = f"they are from a block of chain {said.chain_id}: ask a node of that one"
+    if int(derivation.chain_id) != registry.chain.chain_id:
+        detail = f"they are from a block of chain {derivation.chain_id}: ask a node of that one"
         yield Check("seeds", Outcome.UNKNOWN, detail)
         return
-    about: dict[str, Any] = {"group": said.group, "author": checksummed(said.author)}
-    sealed = next(registry.events("Sealed", **about, commitment=bytes.fromhex(said.commitment)), None)
+    about: dict[str, Any] = {"group": derivation.group, "author": checksummed(derivation.author)}
+    sealed = next(registry.events("Sealed", **about, commitment=bytes.fromhex(derivation.commitment)), None)
     if sealed is None:
-        detail = f"{about['author']} never sealed {said.commitment} for group {said.group}"
+        detail = f"{about['author']} never sealed {derivation.commitment} for group {derivation.group}"
         yield Check("seed plan", Outcome.FAIL, detail)
     else:
-        yield _plan(registry, copies, said, sealed["blockNumber"])
-    yield _block(registry, said)
-    yield _values(run, said)
-    yield _choice(registry, said)
+        yield _plan(registry, copies, derivation, sealed["blockNumber"])
+    yield _block(registry, derivation)
+    yield _values(run, derivation)
+    yield _choice(registry, derivation)
 
 
-def _plan(registry: Registry, copies: Copies, said: SeedDerivation, sealed: int) -> Check:
+def _plan(registry: Registry, copies: Copies, derivation: SeedDerivation, sealed: int) -> Check:
     """Check that the block is the one that the plan's seal determines."""
-    name, number = "seed plan", int(said.block_number)
+    name, number = "seed plan", int(derivation.block_number)
     if number <= sealed:
         return Check(name, Outcome.FAIL, f"block {number} was there when the plan was sealed, in block {sealed}")
-    if said.rule == "first-after-seal" and number != sealed + 1:
+    if derivation.rule == "first-after-seal" and number != sealed + 1:
         detail = f"the first block after that of the seal is {sealed + 1}, the manifest says {number}"
         return Check(name, Outcome.FAIL, detail)
-    seals = seals_of(registry, said.group, said.author)
-    seal = next((one for one in seals if one.commitment == said.commitment), None)
+    seals = seals_of(registry, derivation.group, derivation.author)
+    seal = next((each for each in seals if each.commitment == derivation.commitment), None)
     if seal is None or seal.revealed_as is None:
         detail = f"the plan is not revealed: whether it names block {number} for its seeds is not known"
-        if said.rule == "first-after-seal":
+        if derivation.rule == "first-after-seal":
             detail = f"block {number} is the first after the seal; the plan is not revealed and may name another"
         return Check(name, Outcome.UNKNOWN, detail)
     try:
@@ -85,13 +85,13 @@ def _named(registry: Registry, copies: Copies, record_id: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _block(registry: Registry, said: SeedDerivation) -> Check:
-    name, number = "seed block", int(said.block_number)
+def _block(registry: Registry, derivation: SeedDerivation) -> Check:
+    name, number = "seed block", int(derivation.block_number)
     block, final = registry.chain.block(number), registry.chain.finalized()
-    if block is None or block.hash != said.block_hash:
+    if block is None or block.hash != derivation.block_hash:
         there = f"has {block.hash}" if block else "has no such block"
         return Check(
-            name, Outcome.FAIL, f"the manifest says that block {number} is {said.block_hash}; the chain {there}"
+            name, Outcome.FAIL, f"the manifest says that block {number} is {derivation.block_hash}; the chain {there}"
         )
     values = {"block": number, "hash": block.hash, "time": block.timestamp}
     if final is None or final.number < number:
@@ -104,32 +104,36 @@ def _block(registry: Registry, said: SeedDerivation) -> Check:
     return Check(name, Outcome.PASS, detail, values)
 
 
-def _values(run: RunPredicate, said: SeedDerivation) -> Check:
+def _values(run: RunPredicate, derivation: SeedDerivation) -> Check:
     """Recompute every seed that the manifest states for a generator."""
-    derived = derive_seeds(int(said.chain_id), said.block_hash, said.commitment, {*GENERATORS, *said.seeds})
+    derived = derive_seeds(
+        int(derivation.chain_id), derivation.block_hash, derivation.commitment, {*GENERATORS, *derivation.seeds}
+    )
     each = run.seeds.get("seeds")
-    stated = [*said.seeds.items(), *(each.items() if isinstance(each, dict) else ())]
+    stated = [*derivation.seeds.items(), *(each.items() if isinstance(each, dict) else ())]
     stated += [(name, run.seeds[name]) for name in GENERATORS if name in run.seeds]
     wrong = [
         f"{name}: expected {derived.get(name, 'none')}, the manifest says {value}"
         for name, value in dict.fromkeys((name, str(value)) for name, value in stated)
         if str(derived.get(name)) != value
     ]
-    if not said.seeds:
+    if not derivation.seeds:
         wrong.append("the manifest states none")
     if wrong:
         return Check("seeds", Outcome.FAIL, "; ".join(wrong))
-    detail = f"recomputed from block and seal: {', '.join(f'{name} {seed}' for name, seed in said.seeds.items())}"
-    return Check("seeds", Outcome.PASS, f"{detail}. That the program used them is what the run says", dict(said.seeds))
+    detail = f"recomputed from block and seal: {', '.join(f'{name} {seed}' for name, seed in derivation.seeds.items())}"
+    return Check(
+        "seeds", Outcome.PASS, f"{detail}. That the program used them is what the run says", dict(derivation.seeds)
+    )
 
 
-def _choice(registry: Registry, said: SeedDerivation) -> Check:
+def _choice(registry: Registry, derivation: SeedDerivation) -> Check:
     """Count the plans that the author sealed: with many, the author could show the one with the best seeds."""
-    seals = seals_of(registry, said.group, said.author)
-    others = [one for one in seals if one.commitment != said.commitment]
-    hidden = [one for one in others if one.revealed_as is None]
+    seals = seals_of(registry, derivation.group, derivation.author)
+    others = [seal for seal in seals if seal.commitment != derivation.commitment]
+    hidden = [seal for seal in others if seal.revealed_as is None]
     values = {"seals": len(seals), "unrevealed": len(hidden)}
-    whose = f"{checksummed(said.author)} for group {said.group}"
+    whose = f"{checksummed(derivation.author)} for group {derivation.group}"
     if hidden:
         detail = (
             f"{len(hidden)} other seals of {whose} are unrevealed: each would have given other seeds, so that these can"

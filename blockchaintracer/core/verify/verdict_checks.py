@@ -32,7 +32,7 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
         if event["event"] == "Attested":
             counted[Verdict(event["args"]["verdict"])] += 1
         yield _check_group(registry, record_id, group, event)
-    said = {
+    counts = {
         Verdict.REVIEWED: status.reviewed,
         Verdict.REPRODUCED: status.reproduced,
         Verdict.NOT_REPRODUCED: status.not_reproduced,
@@ -40,7 +40,7 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
     }
     wrong = [
         f"{label(verdict)}: {count}, not {counted[verdict]}"
-        for verdict, count in said.items()
+        for verdict, count in counts.items()
         if count not in (counted[verdict], _COUNT_STAYS)
     ]
     if wrong:
@@ -58,8 +58,8 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
         return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
     evidence = bytes(values["evidence"]).hex()
     evidence_id = evidence if int(evidence, 16) else None
-    said = f"{label(verdict)}, says {values['attester']} for group {group}"
-    said += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
+    statement = f"{label(verdict)}, says {values['attester']} for group {group}"
+    statement += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
     shown = {
         "verdict": label(verdict),
         "attester": values["attester"],
@@ -87,17 +87,17 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
         problems.append("such a verdict needs evidence")
     wrong, sealed = verdict_seal_problems(registry, record_id, group, event, current.sealed_at)
     problems += wrong
-    said += sealed
+    statement += sealed
     if problems:
-        return Check(name, Outcome.FAIL, f"{said}: but {'; '.join(problems)}", shown)
-    return Check(name, Outcome.PASS, said, shown)
+        return Check(name, Outcome.FAIL, f"{statement}: but {'; '.join(problems)}", shown)
+    return Check(name, Outcome.PASS, statement, shown)
 
 
 def _evidence_problems(registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str) -> list[str]:
-    found = locate(registry, [evidence]).get(evidence)
-    if found is None:
+    record = locate(registry, [evidence]).get(evidence)
+    if record is None:
         return ["the evidence is not recorded"]
-    key, problems = found.key, []
+    key, problems = record.key, []
     if registry.domain.record_id(key) != evidence:
         problems.append("the evidence's key has another id")
     if registry.status(evidence).status is not Status.RECORDED:

@@ -54,10 +54,7 @@ class Verifier:
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        copies: Copies,
-        similar: Callable[[Shown], list[Similar]] = lambda shown: [],
+        self, registry: Registry, copies: Copies, similar: Callable[[Shown], list[Similar]] = lambda shown: []
     ) -> None:
         self._registry = registry
         self._chain = registry.chain
@@ -78,8 +75,8 @@ class Verifier:
             InputError: if they are no 64 hex digits.
         """
         digest = normal_digest(text, "record id, transaction hash or digest")
-        if found := locate(self._registry, [digest]).get(digest):
-            return self._report(digest, "record", [], [found])
+        if record := locate(self._registry, [digest]).get(digest):
+            return self._report(digest, "record", [], [record])
         if self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None:
             return self.transaction(digest)
         if records := _of_groups(locate_subject(self._registry, digest), groups):
@@ -110,10 +107,13 @@ class Verifier:
         records = locate(self._registry, ids)
         checks += [
             Check(
-                "recorded", Outcome.FAIL, f"the receipt tells of record {one}, the registry's logs do not", record=one
+                "recorded",
+                Outcome.FAIL,
+                f"the receipt tells of record {record_id}, the registry's logs do not",
+                record=record_id,
             )
-            for one in ids
-            if one not in records
+            for record_id in ids
+            if record_id not in records
         ]
         return self._report(transaction, "transaction", checks, [*records.values()])
 
@@ -126,8 +126,8 @@ class Verifier:
             path: the siblings from the record's leaf to the root, 64 hex digits each.
         """
         record_id = self._registry.domain.record_id(key)
-        if found := locate(self._registry, [record_id]).get(record_id):
-            return self._report(record_id, "record", [], [found])
+        if stored := locate(self._registry, [record_id]).get(record_id):
+            return self._report(record_id, "record", [], [stored])
         record = RecordView(id=record_id, key=key)
         seen, checks, proves = self._checks.batched(record, root, path)
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
@@ -146,13 +146,13 @@ class Verifier:
         """
         shown = Shown(path, self._copies)
         if record_id is not None:
-            wanted = normal_digest(record_id, "record id")
-            found = locate(self._registry, [wanted]).get(wanted)
-            if found is None:
-                check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {wanted}")
+            expected = normal_digest(record_id, "record id")
+            record = locate(self._registry, [expected]).get(expected)
+            if record is None:
+                check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {expected}")
                 return Report(str(path), "path", (check,))
-            manifest, _ = self._checks.manifest(found)
-            return self._report(str(path), "path", shown.compare(found.key, manifest), [found], shown)
+            manifest, _ = self._checks.manifest(record)
+            return self._report(str(path), "path", shown.compare(record.key, manifest), [record], shown)
         if records := _of_groups(locate_subject(self._registry, shown.sha256), groups):
             return self._report(str(path), "path", [self._count(records)], records, shown)
         return self._by_parts(shown, groups)
@@ -165,20 +165,20 @@ class Verifier:
         """
         ids = [normal_digest(text, "record id") for text in (first, second)]
         subject = f"{ids[0]} before {ids[1]}"
-        found = locate(self._registry, ids)
+        records = locate(self._registry, ids)
         checks: list[Check] = []
         seen: list[RecordView] = []
         for record_id in dict.fromkeys(ids):
-            if record_id not in found:
+            if record_id not in records:
                 detail = f"{where(self._registry)} has no record {record_id}"
                 checks.append(Check("recorded", Outcome.FAIL, detail, record=record_id))
                 continue
-            record, its_checks = self._checks.standing(found[record_id])
+            record, its_checks = self._checks.standing(records[record_id])
             seen.append(record)
             checks += its_checks
-        if len(found) < len(set(ids)):
+        if len(records) < len(set(ids)):
             return Report(subject, "order", tuple(checks), tuple(seen))
-        one, other = (self._checks.committed(found[record_id]) for record_id in ids)
+        one, other = (self._checks.committed(records[record_id]) for record_id in ids)
         order = self._order(ids, one.position, other.position)
         if ids[0] != ids[1] and one.position == other.position:
             order = Check(
@@ -249,7 +249,7 @@ class Verifier:
         return Check("order", Outcome.PASS if one < other else Outcome.FAIL, detail, values)
 
     def _count(self, records: Sequence[RecordView]) -> Check:
-        whose = "; ".join(f"{one.id} of group {one.group} by {one.author}" for one in records)
+        whose = "; ".join(f"{record.id} of group {record.group} by {record.author}" for record in records)
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
         return Check("records", Outcome.PASS, detail, {"count": len(records)})
 
