@@ -90,7 +90,7 @@ class Proof:
             )
             held = proof.holds
         except Exception as error:
-            # whoever wrote it chose its numbers: encoding them for the id may fail in many ways
+            # a stranger chose the numbers: encoding them for the id may fail in many ways
             raise InputError(
                 f"expected a batch's proof file in {path}, got: {type(error).__name__} {str(error)[:200]}",
                 hint="`batch anchor` writes one for each record.",

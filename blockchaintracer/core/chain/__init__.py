@@ -1,4 +1,4 @@
-"""One chain and one registry on it: blocks, calls, events and refusals in words. Nothing here decides what to write."""
+"""One chain and one registry on it: blocks, calls, events and explained refusals. Writing is decided elsewhere."""
 
 from blockchaintracer.core.chain.connection import Block, Chain
 from blockchaintracer.core.chain.known_code import KnownCode, known_code

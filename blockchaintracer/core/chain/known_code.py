@@ -1,8 +1,8 @@
-"""The code that a registry of this version has at its address: reckoned from what this package ships, asked of nobody.
+"""The code that a registry of this version has at its address, computed from this package without a network.
 
 A registry keeps its address, chain and rule inside its code (OpenZeppelin's EIP712 caches its domain there), so every
-registry has code of its own, and its Keccak-256 tells whether it is a LabRegistry that nobody has altered. Of its
-members it tells nothing.
+registry has code of its own, and its Keccak-256 tells whether it is an unaltered LabRegistry. It tells nothing of the
+members.
 """
 
 from __future__ import annotations

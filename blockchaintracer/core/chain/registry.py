@@ -1,4 +1,4 @@
-"""A LabRegistry by its ABI: reads, events and the calls that change it. What it has is read from its artifact."""
+"""A LabRegistry by its ABI, which is read from its artifact: views, events and the calls that change it."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Who owns a group, whom it is offered to (None for nobody), and since when it exists."""
+    """Owner of a group, the account that it is offered to (or None), and the time of its creation."""
 
     owner: str
     pending_owner: str | None

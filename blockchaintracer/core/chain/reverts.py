@@ -1,4 +1,4 @@
-"""The registry's refusals in words. The errors themselves are read from the ABI; only their meaning is written here."""
+"""The registry's refusals explained. The errors are read from the ABI; only their meaning is written here."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class SealSeen:
 def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
     """Return all seals of an author for a group, oldest first.
 
-    Whoever shows one seal shows how many there are: a thousand plans can be sealed, and the one that fits be shown.
+    Showing one seal shows how many there are: an author could seal a thousand plans and show the one that fits.
     """
     author = checksummed(author)
     sealed = {

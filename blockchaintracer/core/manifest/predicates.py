@@ -28,7 +28,7 @@ from blockchaintracer.core.manifest.paths import check_paths, normal_path
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Link, Relation, SubjectType
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
-"""Kinds whose manifest holds content only: equal content gives equal bytes, wherever and whenever it is recorded."""
+"""Kinds whose manifest holds content only: equal content gives equal bytes at any place and time."""
 
 MAX_EXECUTABLE = 4096
 """How many paths of executable files a manifest lists at most."""
@@ -384,12 +384,12 @@ class Code(Part):
     """What was run.
 
     Args:
-        commit: of the git repository; None where there is none.
+        commit: of the git repository; None without a repository.
         branch: checked out.
         remote: its address without credentials.
         dirty: whether the tree differed from the commit.
         diff: the difference, kept locally and published only on request.
-        pack: the source itself, for whoever can't reach the remote.
+        pack: the source itself, for readers who cannot reach the remote.
         entry_point: what was started, relative to the working folder.
         arguments: given to it.
         working_folder: relative to the root of the repository; None for the root.
@@ -485,7 +485,7 @@ class Checkpoints(Part):
 
 
 class SeedDerivation(Part):
-    """How seeds were derived from a block that nobody knew when a plan was sealed (`core.seed_derivation`).
+    """How seeds were derived from a block that was unknown when a plan was sealed (`core.seed_derivation`).
 
     Args:
         chain_id: EIP-155 chain id.
@@ -511,7 +511,7 @@ class RunPredicate(Lineage):
     Args:
         run_id: random UUID (version 4); the subject of the record is the SHA-256 of its ASCII text.
         name: what people call it.
-        description: in words.
+        description: free text.
         status: how it ended.
         error: why it failed; only then.
         started_at: the machine's clock, declared and never proven.
@@ -589,7 +589,7 @@ class RecordPredicate(Lineage):
 
     Args:
         name: what people call it; also the name of the statement's subject.
-        description: in words.
+        description: free text.
         subject_type: what the subject's digest is of.
         identifier: the ASCII text that it is of, if it is an identifier's; only then.
         values: plain values by name.
@@ -628,7 +628,7 @@ class ReferencePredicate(Lineage):
 
     Args:
         name: what people call it; also the name of the statement's subject.
-        description: in words.
+        description: free text.
         chain_id: EIP-155 chain id as decimal text.
         registry: address of the registry there.
         record_id: the record's id there.

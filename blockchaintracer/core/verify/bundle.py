@@ -1,7 +1,7 @@
 """Verifies a proof bundle from its bytes alone: no network, no files, and no code of the exporter.
 
 Everything in a bundle is bound by a hash to something else in it, up to the hashes of its blocks. What is left to trust
-is that those blocks are of that chain, which `ProvenBundle.trust` says in words. Sources: EIP-712 (ids), RFC 8785
+is that those blocks are of that chain, which `ProvenBundle.trust` explains. Sources: EIP-712 (ids), RFC 8785
 (manifests and the bundle itself), the Ethereum yellow paper, appendix D (Merkle Patricia tries), EIP-2718 (receipts).
 """
 

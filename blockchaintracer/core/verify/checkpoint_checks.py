@@ -44,7 +44,7 @@ def check_checkpoints(
         try:
             listed = CheckpointList.from_bytes(data)
         except InputError as error:
-            yield Check(_NAME, Outcome.FAIL, f"their list is none: {error.message}")
+            yield Check(_NAME, Outcome.FAIL, f"their list is invalid: {error.message}")
     if listed is not None:
         problems = [*listed.problems(), *_disagreements(stated, listed)]
         detail = _several(problems) or (

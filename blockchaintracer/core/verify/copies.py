@@ -1,4 +1,4 @@
-"""Copies of what a record names by digest: what a verifier needs of them, from wherever they come."""
+"""Copies of what a record names by digest: how a verifier finds and reads them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Damaged:
     Args:
         where: the file, or the source that gave it.
         sha256: what it is instead.
-        differences: where it differs from a whole copy; None if there is none to compare with.
+        differences: where it differs from a whole copy; None without a whole copy.
     """
 
     where: str
@@ -79,7 +79,7 @@ class Copy:
     """What was found of one digest.
 
     Args:
-        path: a whole copy; None if there is none. Of a download it ends with the context it was found in.
+        path: a whole copy, or None. A download is deleted when the context ends.
         where: the file or source it is from.
         digest: of the whole copy; with `cid` only if a profile was asked for.
         damaged: the copies that were looked at before and are not whole.

@@ -1,4 +1,4 @@
-"""Events with their places on the chain, and what they say of records and members at a place."""
+"""Records and members at a place on the chain, from events."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MemberAt:
 
     Args:
         membership: the one in force there; None if there was none.
-        later: what became of it since, in words; None if nothing.
+        later: text on how it changed since, or None.
     """
 
     membership: Membership | None

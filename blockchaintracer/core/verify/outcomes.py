@@ -26,7 +26,7 @@ class Check:
     Args:
         name: what was checked: ``id``, ``manifest``, ``artifact model.pkl``.
         verdict: how it ended.
-        detail: what was found, in words.
+        detail: the finding as a sentence.
         values: what was found, for programs.
         record: id of the record that it is about; None if about none.
     """
