@@ -164,6 +164,37 @@ def test_a_backup_to_a_recipient_and_one_that_is_none(kept, tmp_path):
     assert not list(tmp_path.rglob("outside"))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["keys/../outbox.sqlite"],
+        ["keys/./../outbox.sqlite"],
+        ["keys//a"],
+        ["keys/.hidden"],
+        ["keys"],
+        ["settings.json/a"],
+        ["keys\\..\\outbox.sqlite"],
+        ["keys/a", "keys/a"],
+    ],
+)
+def test_a_strangers_backup_plants_no_other_file_of_the_home(tmp_path, names):
+    """Only the first part of each name was looked at: `keys/../outbox.sqlite` put a stranger's outbox into the lab."""
+    import io
+    import tarfile
+
+    from blockchaintracer.lab.private.age import new_identity
+
+    identity, recipient = new_identity()
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name in names:
+            archive.addfile(tarfile.TarInfo(name))
+    (tmp_path / "hostile").write_bytes(encrypt(out.getvalue(), [recipient]))
+    with pytest.raises(NotVerified, match="of a backup"):
+        restore(Home(tmp_path / "victim"), tmp_path / "hostile", identities=[identity], ask=str)
+    assert not [path for path in (tmp_path / "victim").rglob("*") if path.is_file()]
+
+
 # -- who signs
 
 

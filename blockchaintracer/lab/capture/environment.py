@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
+from blockchaintracer.lab.programs import find_program
 
 VARIABLES = (
     "CUBLAS_WORKSPACE_CONFIG",
@@ -268,7 +269,7 @@ def _pins_everything(path: Path) -> bool:
 
 def _uv() -> str | None:
     beside = Path(sys.executable).parent / "uv"
-    return shutil.which("uv") or (str(beside) if beside.is_file() else None)
+    return find_program("uv") or (str(beside) if beside.is_file() else None)
 
 
 def _install(command: list[str]) -> None:

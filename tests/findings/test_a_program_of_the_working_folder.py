@@ -1,0 +1,76 @@
+"""A cloned repository brought a `node_modules` with an anvil of its own, and `verify` started it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.lab.devnet.install import find_anvil, package
+from blockchaintracer.lab.programs import find_program
+from tests.support.labs import verb
+
+pytestmark = pytest.mark.node
+
+
+def planted(path: Path, marker: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\ntouch {marker}\nexit 1\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "clone"
+    folder.mkdir()
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_verify_starts_no_program_of_a_repository(clone: Path, tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    planted(clone / package() / "bin" / "anvil", started)
+    for name in ("anvil", "git", "uv", "node"):
+        planted(clone / name, started)
+    (clone / "data.csv").write_text("1\n")
+    path = os.pathsep.join([".", "", str(clone), os.environ["PATH"]])
+    verb("verify", "data.csv", home=tmp_path / "home", PATH=path)
+    verb("record", "--dataset", "data.csv", home=tmp_path / "home", PATH=path)
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("entry", ["clone", "clone/bin", ".", "", "bin", "../clone/bin", "link"])
+def test_no_entry_of_path_leads_into_the_working_tree(clone: Path, tmp_path: Path, monkeypatch, entry: str) -> None:
+    for folder in (clone, clone / "bin"):
+        planted(folder / "tool", tmp_path / "started")
+    (tmp_path / "link").symlink_to(clone / "bin")
+    absolute = entry.startswith("clone") or entry == "link"
+    monkeypatch.setenv("PATH", str(tmp_path / entry) if absolute else entry)
+    assert find_program("tool") is None
+    # from a folder inside the repository, too
+    (clone / "src").mkdir()
+    monkeypatch.chdir(clone / "src")
+    assert find_program("tool") is None
+
+
+def test_what_the_user_installed_is_found(clone: Path, tmp_path: Path, monkeypatch) -> None:
+    tool = planted(tmp_path / "bin" / "tool", tmp_path / "started")
+    monkeypatch.setenv("PATH", f"relative:{clone}:{tool.parent}")
+    assert find_program("tool") == str(tool)
+    found = find_anvil()
+    assert found is not None
+    assert not found.is_relative_to(clone)
+
+
+def test_a_home_folder_is_the_users_own(tmp_path: Path, monkeypatch) -> None:
+    """Also where it is under git, as a folder of settings may be."""
+    tool = planted(tmp_path / ".local" / "bin" / "tool", tmp_path / "started")
+    (tmp_path / ".git").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tool.parent))
+    monkeypatch.chdir(tmp_path)
+    assert find_program("tool") == str(tool)
