@@ -62,6 +62,7 @@ class SyncReport:
         manifests: read from the store now.
         missing_manifests: that the store of this lab does not have, of all registries.
         damaged_manifests: digests of objects that the store can't give back whole.
+        unexpected: events that a registry of this package never emits; each is told, and stops nothing.
         went_back_to: where a reorganised chain made it start again; None if it did not.
         rebuilt: why the index was built anew; None if it was not.
     """
@@ -73,6 +74,7 @@ class SyncReport:
     manifests: int = 0
     missing_manifests: int = 0
     damaged_manifests: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
     went_back_to: int | None = None
     rebuilt: str | None = None
 
@@ -180,7 +182,8 @@ class Index:
             cursor = common
         start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
         pending = spans(chain, registry.address, EVENTS, start, head)
-        for last, count in itertools.chain(self._first(number, chain, pending), self._rest(number, chain, pending)):
+        reading = (number, chain, pending, report)
+        for last, count in itertools.chain(self._first(*reading), self._rest(*reading)):
             report.block, report.block_hash = last.number, last.hash
             report.events += count
         self._read_manifests(store, report)
@@ -189,14 +192,18 @@ class Index:
         report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
         return report
 
-    def _rest(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
+    def _rest(
+        self, number: int, chain: Chain, pending: Iterator[Span[Log]], report: SyncReport
+    ) -> Iterator[tuple[Block, int]]:
         """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
         for span in pending:
             with self._transaction():
-                Writer(self._db, number, chain.address).write(span)
+                Writer(self._db, number, chain.address, report.unexpected).write(span)
             yield span.last, len(span.logs)
 
-    def _first(self, number: int, chain: Chain, pending: Iterator[Span[Log]]) -> Iterator[tuple[Block, int]]:
+    def _first(
+        self, number: int, chain: Chain, pending: Iterator[Span[Log]], report: SyncReport
+    ) -> Iterator[tuple[Block, int]]:
         """Write the first spans of an empty index in one transaction that makes the records' indexes last.
 
         That takes half the time, and no other process sees the table without them. The spans that were written before
@@ -208,7 +215,7 @@ class Index:
         failure: ChainUnavailable | None = None
         with self._transaction():
             schema.drop_record_indexes(self._db)
-            writer = Writer(self._db, number, chain.address)
+            writer = Writer(self._db, number, chain.address, report.unexpected)
             while sum(count for _, count in written) < _AT_ONCE:
                 try:
                     span = next(pending, None)
@@ -439,8 +446,9 @@ class Index:
 class Writer:
     """Writes the logs of one span."""
 
-    def __init__(self, db: sqlite3.Connection, registry: int, source: str) -> None:
+    def __init__(self, db: sqlite3.Connection, registry: int, source: str, unexpected: list[str] | None = None) -> None:
         self._db = db
+        self._unexpected = [] if unexpected is None else unexpected
         self._registry = registry
         self._source = source
         self._known: dict[bytes, int] = {}
@@ -464,7 +472,10 @@ class Writer:
         for log in span.logs:
             self._take(rows, log, [log.block, span.times[log.block], self._transactions[log.transaction]])
         for table, insert in _INSERT.items():
-            db.executemany(insert, rows[table])
+            written = db.executemany(insert, rows[table]).rowcount
+            if table == "retractions" and rows[table] and written < len(rows[table]):
+                self._unexpected.append(f"{len(rows[table]) - written} records were retracted more than once")
+        self._check_versions(rows["memberships"])
         self._note_blocks(span)
         _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
         Describer(db).describe_from(first)
@@ -527,6 +538,20 @@ class Writer:
                 about += [attester, verdict, _unless_zero(evidence), version]
                 rows["foreign_verdicts"].append([*about, *where])
 
+    def _check_versions(self, changes: list[list[Any]]) -> None:
+        """Report each membership version that is not greater than one before it. The order of the chain counts."""
+        for account in {tuple(change[:3]) for change in changes}:
+            versions = [
+                version
+                for (version,) in self._db.execute(
+                    "SELECT version FROM memberships WHERE registry = ? AND lab_group = ? AND account = ? ORDER BY pk",
+                    account,
+                )
+            ]
+            if any(later <= earlier for earlier, later in itertools.pairwise(versions)):
+                text = f"0x{account[2].hex()} in group {account[1]} has the versions {versions[-5:]}"
+                self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
+
     def _number_transactions(self, logs: Iterable[Log]) -> None:
         number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
         rows = []
@@ -575,7 +600,7 @@ _INSERT = {
     "links": "INSERT INTO links VALUES (?, ?, ?)",
     "verdicts": "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time,"
     " tx, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "retractions": "INSERT INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "retractions": "INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
     "group_changes": "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
     " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
     "memberships": "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version,"

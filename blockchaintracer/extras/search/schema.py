@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x42544958
-VERSION = 4
+VERSION = 5
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
@@ -101,12 +101,13 @@ CREATE VIEW groups AS
        AND c.document IS NOT NULL ORDER BY c.pk DESC LIMIT 1) AS document
   FROM group_changes g GROUP BY registry, lab_group;
 
--- every version of every membership; the newest holds
+-- every change of every membership in the order of the chain; the last holds, whatever version a registry gives it
 CREATE TABLE memberships (
-  registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, account BLOB NOT NULL, version INTEGER NOT NULL,
-  roles INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL, changed_by BLOB NOT NULL,
-  block INTEGER NOT NULL, tx INTEGER NOT NULL, PRIMARY KEY (registry, lab_group, account, version)
-) WITHOUT ROWID;
+  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, account BLOB NOT NULL,
+  version INTEGER NOT NULL, roles INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL,
+  changed_by BLOB NOT NULL, block INTEGER NOT NULL, tx INTEGER NOT NULL
+);
+CREATE INDEX memberships_by_account ON memberships (registry, lab_group, account, version);
 
 -- parameters and metrics; numbers sort before texts
 CREATE TABLE names (pk INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);

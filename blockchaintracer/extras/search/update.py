@@ -31,6 +31,8 @@ def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
                 ) from None
             if report.rebuilt:
                 lab.say(f"the index was built anew: {report.rebuilt}")
+            for event in report.unexpected:
+                lab.say(f"the registry emitted what no registry of this package emits: {event}")
             for digest in report.damaged_manifests:
                 lab.say(f"the manifest {digest} in the store is damaged: fetch it again from where it was published")
         try:
