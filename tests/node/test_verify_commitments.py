@@ -50,10 +50,10 @@ class Lying:
     def __init__(self, lab, monkeypatch, **answers):
         from blockchaintracer.core.chain import Registry
 
-        read = Registry.read
+        read = Registry.read_function
         monkeypatch.setattr(
             Registry,
-            "read",
+            "read_function",
             lambda self, function, *given: answers[function] if function in answers else read(self, function, *given),
         )
 
