@@ -81,7 +81,7 @@ def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab,
     provider = Lying(lab.devnet.ensure().url)
     provider.manifest = recorded.manifest
     with pytest.raises(NotVerified, match="another record"):
-        Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find(recorded.id)
+        Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find_record(recorded.id)
 
 
 class Behind(HTTPProvider):
