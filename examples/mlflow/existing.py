@@ -6,13 +6,14 @@ Needs a registry and a group: blockchaintracer deploy --open; blockchaintracer g
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import mlflow
 
 from blockchaintracer import open_lab
 from blockchaintracer.mlflow import export_run, verify_run
 
-PROGRAM, STORE = [sys.executable, "-m", "blockchaintracer"], "sqlite:///mlflow.db"
+PROGRAM, STORE = [sys.executable, "-m", "blockchaintracer"], f"sqlite:///{Path('mlflow.db').resolve()}"
 mlflow.set_tracking_uri(STORE)
 mlflow.set_experiment("from before")
 for rate in (0.1, 0.01, 0.001):  # nobody thought of records then
