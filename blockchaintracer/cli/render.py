@@ -37,7 +37,6 @@ class Answer:
         data: a dict or dataclass, printed with ``--json``.
         text: what a person gets instead.
         notes: lines for stderr, in both cases.
-        exit_code: of the command.
     """
 
     def __init__(self, data: Any, *text: Part, notes: Iterable[str] = (), exit_code: int = 0) -> None:

@@ -64,9 +64,6 @@ class Trust:
 def open_registry(trust: Trust) -> Registry:
     """Connect to the node and return the registry.
 
-    Args:
-        trust: the chain and the registry.
-
     Raises:
         InputError: if no node is named, it is on another chain, or no registry is at the address.
         ChainUnavailable: if the node does not answer.

@@ -146,11 +146,7 @@ class DagLink:
 
 
 def profile_named(name: str) -> CidProfile:
-    """Return the CID profile with this name.
-
-    Raises:
-        InputError: if there's no such profile.
-    """
+    """Return the CID profile with this name."""
     if name not in PROFILES:
         raise InputError(f"expected a CID profile of {', '.join(PROFILES)}, got {name!r}")
     return PROFILES[name]
@@ -162,9 +158,6 @@ class Digester:
     Args:
         profile: a name in `PROFILES`.
         emit: is given each block of the tree, children before parents: its binary CID and its bytes.
-
-    Raises:
-        InputError: if there's no such profile.
     """
 
     def __init__(self, profile: str = DEFAULT_PROFILE, emit: Emit | None = None) -> None:
@@ -274,9 +267,7 @@ def digest_file(
     """Compute SHA-256 and CID of a file in one reading.
 
     Args:
-        path: a file, or a link to one.
         profile: a name in `PROFILES`.
-        progress: told of the bytes read.
 
     Raises:
         InputError: if it isn't a readable regular file, or changes while it's read.
@@ -335,8 +326,6 @@ def digest_folder(
     content; every other link is refused. Empty subfolders and modes have no place in SHA256SUMS.
 
     Args:
-        path: the folder, or a link to it.
-        progress: told of the bytes read.
         exclude: names of files and folders to leave out wherever they stand, such as ``__pycache__``.
 
     Raises:

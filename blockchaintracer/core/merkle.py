@@ -55,11 +55,7 @@ class MerkleTree:
         return self._nodes[0].hex()
 
     def proof(self, value: str) -> list[str]:
-        """Return the siblings from a value to the root, the leaf's first, 64 hex digits each.
-
-        Raises:
-            InputError: if the value isn't in the tree.
-        """
+        """Return the siblings from a value to the root, the leaf's first, 64 hex digits each."""
         value = normal_digest(value, "record id")
         index = bisect_left(self.values, value)
         if index == len(self.values) or self.values[index] != value:

@@ -93,11 +93,7 @@ def time_source(chain_id: int) -> str:
 
 
 def network_by_name(name: str) -> Network:
-    """Return the network with a name (``base-sepolia``) or Ape's choice (``base:sepolia``, with or without a provider).
-
-    Raises:
-        InputError: if there is no such network.
-    """
+    """Return the network of a name (``base-sepolia``) or of Ape's choice (``base:sepolia``, a provider may follow)."""
     choice = name.strip().lower()
     for network in NETWORKS:
         if choice == network.name or f"{choice}:".startswith(f"{network.ape}:"):

@@ -127,11 +127,7 @@ def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
 
 
 def normal_digest(text: str, what: str = "digest") -> str:
-    """Return a SHA-256 or record id as 64 lower-case hex digits without ``0x``.
-
-    Raises:
-        InputError: if it isn't 64 hex digits.
-    """
+    """Return a SHA-256 or record id as 64 lower-case hex digits without ``0x``."""
     digits = text.lower().removeprefix("0x")
     if not _DIGEST.fullmatch(digits):
         raise InputError(f"expected a {what} of 64 hex digits, got {text!r}")
@@ -237,12 +233,7 @@ class RecordKey:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The EIP-712 domain of one registry on one chain.
-
-    Args:
-        chain_id: EIP-155 chain id.
-        registry: address of the registry.
-    """
+    """The EIP-712 domain of one registry on one chain."""
 
     chain_id: int
     registry: str
@@ -276,13 +267,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class ForeignRecord:
-    """A record of another registry or chain.
-
-    Args:
-        chain_id: EIP-155 chain id.
-        registry: address of the registry there.
-        record_id: 64 hex digits.
-    """
+    """A record of another registry or chain."""
 
     chain_id: int
     registry: str
@@ -294,11 +279,7 @@ class ForeignRecord:
 
     @classmethod
     def parse(cls, text: str) -> ForeignRecord:
-        """Read ``CHAIN:REGISTRY:ID``, or the identifier of a Reference to the record.
-
-        Raises:
-            InputError: if it is neither.
-        """
+        """Read ``CHAIN:REGISTRY:ID``, or the identifier of a Reference to the record."""
         chain_id, colon, rest = text.removeprefix("eip155:").partition(":")
         registry, second, record_id = rest.partition(":")
         if not (colon and second and chain_id.isdecimal() and chain_id.isascii() and int(chain_id) < 2**256):

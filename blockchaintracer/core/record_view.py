@@ -10,13 +10,7 @@ from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Status
 
 @dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """The place of an event on its chain. Earlier is less.
-
-    Args:
-        block: number of the block.
-        transaction: index of the transaction in the block.
-        log: index of the event in the block.
-    """
+    """The place of an event on its chain. Earlier is less."""
 
     block: int
     transaction: int

@@ -22,7 +22,6 @@ class Written:
 
     Args:
         transaction: 64 hex digits.
-        block: number of the block that holds it.
         time: Unix time in seconds by the chain.
         state: how far it has come: included or final.
     """
@@ -52,8 +51,6 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     """Give the group's verdict on another group's record.
 
     Args:
-        record_id: the record.
-        verdict: what the group says.
         evidence: id of the group's own run that reproduces the record; needed for Reproduced and NotReproduced.
     """
     record = required_record(lab, record_id)
@@ -81,8 +78,6 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
     This registry can't see that record, so no counter counts the verdict: who uses it checks the record where it is.
 
     Args:
-        foreign: the record there.
-        verdict: what the group says.
         evidence: id of the group's own run that names a Reference to it as reproduced (`record_reference`); needed for
             Reproduced and NotReproduced. The verdict falls when that run is retracted.
 

@@ -128,11 +128,7 @@ def listed(lab: Lab) -> dict[str, Any]:
 
 
 def manifest_name(store: Store, key: RecordKey) -> str | None:
-    """Return the name in the store's manifest of a key.
-
-    Raises:
-        StoreError: if the manifest is not there or damaged.
-    """
+    """Return the name in the store's manifest of a key."""
     return parse_manifest(store.get_bytes(key.manifest)).predicate.name
 
 
@@ -194,11 +190,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
 
 
 def batched_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
-    """List id and key of every record that this lab put into a batch, open or anchored, on any chain.
-
-    Raises:
-        StoreError: if a file of one is damaged.
-    """
+    """List id and key of every record that this lab put into a batch, open or anchored, on any chain."""
     roots = {entry.write["root"] for entry in lab.outbox.entries(None, *ANCHORS)}
     for file in sorted(lab.home.batches.glob("*/*/*.json")):
         if file.parent.name == OPEN or file.parent.name in roots:

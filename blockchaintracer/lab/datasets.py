@@ -115,10 +115,7 @@ def log_dataset(
     themselves stay where they are unless `keep` is said.
 
     Args:
-        run: to log it to.
         data: as `digest_dataset` takes; a path is logged as ``run.log_input`` does.
-        name: what the run calls it.
-        relation: how the run stands to it.
         keep: also keep the data, as the output ``NAME.arrow`` or ``NAME.npy``, whose bytes the run's record names.
 
     Raises:

@@ -193,9 +193,6 @@ def write_verification_input(file: Path) -> dict[str, Any]:
 
     The file holds sources and settings. The compiler's version, for which that input has no field (the compiler refuses
     unknown ones), and the contracts' names are what is returned: ``{"compiler", "contracts": {name: source}, "file"}``.
-
-    Raises:
-        StoreError: if the file can't be written.
     """
     shipped = load_artifact("verification")
     write_json(file, shipped["input"], mode=0o666)

@@ -24,7 +24,6 @@ class KnownRegistry:
         owner: 0x-hex address it belongs to.
         transaction: 0x-hex hash of its deployment.
         block: number of the block that holds it; nothing of it is to be found before.
-        version: of the contract.
         factory: 0x-hex address of the factory that deployed it; None, as all below, if it isn't known.
         open_group_creation: whether anyone may create groups in it.
         salt: 0x-hex, which with factory, owner and rule leads to the same address on every chain.
@@ -49,9 +48,6 @@ def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
 
     For a public network they are in the repository's ``deployments`` folder. For the devnet, and without a repository,
     they are in the lab's working folder.
-
-    Raises:
-        StoreError: if the file that lists them can't be read.
     """
     path = _deployments(chain_id, home)
     if not path.exists():
@@ -70,11 +66,7 @@ def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
 
 
 def remember_registry(chain_id: int, home: Home, registry: KnownRegistry) -> Path:
-    """Add a registry to those known on a chain, or replace the entry of its address. Return the file.
-
-    Raises:
-        StoreError: if the file can't be read or written.
-    """
+    """Add a registry to those known on a chain, or replace the entry of its address. Return the file."""
     others = [known for known in registries(chain_id, home) if known.address.lower() != registry.address.lower()]
     entries = [asdict(known) for known in sorted((*others, registry), key=lambda known: known.block)]
     path = _deployments(chain_id, home)

@@ -33,7 +33,6 @@ class Recorded(Submission):
     """A record of the lab.
 
     Args:
-        id: of the record, 64 hex digits.
         manifest: its digest; `cid` is the same as an IPFS address.
         existing: whether it was recorded before and nothing was paid.
     """
@@ -61,13 +60,7 @@ class Recorded(Submission):
 
 @dataclass(frozen=True)
 class Draft:
-    """A record that nobody is committed to yet.
-
-    Args:
-        manifest: what it says.
-        key: what it will be identified by.
-        id: of the record, 64 hex digits.
-    """
+    """A record that nobody is committed to yet."""
 
     manifest: Manifest
     key: RecordKey

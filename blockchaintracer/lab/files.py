@@ -50,9 +50,6 @@ def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = 
 
     Args:
         problem: the beginning of the error message.
-
-    Raises:
-        StoreError: if it can't be written.
     """
     try:
         if not path.parent.exists():

@@ -94,8 +94,6 @@ class GatheredInput:
     """A record that a run read.
 
     Args:
-        read: the record.
-        relation: number of the relation.
         entry: the input in the manifest of the run; None if there is none.
     """
 
@@ -153,7 +151,6 @@ class Gatherer:
 
     Args:
         sources: folders or addresses, as `Store.fetch` takes, to look for manifests in after the lab's store.
-        progress: called with the number of bytes that were hashed.
     """
 
     def __init__(self, lab: Lab, sources: Sequence[str] = (), progress: Progress | None = None) -> None:

@@ -25,7 +25,6 @@ class Deployed:
     """A registry and its place on the chain.
 
     Args:
-        factory: that deployed it.
         salt: 0x-hex; with factory, owner and rule it leads to the same address on every chain.
         genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
         code_hash: Keccak-256 of the registry's code there (0x-hex).
@@ -65,9 +64,6 @@ def deploy(
         name: tells several registries of one owner apart.
         owner: who owns it; the signer if not said.
         factory: another factory's address than the usual, on a chain that couldn't have it there.
-
-    Raises:
-        NotVerified: if the factory's code on the chain is not this version's.
     """
     owner = lab.signer.address if owner is None else checksummed(owner, "the owner's address")
     require_owner(owner)
@@ -217,8 +213,6 @@ def invite(
     """Sign an invitation, which the account accepts with `join`. Nothing goes on chain yet.
 
     Args:
-        account: who is invited.
-        roles: what it may do in the group.
         until: Unix time in seconds at which the membership ends.
         valid_s: seconds for which the invitation can be accepted.
 
@@ -245,11 +239,7 @@ def invite(
 
 
 def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
-    """Accept an invitation that `invite` made for the signer.
-
-    Raises:
-        InputError: if it is not an invitation, or is for another chain or registry.
-    """
+    """Accept an invitation that `invite` made for the signer."""
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
         signature = str(invitation["signature"]).removeprefix("0x")

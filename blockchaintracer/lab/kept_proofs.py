@@ -56,11 +56,7 @@ def keep_proof(home: Home, proof: Proof) -> Path:
 
 
 def required_here(lab: Lab, proof: Proof) -> Proof:
-    """Return the proof if it is for the lab's registry.
-
-    Raises:
-        InputError: if it is for another.
-    """
+    """Return the proof if it is for the lab's registry."""
     if (proof.chain_id, proof.registry) != (lab.chain_id, lab.registry.address):
         raise InputError(
             f"the proof is for the registry {proof.registry} on chain {proof.chain_id}, not for"

@@ -78,7 +78,6 @@ class Lab:
     """Everything an operation needs; each part is made when it is first used.
 
     Args:
-        home: the lab's working folder.
         rpc: address of the chain's JSON-RPC; None for the embedded devnet.
         connect: opens the connection instead (Ape).
         registry_address: of the registry; None for the one chosen before.
@@ -134,11 +133,7 @@ class Lab:
 
     @cached_property
     def chain(self) -> Chain:
-        """The chain, started if it's the devnet.
-
-        Raises:
-            ChainUnavailable: if it can't be reached.
-        """
+        """The chain, started if it's the devnet."""
         # a chain that hangs fails slowly, and one operation asks for it more than once
         if self._away and time.monotonic() - self._away[0] < _AWAY_S:
             raise self._away[1]
@@ -194,11 +189,7 @@ class Lab:
 
     @cached_property
     def registry(self) -> Registry:
-        """The registry on the chain.
-
-        Raises:
-            InputError: if none was chosen, or none is there.
-        """
+        """The registry on the chain."""
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
         registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
@@ -266,11 +257,7 @@ class Lab:
             self.devnet.fund(self.signer.address, _DEVNET_FUNDS_WEI)
 
     def group(self, role: Role | None = None) -> int:
-        """Return the group to act for: named, chosen before, or the only one where the signer has `role`.
-
-        Raises:
-            InputError: if there is none or several.
-        """
+        """Return the group to act for: named, chosen before, or the only one where the signer has `role`."""
         chosen = self.group_number or self._chosen("group")
         if chosen is not None:
             return int(chosen)
@@ -431,11 +418,7 @@ def require_role(lab: Lab, group: int, role: Role) -> None:
 
 
 def roles_of(names: Iterable[str]) -> Role:
-    """Return roles by their names.
-
-    Raises:
-        InputError: if one is not a role.
-    """
+    """Return roles by their names."""
     roles = Role(0)
     for name in names:
         try:

@@ -11,11 +11,7 @@ from blockchaintracer.lab.store.store import Store
 
 
 def required_record(lab: Lab, record_id: str) -> RecordView:
-    """A record by its id.
-
-    Raises:
-        InputError: if it isn't one of this registry.
-    """
+    """A record by its id."""
     record = lab.registry.find_record(normal_digest(record_id, "record id"))
     if record is None:
         # recording, which batches need, needs this module

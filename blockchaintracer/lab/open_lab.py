@@ -101,10 +101,7 @@ class OpenLab(Lab):
         """Run a program that writes a run document (docs/tracer.md), and record the run.
 
         Args:
-            command: the program and its arguments.
-            folder: where it runs.
             inputs: what it reads: the record, the relation, and the path.
-            parents: further parents.
             lock: the lock file of its environment.
 
         Raises:
@@ -129,7 +126,6 @@ class OpenLab(Lab):
         """Give the group's verdict on another group's record.
 
         Args:
-            record_id: the record.
             verdict: ``reviewed``, ``reproduced``, ``not-reproduced`` or ``disputed``.
             evidence: id of the group's own run that reproduces the record.
         """

@@ -19,7 +19,6 @@ class Handover:
 
     Args:
         roles: that the new key has now.
-        owner: whether it owns the group now.
         old_ended: whether the old key's membership was ended.
         left: what is still to be done, in words.
     """
@@ -56,7 +55,6 @@ def rotate(lab: Lab, old: str, new: str) -> Rotated:
     A membership that the old key needs, to reveal its seals or to send what waits, is kept until then.
 
     Args:
-        old: name of the key.
         new: name of its successor, which is made if there is none.
 
     Raises:

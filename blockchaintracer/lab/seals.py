@@ -80,11 +80,7 @@ class KeptSeal:
 
     @classmethod
     def read(cls, path: Path) -> KeptSeal:
-        """Read a seal's file.
-
-        Raises:
-            StoreError: if it is damaged.
-        """
+        """Read a seal's file."""
         try:
             data = json.loads(path.read_bytes())
             return cls(**{**data, "key": RecordKey.from_json(data["key"]) if data["key"] else None})
@@ -198,8 +194,6 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
     """Seal the group's verdict on another group's record: a blind verdict.
 
     Args:
-        record_id: the record.
-        verdict: what the group says of it.
         evidence: a run from `holding_evidence`, which is stored when the verdict is revealed; or the id of a run of the
             group that is recorded, or sealed here. Needed for Reproduced and NotReproduced.
 

@@ -174,7 +174,6 @@ class TracedRun:
         """Log one metric; one that is logged again takes the new value.
 
         Args:
-            name: of the metric.
             value: a finite number.
             tolerance: within what a reproduction must find it: a number is an absolute one.
             step: of the training: the values logged with one are kept as the metric's history; of a step that is logged
@@ -273,9 +272,6 @@ class TracedRun:
         """Return a path in the lab's folder for a file of this run, to write and then to log as input or output.
 
         For a file that nothing else needs: once the run is recorded it is in the store, and removed here.
-
-        Raises:
-            InputError: if it's not the name of a file.
         """
         if Path(name).name != name or name in ("", ".", ".."):
             raise InputError(f"expected the name of a file, got {name!r}")
@@ -489,11 +485,7 @@ class TracedRun:
 
 
 def existing(path: PathLike, field: str) -> str:
-    """Return the absolute path of a file or folder.
-
-    Raises:
-        InputError: naming the field, if nothing is there.
-    """
+    """Return the absolute path of a file or folder."""
     try:
         place = Path(path).expanduser().resolve()
         if place.exists():

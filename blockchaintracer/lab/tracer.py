@@ -105,8 +105,6 @@ class MLTracer:
         """Return a run to use in a ``with`` block; see `TracedRun`.
 
         Args:
-            name: what people call it.
-            template: experiment template it follows.
             supersedes: id of the run that it is a new version of.
             anchor_every: anchor checkpoints after so many; if not said, when `TracedRun.anchor_checkpoints` is called.
             encrypt_to: recipients to whom inputs, outputs and private values are recorded encrypted: ``age1…``, lines
@@ -171,7 +169,6 @@ class MLTracer:
         Args:
             path: what is sealed; it's kept.
             kind: ``plan``, ``result``, ``document``, …, or your own number.
-            name: what people will call it once it's revealed.
             seed_block: number of the block that `seed_everything` is to take the seeds from; the first after the seal
                 if not said.
 

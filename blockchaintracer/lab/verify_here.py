@@ -24,12 +24,7 @@ Sources = Sequence[str | os.PathLike[str]]
 
 
 def lab_verifier(registry: Registry, store: Store, sources: Sources = (), progress: Progress | None = None) -> Verifier:
-    """Make a verifier that looks for content in a store first, then in the sources.
-
-    Args:
-        sources: as `Store.fetch`.
-        progress: told of the bytes hashed.
-    """
+    """Make a verifier that looks for content in a store first, then in the sources."""
     copies = StoredCopies(store, sources, progress)
     return Verifier(registry, copies, lambda shown: similar_records(registry, store, copies, shown))
 
@@ -54,7 +49,6 @@ def verify(
         record: id of the record to hold the file or folder against that `target` is.
         group: of a file or folder, only records of this group count.
         sources: where to look for content that the store doesn't have.
-        progress: told of the bytes hashed.
 
     Raises:
         InputError: if `target` is neither, or the two don't go together.

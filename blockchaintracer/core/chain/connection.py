@@ -24,7 +24,6 @@ class Block:
     """What identifies a block and when it says it was made.
 
     Args:
-        number: height.
         hash: 64 hex digits.
         timestamp: Unix time in seconds, by the chain's own rules.
     """
@@ -38,7 +37,6 @@ class Chain:
     """One chain behind one connection. All failures to reach it are `ChainUnavailable`.
 
     Args:
-        web3: a connected web3 instance.
         address: what messages call the connection; never with credentials.
     """
 

@@ -107,8 +107,6 @@ class Registry:
     """One registry on one chain.
 
     Args:
-        chain: the connection.
-        address: of the registry, 0x-hex.
         first_block: nothing of the registry is to be found before this block.
 
     Raises:

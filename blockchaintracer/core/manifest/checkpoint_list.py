@@ -50,7 +50,6 @@ class CheckpointList(Part):
     Args:
         series: random UUID of the list.
         initial_state: what the training started from; None if it wasn't logged.
-        checkpoints: in order.
     """
 
     type_: Literal["urn:blockchaintracer:checkpoints:v1"] = Field(
@@ -101,11 +100,7 @@ class CheckpointList(Part):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read a list of any origin.
-
-        Raises:
-            InputError: if it's none.
-        """
+        """Read a list of any origin."""
         return cls.from_plain(parse_json(data, "checkpoints"))
 
 
@@ -145,11 +140,7 @@ class AnchoredCheckpoints(Part):
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read a description of any origin.
-
-        Raises:
-            InputError: if it's none.
-        """
+        """Read a description of any origin."""
         return cls.from_plain(parse_json(data, "checkpoint batch"))
 
 

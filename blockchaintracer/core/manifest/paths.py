@@ -40,10 +40,6 @@ def normal_path(path: str) -> str:
 def check_paths(paths: Iterable[str], field: str = "path") -> None:
     """Refuse paths that cannot all be written to one folder on every system.
 
-    Args:
-        paths: in any order.
-        field: what they are, for the error.
-
     Raises:
         InputError: if a path breaks the rules of `normal_path`, comes twice, differs from another (or from a folder of
             another) in case alone, or is a file to one and a folder to another.

@@ -185,7 +185,6 @@ class Parent(Part):
     """An edge of the lineage, as in the record's key.
 
     Args:
-        record: id of the parent.
         relation: number of a `Relation`, or the lab's own.
     """
 
@@ -198,7 +197,6 @@ class NotBefore(Part):
 
     Args:
         chain_id: EIP-155 chain id.
-        block_number: its height.
         block_hash: 64 hex digits.
         timestamp: the block's, in seconds since 1970.
     """
@@ -328,7 +326,6 @@ class RunInput(Part):
     Args:
         record: its id, which must be among the run's parents under `relation`.
         relation: number of a `Relation`, or the lab's own.
-        name: what the run calls it.
         path: where the run looks for it, relative to the working folder.
         sha256: its subject.
     """
@@ -385,13 +382,11 @@ class Code(Part):
 
     Args:
         commit: of the git repository; None without a repository.
-        branch: checked out.
         remote: its address without credentials.
         dirty: whether the tree differed from the commit.
         diff: the difference, kept locally and published only on request.
         pack: the source itself, for readers who cannot reach the remote.
         entry_point: what was started, relative to the working folder.
-        arguments: given to it.
         working_folder: relative to the root of the repository; None for the root.
     """
 
@@ -410,7 +405,6 @@ class RunEnvironment(Part):
     """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from.
 
     Args:
-        lock: the lock file.
         observed: how the client saw it run: ``program`` if it started the program, ``process`` from inside the process;
             None of a run that was described to it.
     """
@@ -467,7 +461,6 @@ class Checkpoints(Part):
 
     Args:
         series: random UUID of the list.
-        count: how many it has.
         head: last link of the chain, which fixes all of them and their order.
         root: Merkle root over all links; None for an empty list.
         initial_state: what the training started from; None if it wasn't logged.
@@ -510,23 +503,16 @@ class RunPredicate(Lineage):
 
     Args:
         run_id: random UUID (version 4); the subject of the record is the SHA-256 of its ASCII text.
-        name: what people call it.
-        description: free text.
-        status: how it ended.
         error: why it failed; only then.
         started_at: the machine's clock, declared and never proven.
         ended_at: the same.
         declared_timestamp: a time that the caller stated, the same.
         parameters: plain values by name, nested or not.
-        metrics: by name.
         seeds: plain values by name; beyond 2^53 as text.
         inputs: what it read; each is among `parents`.
         outputs: what it wrote, each path once.
-        code: what was run.
-        environment: what it ran in.
         hardware: CPU, memory, GPUs.
         not_before: the block that was final when it started; None if the machine was offline.
-        experiment: free-form description.
         template: what it says to follow.
         private: parameters and metrics that are not shown.
         checkpoints: the states that were committed to while it went on.
@@ -589,7 +575,6 @@ class RecordPredicate(Lineage):
 
     Args:
         name: what people call it; also the name of the statement's subject.
-        description: free text.
         subject_type: what the subject's digest is of.
         identifier: the ASCII text that it is of, if it is an identifier's; only then.
         values: plain values by name.
@@ -628,7 +613,6 @@ class ReferencePredicate(Lineage):
 
     Args:
         name: what people call it; also the name of the statement's subject.
-        description: free text.
         chain_id: EIP-155 chain id as decimal text.
         registry: address of the registry there.
         record_id: the record's id there.

@@ -217,7 +217,6 @@ class Disagreement:
     """A field in which manifest and key differ.
 
     Args:
-        field: which.
         manifest: what the manifest says, as `label` and digests print it.
         key: what the record's key says.
     """

@@ -46,7 +46,6 @@ class BundleRefused(NotVerified):
 
     Args:
         place: such as ``records[0].key`` or ``byte 1204``.
-        message: what was expected there and what came.
     """
 
     def __init__(self, place: str, message: str) -> None:
@@ -132,7 +131,6 @@ class ProvenRecord:
     """What a bundle proves of one record.
 
     Args:
-        id: the record's id.
         key: everything that identifies it.
         manifest: what it says, None if the bundle doesn't hold it.
         status: whether it stood at `as_of`; UNKNOWN if it is only under a batch's root.
@@ -162,10 +160,8 @@ class ProvenBundle:
     """What a bundle proves, given its blocks.
 
     Args:
-        chain_id: EIP-155 chain id.
         registry: address of the registry, 0x-hex in lower case.
         code_hash: Keccak-256 of the code at that address (64 hex digits).
-        records: in the bundle's order.
         blocks: every block that something rests on, ascending.
     """
 

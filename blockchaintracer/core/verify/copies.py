@@ -151,7 +151,6 @@ class FolderCopies:
 
     Args:
         folders: are searched in this order; none for a verifier that has no files.
-        progress: told of the bytes hashed.
     """
 
     def __init__(self, folders: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None) -> None:
@@ -192,11 +191,7 @@ class FolderCopies:
         return data, copy
 
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
-        """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none.
-
-        Raises:
-            InputError: if the source can't be asked.
-        """
+        """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none."""
         path = Path(source, object_name(sha256))
         return path if path.exists() else None
 

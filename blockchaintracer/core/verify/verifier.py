@@ -68,11 +68,7 @@ class Verifier:
         """Verify what 64 hex digits name: a record id, a transaction hash, or the digest of recorded content.
 
         Args:
-            text: 64 hex digits.
             groups: of a digest, only records of these groups count; empty if all count.
-
-        Raises:
-            InputError: if they are no 64 hex digits.
         """
         digest = normal_digest(text, "record id, transaction hash or digest")
         if record := locate(self._registry, [digest]).get(digest):
@@ -137,12 +133,8 @@ class Verifier:
         """Verify a file or folder against one record, or against all records of its digest.
 
         Args:
-            path: the file or folder.
             record_id: what it should be; without it everything of its digest is looked up.
             groups: only records of these groups count; empty if all count.
-
-        Raises:
-            InputError: if it can't be read.
         """
         shown = Shown(path, self._copies)
         if record_id is not None:
@@ -158,11 +150,7 @@ class Verifier:
         return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:
-        """Verify that one record came before another: by block, and within a block by the place in it.
-
-        Args:
-            first, second: record ids.
-        """
+        """Verify that one record came before another: by block, and within a block by the place in it."""
         ids = [normal_digest(text, "record id") for text in (first, second)]
         subject = f"{ids[0]} before {ids[1]}"
         records = locate(self._registry, ids)

@@ -41,8 +41,6 @@ class Claim:
 
     Args:
         value: a number as it's written, such as ``0.93`` or ``93.4%``: as exact as its last digit.
-        record: id of the record that it's from.
-        metric: its name there.
         where: the file and line, or what its author calls the place.
     """
 
@@ -102,12 +100,7 @@ def check_claims(
     the stated one is a rounding of.
 
     Args:
-        lab: whose chain and registry the records are on.
-        sources: where to look for manifests that the lab doesn't have.
         groups: the groups whose records count; all if empty.
-
-    Raises:
-        ChainUnavailable: if the chain can't be asked.
     """
     reports = {claim.record: verify(lab, claim.record, sources=sources) for claim in claims}
     return [_check(lab, claim, reports[claim.record], sources, groups) for claim in claims]

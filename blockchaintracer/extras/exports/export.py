@@ -36,7 +36,6 @@ class ExportedRecord:
     """A record in another format.
 
     Args:
-        path: the file or folder.
         notes: what a reader must know of it.
     """
 
@@ -65,7 +64,6 @@ def export(
         sign_with: for ``dsse``, a PEM file with an Ed25519 or ECDSA key.
         with_files: for ``sha256sums``, also writes the files beside it.
         sources: folders or http(s) addresses that the record was published to.
-        progress: called with the number of bytes that were hashed.
 
     Raises:
         InputError: if the format is unknown or not for this kind of record, or the target is taken.

@@ -20,11 +20,9 @@ class ExportFacts:
     """What is known of a record.
 
     Args:
-        asked: the record.
         run: the run that it is or came from; None if there is none.
         inputs: of the asked run.
         lineage: the record with its ancestors and descendants, without reports.
-        links: between them.
         verify_with: the command that checks the record.
         copies: where its files are looked for.
     """
@@ -51,9 +49,7 @@ def gather_export(
     """Gather what is known of a record, and verify it.
 
     Args:
-        record_id: 64 hex digits.
         sources: folders or http(s) addresses that the record was published to.
-        progress: called with the number of bytes that were hashed.
 
     Raises:
         InputError: if there is no such record.

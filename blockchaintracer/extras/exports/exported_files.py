@@ -110,11 +110,7 @@ class Content:
 
 
 def listing(files: tuple[ExportedFile, ...]) -> bytes:
-    """Write what ``sha256sum -c`` reads: GNU coreutils' format.
-
-    Raises:
-        InputError: if there is no file.
-    """
+    """Write what ``sha256sum -c`` reads: GNU coreutils' format."""
     if not files:
         raise InputError("expected a record of files, got one of none")
     return "".join(f"{file.sha256}  {file.path}\n" for file in sorted(files, key=lambda file: file.path)).encode()

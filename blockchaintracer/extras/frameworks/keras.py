@@ -20,9 +20,6 @@ def callback(run: TracedRun, name: str = "model") -> Any:
 
     Args:
         name: of the model's files: ``NAME.keras``, of role ``model``, and ``NAME.state.json``.
-
-    Raises:
-        InputError: if Keras is not installed.
     """
     return _class()(run, name)
 

@@ -20,11 +20,7 @@ _SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", 
 
 
 def callback(run: TracedRun) -> Any:
-    """Make a callback of one training for ``Trainer``. Only the process of rank zero logs.
-
-    Raises:
-        InputError: if Lightning is not installed.
-    """
+    """Make a callback of one training for ``Trainer``. Only the process of rank zero logs."""
     return _class()(run)
 
 

@@ -20,9 +20,6 @@ def callback(run: TracedRun) -> Callable[[Any, Any], None]:
     """Make a callback for ``study.optimize``, which logs each trial as it ends.
 
     Optuna passes a trial that raised to callbacks only if ``catch=`` names the error. `log_study` has those too.
-
-    Raises:
-        InputError: if Optuna is not installed.
     """
     require("optuna", "optuna")
     log = _Log(run)
@@ -35,11 +32,7 @@ def callback(run: TracedRun) -> Callable[[Any, Any], None]:
 
 
 def log_study(run: TracedRun, study: Any) -> None:
-    """Log every trial of a study so far, also failed and pruned ones.
-
-    Raises:
-        InputError: if Optuna is not installed.
-    """
+    """Log every trial of a study so far, also failed and pruned ones."""
     require("optuna", "optuna")
     log = _Log(run)
     log.begin(study)

@@ -50,9 +50,6 @@ def describe(estimator: Any) -> dict[str, Any]:
     Returns:
         ``class``, and ``parameters`` as ``get_params(deep=False)`` gives them; an array among them by type, shape and
         digest, a function or other object by its name.
-
-    Raises:
-        InputError: if it is not an estimator.
     """
     _check(estimator)
     return {"class": _class_of(estimator), "parameters": _described(estimator.get_params(deep=False))}

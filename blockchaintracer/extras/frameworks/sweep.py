@@ -33,9 +33,6 @@ class Sweep:
         space: the choices by parameter: a list of values, or another description.
         direction: of the objective, or of each of several.
         name: of the file of trials.
-
-    Raises:
-        InputError: if a direction is unknown.
     """
 
     def __init__(
@@ -73,7 +70,6 @@ class Sweep:
         Args:
             values: of the objective, one for each direction; None if there is none.
             state: how it ended; only a ``complete`` trial can be best.
-            more: further values by name.
 
         Raises:
             InputError: if there are not as many values as directions.

@@ -105,11 +105,7 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
 
 
 def differences(before: bytes, after: bytes) -> list[str]:
-    """List the tensors and values that differ between two documents, sorted by name.
-
-    Raises:
-        InputError: if a document has another format.
-    """
+    """List the tensors and values that differ between two documents, sorted by name."""
     old, new = _read(before), _read(after)
     return sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
 

@@ -20,11 +20,7 @@ _PERSONAL = ("_dir", "_token", "_key", "_private_repo", "run_name", "hub_model_i
 
 
 def callback(run: TracedRun) -> Any:
-    """Make a callback of one training for ``Trainer``. Only the world's process zero logs.
-
-    Raises:
-        InputError: if Transformers is not installed.
-    """
+    """Make a callback of one training for ``Trainer``. Only the world's process zero logs."""
     return _class()(run)
 
 

@@ -39,9 +39,6 @@ def log_model(model: Any, *arguments: Any, flavor: str | None = None, **named: A
 
     Returns:
         MLflow's ModelInfo.
-
-    Raises:
-        InputError: if MLflow has no such flavor.
     """
     if sizes := size_of_model(model):
         named["metadata"] = {**sizes, **(named.get("metadata") or {})}
@@ -84,11 +81,7 @@ def download(artifact_uri: str, folder: str, tracking_uri: str) -> Path:
 
 
 def require_recorded(lab: Lab, folder: Path, record: str | None = None) -> str:
-    """Return the id of the record of a model's folder.
-
-    Raises:
-        NotVerified: if there is none.
-    """
+    """Return the id of the record of a model's folder."""
     content = digest_folder(folder, exclude=registered_files(folder))
     own = own_models(lab)
     if record is not None:

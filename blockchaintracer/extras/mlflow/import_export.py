@@ -82,9 +82,6 @@ def import_runs(
         batch: add the records to the open batch, which `batches.anchor` anchors with one transaction.
         personal: whether to record who ran them.
         each: called after each run with the numbers of done and all runs.
-
-    Raises:
-        InputError: if MLflow is not installed, or has no such experiment.
     """
     client = client_of(tracking_uri)
     from mlflow.exceptions import MlflowException

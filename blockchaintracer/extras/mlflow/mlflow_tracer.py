@@ -220,9 +220,6 @@ def autolog(*, disable: bool = False, **options: Any) -> None:
         disable: stop recording.
         options: ``home``, ``rpc``, ``registry``, ``group``, ``key`` as `MLTracer` takes; ``background=False`` leaves
             the sending to `flush`; ``user_name=True`` and ``host_name=True`` record these.
-
-    Raises:
-        InputError: if MLflow is not installed.
     """
     require("mlflow", "mlflow")
     _recording.automatic = None if disable else Target(**options)

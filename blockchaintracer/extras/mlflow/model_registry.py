@@ -36,9 +36,6 @@ def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None
 
     Returns:
         the records: of the model, of each version, of each alias.
-
-    Raises:
-        InputError: if MLflow has no such model.
     """
     client = client_of(tracking_uri)
     model = _ask(lambda: client.get_registered_model(name), f"registered model {name!r}")
@@ -65,11 +62,7 @@ def record_model(lab: Lab, name: str, tags: Mapping[str, str], description: str 
 def record_version(
     lab: Lab, client: Any, name: str, version: str, model: Recorded | None = None, **event: Any
 ) -> Recorded:
-    """Record a version of a registered model as it is now, with its files as a Model record.
-
-    Raises:
-        InputError: if MLflow has no such version.
-    """
+    """Record a version of a registered model as it is now, with its files as a Model record."""
     shown = _ask(lambda: client.get_model_version(name, version), f"version {version} of model {name!r}")
     record, digest = _version_files(lab, client, name, version)
     values = {
@@ -116,10 +109,6 @@ def record_deployment(
         model: ``NAME/VERSION`` or ``NAME@ALIAS``; an alias is recorded as the version that it names now.
         action: what was done: ``deployed``, ``updated``, ``rolled back``, ``removed``.
         tracking_uri: of the MLflow that has the model; default: the URI in use.
-        values: further values by name.
-
-    Raises:
-        InputError: if MLflow has no such model.
     """
     client = client_of(tracking_uri)
     name, at, alias = model.rpartition("@")

@@ -130,9 +130,6 @@ def record_run(
         client: MLflow's client of the server or store that has the run.
         captured: what this process captured of it; None for a run of another process.
         personal, host_name: whether the user's and the machine's name may be recorded.
-
-    Raises:
-        InputError: if MLflow has no such run, or it has not ended.
     """
     identifier = run_uuid(run_id)
     run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal))

@@ -58,14 +58,9 @@ def verify_run(
     """Verify the records of an MLflow run, and compare each with what MLflow has of the run now.
 
     Args:
-        run_id: MLflow's.
         tracking_uri: where the run is; default: the URI in use.
         datasets: tables or arrays to compare with the recorded content, by the name of the dataset.
         sources: where to look for content that the store does not have.
-
-    Raises:
-        InputError: if MLflow is not installed, or has no such run.
-        ChainUnavailable: if the chain is unavailable.
     """
     client = client_of(tracking_uri)
     identifier = run_uuid(run_id)

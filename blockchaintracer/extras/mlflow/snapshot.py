@@ -175,11 +175,7 @@ class Snapshot:
 
 
 def get_run(client: Any, run_id: str) -> Any:
-    """Ask MLflow for a run.
-
-    Raises:
-        InputError: if MLflow has no such run.
-    """
+    """Ask MLflow for a run."""
     from mlflow.exceptions import MlflowException
 
     try:

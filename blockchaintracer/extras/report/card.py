@@ -73,11 +73,7 @@ def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
 
 
 def dataset_card(facts: ReportFacts, templates: Path | None = None) -> DatasetCard:
-    """Make the card of a dataset.
-
-    Raises:
-        InputError: if the record is no dataset.
-    """
+    """Make the card of a dataset."""
     hub = require("huggingface_hub", "reports")
     if facts.asked.record.kind != "dataset":
         raise InputError(f"expected a dataset, got {facts.asked.record.kind} {facts.asked.id}")

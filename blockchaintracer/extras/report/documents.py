@@ -86,11 +86,7 @@ def make(facts: ReportFacts, formats: Iterable[str], templates: Path | None = No
 
 
 def write(files: dict[str, bytes], folder: Path) -> list[Path]:
-    """Write a report's files, each whole or not at all, over older ones of the same name.
-
-    Raises:
-        StoreError: if they can't be written.
-    """
+    """Write a report's files, each whole or not at all, over older ones of the same name."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in files.items():
@@ -121,9 +117,6 @@ def set_reports(lab: Lab, formats: Sequence[str] | None, declared: Mapping[str, 
     Args:
         formats: names in `FORMATS`; empty for what `formats_for` says, without a card that lacks fields.
         declared: fields of the model card that hold for every run.
-
-    Raises:
-        InputError: if a format or field is unknown.
     """
     _require_formats(formats or ())
     for name in declared or ():
@@ -132,11 +125,7 @@ def set_reports(lab: Lab, formats: Sequence[str] | None, declared: Mapping[str, 
 
 
 def report_by_setting(lab: Lab, record_id: str) -> Recorded | None:
-    """Make and record the report that `set_reports` chose; None if none was chosen.
-
-    Raises:
-        InputError: if a chosen card lacks a field.
-    """
+    """Make and record the report that `set_reports` chose; None if none was chosen."""
     chosen = lab.choices(lab.chain_id).get("reports")
     if not isinstance(chosen, dict):
         return None
@@ -146,11 +135,7 @@ def report_by_setting(lab: Lab, record_id: str) -> Recorded | None:
 
 
 def history(lab: Lab, record_id: str) -> list[WrittenReport]:
-    """List the recorded reports of a record whose manifests are at hand, oldest first.
-
-    Raises:
-        InputError: if there is no such record.
-    """
+    """List the recorded reports of a record whose manifests are at hand, oldest first."""
     record_id = normal_digest(record_id, "record id")
     with up_to_date(lab) as index:
         lineage(index, record_id, 0, registry=lab.registry)
@@ -190,7 +175,6 @@ def restore(
     """Bring a recorded report back: its files, byte by byte, into an empty folder.
 
     Args:
-        report_id: of the report's Document.
         record: also record it as the current report again, superseding the one that is.
         sources: folders or http(s) addresses that it was published to.
 

@@ -100,11 +100,7 @@ def fields_of(
 
 
 def require_declarable(name: str) -> None:
-    """Refuse a name that isn't a field of the card, or is one that only records can give.
-
-    Raises:
-        InputError: saying which.
-    """
+    """Refuse a name that isn't a field of the card, or is one that only records can give."""
     if name not in (*REQUIRED, *OPTIONAL):
         raise InputError(
             f"expected a field of the model card, got {name!r}", hint=f"Known: {', '.join((*REQUIRED, *OPTIONAL))}."

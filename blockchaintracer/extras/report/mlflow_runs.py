@@ -20,20 +20,13 @@ _SHOWN = 5
 
 
 def named_record(lab: Lab, text: str) -> str:
-    """Return a record's id as it is, or that of the run ``mlflow:RUN_ID``.
-
-    Raises:
-        InputError, ChainUnavailable: as `record_of_mlflow`.
-    """
+    """Return a record's id as it is, or that of the run ``mlflow:RUN_ID``."""
     return record_of_mlflow(lab, text.removeprefix(PREFIX)) if text.startswith(PREFIX) else text
 
 
 def record_of_mlflow(lab: Lab, run_id: str) -> str:
     """Return the id of the newest record of an MLflow run: this lab's, or the only group's that recorded it. If none is
     stored, of one in a batch of this lab.
-
-    Args:
-        run_id: MLflow's.
 
     Raises:
         InputError: if there is none, or several groups recorded it: anyone can name a run.

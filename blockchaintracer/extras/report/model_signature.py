@@ -53,7 +53,6 @@ def check_signature(
     """Check a signature of `model_signing` against a recorded model. The signer need not know of the record.
 
     Args:
-        model_id: record of a file or folder.
         signature: the Sigstore bundle that `model_signing sign key` wrote.
         public_key: PEM of the elliptic curve key.
         sources: folders or http(s) addresses that the model was published to.
@@ -69,11 +68,7 @@ def check_signature(
 def record_signature(
     lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
 ) -> tuple[ModelSignature, Recorded]:
-    """Check a signature, and record it as a Document that is derived from the model, with the public key attached.
-
-    Raises:
-        As `check_signature`.
-    """
+    """Check a signature, and record it as a Document that is derived from the model, with the public key attached."""
     checked, bundle, key = _check(lab, model_id, signature, public_key, sources)
     for data in (bundle, key):
         lab.store.put_bytes(data)

@@ -59,11 +59,7 @@ def html(facts: ReportFacts, templates: Path | None = None) -> bytes:
 
 
 def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
-    """Make the report as PDF, by Typst with the fonts that it brings along.
-
-    Raises:
-        InputError: if the template is none, or a package is missing.
-    """
+    """Make the report as PDF, by Typst with the fonts that it brings along."""
     typst = require("typst", "reports")
     values = template_values(facts)
     pictures = {f"plot-{number}.svg": svg for number, (_, svg) in enumerate(metric_pictures(facts, values["metrics"]))}

@@ -53,17 +53,14 @@ class ReportFacts:
     """What is known of a record and of what belongs to it.
 
     Args:
-        asked: the record.
         run: the run that it is or came from; None if there is none.
         wrote: how many runs of the group wrote the asked model.
         model: the model that it is, or that the run wrote and the group recorded.
-        inputs: what the run read.
         runs: for the experiment sheet: the run, or all runs on a dataset, oldest first.
         reproductions: runs that reproduce the run.
         lineage: without reports.
         verdicts: the current ones on the asked record and its run.
         verification: of the asked record and its run, without what differs from machine to machine.
-        chain: name of the chain.
         histories: steps and values of the run's metrics, as far as they were recorded and are at hand.
         fields: of the model card's template, by name; empty without a model.
         missing: names of required fields that neither the records nor the caller give.
@@ -108,11 +105,7 @@ class ReportFacts:
         return [entry for entry in self.inputs if entry.read.record.kind == "dataset"]
 
     def require_fields(self) -> None:
-        """Refuse a model card that leaves a required field out.
-
-        Raises:
-            InputError: naming every one that is missing.
-        """
+        """Refuse a model card that leaves a required field out."""
         if self.missing:
             hint = "Record them with the run"
             if name := next((name for name in self.missing if name not in NEVER_DECLARED), None):
@@ -138,10 +131,8 @@ def gather(
     """Gather the facts of a record, and verify it.
 
     Args:
-        record_id: 64 hex digits.
         declared: fields of the model card that the records don't hold, by name.
         sources: folders or http(s) addresses that the record was published to.
-        progress: called with the number of bytes that were hashed.
 
     Raises:
         InputError: if there is no such record, or a declared field is unknown or contradicts a record.

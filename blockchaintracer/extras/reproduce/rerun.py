@@ -51,9 +51,6 @@ class Plan:
     """What will be executed, to be agreed to before anything is fetched or run. The texts are a stranger's.
 
     Args:
-        record: whose run is repeated.
-        run: its manifest.
-        commit: git commit of the code.
         pack, diff: the files of the commit, and the recorded difference to it that is applied; None without.
         command: as recorded, with ``{input:N}`` and ``{output}`` for places.
         lock: the lock file that the environment is rebuilt from; None if `interpreter` is used.
@@ -102,7 +99,6 @@ class Rerun:
     """What a repeated run did.
 
     Args:
-        folder: its working folder.
         start: what was known when it started.
         environment: what it ran on; None if its Python can't tell.
         document: what its program told, or if that told nothing, the name, parameters and seeds as recorded.

@@ -41,9 +41,6 @@ class ExportedProof:
     """A bundle that was written.
 
     Args:
-        file: where.
-        size: in bytes.
-        proven: what it proves.
         without_manifest: records whose manifest isn't in the lab's store, and so not in the bundle.
     """
 
@@ -120,9 +117,6 @@ def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None
 
     Args:
         path: the file or folder. Without the original, where it differs is not known.
-
-    Raises:
-        InputError: if it can't be read.
     """
     if not path.exists():
         raise InputError(f"expected an existing file or folder, got {str(path)!r}")

@@ -54,7 +54,6 @@ class ProofRequest:
     """A record to be proven.
 
     Args:
-        key: of the record.
         manifest: its bytes, None to leave it out.
         transaction: that stored it, 64 hex digits; None if it isn't stored.
         batch: the batch that holds it, if it came from one.
@@ -72,7 +71,6 @@ def export_bundle(
     """A bundle that proves these records as of one block.
 
     Args:
-        registry: where they are.
         records: at least one; each once.
         block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
             the state of a block within hours.

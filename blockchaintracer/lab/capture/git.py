@@ -79,7 +79,6 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     submodule counts as its commit, and content kept outside git (LFS) as its pointer.
 
     Args:
-        path: a file or folder.
         exclude: files and folders to leave out, such as the lab's working folder (any named ``.blockchaintracer`` is).
 
     Raises:

@@ -31,9 +31,6 @@ def start_program(command: Sequence[str], folder: Path, run_file: Path, *, quiet
 
     Args:
         run_file: where the program may write its run document.
-
-    Raises:
-        InputError: if it can't be started.
     """
     try:
         done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for

@@ -32,9 +32,6 @@ def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[st
     Returns:
         ``seed``, ``seeded`` (names), ``notSeeded`` (name to reason) and ``pythonHashSeed``, ready for JSON; with `each`
         also ``seeds``: by name, of those that were seeded, and of ``jax`` where it's installed.
-
-    Raises:
-        InputError: if a seed is out of range.
     """
     seeds = each or {}
     for value in (seed, *seeds.values()):

@@ -66,7 +66,6 @@ class Factory:
     """The factory on one chain.
 
     Args:
-        chain: the connection.
         address: another one than this version's usual, where a chain couldn't have it there.
     """
 

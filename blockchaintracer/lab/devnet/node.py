@@ -68,9 +68,7 @@ class NodeInfo:
     """A running devnet.
 
     Args:
-        url: JSON-RPC address.
         port: TCP port on 127.0.0.1.
-        pid: process id of anvil.
         chain_id: EIP-155 chain id.
         state_file: where the chain is saved.
         genesis: hash of the chain's first block (64 hex digits with 0x), another one after every reset.
@@ -147,11 +145,7 @@ class Devnet:
         self.persist()
 
     def persist(self) -> None:
-        """Save the chain as of now.
-
-        Raises:
-            ChainUnavailable: if the node doesn't run or answer, or the disk refuses.
-        """
+        """Save the chain as of now."""
         port = self._needed().port
         try:
             self._state.save(port)

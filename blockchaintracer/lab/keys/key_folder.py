@@ -20,7 +20,6 @@ class KeyFolder:
     """The keys of one kind of a lab.
 
     Args:
-        folder: where they are.
         ask: asks a person for a passphrase; without it a missing passphrase is an error.
     """
 
@@ -36,11 +35,7 @@ class KeyFolder:
         return sorted(path.stem for path in self.folder.glob(f"*{self.suffix}"))
 
     def path_of(self, name: str) -> Path:
-        """Return where the key of a name is, or would be.
-
-        Raises:
-            InputError: if it isn't a key's name.
-        """
+        """Return where the key of a name is, or would be."""
         return self.folder / f"{key_name(name)}{self.suffix}"
 
     def no_key(self, name: str) -> KeyStoreError:
@@ -50,11 +45,7 @@ class KeyFolder:
 
     @contextmanager
     def adding(self, name: str) -> Iterator[Path]:
-        """Hold the folder for a new key; the file to write.
-
-        Raises:
-            KeyStoreError: if the name is taken, or the file can't be written.
-        """
+        """Hold the folder for a new key; the file to write."""
         path = self.path_of(name)
         try:
             with locked(self.folder / ".lock"):
@@ -92,11 +83,7 @@ def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
 
 
 def key_name(name: str) -> str:
-    """Check that a text can be a key's name.
-
-    Raises:
-        InputError: if not.
-    """
+    """Check that a text can be a key's name."""
     if not _NAME.fullmatch(name):
         raise InputError(f"expected a key's name of letters, digits, '.', '_' and '-', got {name!r}")
     return name

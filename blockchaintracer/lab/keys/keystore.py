@@ -23,7 +23,6 @@ class KeystoreSigner(AccountSigner):
     """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs.
 
     Args:
-        path: the keystore file.
         passphrase: gives the passphrase when it is needed.
     """
 
@@ -83,11 +82,7 @@ class KeyStore(KeyFolder):
         return None
 
     def signer(self, name: str) -> KeystoreSigner:
-        """Return the signer of a key by name, or of a keystore file by its path.
-
-        Raises:
-            KeyStoreError: if there is none.
-        """
+        """Return the signer of a key by name, or of a keystore file by its path."""
         path = Path(name).expanduser() if os.sep in name else self.path_of(name)
         if not path.exists():
             raise self.no_key(name)
@@ -96,9 +91,6 @@ class KeyStore(KeyFolder):
     def create(self, name: str, *, devnet: bool = False) -> KeystoreSigner:
         """Make a new random key. A person chooses its passphrase; for the devnet it is generated and written to a file
         beside the key that only the owner can read.
-
-        Raises:
-            KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
         """
         from eth_account import Account
 

@@ -93,10 +93,8 @@ class Entry:
 
     Args:
         seq: its place in the order.
-        write: what it changes.
         transaction: its hash, 64 hex digits, once signed or found on the chain.
         block: the block that holds it, once included.
-        error: why it failed.
         replaced: hashes of the same nonce and a lower fee under which it was sent before.
     """
 
@@ -134,7 +132,6 @@ class Outbox:
     """The queue of one lab.
 
     Args:
-        path: the SQLite file.
         wait_s: seconds to wait for one transaction to reach a block.
         stuck_s: seconds after which it is sent again with a higher fee; by default from the chain's block time.
     """

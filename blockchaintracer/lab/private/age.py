@@ -24,11 +24,7 @@ _SHOWN = 24
 
 
 def pyrage() -> Any:
-    """Import the library with its modules.
-
-    Raises:
-        InputError: if it is not installed, naming the extra.
-    """
+    """Import the library with its modules."""
     for module in ("passphrase", "ssh", "x25519"):
         require(f"pyrage.{module}", "privacy")
     return require("pyrage", "privacy")

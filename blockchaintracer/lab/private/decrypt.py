@@ -84,12 +84,7 @@ def decrypt_record(
 def decrypt_private(
     lab: Lab, record_id: str, identities: Sequence[Any] = (), sources: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Decrypt the private values of a run and check them with the record's root.
-
-    Raises:
-        InputError: if the record has none that are encrypted.
-        NotVerified: if no identity opens them, or they are not what was committed to.
-    """
+    """Decrypt the private values of a run and check them with the record's root."""
     record, manifest = _found(lab, record_id, sources)
     private = manifest.predicate.private if isinstance(manifest.predicate, RunPredicate) else None
     if private is None or private.encrypted is None:

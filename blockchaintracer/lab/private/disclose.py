@@ -55,10 +55,6 @@ class Disclosure(Part):
 
     Args:
         chain_id: EIP-155 chain id as decimal text.
-        registry: address of the registry.
-        record: id of the run.
-        manifest: of the run.
-        fields: what is shown.
     """
 
     type_: Literal["urn:blockchaintracer:disclosure:v1"] = Field(default=DISCLOSURE_TYPE, alias="type")
@@ -111,12 +107,7 @@ def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> P
 
 
 def kept_private(home: Home, root: str) -> FieldTree:
-    """Read the private values that lead to a root.
-
-    Raises:
-        InputError: if they are not in the lab's folder.
-        StoreError: if they are damaged.
-    """
+    """Read the private values that lead to a root."""
     path = home.private / f"{root}.json"
     try:
         tree = FieldTree.from_json(parse_json(path.read_bytes(), "private values"))
@@ -180,11 +171,7 @@ def is_disclosure(path: Path) -> bool:
 
 
 def read_disclosure(path: Path) -> Disclosure:
-    """Read the disclosure in a file; nothing in it is checked yet.
-
-    Raises:
-        InputError: if it isn't a disclosure.
-    """
+    """Read the disclosure in a file; nothing in it is checked yet."""
     try:
         with path.open("rb") as file:
             data = file.read(_LIMIT + 1)
@@ -196,12 +183,7 @@ def read_disclosure(path: Path) -> Disclosure:
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progress: Progress | None = None) -> Report:
-    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it.
-
-    Raises:
-        InputError: if it isn't a disclosure, or is of another chain or registry.
-        ChainUnavailable: if no node answers.
-    """
+    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it."""
     disclosure = read_disclosure(path)
     here = (str(lab.chain_id), lab.registry.address.lower())
     if (disclosure.chain_id, disclosure.registry) != here:

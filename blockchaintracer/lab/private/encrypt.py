@@ -124,10 +124,6 @@ def keep_encrypted(
     Args:
         recipients: as `recipients_of` gives them.
         exclude: names of files and folders in a folder to leave out.
-
-    Raises:
-        InputError: if it can't be read, or a recipient is not one.
-        StoreError: if it can't be stored.
     """
     context = context_of(lab)
     digest = digest_of(lab.hashes, path, exclude, progress).sha256

@@ -48,7 +48,6 @@ class Context:
     Args:
         chain_id: EIP-155 chain id as decimal text.
         registry: address, 0x-hex in lower case.
-        group: number of the group.
         author: address, 0x-hex in lower case.
     """
 
@@ -96,7 +95,6 @@ class FieldTree:
     """The tree over a run's private values.
 
     Args:
-        context: whom it binds.
         subject: of the run's record, 64 hex digits.
         openings: the values, each with a salt of its own.
         leaves: how many leaves it has, a power of two.
@@ -144,11 +142,7 @@ class FieldTree:
         return tuple(self._openings[index] for index in sorted(self._openings))
 
     def opening(self, name: str) -> Opening:
-        """Return one value.
-
-        Raises:
-            InputError: if there is none of this name.
-        """
+        """Return one value."""
         openings = {opening.field: opening for opening in self._openings.values()}
         if name not in openings:
             known = ", ".join(sorted(openings))
@@ -175,11 +169,7 @@ class FieldTree:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FieldTree:
-        """Read what `as_json` gave.
-
-        Raises:
-            InputError: if it isn't a tree.
-        """
+        """Read what `as_json` gave."""
         try:
             openings = [Opening(item["field"], item["value"], item["salt"]) for item in data["fields"]]
             leaves = data["leaves"]

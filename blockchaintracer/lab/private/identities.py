@@ -28,11 +28,7 @@ class EncryptionKeys(KeyFolder):
         super().__init__(home.encryption_keys, ask)
 
     def recipient(self, name: str) -> str:
-        """Return the public half of a key, for others to encrypt to: ``age1…``.
-
-        Raises:
-            KeyStoreError: if there is no such key.
-        """
+        """Return the public half of a key, for others to encrypt to: ``age1…``."""
         if not self.path_of(name).exists():
             raise self.no_key(name)
         path = self.path_of(name).with_suffix(".pub")
@@ -44,11 +40,7 @@ class EncryptionKeys(KeyFolder):
         return recipient
 
     def create(self, name: str) -> str:
-        """Make a new key; its recipient.
-
-        Raises:
-            KeyStoreError: if the name is taken, or nobody can be asked for a passphrase.
-        """
+        """Make a new key; its recipient."""
         identity, recipient = new_identity()
         return self._write(name, str(identity), recipient)
 
@@ -71,11 +63,7 @@ class EncryptionKeys(KeyFolder):
         return self._write(name, str(identities[0]), str(identities[0].to_public()))
 
     def identities(self, chosen: Sequence[str] = ()) -> list[Any]:
-        """Open identities to decrypt with: by name, or in files by their paths; all of the lab's if none is chosen.
-
-        Raises:
-            KeyStoreError: if one can't be found or opened.
-        """
+        """Open identities to decrypt with: by name, or in files by their paths; all of the lab's if none is chosen."""
         identities: list[Any] = []
         for name in chosen or self.names():
             if name in self.names():

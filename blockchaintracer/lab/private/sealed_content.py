@@ -89,11 +89,7 @@ class ContentOpening:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentOpening:
-        """Read what `to_bytes` gave. An error does not show what is in it: it is secret.
-
-        Raises:
-            InputError: if it isn't an opening.
-        """
+        """Read what `to_bytes` gave. An error does not show what is in it: it is secret."""
         fields = parse_json(data, "opening")
         try:
             made = cls(Context.from_json(fields), *(fields[name] for name in ("subjectType", "sha256", "name", "salt")))
@@ -117,7 +113,6 @@ def encrypt_content(
 
     Args:
         exclude: names of files and folders in a folder to leave out.
-        progress: told of the bytes read.
 
     Returns:
         what it is, and its digest: what `digest_file` or `digest_folder` give.

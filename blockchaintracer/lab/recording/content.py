@@ -43,11 +43,7 @@ from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
 
 
 def parse_parent(text: str) -> Link:
-    """Read a parent from ``ID:relation``.
-
-    Raises:
-        InputError: if it isn't one.
-    """
+    """Read a parent from ``ID:relation``."""
     record_id, colon, relation = text.partition(":")
     if not colon:
         raise InputError(f"expected a parent as ID:relation, got {text!r}", hint="For example ID:derived-from.")

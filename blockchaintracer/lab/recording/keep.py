@@ -92,7 +92,6 @@ def keep(
 
     Args:
         exclude: names of files and folders in a folder to leave out.
-        progress: told of the bytes read.
 
     Raises:
         InputError: if it can't be read, or would go into the open and was encrypted before.

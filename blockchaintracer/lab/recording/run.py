@@ -112,11 +112,8 @@ class RunFacts:
     """What goes into a run's record besides what is captured.
 
     Args:
-        document: what its author says.
-        inputs: what it read.
         linked: what it read, in the terms of another run's manifest.
         outputs: role and path of what it wrote.
-        parents: further parents.
         command: program and arguments, run from `folder`.
         portable: whether `command` is as a manifest names it already.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
@@ -317,11 +314,7 @@ def document_text(document: RunDocument) -> str:
 
 
 def keep_unrecorded(home: Home, document: RunDocument) -> Path:
-    """Write a run document that could not be recorded to a file that it can be recorded from later; the file.
-
-    Raises:
-        StoreError: if it can't be written.
-    """
+    """Write a run document that could not be recorded to a file that it can be recorded from later; the file."""
     file = home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -393,11 +386,7 @@ _ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 
 
 def parse_assignment(text: str, what: str) -> tuple[str, Any]:
-    """Read ``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text.
-
-    Raises:
-        InputError: if there's no ``=``.
-    """
+    """Read ``name=value``; the value is a number, true, false or null if it reads as one in YAML, else text."""
     match = _ASSIGNMENT.fullmatch(text)
     if not match:
         raise InputError(f"expected a {what} as name=value, got {text!r}")

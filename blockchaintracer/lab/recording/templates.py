@@ -119,11 +119,7 @@ def list_templates() -> tuple[ExperimentTemplate, ...]:
 
 
 def load_template(name: str, version: int | None = None) -> ExperimentTemplate:
-    """Load a template; the newest version unless one is given.
-
-    Raises:
-        InputError: if there is none, naming those that there are.
-    """
+    """Load a template; the newest version unless one is given."""
     versions = {template.version: template for template in list_templates() if template.name == name}
     if not versions:
         names = ", ".join(dict.fromkeys(template.name for template in list_templates()))
@@ -146,8 +142,6 @@ def validate_against_template(
 
     Args:
         run: to be checked; of a document, metrics must have their values.
-        name: of the template.
-        version: the newest unless given.
         complete: False for a run that failed: what it didn't come to may be missing.
 
     Raises:
@@ -192,11 +186,7 @@ def validate_against_template(
 
 
 def render_template(name: str, version: int | None = None) -> str:
-    """Write a commented ``run.yaml`` to start from; required metrics are left to be filled in.
-
-    Raises:
-        InputError: if there is no such template.
-    """
+    """Write a commented ``run.yaml`` to start from; required metrics are left to be filled in."""
     template = load_template(name, version)
     parameters = [
         f"  {_optional(rule)}{key}: {json.dumps(rule.example)}  # {rule.expected()}: {rule.description}"

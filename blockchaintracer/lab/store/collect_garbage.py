@@ -67,11 +67,7 @@ class Collected:
 
 
 def store_status(lab: Lab, *, verify: bool = False, progress: Progress | None = None) -> StoreStatus:
-    """Count what the store holds.
-
-    Args:
-        verify: whether to hash every object again.
-    """
+    """Count what the store holds."""
     objects, keep = list(lab.store.objects()), needed(lab)
     unneeded = [entry for entry in objects if entry.sha256 not in keep]
     damaged = None

@@ -85,11 +85,7 @@ class Store:
         return self.path_of(sha256).is_file()
 
     def put_bytes(self, data: bytes) -> str:
-        """Keep `data`; return its SHA-256.
-
-        Raises:
-            StoreError: if the disk is full or can't be written.
-        """
+        """Keep `data`; return its SHA-256."""
         digest = hashlib.sha256(data).hexdigest()
         self._hold()
         self.put_blocks(digest, [data])
@@ -156,11 +152,7 @@ class Store:
     def put_folder(
         self, path: str | os.PathLike[str], progress: Progress | None = None, exclude: Collection[str] = ()
     ) -> FolderDigest:
-        """Keep every file of a folder, and its listing under the folder's digest.
-
-        Raises:
-            StoreError: if the disk is full or can't be written.
-        """
+        """Keep every file of a folder, and its listing under the folder's digest."""
         report = locked(progress)
         # more threads than cores: most of their time is spent waiting for the disk
         digest = folder_digest(
@@ -170,11 +162,7 @@ class Store:
         return digest
 
     def get_bytes(self, sha256: str, limit: int | None = None) -> bytes:
-        """Read an object of at most `limit` bytes and check its SHA-256.
-
-        Raises:
-            StoreError: if it is not here, is larger, or has another SHA-256.
-        """
+        """Read an object of at most `limit` bytes and check its SHA-256."""
         path = self.path_of(sha256)
         try:
             with path.open("rb") as file:
@@ -187,11 +175,7 @@ class Store:
         return data
 
     def verify(self, sha256: str, progress: Progress | None = None) -> None:
-        """Hash an object again.
-
-        Raises:
-            StoreError: if it is not here, or has another SHA-256 than its name says.
-        """
+        """Hash an object again."""
         path = self.path_of(sha256)
         try:
             actual = sha256_file(path, progress)
@@ -202,11 +186,7 @@ class Store:
     def export(
         self, sha256: str, target: str | os.PathLike[str], sources: Sequence[str | os.PathLike[str]] = ()
     ) -> Path:
-        """Copy an object, fetched first if it is not here, to a new file; return the file.
-
-        Raises:
-            InputError: if there is a file already.
-        """
+        """Copy an object, fetched first if it is not here, to a new file; return the file."""
         target = Path(target)
         try:
             with placing(target) as partial:

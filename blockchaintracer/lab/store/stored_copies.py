@@ -15,12 +15,7 @@ from blockchaintracer.lab.store.store import FETCH_LIMIT, SourceError, Store, is
 
 
 class StoredCopies(FolderCopies):
-    """The store and the sources. The first whole copy is used.
-
-    Args:
-        store: the lab's store.
-        sources: as `Store.fetch`.
-    """
+    """The store and the sources. The first whole copy is used."""
 
     def __init__(self, store: Store, sources: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None):
         super().__init__([store.folder, *sources], progress)

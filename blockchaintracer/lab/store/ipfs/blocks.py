@@ -26,7 +26,6 @@ class Cid:
     """The name of a block: how its bytes are to be read, and their SHA-256.
 
     Args:
-        version: 0 or 1.
         codec: `digest.RAW` or `digest.DAG_PB`.
         digest: SHA-256, 32 bytes.
     """
@@ -45,11 +44,7 @@ class Cid:
 
     @classmethod
     def parse(cls, text: str) -> Cid:
-        """A CID from its text: version 0, or version 1 in base32 (github.com/multiformats/cid).
-
-        Raises:
-            InputError: if it's no CID, or of another hash, codec or base.
-        """
+        """A CID from its text: version 0, or version 1 in base32 (github.com/multiformats/cid)."""
         try:
             if text.startswith("Qm") and len(text) == 46:
                 number = 0
@@ -73,11 +68,7 @@ class Cid:
 
     @classmethod
     def decode(cls, data: bytes) -> Cid:
-        """A CID from its bytes.
-
-        Raises:
-            InputError: if it's none, or of another hash or codec.
-        """
+        """A CID from its bytes."""
         if len(data) == 34 and data[:2] == b"\x12\x20":
             return cls(0, DAG_PB, data[2:])
         if len(data) == 36 and data[0] == 1 and data[1] in (RAW, DAG_PB) and data[2:4] == b"\x12\x20":
@@ -198,11 +189,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """A varint of at most 63 bits, and where it ends.
-
-    Raises:
-        ValueError: if it isn't whole or longer.
-    """
+    """A varint of at most 63 bits, and where it ends."""
     number = 0
     for index in range(9):
         if at + index >= len(data):

@@ -45,9 +45,6 @@ class Tree:
     Args:
         files: (path inside the folder, path to read); a single one with the path ``""`` is a file.
         profile: a name in `digest.PROFILES`.
-
-    Raises:
-        InputError: if there's no such profile.
     """
 
     files: Sequence[tuple[str, str | os.PathLike[str]]]

@@ -58,9 +58,6 @@ class Gateways:
 
     Args:
         urls: http(s) addresses, without ``/ipfs``; None for `GATEWAYS_VARIABLE`.
-
-    Raises:
-        InputError: if one is no http(s) address.
     """
 
     urls: Sequence[str] | None = None
@@ -185,9 +182,6 @@ class Gateways:
     def read(self, cid: Cid, node: DagNode) -> Iterator[bytes]:
         """The bytes of a file, chunk by chunk in order, each verified.
 
-        Args:
-            cid, node: as `resolve` gave them.
-
         Raises:
             InputError: if it's a folder.
             NotVerified: also if the sizes in it contradict each other.
@@ -299,7 +293,6 @@ class Address:
     """Where something is on IPFS, and who is asked for it.
 
     Args:
-        cid: the root.
         names: of the folders and the file below it.
         gateways: addresses of gateways; None for those of `GATEWAYS_VARIABLE`.
     """

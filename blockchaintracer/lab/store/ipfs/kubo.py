@@ -34,9 +34,6 @@ class Kubo:
 
     Args:
         url: its address, without ``/api/v0``; None for `RPC_VARIABLE`.
-
-    Raises:
-        InputError: if it's no http(s) address.
     """
 
     def __init__(self, url: str | None = None) -> None:

@@ -36,7 +36,6 @@ class Service:
     """A pinning service.
 
     Args:
-        name: what the lab calls it.
         endpoint: the address that ``/pins`` follows.
         token: its access token; never shown.
     """
@@ -116,7 +115,6 @@ def pin(
     A service that has the pin already, or is at it, is not asked for it again.
 
     Args:
-        name: what the services shall call it.
         wait_s: seconds to wait until each has it or has failed.
         pause_s: seconds to the first question of how far it is; the pauses double.
     """
