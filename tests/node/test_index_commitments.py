@@ -1,15 +1,14 @@
-"""Seals, batches and verdicts on foreign records in the index: as the chain has them, back on a reorganised one."""
+"""Seals and batches in the index: as the chain has them, back on a reorganised one."""
 
 import os
 from typing import Any
 
 import pytest
 
-from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.manifest import Metric, Parent, RunPredicate
 from blockchaintracer.core.record import ForeignRecord, Kind, Relation, Verdict
-from blockchaintracer.extras.search import Index, batches, foreign_verdicts, query, seals, verdicts
-from blockchaintracer.lab.attest import attest_foreign, retract
+from blockchaintracer.extras.search import Index, query, verdicts
+from blockchaintracer.lab.attest import attest_foreign
 from blockchaintracer.lab.batches import anchor, batching, materialize
 from blockchaintracer.lab.recording.content import record_content, record_reference, record_run
 from blockchaintracer.lab.seals import holding_evidence, reveal, seal_verdict, sealing
@@ -56,9 +55,9 @@ def everything(index: Index, lab: Lab) -> Any:
             tables + " WHERE m.type = 'table' AND m.name <> 'registries' AND m.name NOT LIKE 'texts%' ORDER BY 1"
         )
     ]
-    assert {"seals", "reveals", "batches", "foreign_verdicts"} <= set(names)
+    assert {"records", "verdicts"} <= set(names)
     counts = [(name, index.rows(f"SELECT count(*) FROM {name}")[0][0]) for name in names]
-    return rows, said, seals(index), batches(index), foreign_verdicts(index), counts
+    return rows, said, counts
 
 
 def later(lab: Lab) -> None:
@@ -115,30 +114,6 @@ def test_the_index_says_what_the_chain_says_and_goes_back_with_it(lab, index, tm
     assert one.id not in {row.id for row in query(index, since=batch.time + 1, limit=None)}
     [verdict] = verdicts(index, told["judged"].id)
     assert (verdict.verdict, verdict.sealed_at, verdict.current) == ("reproduced", told["blind"].time, True)
-
-    for who, group in ((lab, 1), (reviewer, reviewer.group())):
-        mine = seals(index, group=group, author=who.signer.address)
-        seen = seals_of(lab.registry, group, who.signer.address)
-        assert [(row["commitment"], row["record_id"]) for row in mine] == [
-            (one.commitment, one.record_id) for one in seen
-        ]
-        assert sum(row["revealed_at"] is None for row in mine) == unrevealed(seen)
-    assert [row["is_verdict"] for row in seals(index)] == [False, False, True]
-
-    by_root = {row["root"]: row for row in batches(index)}
-    first, second = by_root[batch.root], by_root[told["counted"].root]
-    columns = ("count", "counted", "stored", "manifest")
-    assert [first[column] for column in columns] == [2, False, 1, batch.manifest]
-    assert [second[column] for column in columns] == [1, True, 0, None]
-
-    reviewed, refuted = foreign_verdicts(index, foreign=ELSEWHERE)
-    assert (reviewed["current"], refuted["current"], refuted["verdict"]) == (False, True, "not-reproduced")
-    assert (refuted["chain_id"], refuted["evidence"]) == (ELSEWHERE.chain_id, told["run"].id)
-    assert foreign_verdicts(index, foreign=ForeignRecord(1, ELSEWHERE.registry, ELSEWHERE.record_id)) == []
-    retract(reviewer, told["run"].id, "wrong seed")
-    index.sync(lab.registry, lab.store)
-    assert [row["current"] for row in foreign_verdicts(index)] == [False, False]
-    assert lab.registry.foreign_verdict(ELSEWHERE, reviewer.group()).verdict is Verdict.NONE
 
     with Index(tmp_path / "anew.sqlite") as anew:
         anew.sync(lab.registry, lab.store)

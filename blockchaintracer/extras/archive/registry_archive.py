@@ -43,6 +43,7 @@ from blockchaintracer.lab.store.store import Store
 
 Progress = Callable[[int], None]
 
+_DECODED = (*INDEXED, "Sealed", "Anchored", "LeavesAnchored", "ForeignAttested")
 _SPAN = 10_000
 _PROOF_LIMIT = 1 << 20
 
@@ -231,13 +232,13 @@ def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[Arch
 
 
 def _decode(events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
-    """Those events that the index knows.
+    """Those events that the index or a batch proof needs.
 
     Raises:
         ValueError: if one is not what the ABI says.
     """
     hashes = {block.number: bytes.fromhex(block.hash) for block in blocks}
-    return [log for event in events if (log := decoded(event, INDEXED, hashes[event.block]))]
+    return [log for event in events if (log := decoded(event, _DECODED, hashes[event.block]))]
 
 
 def _checked_logs(head: Head, events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:

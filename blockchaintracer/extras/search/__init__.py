@@ -22,8 +22,5 @@ from blockchaintracer.extras.search.query import waiting as waiting
 from blockchaintracer.extras.search.rows import Retraction as Retraction
 from blockchaintracer.extras.search.rows import Row as Row
 from blockchaintracer.extras.search.rows import VerdictRow as VerdictRow
-from blockchaintracer.extras.search.rows import batches as batches
-from blockchaintracer.extras.search.rows import foreign_verdicts as foreign_verdicts
 from blockchaintracer.extras.search.rows import retraction as retraction
-from blockchaintracer.extras.search.rows import seals as seals
 from blockchaintracer.extras.search.rows import verdicts as verdicts

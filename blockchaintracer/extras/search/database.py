@@ -28,18 +28,11 @@ EVENTS = (
     "GroupDescribed",
     "GroupTransferred",
     "MembershipChanged",
-    "Sealed",
     "Revealed",
     "VerdictRevealed",
-    "Anchored",
-    "LeavesAnchored",
     "Materialized",
-    "ForeignAttested",
 )
-_OF_BLOCKS = (
-    *("records", "verdicts", "retractions", "group_changes", "memberships", "transactions"),
-    *("seals", "reveals", "batches", "foreign_verdicts"),
-)
+_OF_BLOCKS = ("records", "verdicts", "retractions", "group_changes", "memberships", "transactions")
 """The tables whose rows come and go with the block that they name."""
 _MANIFEST_LIMIT = 1 << 20
 _CHUNK = 500
@@ -480,7 +473,7 @@ class Writer:
         _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
         Describer(db).describe_from(first)
 
-    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:  # noqa: PLR0915
+    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:
         """Add the rows that one event makes."""
         registry, values = self._registry, log.values
         match log.event:
@@ -511,32 +504,15 @@ class Writer:
                 rows["group_changes"].append([registry, values[0], values[2], None, *where])
             case "MembershipChanged":
                 rows["memberships"].append([registry, *values, where[0], where[2]])
-            case "Sealed":
-                rows["seals"].append([registry, values[2], *values[:2], *where])
             case "Revealed":
-                record_id, commitment, sealed_at = values
-                row = _just_made(rows["records"], 2, record_id, where)
-                row[_SEALED_AT] = sealed_at
-                rows["reveals"].append([registry, row[3], row[6], commitment, 0, row[0], *where])
+                record_id, _, sealed_at = values
+                _just_made(rows["records"], 2, record_id, where)[_SEALED_AT] = sealed_at
             case "VerdictRevealed":
-                record_id, group, commitment, sealed_at = values
-                row = _just_made(rows["verdicts"], 1, self._record(record_id, "subject of a verdict"), where)
-                row[-1] = sealed_at
-                rows["reveals"].append([registry, group, row[4], commitment, 1, row[1], *where])
-            case "Anchored":
-                author, root, group, count, manifest = values
-                rows["batches"].append([registry, group, author, root, count, 0, manifest, *where])
-            case "LeavesAnchored":
-                author, root, group, count = values
-                rows["batches"].append([registry, group, author, root, count, 1, None, *where])
+                record_id, _, _, sealed_at = values
+                _just_made(rows["verdicts"], 1, self._record(record_id, "subject of a verdict"), where)[-1] = sealed_at
             case "Materialized":
                 record_id, root, anchored_at = values
                 _just_made(rows["records"], 2, record_id, where)[_ROOT:] = [root, anchored_at]
-            case "ForeignAttested":
-                number, address, record_id, group, attester, verdict, evidence, version = values
-                about = [registry, str(int.from_bytes(number, "big")), address, record_id, group]
-                about += [attester, verdict, _unless_zero(evidence), version]
-                rows["foreign_verdicts"].append([*about, *where])
 
     def _check_versions(self, changes: list[list[Any]]) -> None:
         """Report each membership version that is not greater than one before it. The order of the chain counts."""
@@ -605,13 +581,6 @@ _INSERT = {
     " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
     "memberships": "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version,"
     " block, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "seals": "INSERT INTO seals (registry, lab_group, author, commitment, block, time, tx)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "reveals": "INSERT INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "batches": "INSERT INTO batches (registry, lab_group, author, root, count, counted, document, block, time, tx)"
-    " VALUES (?, ?, ?, ?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
-    "foreign_verdicts": "INSERT INTO foreign_verdicts (registry, chain_id, foreign_registry, record_id, lab_group,"
-    " account, verdict, evidence, version, block, time, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 }
 """How the rows of each table that events make are written."""
 _SEALED_AT, _ROOT = -3, -2
@@ -636,7 +605,7 @@ def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[int]) 
     return rows[-1]
 
 
-_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1, "Anchored": 4}
+_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1}
 """Which argument of an event is a manifest's digest."""
 
 

@@ -4,7 +4,7 @@ gives. web3's own decoding takes fifty times as long, and a registry may hold mi
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from struct import Struct
@@ -87,20 +87,6 @@ def _words(inputs: Sequence[dict[str, Any]]) -> Struct:
     return Struct(">" + "".join(_WORDS.get(part["type"], "24xQ") for part in inputs))
 
 
-def _decode(topics: Sequence[str], data: str, head: Struct, entries: Struct | None) -> tuple[Any, ...]:
-    raw = bytes.fromhex("".join([topic[2:] for topic in topics[1:]]) + data[2:])
-    values = head.unpack_from(raw)
-    if entries is None:
-        return values
-    # places are counted from the start of the data
-    start = (len(topics) - 1) * _WORD + values[-1] + _WORD
-    length = int.from_bytes(raw[start - _WORD : start], "big")
-    rows = raw[start : start + length * entries.size]
-    if len(rows) != length * entries.size:
-        raise ValueError("a list ends early")
-    return (*values[:-1], list(entries.iter_unpack(rows)))
-
-
 def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | None:
     """Decode an event. Returns None if it is not one of `events`.
 
@@ -111,51 +97,61 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
     if decoder is None:
         return None
     name, head, entries = decoder
+    raw = bytes.fromhex("".join(event.topics[1:]) + event.data)
     try:
-        values = _decode([f"0x{topic}" for topic in event.topics], f"0x{event.data}", head, entries)
+        values = head.unpack_from(raw)
     except struct.error as error:
         raise ValueError(str(error)) from None
+    if entries is not None:
+        # places are counted from the start of the data
+        start = (len(event.topics) - 1) * _WORD + values[-1] + _WORD
+        length = int.from_bytes(raw[start - _WORD : start], "big")
+        rows = raw[start : start + length * entries.size]
+        if len(rows) != length * entries.size:
+            raise ValueError("a list ends early")
+        values = (*values[:-1], list(entries.iter_unpack(rows)))
     return Log(name, values, event.block, block_hash, bytes.fromhex(event.transaction), event.position)
 
 
-def raw_spans(chain: Chain, address: str, first: int, head: Block) -> Iterator[Span[Event]]:
-    """All logs that `address` itself emitted, of whatever events, as `spans` gives the decoded ones."""
-    return _spans(chain, address, None, _raw, first, head)
-
-
 def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block) -> Iterator[Span[Log]]:
-    """The logs of `events` that `address` itself emitted, from block `first` to `head`, span by span.
+    """The logs of `events`, as `raw_spans` gives all logs.
+
+    Raises:
+        ChainUnavailable: as `raw_spans`, or if the node gives what is no log of the ABI.
+    """
+    for span in raw_spans(chain, address, first, head, list(_decoders(events))):
+        logs = []
+        for event in span.logs:
+            try:
+                log = decoded(event, events, span.hashes[event.block])
+            except ValueError as error:
+                raise _no_events(chain, address, error) from None
+            if log is None:
+                raise _no_events(chain, address, "another event than was asked for")
+            logs.append(log)
+        yield Span(span.first, span.last, logs, span.times, span.hashes)
+
+
+def raw_spans(
+    chain: Chain, address: str, first: int, head: Block, topics: list[str] | None = None
+) -> Iterator[Span[Event]]:
+    """The logs that `address` itself emitted, from block `first` to `head`, span by span.
 
     Spans become smaller where the node says that they are too large.
 
+    Args:
+        topics: first topics, 0x-hex, of the events to ask for; None for all.
+
     Raises:
-        ChainUnavailable: if the node can't be reached, refuses a single block, gives what is no log of the ABI, or its
-            chain changes while it is read.
+        ChainUnavailable: if the node can't be reached, refuses a single block, gives what is no log, or its chain
+            changes while it is read.
     """
-    decoders = _decoders(events)
-
-    def decode(log: Any, block: int, block_hash: bytes, transaction: bytes, position: int) -> Log:
-        topics = log["topics"]
-        event, head, entries = decoders[topics[0]]
-        return Log(event, _decode(topics, log["data"], head, entries), block, block_hash, transaction, position)
-
-    return _spans(chain, address, list(decoders), decode, first, head)
-
-
-def _raw(log: Any, block: int, _block_hash: bytes, transaction: bytes, position: int) -> Event:
-    topics = tuple(bytes.fromhex(topic[2:]).hex() for topic in log["topics"])
-    return Event(block, position, transaction.hex(), topics, bytes.fromhex(log["data"][2:]).hex())
-
-
-def _spans(
-    chain: Chain, address: str, topics: list[str] | None, take: Callable[..., L], first: int, head: Block
-) -> Iterator[Span[L]]:
     width = _FIRST_SPAN
     while first <= head.number:
         last = min(first + width - 1, head.number)
         end = head if last == head.number else _block(chain, last)
         try:
-            logs, times, hashes = _logs(chain, address, topics, take, first, last)
+            logs, times, hashes = _logs(chain, address, topics, first, last)
         except _RefusedError as refusal:
             if first == last:
                 raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal}") from None
@@ -179,8 +175,8 @@ class _RefusedError(Exception):
 
 
 def _logs(
-    chain: Chain, address: str, topics: list[str] | None, take: Callable[..., L], first: int, last: int
-) -> tuple[list[L], dict[int, int], dict[int, bytes]]:
+    chain: Chain, address: str, topics: list[str] | None, first: int, last: int
+) -> tuple[list[Event], dict[int, int], dict[int, bytes]]:
     request: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
     request |= {"topics": [topics]} if topics else {}
     with chain.reaching():
@@ -191,7 +187,7 @@ def _logs(
     # many logs share a block or a transaction: each text is read once
     number, word = cache(lambda text: int(text, 16)), cache(lambda text: bytes.fromhex(text[2:]))
     is_own = cache(lambda text: text.lower() == own)
-    logs: list[L] = []
+    logs: list[Event] = []
     times: dict[int, int] = {}
     hashes: dict[int, bytes] = {}
     try:
@@ -202,18 +198,23 @@ def _logs(
             block = number(log["blockNumber"])
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
-            where = block, word(log["blockHash"]), word(log["transactionHash"]), number(log["logIndex"])
-            logs.append(take(log, *where))
-            hashes[block] = where[1]
+            topics_hex = tuple(word(topic).hex() for topic in log["topics"])
+            data = bytes.fromhex(log["data"][2:]).hex()
+            logs.append(Event(block, number(log["logIndex"]), word(log["transactionHash"]).hex(), topics_hex, data))
+            hashes[block] = word(log["blockHash"])
             if block not in times and "blockTimestamp" in log:
                 times[block] = int(log["blockTimestamp"], 16)
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, struct.error) as error:
-        raise ChainUnavailable(
-            f"{chain.address} gives logs of {address} that are not its events: {error}",
-            hint="Check that a LabRegistry of this version lives there, or ask another node.",
-        ) from None
-    logs.sort(key=lambda log: (log.block, log.position))
-    return logs, times, hashes
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise _no_events(chain, address, error) from None
+    # block and position come first
+    return sorted(logs), times, hashes
+
+
+def _no_events(chain: Chain, address: str, reason: object) -> ChainUnavailable:
+    return ChainUnavailable(
+        f"{chain.address} gives logs of {address} that are not its events: {reason}",
+        hint="Check that a LabRegistry of this version lives there, or ask another node.",
+    )
 
 
 def _block(chain: Chain, number: int) -> Block:

@@ -1,4 +1,4 @@
-"""What the index holds, as rows: records, verdicts, seals, batches, and verdicts on records of other registries.
+"""What the index holds, as rows: records, verdicts and retractions.
 
 Digests and ids are 64 hex digits, addresses 0x-hex, times Unix seconds. `transaction` and `block` say where to check a
 row."""
@@ -13,7 +13,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import ForeignRecord, Kind, SubjectType, Verdict, label, normal_digest
+from blockchaintracer.core.record import Kind, SubjectType, Verdict, label, normal_digest
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
@@ -109,7 +109,6 @@ class Retraction:
 
 
 _LABELS: dict[str, Any] = {"kind": Kind, "subject_type": SubjectType, "verdict": Verdict}
-_FLAGS = {"current", "counted", "is_verdict"}
 
 _RECORDS = (
     'SELECT r.pk, r.id, g.chain_id, g.address AS registry, r.kind, r.lab_group AS "group",'
@@ -127,34 +126,11 @@ _VERDICTS = (
     'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account, v.evidence, v.version, v.current,'
     ' v.sealed_at, v.time, t.hash AS "transaction", v.block'
     " FROM verdicts v JOIN records r ON r.pk = v.record JOIN transactions t ON t.pk = v.tx"
+    " WHERE v.record = ? ORDER BY v.pk"
 )
 _RETRACTIONS = (
     'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, t.hash AS "transaction", r.block'
-    " FROM retractions r JOIN transactions t ON t.pk = r.tx"
-)
-_SEALS = (
-    'SELECT s.commitment, s.lab_group AS "group", s.author, s.time AS sealed_at, v.time AS revealed_at,'
-    ' r.id AS record_id, v.is_verdict, t.hash AS "transaction", s.block FROM seals s JOIN transactions t ON t.pk = s.tx'
-    # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
-    " LEFT JOIN reveals v ON v.rowid = (SELECT o.rowid FROM reveals o WHERE o.registry = s.registry"
-    "   AND o.lab_group = s.lab_group AND o.author = s.author AND o.commitment = s.commitment"
-    "   ORDER BY o.is_verdict DESC, o.rowid LIMIT 1)"
-    " LEFT JOIN records r ON r.pk = v.record"
-)
-_BATCHES = (
-    'SELECT b.root, b.lab_group AS "group", b.author, b.count, b.counted, (SELECT count(*) FROM records r'
-    "   WHERE r.registry = b.registry AND r.lab_group = b.lab_group AND r.author = b.author AND r.root = b.root"
-    '   AND r.anchored_at IS NOT NULL) AS stored, d.digest AS manifest, b.time, t.hash AS "transaction", b.block'
-    " FROM batches b JOIN transactions t ON t.pk = b.tx LEFT JOIN documents d ON d.pk = b.document"
-)
-_FOREIGN_VERDICTS = (
-    'SELECT f.chain_id, f.foreign_registry, f.record_id, f.lab_group AS "group", f.verdict, f.account, f.evidence,'
-    " f.version, f.verdict != 0 AND f.pk = (SELECT max(o.pk) FROM foreign_verdicts o"
-    "   WHERE o.registry = f.registry AND o.chain_id = f.chain_id AND o.foreign_registry = f.foreign_registry"
-    "   AND o.record_id = f.record_id AND o.lab_group = f.lab_group)"
-    " AND NOT EXISTS (SELECT 1 FROM records r WHERE r.registry = f.registry AND r.id = f.evidence"
-    '   AND r.retracted_at IS NOT NULL) AS current, f.time, t.hash AS "transaction", f.block'
-    " FROM foreign_verdicts f JOIN transactions t ON t.pk = f.tx"
+    " FROM retractions r JOIN transactions t ON t.pk = r.tx WHERE r.record = ?"
 )
 
 
@@ -180,7 +156,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
     """Every verdict that groups gave on a record, withdrawals included, oldest first."""
     number = _record_number(index, record_id, registry)
-    return [VerdictRow(**row) for row in _read(index, _VERDICTS, "v", registry, {"record": number})]
+    return [VerdictRow(**_values(row)) for row in index.rows(_VERDICTS, (number,))]
 
 
 def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
@@ -189,45 +165,8 @@ def retraction(index: Index, record_id: str, *, registry: Registry | None = None
     Raises:
         InputError: if the record isn't in the index.
     """
-    number = required_number(index, record_id, registry)
-    rows = _read(index, _RETRACTIONS, "r", registry, {"record": number})
-    return Retraction(**rows[0]) if rows else None
-
-
-def seals(
-    index: Index, *, registry: Registry | None = None, group: int | None = None, author: str | None = None
-) -> list[dict[str, Any]]:
-    """All seals, oldest first, or those of a group or an author (0x-hex).
-
-    `record_id` is the record that was revealed, or that the revealed verdict (`is_verdict`) is about.
-    """
-    return _read(index, _SEALS, "s", registry, {"lab_group": group, "author": _address(author)})
-
-
-def batches(index: Index, *, registry: Registry | None = None, group: int | None = None) -> list[dict[str, Any]]:
-    """All batches, oldest first, or those of a group.
-
-    `count` is what the author declares, or what the registry counted (`counted`); `stored` counts the records that are
-    stored by now; `manifest` is the SHA-256 of the batch's description, None where the ids are on the chain.
-    """
-    return _read(index, _BATCHES, "b", registry, {"lab_group": group})
-
-
-def foreign_verdicts(
-    index: Index, *, registry: Registry | None = None, foreign: ForeignRecord | None = None
-) -> list[dict[str, Any]]:
-    """Every verdict on records of other registries, withdrawals included, oldest first, or those on one record.
-
-    A verdict is `current` if it is the group's newest and the evidence is not retracted.
-    """
-    columns: dict[str, Any] = {}
-    if foreign:
-        columns = {
-            "chain_id": str(foreign.chain_id),
-            "foreign_registry": _address(foreign.registry),
-            "record_id": bytes.fromhex(foreign.record_id),
-        }
-    return _read(index, _FOREIGN_VERDICTS, "f", registry, columns)
+    rows = index.rows(_RETRACTIONS, (required_number(index, record_id, registry),))
+    return Retraction(**_values(rows[0])) if rows else None
 
 
 def required_number(index: Index, record_id: str, registry: Registry | None) -> int:
@@ -264,18 +203,6 @@ def _record_number(index: Index, record_id: str, registry: Registry | None) -> i
     return rows[0][0] if rows else 0
 
 
-def _read(
-    index: Index, select: str, table: str, registry: Registry | None, columns: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Read the rows of a table in the order of events, of one registry or all, in which the columns have the values
-    given (None for any)."""
-    equal = {name: value for name, value in columns.items() if value is not None}
-    registries = json.dumps(index.registry_numbers(registry))
-    terms = "".join(f" AND {table}.{name} = ?" for name in equal)
-    select += f" WHERE {table}.registry IN (SELECT value FROM json_each(?)){terms} ORDER BY {table}.rowid"  # noqa: S608
-    return [_values(row) for row in index.rows(select, (registries, *equal.values()))]
-
-
 def _values(row: Any) -> dict[str, Any]:
     return {name: _plain(name, row[name]) for name in row.keys()}  # noqa: SIM118 -- a sqlite3.Row iterates values
 
@@ -285,11 +212,4 @@ def _plain(name: str, value: Any) -> Any:
         return f"0x{value.hex()}" if len(value) == 20 else value.hex()
     if name in _LABELS:
         return label(value, _LABELS[name])
-    if name == "chain_id":
-        # of a foreign chain it is text: it may have 256 bits
-        return int(value)
-    return bool(value) if name in _FLAGS else value
-
-
-def _address(text: str | None) -> bytes | None:
-    return bytes.fromhex(text.removeprefix("0x")) if text else None
+    return bool(value) if name == "current" else value

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 
 APPLICATION_ID = 0x42544958
-VERSION = 5
+VERSION = 6
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
@@ -61,32 +61,6 @@ CREATE TABLE retractions (
   block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
 );
 CREATE INDEX retractions_by_block ON retractions (registry, block);
-
-CREATE TABLE seals (
-  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL,
-  commitment BLOB NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
-);
-CREATE INDEX seals_by_author ON seals (registry, lab_group, author);
--- only the author of a commitment can reveal it: an account that copied it reveals nothing
-CREATE TABLE reveals (
-  registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL, commitment BLOB NOT NULL,
-  is_verdict INTEGER NOT NULL, record INTEGER NOT NULL,
-  block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
-);
-CREATE INDEX reveals_by_seal ON reveals (registry, lab_group, author, commitment);
-CREATE TABLE batches (
-  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, author BLOB NOT NULL,
-  root BLOB NOT NULL, count INTEGER NOT NULL, counted INTEGER NOT NULL, document INTEGER,
-  block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
-);
-CREATE INDEX batches_by_root ON batches (registry, root);
--- every verdict on a record of another registry and withdrawal (0); a group's newest holds while its evidence does
-CREATE TABLE foreign_verdicts (
-  pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, chain_id TEXT NOT NULL, foreign_registry BLOB NOT NULL,
-  record_id BLOB NOT NULL, lab_group INTEGER NOT NULL, account BLOB NOT NULL, verdict INTEGER NOT NULL,
-  evidence BLOB, version INTEGER NOT NULL, block INTEGER NOT NULL, time INTEGER NOT NULL, tx INTEGER NOT NULL
-);
-CREATE INDEX foreign_verdicts_by_record ON foreign_verdicts (record_id, registry, lab_group);
 
 CREATE TABLE group_changes (
   pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, owner BLOB, document INTEGER,
