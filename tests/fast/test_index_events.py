@@ -16,6 +16,7 @@ def test_every_event_that_changes_something_is_read():
         "EIP712DomainChanged",
         "ForeignAttested",
         "GroupTransferStarted",
+        "GroupTransferred",
         "LeavesAnchored",
         "OwnershipTransferStarted",
         "OwnershipTransferred",

@@ -1,6 +1,7 @@
 """The index follows a real registry on a real node: forwards, back on a reorganised chain, and anew from nothing."""
 
 import os
+import re
 import socket
 import sqlite3
 import uuid
@@ -435,18 +436,6 @@ def test_several_registries_share_a_file_and_one_that_is_read_from_earlier_is_re
         query(index, registry=Registry(lab.chain, "0x" + "11" * 20))
 
 
-def test_memberships_and_owners_are_in_the_tables(lab, index):
-    index.sync(lab.registry, lab.store)
-    rows = index.rows("SELECT lab_group, owner, created_at FROM groups ORDER BY lab_group")
-    for number, owner, created_at in rows:
-        group = lab.registry.group(number)
-        assert ("0x" + owner.hex(), created_at) == (group.owner.lower(), group.created_at)
-    assert len(rows) == lab.registry.last_group()
-    for group, account, roles, since in index.rows("SELECT lab_group, account, roles, since FROM memberships"):
-        membership = lab.registry.membership(group, "0x" + account.hex())
-        assert (membership.roles, membership.since) == (roles, since)
-
-
 @pytest.mark.parametrize("damage", ["text", "middle"])
 def test_a_damaged_file_is_built_anew_and_that_is_said(lab, story, tmp_path, damage):
     path = tmp_path / "index.sqlite"
@@ -588,7 +577,7 @@ def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
     assert cursor[0] is not None
     assert cursor[0] < lab.chain.head().number
     made = {row[0] for row in index.rows("SELECT name FROM sqlite_master WHERE type = 'index'")}
-    assert made >= set(RECORD_INDEXES)
+    assert made >= set(re.findall(r"INDEX (\w+)", RECORD_INDEXES))
     index.sync(lab.registry, lab.store)
     assert len(query(index, limit=None)) == sum(1 for _ in lab.registry.recorded())
 

@@ -26,13 +26,12 @@ EVENTS = (
     "VerdictWithdrawn",
     "GroupCreated",
     "GroupDescribed",
-    "GroupTransferred",
     "MembershipChanged",
     "Revealed",
     "VerdictRevealed",
     "Materialized",
 )
-_OF_BLOCKS = ("records", "verdicts", "retractions", "group_changes", "memberships", "transactions")
+_OF_BLOCKS = ("records", "verdicts", "retractions", "group_descriptions", "memberships")
 """The tables whose rows come and go with the block that they name."""
 _MANIFEST_LIMIT = 1 << 20
 _CHUNK = 500
@@ -174,55 +173,36 @@ class Index:
                     self._go_back(number, common)
             cursor = common
         start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
-        pending = spans(chain, registry.address, EVENTS, start, head)
-        reading = (number, chain, pending, report)
-        for last, count in itertools.chain(self._first(*reading), self._rest(*reading)):
-            report.block, report.block_hash = last.number, last.hash
-            report.events += count
+        self._write(number, chain.address, spans(chain, registry.address, EVENTS, start, head), report)
         self._read_manifests(store, report)
         if report.events:
             self.analyze()
         report.records = self._db.execute("SELECT count(*) FROM records WHERE registry = ?", (number,)).fetchone()[0]
         return report
 
-    def _rest(
-        self, number: int, chain: Chain, pending: Iterator[Span[Log]], report: SyncReport
-    ) -> Iterator[tuple[Block, int]]:
-        """Writes spans, each in a transaction of its own; gives the last block and the number of logs of each."""
-        for span in pending:
-            with self._transaction():
-                Writer(self._db, number, chain.address, report.unexpected).write(span)
-            yield span.last, len(span.logs)
+    def _write(self, number: int, source: str, pending: Iterator[Span[Log]], report: SyncReport) -> None:
+        """Write spans, each in a transaction of its own.
 
-    def _first(
-        self, number: int, chain: Chain, pending: Iterator[Span[Log]], report: SyncReport
-    ) -> Iterator[tuple[Block, int]]:
-        """Write the first spans of an empty index in one transaction that makes the records' indexes last.
-
-        That takes half the time, and no other process sees the table without them. The spans that were written before
-        the chain became unavailable stay.
+        The first spans of an empty index are written in one transaction that makes the records' indexes last. That
+        takes half the time, and no other process sees the table without them. The spans that were written before the
+        chain became unavailable stay.
         """
-        if self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
-            return
-        written: list[tuple[Block, int]] = []
-        failure: ChainUnavailable | None = None
-        with self._transaction():
-            schema.drop_record_indexes(self._db)
-            writer = Writer(self._db, number, chain.address, report.unexpected)
-            while sum(count for _, count in written) < _AT_ONCE:
+        if not self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
+            failure: ChainUnavailable | None = None
+            with self._transaction(), schema.record_indexes_last(self._db):
+                writer = Writer(self._db, number, source, report.unexpected)
                 try:
-                    span = next(pending, None)
+                    while report.events < _AT_ONCE and (span := next(pending, None)):
+                        writer.write(span)
+                        report.events += len(span.logs)
                 except ChainUnavailable as error:
                     failure = error
-                    break
-                if span is None:
-                    break
-                writer.write(span)
-                written.append((span.last, len(span.logs)))
-            schema.create_record_indexes(self._db)
-        yield from written
-        if failure:
-            raise failure
+            if failure:
+                raise failure
+        for span in pending:
+            with self._transaction():
+                Writer(self._db, number, source, report.unexpected).write(span)
+            report.events += len(span.logs)
 
     def _enrol(self, registry: Registry) -> tuple[int, int | None]:
         """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
@@ -445,7 +425,6 @@ class Writer:
         self._registry = registry
         self._source = source
         self._known: dict[bytes, int] = {}
-        self._transactions: dict[bytes, int] = {}
         self._next = 0
 
     def write(self, span: Span[Log]) -> None:
@@ -455,7 +434,6 @@ class Writer:
             NotVerified: if an event names a record that no event recorded.
         """
         db = self._db
-        self._number_transactions(span.logs)
         rows: dict[str, list[list[Any]]] = {table: [] for table in _INSERT}
         first = self._next = db.execute(
             "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
@@ -463,7 +441,7 @@ class Writer:
         documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
         db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
         for log in span.logs:
-            self._take(rows, log, [log.block, span.times[log.block], self._transactions[log.transaction]])
+            self._take(rows, log, [log.block, span.times[log.block], log.transaction])
         for table, insert in _INSERT.items():
             written = db.executemany(insert, rows[table]).rowcount
             if table == "retractions" and rows[table] and written < len(rows[table]):
@@ -473,7 +451,7 @@ class Writer:
         _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
         Describer(db).describe_from(first)
 
-    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[int]) -> None:
+    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[Any]) -> None:
         """Add the rows that one event makes."""
         registry, values = self._registry, log.values
         match log.event:
@@ -497,13 +475,11 @@ class Writer:
                 record_id, _, by, reason = values
                 rows["retractions"].append([self._record(record_id, "retracted record"), registry, by, reason, *where])
             case "GroupCreated":
-                rows["group_changes"].append([registry, *values, *where])
+                rows["group_descriptions"].append([registry, values[0], values[2], log.block])
             case "GroupDescribed":
-                rows["group_changes"].append([registry, values[0], None, values[1], *where])
-            case "GroupTransferred":
-                rows["group_changes"].append([registry, values[0], values[2], None, *where])
+                rows["group_descriptions"].append([registry, *values, log.block])
             case "MembershipChanged":
-                rows["memberships"].append([registry, *values, where[0], where[2]])
+                rows["memberships"].append([registry, *values[:2], values[-1], log.block])
             case "Revealed":
                 record_id, _, sealed_at = values
                 _just_made(rows["records"], 2, record_id, where)[_SEALED_AT] = sealed_at
@@ -527,16 +503,6 @@ class Writer:
             if any(later <= earlier for earlier, later in itertools.pairwise(versions)):
                 text = f"0x{account[2].hex()} in group {account[1]} has the versions {versions[-5:]}"
                 self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
-
-    def _number_transactions(self, logs: Iterable[Log]) -> None:
-        number = self._db.execute("SELECT coalesce(max(pk), 0) + 1 FROM transactions").fetchone()[0]
-        rows = []
-        for log in logs:
-            if log.transaction not in self._transactions:
-                self._transactions[log.transaction] = number
-                rows.append((number, self._registry, log.transaction, log.block))
-                number += 1
-        self._db.executemany("INSERT INTO transactions VALUES (?, ?, ?, ?)", rows)
 
     def _note_blocks(self, span: Span[Log]) -> None:
         blocks = {log.block: log.block_hash for log in span.logs}
@@ -577,10 +543,9 @@ _INSERT = {
     "verdicts": "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time,"
     " tx, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "retractions": "INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "group_changes": "INSERT INTO group_changes (registry, lab_group, owner, document, block, time, tx)"
-    " VALUES (?, ?, ?, (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?)",
-    "memberships": "INSERT INTO memberships (registry, lab_group, account, changed_by, roles, since, until, version,"
-    " block, tx) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "group_descriptions": "INSERT INTO group_descriptions (registry, lab_group, document, block)"
+    " VALUES (?, ?, (SELECT pk FROM documents WHERE digest = ?), ?)",
+    "memberships": "INSERT INTO memberships (registry, lab_group, account, version, block) VALUES (?, ?, ?, ?, ?)",
 }
 """How the rows of each table that events make are written."""
 _SEALED_AT, _ROOT = -3, -2
@@ -591,7 +556,7 @@ def _unless_zero(word: bytes) -> bytes | None:
     return word if any(word) else None
 
 
-def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[int]) -> list[Any]:
+def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[Any]) -> list[Any]:
     """The row that the previous event made, to which this event adds.
 
     Raises:

@@ -112,25 +112,25 @@ _LABELS: dict[str, Any] = {"kind": Kind, "subject_type": SubjectType, "verdict":
 
 _RECORDS = (
     'SELECT r.pk, r.id, g.chain_id, g.address AS registry, r.kind, r.lab_group AS "group",'
-    " (SELECT n.name FROM groups l JOIN documents n ON n.pk = l.document"
-    "  WHERE l.registry = r.registry AND l.lab_group = r.lab_group) AS group_name, r.author,"
+    " (SELECT n.name FROM group_descriptions l JOIN documents n ON n.pk = l.document WHERE l.registry = r.registry"
+    "  AND l.lab_group = r.lab_group ORDER BY l.pk DESC LIMIT 1) AS group_name, r.author,"
     " CASE WHEN r.retracted_at IS NULL THEN 'recorded' ELSE 'retracted' END AS status,"
     " coalesce(r.anchored_at, r.time) AS time, r.time AS stored_at, r.sealed_at, r.root AS batch, r.retracted_at,"
     " r.reviewed, r.reproduced, r.not_reproduced, r.disputed, r.subject, r.subject_type, d.digest AS manifest, d.json,"
-    ' t.hash AS "transaction", r.block, b.hash AS block_hash'
+    ' r.tx AS "transaction", r.block, b.hash AS block_hash'
     " FROM json_each(:numbers) j CROSS JOIN records r ON r.pk = j.value JOIN registries g ON g.pk = r.registry"
-    " JOIN transactions t ON t.pk = r.tx JOIN blocks b ON b.registry = r.registry AND b.number = r.block"
+    " JOIN blocks b ON b.registry = r.registry AND b.number = r.block"
     " JOIN documents d ON d.pk = r.document"
 )
 _VERDICTS = (
     'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account, v.evidence, v.version, v.current,'
-    ' v.sealed_at, v.time, t.hash AS "transaction", v.block'
-    " FROM verdicts v JOIN records r ON r.pk = v.record JOIN transactions t ON t.pk = v.tx"
+    ' v.sealed_at, v.time, v.tx AS "transaction", v.block'
+    " FROM verdicts v JOIN records r ON r.pk = v.record"
     " WHERE v.record = ? ORDER BY v.pk"
 )
 _RETRACTIONS = (
-    'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, t.hash AS "transaction", r.block'
-    " FROM retractions r JOIN transactions t ON t.pk = r.tx WHERE r.record = ?"
+    'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, r.tx AS "transaction", r.block'
+    " FROM retractions r WHERE r.record = ?"
 )
 
 
