@@ -175,6 +175,11 @@ def test_only_an_answer_to_the_question_is_one(answer: Any, method: str, status:
         assert found.get("error") or (found["id"] == 3 and status == 200)
 
 
+def change_settings(lab: Lab) -> None:
+    with lab._changed_settings() as settings:
+        settings["last"] = 5
+
+
 @QUICK
 @given(values | st.binary(max_size=60), st.binary(max_size=40))
 def test_any_settings_are_read_or_refused_in_words(content: Any, raw: bytes) -> None:
@@ -183,7 +188,7 @@ def test_any_settings_are_read_or_refused_in_words(content: Any, raw: bytes) -> 
         for data in (raw, *written):
             lab = Lab(Home(folder))
             lab.home.settings.write_bytes(data)
-            for work in (lambda lab=lab: lab.choices(DEVNET.chain_id), lambda lab=lab: lab._remember(last=5)):
+            for work in (lambda lab=lab: lab.choices(DEVNET.chain_id), lambda lab=lab: change_settings(lab)):
                 with suppress(BlockchainTracerError):
                     work()
 

@@ -8,6 +8,8 @@ import pytest
 from tests.findings.conftest import ALICE, MALLORY, refusal
 from tests.model.registry import ALL_ROLES
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.mark.parametrize("ahead", [0, 1, 7])
 def test_nobody_writes_into_a_group_that_does_not_exist(registry, ahead) -> None:

@@ -9,6 +9,8 @@ from tests.model.registry import DISPUTED, NO_END, REVIEWED
 
 NO_EVIDENCE = DATA._replace(group=0)
 
+pytestmark = pytest.mark.evm
+
 
 @pytest.fixture
 def signed(registry):
