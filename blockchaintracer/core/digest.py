@@ -251,11 +251,6 @@ def digest_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> FileDigest:
     return digester.finish()
 
 
-def cid_of_bytes(data: bytes, profile: str = DEFAULT_PROFILE) -> str:
-    """Return the IPFS address of a file that holds `data`."""
-    return digest_bytes(data, profile).cid
-
-
 def cid_of_sha256(sha256: str) -> str:
     """Return the IPFS address, under `DEFAULT_PROFILE`, of a file of at most 1 MiB (a manifest) from its SHA-256."""
     return cid_text(cid_bytes(1, RAW, bytes.fromhex(sha256)))

@@ -37,7 +37,6 @@ class Network:
         time_source: text on where a block's time comes from.
         explorer: address of its block explorer.
         public_rpc: address of a JSON-RPC endpoint that needs no key.
-        testnet: whether its coin is worth nothing.
     """
 
     name: str
@@ -50,7 +49,6 @@ class Network:
     time_source: str
     explorer: str | None = None
     public_rpc: str | None = None
-    testnet: bool = False
 
     @property
     def is_devnet(self) -> bool:

@@ -17,7 +17,6 @@ from blockchaintracer.core import digest
 from blockchaintracer.core.digest import (
     PROFILES,
     check_path,
-    cid_of_bytes,
     cid_of_sha256,
     digest_bytes,
     digest_file,
@@ -76,7 +75,7 @@ def test_strain_of_gw150914_has_its_published_digests():
 )
 def test_cids_equal_kubo(tmp_path: Path, size: int, seed: str, profile: str, cid: str):
     data = kubo_bytes(size, seed)
-    assert cid_of_bytes(data, profile) == cid
+    assert digest_bytes(data, profile).cid == cid
     file = tmp_path / "file"
     file.write_bytes(data)
     assert digest_file(file, profile) == digest_bytes(data, profile)
@@ -90,13 +89,13 @@ def test_cids_equal_kubo(tmp_path: Path, size: int, seed: str, profile: str, cid
     ],
 )
 def test_an_empty_file_has_a_cid(profile: str, cid: str):
-    assert cid_of_bytes(b"", profile) == cid
+    assert digest_bytes(b"", profile).cid == cid
     assert digest_bytes(b"").sha256 == hashlib.sha256().hexdigest()
 
 
 def test_unknown_profile_is_refused():
     with pytest.raises(InputError, match="unixfs-v1-2025"):
-        cid_of_bytes(b"", "unixfs-v3")
+        digest_bytes(b"", "unixfs-v3")
 
 
 @given(st.binary(max_size=64), st.integers(0, 20))

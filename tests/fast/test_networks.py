@@ -34,7 +34,6 @@ def test_a_public_network_is_what_the_table_of_chains_says(network: Network):
     assert chain["chainId"] == network.chain_id
     assert network.public_rpc in [address.rstrip("/") for address in chain["rpc"]]
     assert network.explorer in [explorer["url"] for explorer in chain["explorers"]]
-    assert network.testnet == (name == "sepolia")
 
 
 def test_ape_takes_the_same_addresses():

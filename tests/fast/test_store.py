@@ -94,15 +94,6 @@ def test_a_file_that_changes_leaves_no_object(store: Store, tmp_path: Path):
     assert objects(store) == []
 
 
-def test_a_file_that_is_not_the_expected_one_leaves_no_object(store: Store, tmp_path: Path):
-    (tmp_path / "file").write_bytes(b"x")
-    with pytest.raises(InputError) as caught:
-        store.put_file(tmp_path / "file", expected=ABSENT)
-    assert ABSENT in str(caught.value)
-    assert hashlib.sha256(b"x").hexdigest() in str(caught.value)
-    assert objects(store) == []
-
-
 def test_a_damaged_object_is_named_and_healed_by_the_original(store: Store, tmp_path: Path):
     sha256 = store.put_bytes(b"original")
     path = damage(store, sha256)

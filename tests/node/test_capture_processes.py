@@ -1,9 +1,6 @@
-"""What is captured by asking a program, and by one that seeded nothing."""
+"""What is captured by asking a program."""
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -45,18 +42,3 @@ def test_a_driver_that_fails_is_no_gpu(tmp_path: Path, monkeypatch: pytest.Monke
     program(tmp_path, text)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert capture_hardware()["gpus"] == []
-
-
-def test_a_process_that_seeded_nothing_says_so_and_imports_nothing():
-    code = (
-        "import json, sys; from blockchaintracer.lab.capture.random_seeds import capture_seeds\n"
-        "print(json.dumps([capture_seeds(), 'numpy' in sys.modules]))"
-    )
-    told, imported = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": "3"}
-        ).stdout
-    )
-    assert (told["seed"], told["seeded"], told["pythonHashSeed"]) == (None, [], "3")
-    assert set(told["states"]) == {"random"}
-    assert not imported

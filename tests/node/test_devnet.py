@@ -86,7 +86,7 @@ def test_a_restart_keeps_blocks_receipts_logs_and_state(lab):
     created = receipt(port, send(port, data=LOGGER))
     called = receipt(port, send(port, to=created["contractAddress"]))
     before = [call(port, "eth_getBlockByNumber", hex(number), True) for number in range(5)]
-    genesis = lab().genesis_marker()
+    genesis = lab().ensure().genesis
     assert before[1]["hash"] == genesis
 
     lab().stop()
@@ -146,7 +146,7 @@ def test_two_chains_begun_in_the_same_second_differ_in_their_first_block(lab):
 
 
 def test_what_needs_the_node_says_so_when_it_does_not_run(lab):
-    for use in (lab().persist, lab().finalize, lab().genesis_marker, lambda: lab().fund(SENDER, 1)):
+    for use in (lab().persist, lab().finalize, lambda: lab().fund(SENDER, 1)):
         with pytest.raises(ChainUnavailable, match="blockchaintracer node start"):
             use()
 

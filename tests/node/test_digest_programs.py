@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.digest import (
-    cid_of_bytes,
     digest_bytes,
     digest_folder,
 )
@@ -68,6 +67,9 @@ def test_sha256sum_accepts_the_listing(tmp_path: Path):
     assert found.size == sum(map(len, FILES.values()))
     assert [entry.path for entry in found.files] == sorted(FILES, key=str.encode)
     for entry in found.files:
-        assert (entry.sha256, entry.cid) == (digest_bytes(FILES[entry.path]).sha256, cid_of_bytes(FILES[entry.path]))
+        assert (entry.sha256, entry.cid) == (
+            digest_bytes(FILES[entry.path]).sha256,
+            digest_bytes(FILES[entry.path]).cid,
+        )
     by_hand = "".join(f"{hashlib.sha256(FILES[name]).hexdigest()}  {name}\n" for name in sorted(FILES, key=str.encode))
     assert found.listing.decode() == by_hand

@@ -1,17 +1,11 @@
 """One chain and one registry on it: blocks, calls, events and explained refusals. Writing is decided elsewhere."""
 
-from blockchaintracer.core.chain.connection import Block, Chain
-from blockchaintracer.core.chain.known_code import KnownCode, known_code
-from blockchaintracer.core.chain.registry import Attestation, Group, Membership, Registry, load_artifact
-
-__all__ = [
-    "Attestation",
-    "Block",
-    "Chain",
-    "Group",
-    "KnownCode",
-    "Membership",
-    "Registry",
-    "known_code",
-    "load_artifact",
-]
+from blockchaintracer.core.chain.connection import Block as Block
+from blockchaintracer.core.chain.connection import Chain as Chain
+from blockchaintracer.core.chain.known_code import KnownCode as KnownCode
+from blockchaintracer.core.chain.known_code import known_code as known_code
+from blockchaintracer.core.chain.registry import Attestation as Attestation
+from blockchaintracer.core.chain.registry import Group as Group
+from blockchaintracer.core.chain.registry import Membership as Membership
+from blockchaintracer.core.chain.registry import Registry as Registry
+from blockchaintracer.core.chain.registry import load_artifact as load_artifact

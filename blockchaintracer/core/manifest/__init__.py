@@ -8,83 +8,43 @@
 True
 """
 
-from blockchaintracer.core.manifest.base import MAX_BYTES, Part, plain
-from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE, ExperimentData, GivenMetric
-from blockchaintracer.core.manifest.paths import LISTING, check_paths, is_listing, normal_path
-from blockchaintracer.core.manifest.predicates import (
-    CONTENT_KINDS,
-    Artifact,
-    CheckpointAnchor,
-    Checkpoints,
-    Code,
-    ContentPredicate,
-    Encrypted,
-    Experiment,
-    Metric,
-    NotBefore,
-    Parent,
-    Predicate,
-    PrivateValues,
-    RecordPredicate,
-    ReferencePredicate,
-    RunEnvironment,
-    RunInput,
-    RunOutput,
-    RunPredicate,
-    SeedDerivation,
-    State,
-    Template,
-    Tolerance,
-    artifacts_of,
-    can_list,
-)
-from blockchaintracer.core.manifest.statement import (
-    Disagreement,
-    Manifest,
-    check_against_key,
-    parse_manifest,
-    predicate_type,
-)
-
-__all__ = [
-    "CONTENT_KINDS",
-    "DEFAULT_TOLERANCE",
-    "LISTING",
-    "MAX_BYTES",
-    "Artifact",
-    "CheckpointAnchor",
-    "Checkpoints",
-    "Code",
-    "ContentPredicate",
-    "Disagreement",
-    "Encrypted",
-    "Experiment",
-    "ExperimentData",
-    "GivenMetric",
-    "Manifest",
-    "Metric",
-    "NotBefore",
-    "Parent",
-    "Part",
-    "Predicate",
-    "PrivateValues",
-    "RecordPredicate",
-    "ReferencePredicate",
-    "RunEnvironment",
-    "RunInput",
-    "RunOutput",
-    "RunPredicate",
-    "SeedDerivation",
-    "State",
-    "Template",
-    "Tolerance",
-    "artifacts_of",
-    "can_list",
-    "check_against_key",
-    "check_paths",
-    "is_listing",
-    "normal_path",
-    "parse_manifest",
-    "plain",
-    "predicate_type",
-]
+from blockchaintracer.core.manifest.base import MAX_BYTES as MAX_BYTES
+from blockchaintracer.core.manifest.base import Part as Part
+from blockchaintracer.core.manifest.base import plain as plain
+from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE as DEFAULT_TOLERANCE
+from blockchaintracer.core.manifest.experiment import ExperimentData as ExperimentData
+from blockchaintracer.core.manifest.experiment import GivenMetric as GivenMetric
+from blockchaintracer.core.manifest.paths import LISTING as LISTING
+from blockchaintracer.core.manifest.paths import check_paths as check_paths
+from blockchaintracer.core.manifest.paths import is_listing as is_listing
+from blockchaintracer.core.manifest.paths import normal_path as normal_path
+from blockchaintracer.core.manifest.predicates import CONTENT_KINDS as CONTENT_KINDS
+from blockchaintracer.core.manifest.predicates import Artifact as Artifact
+from blockchaintracer.core.manifest.predicates import CheckpointAnchor as CheckpointAnchor
+from blockchaintracer.core.manifest.predicates import Checkpoints as Checkpoints
+from blockchaintracer.core.manifest.predicates import Code as Code
+from blockchaintracer.core.manifest.predicates import ContentPredicate as ContentPredicate
+from blockchaintracer.core.manifest.predicates import Encrypted as Encrypted
+from blockchaintracer.core.manifest.predicates import Experiment as Experiment
+from blockchaintracer.core.manifest.predicates import Metric as Metric
+from blockchaintracer.core.manifest.predicates import NotBefore as NotBefore
+from blockchaintracer.core.manifest.predicates import Parent as Parent
+from blockchaintracer.core.manifest.predicates import Predicate as Predicate
+from blockchaintracer.core.manifest.predicates import PrivateValues as PrivateValues
+from blockchaintracer.core.manifest.predicates import RecordPredicate as RecordPredicate
+from blockchaintracer.core.manifest.predicates import ReferencePredicate as ReferencePredicate
+from blockchaintracer.core.manifest.predicates import RunEnvironment as RunEnvironment
+from blockchaintracer.core.manifest.predicates import RunInput as RunInput
+from blockchaintracer.core.manifest.predicates import RunOutput as RunOutput
+from blockchaintracer.core.manifest.predicates import RunPredicate as RunPredicate
+from blockchaintracer.core.manifest.predicates import SeedDerivation as SeedDerivation
+from blockchaintracer.core.manifest.predicates import State as State
+from blockchaintracer.core.manifest.predicates import Template as Template
+from blockchaintracer.core.manifest.predicates import Tolerance as Tolerance
+from blockchaintracer.core.manifest.predicates import artifacts_of as artifacts_of
+from blockchaintracer.core.manifest.predicates import can_list as can_list
+from blockchaintracer.core.manifest.statement import Disagreement as Disagreement
+from blockchaintracer.core.manifest.statement import Manifest as Manifest
+from blockchaintracer.core.manifest.statement import check_against_key as check_against_key
+from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest
+from blockchaintracer.core.manifest.statement import predicate_type as predicate_type

@@ -10,14 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blockchaintracer.core.digest import sha256_file
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
+from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 
 VARIABLES = (
@@ -66,24 +64,13 @@ _UNREACHABLE = re.compile(
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
 
 
-def capture_environment(
-    lock: str | os.PathLike[str] | None = None, arguments: Sequence[str] | None = None
-) -> dict[str, Any]:
+def capture_environment() -> dict[str, Any]:
     """Capture what this process runs on, ready for JSON.
-
-    Args:
-        lock: the lock file the environment was made from, captured by name and digest.
-        arguments: the command line to record, instead of this process's.
 
     Returns:
         ``python`` (implementation, version, compiler), ``packages`` (name to version), ``conda`` (or None),
-        ``variables`` (`VARIABLES` that are set), ``blas`` (libraries loaded by now), ``entryPoint`` and ``arguments``
-        (secrets masked, the home folder as ``~``) and ``lock`` (name and sha256, or None).
-
-    Raises:
-        InputError: if `lock` can't be read.
+        ``variables`` (`VARIABLES` that are set) and ``blas`` (libraries loaded by now).
     """
-    entry_point, given = _command(arguments)
     return {
         "python": {
             "implementation": platform.python_implementation(),
@@ -94,9 +81,6 @@ def capture_environment(
         "conda": _conda(),
         "variables": {name: mask(os.environ[name]) for name in VARIABLES if name in os.environ},
         "blas": _blas(),
-        "entryPoint": entry_point,
-        "arguments": [_without_home(argument) for argument in mask_arguments(given)],
-        "lock": {"name": Path(lock).name, "sha256": sha256_file(lock)} if lock else None,
     }
 
 
@@ -158,24 +142,6 @@ def rebuild_environment(
         shutil.rmtree(target, ignore_errors=True)
         raise
     return installed
-
-
-def _command(arguments: Sequence[str] | None) -> tuple[str, list[str]]:
-    given = list(sys.argv if arguments is None else arguments)
-    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if arguments is None and spec is not None:
-        return f"-m {spec.name.removesuffix('.__main__')}", given[1:]
-    script = Path(given[0]) if given and given[0] not in ("", "-c", "-") else None
-    if script is None:
-        return "interactive", given[1:]
-    # a path from the root tells who and where; below the working folder it tells how to run it again
-    resolved, here = script.resolve(), Path.cwd().resolve()
-    return (resolved.relative_to(here).as_posix() if resolved.is_relative_to(here) else script.name), given[1:]
-
-
-def _without_home(argument: str) -> str:
-    home = os.path.expanduser("~")
-    return argument.replace(home, "~") if len(home) > 1 else argument
 
 
 def _packages() -> dict[str, str]:

@@ -26,7 +26,7 @@ print(json.dumps(capture_environment()))
 """
 
 
-def start_program(command: Sequence[str], folder: Path, run_file: Path, *, quiet: bool = False) -> int:
+def start_program(command: Sequence[str], folder: Path, run_file: Path) -> int:
     """Run a program to its end, without the lab's secrets; its exit code.
 
     Args:
@@ -39,7 +39,7 @@ def start_program(command: Sequence[str], folder: Path, run_file: Path, *, quiet
             # the program has no need to sign
             env=without_secrets(os.environ) | {RUN_FILE: str(run_file)},
             check=False,
-            stdout=subprocess.DEVNULL if quiet else sys.stderr,
+            stdout=sys.stderr,
         )
     except OSError as error:
         raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
@@ -74,9 +74,8 @@ def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str
 
 
 def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
-    """Return what was captured, without what a run's manifest says elsewhere or what is empty."""
-    elsewhere = ("entryPoint", "arguments", "lock")
-    return {name: value for name, value in environment.items() if value and name not in elsewhere}
+    """Return what was captured, without what is empty."""
+    return {name: value for name, value in environment.items() if value}
 
 
 def portable_command(

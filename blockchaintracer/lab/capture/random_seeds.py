@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import os
@@ -15,8 +14,6 @@ from blockchaintracer.core.errors import InputError
 
 SEED_LIMIT = 2**32
 """NumPy's legacy generator takes no larger seed."""
-
-_last: dict[str, Any] = {}
 
 
 def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[str, Any]:
@@ -53,38 +50,13 @@ def seed_everything(seed: int, each: Mapping[str, int] | None = None) -> dict[st
             left[name] = "installed but not imported: import it before seeding"
     if _installed("jax"):
         left["jax"] = f"has no global seed: pass jax.random.key({seeds.get('jax', 'seed')})"
-    _last.clear()
-    _last.update({"seed": seed, "seeded": seeded, "notSeeded": left})
+    # Python's own hash seed is set before Python starts, or not at all
+    hash_seed = os.environ.get("PYTHONHASHSEED", "random")
+    result: dict[str, Any] = {"seed": seed, "seeded": seeded, "notSeeded": left, "pythonHashSeed": hash_seed}
     if each:
-        _last["seeds"] = {name: value for name, value in each.items() if name in seeded or name in left}
-    return {**_last, "pythonHashSeed": _hash_seed()}
-
-
-def capture_seeds() -> dict[str, Any]:
-    """Capture what is known of the randomness of this process, ready for JSON.
-
-    Returns:
-        What `seed_everything` last gave (``seed`` is None if it wasn't called), and ``states``: the SHA-256 of the
-        present state of each generator, equal in two runs only if they drew the same numbers so far.
-    """
-    states = {"random": _digest(repr(random.getstate()).encode())}
-    if "numpy" in sys.modules:
-        name, keys, *rest = sys.modules["numpy"].random.get_state(legacy=True)
-        states["numpy"] = _digest(f"{name}{rest}".encode() + keys.tobytes())
-    if "torch" in sys.modules:
-        states["torch"] = _digest(sys.modules["torch"].get_rng_state().numpy().tobytes())
-    known = {"seed": None, "seeded": [], "notSeeded": {}} | _last
-    return {**known, "pythonHashSeed": _hash_seed(), "states": states}
-
-
-def _hash_seed() -> str:
-    """Set before Python starts, or not at all."""
-    return os.environ.get("PYTHONHASHSEED", "random")
+        result["seeds"] = {name: value for name, value in each.items() if name in seeded or name in left}
+    return result
 
 
 def _installed(name: str) -> bool:
     return name in sys.modules or importlib.util.find_spec(name) is not None
-
-
-def _digest(state: bytes) -> str:
-    return hashlib.sha256(state).hexdigest()

@@ -161,10 +161,6 @@ class Devnet:
             raise ChainUnavailable(f"expected block {head} to be final on the devnet, got {final}")
         return final
 
-    def genesis_marker(self) -> str:
-        """Return the hash of the chain's first block (0x and 64 hex digits): it changes when the chain is reset."""
-        return self._needed().genesis
-
     # --- finding the node ---
 
     def status(self) -> NodeInfo | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from blockchaintracer.core.digest import Progress, digest_bytes
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
@@ -182,7 +182,7 @@ def read_disclosure(path: Path) -> Disclosure:
     return Disclosure.from_plain(parse_json(data, "disclosure"), "disclosure")
 
 
-def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progress: Progress | None = None) -> Report:
+def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Report:
     """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it."""
     disclosure = read_disclosure(path)
     here = (str(lab.chain_id), lab.registry.address.lower())
@@ -196,7 +196,7 @@ def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = (), progres
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         # the manifest that came along is a copy like any other: it counts by its digest
         Store(scratch).put_bytes(data)
-        report = lab_verifier(lab.registry, lab.store, [scratch, *sources], progress).hash(disclosure.record)
+        report = lab_verifier(lab.registry, lab.store, [scratch, *sources]).hash(disclosure.record)
     found = locate(lab.registry, [disclosure.record]).get(disclosure.record)
     if found is None:
         detail = f"{disclosure.record} is no record of {lab.registry.address}"

@@ -278,7 +278,7 @@ def record_models(
     return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 
-def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) -> tuple[int, RunDocument | None]:
+def run_command(command: Sequence[str], folder: Path) -> tuple[int, RunDocument | None]:
     """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
 
     Returns:
@@ -289,7 +289,7 @@ def run_command(command: Sequence[str], folder: Path, *, quiet: bool = False) ->
     """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
-        code = start_program(command, folder, file, quiet=quiet)
+        code = start_program(command, folder, file)
         return code, load_run_document(file) if file.exists() else None
 
 

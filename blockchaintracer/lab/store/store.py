@@ -109,38 +109,28 @@ class Store:
             _check(self.path_of(digest), digest, actual.hexdigest())
             keep(digest)
 
-    def put_file(
-        self, path: str | os.PathLike[str], expected: str | None = None, progress: Progress | None = None
-    ) -> FileDigest:
+    def put_file(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FileDigest:
         """Keep a copy of a file, hashed and copied in one reading.
 
-        Args:
-            expected: SHA-256 it must have.
-
         Raises:
-            InputError: if it is not a readable regular file, changes while it is read, or has another SHA-256.
+            InputError: if it is not a readable regular file, or changes while it is read.
             StoreError: if the disk is full or can't be written.
         """
         self._hold()
-        if (known := self._kept(path, expected, progress)) is not None:
+        if (known := self._kept(path, progress)) is not None:
             return known
         reading = self._cache.begin(path) if self._cache else None
         with self._incoming() as (write, keep):
             digest = copy_digesting(path, write, progress=progress)
-            if expected and digest.sha256 != normal_digest(expected):
-                raise InputError(
-                    f"expected {os.fspath(path)} to have the SHA-256 {expected}, got {digest.sha256}",
-                    hint="It isn't the file that was meant, or it has changed since.",
-                )
             keep(digest.sha256)
         if self._cache and reading:
             self._cache.enter(reading, digest)
         return digest
 
-    def _kept(self, path: str | os.PathLike[str], expected: str | None, progress: Progress | None) -> FileDigest | None:
+    def _kept(self, path: str | os.PathLike[str], progress: Progress | None) -> FileDigest | None:
         """The digest of a file that is known, if the copy that is here is whole; None if it has to be read."""
         known = self._cache.find(path) if self._cache else None
-        if not self._cache or known is None or (expected and known.sha256 != normal_digest(expected)):
+        if not self._cache or known is None:
             return None
         with suppress(InputError):
             if self._cache.digest(self.path_of(known.sha256)).sha256 == known.sha256:

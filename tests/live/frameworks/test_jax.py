@@ -2,7 +2,7 @@
 
 import jax
 
-from blockchaintracer.lab.capture.random_seeds import capture_seeds, seed_everything
+from blockchaintracer.lab.capture.random_seeds import seed_everything
 
 
 def test_the_key_that_was_told_decides_what_jax_draws():
@@ -10,6 +10,5 @@ def test_the_key_that_was_told_decides_what_jax_draws():
     assert "jax" not in told["seeded"]
     assert told["notSeeded"]["jax"].endswith("jax.random.key(11)")
     assert told["seeds"]["jax"] == 11
-    assert capture_seeds()["notSeeded"] == told["notSeeded"]
     one, same, other = (jax.random.normal(jax.random.key(seed), (4,)).tolist() for seed in (11, 11, 7))
     assert one == same != other
