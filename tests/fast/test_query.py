@@ -310,7 +310,7 @@ def test_no_manifest_stops_the_index(statement):
 
 
 def test_a_cid_of_a_large_file_is_found_by_the_manifest_that_names_it():
-    assert searchable_fields({"predicate": {"cid": "bafybeiabc"}}).cids == ("bafybeiabc",)
+    assert searchable_fields({"predicate": {"cid": "bafybeiabc"}}).cid == "bafybeiabc"
 
 
 def test_every_search_of_the_benchmark_finds_the_same_whatever_is_few(index, monkeypatch):

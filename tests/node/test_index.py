@@ -592,12 +592,13 @@ def test_retractions_reach_what_stands_on_them(lab, index):
     fixed, _ = lab.record(dataset("fixed"), lab.one, newer)
     index.sync(lab.registry, lab.store)
     assert [row.id for row in impact(index, root)] == [child, grandchild]
-    assert lineage(index, grandchild).affected == []
+    assert not any(node.is_affected for node in lineage(index, grandchild).nodes.values())
     lab.write(Transaction(Op.RETRACT, lab.registry.address, record_id=root, key=root_key, reason=REASON), lab.one)
     index.sync(lab.registry, lab.store)
     seen = lineage(index, grandchild)
-    assert [node.row.id for node in seen.retracted] == [root]
-    assert {node.row.id: node.retracted_ancestors for node in seen.affected} == {child: (root,), grandchild: (root,)}
-    assert lineage(index, fixed).affected == []
+    assert [node.row.id for node in seen.nodes.values() if node.row.status == "retracted"] == [root]
+    affected = {node.row.id: node.retracted_ancestors for node in seen.nodes.values() if node.is_affected}
+    assert affected == {child: (root,), grandchild: (root,)}
+    assert not any(node.is_affected for node in lineage(index, fixed).nodes.values())
     assert {row.id for row in impact(index)} >= {child, grandchild}
     assert fixed not in {row.id for row in impact(index)}

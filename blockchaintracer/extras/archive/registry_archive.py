@@ -198,10 +198,10 @@ def import_registry(
                 int(head.chain_id),
                 checksummed(head.registry),
                 _spans(logs, blocks),
+                lab.store,
                 source=str(file),
                 checked=chain is not None,
             )
-            index.read_manifests(lab.store)
         _remember(lab, head, events)
     return ImportedRegistry(
         registry=checksummed(head.registry),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -206,15 +207,10 @@ class Index:
 
     def _enrol(self, registry: Registry) -> tuple[int, int | None]:
         """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
-        identity = (registry.chain.chain_id, registry.address)
         with self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO registries (chain_id, address, first_block) VALUES (?, ?, ?)",
-                (*identity, registry.first_block),
+            number, first, cursor, imported = self._register(
+                registry.chain.chain_id, registry.address, registry.first_block
             )
-            number, first, cursor, imported = self._db.execute(
-                "SELECT pk, first_block, block, imported FROM registries WHERE chain_id = ? AND address = ?", identity
-            ).fetchone()
             if imported or registry.first_block < first:
                 # no block of an archive is compared with the chain: a forged event in a real block would stay for ever
                 self._go_back(number, -1)
@@ -225,20 +221,28 @@ class Index:
                 )
         return number, cursor
 
+    def _register(self, chain_id: int, address: str, first_block: int) -> Any:
+        self._db.execute(
+            "INSERT OR IGNORE INTO registries (chain_id, address, first_block) VALUES (?, ?, ?)",
+            (chain_id, address, first_block),
+        )
+        return self._db.execute(
+            "SELECT pk, first_block, block, imported FROM registries WHERE chain_id = ? AND address = ?",
+            (chain_id, address),
+        ).fetchone()
+
     def _common_block(self, registry: int, chain: Chain) -> int:
         """The newest block kept that the chain still holds; -1 if none. Blocks before it are then held too."""
-        kept = self._db.execute("SELECT number, hash FROM blocks WHERE registry = ? ORDER BY number", (registry,))
-        blocks = kept.fetchall()
-        low, high = 0, len(blocks)
-        probe = high - 1
-        while low < high:
-            number, block_hash = blocks[probe]
-            if chain.is_canonical(number, block_hash.hex()):
-                low = probe + 1
-            else:
-                high = probe
-            probe = (low + high) // 2
-        return int(blocks[low - 1][0]) if low else -1
+        select = "SELECT number, hash FROM blocks WHERE registry = ? ORDER BY number"
+        blocks = self._db.execute(select, (registry,)).fetchall()
+
+        def is_lost(block: sqlite3.Row) -> bool:
+            return not chain.is_canonical(block["number"], block["hash"].hex())
+
+        # as a rule the newest is still there, and no other has to be asked for
+        if blocks and is_lost(blocks[-1]):
+            del blocks[bisect_left(blocks, True, key=is_lost) :]
+        return int(blocks[-1]["number"]) if blocks else -1
 
     def _go_back(self, registry: int, block: int) -> None:
         """Drops what came after a block."""
@@ -267,7 +271,7 @@ class Index:
         missing = [
             row[0] for row in self._db.execute("SELECT digest FROM documents WHERE json IS NULL AND problem IS NULL")
         ]
-        present = list(_present(store, sorted(missing)))
+        present = list(_present(store, missing))
         for start in range(0, len(present), _CHUNK):
             with self._transaction():
                 describer = Describer(self._db)
@@ -288,11 +292,15 @@ class Index:
 
     # -- without a chain
 
-    def restore(self, chain_id: int, address: str, spans: Iterable[Span[Log]], *, source: str, checked: bool) -> bool:
-        """Add a registry's events from an archive. Returns False if the index has the registry already.
+    def restore(
+        self, chain_id: int, address: str, spans: Iterable[Span[Log]], store: Store, *, source: str, checked: bool
+    ) -> bool:
+        """Add a registry's events from an archive, and the manifests that the store has. Returns False if the index has
+        the registry already.
 
         Args:
             spans: in chain order, each of whole blocks.
+            store: where manifests are looked up.
             source: what messages call it.
             checked: whether they were compared with the chain. If not, the next `sync` reads them anew from the chain.
 
@@ -300,33 +308,22 @@ class Index:
             NotVerified: if the events don't hold together; then nothing of them is kept.
             StoreError: if the file can't be written.
         """
-        with locked(self.path.with_suffix(".lock")), self._guarded(), self._transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO registries (chain_id, address, first_block, imported) VALUES (?, ?, 0, 0)",
-                (chain_id, address),
-            )
-            number, block = self._db.execute(
-                "SELECT pk, block FROM registries WHERE chain_id = ? AND address = ?", (chain_id, address)
-            ).fetchone()
-            if block is not None:
-                return False
-            first = None
-            writer = Writer(self._db, number, source)
-            for span in spans:
-                first = span.first if first is None else first
-                writer.write(span)
-            self._db.execute(
-                "UPDATE registries SET first_block = ?, imported = ? WHERE pk = ?", (first or 0, not checked, number)
-            )
-            self.analyze()
-        return True
-
-    def read_manifests(self, store: Store) -> int:
-        """Read the manifests that the store has by now. Returns how many were new."""
-        report = SyncReport()
         with locked(self.path.with_suffix(".lock")), self._guarded():
-            self._read_manifests(store, report)
-        return report.manifests
+            with self._transaction():
+                number, _, block, _ = self._register(chain_id, address, 0)
+                if is_new := block is None:
+                    first = None
+                    writer = Writer(self._db, number, source)
+                    for span in spans:
+                        first = span.first if first is None else first
+                        writer.write(span)
+                    self._db.execute(
+                        "UPDATE registries SET first_block = ?, imported = ? WHERE pk = ?",
+                        (first or 0, not checked, number),
+                    )
+                    self.analyze()
+            self._read_manifests(store, SyncReport())
+        return is_new
 
     # -- the file
 
@@ -492,14 +489,9 @@ class Writer:
 
     def _check_versions(self, changes: list[list[Any]]) -> None:
         """Report each membership version that is not greater than one before it. The order of the chain counts."""
+        select = "SELECT version FROM memberships WHERE registry = ? AND lab_group = ? AND account = ? ORDER BY pk"
         for account in {tuple(change[:3]) for change in changes}:
-            versions = [
-                version
-                for (version,) in self._db.execute(
-                    "SELECT version FROM memberships WHERE registry = ? AND lab_group = ? AND account = ? ORDER BY pk",
-                    account,
-                )
-            ]
+            versions = [row[0] for row in self._db.execute(select, account)]
             if any(later <= earlier for earlier, later in itertools.pairwise(versions)):
                 text = f"0x{account[2].hex()} in group {account[1]} has the versions {versions[-5:]}"
                 self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
@@ -609,7 +601,7 @@ class Describer:
             self._db.executemany(
                 "INSERT INTO facts VALUES (?, ?, ?)", ((pk, self._name(name), value) for name, value in fields.values)
             )
-            self._db.executemany("INSERT INTO cids VALUES (?, ?)", ((cid, pk) for cid in fields.cids))
+            self._db.execute("INSERT INTO cids SELECT ?1, ?2 WHERE ?1 IS NOT NULL", (fields.cid, pk))
             if self._has_full_text:
                 facets = " ".join(facet_words(registry, kind, group, author))
                 self._db.execute(
@@ -653,17 +645,13 @@ def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:
     db.execute("DELETE FROM touched")
 
 
-def _present(store: Store, digests: Sequence[bytes]) -> Iterator[bytes]:
-    """The digests (given ascending) that the store has. Each folder of the store is listed once."""
-    folder: bytes | None = None
-    names: set[str] = set()
-    for digest in digests:
-        if digest[:1] != folder:
-            folder = digest[:1]
-            path = store.path_of(digest.hex()).parent
-            names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-        if digest.hex()[2:] in names:
-            yield digest
+def _present(store: Store, digests: Iterable[bytes]) -> Iterator[bytes]:
+    """The digests that the store has, ascending. Each folder of the store is listed once."""
+    for _, group in itertools.groupby(sorted(digests), key=lambda digest: digest[:1]):
+        of_folder = [digest.hex() for digest in group]
+        folder = store.path_of(of_folder[0]).parent
+        names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        yield from (bytes.fromhex(digest) for digest in of_folder if digest[2:] in names)
 
 
 def _is_corrupt(error: sqlite3.Error) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
@@ -117,26 +118,22 @@ class _Parser:
 
     def _take(self) -> _Token:
         token = self._next
-        if token.kind != "end":
-            self._at += 1
+        self._at += token.kind != "end"
         return token
 
-    def _takes_word(self, *words: str) -> bool:
-        is_next = self._next.kind == "word" and self._next.text.lower() in words
+    def _takes_word(self, word: str) -> bool:
+        is_next = self._next.kind == "word" and self._next.text.lower() == word
         self._at += is_next
         return is_next
 
     def _any(self, depth: int) -> Condition:
-        terms = [self._all(depth)]
-        while self._takes_word("or"):
-            terms.append(self._all(depth))
-        return terms[0] if len(terms) == 1 else Either(tuple(terms))
+        return self._joined("or", Either, lambda: self._joined("and", All, lambda: self._term(depth)))
 
-    def _all(self, depth: int) -> Condition:
-        terms = [self._term(depth)]
-        while self._takes_word("and"):
-            terms.append(self._term(depth))
-        return terms[0] if len(terms) == 1 else All(tuple(terms))
+    def _joined(self, word: str, join: type[All | Either], take: Callable[[], Condition]) -> Condition:
+        terms = [take()]
+        while self._takes_word(word):
+            terms.append(take())
+        return terms[0] if len(terms) == 1 else join(tuple(terms))
 
     def _term(self, depth: int) -> Condition:
         if depth > MAX_DEPTH:

@@ -83,16 +83,6 @@ class LineageGraph:
     edges: tuple[Edge, ...]
     is_complete: bool
 
-    @property
-    def retracted(self) -> list[LineageNode]:
-        """The retracted records in it."""
-        return [node for node in self.nodes.values() if node.row.status == "retracted"]
-
-    @property
-    def affected(self) -> list[LineageNode]:
-        """The records in it that stand on a retracted one."""
-        return [node for node in self.nodes.values() if node.is_affected]
-
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
         return {

@@ -7,9 +7,10 @@ doesn't need. The same graph gives the same picture.
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 _WIDTH, _LINE, _PADDING = 250, 16, 10
@@ -78,19 +79,13 @@ def _layers(names: Sequence[str], edges: Sequence[tuple[str, str, str]]) -> list
     for lower, upper, _ in edges:
         above[lower].append(upper)
         below[upper].append(lower)
-    waiting = {name: len(above[name]) for name in names}
-    ready = deque(name for name in names if not waiting[name])
-    level = dict.fromkeys(names, 0)
-    while ready:
-        name = ready.popleft()
-        for child in below[name]:
-            level[child] = max(level[child], level[name] + 1)
-            waiting[child] -= 1
-            if not waiting[child]:
-                ready.append(child)
-    layers: list[list[str]] = [[] for _ in range(max(level.values()) + 1)]
-    for name in names:
-        layers[level[name]].append(name)
+    order = TopologicalSorter({name: above[name] for name in names})
+    order.prepare()
+    layers: list[list[str]] = []
+    while order.is_active():
+        ready = set(order.get_ready())
+        layers.append([name for name in names if name in ready])
+        order.done(*ready)
     for sweep in range(_SWEEPS):
         place = {name: index - len(layer) / 2 for layer in layers for index, name in enumerate(layer)}
         for layer in layers if sweep % 2 == 0 else reversed(layers):

@@ -30,14 +30,14 @@ class SearchableFields:
         description: prose.
         body: names and values of parameters and metrics, file names, git commit: everything else in the full text.
         values: by ``params.lr`` and ``metrics.accuracy``; booleans as the texts ``true`` and ``false``.
-        cids: IPFS addresses of the subject that its digest does not give: those of large files.
+        cid: IPFS address of the subject where its digest does not give it: that of a large file.
     """
 
     name: str | None
     description: str
     body: str
     values: tuple[tuple[str, Value], ...]
-    cids: tuple[str, ...]
+    cid: str | None
 
 
 def read_json(data: bytes) -> dict[str, Any] | None:
@@ -66,13 +66,12 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     words += [text for key in ("commit", "branch", "entryPoint", "remote") if (text := _text(code.get(key)))]
     words += [text for key in ("version", "framework", "source", "license") if (text := _text(predicate.get(key)))]
     words += _file_names(predicate)
-    cid = _text(predicate.get("cid"))
     return SearchableFields(
         name=name or _text(statement.get("name")),
         description=_clean(str(predicate.get("description") or statement.get("description") or ""))[:_MAX_BODY],
         body=" ".join(words)[:_MAX_BODY],
         values=tuple(dict(values).items()),
-        cids=(cid,) if cid else (),
+        cid=_text(predicate.get("cid")),
     )
 
 
