@@ -82,9 +82,6 @@ def record_id(key: RecordKey | Mapping[str, Any], trust: Trust) -> str:
     Args:
         key: the key, or its JSON as it is published beside a manifest.
         trust: the chain and the registry, which are part of the id.
-
-    Returns:
-        The id, 64 hex digits.
     """
     key = key if isinstance(key, RecordKey) else RecordKey.from_json(dict(key))
     return Domain(trust.chain_id, trust.registry).record_id(key)

@@ -47,7 +47,6 @@ class CidProfile:
         chunk: bytes of a leaf.
         width: links of a node.
         raw_leaves: whether leaves are the bytes alone, or wrapped in UnixFS.
-        version: CID version of every node.
     """
 
     chunk: int
@@ -106,7 +105,6 @@ class FolderDigest:
 
     Args:
         sha256: SHA-256 of `listing`, 64 hex digits.
-        files: in the order of the listing.
         listing: the canonical SHA256SUMS, which ``sha256sum -c`` takes.
     """
 
@@ -260,9 +258,6 @@ def digest_file(
     path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
 ) -> FileDigest:
     """Compute SHA-256 and CID of a file in one reading.
-
-    Args:
-        profile: a name in `PROFILES`.
 
     Raises:
         InputError: if it isn't a readable regular file, or changes while it's read.

@@ -11,7 +11,6 @@ class BlockchainTracerError(Exception):
 
     Args:
         message: what was expected and what came, in one sentence.
-        hint: what to do about it, if there is something to do.
         values: the values that the message speaks of, for programs. Never a secret.
     """
 

@@ -28,14 +28,11 @@ class Network:
 
     Args:
         name: as it is typed after ``--network``.
-        title: as people call it.
         ape: Ape's choice of it, ``ecosystem:network``.
-        chain_id: EIP-155 chain id.
         kind: ``l1``, ``op-stack``, ``arbitrum`` or ``devnet``.
         block_time_s: seconds from block to block; 0 if a block is made for each transaction.
         finality: text on when a block is final, and who says so.
         time_source: text on where a block's time comes from.
-        explorer: address of its block explorer.
         public_rpc: address of a JSON-RPC endpoint that needs no key.
     """
 

@@ -168,9 +168,7 @@ class RecordKey:
     """Everything that identifies a record (``RecordKey`` in interfaces/IRecords.sol).
 
     Args:
-        group: number of the lab group, from 1.
         kind: a `Kind`, or the lab's own number.
-        subject_type: what `subject` is.
         author: address that answers for it, checksummed or not.
         subject: 64 hex digits.
         manifest: SHA-256 of the manifest's RFC 8785 bytes, 64 hex digits.

@@ -54,8 +54,6 @@ class RecordView:
     """A record. Only `id` and `key` are always known. Digests and ids are 64 hex digits.
 
     Args:
-        id: the record id.
-        key: the fields that the id commits to.
         transaction: hash of the transaction that stored the record, or anchored its batch; empty if not known.
         block_hash: hash of the block of that transaction; empty if not known.
         position: place of the event of the record, or of its batch; zeros if not known.

@@ -26,7 +26,6 @@ def derive_seeds(
         chain_id: EIP-155 chain id.
         block_hash: 64 hex digits in lower case.
         commitment: of the sealed plan, 64 hex digits in lower case: two plans of one block have other seeds.
-        generators: their names.
     """
     text = f"blockchaintracer:seed:v1:{chain_id}:{block_hash}:{commitment}"
     return {name: int.from_bytes(hashlib.sha256(f"{text}:{name}".encode()).digest()[:4], "big") for name in generators}

@@ -18,13 +18,7 @@ from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 @dataclass(frozen=True)
 class Written:
-    """A change to what is said of a record.
-
-    Args:
-        transaction: 64 hex digits.
-        time: Unix time in seconds by the chain.
-        state: how far it has come: included or final.
-    """
+    """A change to what is said of a record."""
 
     record_id: str
     group: int
@@ -80,9 +74,6 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
     Args:
         evidence: id of the group's own run that names a Reference to it as reproduced (`record_reference`); needed for
             Reproduced and NotReproduced. The verdict falls when that run is retracted.
-
-    Raises:
-        InputError: if the run names no Reference to the record.
     """
     group = lab.group(Role.REVIEWER)
     reference = run = None

@@ -48,7 +48,6 @@ class Batched(Recorded):
 
     Args:
         root: of the batch, 64 hex digits; None while it is open.
-        proof: the record's proof file; None while the batch is open.
     """
 
     root: str | None
@@ -60,9 +59,7 @@ class Anchored(Submission):
     """A batch and its place on the chain.
 
     Args:
-        root: 64 hex digits.
         manifest: SHA-256 of the batch's description, which is in the store; with `leaves` the chain does not name it.
-        proofs: the folder with a proof file for each record.
         existing: whether it was anchored before and nothing was paid.
     """
 
@@ -205,10 +202,6 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
 
     Returns:
         the records that were stored, parents first; the last is the one asked for.
-
-    Raises:
-        InputError: if no proof is here, or it is for another registry.
-        ContractRevert: if the registry refuses one.
     """
     path = Path(target)
     first = Proof.read_file(path) if path.is_file() else _required_proof(lab, target)

@@ -26,7 +26,6 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
 
     Args:
         plan: commitment of the seal, or id of the record that was sealed.
-        wait_s: seconds to wait for the block to be final.
 
     Raises:
         InputError: if nothing of that commitment was sealed, or the plan names a block that was there already.

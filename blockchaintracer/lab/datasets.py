@@ -41,7 +41,6 @@ class Column:
     """A column of a table, or the whole of an array.
 
     Args:
-        name: as in the data; empty for an array.
         dtype: its type, by the same name in every library: ``int64``, ``string``, ``timestamp[us, UTC]``.
         sha256: of its values, in their order; 64 hex digits.
     """
@@ -60,7 +59,6 @@ class DatasetDigest:
         rows: of a table, or the length of an array's first axis; None for files, folders and several datasets.
         schema: the columns in their order; empty for files and folders. Of several datasets, the columns of all, named
             ``part/column``.
-        kind: what was digested.
         document: the canonical JSON that `sha256` is of; empty for files and folders.
     """
 

@@ -27,12 +27,10 @@ class Step:
 
     Args:
         name: ``proxy``, ``factory`` or ``registry``.
-        address: what comes to be, or is, there.
         exists: whether it's there already; then there is nothing to pay.
         gas: as the node estimates it on top of the steps before; None if it can't.
         cost_wei: at the price of now, with a rollup's data fee where the chain tells it; None without gas.
         most_wei: what the outbox would allow it to cost: a quarter more gas, and twice the base fee.
-        note: what the figures leave out.
     """
 
     name: str
@@ -51,8 +49,6 @@ class DeploymentPlan:
     Args:
         owner, salt: of the registry; None, as the registry's step, if only the factory is deployed.
         gas_price_wei: base fee and tip of the moment.
-        payer: who would pay; None if no key was chosen.
-        balance_wei: what the payer has.
         cost_wei: of all steps that are missing; None if one can't be told.
     """
 
@@ -82,9 +78,6 @@ def plan_deployment(
     """Plan what `deploy` with the same arguments would do now. Nothing is sent, and nothing enters the outbox.
 
     With a named owner, no key is needed.
-
-    Raises:
-        NotVerified: if the factory's code on the chain is not this version's.
     """
     payer = _payer(lab, needed=owner is None and not factory_only)
     chain, maker = lab.chain, Factory(lab.chain, factory)

@@ -20,12 +20,9 @@ class KnownRegistry:
     """A registry that was deployed or chosen.
 
     Args:
-        address: 0x-hex.
-        owner: 0x-hex address it belongs to.
         transaction: 0x-hex hash of its deployment.
         block: number of the block that holds it; nothing of it is to be found before.
         factory: 0x-hex address of the factory that deployed it; None, as all below, if it isn't known.
-        open_group_creation: whether anyone may create groups in it.
         salt: 0x-hex, which with factory, owner and rule leads to the same address on every chain.
         genesis: 0x-hex hash of the chain's first block: a chain id can be used twice.
         code_hash: 0x-hex Keccak-256 of its code there.

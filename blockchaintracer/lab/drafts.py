@@ -16,7 +16,6 @@ class Submission:
     """A transaction of the lab: how far it has come, and where it is.
 
     Args:
-        state: stored (the chain is unavailable), included or final.
         transaction: 64 hex digits; None, as block number and time (Unix seconds by the chain), until it is included.
     """
 

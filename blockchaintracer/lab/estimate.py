@@ -25,7 +25,6 @@ class Cost:
     """What one operation costs on one network.
 
     Args:
-        operation: such as ``record`` or ``batch of 100``, which is all of it.
         gas: of the whole transaction, as measured on the shipped contract.
         wei: with the price of the moment, data fees of a rollup included; None if the network didn't answer.
     """

@@ -65,9 +65,6 @@ def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = 
 def placing(target: Path, *, over_empty: bool = False) -> Iterator[Path]:
     """Inside, a file or folder is made at the given path beside `target`; it gets its name when it is whole.
 
-    Args:
-        over_empty: whether an empty folder may be at `target`.
-
     Raises:
         InputError: if there is something else at `target`.
     """

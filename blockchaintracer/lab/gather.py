@@ -36,7 +36,6 @@ class GatheredRecord:
     """A record with its manifest.
 
     Args:
-        record: the record by its event, with what the registry stores and the name in the manifest.
         manifest: None if no whole copy is at hand, or if it cannot be read.
         problems: why what is at hand is not what was recorded.
     """
@@ -132,14 +131,7 @@ class Verification:
         return "verified in part" if Outcome.UNKNOWN in outcomes else "verified"
 
     def require_verified(self, record_id: str, consequence: str) -> None:
-        """Refuse to build on a record that did not verify.
-
-        Args:
-            consequence: what is not done then.
-
-        Raises:
-            NotVerified: if a check failed.
-        """
+        """Refuse to build on a record that did not verify."""
         if self.status == "not verified":
             raise NotVerified(
                 f"record {record_id} did not verify: {consequence}", hint=f"`{self.command}` tells what is wrong."
@@ -187,13 +179,7 @@ class Gatherer:
         return records
 
     def required(self, record_id: str) -> GatheredRecord:
-        """Gather a record that is to be at hand with its manifest.
-
-        Raises:
-            InputError: if it is not stored.
-            StoreError: if its manifest is not at hand.
-            NotVerified: if its manifest is not what was recorded.
-        """
+        """Gather a record that is to be at hand with its manifest."""
         gathered = self.records([record_id], whole=True).get(record_id)
         if gathered is None:
             raise InputError(f"record {record_id} is not stored in {self.registry.address} any more")

@@ -27,7 +27,6 @@ class Deployed:
     Args:
         salt: 0x-hex; with factory, owner and rule it leads to the same address on every chain.
         genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
-        code_hash: Keccak-256 of the registry's code there (0x-hex).
         existing: whether it was there already and nothing was paid.
         noted_in: the file that names it; commit it for a public network.
     """
@@ -60,7 +59,6 @@ def deploy(
     The deployment proxy and the factory are deployed first where the chain lacks them.
 
     Args:
-        open_group_creation: whether anyone may create groups, or only the owner.
         name: tells several registries of one owner apart.
         owner: who owns it; the signer if not said.
         factory: another factory's address than the usual, on a chain that couldn't have it there.
@@ -126,11 +124,7 @@ def salt_of(name: str) -> str:
 
 @dataclass(frozen=True)
 class GroupCreated:
-    """A group of the signer.
-
-    Args:
-        existing: whether it was there already and nothing was paid.
-    """
+    """A group of the signer."""
 
     group: int
     name: str
@@ -210,15 +204,7 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
 def invite(
     lab: Lab, group: int, account: str, roles: Role, *, until: int = NO_END, valid_s: int = 7 * 24 * 3600
 ) -> dict[str, Any]:
-    """Sign an invitation, which the account accepts with `join`. Nothing goes on chain yet.
-
-    Args:
-        until: Unix time in seconds at which the membership ends.
-        valid_s: seconds for which the invitation can be accepted.
-
-    Returns:
-        the invitation with its signature, as one JSON object to send to the account.
-    """
+    """Sign an invitation, which the account accepts with `join`. Nothing goes on chain yet."""
     account = checksummed(account, "the account's address")
     message = {
         "group": group,

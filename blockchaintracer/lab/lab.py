@@ -78,16 +78,11 @@ class Lab:
     """Everything an operation needs; each part is made when it is first used.
 
     Args:
-        rpc: address of the chain's JSON-RPC; None for the embedded devnet.
-        connect: opens the connection instead (Ape).
-        registry_address: of the registry; None for the one chosen before.
         key_name: name of a key in the keystore, path of a keystore file, or ``command:`` and a program that signs; None
             for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
             before, and on the devnet for a key made on first use.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         group_number: the group to act for; None for the one chosen before.
-        ask: asks a person for a passphrase.
-        say: gets messages for a person while they happen.
         committer: seals each record, or adds it to a batch, instead of sending it.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
             group are known, the chain is not asked for anything.

@@ -25,13 +25,7 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
 
 
 def read_manifest(store: Store, record: RecordView) -> Manifest:
-    """A record's manifest from the lab's store, held against its key.
-
-    Raises:
-        StoreError: if it isn't there or is damaged.
-        InputError: if it isn't a manifest in its canonical form.
-        NotVerified: if manifest and key contradict each other.
-    """
+    """A record's manifest from the lab's store, held against its key."""
     manifest = parse_manifest(store.get_bytes(record.key.manifest, MAX_BYTES))
     if problems := check_against_key(manifest, record.key):
         raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(map(str, problems))}")

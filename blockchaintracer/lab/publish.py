@@ -60,7 +60,6 @@ class Published:
 
     Args:
         folder: the published store, or its address: what `reproduce --from` takes.
-        objects: each once.
         left_out: what others might miss, in words.
     """
 
@@ -205,11 +204,7 @@ def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
 
 
 def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:
-    """Write a file or folder as an archive of its blocks (CARv1); return its root.
-
-    Raises:
-        InputError: if there is a file already, it can't be written, or as `Tree.root`.
-    """
+    """Write a file or folder as an archive of its blocks (CARv1); return its root."""
     try:
         with placing(file) as partial, partial.open("xb") as archive:
             root = tree.root()

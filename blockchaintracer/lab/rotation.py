@@ -35,7 +35,6 @@ class Rotated:
     """A key and its successor.
 
     Args:
-        groups: those that the old key owns or is a member of.
         stays: what stays with the old key for good, in words.
     """
 

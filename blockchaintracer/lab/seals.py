@@ -55,7 +55,6 @@ class KeptSeal:
         record_id: of the sealed record, or of the record that the sealed verdict is about.
         key: of the sealed record, or of the verdict's evidence; None without.
         verdict: a `Verdict`; None for a record.
-        salt: 32 random bytes, 64 hex digits.
     """
 
     chain_id: int
@@ -97,9 +96,6 @@ class Sealed(Recorded):
 
     The id tells nobody what was sealed, but whoever guesses all of it can check the guess by the id. The commitment
     does not allow that: only the commitment is for others to see.
-
-    Args:
-        commitment: 64 hex digits; `reveal` takes it or the id.
     """
 
     commitment: str
@@ -126,9 +122,7 @@ class Revealed:
     """What was sealed and is shown now.
 
     Args:
-        what: ``record``, or the verdict.
         record_id: of the record, or of the record that the verdict is about.
-        evidence: of the verdict; None without.
         sealed_at, revealed_at: Unix seconds by the chain.
         seals, unrevealed: how many the group and author made, and how many of them nobody has been shown.
     """

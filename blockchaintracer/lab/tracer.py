@@ -190,9 +190,6 @@ class MLTracer:
     def reveal(self, commitment: str) -> Revealed:
         """Show what was sealed, with the time of the seal, and say how many other seals are unrevealed.
 
-        Args:
-            commitment: of the seal, or the id of its record.
-
         Raises:
             InputError: if this lab's folder has no such seal, or it was never sent.
             ContractRevert: if the registry refuses it.

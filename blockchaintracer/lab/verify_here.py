@@ -48,11 +48,6 @@ def verify(
         path: a file or folder to hold against the record that `target` is.
         record: id of the record to hold the file or folder against that `target` is.
         group: of a file or folder, only records of this group count.
-        sources: where to look for content that the store doesn't have.
-
-    Raises:
-        InputError: if `target` is neither, or the two don't go together.
-        ChainUnavailable: if the chain is away; of a record that waits in the outbox, saying so.
     """
     digest = _digest(target)
     if digest is None:

@@ -17,7 +17,6 @@ from blockchaintracer.core.manifest.experiment import GivenMetric as GivenMetric
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
 from blockchaintracer.core.manifest.paths import check_paths as check_paths
 from blockchaintracer.core.manifest.paths import is_listing as is_listing
-from blockchaintracer.core.manifest.paths import normal_path as normal_path
 from blockchaintracer.core.manifest.predicates import CONTENT_KINDS as CONTENT_KINDS
 from blockchaintracer.core.manifest.predicates import Artifact as Artifact
 from blockchaintracer.core.manifest.predicates import CheckpointAnchor as CheckpointAnchor
@@ -43,7 +42,6 @@ from blockchaintracer.core.manifest.predicates import Template as Template
 from blockchaintracer.core.manifest.predicates import Tolerance as Tolerance
 from blockchaintracer.core.manifest.predicates import artifacts_of as artifacts_of
 from blockchaintracer.core.manifest.predicates import can_list as can_list
-from blockchaintracer.core.manifest.statement import Disagreement as Disagreement
 from blockchaintracer.core.manifest.statement import Manifest as Manifest
 from blockchaintracer.core.manifest.statement import check_against_key as check_against_key
 from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest

@@ -61,7 +61,6 @@ def plain(value: Any, field: str = "") -> Any:
     RFC 3339 text in UTC, enumeration members their values, tuples lists. Models of this package stay what they are.
 
     Args:
-        value: what a caller gave, or what a parser read.
         field: where it stands, for the error.
 
     Raises:
@@ -230,7 +229,6 @@ class Part(BaseModel):
         """Build the model from plain values, such as `to_json` gives.
 
         Args:
-            data: an object as a dictionary.
             field: where it stands, for the error.
 
         Raises:

@@ -25,7 +25,6 @@ class Checkpoint(State):
 
     Args:
         step: of the training; each checkpoint's is larger than that of the one before.
-        name: of its file or folder.
         written_at: the machine's clock, declared and never proven.
         link: of the chain, 64 hex digits.
     """
@@ -108,9 +107,7 @@ class AnchoredCheckpoints(Part):
     """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root.
 
     Args:
-        series: of the list.
         first: place of the first, counted from 0.
-        previous: the link before it.
         root: Merkle root over their links.
     """
 

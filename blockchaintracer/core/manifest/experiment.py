@@ -43,16 +43,6 @@ class GivenMetric(Part):
 class ExperimentData(Part):
     """The arguments of `MLTracer.update_experiment`.
 
-    Args:
-        model_config: hyperparameters by name, nested or not.
-        metrics: numbers by name, or `GivenMetric`.
-        model_path: a file or folder on this machine; never written to the manifest.
-        dataset_info: plain values by name.
-        git_commit: 4 to 64 hex digits, as the caller states it.
-        timestamp: a time that the caller declares, as datetime, RFC 3339 text (local time where it has no zone) or
-            seconds since 1970. It is never taken for a time of the chain.
-        additional_info: plain values by name.
-
     Raises:
         InputError: naming the field (``metrics.accuracy``), for NaN, infinity, types that JSON can't hold and
             unknown names.

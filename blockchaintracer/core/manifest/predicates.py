@@ -139,7 +139,6 @@ class Artifact(Part):
         sha256: what ``sha256sum`` prints.
         cid: its IPFS address under `cid_profile`.
         cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
-        media_type: such as ``text/csv``.
     """
 
     path: RecordedPath
@@ -161,7 +160,6 @@ class Encrypted(Part):
     Args:
         subject_type: what the content is; a folder is encrypted as a tar.
         commitment: SHA-256 of the opening, which holds a salt and the content's digest.
-        opening: the opening, encrypted to the same recipients.
     """
 
     subject_type: Literal["file", "folder"]
@@ -224,7 +222,6 @@ class Metric(Part):
     Args:
         value: finite.
         tolerance: within what a reproduction must find it; None if it is reported and never compared (a duration).
-        history: its values over the run, as a file.
     """
 
     value: float
@@ -263,21 +260,16 @@ class ContentPredicate(Part):
     """A dataset, model, software or environment: its content, no time, no machine, no parents.
 
     Args:
-        subject_type: what the subject's digest is of.
         size: bytes; of a folder, of all its files. None for a commitment.
         cid: IPFS address of the file, or of the folder's SHA256SUMS. None for a commitment.
         cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
-        file_count: how many files a folder holds.
         name: only if it is meant to be part of what is recorded: another name is another record.
         version: the same.
         description: the same.
         license: an SPDX expression.
-        source: where it was published.
         data_schema: ``schema`` in JSON: columns, shapes, units.
-        framework: what reads a model.
         executable: which files of a folder their owner may execute, sorted; None if none, or too many to list.
         artifact: the ciphertext of content that is recorded encrypted; its subject is a commitment.
-        encrypted: what it is the ciphertext of.
     """
 
     subject_type: Literal["file", "folder", "commitment"]
@@ -327,7 +319,6 @@ class RunInput(Part):
         record: its id, which must be among the run's parents under `relation`.
         relation: number of a `Relation`, or the lab's own.
         path: where the run looks for it, relative to the working folder.
-        sha256: its subject.
     """
 
     record: Digest
@@ -362,7 +353,6 @@ class RunOutput(Part):
     """A file that a run wrote, such as a model.
 
     Args:
-        role: what it is to the run.
         artifact: the file, or its ciphertext.
         encrypted: what it is the ciphertext of; None for a file in the open.
     """
@@ -383,7 +373,6 @@ class Code(Part):
     Args:
         commit: of the git repository; None without a repository.
         remote: its address without credentials.
-        dirty: whether the tree differed from the commit.
         diff: the difference, kept locally and published only on request.
         pack: the source itself, for readers who cannot reach the remote.
         entry_point: what was started, relative to the working folder.
@@ -432,7 +421,6 @@ class State(Part):
     """A file or folder of a training, such as weights, by its digest.
 
     Args:
-        subject_type: what the digest is of.
         sha256: of the file, or of the folder's SHA256SUMS.
         size: bytes; of a folder, of all its files.
     """
@@ -446,7 +434,6 @@ class CheckpointAnchor(Part):
     """A batch of checkpoints that was anchored while the run went on.
 
     Args:
-        root: Merkle root over the links of its checkpoints.
         count: how many it has; they follow those of the anchor before.
         description: the checkpoints themselves, whose digest is on the chain with the root.
     """
@@ -481,7 +468,6 @@ class SeedDerivation(Part):
     """How seeds were derived from a block that was unknown when a plan was sealed (`core.seed_derivation`).
 
     Args:
-        chain_id: EIP-155 chain id.
         group, author, commitment: of the seal.
         rule: ``first-after-seal``, or ``named-by-plan`` if the plan's values name the block as ``seedBlock``.
         block_number, block_hash: of the block.
@@ -511,12 +497,7 @@ class RunPredicate(Lineage):
         seeds: plain values by name; beyond 2^53 as text.
         inputs: what it read; each is among `parents`.
         outputs: what it wrote, each path once.
-        hardware: CPU, memory, GPUs.
         not_before: the block that was final when it started; None if the machine was offline.
-        template: what it says to follow.
-        private: parameters and metrics that are not shown.
-        checkpoints: the states that were committed to while it went on.
-        seed_derivation: the block that its seeds are from.
         parents: the parents of the record's key, all of them.
     """
 
@@ -575,12 +556,9 @@ class RecordPredicate(Lineage):
 
     Args:
         name: what people call it; also the name of the statement's subject.
-        subject_type: what the subject's digest is of.
         identifier: the ASCII text that it is of, if it is an identifier's; only then.
-        values: plain values by name.
         attachments: files that belong to it, each path once.
         artifact: the ciphertext of a file or folder that is recorded encrypted; its subject is a commitment.
-        encrypted: what it is the ciphertext of.
         parents: the parents of the record's key, all of them.
         not_before: a block that was final when it was made.
     """
@@ -614,8 +592,6 @@ class ReferencePredicate(Lineage):
     Args:
         name: what people call it; also the name of the statement's subject.
         chain_id: EIP-155 chain id as decimal text.
-        registry: address of the registry there.
-        record_id: the record's id there.
         parents: the parents of this record's key, all of them.
         not_before: a block that was final when it was made.
     """

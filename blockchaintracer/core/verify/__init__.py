@@ -1,9 +1,4 @@
-"""Checks what a registry says of records, files and transactions against what can be recomputed. Writes nothing.
-
->>> report = Verifier(registry, copies).hash(record_id)                    # doctest: +SKIP
->>> report.verified, [check.name for check in report.failed]                # doctest: +SKIP
-(True, [])
-"""
+"""Checks what a registry says of records, files and transactions against what can be recomputed. Writes nothing."""
 
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
 from blockchaintracer.core.verify.verifier import Verifier

@@ -131,12 +131,10 @@ class ProvenRecord:
     """What a bundle proves of one record.
 
     Args:
-        key: everything that identifies it.
         manifest: what it says, None if the bundle doesn't hold it.
         status: whether it stood at `as_of`; UNKNOWN if it is only under a batch's root.
         stored: its storage word at `as_of`, None if it isn't stored.
         recorded: the block with its event, None if it isn't stored.
-        batch: the batch that it is proven by, if any.
         as_of: the block whose state was read.
     """
 

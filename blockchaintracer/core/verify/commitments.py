@@ -20,7 +20,6 @@ class Commitment:
     """When and where a record's author was committed to it: in the record's own transaction, or by a batch before.
 
     Args:
-        position: of the event that shows it.
         block: that holds it; None if the chain doesn't have it any more.
         transaction: 64 hex digits.
         root: of the batch, 64 hex digits; None for a record's own transaction.

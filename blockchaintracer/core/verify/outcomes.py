@@ -25,10 +25,6 @@ class Check:
 
     Args:
         name: what was checked: ``id``, ``manifest``, ``artifact model.pkl``.
-        verdict: how it ended.
-        detail: the finding as a sentence.
-        values: what was found, for programs.
-        record: id of the record that it is about; None if about none.
     """
 
     name: str
@@ -45,7 +41,6 @@ class Report:
     Args:
         subject: what was verified, as it was given.
         looked_up_as: ``record``, ``batch``, ``transaction``, ``digest``, ``path`` or ``order``.
-        checks: in the order in which they were made.
         records: that the subject led to: all of them, by whomever.
         proves: what follows, in sentences; nothing where the checks that it needs did not pass.
         does_not_prove: what does not follow, in sentences.

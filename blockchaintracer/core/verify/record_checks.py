@@ -94,13 +94,7 @@ class RecordChecks:
         return seen, checks, self._proven(seen, checks)
 
     def batched(self, record: RecordView, root: str, path: Sequence[str]) -> tuple[RecordView, list[Check], list[str]]:
-        """Make all checks of a record that is only in a batch. The record gets the place of the batch.
-
-        Args:
-            record: its key, and nothing yet of where it is.
-            root: of the batch.
-            path: the siblings from the record's leaf to the root.
-        """
+        """Make all checks of a record that is only in a batch. The record gets the place of the batch."""
         key = record.key
         manifest, manifest_checks = self.manifest(record)
         checks = [self._id(record), check_path(self._registry, record, root, path)]

@@ -114,13 +114,7 @@ class Verifier:
         return self._report(transaction, "transaction", checks, [*records.values()])
 
     def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
-        """Verify that a record is in a batch of its own group and author. A stored record is verified as stored.
-
-        Args:
-            key: of the record.
-            root: of the batch, 64 hex digits.
-            path: the siblings from the record's leaf to the root, 64 hex digits each.
-        """
+        """Verify that a record is in a batch of its own group and author. A stored record is verified as stored."""
         record_id = self._registry.domain.record_id(key)
         if stored := locate(self._registry, [record_id]).get(record_id):
             return self._report(record_id, "record", [], [stored])

@@ -59,11 +59,9 @@ def export(
     """Write a record in a format.
 
     Args:
-        form: one of `FORMATS`.
         target: a file; for ``ro-crate`` a folder that doesn't exist or is empty.
         sign_with: for ``dsse``, a PEM file with an Ed25519 or ECDSA key.
         with_files: for ``sha256sums``, also writes the files beside it.
-        sources: folders or http(s) addresses that the record was published to.
 
     Raises:
         InputError: if the format is unknown or not for this kind of record, or the target is taken.

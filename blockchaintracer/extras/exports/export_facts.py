@@ -21,10 +21,8 @@ class ExportFacts:
 
     Args:
         run: the run that it is or came from; None if there is none.
-        inputs: of the asked run.
         lineage: the record with its ancestors and descendants, without reports.
         verify_with: the command that checks the record.
-        copies: where its files are looked for.
     """
 
     asked: GatheredRecord
@@ -46,17 +44,7 @@ class ExportFacts:
 def gather_export(
     lab: Lab, record_id: str, *, sources: Sequence[str] = (), progress: Progress | None = None
 ) -> ExportFacts:
-    """Gather what is known of a record, and verify it.
-
-    Args:
-        sources: folders or http(s) addresses that the record was published to.
-
-    Raises:
-        InputError: if there is no such record.
-        StoreError: if its manifest is not to be had.
-        NotVerified: if the record did not verify: nothing is made of it.
-        ChainUnavailable: if the chain is away.
-    """
+    """Gather what is known of a record, and verify it."""
     record_id = normal_digest(record_id, "record id")
     gatherer = Gatherer(lab, sources, progress)
     with up_to_date(lab) as index:

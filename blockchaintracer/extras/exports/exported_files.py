@@ -29,7 +29,6 @@ class ExportedFile:
         role: ``input``, ``output`` or ``content``.
         record: id of the record that it is the content of, or that names it.
         size: bytes, if the manifest says.
-        encrypted: whether it is a ciphertext.
     """
 
     path: str

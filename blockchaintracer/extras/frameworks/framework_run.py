@@ -49,7 +49,6 @@ class History:
     of the run and grows while the run goes on: a run that is killed leaves it in the lab's folder.
 
     Args:
-        name: of the file.
         tolerance: of the metrics; None for the run's own.
     """
 

@@ -24,7 +24,6 @@ def log_estimator(run: TracedRun, estimator: Any, name: str = "model") -> StateD
 
     Args:
         estimator: fitted or not; pipelines and other estimators of estimators too.
-        name: of the parameter and the files.
 
     Returns:
         the digest of the fitted state; None if it has no defined encoding.

@@ -32,7 +32,6 @@ class Sweep:
     Args:
         space: the choices by parameter: a list of values, or another description.
         direction: of the objective, or of each of several.
-        name: of the file of trials.
     """
 
     def __init__(

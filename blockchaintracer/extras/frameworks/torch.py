@@ -54,10 +54,6 @@ def digest_state_dict(state: Any) -> StateDigest:
 def check_state(state: Any, document: bytes) -> None:
     """Compare a model with the document of its recorded state.
 
-    Args:
-        state: as `digest_state_dict` takes.
-        document: as `log_model` recorded it, ``NAME.state.json``.
-
     Raises:
         NotVerified: naming the tensors that differ.
     """
@@ -73,9 +69,6 @@ def check_state(state: Any, document: bytes) -> None:
 
 def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
     """Log a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``.
-
-    Args:
-        model: a module or a state dict.
 
     Returns:
         the digest, whose ``sha256`` is that of the document.

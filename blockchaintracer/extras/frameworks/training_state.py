@@ -46,7 +46,6 @@ class StateDigest:
 
     Args:
         sha256: of `document`, 64 hex digits.
-        tensors: sorted by name.
         document: canonical JSON: ``format``, ``tensors`` and ``values``.
     """
 
@@ -69,7 +68,6 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
 
     Args:
         state: names to tensors, plain values, or mappings and lists of these.
-        read: converts a framework's own objects.
 
     Raises:
         InputError: naming the place, for an object without a defined encoding, or a name that occurs twice.

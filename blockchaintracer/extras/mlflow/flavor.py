@@ -33,12 +33,8 @@ def log_model(model: Any, *arguments: Any, flavor: str | None = None, **named: A
     The model is recorded with its run, when that ends.
 
     Args:
-        model: as the flavor takes it.
         flavor: name of a module of ``mlflow``: ``sklearn``, ``pytorch``, …; default: by the model's own package.
         arguments, named: as the flavor's ``log_model`` takes.
-
-    Returns:
-        MLflow's ModelInfo.
     """
     if sizes := size_of_model(model):
         named["metadata"] = {**sizes, **(named.get("metadata") or {})}

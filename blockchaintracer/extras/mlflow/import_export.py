@@ -77,7 +77,6 @@ def import_runs(
 
     Args:
         tracking_uri: where the runs are; default: the URI in use.
-        run_ids: of the runs; default: all that ended.
         experiments: names of experiments: only their runs.
         batch: add the records to the open batch, which `batches.anchor` anchors with one transaction.
         personal: whether to record who ran them.
@@ -123,9 +122,6 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     Args:
         tracking_uri: where the run is made; default: the URI in use.
         experiment: its name; default: the recorded one.
-
-    Returns:
-        the new run's id.
 
     Raises:
         InputError: if there is no such record, or it is not the record of an MLflow run.

@@ -43,14 +43,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Recording:
-    """What this process records.
-
-    Attributes:
-        targets: of the open tracer blocks, the innermost last.
-        automatic: the target of `autolog`.
-        captured: by run id, of the runs that this process started and has not recorded yet.
-        recorded: by run id.
-    """
+    """What this process records."""
 
     targets: list[Target] = field(default_factory=list)
     automatic: Target | None = None

@@ -127,7 +127,6 @@ def record_run(
     """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
 
     Args:
-        client: MLflow's client of the server or store that has the run.
         captured: what this process captured of it; None for a run of another process.
         personal, host_name: whether the user's and the machine's name may be recorded.
     """

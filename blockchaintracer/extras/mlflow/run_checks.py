@@ -60,7 +60,6 @@ def verify_run(
     Args:
         tracking_uri: where the run is; default: the URI in use.
         datasets: tables or arrays to compare with the recorded content, by the name of the dataset.
-        sources: where to look for content that the store does not have.
     """
     client = client_of(tracking_uri)
     identifier = run_uuid(run_id)

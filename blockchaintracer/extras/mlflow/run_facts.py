@@ -53,8 +53,6 @@ class Captured:
 
     Args:
         group, not_before: the lab's group and a final block, once the chain has answered.
-        error: why the run failed.
-        children: ids of the records of the runs inside it.
     """
 
     start: RunStart

@@ -147,7 +147,6 @@ class Snapshot:
 
     Args:
         values: everything but metrics and files, hidden where it must be.
-        points: every value of every metric, sorted.
         latest: the value of each metric that MLflow shows.
         datasets: MLflow's own entities of its inputs, in the order of ``values["datasets"]``.
         models: MLflow's own entities of the models that it logged, in the order of ``values["models"]``.

@@ -83,9 +83,6 @@ def record_event(
     Args:
         body: as MLflow sent it, its signature checked.
         deployments: the targets that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
-
-    Returns:
-        the record of the change, and one of each deployment.
     """
     event = parse_json(body, "webhook")
     data = event.get("data") if isinstance(event, dict) else None

@@ -1,8 +1,4 @@
-"""Reports of records: cards, sheets, pages. All is generated from records; nothing is retyped.
-
->>> from blockchaintracer.extras.report import gather, make                         # doctest: +SKIP
->>> files = make(gather(lab, record_id), ["html", "csv"])                    # doctest: +SKIP
-"""
+"""Reports of records: cards, sheets, pages. All is generated from records; nothing is retyped."""
 
 from blockchaintracer.extras.report.documentation import Documentation as Documentation
 from blockchaintracer.extras.report.documentation import DocumentationTracer as DocumentationTracer

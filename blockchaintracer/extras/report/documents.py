@@ -48,11 +48,9 @@ class WrittenReport:
     """A report that was recorded.
 
     Args:
-        of: id of the record that it is about.
         subject: digest of the folder of its files.
         supersedes: id of the report that it replaced; None for the first.
         current: whether no other report of its group and author replaced it.
-        files: their names, by its manifest.
     """
 
     id: str
@@ -100,9 +98,6 @@ def record_report(lab: Lab, facts: ReportFacts, files: dict[str, bytes]) -> Reco
     """Record a report as a Document: derived from the record, superseding the group's former report of it.
 
     The report that is current already costs nothing.
-
-    Raises:
-        NotVerified: if the record did not verify: nothing is built on it.
     """
     facts.verification.require_verified(facts.asked.id, "no report of it is recorded")
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
@@ -176,14 +171,6 @@ def restore(
 
     Args:
         record: also record it as the current report again, superseding the one that is.
-        sources: folders or http(s) addresses that it was published to.
-
-    Returns:
-        the new record, if one was asked for.
-
-    Raises:
-        InputError: if it is no report, or the folder holds something.
-        StoreError, ChainUnavailable: if its files can't be had.
     """
     document = required_record(lab, report_id)
     lab.store.fetch(document.manifest, sources, MAX_BYTES)

@@ -71,9 +71,7 @@ def fields_of(
 
     Args:
         model, run: the records that the card is about; None for no card.
-        inputs: of the run.
         by_chain: fields that the chain gives to a card.
-        declared: by the caller.
 
     Raises:
         InputError: if a declared field is unknown, can't be declared, or differs from what a record says.

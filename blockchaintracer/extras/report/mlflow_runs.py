@@ -27,10 +27,6 @@ def named_record(lab: Lab, text: str) -> str:
 def record_of_mlflow(lab: Lab, run_id: str) -> str:
     """Return the id of the newest record of an MLflow run: this lab's, or the only group's that recorded it. If none is
     stored, of one in a batch of this lab.
-
-    Raises:
-        InputError: if there is none, or several groups recorded it: anyone can name a run.
-        ChainUnavailable: if the chain is away.
     """
     try:
         subject = sha256(str(UUID(run_id)).encode()).hexdigest()

@@ -34,8 +34,6 @@ class ModelSignature:
     """A signature that holds over the bytes of a recorded model.
 
     Args:
-        model: id of the record.
-        subject: digest of what was signed.
         public_key: SHA-256 of the key's file: whose it is, is for the reader to know.
         files: how many files it covers: all that were recorded.
     """
@@ -55,7 +53,6 @@ def check_signature(
     Args:
         signature: the Sigstore bundle that `model_signing sign key` wrote.
         public_key: PEM of the elliptic curve key.
-        sources: folders or http(s) addresses that the model was published to.
 
     Raises:
         InputError: if the record is of no file or folder, or the files are none or too large.

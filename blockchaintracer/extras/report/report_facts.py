@@ -57,7 +57,6 @@ class ReportFacts:
         wrote: how many runs of the group wrote the asked model.
         model: the model that it is, or that the run wrote and the group recorded.
         runs: for the experiment sheet: the run, or all runs on a dataset, oldest first.
-        reproductions: runs that reproduce the run.
         lineage: without reports.
         verdicts: the current ones on the asked record and its run.
         verification: of the asked record and its run, without what differs from machine to machine.
@@ -132,13 +131,6 @@ def gather(
 
     Args:
         declared: fields of the model card that the records don't hold, by name.
-        sources: folders or http(s) addresses that the record was published to.
-
-    Raises:
-        InputError: if there is no such record, or a declared field is unknown or contradicts a record.
-        StoreError: if its manifest is not to be had.
-        NotVerified: if its manifest is not what was recorded.
-        ChainUnavailable: if the chain is away.
     """
     record_id = normal_digest(record_id, "record id")
     gatherer = _ReportGatherer(lab, sources, progress)

@@ -74,7 +74,6 @@ class Reproduction:
         reason: why not, in one sentence; None if reproduced.
         run: the record of the repeated run, and `attestation` what was said of the record; None if nothing was to be
             recorded.
-        workspace: the folder it ran in, if it was kept.
     """
 
     record_id: str

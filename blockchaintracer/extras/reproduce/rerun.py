@@ -53,10 +53,8 @@ class Plan:
     Args:
         pack, diff: the files of the commit, and the recorded difference to it that is applied; None without.
         command: as recorded, with ``{input:N}`` and ``{output}`` for places.
-        lock: the lock file that the environment is rebuilt from; None if `interpreter` is used.
         interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
         python: the recorded version of Python; empty if not recorded.
-        variables: the recorded environment variables.
     """
 
     record: RecordView
@@ -76,11 +74,8 @@ class Workspace:
     """The folder of one repeated run, and the places in it.
 
     Attributes:
-        code: the restored commit.
         inputs: the ``{inputs}`` of the recorded command: what did not lie in the working folder.
         output: the ``{output}`` of the recorded command.
-        log: what the program printed.
-        run_file: where the program writes its run document.
         started: a file as old as the start of the run.
     """
 
@@ -99,10 +94,8 @@ class Rerun:
     """What a repeated run did.
 
     Args:
-        start: what was known when it started.
         environment: what it ran on; None if its Python can't tell.
         document: what its program told, or if that told nothing, the name, parameters and seeds as recorded.
-        failure: why it failed; None if it completed.
     """
 
     place: Workspace
@@ -123,10 +116,6 @@ def rerun(
     timeout_s: float | None = None,
 ) -> Rerun:
     """Fetch, restore, rebuild and run. Only what the program does is an answer, anything else is an error.
-
-    Args:
-        inputs: the records of the run's inputs, in their order.
-        timeout_s: seconds after which the run is given up.
 
     Raises:
         InputError: if it can't be started or told apart from a failure of this machine.

@@ -38,11 +38,7 @@ _LOOKED_AT = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class ExportedProof:
-    """A bundle that was written.
-
-    Args:
-        without_manifest: records whose manifest isn't in the lab's store, and so not in the bundle.
-    """
+    """A bundle that was written."""
 
     file: str
     size: int
@@ -58,7 +54,6 @@ def export_proof(
     Args:
         record_ids: of records that are stored in the lab's registry, or in a batch whose proofs the lab keeps.
         file: written whole or not at all.
-        block: number of the block whose state is proven; the newest if not said.
 
     Raises:
         InputError: if a record is in neither, or `file` can't be written.
@@ -114,9 +109,6 @@ def verify_proof(path: Path) -> ProvenBundle:
 def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None) -> list[Check]:
     """Compare a file or folder with what the records of a bundle commit to. Return the checks of the records that it is
     of, all of which pass, or if it is of none the checks of all records.
-
-    Args:
-        path: the file or folder. Without the original, where it differs is not known.
     """
     if not path.exists():
         raise InputError(f"expected an existing file or folder, got {str(path)!r}")

@@ -39,7 +39,6 @@ class BatchPath:
     """How a record hangs under a batch's root.
 
     Args:
-        root: of the batch, 64 hex digits.
         path: siblings from the leaf up, each 64 hex digits.
         transaction: that anchored the root, 64 hex digits.
     """
@@ -54,9 +53,7 @@ class ProofRequest:
     """A record to be proven.
 
     Args:
-        manifest: its bytes, None to leave it out.
         transaction: that stored it, 64 hex digits; None if it isn't stored.
-        batch: the batch that holds it, if it came from one.
     """
 
     key: RecordKey

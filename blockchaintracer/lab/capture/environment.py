@@ -104,7 +104,6 @@ def rebuild_environment(
     Args:
         lock_path: a requirements file, ``pylock.toml`` or ``uv.lock`` (its pyproject.toml beside it). If a requirements
             file has hashes, everything it needs must have one.
-        target: a folder that doesn't exist or is empty.
         python: the interpreter, or with uv its version; by default this one.
 
     Raises:

@@ -50,15 +50,11 @@ class GitState:
     """The state of a working tree.
 
     Args:
-        root: the top folder of the working tree.
-        commit: what is checked out; None before the first commit.
         branch: None where HEAD is detached.
         remote: address of the branch's remote (else ``origin``) without credentials; None if it has none to show.
         dirty: whether the files differ from the commit.
         diff: ``git diff --binary`` from the commit to the files, new ones included; `apply_diff` takes it.
-        untracked: new files, relative to `root`.
         omitted: new files larger than `UNTRACKED_LIMIT`, which `diff` leaves out.
-        shallow: whether the repository lacks history.
     """
 
     root: Path
@@ -121,9 +117,6 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
     """Pack one commit with all its files and none of its history.
 
     Objects are stored whole, so that a commit has the same pack in every clone (with the same zlib).
-
-    Raises:
-        InputError: if there's no such commit, or parts of it are missing (a partial clone).
     """
     folder = Path(path)
     name = _text(folder, "rev-parse", "--verify", "--quiet", f"{commit}^{{commit}}", check=False)
@@ -188,8 +181,6 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
 
     Args:
         pack_path: the pack; it may come from a stranger.
-        commit: 40 (or 64) hex digits.
-        target: a folder that doesn't exist or is empty.
 
     Raises:
         InputError: if `target` holds something, or git is not installed.

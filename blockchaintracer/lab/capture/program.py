@@ -59,11 +59,7 @@ def command_line(folder: Path) -> list[str] | None:
 
 
 def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
-    """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there.
-
-    Args:
-        variables: the interpreter's environment variables.
-    """
+    """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there."""
     package = Path(__file__).resolve().parents[3]
     command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
     try:

@@ -68,9 +68,6 @@ class NodeInfo:
     """A running devnet.
 
     Args:
-        port: TCP port on 127.0.0.1.
-        chain_id: EIP-155 chain id.
-        state_file: where the chain is saved.
         genesis: hash of the chain's first block (64 hex digits with 0x), another one after every reset.
     """
 
@@ -164,11 +161,7 @@ class Devnet:
     # --- finding the node ---
 
     def status(self) -> NodeInfo | None:
-        """Return the running node, or None.
-
-        Raises:
-            ChainUnavailable: if its process is there and does not answer.
-        """
+        """Return the running node, or None."""
         notes = self._notes()
         process = self._process(notes)
         if process is None or not notes.get("genesis"):

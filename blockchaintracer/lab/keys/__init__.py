@@ -4,7 +4,6 @@ A key never comes by an argument and never reaches a log or an exception.
 """
 
 from blockchaintracer.lab.keys.command_signer import COMMAND as COMMAND
-from blockchaintracer.lab.keys.command_signer import PROTOCOL as PROTOCOL
 from blockchaintracer.lab.keys.command_signer import CommandSigner as CommandSigner
 from blockchaintracer.lab.keys.environment_signer import PRIVATE_KEY as PRIVATE_KEY
 from blockchaintracer.lab.keys.environment_signer import EnvironmentSigner as EnvironmentSigner

@@ -62,10 +62,6 @@ class EnvironmentSigner(AccountSigner):
 def account_of(text: str, where: str) -> Any:
     """Return the account (eth-account) of a private key in hex.
 
-    Args:
-        text: 64 hex digits, with or without 0x, and white space around them.
-        where: the source of the text, for the error.
-
     Raises:
         KeyStoreError: if it is no key. Neither the text nor its length is shown.
     """

@@ -104,10 +104,6 @@ class KeyStore(KeyFolder):
         """Keep a key that exists already: a keystore file's content as it is, under its own passphrase, or a private
         key of 64 hex digits, under a passphrase that a person chooses.
 
-        Args:
-            text: the keystore's JSON, or the key.
-            where: the source of the text, for errors, which never show the text.
-
         Raises:
             KeyStoreError: if it is neither, the name is taken, or nobody can be asked for a passphrase.
         """

@@ -92,9 +92,7 @@ class Entry:
     """A transaction in the queue.
 
     Args:
-        seq: its place in the order.
         transaction: its hash, 64 hex digits, once signed or found on the chain.
-        block: the block that holds it, once included.
         replaced: hashes of the same nonce and a lower fee under which it was sent before.
     """
 

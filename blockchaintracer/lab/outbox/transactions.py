@@ -70,7 +70,6 @@ class Transaction:
     """One change to a chain.
 
     Args:
-        op: the operation.
         registry: address of the registry that it changes, or of the contract that it makes.
         fields: the operation's fields by name. Digests, salts and signatures are hex without 0x, addresses have it,
             keys are `RecordKey` (None for none), `version` is the one that was seen before.
@@ -147,12 +146,7 @@ class Transaction:
         return _missing_wei(chain) if self.op is Op.FUND_PROXY else 0
 
     def check(self, chain: Chain, sender: str) -> None:
-        """Ask before anything is paid whether the registry would refuse it.
-
-        Raises:
-            ContractRevert: if the registry would.
-            InputError: if the chain would.
-        """
+        """Ask before anything is paid whether the registry would refuse it."""
         if self._operation.check:
             self._operation.check(self, chain)
         else:
@@ -171,7 +165,6 @@ def deployment(
     """Return the deployment of a registry with these settings, at the address that they lead to.
 
     Args:
-        owner: who creates groups if group creation is not open.
         salt: 64 hex digits; another salt gives another registry.
         factory: another factory's address than this version's usual.
     """
@@ -210,9 +203,7 @@ class _Operation:
     """A row of the table.
 
     Args:
-        fields: names of the operation's fields.
         call: the registry's function, with its signature where the name is overloaded, and its arguments.
-        is_done: whether the chain shows the effect.
         event: the event that shows it.
         deployment: address and calldata of what is no call of a registry.
         check: what is checked before instead of simulating the call.

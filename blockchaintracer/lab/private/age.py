@@ -56,10 +56,6 @@ def recipient_of(text: str) -> Any:
 def identity_of(text: str, where: str) -> list[Any]:
     """Read the identities in an age identity file, or the one in an OpenSSH private key.
 
-    Args:
-        text: content of the file.
-        where: the text is from, for the error, which never shows the text.
-
     Raises:
         KeyStoreError: if there is none.
     """

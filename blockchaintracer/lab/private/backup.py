@@ -24,12 +24,7 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
     """Write the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well.
 
     Args:
-        target: a file that doesn't exist yet.
         recipients: who can open it; a key that is only in the archive itself is of no use.
-        passphrase: opens it instead.
-
-    Returns:
-        the names of the files in it.
 
     Raises:
         InputError: if there is nothing to back up, or the file is there or can't be written.
@@ -58,9 +53,6 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
 
     Args:
         identities: to open it with; without them it is opened by the passphrase that `ask` gives.
-
-    Returns:
-        the names of the files that were not there before.
 
     Raises:
         InputError: if it can't be read, or a file of it is there already with other content: then nothing is written.

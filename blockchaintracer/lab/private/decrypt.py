@@ -27,9 +27,7 @@ class Decrypted:
     """A file or folder that was decrypted, and is what was committed to.
 
     Args:
-        subject_type: ``file`` or ``folder``.
         sha256: of what is at `path` now.
-        name: what its author called it.
     """
 
     record_id: str
@@ -52,10 +50,8 @@ def decrypt_record(
     """Decrypt the content of a record, or an output of a run, to a new file or folder, and check it with the record.
 
     Args:
-        target: nothing may be there yet.
         output: path of a run's output, with or without ``.age``.
         identities: that may open it (`EncryptionKeys.identities`).
-        sources: where copies may be, as `Store.fetch` takes them.
 
     Raises:
         InputError: if there is nothing encrypted, or something at `target`.

@@ -35,14 +35,7 @@ _SHOWN = 200
 
 
 class DisclosedField(Part):
-    """One value, shown.
-
-    Args:
-        field: its name: ``parameters.lr``.
-        value: what the run recorded.
-        salt: of its leaf, 64 hex digits.
-        path: the siblings from its leaf to the root.
-    """
+    """One value, shown."""
 
     field: Line
     value: Any
@@ -67,12 +60,7 @@ class Disclosure(Part):
 
 @dataclass(frozen=True)
 class Disclosed:
-    """A disclosure that was written.
-
-    Args:
-        shown: names of the values in it.
-        hidden: how many private values of the run are not in it.
-    """
+    """A disclosure that was written."""
 
     record_id: str
     file: str
@@ -81,17 +69,7 @@ class Disclosed:
 
 
 def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> PrivateValues:
-    """Write private values and salts to the lab's folder, before their root is recorded anywhere.
-
-    Args:
-        recipients: who gets them encrypted, by the store; nobody if there are none.
-
-    Returns:
-        what the run's manifest says of them.
-
-    Raises:
-        StoreError: if they can't be written.
-    """
+    """Write private values and salts to the lab's folder, before their root is recorded anywhere."""
     data = canonical(tree.as_json())
     path = lab.home.private / f"{tree.root}.json"
     try:
@@ -128,9 +106,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
     """Write a file that shows some private values of a run and nothing of the others.
 
     Args:
-        record_id: of the run, recorded by this lab.
         fields: names: ``parameters.lr``, or ``lr`` where only one is called so.
-        target: a file that doesn't exist yet.
 
     Raises:
         InputError: if the record has no such value, or its values are not in this lab's folder.

@@ -40,7 +40,6 @@ class EncryptionNote(Part):
         sha256: of the content in the open.
         chain_id, registry, group, author: whom the commitment binds.
         artifact, encrypted: what a manifest says of it.
-        recipients: as `recipients_of` gives them.
     """
 
     sha256: Digest
@@ -77,9 +76,6 @@ def recipients_of(home: Home, names: Sequence[str]) -> tuple[str, ...]:
     Args:
         names: ``age1…``, a line of an SSH public key, the name of an encryption key of this lab, or a file with one
             recipient a line (as ``age -R`` takes it).
-
-    Raises:
-        InputError: naming what is none of these.
     """
     recipients: set[str] = set()
     keys = EncryptionKeys(home)
@@ -119,12 +115,7 @@ def keep_encrypted(
     exclude: Collection[str] = (),
     progress: Progress | None = None,
 ) -> EncryptionNote:
-    """Put a file or folder into the store, encrypted. The same content for the same recipients is encrypted once.
-
-    Args:
-        recipients: as `recipients_of` gives them.
-        exclude: names of files and folders in a folder to leave out.
-    """
+    """Put a file or folder into the store, encrypted. The same content for the same recipients is encrypted once."""
     context = context_of(lab)
     digest = digest_of(lab.hashes, path, exclude, progress).sha256
     about = {**context.as_json(), "sha256": digest, "name": path.name, "recipients": [*recipients]}

@@ -77,7 +77,6 @@ class Opening:
 
     Args:
         field: its name: ``parameters.lr``, ``metrics.accuracy``.
-        value: any plain value.
         salt: 32 random bytes, 64 hex digits.
     """
 
@@ -96,7 +95,6 @@ class FieldTree:
 
     Args:
         subject: of the run's record, 64 hex digits.
-        openings: the values, each with a salt of its own.
         leaves: how many leaves it has, a power of two.
         filler: secret of 32 bytes, 64 hex digits, from which the other leaves follow.
 

@@ -47,10 +47,6 @@ class EncryptionKeys(KeyFolder):
     def import_key(self, name: str, text: str, where: str) -> str:
         """Keep an age identity that exists already; its recipient.
 
-        Args:
-            text: an identity file with one identity.
-            where: the text is from, for errors, which never show it.
-
         Raises:
             KeyStoreError: if it isn't one, the name is taken, or nobody can be asked for a passphrase.
         """

@@ -56,10 +56,7 @@ class ContentOpening:
     """What opens the commitment to an encrypted file or folder.
 
     Args:
-        context: whom the commitment binds.
-        subject_type: ``file`` or ``folder``.
         sha256: what a record of it in the open would have as its subject, 64 hex digits.
-        name: what the file or folder was called.
         salt: 32 random bytes, 64 hex digits.
     """
 
@@ -110,9 +107,6 @@ def encrypt_content(
     progress: Progress | None = None,
 ) -> tuple[SubjectText, str]:
     """Encrypt a file as it is, or a folder as a tar, in one reading and flat memory.
-
-    Args:
-        exclude: names of files and folders in a folder to leave out.
 
     Returns:
         what it is, and its digest: what `digest_file` or `digest_folder` give.

@@ -65,11 +65,7 @@ class CheckpointLog:
         self.anchors: list[CheckpointAnchor] = []
 
     def initial(self, path: Path) -> State:
-        """Note what the training starts from, before the first checkpoint.
-
-        Raises:
-            InputError: if there are checkpoints already, or it can't be read.
-        """
+        """Note what the training starts from, before the first checkpoint."""
         if self.listed.checkpoints:
             raise InputError("expected the initial state before the first checkpoint, got it after")
         state = self._state(path, copy=False)
@@ -81,7 +77,6 @@ class CheckpointLog:
 
         Args:
             step: of the training, larger than the last one's.
-            copy: keep a copy in the lab's store too.
 
         Raises:
             InputError: if the step isn't larger, the file can't be read or changes meanwhile, or it was encrypted.

@@ -95,11 +95,7 @@ def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:
 
 
 def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorded]:
-    """Return records of the lab, once they have come that far (see `Lab.reach`).
-
-    Raises:
-        ChainUnavailable, ContractRevert: as `Lab.reach`.
-    """
+    """Return records of the lab, once they have come that far (see `Lab.reach`)."""
     lab.reach(until)
     return [
         replace(record, **progress_of(entry))

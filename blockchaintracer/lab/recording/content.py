@@ -64,7 +64,6 @@ def record_content(
     """Record a file or folder as a dataset, model, software or environment. Equal content has the equal manifest.
 
     Args:
-        exclude: names of files and folders inside `path` to leave out.
         described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
     """
     kept = keep(lab, path, keeping, exclude=exclude, progress=progress)

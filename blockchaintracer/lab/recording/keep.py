@@ -59,7 +59,6 @@ class Kept:
         subject_type: ``file``, ``folder``, or ``commitment`` of what is encrypted.
         subject: its digest or the commitment, 64 hex digits.
         content: its digest, if it's in the open.
-        note: what a manifest says of it, if it's encrypted.
     """
 
     subject_type: str
@@ -90,9 +89,6 @@ def keep(
 ) -> Kept:
     """Put a file or folder into the lab's store as `keeping` says.
 
-    Args:
-        exclude: names of files and folders in a folder to leave out.
-
     Raises:
         InputError: if it can't be read, or would go into the open and was encrypted before.
         StoreError: if it can't be stored.
@@ -119,15 +115,7 @@ def keep_attachment(store: Store, name: str, data: bytes) -> Artifact:
 
 
 def require_never_encrypted(lab: Lab, path: Path, digest: str, files: Iterable[str] = ()) -> None:
-    """Refuse what this lab has encrypted, or a folder with such a file, unless the lab recorded it in the open, too.
-
-    Args:
-        digest: of the file or folder, 64 hex digits.
-        files: digests of the files in the folder.
-
-    Raises:
-        InputError: naming it.
-    """
+    """Refuse what this lab has encrypted, or a folder with such a file, unless the lab recorded it in the open, too."""
     encrypted = encrypted_digests(lab.home) & {digest, *files}
     if not encrypted:
         return
@@ -151,7 +139,6 @@ def run_keeping(
 
     Args:
         base: the folder that the document's paths count from.
-        git: the code that is recorded with the run.
         also: further paths that are to be encrypted, and so must not be part of the code.
 
     Raises:
@@ -164,11 +151,7 @@ def run_keeping(
 
 
 def require_apart(git: GitState | None, paths: Iterable[Path]) -> None:
-    """Refuse to encrypt what the recorded code holds in the open: the commit and the difference are published.
-
-    Raises:
-        InputError: naming the files.
-    """
+    """Refuse to encrypt what the recorded code holds in the open: the commit and the difference are published."""
     if git and (held := held_by_git(git, paths)):
         named = ", ".join(held[:5]) + (" and more" if len(held) > 5 else "")
         raise InputError(

@@ -113,13 +113,9 @@ class RunFacts:
 
     Args:
         linked: what it read, in the terms of another run's manifest.
-        outputs: role and path of what it wrote.
-        command: program and arguments, run from `folder`.
         portable: whether `command` is as a manifest names it already.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
-        lock: the lock file its environment was made from.
         environment: what it ran on, if it isn't to be captured.
-        error: why it failed; None if it completed.
         checkpoints: what was committed to while it went on; None for the document's.
         host_name, user_name: whether to record these.
         kept: role and artifact of what it wrote and is in the store already.

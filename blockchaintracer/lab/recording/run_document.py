@@ -123,11 +123,7 @@ class PrivateDocument(_Written):
     encrypt_to: Recipients = ()
 
     def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
-        """Refuse a private value with the name of a value that is shown.
-
-        Raises:
-            InputError: naming it.
-        """
+        """Refuse a private value with the name of a value that is shown."""
         for what, shown in (("parameters", parameters), ("metrics", metrics)):
             for name in getattr(self, what):
                 if name in shown:
@@ -222,9 +218,6 @@ def load_run_document(path: str | Path) -> RunDocument:
 
     Args:
         path: ends in ``.yaml``, ``.yml`` or ``.json``; at most `MAX_DOCUMENT` bytes.
-
-    Raises:
-        InputError: naming the file and the field.
     """
     path = Path(path)
     suffix = path.suffix.lower()

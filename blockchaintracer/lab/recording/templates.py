@@ -93,7 +93,6 @@ class ExperimentTemplate(Part):
     """A versioned description of what a kind of experiment states. What it does not name is allowed.
 
     Args:
-        name: lower case, with hyphens.
         seeded: whether a run must state a seed.
     """
 

@@ -50,11 +50,7 @@ class StoreStatus:
 
 @dataclass(frozen=True)
 class Collected:
-    """What was removed, or would be.
-
-    Args:
-        dry_run: whether it still lies there.
-    """
+    """What was removed, or would be."""
 
     folder: str
     objects: list[StoredObject]
@@ -95,7 +91,6 @@ def collect_garbage(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool = Fa
 
     Args:
         older_than_s: seconds; what was written later stays.
-        dry_run: only tell what would be removed.
 
     Raises:
         StoreError: if another process uses the store, or a file that may name objects can't be read: nothing was
@@ -106,11 +101,7 @@ def collect_garbage(lab: Lab, *, older_than_s: float = DAY_S, dry_run: bool = Fa
 
 
 def needed(lab: Lab) -> set[str]:
-    """The digests of all objects that something of the lab names, and of what these name.
-
-    Raises:
-        StoreError: if a file that may name objects can't be read.
-    """
+    """The digests of all objects that something of the lab names, and of what these name."""
     store = lab.store
     here = {entry.sha256: entry.size for entry in store.objects()}
     waiting = [digest for digest, size in here.items() if size <= MAX_BYTES and _starts(store, digest)[:1] == b"{"]

@@ -66,12 +66,6 @@ def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = No
 
     A copy gets its name when it is whole, so the work may be interrupted at any time. Nothing is removed: without a
     good copy, the damaged one stays, and reading it is an error.
-
-    Args:
-        sources: of good copies, as `Store.fetch`. Without any, the result only says what is wrong.
-
-    Raises:
-        StoreError: if the store or a file of the lab can't be read.
     """
     wrong: dict[str, str] = {}
     problems: dict[str, str | None] = {}

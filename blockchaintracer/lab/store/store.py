@@ -1,9 +1,5 @@
 """The content-addressed store: every byte a record needs, kept under its SHA-256, and fetched again by nothing else.
 
->>> store = Store("lab/store")                                              # doctest: +SKIP
->>> digest = store.put_file("model.pkl").sha256                             # doctest: +SKIP
->>> store.export(digest, "copy.pkl")                                        # doctest: +SKIP
-
 Objects lie at ``objects/<2 hex digits>/<62 hex digits>``; a web server that shows this layout is a source too.
 """
 
@@ -262,10 +258,6 @@ class Store:
     ) -> Path:
         """Write the folder whose listing has that digest; nothing is written if any of its files is missing.
 
-        Args:
-            target: a folder that does not exist or is empty.
-            executable: paths of the files that may be executed.
-
         Raises:
             InputError: if `target` is not empty, or the listing is none or has a path that leaves the folder.
         """
@@ -309,7 +301,6 @@ class Store:
         Args:
             needed: gives the digests to keep once no other process uses the store.
             older_than_s: seconds since an object was written after which it may be removed.
-            dry_run: only return what would be removed.
 
         Raises:
             StoreError: if another process uses the store: nothing was removed.
@@ -417,7 +408,6 @@ class StoredObject:
     """An object of a store.
 
     Args:
-        size: bytes.
         written: when it was put in last, in Unix seconds.
     """
 

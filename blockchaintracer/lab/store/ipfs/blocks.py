@@ -27,7 +27,6 @@ class Cid:
 
     Args:
         codec: `digest.RAW` or `digest.DAG_PB`.
-        digest: SHA-256, 32 bytes.
     """
 
     version: int
@@ -102,9 +101,7 @@ class DagNode:
 
     Args:
         kind: ``file`` or ``folder``.
-        size: bytes of the file it's the root of; 0 of a folder.
         data: what it holds of the file itself.
-        links: its children, in order.
         sizes: bytes of the file below each child.
     """
 

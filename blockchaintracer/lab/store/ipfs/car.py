@@ -33,7 +33,6 @@ def read_car(read: Read, where: str) -> Iterator[tuple[Cid, bytes]]:
 
     Args:
         read: of the stream; never asked for more than a block.
-        where: the archive's name for errors.
 
     Raises:
         NotVerified: if it isn't an archive of version 1, a block isn't what its CID says or is too large, or the

@@ -44,7 +44,6 @@ class Tree:
 
     Args:
         files: (path inside the folder, path to read); a single one with the path ``""`` is a file.
-        profile: a name in `digest.PROFILES`.
     """
 
     files: Sequence[tuple[str, str | os.PathLike[str]]]
@@ -67,11 +66,7 @@ class Tree:
         return Cid.decode(self._root_of(self._walk(False, progress)))
 
     def blocks(self, expected: Cid, progress: Progress | None = None) -> Iterator[Block]:
-        """All blocks, children before parents, the root last.
-
-        Raises:
-            InputError: as `root`, and if the root isn't what was expected: then something changed meanwhile.
-        """
+        """All blocks, children before parents, the root last."""
         root = yield from self._walk(True, progress)
         if root.cid != expected.binary:
             raise InputError(
@@ -141,8 +136,6 @@ def folder_block(links: Iterable[tuple[str, DagLink]], profile: CidProfile, name
 
     Args:
         links: (name, child), sorted by the bytes of the names.
-        profile: gives the CID version.
-        name: the folder, for the error.
 
     Raises:
         InputError: naming the folder, if it's so large that other implementations would shard it.

@@ -160,11 +160,7 @@ class Gateways:
     # -- files
 
     def node(self, cid: Cid) -> DagNode:
-        """The file or folder that a block is the root of.
-
-        Raises:
-            NotVerified, StoreError, ChainUnavailable: as `block`; the first also if it's neither.
-        """
+        """The file or folder that a block is the root of."""
         return parse_node(cid, self.block(cid))
 
     def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, DagNode] | None:
@@ -294,7 +290,6 @@ class Address:
 
     Args:
         names: of the folders and the file below it.
-        gateways: addresses of gateways; None for those of `GATEWAYS_VARIABLE`.
     """
 
     cid: Cid

@@ -71,11 +71,7 @@ class Kubo:
         return self._same(expected, got, "Send it as blocks: then the node can't cut it otherwise.")
 
     def send(self, tree: Tree, progress: Progress | None = None) -> Cid:
-        """Gives the node a file or folder as blocks (``dag/import``), and has it pinned.
-
-        Raises:
-            NotVerified: if the node names another root.
-        """
+        """Gives the node a file or folder as blocks (``dag/import``), and has it pinned."""
         expected = tree.root()
         pieces = car(expected, tree.blocks(expected, progress))
         answers = self._call(
@@ -88,11 +84,7 @@ class Kubo:
         return self._same(expected, named[0] if len(named) == 1 else f"{len(named)} roots", None)
 
     def pin(self, cid: Cid) -> None:
-        """Has the node fetch and keep everything below a CID.
-
-        Raises:
-            NotVerified: if it names another.
-        """
+        """Has the node fetch and keep everything below a CID."""
         named = [str(pin) for answer in self._call("pin/add", arg=cid) for pin in answer.get("Pins") or ()]
         self._same(cid, named[0] if len(named) == 1 else f"{len(named)} pins", None)
 

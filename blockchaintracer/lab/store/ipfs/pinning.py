@@ -33,12 +33,7 @@ _TEXT = 300
 
 @dataclass(frozen=True)
 class Service:
-    """A pinning service.
-
-    Args:
-        endpoint: the address that ``/pins`` follows.
-        token: its access token; never shown.
-    """
+    """A pinning service."""
 
     name: str
     endpoint: str
@@ -51,7 +46,6 @@ class Pin:
 
     Args:
         status: one of `STATES`, ``absent`` if the service does not know the CID, or ``error`` if it could not be asked.
-        request: the service's id of the pin.
         detail: what the service says of it, or why it could not be asked.
     """
 
@@ -87,11 +81,7 @@ def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, 
 
 
 def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
-    """The services of these names, or all, with their tokens.
-
-    Raises:
-        InputError: if there's none of a name, none at all, or a token can't be read.
-    """
+    """The services of these names, or all, with their tokens."""
     known = _read(file)
     chosen = list(dict.fromkeys(names)) or sorted(known)
     if unknown := [name for name in chosen if name not in known]:
@@ -115,7 +105,6 @@ def pin(
     A service that has the pin already, or is at it, is not asked for it again.
 
     Args:
-        wait_s: seconds to wait until each has it or has failed.
         pause_s: seconds to the first question of how far it is; the pauses double.
     """
 
