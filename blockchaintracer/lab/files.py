@@ -45,6 +45,18 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file that the user named, whole or not at all, readable as the umask says.
+
+    Raises:
+        InputError: if it can't be written.
+    """
+    try:
+        write_whole(path, data, 0o666)
+    except OSError as error:
+        raise InputError(f"expected a file that can be written, got {path}: {error.strerror}") from None
+
+
 def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:
     """Replace a JSON file as `write_whole` does; its folder is made.
 

@@ -10,7 +10,7 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.compare import PLOT_FORMATS, Compared, RunComparison, compare, compared, draw
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
 
@@ -65,11 +65,7 @@ def write_plot(comparison: RunComparison, file: Path, metrics: Sequence[str] = (
     if form not in PLOT_FORMATS:
         endings = ", ".join(f".{one}" for one in PLOT_FORMATS)
         raise InputError(f"expected a file that ends in {endings}, got {file}")
-    picture = draw(comparison, form, metrics)
-    try:
-        write_whole(file, picture, 0o666)
-    except OSError as error:
-        raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
+    write_output(file, draw(comparison, form, metrics))
 
 
 def _described(lab: Lab, record: RecordView, sources: Sequence[str]) -> Compared:

@@ -619,10 +619,8 @@ class Describer:
 
 def facet_words(registry: int, kind: int | None, group: int | None, author: bytes | None) -> list[str]:
     """Registry, kind, group and author as words of the full text."""
-    words = [f"registry{registry}"]
-    words += [f"kind{kind}"] if kind is not None else []
-    words += [f"group{group}"] if group is not None else []
-    return words + ([f"author{author.hex()}"] if author is not None else [])
+    values = {"registry": registry, "kind": kind, "group": group, "author": author and author.hex()}
+    return [f"{name}{value}" for name, value in values.items() if value is not None]
 
 
 def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from base64 import b32decode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.digest import RAW
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, normal_digest, parse_number
+from blockchaintracer.core.record import Kind, checksummed, normal_digest, parse_number
 from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
-from blockchaintracer.extras.search.query_statement import STATUS, Search, find
+from blockchaintracer.extras.search.query_statement import STATUS, Search, Statement
 from blockchaintracer.extras.search.rows import Row, records
+from blockchaintracer.lab.store.ipfs.blocks import Cid
 
 STATUSES = tuple(STATUS)
 """What can be asked of a record's state."""
 
-_CID = re.compile(r"Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,110}")
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
-_RAW_SHA256 = bytes.fromhex("01551220")
 _WAITING = (
     "SELECT r.pk FROM records r WHERE r.registry = :registry AND r.lab_group != :reviewer AND r.retracted_at IS NULL"
     " AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.record = r.pk AND v.lab_group = :reviewer AND v.current)"
@@ -84,8 +82,8 @@ def query(
         kind=_kind(kind),
         group=_within(group, 2**32 - 1, "a group's number"),
         author=_author(author),
-        since=None if since is None else _time(since, end=False),
-        until=None if until is None else _time(until, end=True),
+        since=_time(since, end=False),
+        until=_time(until, end=True),
         subject=None if subject is None else bytes.fromhex(normal_digest(subject, "subject's digest")),
         cid=_cid(cid),
         statuses=_statuses(status),
@@ -95,10 +93,10 @@ def query(
     )
     numbers = index.registry_numbers(registry)
     if len(numbers) == 1:
-        entries = find(index, numbers[0], search, limit, offset)
+        entries = Statement(index, numbers[0], search).run(limit, offset)
     else:
         end = None if limit is None else offset + limit
-        entries = [entry for number in numbers for entry in find(index, number, search, end)]
+        entries = [entry for number in numbers for entry in Statement(index, number, search).run(end)]
         entries = sorted(entries, reverse=descending)[offset:end]
     return records(index, [number for _, number in entries])
 
@@ -159,11 +157,7 @@ def _within(number: int | None, most: int, what: str) -> int | None:
 
 
 def _author(author: str | None) -> bytes | None:
-    if author is None:
-        return None
-    if not _ADDRESS.fullmatch(author):
-        raise InputError(f"expected an author's address, 0x and 40 hex digits, got {author!r}")
-    return bytes.fromhex(author[2:])
+    return None if author is None else bytes.fromhex(checksummed(author, "an author's address")[2:])
 
 
 def _statuses(status: str | Sequence[str]) -> tuple[str, ...]:
@@ -174,29 +168,22 @@ def _statuses(status: str | Sequence[str]) -> tuple[str, ...]:
     return statuses
 
 
-def _cid(cid: str | None) -> tuple[str, bytes | None] | None:
+def _cid(text: str | None) -> tuple[str, bytes | None] | None:
     """The address as text, and the SHA-256 that it holds if it is of raw bytes."""
-    if cid is None:
+    if text is None:
         return None
-    cid = cid.strip().removeprefix("ipfs://")
-    if not _CID.fullmatch(cid):
-        raise InputError(f"expected an IPFS address (CID) such as bafkrei… or Qm…, got {cid!r}")
-    if cid.startswith("b"):
-        try:
-            raw = b32decode(cid[1:].upper() + "=" * (-len(cid[1:]) % 8))
-        except ValueError:
-            raise InputError(f"expected an IPFS address (CID), got {cid!r}, which is no base32") from None
-        if raw[:4] == _RAW_SHA256 and len(raw) == 36:
-            return cid, raw[4:]
-    return cid, None
+    cid = Cid.parse(text.strip().removeprefix("ipfs://"))
+    return str(cid), cid.digest if cid.codec == RAW else None
 
 
-def _time(moment: str | int | datetime, *, end: bool) -> int:
-    """Unix seconds; of a date its first second, or its last."""
+def _time(moment: str | int | datetime | None, *, end: bool) -> int | None:
+    """Unix seconds that SQLite can hold; of a date its first second, or its last."""
+    if moment is None:
+        return None
     if isinstance(moment, int):
-        return moment
+        return min(max(moment, 0), 2**62)
     if isinstance(moment, datetime):
-        return int(moment.timestamp())
+        return _time(int(moment.timestamp()), end=end)
     try:
         parsed = datetime.fromisoformat(moment)
     except ValueError:
@@ -206,7 +193,7 @@ def _time(moment: str | int | datetime, *, end: bool) -> int:
     parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     if end and re.fullmatch(r"[\d-]*(W\d\d(-?\d)?)?", moment):
         parsed += timedelta(days=1, seconds=-1)
-    return int(parsed.timestamp())
+    return _time(parsed, end=end)
 
 
 def _sort_field(sort: str) -> str:

@@ -51,16 +51,7 @@ class Search:
     descending: bool
 
 
-def find(index: Index, registry: int, search: Search, limit: int | None, offset: int = 0) -> list[tuple[Any, int]]:
-    """Find a registry's records, sorted, each as (sort value, number).
-
-    Args:
-        limit: of the records returned, after the first `offset`; None for all.
-    """
-    return _Statement(index, registry, search).run(limit, offset)
-
-
-class _Statement:
+class Statement:
     """The statement for one search in one registry. Numbers (``pk``) are in the order of time there."""
 
     def __init__(self, index: Index, registry: int, search: Search) -> None:
@@ -70,7 +61,9 @@ class _Statement:
         self._registry_number = registry
         self._registry = self._bind(registry)
 
-    def run(self, limit: int | None, offset: int) -> list[tuple[Any, int]]:
+    def run(self, limit: int | None, offset: int = 0) -> list[tuple[Any, int]]:
+        """Find the registry's records, sorted, each as (sort value, number): at most `limit` after the first
+        `offset`."""
         search = self._search
         columns = self._columns()
         sets, filters = self._conditions()
@@ -130,8 +123,7 @@ class _Statement:
         search = self._search
         if search.since is None and search.until is None:
             return []
-        since = self._bind(_seconds(search.since or 0))
-        until = self._bind(_seconds(2**62 if search.until is None else search.until))
+        since, until = self._bind(search.since or 0), self._bind(2**62 if search.until is None else search.until)
         records = f"FROM records WHERE registry = {self._registry}"
         terms = [f"coalesce(r.anchored_at, r.time) BETWEEN {since} AND {until}"]
         if search.since is not None:
@@ -244,11 +236,6 @@ def _of_one_field(condition: Condition) -> list[Compare]:
     comparisons = [term for term in terms if isinstance(term, Compare)]
     is_one = len(comparisons) == len(terms) and len({comparison.field for comparison in comparisons}) == 1
     return comparisons if is_one else []
-
-
-def _seconds(time: int) -> int:
-    """A time that SQLite can hold."""
-    return min(max(time, 0), 2**62)
 
 
 def _fts_word(word: str) -> str:

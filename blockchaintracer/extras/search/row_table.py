@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.search.rows import Row
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.optional import require
 
 
@@ -55,7 +54,4 @@ def write_parquet(rows: Sequence[Row], path: Path) -> None:
     made = arrow.table([column(*each) for each in zip(names, cells, strict=True)], names=[text(name) for name in names])
     out = io.BytesIO()
     files.write_table(made, out)
-    try:
-        write_whole(path, out.getvalue(), 0o666)
-    except OSError as error:
-        raise InputError(f"expected a file that can be written, got {path}: {error.strerror}") from None
+    write_output(path, out.getvalue())

@@ -12,7 +12,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import impact, lineage
 from blockchaintracer.extras.search.update import up_to_date
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 
 _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
@@ -62,8 +62,5 @@ def command(
     picture = {"mermaid": found.mermaid, "dot": found.dot, "svg": found.svg}[form]()
     if output is None:
         return Answer(found, picture)
-    try:
-        write_whole(output, picture.encode(), 0o666)
-    except OSError as error:
-        raise InputError(f"expected a file that can be written, got {output}: {error.strerror}") from None
+    write_output(output, picture.encode())
     return Answer({**found.as_json(), "file": str(output)}, f"Wrote {output}: {len(found.nodes)} records.")
