@@ -72,11 +72,7 @@ class Proof:
 
     @classmethod
     def parse(cls, content: bytes, path: str) -> Proof:
-        """Read the content of a proof file of any origin. Messages call it `path`.
-
-        Raises:
-            InputError: if it's none, or its path doesn't lead to its root.
-        """
+        """Read the content of a proof file of any origin. Messages call it `path`."""
         try:
             data = parse_json(content, "a batch's proof")
             if data["type"] != PROOF_TYPE or data["tree"] != TREE_KIND:

@@ -154,7 +154,6 @@ class Digester:
     """SHA-256 and CID of bytes that arrive in blocks, in flat memory.
 
     Args:
-        profile: a name in `PROFILES`.
         emit: is given each block of the tree, children before parents: its binary CID and its bytes.
     """
 
@@ -170,7 +169,6 @@ class Digester:
         """Take the next block. Every block but the last has a multiple of the profile's chunk.
 
         Args:
-            block: its bytes.
             pool: hashes the block as part of the whole in a second thread, while this one hashes its leaves.
         """
         whole = pool.submit(self._whole.update, block) if pool else None
@@ -271,11 +269,7 @@ def copy_digesting(
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
 ) -> FileDigest:
-    """Digest a file and pass each hashed block to `write`, so that the copy has exactly this digest.
-
-    Raises:
-        InputError: as `digest_file`. What `write` raises passes through.
-    """
+    """Digest a file and pass each hashed block to `write`, so that the copy has exactly this digest."""
     digester = Digester(profile)
     with open_regular(path) as (descriptor, size):
         # a thread costs more than it saves on a small file
@@ -293,11 +287,7 @@ def copy_digesting(
 
 
 def sha256_file(path: str | os.PathLike[str], progress: Progress | None = None) -> str:
-    """Compute the SHA-256 of a file, 64 hex digits, at the speed of ``hashlib.file_digest``.
-
-    Raises:
-        InputError: as `digest_file`.
-    """
+    """Compute the SHA-256 of a file, 64 hex digits, at the speed of ``hashlib.file_digest``."""
     whole = hashlib.sha256()
     with open_regular(path) as (descriptor, size):
         for block in read_blocks(descriptor, size, path):
@@ -365,11 +355,7 @@ def locked(progress: Progress | None) -> Progress | None:
 
 
 def list_folder(path: str | os.PathLike[str], exclude: Collection[str] = ()) -> list[tuple[str, str]]:
-    """List the files of a folder as (canonical path, path to open), in the order of its listing.
-
-    Raises:
-        InputError: as `digest_folder`, short of reading the files.
-    """
+    """List the files of a folder as (canonical path, path to open), in the order of its listing."""
     try:
         root = os.path.realpath(path, strict=True)
     except OSError as error:
@@ -450,11 +436,7 @@ def check_path(path: str) -> str:
 
 
 def check_distinct(paths: Iterable[str]) -> None:
-    """Refuse paths that are one file where a file system ignores case or Unicode form.
-
-    Raises:
-        InputError: naming the first two.
-    """
+    """Refuse paths that are one file where a file system ignores case or Unicode form."""
     folders: dict[str, str] = {}
     files: dict[str, str] = {}
 
@@ -482,11 +464,7 @@ def check_distinct(paths: Iterable[str]) -> None:
 
 @contextmanager
 def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
-    """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile.
-
-    Raises:
-        InputError: if it isn't a readable regular file, or changed.
-    """
+    """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile."""
     try:
         # without O_NONBLOCK, opening a FIFO would wait for its writer
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

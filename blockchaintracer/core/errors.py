@@ -59,12 +59,7 @@ class ChainUnavailable(BlockchainTracerError):
 
 
 class ContractRevert(BlockchainTracerError):
-    """The registry refused an operation.
-
-    Args:
-        name: the contract's error, such as ``MissingRole``.
-        arguments: its values by name.
-    """
+    """The registry refused an operation."""
 
     def __init__(self, name: str, arguments: dict[str, Any], message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint, name=name, arguments=arguments)

@@ -135,11 +135,7 @@ def normal_digest(text: str, what: str = "digest") -> str:
 
 
 def checksummed(text: str, what: str = "an address") -> str:
-    """Return an address with its EIP-55 checksum.
-
-    Raises:
-        InputError: if it isn't 0x and 40 hex digits, or has a checksum that doesn't fit.
-    """
+    """Return an address with its EIP-55 checksum."""
     from eth_utils.address import is_address, to_checksum_address
 
     if not is_address(text):
@@ -152,7 +148,6 @@ class Link:
     """An edge of the lineage, ordered as the registry orders parents.
 
     Args:
-        parent: id of the parent record, 64 hex digits.
         relation: a `Relation`, or the lab's own number.
     """
 

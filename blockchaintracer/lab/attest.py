@@ -130,11 +130,7 @@ def foreign_verdicts(registry: Registry, foreign: ForeignRecord) -> list[dict[st
 
 
 def retract(lab: Lab, record_id: str, reason: str) -> Written:
-    """Retract a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain.
-
-    Args:
-        reason: its text; who gets the text can check it against the chain.
-    """
+    """Retract a record, once and for good. The reason's text is kept in the store; its SHA-256 goes on chain."""
     if not reason.strip():
         raise InputError("expected a reason for the retraction, got an empty one")
     record = required_record(lab, record_id)

@@ -60,7 +60,6 @@ class Anchored(Submission):
 
     Args:
         manifest: SHA-256 of the batch's description, which is in the store; with `leaves` the chain does not name it.
-        existing: whether it was anchored before and nothing was paid.
     """
 
     root: str

@@ -59,11 +59,7 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
 
 
 def seed_block(values: Any) -> int | None:
-    """The block that a plan's values name for its seeds; None if they name none.
-
-    Raises:
-        InputError: if what they name is no block's number.
-    """
+    """The block that a plan's values name for its seeds; None if they name none."""
     named = values.get(SEED_BLOCK)
     if named is None:
         return None

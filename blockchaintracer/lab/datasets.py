@@ -42,7 +42,6 @@ class Column:
 
     Args:
         dtype: its type, by the same name in every library: ``int64``, ``string``, ``timestamp[us, UTC]``.
-        sha256: of its values, in their order; 64 hex digits.
     """
 
     name: str

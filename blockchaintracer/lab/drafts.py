@@ -33,7 +33,6 @@ class Recorded(Submission):
 
     Args:
         manifest: its digest; `cid` is the same as an IPFS address.
-        existing: whether it was recorded before and nothing was paid.
     """
 
     id: str

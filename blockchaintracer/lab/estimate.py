@@ -25,7 +25,6 @@ class Cost:
     """What one operation costs on one network.
 
     Args:
-        gas: of the whole transaction, as measured on the shipped contract.
         wei: with the price of the moment, data fees of a rollup included; None if the network didn't answer.
     """
 
@@ -58,12 +57,7 @@ def gas_figures() -> list[tuple[str, int, int]]:
 
 
 def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> list[Cost]:
-    """The cost of a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, network by network.
-
-    Args:
-        networks: which; all public ones if not said.
-        gas_price_wei: a price to reckon with instead of asking each network.
-    """
+    """Estimate a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, for each network."""
     chosen = networks or [network for network in NETWORKS if network is not DEVNET]
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
         return [cost for costs in pool.map(lambda network: _of(network, gas_price_wei), chosen) for cost in costs]

@@ -58,11 +58,7 @@ def write_output(path: Path, data: bytes) -> None:
 
 
 def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:
-    """Replace a JSON file as `write_whole` does; its folder is made.
-
-    Args:
-        problem: the beginning of the error message.
-    """
+    """Replace a JSON file as `write_whole` does; its folder is made."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,11 +71,7 @@ def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = 
 
 @contextmanager
 def placing(target: Path, *, over_empty: bool = False) -> Iterator[Path]:
-    """Inside, a file or folder is made at the given path beside `target`; it gets its name when it is whole.
-
-    Raises:
-        InputError: if there is something else at `target`.
-    """
+    """Inside, a file or folder is made at the given path beside `target`; it gets its name when it is whole."""
     if os.path.lexists(target) and not (over_empty and target.is_dir() and not any(target.iterdir())):
         raise InputError(f"expected nothing at {target} yet", hint="Choose another name, or remove it.")
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")

@@ -37,7 +37,6 @@ class GatheredRecord:
 
     Args:
         manifest: None if no whole copy is at hand, or if it cannot be read.
-        problems: why what is at hand is not what was recorded.
     """
 
     record: RecordView
@@ -90,11 +89,7 @@ class GatheredRecord:
 
 @dataclass(frozen=True)
 class GatheredInput:
-    """A record that a run read.
-
-    Args:
-        entry: the input in the manifest of the run; None if there is none.
-    """
+    """A record that a run read."""
 
     read: GatheredRecord
     relation: int
@@ -113,11 +108,7 @@ class GatheredInput:
 
 @dataclass(frozen=True)
 class Verification:
-    """The checks of a record, and of the run that it came from.
-
-    Args:
-        command: makes them again, anywhere.
-    """
+    """The checks of a record, and of the run that it came from."""
 
     checks: tuple[Check, ...]
     command: str
@@ -139,11 +130,7 @@ class Verification:
 
 
 class Gatherer:
-    """Gathers the records of a lab's registry and keeps their manifests.
-
-    Args:
-        sources: folders or addresses, as `Store.fetch` takes, to look for manifests in after the lab's store.
-    """
+    """Gathers the records of a lab's registry and keeps their manifests."""
 
     def __init__(self, lab: Lab, sources: Sequence[str] = (), progress: Progress | None = None) -> None:
         self.lab = lab
@@ -158,9 +145,6 @@ class Gatherer:
 
         Args:
             whole: whether a manifest that is not what was recorded is refused, unless a whole copy is at hand too.
-
-        Raises:
-            NotVerified: if such a manifest is refused.
         """
         ids = list(dict.fromkeys(ids))
         missing = locate(self.registry, (record_id for record_id in ids if record_id not in self._gathered))

@@ -104,11 +104,7 @@ def deploy(
 
 
 def deploy_factory(lab: Lab) -> Factory:
-    """Return the factory of registries on the chain. It is deployed if missing, the deployment proxy before it.
-
-    Raises:
-        NotVerified: if the code at its address is not this version's.
-    """
+    """Return the factory of registries on the chain. It is deployed if missing, the deployment proxy before it."""
     steps = factory_steps(lab.chain)
     if steps[0].op is Op.FUND_PROXY:
         # several transactions are not checked before they are entered: this one is wasted if the next is refused

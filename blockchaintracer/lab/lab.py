@@ -210,12 +210,7 @@ class Lab:
 
     @cached_property
     def signer(self) -> Signer:
-        """Who signs; each signature is checked before it is used.
-
-        Raises:
-            KeyStoreError: if the key isn't there.
-            InputError: on a public network, if no key was chosen.
-        """
+        """Who signs; each signature is checked before it is used."""
         return CheckedSigner(self.signer_given or self._chosen_signer())
 
     def _chosen_signer(self) -> Signer:
@@ -402,11 +397,7 @@ class Lab:
 
 
 def require_role(lab: Lab, group: int, role: Role) -> None:
-    """Refuse what the registry would refuse because the signer lacks a role.
-
-    Raises:
-        ContractRevert: ``MissingRole``.
-    """
+    """Refuse what the registry would refuse because the signer lacks a role."""
     account = lab.signer.address
     if not lab.registry.membership(group, account).holds(role, lab.chain.head().timestamp):
         raise in_words("MissingRole", {"group": group, "account": account, "role": int(role)})

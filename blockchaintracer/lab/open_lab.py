@@ -51,9 +51,6 @@ class OpenLab(Lab):
 
         Args:
             open_group_creation: whether anyone may create groups, or only the owner.
-
-        Returns:
-            The address of the registry.
         """
         return groups.deploy(self, open_group_creation=open_group_creation).registry
 

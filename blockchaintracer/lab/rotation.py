@@ -18,8 +18,6 @@ class Handover:
     """What became of one group.
 
     Args:
-        roles: that the new key has now.
-        old_ended: whether the old key's membership was ended.
         left: what is still to be done, in words.
     """
 
@@ -32,11 +30,7 @@ class Handover:
 
 @dataclass(frozen=True)
 class Rotated:
-    """A key and its successor.
-
-    Args:
-        stays: what stays with the old key for good, in words.
-    """
+    """A key and its successor."""
 
     old: str
     new: str

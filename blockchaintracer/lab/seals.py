@@ -303,11 +303,7 @@ def sealed_keys(home: Home) -> Iterator[tuple[str, RecordKey]]:
 
 
 def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
-    """Return a seal of the registry in the lab's folder by its commitment or the id of what was sealed; None without.
-
-    Raises:
-        InputError: if several are of this id.
-    """
+    """Return the registry's seal in the lab's folder by its commitment or the id of what was sealed; None without."""
     digest = normal_digest(text, "commitment or record id")
     seals = [seal for seal in _here(lab) if digest in (seal.commitment, seal.record_id)]
     if len(seals) > 1:

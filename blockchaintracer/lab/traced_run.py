@@ -280,11 +280,7 @@ class TracedRun:
         return folder / name
 
     def log_initial_state(self, path: PathLike) -> None:
-        """Commit to what the training starts from, such as the initial weights; before the first checkpoint.
-
-        Raises:
-            InputError: if there's nothing at `path`, or checkpoints were logged already.
-        """
+        """Commit to what the training starts from, such as the initial weights; before the first checkpoint."""
         self._checkpoints.initial(Path(existing(path, "initial_state")))
 
     def log_checkpoint(self, path: PathLike, step: int, *, keep: bool = False) -> str:
@@ -367,12 +363,7 @@ class TracedRun:
         return self
 
     def begin(self) -> None:
-        """Capture code, time and a final block, and refuse now what would be refused after the training.
-
-        Raises:
-            ContractRevert: if the signer may not record for the group.
-            InputError: if no registry, group or key is chosen.
-        """
+        """Capture code, time and a final block, and refuse now what would be refused after the training."""
         if RUN_FILE in os.environ:
             return
         encrypted = [self._folder / path for path in self.document.encrypted()]

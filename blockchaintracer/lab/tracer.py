@@ -335,9 +335,6 @@ class BlockchainTracer(MLTracer):
 
         Args:
             data: ``name``, ``description``, ``parameters`` and what `update_experiment` takes, by those names.
-
-        Raises:
-            InputError: naming the field that is wrong or unknown.
         """
         if not isinstance(data, Mapping):
             raise InputError(f"expected the experiment as a dictionary, got {type(data).__name__}")

@@ -78,11 +78,7 @@ class Chain:
         return self.ask(lambda: self.web3.eth.chain_id)
 
     def require_same(self) -> None:
-        """Ask for the chain id again: an address can lead to another chain later.
-
-        Raises:
-            ChainUnavailable: if it's another chain now.
-        """
+        """Ask for the chain id again: an address can lead to another chain later."""
         now = self.ask(lambda: self.web3.eth.chain_id)
         if now != self.chain_id:
             raise ChainUnavailable(

@@ -42,9 +42,6 @@ class Endpoints(JSONBaseProvider):
 
     A question goes to the endpoint that answered last. One that can't be reached, refuses (429, 5xx) or answers
     wrongly makes way for the next; after the last, all are tried again, a little later each time.
-
-    Args:
-        urls: of the endpoints, the preferred one first.
     """
 
     def __init__(self, urls: Sequence[str]) -> None:
@@ -168,11 +165,7 @@ def _seconds(text: str | None) -> float:
 
 
 def checked(answer: Any, request: dict[str, Any], status: int = 200) -> RPCResponse:
-    """Return an answer if it has the id of this request and a result of the right shape for the method.
-
-    Raises:
-        WrongAnswer: if it isn't.
-    """
+    """Return an answer if it has the id of this request and a result of the right shape for the method."""
     if not isinstance(answer, dict):
         raise WrongAnswer(f"HTTP {status} and no JSON-RPC answer")
     error = answer.get("error")

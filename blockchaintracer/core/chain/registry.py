@@ -132,11 +132,7 @@ class Registry:
         return Domain(self.chain.chain_id, self.address)
 
     def require(self) -> Registry:
-        """Return the registry itself if its address has a LabRegistry.
-
-        Raises:
-            InputError: if nothing or something else does.
-        """
+        """Return the registry itself if its address has a LabRegistry."""
         if not self.chain.has_code(self.address):
             raise InputError(
                 f"expected a registry at {self.address} on {self.chain.name}, got no contract",
@@ -153,11 +149,7 @@ class Registry:
     # -- calls
 
     def read_function(self, function: str, *arguments: Any) -> Any:
-        """Call a view. `function` is a name, or a signature where a name is overloaded.
-
-        Raises:
-            ContractRevert: if it reverts.
-        """
+        """Call a view. `function` is a name, or a signature where a name is overloaded."""
         return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call())
 
     def call_data(self, function: str, *arguments: Any) -> str:
@@ -266,11 +258,7 @@ class Registry:
         return Membership(Role(roles), since, until, version)
 
     def group(self, number: int) -> Group:
-        """Return a group.
-
-        Raises:
-            ContractRevert: ``UnknownGroup``.
-        """
+        """Return a group."""
         owner, pending, created_at = self.read_function("groupOf", number)
         return Group(owner, pending if int(pending, 16) else None, created_at)
 

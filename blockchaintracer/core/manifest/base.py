@@ -60,9 +60,6 @@ def plain(value: Any, field: str = "") -> Any:
     Numbers and arrays of numpy and its like (anything with ``dtype`` and ``tolist``) become numbers and lists, times
     RFC 3339 text in UTC, enumeration members their values, tuples lists. Models of this package stay what they are.
 
-    Args:
-        field: where it stands, for the error.
-
     Raises:
         InputError: naming the field, for NaN, infinity, an integer beyond 2^53 - 1, text that is no Unicode, a key
             that is no text, any other type, or nesting deeper than `MAX_DEPTH`.
@@ -227,9 +224,6 @@ class Part(BaseModel):
     @classmethod
     def from_plain(cls, data: Any, field: str = "") -> Self:
         """Build the model from plain values, such as `to_json` gives.
-
-        Args:
-            field: where it stands, for the error.
 
         Raises:
             InputError: with every field that is wrong, what it should be and, shortened, what came; the same as a list

@@ -44,12 +44,7 @@ class Checkpoint(State):
 
 
 class CheckpointList(Part):
-    """All checkpoints of a run, as they came. The attachment that a run's manifest names.
-
-    Args:
-        series: random UUID of the list.
-        initial_state: what the training started from; None if it wasn't logged.
-    """
+    """All checkpoints of a run, as they came. The attachment that a run's manifest names."""
 
     type_: Literal["urn:blockchaintracer:checkpoints:v1"] = Field(
         default="urn:blockchaintracer:checkpoints:v1", alias="type"
@@ -70,11 +65,7 @@ class CheckpointList(Part):
         return self.checkpoints[-1].link if self.checkpoints else self.genesis
 
     def then(self, state: State, step: int, name: str, written_at: str) -> Self:
-        """Return the list with another checkpoint.
-
-        Raises:
-            InputError: if the step isn't larger than the last one's.
-        """
+        """Return the list with another checkpoint."""
         if self.checkpoints and step <= self.checkpoints[-1].step:
             refuse("step", f"a step after the last checkpoint's, {self.checkpoints[-1].step}", step)
         values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
@@ -108,7 +99,6 @@ class AnchoredCheckpoints(Part):
 
     Args:
         first: place of the first, counted from 0.
-        root: Merkle root over their links.
     """
 
     type_: Literal["urn:blockchaintracer:checkpoint-batch:v1"] = Field(
@@ -142,11 +132,7 @@ class AnchoredCheckpoints(Part):
 
 
 def root_of(checkpoints: Sequence[Checkpoint]) -> str:
-    """Compute the Merkle root over the links of one or more checkpoints. Each link must be there once.
-
-    Raises:
-        InputError: if there is none, or a link comes twice.
-    """
+    """Compute the Merkle root over the links of one or more checkpoints. Each link must be there once."""
     return MerkleTree(checkpoint.link for checkpoint in checkpoints).root
 
 

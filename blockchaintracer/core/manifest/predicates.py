@@ -180,11 +180,7 @@ EncryptedArtifact = Annotated[Encrypted | None, AfterValidator(_fits_artifact), 
 
 
 class Parent(Part):
-    """An edge of the lineage, as in the record's key.
-
-    Args:
-        relation: number of a `Relation`, or the lab's own.
-    """
+    """An edge of the lineage, as in the record's key."""
 
     record: Digest
     relation: RelationNumber
@@ -350,12 +346,7 @@ class PrivateValues(Part):
 
 
 class RunOutput(Part):
-    """A file that a run wrote, such as a model.
-
-    Args:
-        artifact: the file, or its ciphertext.
-        encrypted: what it is the ciphertext of; None for a file in the open.
-    """
+    """A file that a run wrote, such as a model."""
 
     role: Line
     artifact: Artifact
@@ -434,7 +425,6 @@ class CheckpointAnchor(Part):
     """A batch of checkpoints that was anchored while the run went on.
 
     Args:
-        count: how many it has; they follow those of the anchor before.
         description: the checkpoints themselves, whose digest is on the chain with the root.
     """
 

@@ -38,11 +38,7 @@ def predicate_type(kind: int) -> str:
 
 
 def kind_of(urn: str) -> int:
-    """Return the kind that the URN of a predicate names.
-
-    Raises:
-        ValueError: if it is none of `predicate_type`'s.
-    """
+    """Return the kind that the URN of a predicate names."""
     try:
         kind = parse_number(urn.removeprefix(_PREFIX).removesuffix(_SUFFIX), Kind)
         if predicate_type(kind) == urn:
@@ -96,11 +92,7 @@ class Manifest(Part):
         return cls.from_plain({"predicateType": predicate_type(kind), "predicate": predicate, "subject": [subject]})
 
     def to_bytes(self) -> bytes:
-        """Return the RFC 8785 bytes that the record commits to.
-
-        Raises:
-            InputError: if there are more than `MAX_BYTES` of them.
-        """
+        """Return the RFC 8785 bytes that the record commits to."""
         data = canonical(self.to_json())
         if len(data) > MAX_BYTES:
             raise InputError(
@@ -190,9 +182,6 @@ class Manifest(Part):
 
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest from its bytes.
-
-    Args:
-        data: from anywhere; nothing in them is trusted.
 
     Raises:
         InputError: naming the field, if they are more than `MAX_BYTES`, no JSON, not in RFC 8785's form, of an unknown

@@ -193,11 +193,7 @@ def not_here(name: str, digest: str, copy: Copy) -> Check:
 
 
 class Shown:
-    """A file or folder that somebody shows, hashed once.
-
-    Raises:
-        InputError: if it can't be read, or isn't what can be recorded.
-    """
+    """A file or folder that somebody shows, hashed once."""
 
     def __init__(self, path: Path, copies: Copies) -> None:
         self.path = path

@@ -123,11 +123,7 @@ def compare_files(original: Path, other: Path) -> Differences | None:
 
 
 class Copies(Protocol):
-    """Where a verifier finds the bytes of a digest. Every copy is hashed before it is used.
-
-    Args:
-        progress: told of the bytes hashed.
-    """
+    """Where a verifier finds the bytes of a digest. Every copy is hashed before it is used."""
 
     progress: Progress | None
 
@@ -147,11 +143,7 @@ class Copies(Protocol):
 
 
 class FolderCopies:
-    """Published folders of objects, ``objects/<2 hex digits>/<62 hex digits>``. The first whole copy is used.
-
-    Args:
-        folders: are searched in this order; none for a verifier that has no files.
-    """
+    """Published folders of objects, ``objects/<2 hex digits>/<62 hex digits>``. The first whole copy is used."""
 
     def __init__(self, folders: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None) -> None:
         self._sources = [os.fspath(folder) for folder in folders]

@@ -54,12 +54,7 @@ _ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
 
 
 class RecordChecks:
-    """The checks of one record of a registry.
-
-    Args:
-        registry: whose word is checked.
-        copies: where manifests and artifacts are looked for.
-    """
+    """The checks of one record of a registry."""
 
     def __init__(self, registry: Registry, copies: Copies) -> None:
         self._registry = registry

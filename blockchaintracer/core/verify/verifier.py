@@ -22,11 +22,7 @@ _ALIKE = 5
 
 @dataclass(frozen=True)
 class Similar:
-    """A record that has files of the same names or digests.
-
-    Args:
-        checks: of the files against it.
-    """
+    """A record that has files of the same names or digests."""
 
     record: RecordView
     checks: list[Check]

@@ -14,11 +14,7 @@ CONTEXT = "https://w3id.org/codemeta/3.0"
 
 
 def codemeta(facts: ExportFacts, content: Content) -> bytes:
-    """Write what the records say of the software.
-
-    Raises:
-        InputError: if the record is neither software nor leads to a run.
-    """
+    """Write what the records say of the software."""
     record, software = facts.asked.record, facts.asked.content
     notes = [facts.described]
     if record.kind == "software":

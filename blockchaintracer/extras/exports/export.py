@@ -33,11 +33,7 @@ FORMATS: dict[str, Bytes | None] = {
 
 @dataclass(frozen=True)
 class ExportedRecord:
-    """A record in another format.
-
-    Args:
-        notes: what a reader must know of it.
-    """
+    """A record in another format."""
 
     record: str
     format: str

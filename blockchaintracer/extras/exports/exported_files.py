@@ -47,11 +47,7 @@ class ExportedFile:
 
 @dataclass(frozen=True)
 class Content:
-    """The files of a record, and where they are.
-
-    Args:
-        missing: those of which there is no whole copy here.
-    """
+    """The files of a record, and where they are."""
 
     files: tuple[ExportedFile, ...]
     missing: tuple[ExportedFile, ...]
@@ -88,12 +84,7 @@ class Content:
         return cls(tuple(files), tuple(missing), copies)
 
     def copy(self, file: ExportedFile, folder: Path) -> Path:
-        """Write a file below a folder.
-
-        Raises:
-            StoreError: if it isn't here or can't be written.
-            InputError: if another file is there.
-        """
+        """Write a file below a folder."""
         target = folder / file.path
         with self.copies.find_copy(file.sha256) as copy:
             if copy.path is None:

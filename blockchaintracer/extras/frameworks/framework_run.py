@@ -80,11 +80,7 @@ class History:
 
 
 class RunCallback:
-    """Base of the frameworks' callbacks: the run that a training logs to, and the history of its metrics.
-
-    Args:
-        name: of the model's files.
-    """
+    """Base of the frameworks' callbacks: the run that a training logs to, and the history of its metrics."""
 
     def __init__(self, run: TracedRun, name: str = "model") -> None:
         super().__init__()

@@ -69,9 +69,6 @@ class Sweep:
         Args:
             values: of the objective, one for each direction; None if there is none.
             state: how it ended; only a ``complete`` trial can be best.
-
-        Raises:
-            InputError: if there are not as many values as directions.
         """
         given = None if values is None else [float(values)] if isinstance(values, int | float) else [*values]
         if given is not None and len(given) != len(self.directions):

@@ -52,11 +52,7 @@ def digest_state_dict(state: Any) -> StateDigest:
 
 
 def check_state(state: Any, document: bytes) -> None:
-    """Compare a model with the document of its recorded state.
-
-    Raises:
-        NotVerified: naming the tensors that differ.
-    """
+    """Compare a model with the document of its recorded state."""
     digest = digest_state_dict(state)
     if digest.document != document:
         names = differences(document, digest.document)
@@ -68,11 +64,7 @@ def check_state(state: Any, document: bytes) -> None:
 
 
 def log_model(run: TracedRun, model: Any, name: str = "model") -> StateDigest:
-    """Log a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``.
-
-    Returns:
-        the digest, whose ``sha256`` is that of the document.
-    """
+    """Log a model: its state as ``NAME.pt``, of role ``model``, and the state's document as ``NAME.state.json``."""
     torch = require("torch", "torch")
     state = model.state_dict() if isinstance(model, torch.nn.Module) else model
     return _log_saved(run, state, state, name, "model")

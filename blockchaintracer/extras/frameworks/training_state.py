@@ -45,7 +45,6 @@ class StateDigest:
     """The digest of a state.
 
     Args:
-        sha256: of `document`, 64 hex digits.
         document: canonical JSON: ``format``, ``tensors`` and ``values``.
     """
 
@@ -109,11 +108,7 @@ def differences(before: bytes, after: bytes) -> list[str]:
 
 
 def array_tensor(name: str, array: Any) -> Tensor:
-    """Digest a NumPy array.
-
-    Raises:
-        InputError: if it holds objects, records or long doubles.
-    """
+    """Digest a NumPy array."""
     import numpy as np
 
     if array.dtype.kind not in "biufcmMSU" or array.dtype.name in _LONG_DOUBLES:

@@ -270,12 +270,7 @@ class MLflowBlockchainTracer:
         return flush(self._target)
 
     def verify(self, **named: Any) -> Report:
-        """Compare the last run with its record; `named` as `blockchaintracer.mlflow.verify_run` takes.
-
-        Raises:
-            InputError: if no run of this tracer has ended.
-            ChainUnavailable: if the chain is unavailable.
-        """
+        """Compare the last run with its record; `named` as `blockchaintracer.mlflow.verify_run` takes."""
         if self._run_id is None:
             raise InputError("expected a run that has ended, got none", hint="Use start_run in a with block first.")
         return verify_run(self._target.lab(), self._run_id, self._tracking_uri, **named)

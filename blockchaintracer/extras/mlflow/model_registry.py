@@ -33,9 +33,6 @@ def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None
 
     Args:
         tracking_uri: of the MLflow that has it; default: the URI in use.
-
-    Returns:
-        the records: of the model, of each version, of each alias.
     """
     client = client_of(tracking_uri)
     model = _ask(lambda: client.get_registered_model(name), f"registered model {name!r}")

@@ -49,11 +49,7 @@ def keep_outputs(lab: Lab, run: Snapshot) -> Iterator[tuple[str, Artifact]]:
 
 @dataclass
 class Captured:
-    """What the process of a run captured of it. An imported run has nothing of it.
-
-    Args:
-        group, not_before: the lab's group and a final block, once the chain has answered.
-    """
+    """What the process of a run captured of it. An imported run has nothing of it."""
 
     start: RunStart
     group: int | None = None

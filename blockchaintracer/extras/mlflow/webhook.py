@@ -81,7 +81,6 @@ def record_event(
     """Record the change that a delivery reports; nothing for an event that is no change of a registered model.
 
     Args:
-        body: as MLflow sent it, its signature checked.
         deployments: the targets that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
     """
     event = parse_json(body, "webhook")

@@ -34,11 +34,7 @@ _KNOWN_LICENCES = {
 
 
 def model_card(facts: ReportFacts, templates: Path | None = None) -> ModelCard:
-    """Make the card of a run's model.
-
-    Raises:
-        InputError: naming the required fields that are missing; or if the record leads to no run.
-    """
+    """Make the card of a run's model."""
     hub = require("huggingface_hub", "reports")
     if not facts.has_card or facts.run is None:
         raise InputError(

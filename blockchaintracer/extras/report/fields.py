@@ -175,11 +175,7 @@ def _places(predicate: RunPredicate | None) -> dict[str, dict[str, Any]]:
 
 
 def declared_fields(texts: Sequence[str], file: Path | None = None) -> dict[str, str]:
-    """Return the fields that texts, each ``name=value``, and a YAML file declare.
-
-    Raises:
-        InputError: if a text is no ``name=value``, or the file is no YAML object of text.
-    """
+    """Return the fields that texts, each ``name=value``, and a YAML file declare."""
     fields: dict[str, str] = {}
     if file is not None:
         with file.open("rb") as opened:

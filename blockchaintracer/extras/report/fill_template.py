@@ -32,11 +32,7 @@ def markdown(text: str) -> str:
 
 
 def template_source(name: str, folder: Path | None) -> str:
-    """Read a template: the user's, if the folder has one of the name, else this package's.
-
-    Raises:
-        InputError: if it leads outside of the folder, is too large or no text.
-    """
+    """Read a template: the user's, if the folder has one of the name, else this package's."""
     if folder is not None:
         root = folder.resolve()
         file = (root / name).resolve()

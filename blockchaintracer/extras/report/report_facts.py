@@ -127,11 +127,7 @@ def gather(
     sources: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> ReportFacts:
-    """Gather the facts of a record, and verify it.
-
-    Args:
-        declared: fields of the model card that the records don't hold, by name.
-    """
+    """Gather the facts of a record, and verify it."""
     record_id = normal_digest(record_id, "record id")
     gatherer = _ReportGatherer(lab, sources, progress)
     with up_to_date(lab) as index:

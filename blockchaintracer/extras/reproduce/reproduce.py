@@ -53,11 +53,7 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class OutputComparison:
-    """One output, for information: other bytes may hold the same result.
-
-    Args:
-        same: whether its bytes are equal; None if the repeated run did not write it.
-    """
+    """One output, for information: other bytes may hold the same result."""
 
     role: str
     path: str
@@ -208,11 +204,7 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
 
 
 def _plan(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Plan:
-    """What it takes to repeat a run.
-
-    Raises:
-        InputError: saying what its manifest leaves out.
-    """
+    """What it takes to repeat a run."""
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
     run = read_manifest(lab.store, record).predicate
     if not isinstance(run, RunPredicate):

@@ -91,12 +91,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a repeated run did.
-
-    Args:
-        environment: what it ran on; None if its Python can't tell.
-        document: what its program told, or if that told nothing, the name, parameters and seeds as recorded.
-    """
+    """What a repeated run did."""
 
     place: Workspace
     folder: Path
@@ -153,11 +148,7 @@ def rerun(
 
 @contextmanager
 def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
-    """Make the workspace: in a chosen folder, empty or not there yet, or in a temporary one.
-
-    Args:
-        keep: whether the temporary folder stays.
-    """
+    """Make the workspace: in a chosen folder, empty or not there yet, or in a temporary one."""
     if chosen:
         if os.path.lexists(chosen) and (not chosen.is_dir() or any(chosen.iterdir())):
             raise InputError(f"expected an empty folder or none at {chosen}")

@@ -48,12 +48,7 @@ _PLAIN_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~-]+)(?::\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class SecretFinding:
-    """Where something looks like a credential; never what it is.
-
-    Args:
-        kind: what it looks like.
-        line: number of the line, from 1.
-    """
+    """Where something looks like a credential; never what it is."""
 
     kind: str
     line: int
@@ -78,12 +73,7 @@ def mask(text: str) -> str:
 
 
 def masked_values(value: Any, field: str, tell: Callable[[str], None]) -> Any:
-    """Return plain values with `MASK` in the place of text that looks like a secret by its name or content.
-
-    Args:
-        field: name of the value, for `tell`.
-        tell: is given the name of each masked field.
-    """
+    """Return plain values with `MASK` in the place of text that looks like a secret by its name or content."""
     if isinstance(value, Mapping):
         return {key: _masked_value(key, item, f"{field}.{key}", tell) for key, item in value.items()}
     return [masked_values(item, field, tell) for item in value] if isinstance(value, list) else value

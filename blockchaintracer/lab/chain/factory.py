@@ -97,12 +97,7 @@ class Factory:
         return self.chain.has_code(self.address)
 
     def require(self) -> Factory:
-        """Itself, if the chain holds exactly this version's code there.
-
-        Raises:
-            InputError: if it holds nothing.
-            NotVerified: if it holds something else.
-        """
+        """Itself, if the chain holds exactly this version's code there."""
         if not self.exists():
             raise InputError(f"expected a factory at {self.address} on {self.chain.name}, got no contract")
         for address, expected in self.code().items():
@@ -136,11 +131,7 @@ class Factory:
 
 
 def require_owner(owner: str) -> None:
-    """Refuses the owner whom the registry would refuse, before anything is paid.
-
-    Raises:
-        ContractRevert: if it's the zero address.
-    """
+    """Refuses the owner whom the registry would refuse, before anything is paid."""
     if int(owner, 16) == 0:
         raise in_words("OwnableInvalidOwner", {"owner": owner})
 

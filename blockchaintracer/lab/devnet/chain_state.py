@@ -31,12 +31,7 @@ class ChainState:
         self._lock = folder / "state.lock"
 
     def save(self, port: int) -> None:
-        """Writes the chain of the node on `port` as of now.
-
-        Raises:
-            OSError: if the node doesn't answer, or the disk refuses.
-            ValueError: if it isn't anvil that answers.
-        """
+        """Writes the chain of the node on `port` as of now."""
         # asked for inside the lock: an older dump must not replace a newer one
         with locked(self._lock):
             data = bytes.fromhex(call(port, "anvil_dumpState", timeout=DUMP_SECONDS).removeprefix("0x"))
@@ -48,11 +43,7 @@ class ChainState:
             write_whole(self.current, data)
 
     def load(self, notify: Callable[[str], None]) -> bytes | None:
-        """The newest chain that can be read, as anvil's JSON; None if none was ever saved.
-
-        Raises:
-            ChainUnavailable: if there are files, but none can be read.
-        """
+        """The newest chain that can be read, as anvil's JSON; None if none was ever saved."""
         damaged = []
         for path in (self.current, self.previous):
             if not path.exists():

@@ -13,12 +13,7 @@ ANSWER_SECONDS = 10.0
 
 
 def call(port: int, method: str, *params: Any, timeout: float | None = None) -> Any:
-    """The result of one JSON-RPC call.
-
-    Raises:
-        OSError: if nothing listens on the port, or it doesn't answer in time.
-        ValueError: if what answers is no JSON-RPC node, or the node answers with an error.
-    """
+    """The result of one JSON-RPC call."""
     # not urllib: it would send the call to the proxy of the environment
     connection = http.client.HTTPConnection(HOST, port, timeout=timeout or ANSWER_SECONDS)
     request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})

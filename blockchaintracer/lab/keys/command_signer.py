@@ -29,9 +29,6 @@ class CommandSigner:
     Args:
         command: the program's absolute path, or one beginning with ``~``, and arguments, quoted as for a POSIX shell.
             A secret is none of them.
-
-    Raises:
-        KeyStoreError: if it is none.
     """
 
     def __init__(self, command: str) -> None:

@@ -17,11 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class KeyFolder:
-    """The keys of one kind of a lab.
-
-    Args:
-        ask: asks a person for a passphrase; without it a missing passphrase is an error.
-    """
+    """The keys of one kind of a lab."""
 
     suffix: ClassVar[str]
     noun: ClassVar[str]
@@ -63,9 +59,6 @@ class KeyFolder:
 def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:
     """Return the passphrase of a file: from the file beside it, which is this one's own, from the file that
     ``$BLOCKCHAINTRACER_PASSPHRASE_FILE`` names, or from a person.
-
-    Raises:
-        KeyStoreError: if there is none of the three.
     """
     beside, chosen = path.with_suffix(".passphrase"), os.environ.get(PASSPHRASE_FILE)
     file = beside if beside.exists() else Path(chosen) if chosen else None

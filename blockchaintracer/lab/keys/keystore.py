@@ -20,11 +20,7 @@ from blockchaintracer.lab.lab_folder import Home
 
 
 class KeystoreSigner(AccountSigner):
-    """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs.
-
-    Args:
-        passphrase: gives the passphrase when it is needed.
-    """
+    """A key in an encrypted keystore file (Web3 Secret Storage, scrypt), opened when it first signs."""
 
     def __init__(self, path: Path, passphrase: Callable[[], str]) -> None:
         self._path = path

@@ -47,11 +47,7 @@ class CheckedSigner:
         return self._signer.source
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """The signed transaction, ready to send.
-
-        Raises:
-            KeyStoreError: if it is another transaction than the one that was asked for, or another account's.
-        """
+        """The signed transaction, ready to send."""
         from eth_account import Account
         from eth_account.typed_transactions.typed_transaction import TypedTransaction
         from hexbytes import HexBytes
@@ -73,11 +69,7 @@ class CheckedSigner:
         return raw
 
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
-        """65 bytes of ECDSA over an EIP-712 document.
-
-        Raises:
-            KeyStoreError: if the signature isn't of this document by the announced address.
-        """
+        """65 bytes of ECDSA over an EIP-712 document."""
         from eth_account import Account
         from eth_account.messages import encode_typed_data
 

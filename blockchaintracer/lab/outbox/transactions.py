@@ -73,9 +73,6 @@ class Transaction:
         registry: address of the registry that it changes, or of the contract that it makes.
         fields: the operation's fields by name. Digests, salts and signatures are hex without 0x, addresses have it,
             keys are `RecordKey` (None for none), `version` is the one that was seen before.
-
-    Raises:
-        TypeError: if the operation has other fields.
     """
 
     def __init__(self, op: Op, registry: str, **fields: Any) -> None:
@@ -123,11 +120,7 @@ class Transaction:
         return self._operation.event is not _no_event
 
     def is_done(self, chain: Chain) -> bool:
-        """Tell whether the chain shows the effect.
-
-        Raises:
-            Overtaken: if somebody else changed the same thing first.
-        """
+        """Tell whether the chain shows the effect."""
         return self._operation.is_done(self, Registry(chain, self.registry))
 
     def event(self, chain: Chain) -> Any | None:
@@ -162,12 +155,7 @@ def from_payload(op: str, payload: dict[str, Any]) -> Transaction:
 def deployment(
     chain: Chain, owner: str, *, open_group_creation: bool, salt: str, factory: str | None = None
 ) -> Transaction:
-    """Return the deployment of a registry with these settings, at the address that they lead to.
-
-    Args:
-        salt: 64 hex digits; another salt gives another registry.
-        factory: another factory's address than this version's usual.
-    """
+    """Return the deployment of a registry with these settings, at the address that they lead to."""
     address = factories.Factory(chain, factory).registry_address(owner, open_group_creation, salt)
     settings = {"owner": owner, "open_group_creation": open_group_creation, "salt": salt, "factory": factory}
     return Transaction(Op.DEPLOY, address, **settings)

@@ -54,11 +54,7 @@ def recipient_of(text: str) -> Any:
 
 
 def identity_of(text: str, where: str) -> list[Any]:
-    """Read the identities in an age identity file, or the one in an OpenSSH private key.
-
-    Raises:
-        KeyStoreError: if there is none.
-    """
+    """Read the identities in an age identity file, or the one in an OpenSSH private key."""
     age = pyrage()
     try:
         if text.lstrip().startswith("-----BEGIN"):
@@ -89,12 +85,7 @@ def encrypt(data: bytes, recipients: Sequence[str]) -> bytes:
 
 
 def encrypt_stream(source: Any, target: Any, recipients: Sequence[str]) -> None:
-    """Encrypt a binary stream to another, in blocks: memory stays flat.
-
-    Raises:
-        InputError: if there is no recipient, or a text is not one.
-        StoreError: if `source` can't be read or `target` not written.
-    """
+    """Encrypt a binary stream to another, in blocks: memory stays flat."""
     if not recipients:
         raise InputError("expected at least one recipient to encrypt to, got none")
     keys = [recipient_of(text) for text in dict.fromkeys(text.strip() for text in recipients)]
@@ -113,11 +104,7 @@ def decrypt(data: bytes, identities: Sequence[Any]) -> bytes:
 
 
 def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
-    """Decrypt a binary stream to another. What was written before an error is not authentic: throw it away.
-
-    Raises:
-        NotVerified: if no identity opens it, or it is no age file or damaged.
-    """
+    """Decrypt a binary stream to another. What was written before an error is not authentic: throw it away."""
     age = pyrage()
     if not identities:
         raise InputError(
@@ -139,11 +126,7 @@ def with_passphrase(data: bytes, passphrase: str) -> bytes:
 
 
 def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
-    """Decrypt what `with_passphrase` gave.
-
-    Raises:
-        KeyStoreError: if the passphrase does not open it, or it is damaged.
-    """
+    """Decrypt what `with_passphrase` gave."""
     age = pyrage()
     try:
         return bytes(age.passphrase.decrypt(data, passphrase))
@@ -153,11 +136,7 @@ def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
 
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file to write, readable by its owner alone. It appears whole, or not at all if the block raises.
-
-    Raises:
-        InputError: if there is a file already, or it can't be written.
-    """
+    """Open a new file to write, readable by its owner alone. It appears whole, or not at all if the block raises."""
     if os.path.lexists(path):
         raise InputError(f"expected no file at {path} yet", hint="Choose another name, or remove it.")
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

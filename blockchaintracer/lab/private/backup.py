@@ -25,9 +25,6 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
 
     Args:
         recipients: who can open it; a key that is only in the archive itself is of no use.
-
-    Raises:
-        InputError: if there is nothing to back up, or the file is there or can't be written.
     """
     files = {
         path.relative_to(home.path).as_posix(): path

@@ -24,11 +24,7 @@ _PRIVATE_LIMIT = 4 << 20
 
 @dataclass(frozen=True)
 class Decrypted:
-    """A file or folder that was decrypted, and is what was committed to.
-
-    Args:
-        sha256: of what is at `path` now.
-    """
+    """A file or folder that was decrypted, and is what was committed to."""
 
     record_id: str
     path: str

@@ -44,11 +44,7 @@ class DisclosedField(Part):
 
 
 class Disclosure(Part):
-    """A file that shows some private values of a run and proves them against its record.
-
-    Args:
-        chain_id: EIP-155 chain id as decimal text.
-    """
+    """A file that shows some private values of a run and proves them against its record."""
 
     type_: Literal["urn:blockchaintracer:disclosure:v1"] = Field(default=DISCLOSURE_TYPE, alias="type")
     chain_id: Decimal
@@ -107,9 +103,6 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
 
     Args:
         fields: names: ``parameters.lr``, or ``lr`` where only one is called so.
-
-    Raises:
-        InputError: if the record has no such value, or its values are not in this lab's folder.
     """
     record = required_record(lab, record_id)
     manifest = read_manifest(lab.store, record)

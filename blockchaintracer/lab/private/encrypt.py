@@ -151,11 +151,7 @@ def keep_encrypted(
 
 
 def kept_commitments(lab: Lab, digest: str, recipients: Sequence[str] = ()) -> set[str]:
-    """Return the commitments that this lab made for its signer and group to content of a digest (64 hex digits).
-
-    Args:
-        recipients: only what was encrypted to these; to any if not said.
-    """
+    """Return the commitments that this lab made for its signer and group to content of a digest (64 hex digits)."""
     context = context_of(lab)
     return {
         note.encrypted.commitment

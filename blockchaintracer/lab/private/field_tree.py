@@ -113,11 +113,7 @@ class FieldTree:
 
     @classmethod
     def of(cls, context: Context, subject: str, values: Mapping[str, Any]) -> FieldTree:
-        """Make a tree with fresh salts. How many leaves it has tells little of how many values: 1,024 of up to 16.
-
-        Raises:
-            InputError: for no values, or more than 256.
-        """
+        """Make a tree with fresh salts. How many leaves it has tells little of how many values: 1,024 of up to 16."""
         if not 0 < len(values) <= MOST_FIELDS:
             raise InputError(
                 f"expected 1 to {MOST_FIELDS} private values, got {len(values)}",

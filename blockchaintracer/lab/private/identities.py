@@ -45,11 +45,7 @@ class EncryptionKeys(KeyFolder):
         return self._write(name, str(identity), recipient)
 
     def import_key(self, name: str, text: str, where: str) -> str:
-        """Keep an age identity that exists already; its recipient.
-
-        Raises:
-            KeyStoreError: if it isn't one, the name is taken, or nobody can be asked for a passphrase.
-        """
+        """Keep an age identity that exists already; its recipient."""
         identities = identity_of(text, where)
         if len(identities) != 1 or not hasattr(identities[0], "to_public") or text.lstrip().startswith("-----BEGIN"):
             raise KeyStoreError(

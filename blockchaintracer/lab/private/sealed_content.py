@@ -110,9 +110,6 @@ def encrypt_content(
 
     Returns:
         what it is, and its digest: what `digest_file` or `digest_folder` give.
-
-    Raises:
-        InputError: if it can't be read, changes while it's read, or a recipient is not one.
     """
     subject_type: SubjectText = "folder" if path.is_dir() else "file"
     digests: list[str] = []
@@ -132,10 +129,6 @@ def decrypt_content(
 ) -> None:
     """Decrypt what `encrypt_content` wrote to a new file or folder. Nothing stays there if the content is not what was
     committed to.
-
-    Raises:
-        InputError: if there is something at `target` already, or it can't be written.
-        NotVerified: if it can't be decrypted, or is not what the opening says.
     """
     if opening.subject_type == "file":
         with written(target) as file:

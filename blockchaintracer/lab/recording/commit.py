@@ -17,11 +17,7 @@ from blockchaintracer.lab.outbox import Entry, Op, Transaction
 
 
 def require_recorder(lab: Lab) -> None:
-    """Check before any work is done that the signer may record for the group; not while the chain is unavailable.
-
-    Raises:
-        ContractRevert: if it may not.
-    """
+    """Check before any work is done that the signer may record for the group; not while the chain is unavailable."""
     with suppress(ChainUnavailable):
         require_role(lab, lab.group(Role.RECORDER), Role.RECORDER)
 

@@ -87,12 +87,7 @@ class Kept:
 def keep(
     lab: Lab, path: Path, keeping: Keeping = OPEN, *, exclude: Collection[str] = (), progress: Progress | None = None
 ) -> Kept:
-    """Put a file or folder into the lab's store as `keeping` says.
-
-    Raises:
-        InputError: if it can't be read, or would go into the open and was encrypted before.
-        StoreError: if it can't be stored.
-    """
+    """Put a file or folder into the lab's store as `keeping` says."""
     if recipients := keeping.recipients_for(path):
         note = keep_encrypted(lab, path, recipients, exclude=exclude, progress=progress)
         return Kept("commitment", note.encrypted.commitment, note=note)

@@ -24,9 +24,6 @@ class _History:
 class Histories:
     """The histories of one run, within what a run document holds. If there are too many values, the longest history is
     thinned to every second of its values, again and again, so that it goes on to the end.
-
-    Attributes:
-        thinned: the metrics whose histories have not all values.
     """
 
     def __init__(self) -> None:

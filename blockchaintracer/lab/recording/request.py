@@ -81,11 +81,7 @@ class Request:
 
 
 def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
-    """Record what is asked for. Returns the records, the run last, and the exit code of the program.
-
-    Raises:
-        InputError: if nothing is asked for, or what is asked for does not fit together.
-    """
+    """Record what is asked for. Returns the records, the run last, and the exit code of the program."""
     parents = [parse_parent(text) for text in request.parents]
     document = load_run_document(request.document) if request.document else None
     keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)

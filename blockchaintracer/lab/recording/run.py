@@ -74,12 +74,7 @@ from blockchaintracer.lab.store.store import Store
 
 @dataclass
 class RunStart:
-    """What is known when a run starts, and only then.
-
-    Args:
-        not_before: a block that was final by now.
-        kept_code: the code's parts in the store, kept while the run goes on.
-    """
+    """What is known when a run starts, and only then."""
 
     run_id: str
     started_at: datetime
@@ -150,7 +145,6 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
     """Capture what must be captured before a run: its id, a final block, the state of the code.
 
     Args:
-        folder: the working folder; this one if not said.
         exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
     """
     git = capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude])
@@ -279,9 +273,6 @@ def run_command(command: Sequence[str], folder: Path) -> tuple[int, RunDocument 
 
     Returns:
         the exit code, and the document or None.
-
-    Raises:
-        InputError: if the program can't be started, or its document is not one.
     """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")

@@ -193,9 +193,6 @@ class RunDocument(_Written):
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
         """Return the metrics as the run records them.
 
-        Args:
-            measured: values by name, which replace the document's or add to them.
-
         Raises:
             InputError: naming the metric that has no value in either, or none that can be recorded.
         """

@@ -90,11 +90,7 @@ class OutputRule(Part):
 
 
 class ExperimentTemplate(Part):
-    """A versioned description of what a kind of experiment states. What it does not name is allowed.
-
-    Args:
-        seeded: whether a run must state a seed.
-    """
+    """A versioned description of what a kind of experiment states. What it does not name is allowed."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
     version: PositiveInt

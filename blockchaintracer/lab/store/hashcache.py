@@ -56,11 +56,7 @@ class Reading:
 
 
 class HashCache:
-    """Digests by what the file system says of a file, in one SQLite file. A cache that can't be used is no error.
-
-    Args:
-        path: the SQLite file, made on first use; one that is damaged is replaced.
-    """
+    """Digests by what the file system says of a file, in one SQLite file. A cache that can't be used is no error."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

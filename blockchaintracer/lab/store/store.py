@@ -88,11 +88,7 @@ class Store:
         return digest
 
     def put_blocks(self, sha256: str, blocks: Iterable[bytes]) -> None:
-        """Keep content that comes block by block, if it has that SHA-256. A whole object that is here already stays.
-
-        Raises:
-            StoreError: if it has another, or the disk is full or can't be written.
-        """
+        """Keep content that comes block by block, if it has that SHA-256. A whole object that is here already stays."""
         digest = normal_digest(sha256)
         with suppress(StoreError):
             self.verify(digest)
@@ -106,12 +102,7 @@ class Store:
             keep(digest)
 
     def put_file(self, path: str | os.PathLike[str], progress: Progress | None = None) -> FileDigest:
-        """Keep a copy of a file, hashed and copied in one reading.
-
-        Raises:
-            InputError: if it is not a readable regular file, or changes while it is read.
-            StoreError: if the disk is full or can't be written.
-        """
+        """Keep a copy of a file, hashed and copied in one reading."""
         self._hold()
         if (known := self._kept(path, progress)) is not None:
             return known
@@ -186,11 +177,7 @@ class Store:
         return target
 
     def publish(self, digests: Iterable[str], folder: str | os.PathLike[str]) -> Store:
-        """Copy objects to another store that everyone may read; return that store.
-
-        Raises:
-            StoreError: if an object isn't here or isn't whole, or the folder can't be written.
-        """
+        """Copy objects to another store that everyone may read; return that store."""
         published = Store(folder, public=True)
         for digest in digests:
             if not published.has(digest):
@@ -355,11 +342,7 @@ class Store:
         return descriptor
 
     def copy(self, sha256: str, write: Write) -> None:
-        """Write an object out and check its SHA-256: a damaged object must not travel.
-
-        Raises:
-            StoreError: if it is not here, or after it was written, if it is damaged.
-        """
+        """Write an object out and check its SHA-256: a damaged object must not travel."""
         path = self.path_of(sha256)
         actual = hashlib.sha256()
         try:
@@ -405,11 +388,7 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object of a store.
-
-    Args:
-        written: when it was put in last, in Unix seconds.
-    """
+    """An object of a store."""
 
     sha256: str
     size: int

@@ -23,11 +23,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 @dataclass(frozen=True, slots=True)
 class Cid:
-    """The name of a block: how its bytes are to be read, and their SHA-256.
-
-    Args:
-        codec: `digest.RAW` or `digest.DAG_PB`.
-    """
+    """The name of a block: how its bytes are to be read, and their SHA-256."""
 
     version: int
     codec: int
@@ -75,11 +71,7 @@ class Cid:
         raise InputError(f"expected SHA-256 of raw bytes or of a UnixFS node, got {data[:8].hex()}…")
 
     def check(self, data: bytes, where: str) -> bytes:
-        """The block, if its hash is what this says.
-
-        Raises:
-            NotVerified: if not, naming `where` it's from.
-        """
+        """The block, if its hash is what this says."""
         actual = hashlib.sha256(data).digest()
         if actual != self.digest:
             got = Cid(self.version, self.codec, actual)
@@ -113,11 +105,7 @@ class DagNode:
 
 
 def parse_node(cid: Cid, block: bytes) -> DagNode:
-    """What a verified block says. It may be a stranger's: what contradicts itself is refused.
-
-    Raises:
-        NotVerified: if it's no file or folder, or its sizes contradict each other.
-    """
+    """What a verified block says. It may be a stranger's: what contradicts itself is refused."""
     if cid.codec == RAW:
         return DagNode("file", len(block), block, (), ())
     try:

@@ -31,9 +31,6 @@ def car(root: Cid, blocks: Iterable[Block]) -> Iterator[bytes]:
 def read_car(read: Read, where: str) -> Iterator[tuple[Cid, bytes]]:
     """The blocks of an archive, each verified before it's given. Its header's roots are a claim and mean nothing here.
 
-    Args:
-        read: of the stream; never asked for more than a block.
-
     Raises:
         NotVerified: if it isn't an archive of version 1, a block isn't what its CID says or is too large, or the
             archive ends inside one.

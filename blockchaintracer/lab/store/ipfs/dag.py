@@ -58,11 +58,7 @@ class Tree:
         return cls(list_folder(path) if Path(path).is_dir() else [("", path)], profile)
 
     def root(self, progress: Progress | None = None) -> Cid:
-        """The CID of the whole, from one reading that keeps nothing.
-
-        Raises:
-            InputError: if a file can't be read or changes meanwhile, or a folder is too large for one block.
-        """
+        """The CID of the whole, from one reading that keeps nothing."""
         return Cid.decode(self._root_of(self._walk(False, progress)))
 
     def blocks(self, expected: Cid, progress: Progress | None = None) -> Iterator[Block]:
@@ -133,9 +129,6 @@ _Folder = dict[str, "_Folder | str | os.PathLike[str]"]
 
 def folder_block(links: Iterable[tuple[str, DagLink]], profile: CidProfile, name: str) -> tuple[DagLink, bytes]:
     """The block of a folder and the link to it.
-
-    Args:
-        links: (name, child), sorted by the bytes of the names.
 
     Raises:
         InputError: naming the folder, if it's so large that other implementations would shard it.

@@ -176,12 +176,7 @@ class Gateways:
         return cid, node
 
     def read(self, cid: Cid, node: DagNode) -> Iterator[bytes]:
-        """The bytes of a file, chunk by chunk in order, each verified.
-
-        Raises:
-            InputError: if it's a folder.
-            NotVerified: also if the sizes in it contradict each other.
-        """
+        """The bytes of a file, chunk by chunk in order, each verified."""
         if node.kind != "file":
             raise InputError(f"expected a file, {cid} is a folder", hint="Name a file in it.")
         archive = self._archive(cid) if node.size >= _ARCHIVE_FROM and node.links else iter(())
@@ -244,11 +239,7 @@ class Gateways:
 
 
 def _reader(answer: requests.Response) -> Callable[[int], bytes]:
-    """Reads an answer as it comes, undecoded, and never more of it than is asked for, at a pace that ends.
-
-    Raises:
-        _Away: if it breaks off or is too slow.
-    """
+    """Reads an answer as it comes, undecoded, and never more of it than is asked for, at a pace that ends."""
     import urllib3
 
     kept = bytearray()
@@ -286,11 +277,7 @@ def _no_authorization(request: requests.PreparedRequest) -> requests.PreparedReq
 
 @dataclass(frozen=True)
 class Address:
-    """Where something is on IPFS, and who is asked for it.
-
-    Args:
-        names: of the folders and the file below it.
-    """
+    """Where something is on IPFS, and who is asked for it."""
 
     cid: Cid
     names: tuple[str, ...]
@@ -298,11 +285,7 @@ class Address:
 
     @classmethod
     def parse(cls, source: str) -> Address | None:
-        """The address that a source is: ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway; None if it's none.
-
-        Raises:
-            InputError: if it begins with ``ipfs://`` and has no CID, or its path is none.
-        """
+        """The address that a source is: ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway; None if it's none."""
         if source.startswith(SCHEME):
             rest, gateways = source.removeprefix(SCHEME), None
         else:

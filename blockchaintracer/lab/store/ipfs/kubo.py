@@ -50,11 +50,7 @@ class Kubo:
         return str(self._call("version")[0].get("Version", ""))
 
     def add(self, path: Path, profile: str = DEFAULT_PROFILE, progress: Progress | None = None) -> Cid:
-        """Gives the node the bytes of a file, which it cuts as the profile says, and pins.
-
-        Raises:
-            NotVerified: if the node gives it another CID than it has, naming both.
-        """
+        """Gives the node the bytes of a file, which it cuts as the profile says, and pins."""
         expected = Tree.of(path, profile).root()
         chosen = profile_named(profile)
         options = {

@@ -103,9 +103,6 @@ def pin(
     """Asks services to keep everything below a CID; one `Pin` a service, in their order. None of them raises.
 
     A service that has the pin already, or is at it, is not asked for it again.
-
-    Args:
-        pause_s: seconds to the first question of how far it is; the pauses double.
     """
 
     def pin_at(service: Service) -> Pin:
