@@ -53,5 +53,5 @@ def test_a_second_retraction_is_told_and_the_first_stands(index) -> None:
     record = log("Recorded", b"r" * 32, bytes(32), 1, ACCOUNT, 3, 4, b"m" * 32, [], position=0)
     retracted = [log("Retracted", b"r" * 32, 1, ACCOUNT, bytes([at]) * 32, position=at) for at in (1, 2)]
     told = write(index, [record, *retracted])
-    assert told == ["1 records were retracted more than once"]
+    assert told == [f"the record {(b'r' * 32).hex()} was retracted more than once"]
     assert [row[0] for row in index.rows("SELECT reason FROM retractions")] == [b"\1" * 32]

@@ -414,7 +414,7 @@ class Index:
 
 
 class Writer:
-    """Writes the logs of one span."""
+    """Writes the logs of spans, inside a transaction of the caller's."""
 
     def __init__(self, db: sqlite3.Connection, registry: int, source: str, unexpected: list[str] | None = None) -> None:
         self._db = db
@@ -422,79 +422,99 @@ class Writer:
         self._registry = registry
         self._source = source
         self._known: dict[bytes, int] = {}
-        self._next = 0
+        self._made: dict[str, tuple[bytes, int]] = {}
+        """By table: id of the record of the row that was made last, and the row's number."""
 
     def write(self, span: Span[Log]) -> None:
-        """Writes them, inside a transaction of the caller's.
+        """Write the logs of a span.
 
         Raises:
             NotVerified: if an event names a record that no event recorded.
         """
-        db = self._db
-        rows: dict[str, list[list[Any]]] = {table: [] for table in _INSERT}
-        first = self._next = db.execute(
-            "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
-        ).fetchone()[0]
-        documents = [log.values[position] for log in span.logs if (position := _MANIFEST_AT.get(log.event)) is not None]
-        db.executemany("INSERT OR IGNORE INTO documents (digest) VALUES (?)", ((digest,) for digest in documents))
+        self._made.clear()
+        sequence = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
+        first = self._db.execute(sequence).fetchone()[0]
         for log in span.logs:
-            self._take(rows, log, [log.block, span.times[log.block], log.transaction])
-        for table, insert in _INSERT.items():
-            written = db.executemany(insert, rows[table]).rowcount
-            if table == "retractions" and rows[table] and written < len(rows[table]):
-                self._unexpected.append(f"{len(rows[table]) - written} records were retracted more than once")
-        self._check_versions(rows["memberships"])
+            self._take(log, [log.block, span.times[log.block], log.transaction])
         self._note_blocks(span)
-        _settle(db, [row[1] for row in rows["verdicts"]] + [row[0] for row in rows["retractions"]])
-        Describer(db).describe_from(first)
+        _settle(self._db)
+        Describer(self._db).describe_from(first)
 
-    def _take(self, rows: dict[str, list[list[Any]]], log: Log, where: list[Any]) -> None:
-        """Add the rows that one event makes."""
+    def _take(self, log: Log, where: list[Any]) -> None:
+        """Write the rows that one event makes."""
         registry, values = self._registry, log.values
         match log.event:
             case "Recorded":
                 record_id, subject, group, author, kind, subject_type, manifest, parents = values
-                pk, self._next = self._next, self._next + 1
-                about = [pk, registry, record_id, group, kind, subject_type, author, subject, manifest]
-                # the next event adds what a seal or a batch says of it
-                rows["records"].append([*about, *where, None, None, None])
-                rows["links"] += [[pk, self._record(parent, "parent"), relation] for parent, relation in parents]
-                self._known[record_id] = pk
+                links = [(self._record(parent, "parent"), relation) for parent, relation in parents]
+                about = [registry, record_id, group, kind, subject_type, author, subject, self._document(manifest)]
+                columns = "registry, id, lab_group, kind, subject_type, author, subject, document, block, time, tx"
+                pk = self._known[record_id] = self._insert("records", columns, [*about, *where])
+                self._made["records"] = record_id, pk
+                self._db.executemany("INSERT INTO links VALUES (?, ?, ?)", ((pk, *link) for link in links))
             case "Attested":
                 record_id, group, attester, verdict, evidence, version = values
-                about = [registry, self._record(record_id, "subject of a verdict"), group]
-                rows["verdicts"].append([*about, verdict, attester, _unless_zero(evidence), version, *where, None])
+                self._take_verdict(record_id, [group, verdict, attester, evidence, version, *where])
             case "VerdictWithdrawn":
                 record_id, group, by, _, version = values
-                about = [registry, self._record(record_id, "subject of a verdict"), group]
-                rows["verdicts"].append([*about, 0, by, None, version, *where, None])
+                self._take_verdict(record_id, [group, 0, by, bytes(32), version, *where])
             case "Retracted":
                 record_id, _, by, reason = values
-                rows["retractions"].append([self._record(record_id, "retracted record"), registry, by, reason, *where])
-            case "GroupCreated":
-                rows["group_descriptions"].append([registry, values[0], values[2], log.block])
-            case "GroupDescribed":
-                rows["group_descriptions"].append([registry, *values, log.block])
+                row = [self._touch(record_id, "retracted record"), registry, by, reason, *where]
+                if not self._db.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
+                    self._unexpected.append(f"the record {record_id.hex()} was retracted more than once")
+            case "GroupCreated" | "GroupDescribed":
+                row = [registry, values[0], self._document(values[-1]), log.block]
+                self._insert("group_descriptions", "registry, lab_group, document, block", row)
             case "MembershipChanged":
-                rows["memberships"].append([registry, *values[:2], values[-1], log.block])
+                self._take_membership(values[0], values[1], values[-1], log.block)
             case "Revealed":
                 record_id, _, sealed_at = values
-                _just_made(rows["records"], 2, record_id, where)[_SEALED_AT] = sealed_at
+                self._amend("records", record_id, "sealed_at = ?", sealed_at)
             case "VerdictRevealed":
                 record_id, _, _, sealed_at = values
-                _just_made(rows["verdicts"], 1, self._record(record_id, "subject of a verdict"), where)[-1] = sealed_at
+                self._amend("verdicts", record_id, "sealed_at = ?", sealed_at)
             case "Materialized":
                 record_id, root, anchored_at = values
-                _just_made(rows["records"], 2, record_id, where)[_ROOT:] = [root, anchored_at]
+                self._amend("records", record_id, "root = ?, anchored_at = ?", root, anchored_at)
 
-    def _check_versions(self, changes: list[list[Any]]) -> None:
-        """Report each membership version that is not greater than one before it. The order of the chain counts."""
+    def _take_verdict(self, record_id: bytes, row: list[Any]) -> None:
+        row = [self._registry, self._touch(record_id, "subject of a verdict"), *row]
+        columns = "registry, record, lab_group, verdict, account, evidence, version, block, time, tx"
+        self._made["verdicts"] = record_id, self._insert("verdicts", columns, row)
+
+    def _take_membership(self, group: int, account: bytes, version: int, block: int) -> None:
+        """Write a change of a membership; tell if its version is not greater than the one before it."""
+        where = (self._registry, group, account)
+        self._insert("memberships", "registry, lab_group, account, version, block", [*where, version, block])
         select = "SELECT version FROM memberships WHERE registry = ? AND lab_group = ? AND account = ? ORDER BY pk"
-        for account in {tuple(change[:3]) for change in changes}:
-            versions = [row[0] for row in self._db.execute(select, account)]
-            if any(later <= earlier for earlier, later in itertools.pairwise(versions)):
-                text = f"0x{account[2].hex()} in group {account[1]} has the versions {versions[-5:]}"
-                self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
+        versions = [row[0] for row in self._db.execute(select, where)]
+        if any(earlier >= version for earlier in versions[-2:-1]):
+            text = f"0x{account.hex()} in group {group} has the versions {versions[-5:]}"
+            self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
+
+    def _insert(self, table: str, columns: str, row: list[Any]) -> int:
+        places = ", ".join("?" * len(row))
+        return self._db.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", row).lastrowid or 0  # noqa: S608
+
+    def _amend(self, table: str, record_id: bytes, change: str, *values: Any) -> None:
+        """Add to the row of a record that the previous event made."""
+        made, pk = self._made.get(table, (b"", 0))
+        if made != record_id:
+            raise NotVerified(
+                f"an event reveals or materializes the record {record_id.hex()}, which no event before it stores",
+                hint="The node does not give all logs: ask another one.",
+            )
+        self._db.execute(f"UPDATE {table} SET {change} WHERE pk = ?", (*values, pk))  # noqa: S608
+
+    def _touch(self, record_id: bytes, what: str) -> int:
+        number = self._record(record_id, what)
+        self._db.execute("INSERT OR IGNORE INTO touched VALUES (?)", (number,))
+        return number
+
+    def _document(self, digest: bytes) -> int:
+        self._db.execute("INSERT OR IGNORE INTO documents (digest) VALUES (?)", (digest,))
+        return int(self._db.execute("SELECT pk FROM documents WHERE digest = ?", (digest,)).fetchone()[0])
 
     def _note_blocks(self, span: Span[Log]) -> None:
         blocks = {log.block: log.block_hash for log in span.logs}
@@ -525,45 +545,6 @@ class Writer:
             )
         self._known[record_id] = row[0]
         return int(row[0])
-
-
-_INSERT = {
-    "records": "INSERT INTO records (pk, registry, id, lab_group, kind, subject_type, author, subject, document, block,"
-    " time, tx, sealed_at, root, anchored_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
-    " (SELECT pk FROM documents WHERE digest = ?), ?, ?, ?, ?, ?, ?)",
-    "links": "INSERT INTO links VALUES (?, ?, ?)",
-    "verdicts": "INSERT INTO verdicts (registry, record, lab_group, verdict, account, evidence, version, block, time,"
-    " tx, sealed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    "retractions": "INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)",
-    "group_descriptions": "INSERT INTO group_descriptions (registry, lab_group, document, block)"
-    " VALUES (?, ?, (SELECT pk FROM documents WHERE digest = ?), ?)",
-    "memberships": "INSERT INTO memberships (registry, lab_group, account, version, block) VALUES (?, ?, ?, ?, ?)",
-}
-"""How the rows of each table that events make are written."""
-_SEALED_AT, _ROOT = -3, -2
-"""Places in a record's row."""
-
-
-def _unless_zero(word: bytes) -> bytes | None:
-    return word if any(word) else None
-
-
-def _just_made(rows: list[list[Any]], place: int, value: Any, where: list[Any]) -> list[Any]:
-    """The row that the previous event made, to which this event adds.
-
-    Raises:
-        NotVerified: if the previous event made no such row.
-    """
-    if not rows or rows[-1][place] != value:
-        raise NotVerified(
-            f"block {where[0]} reveals or materializes what no event before it stores",
-            hint="The node does not give all logs: ask another one.",
-        )
-    return rows[-1]
-
-
-_MANIFEST_AT = {"Recorded": 6, "GroupCreated": 2, "GroupDescribed": 1}
-"""Which argument of an event is a manifest's digest."""
 
 
 class Describer:
@@ -623,9 +604,8 @@ def facet_words(registry: int, kind: int | None, group: int | None, author: byte
     return [f"{name}{value}" for name, value in values.items() if value is not None]
 
 
-def _settle(db: sqlite3.Connection, records: Iterable[int] = ()) -> None:
+def _settle(db: sqlite3.Connection) -> None:
     """Derives current verdicts, their counts and retraction of records that events touched."""
-    db.executemany("INSERT OR IGNORE INTO touched VALUES (?)", ((record,) for record in records))
     db.execute(
         "UPDATE verdicts SET current = verdict != 0 AND pk = (SELECT max(v.pk) FROM verdicts v"
         " WHERE v.record = verdicts.record AND v.lab_group = verdicts.lab_group)"

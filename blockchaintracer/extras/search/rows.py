@@ -123,10 +123,9 @@ _RECORDS = (
     " JOIN documents d ON d.pk = r.document"
 )
 _VERDICTS = (
-    'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account, v.evidence, v.version, v.current,'
-    ' v.sealed_at, v.time, v.tx AS "transaction", v.block'
-    " FROM verdicts v JOIN records r ON r.pk = v.record"
-    " WHERE v.record = ? ORDER BY v.pk"
+    'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account,'
+    " nullif(v.evidence, zeroblob(32)) AS evidence, v.version, v.current, v.sealed_at, v.time,"
+    ' v.tx AS "transaction", v.block FROM verdicts v JOIN records r ON r.pk = v.record WHERE v.record = ? ORDER BY v.pk'
 )
 _RETRACTIONS = (
     'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, r.tx AS "transaction", r.block'
