@@ -190,7 +190,7 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
                 "account": account,
                 "roles": [label(role) for role in Role if role in membership.roles],
                 "since": membership.since,
-                "until": None if membership.has_no_end else membership.until,
+                "until": None if membership.until == NO_END else membership.until,
                 "active": membership.since <= now < membership.until,
             }
         )

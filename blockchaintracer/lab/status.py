@@ -81,7 +81,13 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
                 "sealedAt": status.sealed_at or None,
                 "batch": _batch_of(lab.registry, digest) if status.is_batched else None,
                 "seals": sealed_by(lab.registry, record.key.group, record.key.author) if status.sealed_at else None,
-                "verdicts": _with_counts(lab.registry, verdicts(lab.registry, digest)),
+                "verdicts": [
+                    {
+                        **row,
+                        "seals": sealed_by(lab.registry, row["group"], row["attester"]) if row["sealedAt"] else None,
+                    }
+                    for row in verdicts(lab.registry, digest)
+                ],
             }
         elif not status.exists:
             answer |= _elsewhere(lab, digest)
@@ -105,14 +111,6 @@ def foreign_status(registry: Registry, foreign: ForeignRecord) -> dict[str, Any]
 def _batch_of(registry: Registry, record_id: str) -> str | None:
     event = next(registry.events("Materialized", id=bytes.fromhex(record_id)), None)
     return bytes(event["args"]["root"]).hex() if event else None
-
-
-def _with_counts(registry: Registry, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Verdicts, and of each sealed one how many seals there are beside it."""
-    return [
-        {**row, "seals": sealed_by(registry, row["group"], row["attester"]) if row["sealedAt"] else None}
-        for row in rows
-    ]
 
 
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:

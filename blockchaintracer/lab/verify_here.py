@@ -65,7 +65,7 @@ def verify(
     try:
         verifier = lab_verifier(lab.registry, lab.store, sources, progress)
         if path is not None:
-            proof = _proof(lab, path) if record is None else None
+            proof = required_here(lab, Proof.read_file(path)) if record is None and is_proof(path) else None
             if proof and group not in (None, proof.key.group):
                 raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
             if proof:
@@ -94,11 +94,6 @@ def verify(
 def verify_order(lab: Lab, first: str, second: str) -> Report:
     """Verifies that one record came before another."""
     return lab_verifier(lab.registry, lab.store).before(first, second)
-
-
-def _proof(lab: Lab, path: Path) -> Proof | None:
-    """The batch's proof that a file is, if it is one."""
-    return required_here(lab, Proof.read_file(path)) if is_proof(path) else None
 
 
 def _digest(text: str) -> str | None:

@@ -13,17 +13,7 @@ from typing import Any
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.record import (
-    NO_END,
-    Domain,
-    ForeignRecord,
-    Link,
-    RecordKey,
-    Role,
-    Status,
-    Verdict,
-    checksummed,
-)
+from blockchaintracer.core.record import Domain, ForeignRecord, Link, RecordKey, Role, Status, Verdict, checksummed
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
@@ -63,11 +53,6 @@ class Membership:
     def holds(self, role: Role, time: int) -> bool:
         """Return whether the membership gave `role` at `time`."""
         return role in self.roles and self.since <= time < self.until
-
-    @property
-    def has_no_end(self) -> bool:
-        """Whether the membership lasts until somebody ends it."""
-        return self.until == NO_END
 
 
 @dataclass(frozen=True, slots=True)

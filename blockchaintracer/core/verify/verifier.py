@@ -28,13 +28,8 @@ class Similar:
     checks: list[Check]
 
     @property
-    def is_part(self) -> bool:
-        """Whether the record has exactly these bytes."""
-        return not self.differences
-
-    @property
     def differences(self) -> int:
-        """Number of files that are missing, added or changed."""
+        """Number of files that are missing, added or changed; 0 if the record has exactly these bytes."""
         return sum(check.verdict is not Outcome.PASS for check in self.checks)
 
 
@@ -253,7 +248,7 @@ class Verifier:
         alike = [similar for similar in self._similar(shown) if not groups or similar.record.group in groups]
         whose = f" of group {', '.join(map(str, groups))}" if groups else ""
         subject = str(shown.path)
-        if parts := [one for one in alike if one.is_part]:
+        if parts := [one for one in alike if not one.differences]:
             records = list({one.record.id: one.record for one in parts}.values())
             checks = [replace(check, record=one.record.id) for one in parts for check in one.checks]
             return self._report(subject, "path", [self._count(records), *checks], records, shown)

@@ -145,19 +145,15 @@ def record_run(
     facts.host_name, facts.user_name = host_name, personal
     facts.parents += [Link(entry.write["record_id"], Relation.SUPERSEDES) for entry in earlier[-1:]]
     began = moment(run.values["run"]["startTime"]) or datetime.now(UTC)
-    start = RunStart(identifier, began, None, None, _no_code())
+    code: Future[KeptCode] = Future()
+    code.set_result(KeptCode())
+    start = RunStart(identifier, began, None, None, code)
     if captured:
         block = captured.not_before
         # a block from after the begin does not bound it
         late = block and int(block.timestamp) > began.timestamp()
         start = replace(captured.start, run_id=identifier, started_at=began, not_before=None if late else block)
     return finish_run(lab, start, facts)
-
-
-def _no_code() -> Future[KeptCode]:
-    code: Future[KeptCode] = Future()
-    code.set_result(KeptCode())
-    return code
 
 
 # -- earlier records

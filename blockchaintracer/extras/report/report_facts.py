@@ -19,14 +19,7 @@ from blockchaintracer.extras.report.report_history import read_histories
 from blockchaintracer.extras.search import Index, LineageGraph, VerdictRow, lineage, query, verdicts
 from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.extras.search.update import up_to_date
-from blockchaintracer.lab.gather import (
-    GatheredInput,
-    GatheredRecord,
-    Gatherer,
-    Verification,
-    report_of,
-    runs_among,
-)
+from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, Verification, report_of, runs_among
 from blockchaintracer.lab.lab import Lab
 
 MAX_REPORTED_RUNS = 10_000

@@ -20,13 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain
-from blockchaintracer.core.errors import (
-    BlockchainTracerError,
-    ChainUnavailable,
-    ContractRevert,
-    InputError,
-    StoreError,
-)
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
 from blockchaintracer.core.record import Domain, checksummed
 from blockchaintracer.lab.files import locked
 from blockchaintracer.lab.keys import Signer

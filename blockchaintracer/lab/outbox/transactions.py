@@ -361,10 +361,6 @@ def _missing_wei(chain: Chain) -> int:
     return max(0, factories.PROXY_COST_WEI - chain.balance(factories.PROXY_SIGNER))
 
 
-def _is_funded(write: Transaction, registry: Registry) -> bool:
-    return _has_code(write, registry) or _missing_wei(registry.chain) == 0
-
-
 def _check_funding(write: Transaction, chain: Chain) -> None:
     """Ask whether the proxy's transaction would pass once its signer is paid."""
     if problem := factories.proxy_problem(chain):
@@ -399,7 +395,7 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.FUND_PROXY: _Operation(
         "",
         _no_call,
-        _is_funded,
+        lambda write, registry: _has_code(write, registry) or _missing_wei(registry.chain) == 0,
         _no_event,
         deployment=lambda write, chain: (factories.PROXY_SIGNER, "0x"),
         check=_check_funding,

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from dataclasses import field as hidden
 from functools import cached_property
@@ -120,8 +120,8 @@ class FieldTree:
                 hint="A private value may be a list or an object.",
             )
         openings = [Opening(name, plain(value, name), new_salt()) for name, value in values.items()]
-        leaves = FEWEST_LEAVES
-        while leaves < 4 * len(values) ** 2 or not _places_differ(context, subject, values, leaves):
+        leaves, fewest = FEWEST_LEAVES, 4 * len(values) ** 2
+        while leaves < fewest or len({place(context, subject, name, leaves) for name in values}) < len(values):
             leaves *= 2
         return cls(context, subject, openings, leaves)
 
@@ -221,10 +221,6 @@ def require_own_salts(openings: Sequence[Opening]) -> None:
         if salt in seen:
             raise InputError(f"expected a salt of its own for each value, got one for {seen[salt]} and {name}")
         seen[salt] = name
-
-
-def _places_differ(context: Context, subject: str, names: Collection[str], leaves: int) -> bool:
-    return len({place(context, subject, name, leaves) for name in names}) == len(names)
 
 
 def _leaf(context: Context, subject: str, opening: Opening) -> bytes:

@@ -24,16 +24,7 @@ from blockchaintracer.core.manifest import (
     can_list,
     parse_manifest,
 )
-from blockchaintracer.core.record import (
-    ForeignRecord,
-    Kind,
-    Link,
-    Relation,
-    Role,
-    label,
-    normal_digest,
-    parse_number,
-)
+from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Role, label, normal_digest, parse_number
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op

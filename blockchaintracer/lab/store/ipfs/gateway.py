@@ -132,7 +132,7 @@ class Gateways:
         if self._session is None:
             self._session = requests.Session()
             # no name and password of ~/.netrc for whomever a gateway points to; proxies stay
-            self._session.auth = _no_authorization
+            self._session.auth = lambda request: request
         url = f"{gateway.url}/ipfs/{cid}?format={kind}" + ("&dag-scope=entity" if kind == "car" else "")
         headers = {"Accept": accept, "Accept-Encoding": "identity"}
         for _ in range(_REDIRECTS + 1):
@@ -269,10 +269,6 @@ def read_answer(answer: requests.Response, limit: int) -> bytes | None:
         if len(data) > limit:
             return None
     return data
-
-
-def _no_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 @dataclass(frozen=True)
