@@ -5,6 +5,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode")
 FOLDER = ROOT / "blockchaintracer" / "core" / "artifacts"
 
 
-def artifact(name: str, contract: dict[str, Any]) -> str:
-    """The shipped form of a compiled contract as JSON text: ABI, bytecode, where its immutables stand in the runtime
-    code (32 bytes each), and compiler settings."""
+def artifact(name: str, contract: dict[str, Any], names: dict[str, str]) -> str:
+    """The shipped form of a compiled contract as JSON text: ABI, bytecode, where each of its immutables stands in the
+    runtime code (32 bytes a place), and compiler settings.
+
+    Args:
+        names: of all variables, by their number in the compiler's syntax tree.
+    """
     metadata = json.loads(contract["metadata"])
     runtime = contract["evm"]["deployedBytecode"]
     shipped = {
@@ -33,9 +38,24 @@ def artifact(name: str, contract: dict[str, Any]) -> str:
         "abi": contract["abi"],
         "bytecode": "0x" + contract["evm"]["bytecode"]["object"],
         "runtimeBytecode": "0x" + runtime["object"],
-        "immutables": sorted(place["start"] for places in runtime["immutableReferences"].values() for place in places),
+        "immutables": {
+            names[number]: sorted(place["start"] for place in places)
+            for number, places in runtime["immutableReferences"].items()
+        },
     }
     return json.dumps(shipped, indent=1, sort_keys=True) + "\n"
+
+
+def variables(tree: Any) -> Iterator[tuple[str, str]]:
+    """Yield the number and name of every variable in the compiler's syntax trees."""
+    if isinstance(tree, list):
+        for part in tree:
+            yield from variables(part)
+    elif isinstance(tree, dict):
+        if tree.get("nodeType") == "VariableDeclaration":
+            yield str(tree["id"]), tree["name"]
+        for part in tree.values():
+            yield from variables(part)
 
 
 def verification(request: dict[str, Any], contract: dict[str, Any]) -> str:
@@ -65,9 +85,12 @@ def gas() -> str:
 def fresh() -> dict[Path, str]:
     """Every shipped file as it would be written now."""
     request = standard_json(*OUTPUTS)
-    compiled = compile_standard_json(request)["contracts"]
+    request["settings"]["outputSelection"]["*"][""] = ["ast"]
+    output = compile_standard_json(request)
+    del request["settings"]["outputSelection"]["*"][""]
+    compiled, names = output["contracts"], dict(variables(output["sources"]))
     contracts = {name: compiled[source][name] for name, source in SHIPPED.items()}
-    files = {FOLDER / f"{name}.json": artifact(name, contract) for name, contract in contracts.items()}
+    files = {FOLDER / f"{name}.json": artifact(name, contract, names) for name, contract in contracts.items()}
     files[FOLDER / "verification.json"] = verification(request, contracts[IMPORTS_ALL])
     return files | {FOLDER / "gas.json": gas()}
 

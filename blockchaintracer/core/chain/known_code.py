@@ -13,8 +13,6 @@ from blockchaintracer.core.chain.registry import load_artifact
 from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_IMMUTABLES = ("open", "open", "name", "version", "this", "separator", "name hash", "version hash", "chain")
-"""What stands at the artifact's places, ascending: OpenZeppelin's EIP712, and whether anyone creates groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +33,25 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
     from eth_abi.abi import encode
     from eth_utils.crypto import keccak
 
-    name, version = keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION)
+    hashed_name, hashed_version = keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION)
     types = ["bytes32", "bytes32", "bytes32", "uint256", "address"]
+    domain = [keccak(text=_DOMAIN), hashed_name, hashed_version, chain_id, registry]
+    # ours, and OpenZeppelin's EIP712
     words = {
-        "open": int(open_group_creation).to_bytes(32),
-        "name": _short_string(DOMAIN_NAME),
-        "version": _short_string(DOMAIN_VERSION),
-        "this": bytes.fromhex(registry[2:]).rjust(32, b"\0"),
-        "separator": keccak(encode(types, [keccak(text=_DOMAIN), name, version, chain_id, registry])),
-        "name hash": name,
-        "version hash": version,
-        "chain": chain_id.to_bytes(32),
+        "openGroupCreation": int(open_group_creation).to_bytes(32),
+        "_name": _short_string(DOMAIN_NAME),
+        "_version": _short_string(DOMAIN_VERSION),
+        "_cachedThis": bytes.fromhex(registry[2:]).rjust(32, b"\0"),
+        "_cachedDomainSeparator": keccak(encode(types, domain)),
+        "_hashedName": hashed_name,
+        "_hashedVersion": hashed_version,
+        "_cachedChainId": chain_id.to_bytes(32),
     }
     artifact = load_artifact()
     code = bytearray.fromhex(artifact["runtimeBytecode"][2:])
-    for place, which in zip(artifact["immutables"], _IMMUTABLES, strict=True):
-        code[place : place + 32] = words[which]
+    for name, places in artifact["immutables"].items():
+        for place in places:
+            code[place : place + 32] = words[name]
     return bytes(code)
 
 

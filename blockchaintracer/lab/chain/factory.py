@@ -85,7 +85,7 @@ class Factory:
         """What the chain has to hold, by address: the factory, and the creation code after a STOP."""
         artifact = load_artifact("LabRegistryFactory")
         runtime = bytearray.fromhex(artifact["runtimeBytecode"][2:])
-        for start in artifact["immutables"]:
+        for start in artifact["immutables"]["creationCode"]:
             runtime[start : start + 32] = bytes(12) + bytes.fromhex(self.creation_code[2:])
         return {
             self.address: bytes(runtime),
