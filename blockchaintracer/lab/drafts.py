@@ -29,11 +29,7 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded(Submission):
-    """A record of the lab.
-
-    Args:
-        manifest: its digest; `cid` is the same as an IPFS address.
-    """
+    """A record of the lab."""
 
     id: str
     kind: str

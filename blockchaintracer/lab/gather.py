@@ -33,11 +33,7 @@ _ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
 
 @dataclass(frozen=True)
 class GatheredRecord:
-    """A record with its manifest.
-
-    Args:
-        manifest: None if no whole copy is at hand, or if it cannot be read.
-    """
+    """A record with its manifest."""
 
     record: RecordView
     manifest: Manifest | None

@@ -82,7 +82,6 @@ class Lab:
             for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
             before, and on the devnet for a key made on first use.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
-        group_number: the group to act for; None for the one chosen before.
         committer: seals each record, or adds it to a batch, instead of sending it.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
             group are known, the chain is not asked for anything.
@@ -143,12 +142,7 @@ class Lab:
         return chain
 
     def prepare_hand_over(self) -> None:
-        """Load everything that a record's id needs while the chain is available: later it is not asked.
-
-        Raises:
-            InputError, KeyStoreError: if registry, group or key are not known.
-            ChainUnavailable: if they were never chosen before.
-        """
+        """Load everything that a record's id needs while the chain is available: later it is not asked."""
         _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox
 
     def reconnect(self) -> None:

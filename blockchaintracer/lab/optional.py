@@ -9,11 +9,7 @@ from blockchaintracer.core.errors import InputError
 
 
 def require(module: str, extra: str) -> Any:
-    """Import a module of an optional package.
-
-    Raises:
-        InputError: if the package is not installed, naming the extra that installs it.
-    """
+    """Import a module of an optional package."""
     try:
         return import_module(module)
     except ImportError as error:

@@ -43,8 +43,6 @@ class PublishedObject:
     Args:
         what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``,
             ``encrypted``, ….
-        size: bytes.
-        new: whether it was not there before.
     """
 
     what: str

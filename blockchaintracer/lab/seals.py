@@ -103,11 +103,7 @@ class Sealed(Recorded):
 
 @dataclass(frozen=True, kw_only=True)
 class SealedVerdict(Submission):
-    """A verdict that was sealed. State, transaction, block and time are the seal's.
-
-    Args:
-        evidence: id of the run that is revealed with it, or was recorded before; None without.
-    """
+    """A verdict that was sealed. State, transaction, block and time are the seal's."""
 
     commitment: str
     record_id: str

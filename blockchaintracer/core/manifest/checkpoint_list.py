@@ -21,13 +21,7 @@ MAX_CHECKPOINT_LIST = 16 << 20
 
 
 class Checkpoint(State):
-    """A state of the training, by its digest.
-
-    Args:
-        step: of the training; each checkpoint's is larger than that of the one before.
-        written_at: the machine's clock, declared and never proven.
-        link: of the chain, 64 hex digits.
-    """
+    """A state of the training, by its digest."""
 
     step: NonNegativeInt
     name: Line
@@ -95,11 +89,7 @@ class CheckpointList(Part):
 
 
 class AnchoredCheckpoints(Part):
-    """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root.
-
-    Args:
-        first: place of the first, counted from 0.
-    """
+    """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root."""
 
     type_: Literal["urn:blockchaintracer:checkpoint-batch:v1"] = Field(
         default="urn:blockchaintracer:checkpoint-batch:v1", alias="type"

@@ -1,4 +1,4 @@
-"""What a manifest says of each kind of record: the predicates of its in-toto statement."""
+"""The predicates of the in-toto statement, one for each kind of record. docs/manifest.md lists their fields."""
 
 from __future__ import annotations
 
@@ -131,15 +131,7 @@ Names = dict[Annotated[str, AfterValidator(_line)], Any]
 
 
 class Artifact(Part):
-    """A file that belongs to the record and is kept outside of the manifest.
-
-    Args:
-        path: where it stands, relative to the folder it is restored to.
-        size: bytes.
-        sha256: what ``sha256sum`` prints.
-        cid: its IPFS address under `cid_profile`.
-        cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
-    """
+    """A file that belongs to the record and is kept outside of the manifest."""
 
     path: RecordedPath
     size: NonNegativeInt
@@ -155,12 +147,7 @@ class Artifact(Part):
 
 
 class Encrypted(Part):
-    """That an artifact is a file or folder encrypted with age, and what its content is bound to.
-
-    Args:
-        subject_type: what the content is; a folder is encrypted as a tar.
-        commitment: SHA-256 of the opening, which holds a salt and the content's digest.
-    """
+    """That an artifact is a file or folder encrypted with age, and what its content is bound to."""
 
     subject_type: Literal["file", "folder"]
     commitment: Digest
@@ -187,13 +174,7 @@ class Parent(Part):
 
 
 class NotBefore(Part):
-    """A finalised block that was already there: the record's content is not older. Numbers as decimal text.
-
-    Args:
-        chain_id: EIP-155 chain id.
-        block_hash: 64 hex digits.
-        timestamp: the block's, in seconds since 1970.
-    """
+    """A finalised block that was already there: the record's content is not older. Numbers as decimal text."""
 
     chain_id: Decimal
     block_number: Decimal
@@ -213,12 +194,7 @@ class Tolerance(Part):
 
 
 class Metric(Part):
-    """A number that a run found.
-
-    Args:
-        value: finite.
-        tolerance: within what a reproduction must find it; None if it is reported and never compared (a duration).
-    """
+    """A number that a run found."""
 
     value: float
     tolerance: Tolerance | None = None
@@ -253,20 +229,7 @@ class Lineage(Part):
 
 
 class ContentPredicate(Part):
-    """A dataset, model, software or environment: its content, no time, no machine, no parents.
-
-    Args:
-        size: bytes; of a folder, of all its files. None for a commitment.
-        cid: IPFS address of the file, or of the folder's SHA256SUMS. None for a commitment.
-        cid_profile: a name in `blockchaintracer.core.digest.PROFILES`.
-        name: only if it is meant to be part of what is recorded: another name is another record.
-        version: the same.
-        description: the same.
-        license: an SPDX expression.
-        data_schema: ``schema`` in JSON: columns, shapes, units.
-        executable: which files of a folder their owner may execute, sorted; None if none, or too many to list.
-        artifact: the ciphertext of content that is recorded encrypted; its subject is a commitment.
-    """
+    """A dataset, model, software or environment: its content, no time, no machine, no parents."""
 
     subject_type: Literal["file", "folder", "commitment"]
     size: NonNegativeInt | None = Field(default=None, validate_default=True)
@@ -309,13 +272,7 @@ class ContentPredicate(Part):
 
 
 class RunInput(Part):
-    """A record that a run read.
-
-    Args:
-        record: its id, which must be among the run's parents under `relation`.
-        relation: number of a `Relation`, or the lab's own.
-        path: where the run looks for it, relative to the working folder.
-    """
+    """A record that a run read."""
 
     record: Digest
     relation: RelationNumber
@@ -325,13 +282,7 @@ class RunInput(Part):
 
 
 class PrivateValues(Part):
-    """Values of a run that are not shown, by a Merkle root over salted commitments to them.
-
-    Args:
-        root: of the tree that `blockchaintracer.lab.private.field_tree` describes.
-        leaves: how many the tree has, most of them random: a power of two, 1,024 or more.
-        encrypted: values and salts, for those that they were encrypted to.
-    """
+    """Values of a run that are not shown, by a Merkle root over salted commitments to them."""
 
     root: Digest
     leaves: Annotated[int, Field(ge=1024, le=1 << 22)]
@@ -359,16 +310,7 @@ class RunOutput(Part):
 
 
 class Code(Part):
-    """What was run.
-
-    Args:
-        commit: of the git repository; None without a repository.
-        remote: its address without credentials.
-        diff: the difference, kept locally and published only on request.
-        pack: the source itself, for readers who cannot reach the remote.
-        entry_point: what was started, relative to the working folder.
-        working_folder: relative to the root of the repository; None for the root.
-    """
+    """What was run."""
 
     commit: Commit | None = None
     branch: Line | None = None
@@ -382,12 +324,7 @@ class Code(Part):
 
 
 class RunEnvironment(Part):
-    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from.
-
-    Args:
-        observed: how the client saw it run: ``program`` if it started the program, ``process`` from inside the process;
-            None of a run that was described to it.
-    """
+    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -396,11 +333,7 @@ class RunEnvironment(Part):
 
 
 class Experiment(Part):
-    """What `MLTracer.update_experiment` was told, beyond parameters and metrics.
-
-    Args:
-        declared_commit: the git commit that the caller stated, where it isn't the one that was captured: not proven.
-    """
+    """What `MLTracer.update_experiment` was told, beyond parameters and metrics."""
 
     model_configuration: Names | None = Field(default=None, alias="modelConfig")
     dataset_info: Names | None = None
@@ -409,12 +342,7 @@ class Experiment(Part):
 
 
 class State(Part):
-    """A file or folder of a training, such as weights, by its digest.
-
-    Args:
-        sha256: of the file, or of the folder's SHA256SUMS.
-        size: bytes; of a folder, of all its files.
-    """
+    """A file or folder of a training, such as weights, by its digest."""
 
     subject_type: Literal["file", "folder"]
     sha256: Digest
@@ -422,11 +350,7 @@ class State(Part):
 
 
 class CheckpointAnchor(Part):
-    """A batch of checkpoints that was anchored while the run went on.
-
-    Args:
-        description: the checkpoints themselves, whose digest is on the chain with the root.
-    """
+    """A batch of checkpoints that was anchored while the run went on."""
 
     root: Digest
     count: PositiveInt
@@ -434,16 +358,7 @@ class CheckpointAnchor(Part):
 
 
 class Checkpoints(Part):
-    """The checkpoints of a run: the list as an attachment, and what fixes it.
-
-    Args:
-        series: random UUID of the list.
-        head: last link of the chain, which fixes all of them and their order.
-        root: Merkle root over all links; None for an empty list.
-        initial_state: what the training started from; None if it wasn't logged.
-        listing: the list (`blockchaintracer.core.manifest.checkpoint_list.CheckpointList`).
-        anchors: in order, from the first checkpoint on; those after the last anchor are fixed by the run's record.
-    """
+    """The checkpoints of a run: the list as an attachment, and what fixes it."""
 
     series: Uuid
     count: NonNegativeInt
@@ -455,14 +370,7 @@ class Checkpoints(Part):
 
 
 class SeedDerivation(Part):
-    """How seeds were derived from a block that was unknown when a plan was sealed (`core.seed_derivation`).
-
-    Args:
-        group, author, commitment: of the seal.
-        rule: ``first-after-seal``, or ``named-by-plan`` if the plan's values name the block as ``seedBlock``.
-        block_number, block_hash: of the block.
-        seeds: by the name of the generator, 0 to 2**32 - 1.
-    """
+    """How seeds were derived from a block that was unknown when a plan was sealed (`core.seed_derivation`)."""
 
     chain_id: Decimal
     group: PositiveInt
@@ -475,21 +383,7 @@ class SeedDerivation(Part):
 
 
 class RunPredicate(Lineage):
-    """A run: it has an id of its own from its start, and holds its context.
-
-    Args:
-        run_id: random UUID (version 4); the subject of the record is the SHA-256 of its ASCII text.
-        error: why it failed; only then.
-        started_at: the machine's clock, declared and never proven.
-        ended_at: the same.
-        declared_timestamp: a time that the caller stated, the same.
-        parameters: plain values by name, nested or not.
-        seeds: plain values by name; beyond 2^53 as text.
-        inputs: what it read; each is among `parents`.
-        outputs: what it wrote, each path once.
-        not_before: the block that was final when it started; None if the machine was offline.
-        parents: the parents of the record's key, all of them.
-    """
+    """A run: it has an id of its own from its start, and holds its context."""
 
     run_id: Uuid
     name: Line
@@ -542,16 +436,7 @@ class RunPredicate(Lineage):
 
 
 class RecordPredicate(Lineage):
-    """A result, plan, document or deployment, or one of the lab's own kinds.
-
-    Args:
-        name: what people call it; also the name of the statement's subject.
-        identifier: the ASCII text that it is of, if it is an identifier's; only then.
-        attachments: files that belong to it, each path once.
-        artifact: the ciphertext of a file or folder that is recorded encrypted; its subject is a commitment.
-        parents: the parents of the record's key, all of them.
-        not_before: a block that was final when it was made.
-    """
+    """A result, plan, document or deployment, or one of the lab's own kinds."""
 
     name: Line
     description: Prose | None = None
@@ -577,14 +462,7 @@ class RecordPredicate(Lineage):
 
 
 class ReferencePredicate(Lineage):
-    """A record of another registry or chain.
-
-    Args:
-        name: what people call it; also the name of the statement's subject.
-        chain_id: EIP-155 chain id as decimal text.
-        parents: the parents of this record's key, all of them.
-        not_before: a block that was final when it was made.
-    """
+    """A record of another registry or chain."""
 
     name: Line
     description: Prose | None = None

@@ -21,11 +21,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One check.
-
-    Args:
-        name: what was checked: ``id``, ``manifest``, ``artifact model.pkl``.
-    """
+    """One check."""
 
     name: str
     verdict: Outcome

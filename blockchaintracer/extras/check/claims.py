@@ -98,9 +98,6 @@ def check_claims(
 
     A claim holds if its record verifies, isn't retracted nor rests on what is, and names the metric with a value that
     the stated one is a rounding of.
-
-    Args:
-        groups: the groups whose records count; all if empty.
     """
     reports = {claim.record: verify(lab, claim.record, sources=sources) for claim in claims}
     return [_check(lab, claim, reports[claim.record], sources, groups) for claim in claims]

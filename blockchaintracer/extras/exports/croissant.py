@@ -17,11 +17,7 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 
 
 def metadata(facts: ExportFacts, content: Content) -> bytes:
-    """Describe the dataset and its files with their SHA-256.
-
-    Raises:
-        InputError: if the record is no dataset of files, or of more than 10,000.
-    """
+    """Describe the dataset and its files with their SHA-256."""
     record, dataset = facts.asked.record, facts.asked.content
     if record.kind != "dataset" or not content.files:
         raise InputError(f"expected a dataset of files, got {record.kind} {record.id}")

@@ -17,13 +17,7 @@ from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 @dataclass(frozen=True)
 class ExportFacts:
-    """What is known of a record.
-
-    Args:
-        run: the run that it is or came from; None if there is none.
-        lineage: the record with its ancestors and descendants, without reports.
-        verify_with: the command that checks the record.
-    """
+    """What is known of a record."""
 
     asked: GatheredRecord
     run: GatheredRecord | None

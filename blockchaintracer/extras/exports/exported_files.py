@@ -27,8 +27,6 @@ class ExportedFile:
     Args:
         path: relative, distinct among a record's.
         role: ``input``, ``output`` or ``content``.
-        record: id of the record that it is the content of, or that names it.
-        size: bytes, if the manifest says.
     """
 
     path: str

@@ -47,9 +47,6 @@ class History:
 
     The last finite value of each metric is the run's metric; all finite values are its history. The file is an output
     of the run and grows while the run goes on: a run that is killed leaves it in the lab's folder.
-
-    Args:
-        tolerance: of the metrics; None for the run's own.
     """
 
     def __init__(self, run: TracedRun, name: str = "metrics.jsonl", tolerance: float | Tolerance | None = None) -> None:

@@ -57,9 +57,6 @@ def describe(estimator: Any) -> dict[str, Any]:
 def digest_fitted(estimator: Any) -> StateDigest:
     """Digest what fitting gave an estimator: every attribute that is no parameter, private ones too, and those of the
     estimators in it, with their classes. An estimator that keeps times, such as a grid search, differs each time.
-
-    Raises:
-        InputError: naming the attribute that has no defined encoding, or if it is not a fitted estimator.
     """
     _check(estimator)
     state = _fitted(estimator)

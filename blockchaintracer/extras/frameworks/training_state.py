@@ -42,11 +42,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class StateDigest:
-    """The digest of a state.
-
-    Args:
-        document: canonical JSON: ``format``, ``tensors`` and ``values``.
-    """
+    """The digest of a state."""
 
     sha256: str
     tensors: tuple[Tensor, ...]

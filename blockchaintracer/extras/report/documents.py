@@ -72,12 +72,7 @@ def formats_for(facts: ReportFacts) -> list[str]:
 
 
 def make(facts: ReportFacts, formats: Iterable[str], templates: Path | None = None) -> dict[str, bytes]:
-    """Make the files of a report, by name. The same facts give the same bytes.
-
-    Raises:
-        InputError: if a format is unknown or not for this kind of record, a required field or a package is missing, or
-            a template is none.
-    """
+    """Make the files of a report, by name. The same facts give the same bytes."""
     names = list(dict.fromkeys(formats))
     _require_formats(names)
     return {FORMATS[name][0]: FORMATS[name][1](facts, templates) for name in names}
@@ -167,11 +162,7 @@ def history(lab: Lab, record_id: str) -> list[WrittenReport]:
 def restore(
     lab: Lab, report_id: str, folder: Path, *, record: bool = False, sources: Sequence[str] = ()
 ) -> Recorded | None:
-    """Bring a recorded report back: its files, byte by byte, into an empty folder.
-
-    Args:
-        record: also record it as the current report again, superseding the one that is.
-    """
+    """Bring a recorded report back: its files, byte by byte, into an empty folder."""
     document = required_record(lab, report_id)
     lab.store.fetch(document.manifest, sources, MAX_BYTES)
     manifest = read_manifest(lab.store, document)

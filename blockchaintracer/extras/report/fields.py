@@ -49,11 +49,7 @@ _NAME_OF_RUN = "name of the run"
 
 @dataclass(frozen=True)
 class ReportField:
-    """A field of the model card.
-
-    Args:
-        source: where a record holds it; None if the caller declared it.
-    """
+    """A field of the model card."""
 
     name: str
     text: str

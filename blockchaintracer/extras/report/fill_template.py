@@ -58,9 +58,6 @@ def render(name: str, values: dict[str, Any], folder: Path | None = None) -> str
     Args:
         name: one of `NAMES`; its suffix before ``.j2`` says how text is escaped.
         values: plain values; a `markupsafe.Markup` among them is not escaped.
-
-    Raises:
-        InputError: if the template is none, or does what the sandbox doesn't allow.
     """
     sandbox = require("jinja2.sandbox", "reports")
     jinja2 = require("jinja2", "reports")

@@ -23,11 +23,7 @@ _TIMES = {"startedAt": "started", "endedAt": "ended", "declaredTimestamp": "decl
 
 
 def html(facts: ReportFacts, templates: Path | None = None) -> bytes:
-    """Make the report as one HTML file. Its Content Security Policy lets in nothing but its own style and pictures.
-
-    Raises:
-        InputError: if the template is none, or leaves the policy out.
-    """
+    """Make the report as one HTML file. Its Content Security Policy lets in nothing but its own style and pictures."""
     markup = require("markupsafe", "reports").Markup
     style = template_source(STYLE, templates)
     if "</" in style:

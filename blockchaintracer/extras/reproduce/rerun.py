@@ -110,13 +110,7 @@ def rerun(
     *,
     timeout_s: float | None = None,
 ) -> Rerun:
-    """Fetch, restore, rebuild and run. Only what the program does is an answer, anything else is an error.
-
-    Raises:
-        InputError: if it can't be started or told apart from a failure of this machine.
-        StoreError, NotVerified: if something isn't to be had, or isn't what was recorded.
-        ChainUnavailable: if a source or the packages can't be reached.
-    """
+    """Fetch, restore, rebuild and run. Only what the program does is an answer, anything else is an error."""
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
     interpreter = _rebuilt(lab, plan, folder, place, sources)
     variables = _variables(plan, place, interpreter)
@@ -168,11 +162,7 @@ def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
 def _restore(
     lab: Lab, plan: Plan, inputs: Sequence[RecordView], place: Workspace, sources: Sequence[str]
 ) -> tuple[Path, list[Path], list[Path]]:
-    """Puts code and inputs where the run finds them.
-
-    Returns:
-        the working folder, the inputs that were no part of the code, and the place of every input.
-    """
+    """Puts code and inputs where the run finds them."""
     lab.say("fetching code and inputs")
     restore_commit(lab.store.fetch(plan.pack.sha256, sources), plan.commit, place.code)
     if plan.diff:
@@ -326,11 +316,7 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace)
 
 
 def _failure(lab: Lab, code: int, log: Path) -> str | None:
-    """What an exit code says against the program; None if nothing.
-
-    Raises:
-        InputError: if the program was killed from outside, which says nothing of it.
-    """
+    """What an exit code says against the program; None if nothing."""
     if not code:
         return None
     ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -92,12 +92,7 @@ def is_bundle(path: Path) -> bool:
 
 
 def verify_proof(path: Path) -> ProvenBundle:
-    """Everything that a bundle proves, without lab, chain or network.
-
-    Raises:
-        BundleRefused: if it proves nothing, with the place of the fault.
-        InputError: if it can't be read.
-    """
+    """Everything that a bundle proves, without lab, chain or network."""
     try:
         with path.open("rb") as file:
             # one byte more than a bundle may have is refused, and no more is taken into memory

@@ -36,12 +36,7 @@ _DEPOSIT = 0x7E
 
 @dataclass(frozen=True, slots=True)
 class BatchPath:
-    """How a record hangs under a batch's root.
-
-    Args:
-        path: siblings from the leaf up, each 64 hex digits.
-        transaction: that anchored the root, 64 hex digits.
-    """
+    """How a record hangs under a batch's root."""
 
     root: str
     path: tuple[str, ...]
@@ -50,11 +45,7 @@ class BatchPath:
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """A record to be proven.
-
-    Args:
-        transaction: that stored it, 64 hex digits; None if it isn't stored.
-    """
+    """A record to be proven."""
 
     key: RecordKey
     manifest: bytes | None

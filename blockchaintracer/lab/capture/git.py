@@ -76,9 +76,6 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
 
     Args:
         exclude: files and folders to leave out, such as the lab's working folder (any named ``.blockchaintracer`` is).
-
-    Raises:
-        InputError: if git isn't installed, doesn't trust the folder's owner, or fails.
     """
     folder = Path(path).resolve()
     if not folder.is_dir():
@@ -130,9 +127,6 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
 def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """List the files of the commit or of the difference that are one of some files, lie in one of some folders, or have
     the same content under another name; relative to the root.
-
-    Args:
-        paths: need not be in the working tree.
     """
     blobs = _blobs(state)
     new = set(state.untracked) - set(state.omitted)

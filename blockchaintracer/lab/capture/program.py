@@ -27,11 +27,7 @@ print(json.dumps(capture_environment()))
 
 
 def start_program(command: Sequence[str], folder: Path, run_file: Path) -> int:
-    """Run a program to its end, without the lab's secrets; its exit code.
-
-    Args:
-        run_file: where the program may write its run document.
-    """
+    """Run a program to its end, without the lab's secrets; its exit code."""
     try:
         done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
             [*command],

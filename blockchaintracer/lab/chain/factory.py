@@ -149,11 +149,7 @@ def proxy_problem(chain: Chain) -> str | None:
 
 
 def offer_proxy_transaction(chain: Chain) -> None:
-    """Hands the proxy's transaction to the node, which takes it only if its signer was paid already.
-
-    Raises:
-        InputError: if the node takes no transaction without a chain id.
-    """
+    """Hands the proxy's transaction to the node, which takes it only if its signer was paid already."""
     from web3.exceptions import Web3RPCError
 
     try:

@@ -99,9 +99,6 @@ class KeyStore(KeyFolder):
     def import_key(self, name: str, text: str, where: str) -> KeystoreSigner:
         """Keep a key that exists already: a keystore file's content as it is, under its own passphrase, or a private
         key of 64 hex digits, under a passphrase that a person chooses.
-
-        Raises:
-            KeyStoreError: if it is neither, the name is taken, or nobody can be asked for a passphrase.
         """
         if text.lstrip().startswith("{"):
             document = _keystore(text, where)

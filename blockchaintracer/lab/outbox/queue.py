@@ -86,7 +86,6 @@ class Entry:
     """A transaction in the queue.
 
     Args:
-        transaction: its hash, 64 hex digits, once signed or found on the chain.
         replaced: hashes of the same nonce and a lower fee under which it was sent before.
     """
 
@@ -250,9 +249,6 @@ class Outbox:
     def recheck(self, chain: Chain) -> list[Entry]:
         """Put back what the chain no longer holds; return it, the newest first. Look at everything that is not final,
         and at the newest that is: a private chain can be set back.
-
-        Raises:
-            ChainUnavailable: if the node of a public chain is behind what was seen of it.
         """
         lost: list[Entry] = []
         seen: dict[int, Block | None] = {}

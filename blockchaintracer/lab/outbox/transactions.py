@@ -244,11 +244,6 @@ def _versioned(
 
     It is done if the very next version is this change. If that is another's change, this one was overtaken, and to
     repeat it could undo what the other meant: the person decides.
-
-    Args:
-        version: the version now.
-        changes: the events that raised it.
-        is_this: whether one of them is this change.
     """
 
     def event(write: Transaction, registry: Registry) -> Any | None:

@@ -106,11 +106,7 @@ def encrypt_content(
     exclude: Collection[str] = (),
     progress: Progress | None = None,
 ) -> tuple[SubjectText, str]:
-    """Encrypt a file as it is, or a folder as a tar, in one reading and flat memory.
-
-    Returns:
-        what it is, and its digest: what `digest_file` or `digest_folder` give.
-    """
+    """Encrypt a file as it is, or a folder as a tar, in one reading and flat memory."""
     subject_type: SubjectText = "folder" if path.is_dir() else "file"
     digests: list[str] = []
     blocks = _folder(path, exclude, digests, progress) if subject_type == "folder" else _file(path, digests, progress)

@@ -43,10 +43,6 @@ class CheckpointLog:
     Args:
         lab: None where another program records the run: then nothing is anchored meanwhile.
         every: anchor after so many checkpoints; None for on request alone.
-
-    Attributes:
-        listed: the list so far.
-        anchors: those entered so far.
     """
 
     def __init__(self, lab: Lab | None, every: int | None = None) -> None:
@@ -72,10 +68,6 @@ class CheckpointLog:
 
         Args:
             step: of the training, larger than the last one's.
-
-        Raises:
-            InputError: if the step isn't larger, the file can't be read or changes meanwhile, or it was encrypted.
-            StoreError: if it can't be stored.
         """
         try:
             step = operator.index(step)

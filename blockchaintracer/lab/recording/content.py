@@ -52,11 +52,7 @@ def record_content(
     progress: Progress | None = None,
     **described: Any,
 ) -> Recorded:
-    """Record a file or folder as a dataset, model, software or environment. Equal content has the equal manifest.
-
-    Args:
-        described: ``name``, ``version``, ``description``, ``license``, ``source``, ``framework``.
-    """
+    """Record a file or folder as a dataset, model, software or environment. Equal content has the equal manifest."""
     kept = keep(lab, path, keeping, exclude=exclude, progress=progress)
     about = kept.about() | {name: value for name, value in described.items() if value is not None}
     if kept.content:

@@ -269,11 +269,7 @@ def record_models(
 
 
 def run_command(command: Sequence[str], folder: Path) -> tuple[int, RunDocument | None]:
-    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
-
-    Returns:
-        the exit code, and the document or None.
-    """
+    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one."""
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
         code = start_program(command, folder, file)

@@ -191,11 +191,7 @@ class RunDocument(_Written):
         return {path: recipients for path, recipients in files if path and recipients}
 
     def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
-        """Return the metrics as the run records them.
-
-        Raises:
-            InputError: naming the metric that has no value in either, or none that can be recorded.
-        """
+        """Return the metrics as the run records them."""
         values = plain(dict(measured or {}), "metrics")
         metrics: dict[str, Metric] = {}
         for name in {**self.metrics, **values}:

@@ -420,9 +420,6 @@ def read_from_url(source: str, digest: str) -> Iterator[bytes]:
 
     Args:
         source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
-
-    Raises:
-        SourceError: if the store does not have it or can't be reached.
     """
     try:
         address = Address.parse(source)

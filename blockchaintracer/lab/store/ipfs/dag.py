@@ -128,11 +128,7 @@ _Folder = dict[str, "_Folder | str | os.PathLike[str]"]
 
 
 def folder_block(links: Iterable[tuple[str, DagLink]], profile: CidProfile, name: str) -> tuple[DagLink, bytes]:
-    """The block of a folder and the link to it.
-
-    Raises:
-        InputError: naming the folder, if it's so large that other implementations would shard it.
-    """
+    """The block of a folder and the link to it."""
     links = list(links)
     encoded = b"".join(link.encode(entry) for entry, link in links) + _FOLDER
     if len(encoded) > MAX_FOLDER:

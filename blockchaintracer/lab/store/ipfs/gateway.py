@@ -54,11 +54,7 @@ class _Gateway:
 
 @dataclass
 class Gateways:
-    """Gateways asked in order, until one gives the block that was asked for.
-
-    Args:
-        urls: http(s) addresses, without ``/ipfs``; None for `GATEWAYS_VARIABLE`.
-    """
+    """Gateways asked in order, until one gives the block that was asked for."""
 
     urls: Sequence[str] | None = None
     pause_s: float = _PAUSE_S

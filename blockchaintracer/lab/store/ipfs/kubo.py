@@ -30,11 +30,7 @@ _READ = 1 << 20
 
 
 class Kubo:
-    """The RPC of a node.
-
-    Args:
-        url: its address, without ``/api/v0``; None for `RPC_VARIABLE`.
-    """
+    """The RPC of a node."""
 
     def __init__(self, url: str | None = None) -> None:
         self._url = (url or os.environ.get(RPC_VARIABLE) or "http://127.0.0.1:5001").rstrip("/")
