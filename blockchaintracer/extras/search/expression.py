@@ -34,6 +34,7 @@ _TOKEN = re.compile(
     | (?P<operator><=|>=|==|!=|=|<|>)
     | (?P<bracket>[()])
     | (?P<word>\w[\w./@:%+-]*)
+    | (?P<other>.)
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -188,16 +189,14 @@ class _Parser:
 
 
 def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
-    end = len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None or match.lastgroup is None:
-            at += len(text[at:]) - len(text[at:].lstrip())
-            _refuse("a field, a value, an operator or a bracket", _Token("other", text[at : at + 1], at + 1))
-        tokens.append(_Token(match.lastgroup, match[match.lastgroup], match.start(match.lastgroup) + 1))
-        at = match.end()
-    return [*tokens, _Token("end", "", end + 1)]
+    text = text.rstrip()
+    tokens = []
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or "other"
+        tokens.append(_Token(kind, match[kind], match.start(kind) + 1))
+        if kind == "other":
+            _refuse("a field, a value, an operator or a bracket", tokens[-1])
+    return [*tokens, _Token("end", "", len(text) + 1)]
 
 
 def _value(token: _Token) -> float | int | str:

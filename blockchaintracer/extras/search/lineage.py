@@ -301,13 +301,8 @@ def _lines(node: LineageNode) -> list[str]:
     lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
     lines += [_RETRACTED] if row.status == "retracted" else []
     lines += [_AFFECTED] if node.is_affected else []
-    verdicts = (
-        ("reproduced", row.reproduced),
-        ("not reproduced", row.not_reproduced),
-        ("reviewed", row.reviewed),
-        ("disputed", row.disputed),
-    )
-    return lines + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in verdicts if count]
+    counts = row.verdict_counts.items()
+    return lines + [f"{verdict} by {count} group{'s' if count > 1 else ''}" for verdict, count in counts]
 
 
 def _text(node: LineageNode, relation: str = "") -> Text:

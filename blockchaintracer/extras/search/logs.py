@@ -149,7 +149,9 @@ def raw_spans(
     width = _FIRST_SPAN
     while first <= head.number:
         last = min(first + width - 1, head.number)
-        end = head if last == head.number else _block(chain, last)
+        end = head if last == head.number else chain.block(last)
+        if end is None:
+            raise ChainUnavailable(f"{chain.address} has no block {last} any more", hint="Try again.")
         try:
             logs, times, hashes = _logs(chain, address, topics, first, last)
         except _RefusedError as refusal:
@@ -215,13 +217,6 @@ def _no_events(chain: Chain, address: str, reason: object) -> ChainUnavailable:
         f"{chain.address} gives logs of {address} that are not its events: {reason}",
         hint="Check that a LabRegistry of this version lives there, or ask another node.",
     )
-
-
-def _block(chain: Chain, number: int) -> Block:
-    block = chain.block(number)
-    if block is None:
-        raise ChainUnavailable(f"{chain.address} has no block {number} any more", hint="Try again.")
-    return block
 
 
 def _times(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:

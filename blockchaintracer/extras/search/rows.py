@@ -65,6 +65,12 @@ class Row:
     block: int
     block_hash: str
 
+    @property
+    def verdict_counts(self) -> dict[str, int]:
+        """How many groups gave each verdict, without verdicts that no group gave."""
+        names = ("reviewed", "reproduced", "not_reproduced", "disputed")
+        return {name.replace("_", " "): count for name in names if (count := getattr(self, name))}
+
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; times also as RFC 3339 text in UTC."""
         return {**asdict(self), "time_utc": utc(self.time)}
@@ -125,7 +131,8 @@ _RECORDS = (
 _VERDICTS = (
     'SELECT r.id AS record_id, v.lab_group AS "group", v.verdict, v.account,'
     " nullif(v.evidence, zeroblob(32)) AS evidence, v.version, v.current, v.sealed_at, v.time,"
-    ' v.tx AS "transaction", v.block FROM verdicts v JOIN records r ON r.pk = v.record WHERE v.record = ? ORDER BY v.pk'
+    ' v.tx AS "transaction", v.block FROM verdicts v JOIN records r ON r.pk = v.record'
+    " WHERE r.id = ? AND r.registry IN (SELECT value FROM json_each(?)) ORDER BY v.pk"
 )
 _RETRACTIONS = (
     'SELECT r.account, nullif(r.reason, zeroblob(32)) AS reason, r.time, r.tx AS "transaction", r.block'
@@ -154,8 +161,8 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
     """Every verdict that groups gave on a record, withdrawals included, oldest first."""
-    number = _record_number(index, record_id, registry)
-    return [VerdictRow(**_values(row)) for row in index.rows(_VERDICTS, (number,))]
+    where = bytes.fromhex(normal_digest(record_id, "record id")), json.dumps(index.registry_numbers(registry))
+    return [VerdictRow(**_values(row)) for row in index.rows(_VERDICTS, where)]
 
 
 def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
@@ -174,14 +181,15 @@ def required_number(index: Index, record_id: str, registry: Registry | None) -> 
     Raises:
         InputError: if the record isn't in the index.
     """
-    number = _record_number(index, record_id, registry)
-    if not number:
+    where = bytes.fromhex(normal_digest(record_id, "record id")), json.dumps(index.registry_numbers(registry))
+    rows = index.rows("SELECT pk FROM records WHERE id = ? AND registry IN (SELECT value FROM json_each(?))", where)
+    if not rows:
         raise InputError(
             f"expected a record of the index, got {record_id}, which is in none of its registries",
             hint="Check the id and the registry; a new record is found once the index has read its block.",
             record=record_id,
         )
-    return number
+    return int(rows[0][0])
 
 
 def utc(time: int) -> str:
@@ -190,16 +198,6 @@ def utc(time: int) -> str:
         return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (ValueError, OverflowError):
         return str(time)
-
-
-def _record_number(index: Index, record_id: str, registry: Registry | None) -> int:
-    """The number of a record, or 0, which no record has. An id is of one registry and chain."""
-    digest = bytes.fromhex(normal_digest(record_id, "record id"))
-    registries = json.dumps(index.registry_numbers(registry))
-    rows = index.rows(
-        "SELECT pk FROM records WHERE registry IN (SELECT value FROM json_each(?)) AND id = ?", (registries, digest)
-    )
-    return rows[0][0] if rows else 0
 
 
 def _values(row: Any) -> dict[str, Any]:

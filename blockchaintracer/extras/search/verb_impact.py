@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from blockchaintracer.cli.options import lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree, when
 from blockchaintracer.core.record import normal_digest
-from blockchaintracer.extras.search import LineageGraph, Retraction, downstream, retraction
+from blockchaintracer.extras.search import Row, downstream, retraction
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.lab import Lab
 
@@ -39,28 +38,22 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     if retracted:
         reason = f", reason {retracted.reason}" if retracted.reason else ""
         state = f"Retracted {when(retracted.time)} by {retracted.account}{reason}."
-    return Answer(_as_json(found, retracted), state, tree(found.tree()), _summary(found))
-
-
-def _as_json(found: LineageGraph, retracted: Retraction | None) -> dict[str, Any]:
-    return {
+    rows = [node.row for node in found.nodes.values() if node.row.id != found.root]
+    groups = dict(sorted(Counter(row.group for row in rows).items()))
+    data = {
         "retraction": asdict(retracted) if retracted else None,
         "impact": [node.as_json() for node in found.nodes.values() if node.row.id != found.root],
         **found.as_json(),
-        "groups": {str(group): count for group, count in sorted(_groups(found).items())},
+        "groups": {str(group): count for group, count in groups.items()},
     }
+    return Answer(data, state, tree(found.tree()), _summary(rows, groups))
 
 
-def _summary(found: LineageGraph) -> str:
-    rows = [node.row for node in found.nodes.values() if node.row.id != found.root]
+def _summary(rows: list[Row], groups: dict[int, int]) -> str:
     if not rows:
         return "Nothing stands on it."
-    groups = ", ".join(f"group {group}: {count}" for group, count in sorted(_groups(found).items()))
+    named = ", ".join(f"group {group}: {count}" for group, count in groups.items())
     ended = sum(row.status == "retracted" for row in rows)
     seen = sum(row.reproduced > 0 for row in rows)
     records = "1 record stands" if len(rows) == 1 else f"{len(rows)} records stand"
-    return f"{records} on it ({groups}); {ended} retracted, {seen} reproduced by another group."
-
-
-def _groups(found: LineageGraph) -> Counter[int]:
-    return Counter(node.row.group for node in found.nodes.values() if node.row.id != found.root)
+    return f"{records} on it ({named}); {ended} retracted, {seen} reproduced by another group."

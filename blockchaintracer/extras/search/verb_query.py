@@ -95,13 +95,7 @@ def _table(rows: list[Row]) -> Part:
 
 
 def _status(row: Row) -> str:
-    counts = {
-        "reviewed": row.reviewed,
-        "reproduced": row.reproduced,
-        "not reproduced": row.not_reproduced,
-        "disputed": row.disputed,
-    }
-    return ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in counts.items() if count)])
+    return ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
 
 
 def _metrics(row: Row) -> str:
