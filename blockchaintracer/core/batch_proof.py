@@ -59,11 +59,7 @@ class Proof:
 
     @classmethod
     def read_file(cls, path: Path) -> Proof:
-        """Read a proof file of any origin.
-
-        Raises:
-            InputError: if it's none, or its path doesn't lead to its root.
-        """
+        """Read a proof file of any origin."""
         try:
             content = path.read_bytes()
         except OSError as error:

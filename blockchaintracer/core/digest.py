@@ -128,7 +128,6 @@ class DagLink:
     """A node of a UnixFS tree, as its parent names it.
 
     Args:
-        cid: binary.
         total: bytes of all blocks below it and its own.
         size: bytes of the content below it.
     """
@@ -166,11 +165,7 @@ class Digester:
         self._levels: list[list[DagLink]] = [[]]
 
     def update(self, block: memoryview, pool: ThreadPoolExecutor | None = None) -> None:
-        """Take the next block. Every block but the last has a multiple of the profile's chunk.
-
-        Args:
-            pool: hashes the block as part of the whole in a second thread, while this one hashes its leaves.
-        """
+        """Take the next block. Every block but the last has a multiple of the profile's chunk."""
         whole = pool.submit(self._whole.update, block) if pool else None
         # the only leaf of a small file is the file: hashing it twice would halve the speed of folders of small files
         only = not self._size and len(block) <= self._profile.chunk and self._profile.raw_leaves
@@ -320,11 +315,7 @@ def digest_folder(
 
 
 def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDigest], workers: int) -> FolderDigest:
-    """Digest the `files` of a folder (from `list_folder`) with `digest`, in several threads.
-
-    Raises:
-        Exception: the first that `digest` raises; files not begun by then are left.
-    """
+    """Digest the `files` of a folder (from `list_folder`) with `digest`, in several threads."""
     with ThreadPoolExecutor(workers) as pool:
         digests = list(pool.map(digest, (real for _, real in files)))
     entries = tuple(

@@ -145,11 +145,7 @@ def checksummed(text: str, what: str = "an address") -> str:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Link:
-    """An edge of the lineage, ordered as the registry orders parents.
-
-    Args:
-        relation: a `Relation`, or the lab's own number.
-    """
+    """An edge of the lineage, ordered as the registry orders parents."""
 
     parent: str
     relation: int

@@ -30,11 +30,7 @@ class Written:
 
 
 def give_verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None = None) -> Written:
-    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it.
-
-    Args:
-        record_id: of a record of this registry, or ``CHAIN:REGISTRY:ID``.
-    """
+    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it, on an id or ``CHAIN:REGISTRY:ID``."""
     chosen = Verdict.NONE if verdict == "withdraw" else Verdict[verdict.upper().replace("-", "_")]
     if ":" in record_id:
         return attest_foreign(lab, ForeignRecord.parse(record_id), chosen, evidence=evidence)

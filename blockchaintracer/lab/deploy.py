@@ -27,7 +27,6 @@ class Step:
 
     Args:
         name: ``proxy``, ``factory`` or ``registry``.
-        exists: whether it's there already; then there is nothing to pay.
         gas: as the node estimates it on top of the steps before; None if it can't.
         cost_wei: at the price of now, with a rollup's data fee where the chain tells it; None without gas.
         most_wei: what the outbox would allow it to cost: a quarter more gas, and twice the base fee.
@@ -48,7 +47,6 @@ class DeploymentPlan:
 
     Args:
         owner, salt: of the registry; None, as the registry's step, if only the factory is deployed.
-        gas_price_wei: base fee and tip of the moment.
         cost_wei: of all steps that are missing; None if one can't be told.
     """
 

@@ -46,11 +46,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def write_output(path: Path, data: bytes) -> None:
-    """Write a file that the user named, whole or not at all, readable as the umask says.
-
-    Raises:
-        InputError: if it can't be written.
-    """
+    """Write a file that the user named, whole or not at all, readable as the umask says."""
     try:
         write_whole(path, data, 0o666)
     except OSError as error:

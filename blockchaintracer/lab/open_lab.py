@@ -99,7 +99,6 @@ class OpenLab(Lab):
 
         Args:
             inputs: what it reads: the record, the relation, and the path.
-            lock: the lock file of its environment.
 
         Raises:
             InputError: if the program fails or writes no run document.

@@ -118,7 +118,6 @@ class Revealed:
     """What was sealed and is shown now.
 
     Args:
-        record_id: of the record, or of the record that the verdict is about.
         sealed_at, revealed_at: Unix seconds by the chain.
         seals, unrevealed: how many the group and author made, and how many of them nobody has been shown.
     """

@@ -55,12 +55,7 @@ class Endpoints(JSONBaseProvider):
         self._current = 0
 
     def open(self) -> None:
-        """Ask all endpoints for their chain. An endpoint that is far behind the others is asked last from now on.
-
-        Raises:
-            InputError: if they are of different chains.
-            RequestException, WrongAnswer: if none answers.
-        """
+        """Ask all endpoints for their chain. An endpoint that is far behind the others is asked last from now on."""
         if len(self._urls) == 1:
             self._learn(self._urls[0], self._chain_of(self._urls[0], _TIMEOUT_S))
             return
@@ -81,12 +76,7 @@ class Endpoints(JSONBaseProvider):
         ]
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """Return the first valid answer.
-
-        Raises:
-            RequestException, WrongAnswer: the last endpoint's failure, if all fail.
-            InputError: if an endpoint turns out to be of another chain.
-        """
+        """Return the first valid answer."""
         problem: Exception | None = None
         hung: set[str] = set()
         for attempt in range(_ROUNDS):

@@ -17,12 +17,7 @@ _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verif
 
 @dataclass(frozen=True, slots=True)
 class KnownCode:
-    """Code that this package knows.
-
-    Args:
-        version: of the contract, as its EIP-712 domain says it.
-        open_group_creation: whether anyone may create groups there, which is part of the code.
-    """
+    """Code that this package knows."""
 
     version: str
     open_group_creation: bool

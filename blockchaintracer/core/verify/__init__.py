@@ -1,6 +1,6 @@
 """Checks what a registry says of records, files and transactions against what can be recomputed. Writes nothing."""
 
-from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
-from blockchaintracer.core.verify.verifier import Verifier
-
-__all__ = ["Check", "Outcome", "Report", "Verifier"]
+from blockchaintracer.core.verify.outcomes import Check as Check
+from blockchaintracer.core.verify.outcomes import Outcome as Outcome
+from blockchaintracer.core.verify.outcomes import Report as Report
+from blockchaintracer.core.verify.verifier import Verifier as Verifier

@@ -56,7 +56,6 @@ class Checked:
 
     Args:
         problem: why it doesn't hold; None if it does.
-        recorded: the metric's value in the record; None if it wasn't come to.
         group, author: whose record it is; None if there is none.
     """
 

@@ -122,11 +122,6 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     Args:
         tracking_uri: where the run is made; default: the URI in use.
         experiment: its name; default: the recorded one.
-
-    Raises:
-        InputError: if there is no such record, or it is not the record of an MLflow run.
-        StoreError: if a part of it is not in the lab's store.
-        NotVerified: if the content here is not what was recorded.
     """
     require("mlflow", "mlflow")
     from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag

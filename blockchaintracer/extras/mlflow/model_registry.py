@@ -29,11 +29,7 @@ from blockchaintracer.lab.recording.content import named_parents, not_before, re
 
 
 def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None) -> list[Recorded]:
-    """Record a registered model, its versions and its aliases as they are now. What has not changed is free.
-
-    Args:
-        tracking_uri: of the MLflow that has it; default: the URI in use.
-    """
+    """Record a registered model, its versions and its aliases as they are now. What has not changed is free."""
     client = client_of(tracking_uri)
     model = _ask(lambda: client.get_registered_model(name), f"registered model {name!r}")
     if "'" in name:

@@ -124,12 +124,7 @@ def record_run(
     personal: bool = False,
     host_name: bool = False,
 ) -> Recorded:
-    """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
-
-    Args:
-        captured: what this process captured of it; None for a run of another process.
-        personal, host_name: whether the user's and the machine's name may be recorded.
-    """
+    """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it."""
     identifier = run_uuid(run_id)
     run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal))
     status = run.values["run"]["status"]

@@ -58,7 +58,6 @@ def verify_run(
     """Verify the records of an MLflow run, and compare each with what MLflow has of the run now.
 
     Args:
-        tracking_uri: where the run is; default: the URI in use.
         datasets: tables or arrays to compare with the recorded content, by the name of the dataset.
     """
     client = client_of(tracking_uri)

@@ -62,7 +62,6 @@ def facts_of(lab: Lab, run: Snapshot, kept: list[tuple[str, Artifact]], captured
     """Record the datasets and models of a run, and convert the run for `finish_run`.
 
     Args:
-        kept: the outputs that are in the store already (`keep_outputs`).
         captured: what this process captured. Without it, nothing of this machine is recorded with the run.
     """
     inputs, datasets = _inputs(lab, run)

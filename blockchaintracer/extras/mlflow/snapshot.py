@@ -81,7 +81,6 @@ class Hide:
 
     Args:
         key: 32 random bytes that stay with the lab; None if they are lost: then hidden values cannot be compared.
-        personal: whether names of people and machines may be read.
     """
 
     def __init__(self, key: bytes | None, *, personal: bool = False) -> None:
@@ -147,10 +146,7 @@ class Snapshot:
 
     Args:
         values: everything but metrics and files, hidden where it must be.
-        latest: the value of each metric that MLflow shows.
-        datasets: MLflow's own entities of its inputs, in the order of ``values["datasets"]``.
         models: MLflow's own entities of the models that it logged, in the order of ``values["models"]``.
-        tracking_uri: without the prefix.
     """
 
     values: dict[str, Any]

@@ -78,11 +78,7 @@ def read_deployments(given: Sequence[str]) -> dict[str, list[str]]:
 def record_event(
     lab: Lab, client: Any, body: bytes, delivery: str, deployments: Mapping[str, Sequence[str]]
 ) -> list[Recorded]:
-    """Record the change that a delivery reports; nothing for an event that is no change of a registered model.
-
-    Args:
-        deployments: the targets that a version goes to when it is given an alias, by the alias or ``NAME@ALIAS``.
-    """
+    """Record the change that a delivery reports; nothing for an event that is no change of a registered model."""
     event = parse_json(body, "webhook")
     data = event.get("data") if isinstance(event, dict) else None
     if not isinstance(event, dict) or not isinstance(data, dict):

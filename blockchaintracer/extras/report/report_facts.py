@@ -46,12 +46,9 @@ class ReportFacts:
     """What is known of a record and of what belongs to it.
 
     Args:
-        run: the run that it is or came from; None if there is none.
-        wrote: how many runs of the group wrote the asked model.
         model: the model that it is, or that the run wrote and the group recorded.
         runs: for the experiment sheet: the run, or all runs on a dataset, oldest first.
         lineage: without reports.
-        verdicts: the current ones on the asked record and its run.
         verification: of the asked record and its run, without what differs from machine to machine.
         histories: steps and values of the run's metrics, as far as they were recorded and are at hand.
         fields: of the model card's template, by name; empty without a model.

@@ -104,12 +104,10 @@ def reproduce(
     The code of a stranger is run with the rights of this user.
 
     Args:
-        record_id: a completed run of another group.
         sources: folders or addresses (as `Store.fetch`) that it was published to. What they give is checked by digest.
         agree: asked with what will be executed; nothing is fetched but the manifest, and nothing run, if it says no.
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
-        keep: whether to keep the temporary folder.
         timeout_s: seconds after which the run is given up; that is no finding.
         record: whether to record the repeated run and attest; otherwise it is only compared.
 

@@ -52,7 +52,6 @@ def export_proof(
     """Writes a bundle that proves records as of one block, and verifies it before it is written.
 
     Args:
-        record_ids: of records that are stored in the lab's registry, or in a batch whose proofs the lab keeps.
         file: written whole or not at all.
 
     Raises:

@@ -52,7 +52,6 @@ class GitState:
     Args:
         branch: None where HEAD is detached.
         remote: address of the branch's remote (else ``origin``) without credentials; None if it has none to show.
-        dirty: whether the files differ from the commit.
         diff: ``git diff --binary`` from the commit to the files, new ones included; `apply_diff` takes it.
         omitted: new files larger than `UNTRACKED_LIMIT`, which `diff` leaves out.
     """

@@ -1,5 +1,4 @@
 """The embedded chain of one lab: an anvil node started on demand, its chain kept on disk. Says nothing of contracts."""
 
-from blockchaintracer.lab.devnet.node import Devnet, NodeInfo
-
-__all__ = ["Devnet", "NodeInfo"]
+from blockchaintracer.lab.devnet.node import Devnet as Devnet
+from blockchaintracer.lab.devnet.node import NodeInfo as NodeInfo

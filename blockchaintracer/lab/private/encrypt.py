@@ -34,13 +34,7 @@ _NOTE_LIMIT = 1 << 20
 
 
 class EncryptionNote(Part):
-    """What the lab remembers of something that it encrypted, in its own folder alone.
-
-    Args:
-        sha256: of the content in the open.
-        chain_id, registry, group, author: whom the commitment binds.
-        artifact, encrypted: what a manifest says of it.
-    """
+    """What the lab remembers of something that it encrypted, in its own folder alone."""
 
     sha256: Digest
     chain_id: str

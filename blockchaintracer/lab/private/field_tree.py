@@ -95,7 +95,6 @@ class FieldTree:
 
     Args:
         subject: of the run's record, 64 hex digits.
-        leaves: how many leaves it has, a power of two.
         filler: secret of 32 bytes, 64 hex digits, from which the other leaves follow.
 
     Raises:

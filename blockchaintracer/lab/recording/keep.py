@@ -58,7 +58,6 @@ class Kept:
     Args:
         subject_type: ``file``, ``folder``, or ``commitment`` of what is encrypted.
         subject: its digest or the commitment, 64 hex digits.
-        content: its digest, if it's in the open.
     """
 
     subject_type: str
@@ -133,7 +132,6 @@ def run_keeping(
     """Choose how the files of a run are kept, before any of them is: as its document says, and else as `keeping` says.
 
     Args:
-        base: the folder that the document's paths count from.
         also: further paths that are to be encrypted, and so must not be part of the code.
 
     Raises:

@@ -41,8 +41,6 @@ class Request:
         kind: of each artifact, if no run is recorded.
         parents: each as ``ID:relation``.
         reproduces: a record of another registry, as ``CHAIN:REGISTRY:ID``.
-        document: file of a run document.
-        program: a program and its arguments, to be run first.
     """
 
     datasets: Sequence[Path] = ()

@@ -110,12 +110,9 @@ class RunFacts:
         linked: what it read, in the terms of another run's manifest.
         portable: whether `command` is as a manifest names it already.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
-        environment: what it ran on, if it isn't to be captured.
         checkpoints: what was committed to while it went on; None for the document's.
         host_name, user_name: whether to record these.
-        kept: role and artifact of what it wrote and is in the store already.
         ended_at: when it ended; None for now.
-        keeping: how what it wrote is kept (`run_keeping`).
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
     """
 

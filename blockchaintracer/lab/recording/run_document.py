@@ -60,8 +60,6 @@ class DocumentInput(_Written):
 
     Args:
         path: relative to the document's folder, or absolute.
-        kind: what `path` is recorded as.
-        relation: how the run stands to it, as people type it.
     """
 
     path: Annotated[str, Field(min_length=1)] | None = None
@@ -139,13 +137,9 @@ class RunDocument(_Written):
     """A run as its author writes it down; the tracer adds ``checkpoints``, ``checkpoint_anchors``, ``seed_derivation``.
 
     Args:
-        schema_version: ``schema`` in the file: 1.
         metrics: numbers by name, or ``{value, tolerance}``; without a value if it's still to be measured.
-        histories: the values that metrics had over the run, by the metric.
         tolerance: of every metric that gives none of its own.
-        entry_point: what is started, relative to the document's folder.
         declared_timestamp: a time that the author states; never a chain's.
-        error: why the run failed, if it did.
     """
 
     schema_version: Literal[1] = Field(alias="schema")

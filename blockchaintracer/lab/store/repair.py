@@ -29,7 +29,6 @@ class Mended:
 
     Args:
         what: what it is to which record of the lab; None if none of its records names it.
-        was: ``damaged`` or ``missing``.
         problem: why it still is; None if a good copy is in its place now.
     """
 
@@ -45,7 +44,6 @@ class Repaired:
 
     Args:
         objects, size: that were hashed again, in numbers and bytes.
-        needed: how many objects the records of the lab need.
         found: everything that was damaged or missing.
     """
 

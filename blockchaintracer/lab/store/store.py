@@ -59,7 +59,6 @@ class Store:
     """A folder of objects, each named by its own SHA-256.
 
     Args:
-        folder: made on first use.
         public: whether others may read what is put in (for a folder that a web server shows).
         cache: of digests: a file that is known, and whose copy here is known to be whole, is not read again.
     """

@@ -93,7 +93,6 @@ class DagNode:
 
     Args:
         kind: ``file`` or ``folder``.
-        data: what it holds of the file itself.
         sizes: bytes of the file below each child.
     """
 

@@ -23,7 +23,6 @@ def download(
     """Fetch a file or folder to a new path; return the bytes of its content.
 
     Args:
-        limit: bytes to take at most.
         gateways: asked instead of those of the address.
 
     Raises:
