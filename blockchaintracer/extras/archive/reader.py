@@ -152,10 +152,6 @@ class Archive:
             raise ArchiveRefused(name, "it has changed while the archive was read")
         return data
 
-    def sha256(self, name: str) -> str:
-        """The digest of a member."""
-        return self._members[name].sha256
-
     # -- checking
 
     def _scan(self, progress: Progress | None) -> dict[str, _Member]:

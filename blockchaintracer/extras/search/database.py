@@ -49,10 +49,7 @@ class SyncReport:
 
     Args:
         block: number of the block up to which the index holds everything now.
-        block_hash: its hash, 64 hex digits.
-        events: read now.
         records: of the registry, in all.
-        manifests: read from the store now.
         missing_manifests: that the store of this lab does not have, of all registries.
         damaged_manifests: digests of objects that the store can't give back whole.
         unexpected: events that a registry of this package never emits; each is told, and stops nothing.
@@ -438,7 +435,8 @@ class Writer:
             self._take(log, [log.block, span.times[log.block], log.transaction])
         self._note_blocks(span)
         _settle(self._db)
-        Describer(self._db).describe_from(first)
+        # of new records, those whose manifests are known already
+        Describer(self._db).describe("r.pk >= ? AND d.json IS NOT NULL", first)
 
     def _take(self, log: Log, where: list[Any]) -> None:
         """Write the rows that one event makes."""
@@ -565,13 +563,10 @@ class Describer:
             "UPDATE documents SET name = ?, json = ? WHERE digest = ?",
             (searchable_fields(statement).name, data.decode(), digest),
         )
-        self._describe("d.digest = ?", digest)
+        self.describe("d.digest = ?", digest)
 
-    def describe_from(self, first: int) -> None:
-        """The records from a number on whose manifests are known already."""
-        self._describe("r.pk >= ? AND d.json IS NOT NULL", first)
-
-    def _describe(self, term: str, value: bytes | int) -> None:
+    def describe(self, term: str, value: bytes | int) -> None:
+        """Describe the records that meet a term of SQL, ``r`` of the record or ``d`` of its manifest."""
         records = self._db.execute(
             "SELECT r.pk, r.registry, r.kind, r.lab_group, r.author, d.json"  # noqa: S608 -- the value is bound
             f" FROM records r JOIN documents d ON d.pk = r.document WHERE {term}",

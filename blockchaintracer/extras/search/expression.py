@@ -177,15 +177,12 @@ class _Parser:
         space, dot, name = token.text.partition(".")
         if token.kind != "word" or space.lower() not in _SPACES or not dot:
             _refuse("a field such as metrics.accuracy or params.lr", token)
-        if name[-1:] in ("", ".") and self._next.kind == "text" and self._is_adjacent():
+        is_adjacent = token.position + len(token.text) == self._next.position
+        if name[-1:] in ("", ".") and self._next.kind == "text" and is_adjacent:
             name += _unquoted(self._take().text)
         if not name or name.endswith("."):
             _refuse("a name after the dot", self._next)
         return f"{_SPACES[space.lower()]}.{name}"
-
-    def _is_adjacent(self) -> bool:
-        before = self._tokens[self._at - 1]
-        return before.position + len(before.text) == self._next.position
 
 
 def _tokens(text: str) -> list[_Token]:

@@ -156,12 +156,7 @@ class LineageGraph:
     def svg(self) -> str:
         """An SVG image; arrows lead up from a record to what it was made from."""
         boxes = {
-            record: Box(
-                tuple(_lines(node)),
-                _COLOURS[node.state],
-                dashed=node.state == "retracted",
-                thick=record == self.root,
-            )
+            record: Box(tuple(_lines(node)), _COLOURS[node.state], node.state == "retracted", record == self.root)
             for record, node in self.nodes.items()
         }
         return draw(boxes, [(edge.child, edge.parent, edge.relation) for edge in self.edges])

@@ -55,8 +55,6 @@ def query(
         text: words that all occur in name, description, parameters, metrics, file names or git commit; ``word*`` and
             abbreviated git commits match what begins so.
         kind: a `Kind`, its name, or the lab's own number.
-        group: number of the lab group.
-        author: address, 0x-hex.
         since: earliest time by the chain: a date (its start, UTC), RFC 3339 text, Unix seconds or a datetime.
         until: latest time; a date counts to its end.
         subject: SHA-256 of what is recorded, 64 hex digits: all records of it, by whomever.
@@ -117,10 +115,7 @@ def waiting(
 
     Args:
         reviewer: number of the group that would give the verdict.
-        kind: a `Kind`, its name, or the lab's own number.
-        author: only of this account, 0x-hex.
-        group: only of this group.
-        limit: rows at most; None for all.
+        kind, author, group, limit: as `query`.
 
     Raises:
         InputError: if an argument isn't what it should be, or the registry isn't in the index.

@@ -65,7 +65,9 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     words = [f"{path} {value}" for path, value in values]
     words += [text for key in ("commit", "branch", "entryPoint", "remote") if (text := _text(code.get(key)))]
     words += [text for key in ("version", "framework", "source", "license") if (text := _text(predicate.get(key)))]
-    words += _file_names(predicate)
+    artifacts = _objects(predicate.get("inputs")) + _objects(predicate.get("attachments"))
+    artifacts += [_object(entry.get("artifact")) for entry in _objects(predicate.get("outputs"))]
+    words += [text for entry in artifacts for key in ("name", "path") if (text := _text(entry.get(key)))]
     return SearchableFields(
         name=name or _text(statement.get("name")),
         description=_clean(str(predicate.get("description") or statement.get("description") or ""))[:_MAX_BODY],
@@ -88,8 +90,7 @@ def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:
         elif isinstance(value, bool):
             yield path, "true" if value else "false"
         elif isinstance(value, int | float):
-            number = _number(value)
-            if number is not None:
+            if (number := _number(value)) is not None:
                 yield path, number
         elif isinstance(value, str) and len(value) <= _MAX_TEXT:
             yield path, _clean(value)
@@ -104,12 +105,6 @@ def _number(value: float) -> float | int | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _file_names(predicate: dict[str, Any]) -> list[str]:
-    artifacts = _objects(predicate.get("inputs")) + _objects(predicate.get("attachments"))
-    artifacts += [_object(entry.get("artifact")) for entry in _objects(predicate.get("outputs"))]
-    return [text for entry in artifacts for key in ("name", "path") if (text := _text(entry.get(key)))]
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -38,11 +38,12 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     if retracted:
         reason = f", reason {retracted.reason}" if retracted.reason else ""
         state = f"Retracted {when(retracted.time)} by {retracted.account}{reason}."
-    rows = [node.row for node in found.nodes.values() if node.row.id != found.root]
+    nodes = [node for node in found.nodes.values() if node.row.id != found.root]
+    rows = [node.row for node in nodes]
     groups = dict(sorted(Counter(row.group for row in rows).items()))
     data = {
         "retraction": asdict(retracted) if retracted else None,
-        "impact": [node.as_json() for node in found.nodes.values() if node.row.id != found.root],
+        "impact": [node.as_json() for node in nodes],
         **found.as_json(),
         "groups": {str(group): count for group, count in groups.items()},
     }
