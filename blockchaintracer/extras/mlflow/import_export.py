@@ -105,7 +105,7 @@ def import_runs(
     return results
 
 
-def tell_anchored(lab: Lab, imported: Sequence[Imported], tracking_uri: str | None, anchored: Any) -> None:
+def tell_anchored(imported: Sequence[Imported], tracking_uri: str | None, anchored: Any) -> None:
     """Tag the runs whose records are in a batch with the batch and its transaction."""
     client = client_of(tracking_uri)
     values = position(f"batched {anchored.state}", anchored.transaction, anchored.block) | {"batch": anchored.root}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -41,7 +40,6 @@ _FRAMEWORKS = [
 ]
 _sizes: dict[str, dict[str, int]] = {}
 _contents: dict[tuple[str, str], dict[str, Any]] = {}
-_lock = threading.Lock()
 
 
 def watch_datasets() -> None:
@@ -51,8 +49,7 @@ def watch_datasets() -> None:
     def note(original: Any, dataset: Any) -> Any:
         entity = original(dataset)
         if content := digest_of(dataset):
-            with _lock:
-                _contents[entity.name, entity.digest] = content
+            _contents[entity.name, entity.digest] = content
         return entity
 
     if watched := _watched(Dataset._to_mlflow_entity, note):
@@ -69,8 +66,7 @@ def watch_models() -> None:
         models = (value for name, value in named.items() if name.endswith("model"))
         size = next((size for model in models if (size := _size(model))), None)
         if size and (model_id := getattr(info, "model_id", None)):
-            with _lock:
-                _sizes[model_id] = size
+            _sizes[model_id] = size
         return info
 
     if watched := _watched(Model.log.__func__, note):
@@ -92,14 +88,12 @@ def _watched(original: Any, note: Callable[..., Any]) -> Any:
 
 def content_of(name: str, digest: str) -> dict[str, Any] | None:
     """Return the noted content of a dataset, by its name and MLflow's digest; None if this process never had it."""
-    with _lock:
-        return _contents.get((name, digest))
+    return _contents.get((name, digest))
 
 
 def size_of(model_id: str) -> dict[str, int]:
     """Return the noted ``layerCount`` and ``parameterCount`` of a logged model; empty if another process logged it."""
-    with _lock:
-        return dict(_sizes.get(model_id, {}))
+    return dict(_sizes.get(model_id, {}))
 
 
 def _size(model: Any) -> dict[str, int]:

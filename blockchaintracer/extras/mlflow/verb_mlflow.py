@@ -91,7 +91,7 @@ def import_(
     anchored = batches.anchor(lab) if any(run.recorded and run.recorded.state == "open" for run in runs) else None
     lines = [f"{run.run_id} {run.name or ''}: {run.recorded.id}" for run in runs if run.recorded]
     if anchored:
-        tell_anchored(lab, runs, tracking_uri, anchored)
+        tell_anchored(runs, tracking_uri, anchored)
         lines.append(f"Batch {anchored.root} of {anchored.count} records is {anchored.state}, {when(anchored.time)}.")
         lines.append("`blockchaintracer materialize ID` stores one of them, for a report, an export or `record://ID`.")
     problems = [f"{run.run_id} {run.name or ''} is not recorded: {run.problem}" for run in runs if run.problem]

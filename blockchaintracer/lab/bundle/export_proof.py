@@ -18,7 +18,7 @@ from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.bundle import MAX_BYTES, ProvenBundle, ProvenRecord, verify_bundle
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
@@ -61,10 +61,7 @@ def export_proof(
     records = [_request(lab, normal_digest(record_id, "record id")) for record_id in dict.fromkeys(record_ids)]
     data = export_bundle(lab.registry, records, block, progress)
     proven = verify_bundle(data)
-    try:
-        write_whole(file, data, 0o644)
-    except OSError as error:
-        raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
+    write_output(file, data)
     missing = tuple(record.id for record in proven.records if record.manifest is None)
     return ExportedProof(str(file), len(data), proven, missing)
 
