@@ -622,7 +622,7 @@ class Outbox:
     def _entry(self, row: sqlite3.Row) -> Entry:
         try:
             return _entry(row)
-        except (ValueError, TypeError, KeyError, AttributeError, InputError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, InputError) as error:
             raise StoreError(
                 f"entry {row['seq']} of the outbox {self._path} is damaged: {type(error).__name__}",
                 hint=_DAMAGED,
