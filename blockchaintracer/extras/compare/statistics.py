@@ -174,16 +174,18 @@ def summarized(group: str, metric: str, values: Sequence[float], confidence: flo
     return Summary(group, metric, n, mean, deviation, low, high, _finite(median, values), min(values), max(values))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """p-values adjusted so that the chance of any false rejection among all stays at the level (Holm 1979).
 
-    >>> [round(p, 10) for p in holm([0.01, 0.04, 0.03])]
-    [0.03, 0.06, 0.06]
+    >>> [p and round(p, 10) for p in holm([0.01, None, 0.04, 0.03])]
+    [0.03, None, 0.06, 0.06]
     """
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda at: p_values[at])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
-        adjusted[index] = highest
+    adjusted: list[float | None] = [None] * len(p_values)
+    ascending = sorted((value, place) for place, value in enumerate(p_values) if value is not None)
+    highest = 0.0
+    for rank, (value, place) in enumerate(ascending):
+        highest = max(highest, min(1.0, (len(ascending) - rank) * value))
+        adjusted[place] = highest
     return adjusted
 
 
@@ -331,8 +333,8 @@ def _tested_by(test: Test, of_mean: tuple[str, Any], of_ranks: tuple[str, Any], 
 
 def _adjusted(tests: Sequence[Test], confidence: float) -> list[Test]:
     """The tests with their p-values adjusted for how many were made of their sort."""
-    of_mean = _holm_by_place([test.p_value for test in tests])
-    of_rank = _holm_by_place([test.rank_p_value for test in tests])
+    of_mean = holm([test.p_value for test in tests])
+    of_rank = holm([test.rank_p_value for test in tests])
     return [
         replace(
             test,
@@ -342,11 +344,6 @@ def _adjusted(tests: Sequence[Test], confidence: float) -> list[Test]:
         )
         for test, mean, rank in zip(tests, of_mean, of_rank, strict=True)
     ]
-
-
-def _holm_by_place(p_values: Sequence[float | None]) -> list[float | None]:
-    adjusted = iter(holm([value for value in p_values if value is not None]))
-    return [None if value is None else next(adjusted) for value in p_values]
 
 
 def _assumptions(
