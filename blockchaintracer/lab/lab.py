@@ -132,7 +132,7 @@ class Lab:
         if self._away and time.monotonic() - self._away[0] < _AWAY_S:
             raise self._away[1]
         try:
-            chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.ensure().url)
+            chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.start().url)
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise

@@ -140,7 +140,7 @@ class OpenLab(Lab):
 
     def node_url(self) -> str:
         """Return the address of the node. The lab's own devnet is started if needed."""
-        return self.rpc or self.devnet.ensure().url
+        return self.rpc or self.devnet.start().url
 
     def stop_devnet(self) -> None:
         """Stop the lab's own devnet. The next command starts it again."""

@@ -82,7 +82,7 @@ def test_a_reproduction_neither_reads_nor_keeps_what_is_encrypted(lab, reader, t
     folder = tmp_path / "published"
     publish(lab, run, folder)
     second = second_lab(lab, tmp_path / "second")
-    at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address]
+    at = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address]
     done = typed("reproduce", run, "--yes", *at, "--from", str(folder), home=second.home.path)
     assert done.returncode == 2
     assert "can't be repeated" in done.stderr or "commitment" in done.stderr
@@ -423,7 +423,7 @@ def test_a_reproduction_of_a_run_that_names_a_key_of_its_lab(lab, tmp_path, monk
     published = tmp_path / "published"
     publish(lab, run, published)
     second = second_lab(lab, tmp_path / "second")
-    at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address, "--python", sys.executable]
+    at = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address, "--python", sys.executable]
     done = verb("reproduce", run, "--yes", *at, "--from", str(published), home=second.home.path)
     assert done.returncode == 0, done.stderr + done.stdout
     assert "REPRODUCED" in done.stdout.upper()

@@ -78,7 +78,7 @@ class Lying(HTTPProvider):
 
 def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab, tmp_path: Path) -> None:
     recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "4\n"))
-    provider = Lying(lab.devnet.ensure().url)
+    provider = Lying(lab.devnet.start().url)
     provider.manifest = recorded.manifest
     with pytest.raises(NotVerified, match="another record"):
         Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find_record(recorded.id)
@@ -101,5 +101,5 @@ class Public(Chain):
 def test_a_node_that_is_behind_loses_nothing(lab: Lab, tmp_path: Path) -> None:
     recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "5\n"))
     with pytest.raises(ChainUnavailable, match="does not have the block yet"):
-        lab.outbox.recheck(Public(Web3(Behind(lab.devnet.ensure().url)), "a node behind"))
+        lab.outbox.recheck(Public(Web3(Behind(lab.devnet.start().url)), "a node behind"))
     assert all(entry.is_on_chain for entry in lab.outbox.entries_about(recorded.id))

@@ -207,7 +207,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     for path in (project.folder, project.data.parent, project.out):
         shutil.rmtree(path)
     other = second_lab(lab, home)
-    where = ("--registry", lab.registry.address, "--rpc", lab.devnet.ensure().url)
+    where = ("--registry", lab.registry.address, "--rpc", lab.devnet.start().url)
     reproduce_it = ("reproduce", run, "--from", str(tmp_path / "published"), "--yes", *where)
     code, found = verb(*reproduce_it, folder=folder, home=home)
     assert (code, found["verdict"]) == (0, "reproduced")

@@ -87,7 +87,7 @@ def test_a_second_group_reproduces_what_was_published(lab: Lab, run: str, projec
     told("publish", run, "--to", str(published), home=lab.home.path, folder=project)
     shutil.rmtree(project)
     other = second_lab(lab, tmp_path / "second")
-    where = ("--registry", lab.registry.address, "--rpc", lab.devnet.ensure().url)
+    where = ("--registry", lab.registry.address, "--rpc", lab.devnet.start().url)
     source = ("--from", str(published), "--yes", "--python", sys.executable)
     answer = told("reproduce", run, *source, *where, home=other.home.path, folder=tmp_path)
     assert answer["verdict"] == "reproduced"

@@ -85,7 +85,7 @@ def home(folder: Path) -> Lab:
 
 def on_chain(story: Story, folder: Path) -> Lab:
     """An empty home on the chain of the story."""
-    return Lab(Home(folder / "home"), rpc=story.lab.devnet.ensure().url)
+    return Lab(Home(folder / "home"), rpc=story.lab.devnet.start().url)
 
 
 def invoke(lab: Lab, *arguments: str) -> Result:
@@ -375,14 +375,14 @@ def test_what_contradicts_itself_is_refused_without_a_chain(everything: Path, tm
 
 def test_another_chain_is_refused(story: Story, everything: Path, tmp_path: Path):
     with running_lab(tmp_path / "other") as other:
-        lab = Lab(Home(tmp_path / "home"), rpc=other.devnet.ensure().url)
+        lab = Lab(Home(tmp_path / "home"), rpc=other.devnet.start().url)
         with pytest.raises(NotVerified, match="of another chain, or a reorganisation"):
             import_registry(lab, everything)
 
 
 def test_a_damaged_object_does_not_travel(story: Story, tmp_path: Path):
     home = shutil.copytree(story.lab.home.path, tmp_path / "home", symlinks=True)
-    lab = Lab(Home(home), rpc=story.lab.devnet.ensure().url, registry_address=story.lab.registry.address)
+    lab = Lab(Home(home), rpc=story.lab.devnet.start().url, registry_address=story.lab.registry.address)
     path = lab.store.path_of(hashlib.sha256(b"x\n1\n").hexdigest())
     path.chmod(0o600)
     path.write_text("x\n2\n")

@@ -124,7 +124,7 @@ def test_a_stranger_needs_the_published_manifest_and_a_damaged_one_fails(lab, ru
     public = tmp_path / "public"
     publish(lab, runs["good"], public)
     stranger = ("--home", str(tmp_path / "stranger"), "--registry", lab.registry.address)
-    rpc = lab.devnet.ensure().url
+    rpc = lab.devnet.start().url
 
     def check(*more):
         return typed("check", path, *stranger, *more, home=tmp_path, BLOCKCHAINTRACER_RPC=rpc)

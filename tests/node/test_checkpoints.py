@@ -245,7 +245,7 @@ def test_a_checkpoint_may_be_a_folder_and_be_kept(lab):
 
 def test_while_the_chain_is_away_anchors_wait_and_the_training_goes_on(tmp_path):
     with running_lab(tmp_path) as lab:
-        tracer = MLTracer(lab.home.path, rpc=lab.devnet.ensure().url)
+        tracer = MLTracer(lab.home.path, rpc=lab.devnet.start().url)
         with pytest.warns(RecordingWarning, match="the chain is unavailable"):  # noqa: PT031, SIM117
             with tracer.start_run("r", anchor_every=1) as run:
                 lab.devnet.stop()

@@ -70,14 +70,14 @@ def test_a_new_devnet_answers_on_loopback_alone_with_a_true_clock_and_no_known_k
 
 def test_it_is_reused_and_asked_for_another_port_refuses(lab, tmp_path):
     info = lab().start(free_port())
-    assert lab().ensure() == info
-    assert Devnet(Home(tmp_path / "home")).ensure() == info
+    assert lab().start() == info
+    assert Devnet(Home(tmp_path / "home")).start() == info
     with pytest.raises(InputError, match=f"port {info.port}"):
         lab().start(free_port())
     assert lab().stop()
     assert not lab().stop()
     assert lab().status() is None
-    assert lab().ensure().port == info.port
+    assert lab().start().port == info.port
 
 
 def test_a_restart_keeps_blocks_receipts_logs_and_state(lab):
@@ -86,11 +86,11 @@ def test_a_restart_keeps_blocks_receipts_logs_and_state(lab):
     created = receipt(port, send(port, data=LOGGER))
     called = receipt(port, send(port, to=created["contractAddress"]))
     before = [call(port, "eth_getBlockByNumber", hex(number), True) for number in range(5)]
-    genesis = lab().ensure().genesis
+    genesis = lab().start().genesis
     assert before[1]["hash"] == genesis
 
     lab().stop()
-    assert lab().ensure().genesis == genesis
+    assert lab().start().genesis == genesis
 
     assert [call(port, "eth_getBlockByNumber", hex(number), True) for number in range(5)] == before
     assert receipt(port, called["transactionHash"]) == called
@@ -122,7 +122,7 @@ def test_fund_sets_a_balance_that_a_crash_keeps(lab):
     info = lab().start(free_port())
     lab().fund(SENDER, 12345)
     psutil.Process(info.pid).kill()
-    assert int(call(lab().ensure().port, "eth_getBalance", SENDER, "latest"), 16) == 12345
+    assert int(call(lab().start().port, "eth_getBalance", SENDER, "latest"), 16) == 12345
 
 
 def test_a_reset_begins_another_chain_on_the_same_port_without_its_registries(lab, tmp_path):
@@ -132,7 +132,7 @@ def test_a_reset_begins_another_chain_on_the_same_port_without_its_registries(la
     lab().fund(SENDER, 5)
     lab().reset()
     assert lab().status() is None
-    again = lab().ensure()
+    again = lab().start()
     assert again.port == info.port
     assert again.genesis != info.genesis
     assert int(call(again.port, "eth_getBalance", SENDER, "latest"), 16) == 0
@@ -161,13 +161,13 @@ def test_a_transaction_over_the_gas_limit_of_one_transaction_is_refused(lab):
 
 def test_a_second_lab_takes_the_next_port_and_keeps_it(lab, monkeypatch):
     monkeypatch.setattr(node, "DEFAULT_PORT", free_port())
-    first, second = lab("one").ensure(), lab("two").ensure()
+    first, second = lab("one").start(), lab("two").start()
     assert first.port != second.port
     assert first.genesis != second.genesis
     assert f"this one is on port {second.port}" in lab("two").said[0]
     lab("one").stop()
     lab("two").stop()
-    assert lab("two").ensure().port == second.port
+    assert lab("two").start().port == second.port
 
 
 def test_it_outlives_the_process_that_started_it_and_sees_none_of_its_secrets(lab, tmp_path):

@@ -56,7 +56,7 @@ def test_record_publish_decrypt_by_the_verbs(lab, tmp_path):
     assert json.loads(again.stdout)["records"][0]["existing"], "the same for the same recipients costs nothing"
     assert typed("publish", recorded["id"], "--to", str(published), home=lab.home.path).returncode == 0
 
-    at = ["--rpc", lab.devnet.ensure().url, "--registry", lab.registry.address, "--from", str(published)]
+    at = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address, "--from", str(published)]
     told = typed("verify", recorded["id"], *at, "--json", home=stranger)
     checks = {one["name"]: one["verdict"] for one in json.loads(told.stdout)["checks"]}
     assert checks["artifact content.age"] == checks["artifact content.opening.age"] == "pass"

@@ -42,7 +42,7 @@ def data(folder: Path) -> Path:
 
 
 def test_a_training_process_asks_the_chain_nothing_once_it_has_started_and_opens_no_key(lab, tmp_path, recwarn):
-    with proxied(lab.devnet.ensure().url) as proxy:
+    with proxied(lab.devnet.start().url) as proxy:
         tracer = MLTracer(home=lab.home.path, rpc=proxy.url, wait=False)
         passphrase = lab.home.keys / "lab.passphrase"
         hidden = passphrase.rename(tmp_path / "hidden")
@@ -65,7 +65,7 @@ def test_a_training_process_asks_the_chain_nothing_once_it_has_started_and_opens
 
 
 def test_the_chain_may_go_away_while_a_training_runs(lab, tmp_path, monkeypatch):
-    with proxied(lab.devnet.ensure().url) as proxy:
+    with proxied(lab.devnet.start().url) as proxy:
         tracer = MLTracer(home=lab.home.path, rpc=proxy.url, wait=False)
         run = tracer.start_run("alone")
         run.begin()
@@ -116,7 +116,7 @@ def test_a_wait_that_is_none_is_wrong_use(lab, until):
 
 
 def test_waiting_for_blocks_on_top_and_for_finality(lab, tmp_path):
-    client = Lab(lab.home, rpc=lab.devnet.ensure().url)
+    client = Lab(lab.home, rpc=lab.devnet.start().url)
     ask = lab.chain.web3.provider.make_request
     recorded = record_content(client, Kind.DATASET, data(tmp_path))
     assert recorded.state == "included"
@@ -132,7 +132,7 @@ def test_waiting_for_blocks_on_top_and_for_finality(lab, tmp_path):
 
 
 def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path):
-    client = Lab(lab.home, rpc=lab.devnet.ensure().url)
+    client = Lab(lab.home, rpc=lab.devnet.start().url)
     ask = lab.chain.web3.provider.make_request
     recorded = record_content(client, Kind.DATASET, data(tmp_path))
     ask("anvil_mine", ["0x1"])
@@ -151,7 +151,7 @@ def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path)
 
 
 def test_a_chain_that_does_not_say_what_is_final_is_told(lab, tmp_path):
-    with proxied(lab.devnet.ensure().url) as proxy:
+    with proxied(lab.devnet.start().url) as proxy:
         client = Lab(lab.home, rpc=proxy.url)
         record_content(client, Kind.DATASET, data(tmp_path))
 

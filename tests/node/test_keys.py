@@ -204,7 +204,7 @@ def test_a_program_signs_transactions_and_invitations(lab, file, tmp_path):
         pytest.skip("openssl is not installed")
     pem = tmp_path / "key.pem"
     subprocess.run([openssl, "ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", str(pem)], check=True)
-    other = Lab(Home(tmp_path / "home"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
+    other = Lab(Home(tmp_path / "home"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     other.key_name = f"{COMMAND}{sys.executable} {SERVICE} openssl {pem}"
     lab.devnet.fund(other.signer.address, 10**20)
     group = create_group(other, "Signed elsewhere").group
@@ -223,7 +223,7 @@ def test_the_environment_signs_and_tells_nobody(lab, file, tmp_path, monkeypatch
     lab.devnet.fund(account.address, 10**20)
     monkeypatch.setenv(PRIVATE_KEY, account.key.hex())
     home = tmp_path / "home"
-    url = lab.devnet.ensure().url
+    url = lab.devnet.start().url
     program = f"import os; open({str(tmp_path / 'seen')!r}, 'w').write(repr(dict(os.environ)))"
     words = ["--rpc", url, "--registry", lab.registry.address]
     outputs = [
@@ -273,7 +273,7 @@ def test_a_program_has_a_whole_path(command):
 
 
 def test_a_key_is_replaced_in_what_it_may_hand_over(lab, file, tmp_path):
-    old = Lab(Home(tmp_path / "home"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
+    old = Lab(Home(tmp_path / "home"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     old.key_name = "old"
     lab.devnet.fund(old.signer.address, 10**20)
     before = old.signer.address

@@ -188,7 +188,7 @@ def test_equal_bytes_each_time_and_for_anyone(lab: Lab, run: str, tmp_path: Path
     assert everything(again(lab), run) == first
     for record in (run, gather(lab, run).model.id):
         publish(lab, record, tmp_path / "published")
-    other = Lab(Home(tmp_path / "other"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
+    other = Lab(Home(tmp_path / "other"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     assert everything(other, run, sources=[str(tmp_path / "published")]) == first
     home = str(lab.home.path).encode()
     assert not [name for name, data in first.items() if home in data or b"127.0.0.1" in data]

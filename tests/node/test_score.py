@@ -549,7 +549,7 @@ def test_what_a_person_is_told(lab: Lab, project: Project) -> None:
 def test_an_empty_home_scores_from_id_chain_and_published_copy(lab: Lab, project: Project, tmp_path: Path) -> None:
     run = project.record(lab)
     publish(lab, run, tmp_path / "published")
-    fresh = Lab(Home(tmp_path / "fresh"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
+    fresh = Lab(Home(tmp_path / "fresh"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     found = score(fresh, run, sources=[str(tmp_path / "published")])
     assert (statuses(found)["fetched"], statuses(found)["second-copy"], level(found)) == ("pass", "fail", "E1")
 

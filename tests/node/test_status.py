@@ -46,7 +46,7 @@ def test_a_lab_says_chain_registry_group_key_and_what_waits(lab, file):
     assert state["home"] == str(lab.home.path)
     assert state["chain"]["reachable"]
     assert state["chain"]["block"] == lab.chain.head().number
-    assert state["chain"]["address"] == lab.devnet.ensure().url == state["devnet"]["url"]
+    assert state["chain"]["address"] == lab.devnet.start().url == state["devnet"]["url"]
     assert state["registry"] == lab.registry.address
     assert state["group"] == 1
     assert state["key"] == {"name": "lab", "address": lab.signer.address}

@@ -293,7 +293,7 @@ def test_a_chain_that_is_away_leaves_the_run_in_the_outbox(lab, home):
 
 
 def test_a_pending_run_waits_for_its_node(lab, home):
-    url = lab.devnet.ensure().url
+    url = lab.devnet.start().url
     lab.devnet.stop()
     try:
         tracer = MLTracer(home, rpc=url)
@@ -301,7 +301,7 @@ def test_a_pending_run_waits_for_its_node(lab, home):
         pending = tracer.write_to_blockchain()
         assert isinstance(pending, Pending)
     finally:
-        assert lab.devnet.ensure().url == url
+        assert lab.devnet.start().url == url
     transaction = pending.wait(60)
     assert tracer.get_transaction_details(transaction)["recordIds"] == [pending.record_id]
     assert pending.wait(0) == transaction

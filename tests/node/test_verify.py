@@ -124,7 +124,7 @@ def kept(lab: Lab, name: str, data: bytes) -> Any:
 
 
 def port(lab: Lab) -> int:
-    return lab.devnet.ensure().port
+    return lab.devnet.start().port
 
 
 def send(lab: Lab, sender: str, **transaction: Any) -> Any:
@@ -198,7 +198,7 @@ class _Lying(HTTPProvider):
 
 def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
     """A verifier behind a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
-    provider = _Lying(lab.devnet.ensure().url)
+    provider = _Lying(lab.devnet.start().url)
     provider.lie = lie
     return lab_verifier(Registry(Chain(Web3(provider), "a lying node"), lab.registry.address), lab.store)
 
@@ -631,7 +631,7 @@ def test_a_signature_relayed_inside_another_contract_s_call_can_t_be_seen(lab, f
 
 
 def test_a_member_who_was_removed_later_was_a_recorder_then(lab, file, tmp_path):
-    member = Lab(lab.home.__class__(tmp_path / "member"), rpc=lab.devnet.ensure().url)
+    member = Lab(lab.home.__class__(tmp_path / "member"), rpc=lab.devnet.start().url)
     member.registry_address = lab.registry.address
     lab.devnet.fund(member.signer.address, 10**20)
     join(member, invite(lab, 1, member.signer.address, Role.RECORDER))

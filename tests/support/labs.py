@@ -46,7 +46,7 @@ class ReadyDevnet:
         lab = Lab(self._home)
         deploy(lab, open_group_creation=True)
         create_group(lab, "The lab")
-        self._devnet, self._node = lab.devnet, lab.devnet.ensure()
+        self._devnet, self._node = lab.devnet, lab.devnet.start()
         self._base_fee = self._ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]
         self._snapshot = self._ask("evm_snapshot")
         self.in_use = False
@@ -129,7 +129,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
 
 def second_lab(first: Lab, folder: Path, name: str = "Another lab") -> Lab:
     """A lab with a key and a group of its own on the first one's chain and registry."""
-    lab = Lab(Home(folder), rpc=first.devnet.ensure().url, registry_address=first.registry.address)
+    lab = Lab(Home(folder), rpc=first.devnet.start().url, registry_address=first.registry.address)
     first.devnet.fund(lab.signer.address, 10**20)
     create_group(lab, name)
     return lab

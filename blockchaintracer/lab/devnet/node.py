@@ -99,10 +99,6 @@ class Devnet:
         """What the node had to say, at most a megabyte."""
         return self._folder / "node.log"
 
-    def ensure(self) -> NodeInfo:
-        """Return the running node, started if there is none."""
-        return self.start()
-
     def start(self, port: int | None = None) -> NodeInfo:
         """Return the running node, started if there is none. It lives on when the calling process ends.
 

@@ -32,7 +32,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 @pytest.fixture
 def options(lab: Lab) -> dict[str, Any]:
-    return {"home": str(lab.home.path), "rpc": lab.devnet.ensure().url}
+    return {"home": str(lab.home.path), "rpc": lab.devnet.start().url}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_what_is_not_here_comes_from_where_it_was_published(
 ) -> None:
     options = {
         "home": str(tmp_path / "stranger"),
-        "rpc": lab.devnet.ensure().url,
+        "rpc": lab.devnet.start().url,
         "registry": lab.registry.address,
     }
     with pytest.raises(StoreError):

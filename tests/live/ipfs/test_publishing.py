@@ -42,7 +42,7 @@ def recorded(lab: Lab, folder: Path) -> str:
 @pytest.fixture
 def stranger(lab: Lab, tmp_path: Path) -> Lab:
     """Somebody with the chain and an empty store."""
-    return Lab(Home(tmp_path / "stranger"), rpc=lab.devnet.ensure().url, registry_address=lab.registry.address)
+    return Lab(Home(tmp_path / "stranger"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
 
 
 @pytest.mark.parametrize("profile", PROFILES)

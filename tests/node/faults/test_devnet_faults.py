@@ -92,7 +92,7 @@ def test_after_kill_9_the_chain_goes_on_from_what_was_persisted(devnet, said):
     block = mine(info.port)
     devnet.persist()
     os.kill(info.pid, signal.SIGKILL)
-    again = devnet.ensure()
+    again = devnet.start()
     assert again.pid != info.pid
     assert (again.port, again.genesis) == (info.port, info.genesis)
     assert knows(again.port, block)
@@ -106,7 +106,7 @@ def test_without_anyone_asking_a_block_is_on_disk_soon_and_survives_kill_9(devne
     block = mine(info.port)
     until(lambda: info.state_file.stat().st_mtime_ns != written)
     os.kill(info.pid, signal.SIGKILL)
-    assert knows(devnet.ensure().port, block)
+    assert knows(devnet.start().port, block)
 
 
 def test_an_idle_chain_is_not_written_again(devnet):
@@ -120,7 +120,7 @@ def test_an_idle_chain_is_not_written_again(devnet):
 def test_a_killed_keeper_is_replaced_by_the_next_command(devnet, home):
     info = devnet.start(free_port())
     end_keepers(home)
-    assert devnet.ensure() == info
+    assert devnet.start() == info
     assert len(keepers(home)) == 1
     written = info.state_file.stat().st_mtime_ns
     mine(info.port)
@@ -147,7 +147,7 @@ def test_a_start_that_was_cut_short_leaves_no_second_node(devnet, home):
     notes = json.loads(file.read_text())
     del notes["genesis"]
     file.write_text(json.dumps(notes))
-    again = devnet.ensure()
+    again = devnet.start()
     assert again.pid != info.pid
     assert (again.port, again.genesis) == (info.port, info.genesis)
     assert devnet._process(notes) is None
@@ -188,7 +188,7 @@ def test_a_damaged_state_file_falls_back_to_the_copy_before_it(devnet, home, sai
     late = mine(info.port)
     devnet.stop()
     damage(info.state_file)
-    again = devnet.ensure()
+    again = devnet.start()
     assert again.genesis == info.genesis
     assert knows(again.port, early)
     assert not knows(again.port, late)
@@ -198,7 +198,7 @@ def test_a_damaged_state_file_falls_back_to_the_copy_before_it(devnet, home, sai
     end_keepers(home)
     os.kill(again.pid, signal.SIGKILL)
     damage(info.state_file)
-    assert knows(devnet.ensure().port, early)
+    assert knows(devnet.start().port, early)
 
 
 def test_two_damaged_state_files_are_refused_until_a_reset(devnet):
@@ -207,11 +207,11 @@ def test_two_damaged_state_files_are_refused_until_a_reset(devnet):
     cut(info.state_file)
     cut(info.state_file.with_name("state.previous.json.gz"))
     with pytest.raises(ChainUnavailable, match="blockchaintracer node reset") as caught:
-        devnet.ensure()
+        devnet.start()
     assert caught.value.exit_code == 3
     assert info.state_file.exists()
     devnet.reset()
-    assert devnet.ensure().genesis != info.genesis
+    assert devnet.start().genesis != info.genesis
 
 
 def test_a_state_that_vanished_is_told(devnet, said):
@@ -219,7 +219,7 @@ def test_a_state_that_vanished_is_told(devnet, said):
     devnet.stop()
     for file in info.state_file.parent.glob("state*.gz"):
         file.unlink()
-    assert devnet.ensure().genesis != info.genesis
+    assert devnet.start().genesis != info.genesis
     assert "gone" in said[0]
 
 
@@ -252,7 +252,7 @@ def test_a_process_number_that_is_another_program_now_is_neither_trusted_nor_end
         notes = {"pid": other.pid, "started": started, "port": port, "genesis": None}
         file.write_text(json.dumps(notes | {"genesis": "0x" + "00" * 32}))
         assert devnet.status() is None
-        info = devnet.ensure()
+        info = devnet.start()
         assert info.pid != other.pid
         assert info.port == port
         devnet.stop()
@@ -286,13 +286,13 @@ def test_a_node_that_hangs_is_told_and_can_be_ended(devnet, said, monkeypatch):
     monkeypatch.setattr(node, "_STOP_SECONDS", 0.3)
     os.kill(info.pid, signal.SIGSTOP)
     until(lambda: psutil.Process(info.pid).status() == psutil.STATUS_STOPPED)
-    for use in (devnet.status, devnet.ensure, devnet.persist):
+    for use in (devnet.status, devnet.start, devnet.persist):
         with pytest.raises(ChainUnavailable, match="blockchaintracer node stop"):
             use()
     assert devnet.stop()
     assert "without saving" in said[0]
     monkeypatch.undo()
-    assert devnet.ensure().genesis == info.genesis
+    assert devnet.start().genesis == info.genesis
 
 
 # --- ports ---
@@ -317,7 +317,7 @@ def test_the_port_used_before_is_not_left_for_another_without_a_word(devnet):
         other.bind(("127.0.0.1", info.port))
         other.listen()
         with pytest.raises(ChainUnavailable, match="another program"):
-            devnet.ensure()
+            devnet.start()
     assert devnet.start(free_port()).genesis == info.genesis
 
 
@@ -373,7 +373,7 @@ import sys
 from blockchaintracer.lab.devnet import Devnet, node
 from blockchaintracer.lab.lab_folder import Home
 node.DEFAULT_PORT = int(sys.argv[2])
-info = Devnet(Home(sys.argv[1])).ensure()
+info = Devnet(Home(sys.argv[1])).start()
 print(info.pid, info.port)
 """
 
@@ -392,7 +392,7 @@ def start_at_once(folders: list[Path]) -> list[tuple[int, int]]:
 def test_starters_at_once_start_one_node(devnet, home):
     answers = start_at_once([home.path] * 4)
     assert len(set(answers)) == 1
-    assert devnet.ensure().pid == answers[0][0]
+    assert devnet.start().pid == answers[0][0]
     assert len(keepers(home)) == 1
 
 

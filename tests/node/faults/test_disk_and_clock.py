@@ -51,7 +51,7 @@ def in_a_namespace(lab: Lab, script: str, **variables: str) -> list[dict[str, An
         | {
             "LAB": str(lab.home.path),
             "BT": f"{sys.executable} -m blockchaintracer",
-            "BLOCKCHAINTRACER_RPC": lab.devnet.ensure().url,
+            "BLOCKCHAINTRACER_RPC": lab.devnet.start().url,
             **variables,
         },
     )

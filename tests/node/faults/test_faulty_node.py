@@ -45,7 +45,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def proxy(lab: Lab) -> Iterator[Proxy]:
-    with proxied(lab.devnet.ensure().url) as proxy:
+    with proxied(lab.devnet.start().url) as proxy:
         yield proxy
 
 
@@ -237,7 +237,7 @@ def test_a_receipt_of_what_never_happened_is_not_believed(lab, proxy, tmp_path, 
     assert recorded.block is None
     assert not lab.registry.status(recorded.id).exists
     # told the truth, the same transaction is sent again
-    after = through(lab, lab.devnet.ensure().url)
+    after = through(lab, lab.devnet.start().url)
     [entry] = after.flush()
     assert entry.transaction == recorded.transaction
     assert lab.registry.status(recorded.id).exists
@@ -258,7 +258,7 @@ def test_a_reverted_receipt_for_what_did_happen_is_no_failure(lab, proxy, tmp_pa
 
 def test_a_head_called_final_is_held_against_the_chain_again(lab, tmp_path):
     """A block that was reorganised away before it was final never becomes so."""
-    client = through(lab, lab.devnet.ensure().url)
+    client = through(lab, lab.devnet.start().url)
     recorded = record_content(client, Kind.DATASET, a_file(tmp_path))
     [entry] = client.outbox.entries_about(recorded.id)
     assert entry.state is EntryState.INCLUDED
@@ -291,7 +291,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, str,
         url = node.start(free_port()).url
         record_content(lab, Kind.DATASET, a_file(tmp_path_factory.mktemp("files")))
         lab.chain.web3.provider.make_request("anvil_mine", [hex(100)])
-        yield lab, url, lab.devnet.ensure().url
+        yield lab, url, lab.devnet.start().url
         node.stop()
 
 
@@ -318,7 +318,7 @@ def test_a_node_that_is_behind_is_told_and_nothing_is_sent_to_it(behind, tmp_pat
 
 
 def test_an_endpoint_that_dies_makes_way_for_the_next(lab, tmp_path):
-    url = lab.devnet.ensure().url
+    url = lab.devnet.start().url
     with proxied(url) as first, proxied(url) as second:
         client = through(lab, f"http://127.0.0.1:9,{first.url}, {second.url}")
         require_true(lab, record_content(client, Kind.DATASET, a_file(tmp_path)))
@@ -331,7 +331,7 @@ def test_an_endpoint_that_dies_makes_way_for_the_next(lab, tmp_path):
 
 def test_endpoints_of_different_chains_are_refused(lab):
     with anvil(chain_id=5) as other, pytest.raises(InputError, match="expected endpoints of one chain"):
-        Chain.connect(f"{lab.devnet.ensure().url},{other.url}")
+        Chain.connect(f"{lab.devnet.start().url},{other.url}")
 
 
 def test_an_address_that_leads_to_another_chain_now_gets_nothing(lab, proxy, tmp_path):

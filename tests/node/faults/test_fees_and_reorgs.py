@@ -32,7 +32,7 @@ class Slow:
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
-        self.url = lab.devnet.ensure().url
+        self.url = lab.devnet.start().url
 
     def ask(self, method: str, *values: Any) -> Any:
         answer = self.lab.chain.web3.provider.make_request(method, list(values))
@@ -172,7 +172,7 @@ def test_a_nonce_that_another_transaction_took_is_given_up(slow: Slow, file: Pat
 def test_a_reorganisation_is_noticed_and_the_same_transaction_sent_again(lab: Lab, tmp_path: Path, depth: int) -> None:
     ask = lab.chain.web3.provider.make_request
     # as on a chain of others: nobody makes blocks on demand
-    client = Lab(lab.home, rpc=lab.devnet.ensure().url)
+    client = Lab(lab.home, rpc=lab.devnet.start().url)
     path = tmp_path / "data.bin"
     path.write_bytes(os.urandom(50))
     recorded = record_content(client, Kind.DATASET, path)
@@ -183,7 +183,7 @@ def test_a_reorganisation_is_noticed_and_the_same_transaction_sent_again(lab: La
     assert "error" not in ask("anvil_reorg", [depth, []])
     assert not client.registry.status(recorded.id).exists
     said: list[str] = []
-    after = Lab(lab.home, rpc=lab.devnet.ensure().url, say=said.append)
+    after = Lab(lab.home, rpc=lab.devnet.start().url, say=said.append)
     assert [entry.write.record_id for entry in after.flush()] == [recorded.id]
     assert any("lost 1 writes" in line for line in said)
     [entry] = after.outbox.entries_about(recorded.id)

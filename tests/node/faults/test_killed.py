@@ -135,7 +135,7 @@ def test_machines_with_one_key(lab: Lab, tmp_path: Path, mining: str) -> None:
             homes=[str(home.path) for home in homes],
             files=files,
             processes=PROCESSES,
-            rpc=lab.devnet.ensure().url,
+            rpc=lab.devnet.start().url,
             wait_s=60,
         )
     finally:
