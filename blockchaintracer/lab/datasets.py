@@ -81,7 +81,9 @@ def digest_dataset(data: Any) -> DatasetDigest:
             for other types of data.
     """
     if isinstance(data, str | os.PathLike):
-        return _digest_path(Path(data))
+        if (path := Path(data)).is_dir():
+            return DatasetDigest(digest_folder(path).sha256, None, (), "folder")
+        return DatasetDigest(sha256_file(path), None, (), "file")
     if isinstance(data, Mapping):
         return _digest_several(data)
     libraries: dict[str, Callable[[Any], DatasetDigest | None]] = {
@@ -154,12 +156,6 @@ def _write_copy(data: Any, name: str, place: Callable[[str], Path]) -> Path:
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, data.schema) as writer:
         writer.write_table(data)
     return path
-
-
-def _digest_path(path: Path) -> DatasetDigest:
-    if path.is_dir():
-        return DatasetDigest(digest_folder(path).sha256, None, (), "folder")
-    return DatasetDigest(sha256_file(path), None, (), "file")
 
 
 def _digest_several(data: Mapping[Any, Any]) -> DatasetDigest:

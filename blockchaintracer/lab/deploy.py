@@ -77,7 +77,12 @@ def plan_deployment(
 
     With a named owner, no key is needed.
     """
-    payer = _payer(lab, needed=owner is None and not factory_only)
+    payer = None
+    try:
+        payer = lab.signer.address
+    except (InputError, KeyStoreError):
+        if owner is None and not factory_only:
+            raise
     chain, maker = lab.chain, Factory(lab.chain, factory)
     if maker.exists() or factory:
         maker.require()
@@ -110,15 +115,6 @@ def plan_deployment(
         payer=payer,
         balance_wei=None if payer is None else chain.balance(payer),
     )
-
-
-def _payer(lab: Lab, *, needed: bool) -> str | None:
-    try:
-        return lab.signer.address
-    except (InputError, KeyStoreError):
-        if needed:
-            raise
-        return None
 
 
 def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int, tip: int) -> Step:

@@ -12,7 +12,6 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError, Stor
 from blockchaintracer.core.manifest import (
     Artifact,
     ContentPredicate,
-    Manifest,
     Predicate,
     RecordPredicate,
     RunOutput,
@@ -99,7 +98,9 @@ def publish(
     record = required_record(lab, record_id)
     manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
-    needed += _own_content(lab.store, record, manifest)
+    needed += _subject(lab.store, record, "content")
+    if isinstance(manifest.predicate, RecordPredicate):
+        needed += [("attachment", kept.path, kept.sha256) for kept in manifest.predicate.attachments]
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
         code = manifest.predicate.code
@@ -223,13 +224,6 @@ def _require_apart(lab_home: Home, folder: Path) -> None:
             f"expected a folder for others to read, got the lab's own {folder}",
             hint="Choose another: keys and unpublished files lie there.",
         )
-
-
-def _own_content(store: Store, record: RecordView, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
-    yield from _subject(store, record, "content")
-    if isinstance(manifest.predicate, RecordPredicate):
-        for attachment in manifest.predicate.attachments:
-            yield "attachment", attachment.path, attachment.sha256
 
 
 def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, str]]:

@@ -198,7 +198,8 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
         raise in_words("EvidenceRequired", {"verdict": int(verdict)})
     key = evidence.key if isinstance(evidence, Draft) else _evidence(lab, evidence) if evidence else None
     evidence_id = lab.domain.record_id(key) if key else None
-    if key and (key.group != group or _lacks_link(key, record.id, verdict)):
+    is_run = key and key.kind == Kind.RUN and Link(record.id, Relation.REPRODUCES) in key.parents
+    if key and (key.group != group or (verdict in _NEED_EVIDENCE and not is_run)):
         raise InputError(
             f"the evidence {evidence_id} is no run of group {group} that names {record.id} as reproduced",
             hint=f"Make one: `blockchaintracer seal verdict {record.id} {label(verdict)} --metric NAME=VALUE`.",
@@ -226,11 +227,6 @@ def send_seal(lab: Lab, text: str) -> Entry:
     kept = _required(lab, text)
     _require_author(lab, kept)
     return _send(lab, kept)[0]
-
-
-def _lacks_link(key: RecordKey, record_id: str, verdict: Verdict) -> bool:
-    is_run = key.kind == Kind.RUN and Link(record_id, Relation.REPRODUCES) in key.parents
-    return verdict in _NEED_EVIDENCE and not is_run
 
 
 def _evidence(lab: Lab, record_id: str) -> RecordKey:

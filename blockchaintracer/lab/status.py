@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,14 +27,8 @@ def lab_status(lab: Lab) -> dict[str, Any]:
     Starts no devnet and makes no key. What can't be told without the chain is None, and ``chain.error`` says why.
     """
     devnet = lab.devnet.status() if lab.is_embedded else None
-    chain: dict[str, Any] = {
-        "id": None,
-        "name": None,
-        "address": None,
-        "reachable": False,
-        "block": None,
-        "error": None,
-    }
+    chain: dict[str, Any] = dict.fromkeys(("id", "name", "address", "reachable", "block", "error"))
+    chain["reachable"] = False
     if lab.is_embedded and devnet is None:
         chain |= {"id": DEVNET.chain_id, "name": DEVNET.title}
         lab = replace(lab, connect=_not_running)
@@ -42,7 +37,9 @@ def lab_status(lab: Lab) -> dict[str, Any]:
             chain |= {"block": lab.chain.head().number, "reachable": True, "address": lab.chain.address}
             chain |= {"id": lab.chain.chain_id, "name": lab.chain.name}
         except ChainUnavailable as error:
-            chain |= {"error": error.message, "id": _last_chain(lab)}
+            chain["error"] = error.message
+            with suppress(ChainUnavailable):
+                chain["id"] = lab.chain_id
     chosen = lab.choices(chain["id"])
     entries = lab.outbox.entries()
     return {
@@ -163,13 +160,6 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 def _not_running() -> Any:
     raise ChainUnavailable("the devnet does not run", hint="Any verb that needs it starts it.")
-
-
-def _last_chain(lab: Lab) -> int | None:
-    try:
-        return lab.chain_id
-    except ChainUnavailable:
-        return None
 
 
 def _registry(lab: Lab, chosen: dict[str, Any]) -> str | None:

@@ -327,7 +327,8 @@ class Outbox:
                 self._send(entry, chain)
                 return self._update(entry, EntryState.SUBMITTED)
             except _Underpriced:
-                if not self._is_mine(entry, chain) and self._count(chain, signer, "pending") > (entry.nonce or 0):
+                is_mine = any(chain.transaction(transaction) is not None for transaction in _transactions(entry))
+                if not is_mine and self._count(chain, signer, "pending") > (entry.nonce or 0):
                     raise _NonceTaken(entry) from None
                 entry = self._reprice(entry, chain, signer)
         raise ChainUnavailable(
@@ -461,10 +462,6 @@ class Outbox:
     def _count(self, chain: Chain, signer: Signer, block: str) -> int:
         return int(chain.ask(lambda: chain.web3.eth.get_transaction_count(signer.address, block)))  # type: ignore[arg-type]
 
-    def _is_mine(self, entry: Entry, chain: Chain) -> bool:
-        """Whether the node knows this entry's transaction, or one that it replaced."""
-        return any(chain.transaction(transaction) is not None for transaction in _transactions(entry))
-
     def _send(self, entry: Entry, chain: Chain) -> None:
         from web3.exceptions import Web3RPCError
 
@@ -488,7 +485,9 @@ class Outbox:
     def _wait(self, entry: Entry, chain: Chain, signer: Signer, deadline: float) -> Entry:
         """Until a block holds one of the entry's transactions and the chain shows what it did."""
         began, pause, shown, absent = time.monotonic(), _POLL_S, False, 0
-        patience = self._patience(chain)
+        patience = self.stuck_s
+        if patience is None:
+            patience = max(_STUCK_S, _STUCK_BLOCKS * chain.network.block_time_s if chain.network else 0)
         while True:
             for transaction in _transactions(entry):
                 receipt = chain.receipt(transaction)
@@ -515,11 +514,6 @@ class Outbox:
                 entry, began = self._offer(self._reprice(entry, chain, signer), chain, signer), now
             time.sleep(pause)
             pause = min(pause * 1.5, _MAX_POLL_S)
-
-    def _patience(self, chain: Chain) -> float:
-        if self.stuck_s is not None:
-            return self.stuck_s
-        return max(_STUCK_S, _STUCK_BLOCKS * chain.network.block_time_s if chain.network else 0)
 
     def _held(self, entry: Entry, chain: Chain, signer: Signer, transaction: str, receipt: Any) -> Entry | None:
         """What a receipt came to; None while the chain doesn't show what it says: a node may lie, or be behind."""

@@ -46,16 +46,13 @@ class Histories:
         history.count += 1
         # beside each history there is room for its last value
         while self._size > MAX_POINTS - MAX_HISTORIES:
-            self._thin()
+            metric, longest = max(self._histories.items(), key=lambda item: len(item[1].points))
+            before = len(longest.points)
+            longest.points = dict(list(longest.points.items())[::2])
+            longest.every *= 2
+            self._size -= before - len(longest.points)
+            self.thinned.add(metric)
         return True
-
-    def _thin(self) -> None:
-        metric, history = max(self._histories.items(), key=lambda item: len(item[1].points))
-        before = len(history.points)
-        history.points = dict(list(history.points.items())[::2])
-        history.every *= 2
-        self._size -= before - len(history.points)
-        self.thinned.add(metric)
 
     def documents(self) -> dict[str, DocumentHistory]:
         """Return each metric's history, in the order of its steps and with the value that was logged last."""

@@ -162,7 +162,10 @@ def validate_against_template(
     if complete:
         if template.seeded and not run.seeds:
             wrong("seeds", "at least one seed, by name", None)
-        relations = {_relation_label(entry.relation) for entry in run.inputs}
+        relations = {
+            entry.relation if isinstance(entry.relation, str) else label(entry.relation, Relation)
+            for entry in run.inputs
+        }
         for input_rule in template.inputs:
             if input_rule.required and input_rule.relation not in relations:
                 wrong("inputs", f"an input of relation {input_rule.relation} ({input_rule.description})", None)
@@ -239,12 +242,6 @@ def _optional(rule: ParameterRule | MetricRule | InputRule | OutputRule) -> str:
 
 def _tolerance(tolerance: Tolerance | None) -> str:
     return f"{{absolute: {tolerance.absolute:g}, relative: {tolerance.relative:g}}}" if tolerance else "null"
-
-
-def _relation_label(relation: str | int) -> str:
-    if isinstance(relation, str):
-        return relation
-    return label(Relation(relation)) if relation in list(Relation) else str(relation)
 
 
 def _within(value: float, minimum: float | None, maximum: float | None) -> bool:
