@@ -232,9 +232,7 @@ def test_a_refused_write_is_marked_and_can_be_tried_again(lab, tmp_path):
 
 
 def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
-    poor = Lab(
-        lab.home.__class__(tmp_path / "poor"), rpc=lab.devnet.start().url, registry_address=lab.registry.address
-    )
+    poor = Lab(lab.home.__class__(tmp_path / "poor"), rpc=lab.devnet.start().url, registry_address=lab.registry.address)
     with pytest.raises(BlockchainTracerError, match=r"has no coin on .*, and a transaction costs some") as told:
         create_group(poor, "Poor lab")
     assert "Send it some coin" in told.value.hint
