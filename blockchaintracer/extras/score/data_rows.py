@@ -10,6 +10,7 @@ import csv
 import hashlib
 import importlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,9 +107,7 @@ class Table:
     def _npy(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
             kind, shape = self._npy_header(file)
-            size = int(kind[2:]) * (4 if kind[1] == "U" else 1)
-            for length in shape[1:]:
-                size *= length
+            size = int(kind[2:]) * (4 if kind[1] == "U" else 1) * math.prod(shape[1:])
             for _ in range(shape[0]):
                 row = file.read(size)
                 if len(row) != size:

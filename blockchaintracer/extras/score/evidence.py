@@ -16,15 +16,9 @@ from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
 
 Status = Literal["pass", "fail", "unknown"]
 
-READING = (
-    Relation.TRAINED_ON,
-    Relation.VALIDATED_ON,
-    Relation.EVALUATED_ON,
-    Relation.FINE_TUNED_FROM,
-    Relation.USES,
-)
-"""Relations of a run to what it read."""
 _AS_DATA = (Relation.TRAINED_ON, Relation.VALIDATED_ON, Relation.EVALUATED_ON)
+READING = (*_AS_DATA, Relation.FINE_TUNED_FROM, Relation.USES)
+"""Relations of a run to what it read."""
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,11 @@ class _EvidenceGatherer(Gatherer):
 
     def __init__(self, lab: Lab, sources: Sequence[str], progress: Progress | None) -> None:
         self._sources = _elsewhere(lab, sources)
-        self._names = [_named(source, number) for number, source in enumerate(self._sources, 1)]
+        # reports are published: a folder is named without its path, which tells of this machine
+        self._names = [
+            f"{public_name(source) if is_url(source) else f'folder {Path(source).name}'} (source {number})"
+            for number, source in enumerate(self._sources, 1)
+        ]
         self._progress = progress
         self._mismatches: list[str] = []
         super().__init__(lab, self._sources, progress)
@@ -222,7 +226,7 @@ class _EvidenceGatherer(Gatherer):
         objects = [("manifest", scored.record.manifest, False)]
         objects += [
             (
-                f"{'output ' if artifact.sha256 in outputs else ''}{artifact.path}",
+                ("output " if artifact.sha256 in outputs else "") + artifact.path,
                 artifact.sha256,
                 is_listing(artifact.path),
             )
@@ -259,9 +263,8 @@ class _EvidenceGatherer(Gatherer):
         for place, place_copies in places:
             for entry in needed:
                 artifact = artifacts.get(entry.sha256)
-                with place_copies.find_copy(
-                    entry.sha256, cid_profile=artifact.cid_profile if artifact else None
-                ) as copy:
+                profile = artifact.cid_profile if artifact else None
+                with place_copies.find_copy(entry.sha256, cid_profile=profile) as copy:
                     self._mismatches += [
                         f"{entry.what} in {place}: expected the SHA-256 {entry.sha256}, got {damaged.sha256}"
                         for damaged in copy.damaged
@@ -371,11 +374,6 @@ def _elsewhere(lab: Lab, sources: Sequence[str]) -> list[str]:
             continue
         places[place] = None
     return [*places]
-
-
-def _named(source: str, number: int) -> str:
-    """A place as a report names it: a folder by its name alone, for its path tells of a machine."""
-    return f"{public_name(source) if is_url(source) else f'folder {Path(source).name}'} (source {number})"
 
 
 def _finding(check: Check) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Artifact
+from blockchaintracer.core.manifest import Artifact, ContentPredicate
 from blockchaintracer.core.record import Kind, Relation, SubjectType
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import GENERATORS, entry_file, generators, is_inline
@@ -49,13 +49,12 @@ def inputs_hashed(evidence: RunEvidence) -> Finding:
     """Check that there are data or a model, and that the subject of every input is the digest of its bytes."""
     if not any(is_data(entry) or entry.read.record.key.kind == Kind.MODEL for entry in evidence.inputs):
         return failed("the run names no data and no model that it read")
-    hidden = [
+    commitments = [
         _called(entry) for entry in evidence.inputs if entry.read.record.key.subject_type == SubjectType.COMMITMENT
     ]
-    if hidden:
-        return unknown(f"the digest is behind a salted commitment: {_some(hidden)}")
-    without = [_called(entry) for entry in evidence.inputs if not entry.read.is_hashed]
-    if without:
+    if commitments:
+        return unknown(f"the digest is behind a salted commitment: {_some(commitments)}")
+    if without := [_called(entry) for entry in evidence.inputs if not entry.read.is_hashed]:
         return failed(f"no digest of the bytes: {_some(without)}")
     return passed(f"{len(evidence.inputs)} inputs, each by the SHA-256 of its recorded file or folder")
 
@@ -66,13 +65,11 @@ def data_described(evidence: RunEvidence) -> Finding:
         return failed("the run names no data")
     lacking = []
     for entry in evidence.data:
-        if content := entry.read.content:
-            lacks = [name for name in ("license", "source") if not getattr(content, name)]
-            lacking += [f"{_called(entry)} ({' and '.join(lacks)})"] if lacks else []
+        if (content := entry.read.content) and (lacks := _missing(content, "license", "source")):
+            lacking.append(f"{_called(entry)} ({' and '.join(lacks)})")
     if lacking:
         return failed(f"not stated: {_some(lacking)}")
-    unseen = [_called(entry) for entry in evidence.data if entry.read.content is None]
-    if unseen:
+    if unseen := [_called(entry) for entry in evidence.data if entry.read.content is None]:
         return unknown(f"the manifest is not here, or states no licence: {_some(unseen)}")
     return passed(f"record id, licence and source of {len(evidence.data)} datasets")
 
@@ -98,8 +95,7 @@ def rows_apart(evidence: RunEvidence) -> Finding:
                 return unknown("the run names no split, and no separate data to evaluate on")
             if shared := {entry.read.record.subject for entry in train} & {entry.read.record.subject for entry in test}:
                 return failed(f"training and evaluation data are the same file: {min(shared)}")
-            sides = [[*_tables(evidence, entries, opened)] for entries in (train, test)]
-            return _sides_apart(*sides)
+            return _sides_apart([*_tables(evidence, train, opened)], [*_tables(evidence, test, opened)])
     except Unreadable as problem:
         return unknown(str(problem))
 
@@ -140,8 +136,7 @@ def _split_apart(evidence: RunEvidence, split: Artifact, opened: ExitStack) -> F
     if max(train | test) >= len(rows):
         return failed(f"the split names row {max(train | test)}, the data have {len(rows)}")
     known = {rows[number] for number in train}
-    shared_rows = sum(rows[number] in known for number in test)
-    if shared_rows:
+    if shared_rows := sum(rows[number] in known for number in test):
         return failed(f"{shared_rows} of {len(test)} rows to evaluate on equal one trained on")
     return passed(f"none of {len(test)} rows to evaluate on equals one of {len(train)} trained on")
 
@@ -194,8 +189,7 @@ def commit(evidence: RunEvidence) -> Finding:
 
 def training_entry(evidence: RunEvidence) -> Finding:
     """Check that the recorded command starts a file of the recorded code."""
-    command = _command(evidence)
-    if not command:
+    if not (command := _command(evidence)):
         return failed("the run names no command")
     if is_inline(command):
         return passed("the command holds the program itself")
@@ -274,11 +268,9 @@ def machine(evidence: RunEvidence) -> Finding:
 
 def container(evidence: RunEvidence) -> Finding:
     """Check that a container image is recorded, or named by its digest."""
-    images = [
-        entry for entry in evidence.inputs if entry.read.record.key.kind == Kind.ENVIRONMENT and entry.read.is_hashed
-    ]
-    if images:
-        return passed(f"a recorded environment, SHA-256 {images[0].read.record.subject}")
+    for entry in evidence.inputs:
+        if entry.read.record.key.kind == Kind.ENVIRONMENT and entry.read.is_hashed:
+            return passed(f"a recorded environment, SHA-256 {entry.read.record.subject}")
     image = _declared(evidence, "container_digest")
     if image is None:
         return failed("no container is named")
@@ -296,10 +288,8 @@ def rebuild(evidence: RunEvidence) -> Finding:
         return evidence.rebuilt
     for verdict in evidence.verdicts:
         repeated = verdict.standing_run
-        if not (repeated and repeated.run and observed(repeated.run)):
-            continue
-        theirs = repeated.run.environment.lock
-        if theirs and theirs.sha256 == artifact.sha256:
+        theirs = repeated.run.environment.lock if repeated and repeated.run and observed(repeated.run) else None
+        if repeated and theirs and theirs.sha256 == artifact.sha256:
             return passed(f"by group {verdict.group}, whose run {repeated.id} ran in it")
     return unknown("nobody is seen to have rebuilt it")
 
@@ -331,9 +321,8 @@ def parameters(evidence: RunEvidence) -> Finding:
 def seeds(evidence: RunEvidence) -> Finding:
     """Check that each generator that the code imports has a seed of its name, or was seeded by `seed_everything`."""
     stated = evidence.run.seeds
-    command = _command(evidence)
     used = None
-    if evidence.tree and evidence.folder and (entry := entry_file(command, evidence.folder, evidence.tree)):
+    if evidence.tree and evidence.folder and (entry := entry_file(_command(evidence), evidence.folder, evidence.tree)):
         used = generators(entry, evidence.folder, evidence.tree)
     if used is not None and not used:
         return passed("the code imports no generator of random numbers")
@@ -358,8 +347,7 @@ def determinism(evidence: RunEvidence) -> Finding:
     if evidence.run.hardware.get("gpus"):
         needed += ["CUBLAS_WORKSPACE_CONFIG"] if "torch" in packages else []
         needed += ["TF_DETERMINISTIC_OPS"] if "tensorflow" in packages else []
-    missing = [name for name in needed if variables.get(name) in (None, "", "random")]
-    if missing:
+    if missing := [name for name in needed if variables.get(name) in (None, "", "random")]:
         return failed(f"not set: {', '.join(missing)}")
     return passed(", ".join(f"{name}={variables[name]}" for name in needed))
 
@@ -415,8 +403,7 @@ def predictions(evidence: RunEvidence) -> Finding:
 
 def weights(evidence: RunEvidence) -> Finding:
     """Check that the model was fetched from another place than the lab's own store."""
-    models = _outputs(evidence, "model")
-    if not models:
+    if not (models := _outputs(evidence, "model")):
         return failed("no output has the role model")
     if any(output.encrypted for output in evidence.run.outputs if output.role == "model"):
         return unknown("it is encrypted: whether its recipients can read it isn't seen from outside")
@@ -436,10 +423,7 @@ def model_card(evidence: RunEvidence) -> Finding:
         return failed("no output has the role model")
     if not evidence.weights:
         return failed("the group has no record of the model, or its manifest is not here")
-    lacking = [
-        [name for name in ("name", "description", "license") if not getattr(card, name)] for card in evidence.weights
-    ]
-    if lacks := min(lacking, key=len):
+    if lacks := min((_missing(card, "name", "description", "license") for card in evidence.weights), key=len):
         return failed(f"the record of the model states no {', no '.join(lacks)}")
     return passed("the record of the model states name, description and licence")
 
@@ -459,8 +443,7 @@ def anchored(evidence: RunEvidence) -> Finding:
 
 def fetched(evidence: RunEvidence) -> Finding:
     """Check that every object of the run was read and hashed."""
-    missing = _with_fewer_copies_than(1, evidence)
-    if not missing:
+    if not (missing := _with_fewer_copies_than(1, evidence)):
         return passed(f"{len(evidence.needed)} objects, every byte")
     reason = f"{len(missing)} of {len(evidence.needed)} objects are not to be had: {_some(missing)}"
     return unknown(reason) if evidence.away or len(evidence.places) == 1 else failed(reason)
@@ -470,8 +453,7 @@ def second_copy(evidence: RunEvidence) -> Finding:
     """Check that every object of the run is whole in two places."""
     if len(evidence.places) == 1:
         return unknown("no other place was named")
-    single = _with_fewer_copies_than(2, evidence)
-    if not single:
+    if not (single := _with_fewer_copies_than(2, evidence)):
         return passed(f"each of {len(evidence.needed)} objects in two of: {', '.join(evidence.places)}")
     reason = f"{len(single)} of {len(evidence.needed)} objects without a second copy: {_some(single)}"
     return unknown(reason) if evidence.away else failed(reason)
@@ -541,6 +523,10 @@ def _declared(evidence: RunEvidence, name: str) -> Any:
 
 def _outputs(evidence: RunEvidence, role: str) -> list[Artifact]:
     return [output.artifact for output in evidence.run.outputs if output.role == role]
+
+
+def _missing(content: ContentPredicate, *names: str) -> list[str]:
+    return [name for name in names if not getattr(content, name)]
 
 
 def _within(values: Any, *path: str) -> Any:

@@ -112,30 +112,18 @@ def assess(evidence: RunEvidence, record: str, rubric: Rubric | None = None) -> 
     items = []
     for item in rubric.items:
         finding = CHECKS[item.id](evidence)
-        has_points = finding.status == "pass"
-        items.append(
-            ItemScore(
-                id=item.id,
-                title=item.title,
-                weight=item.weight,
-                points=item.weight if has_points else 0,
-                status=finding.status,
-                evidence=finding.evidence,
-                source=item.source,
-                remedy=None if has_points else item.remedy,
-            )
-        )
+        result = {"points": item.weight, "remedy": None} if finding.status == "pass" else {"points": 0}
+        items.append(ItemScore(**{**item.model_dump(), **asdict(finding), **result}))
     total = sum(item.points for item in items)
     missing = [cap for cap in rubric.caps if CAPS[cap.id](evidence)]
     caps = tuple(CapApplied(cap.limit, cap.reason) for cap in missing if cap.limit < total)
-    withheld = evidence.mismatches
     return Score(
         record=record,
         run=evidence.scored.id,
         rubric={"version": rubric.version, "sha256": rubric.digest},
-        documentation=None if withheld else min([total, *(cap.limit for cap in caps)]),
-        evidence=None if withheld else _level(evidence),
-        withheld=withheld,
+        documentation=None if evidence.mismatches else min([total, *(cap.limit for cap in caps)]),
+        evidence=None if evidence.mismatches else _level(evidence),
+        withheld=evidence.mismatches,
         caps=caps,
         items=tuple(items),
         notes=tuple(_notes(evidence)),
@@ -146,9 +134,8 @@ def _level(evidence: RunEvidence) -> EvidenceLevel:
     for level, find in _FINDERS:
         if reason := find(evidence):
             return EvidenceLevel(level, LEVELS[level], reason)
-    if not observed(evidence.run):
-        reason = "the run was described, not seen to run: `record -- PROGRAM` or MLTracer record it while it does"
-    else:
+    reason = "the run was described, not seen to run: `record -- PROGRAM` or MLTracer record it while it does"
+    if observed(evidence.run):
         reason = "commit, environment and machine of a completed run were not all captured"
     return EvidenceLevel("E0", LEVELS["E0"], reason)
 
@@ -156,8 +143,7 @@ def _level(evidence: RunEvidence) -> EvidenceLevel:
 def _independent(evidence: RunEvidence) -> str | None:
     ours = evidence.run
     for other in _by_others(evidence):
-        theirs = other.run
-        if theirs is None:
+        if (theirs := other.run) is None:
             continue
         name = f"run {other.id} of group {other.record.group}"
         commits = (ours.code.commit, theirs.code.commit)
