@@ -143,17 +143,12 @@ def _notes(lab: Lab, left: Waiting) -> list[str]:
 def _watch(lab: Lab) -> None:
     """Print each change once: as a line, or as one JSON object a line."""
     for event in watch(lab):
-        if isinstance(event, Entry):
-            _show_change(event)
-            continue
-        for note in [event.message] if isinstance(event, BlockchainTracerError) else _notes(lab, event):
-            click.echo(note, err=True)
-
-
-def _show_change(entry: Entry) -> None:
-    if wants_json():
-        print_json(_row(entry))
-        return
-    where = f" in block {entry.block.number}" if entry.block else ""
-    reason = f": {entry.error}" if entry.state is EntryState.FAILED else ""
-    click.echo(f"{entry.write.op} {(entry.write.record_id or '')[:16]} is {entry.state}{where}{reason}")
+        if not isinstance(event, Entry):
+            for note in [event.message] if isinstance(event, BlockchainTracerError) else _notes(lab, event):
+                click.echo(note, err=True)
+        elif wants_json():
+            print_json(_row(event))
+        else:
+            where = f" in block {event.block.number}" if event.block else ""
+            reason = f": {event.error}" if event.state is EntryState.FAILED else ""
+            click.echo(f"{event.write.op} {(event.write.record_id or '')[:16]} is {event.state}{where}{reason}")

@@ -34,7 +34,13 @@ def command(lab: Lab, record_id: str | None) -> Answer:
         return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
     if ":" in record_id:
         state = foreign_status(lab.registry, ForeignRecord.parse(record_id))
-        return Answer(state, *_foreign_lines(state))
+        return Answer(
+            state,
+            f"Record    {state['id']}",
+            f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands",
+            f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups",
+            *map(_verdict_line, state["verdicts"]),
+        )
     state = record_status(lab, record_id)
     stands = state["status"] in (label(Status.RECORDED), "batched", "sealed")
     return Answer(state, *_record_lines(state), exit_code=3 if state["status"] is None else 0 if stands else 1)
@@ -92,10 +98,3 @@ def _record_lines(state: dict[str, Any]) -> Iterator[str]:
 def _verdict_line(verdict: dict[str, Any]) -> str:
     evidence = f", evidence {verdict['evidence']}" if verdict["evidence"] else ""
     return f"Verdict   {verdict['verdict']}, says {verdict['attester']} for group {verdict['group']}{evidence}"
-
-
-def _foreign_lines(state: dict[str, Any]) -> Iterator[str]:
-    yield f"Record    {state['id']}"
-    yield f"Where     registry {state['registry']} on chain {state['chainId']}: ask there whether it stands"
-    yield f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups"
-    yield from map(_verdict_line, state["verdicts"])

@@ -97,8 +97,12 @@ def _refuse(ctx: click.Context, what: str, *names: str, why: str = "") -> None:
 
 
 def _bundle_answer(proven: ProvenBundle, options: dict[str, Any]) -> Answer:
-    """Check a bundle, and a file or folder against its records."""
-    _require_asked(proven, options["registry"], options.get("network"))
+    """Check a bundle, which must be of the registry and network that were named, and a path against its records."""
+    registry, network = options["registry"], options.get("network")
+    if registry and checksummed(registry, "a registry's address").lower() != proven.registry:
+        raise NotVerified(f"the bundle is of the registry {proven.registry}, and {registry} was asked")
+    if network and network_by_name(network).chain_id != proven.chain_id:
+        raise NotVerified(f"the bundle is of chain {proven.chain_id}, and {network} was asked")
     checks: list[Check] = []
     if path := options["path"]:
         with progress_bar("hashing", [path]) as progress:
@@ -118,14 +122,6 @@ def _bundle_answer(proven: ProvenBundle, options: dict[str, Any]) -> Answer:
         *(*lines(proven), "", *shown, verdict_line(result, passed=verified)),
         exit_code=0 if verified else 1,
     )
-
-
-def _require_asked(proven: ProvenBundle, registry: str | None, network: str | None) -> None:
-    """Refuse a bundle of another registry or network than the one that was named."""
-    if registry and checksummed(registry, "a registry's address").lower() != proven.registry:
-        raise NotVerified(f"the bundle is of the registry {proven.registry}, and {registry} was asked")
-    if network and network_by_name(network).chain_id != proven.chain_id:
-        raise NotVerified(f"the bundle is of chain {proven.chain_id}, and {network} was asked")
 
 
 def _answer(report: Report, strict: bool) -> Answer:

@@ -13,7 +13,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
-from blockchaintracer.lab.outbox import Entry, Op, Transaction
+from blockchaintracer.lab.outbox import Op, Transaction
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     key = required_record(lab, evidence).key if evidence else None
     version = lab.registry.verdict(record.id, group).version
     fields = {"record_id": record.id, "group": group, "version": version, "verdict": int(verdict), "evidence": key}
-    [entry] = lab.write(Transaction(Op.ATTEST, lab.registry.address, **fields))
-    return _written(entry, record.id, group, label(verdict))
+    return _write(lab, Transaction(Op.ATTEST, lab.registry.address, **fields), group, label(verdict))
 
 
 def withdraw(lab: Lab, record_id: str) -> Written:
@@ -58,8 +57,7 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     group = lab.group(Role.REVIEWER)
     version = lab.registry.verdict(record.id, group).version
     fields = {"record_id": record.id, "group": group, "version": version}
-    [entry] = lab.write(Transaction(Op.WITHDRAW, lab.registry.address, **fields))
-    return _written(entry, record.id, group, "withdrawn")
+    return _write(lab, Transaction(Op.WITHDRAW, lab.registry.address, **fields), group, "withdrawn")
 
 
 def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, evidence: str | None = None) -> Written:
@@ -96,8 +94,7 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
         reference=reference,
         evidence=run,
     )
-    [entry] = lab.write(write)
-    return _written(entry, foreign.record_id, group, label(verdict) if verdict else "withdrawn")
+    return _write(lab, write, group, label(verdict) if verdict else "withdrawn")
 
 
 def _reference(registry: Registry, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
@@ -135,8 +132,7 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
     done = write.event(lab.chain)
     if done is not None and bytes(done["args"]["reason"]).hex() != digest:
         write.check(lab.chain, lab.signer.address)
-    [entry] = lab.write(write)
-    return _written(entry, record.id, record.key.group, "retracted")
+    return _write(lab, write, record.key.group, "retracted")
 
 
 def verdicts(registry: Registry, record_id: str) -> list[dict[str, Any]]:
@@ -164,7 +160,8 @@ def _row(event: Any, current: Attestation | ForeignAttestation, **more: Any) -> 
     }
 
 
-def _written(entry: Entry, record_id: str, group: int, what: str) -> Written:
+def _write(lab: Lab, write: Transaction, group: int, what: str) -> Written:
+    [entry], record_id = lab.write(write), write["record_id"]
     if entry.block is None or entry.transaction is None:
         raise InputError(f"{what} of {record_id} is not in a block yet")
     return Written(

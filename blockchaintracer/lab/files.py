@@ -53,16 +53,25 @@ def write_output(path: Path, data: bytes) -> None:
         raise InputError(f"expected a file that can be written, got {path}: {error.strerror}") from None
 
 
-def write_json(path: Path, value: Any, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:
-    """Replace a JSON file as `write_whole` does; its folder is made."""
+def write_kept(path: Path, data: bytes, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:
+    """Replace a file of the lab as `write_whole` does; its folder is made.
+
+    Raises:
+        StoreError: that begins with `problem`; the old content stays.
+    """
     try:
         if not path.parent.exists():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_folder(path.parent.parent)
-        write_whole(path, (json.dumps(value, indent=2) + "\n").encode(), mode)
+        write_whole(path, data, mode)
     except OSError as error:
         problem = problem or f"{path} can't be written"
         raise StoreError(f"{problem}: {error.strerror}", hint=hint) from None
+
+
+def write_json(path: Path, value: Any, **more: Any) -> None:
+    """Replace a JSON file as `write_kept` does."""
+    write_kept(path, (json.dumps(value, indent=2) + "\n").encode(), **more)
 
 
 @contextmanager

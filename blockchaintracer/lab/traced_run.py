@@ -196,13 +196,11 @@ class TracedRun:
         else:
             allowed = tolerance if isinstance(tolerance, Tolerance) else {"absolute": tolerance}
             self._log("metrics", {name: {"value": value, "tolerance": allowed}})
-        if number is not None:
-            self._add_to_history(name, number)
-
-    def _add_to_history(self, name: str, step: int) -> None:
-        value, was_whole = self.document.metrics[name].value, not self._histories.thinned
-        assert value is not None  # noqa: S101 -- it was logged
-        if not self._histories.note(name, step, value) and name not in self._without_history:
+        if number is None:
+            return
+        logged, was_whole = self.document.metrics[name].value, not self._histories.thinned
+        assert logged is not None  # noqa: S101
+        if not self._histories.note(name, number, logged) and name not in self._without_history:
             self._without_history.add(name)
             _warn(f"{name} is recorded without its history: a run keeps those of {MAX_HISTORIES} metrics")
         if was_whole and self._histories.thinned:

@@ -43,16 +43,10 @@ class EnvironmentSigner(AccountSigner):
 
     def __init__(self) -> None:
         self._account = account_of(os.environ.get(PRIVATE_KEY, ""), f"${PRIVATE_KEY}")
-
-    @property
-    def address(self) -> str:
+        self.address = str(self._account.address)
         """Checksummed address."""
-        return str(self._account.address)
-
-    @property
-    def source(self) -> str:
+        self.source = f"environment variable ${PRIVATE_KEY}"
         """The place of the key, in words."""
-        return f"environment variable ${PRIVATE_KEY}"
 
     @override
     def account(self) -> Any:

@@ -24,25 +24,18 @@ class KeystoreSigner(AccountSigner):
 
     def __init__(self, path: Path, passphrase: Callable[[], str]) -> None:
         self._path = path
+        self.source = f"keystore {path.stem}"
+        """Where the key is, in words."""
         self._passphrase = passphrase
         self._account: Any = None
         from eth_utils.address import to_checksum_address
 
         try:
             document = json.loads(path.read_bytes())
-            self._address: str = to_checksum_address(str(document["address"]))
+            self.address: str = to_checksum_address(str(document["address"]))
+            """Checksummed address."""
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
-
-    @property
-    def address(self) -> str:
-        """Checksummed address."""
-        return self._address
-
-    @property
-    def source(self) -> str:
-        """Where the key is, in words."""
-        return f"keystore {self._path.stem}"
 
     @override
     def account(self) -> Any:

@@ -34,12 +34,8 @@ class CheckedSigner:
 
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self._address = signer.address
-
-    @property
-    def address(self) -> str:
+        self.address = signer.address
         """Checksummed address, as the signer first announced it."""
-        return self._address
 
     @property
     def source(self) -> str:
@@ -82,9 +78,9 @@ class CheckedSigner:
         return signature
 
     def _require(self, account: str, what: str) -> None:
-        if account.lower() != self._address.lower():
+        if account.lower() != self.address.lower():
             raise self._refused(
-                f"{what}, signed by {self._address}",
+                f"{what}, signed by {self.address}",
                 f"the signature leads to {account}: it is another account's, or over something else",
             )
 

@@ -20,7 +20,7 @@ from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, 
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.locate import locate
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -68,10 +68,7 @@ def keep_private(lab: Lab, tree: FieldTree, recipients: Sequence[str] = ()) -> P
     """Write private values and salts to the lab's folder, before their root is recorded anywhere."""
     data = canonical(tree.as_json())
     path = lab.home.private / f"{tree.root}.json"
-    try:
-        write_whole(path, data)
-    except OSError as error:
-        raise StoreError(f"the private values can't be written to {path}: {error.strerror}") from None
+    write_kept(path, data, problem=f"the private values can't be written to {path}")
     encrypted = None
     if recipients:
         hidden = encrypt(data, recipients)

@@ -18,7 +18,7 @@ from blockchaintracer.core.manifest import Artifact, Encrypted
 from blockchaintracer.core.manifest.base import Part, canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Digest
 from blockchaintracer.core.record import Role
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import encrypt, recipient_of
@@ -137,10 +137,7 @@ def keep_encrypted(
             ),
         )
     lab.store.put_bytes(hidden)
-    try:
-        write_whole(place, canonical(note.to_json()))
-    except OSError as error:
-        raise StoreError(f"the note of what was encrypted can't be written to {place}: {error.strerror}") from None
+    write_kept(place, canonical(note.to_json()), problem=f"the note of what was encrypted can't be written to {place}")
     return note
 
 

@@ -17,7 +17,6 @@ from blockchaintracer.lab.recording.content import parse_parent, record_path, re
 from blockchaintracer.lab.recording.keep import Keeping, run_keeping
 from blockchaintracer.lab.recording.run import (
     RunFacts,
-    RunStart,
     Used,
     check_template,
     finish_run,
@@ -111,7 +110,38 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
         document = _merged(written, request) if written else document
     try:
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
-        return _record_run(lab, request, start, document, base, parents, keeping, foreign, code, progress), code
+        document.recorded_metrics()
+        check_template(document, complete=not code)
+        declared = [(output.role, base / output.path) for output in document.outputs]
+        named = {path.resolve() for _, path in declared}
+        outputs = [
+            *(("model", path) for path in request.models if path.resolve() not in named),
+            *(("artifact", path) for path in request.artifacts if path.resolve() not in named),
+            *declared,
+        ]
+        more: dict[str, Any] = {"keeping": keeping, "progress": progress}
+        relation = Relation.TRAINED_ON if request.models else Relation.USES
+        inputs = [Used(used_record(lab, Kind.DATASET, path, **more), relation, path) for path in request.datasets]
+        ids = {used.record.id for used in inputs}
+        inputs += [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
+        references = [record_reference(lab, foreign)] if foreign else []
+        models = [path for role, path in outputs if role == "model"]
+        trained = record_models(lab, models, inputs, **more)
+        facts = RunFacts(
+            document=document,
+            inputs=inputs,
+            outputs=outputs,
+            parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(document)],
+            command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
+            observed="program" if request.program else None,
+            lock=request.lock,
+            error=f"the program ended with exit code {code}" if code else None,
+            host_name=request.with_host_name,
+            user_name=request.with_user_name,
+            keeping=keeping,
+        )
+        run = finish_run(lab, start, facts, progress)
+        return [*references, *(used.record for used in inputs), *trained, run], code
     except BaseException:
         if request.program:
             # what it took to compute is worth more than what stands in the way of recording it
@@ -134,52 +164,6 @@ def seal_requested_verdict(
     with holding_evidence(lab, record_id) as held:
         _, code = record_request(lab, request, progress)
     return seal_verdict(lab, record_id, number, held[-1]), code
-
-
-def _record_run(
-    lab: Lab,
-    request: Request,
-    start: RunStart,
-    document: RunDocument,
-    base: Path,
-    parents: Sequence[Link],
-    keeping: Keeping,
-    foreign: ForeignRecord | None,
-    code: int | None,
-    progress: Progress,
-) -> list[Recorded]:
-    document.recorded_metrics()
-    check_template(document, complete=not code)
-    written = [(output.role, base / output.path) for output in document.outputs]
-    named = {path.resolve() for _, path in written}
-    outputs = [
-        *(("model", path) for path in request.models if path.resolve() not in named),
-        *(("artifact", path) for path in request.artifacts if path.resolve() not in named),
-        *written,
-    ]
-    more: dict[str, Any] = {"keeping": keeping, "progress": progress}
-    relation = Relation.TRAINED_ON if request.models else Relation.USES
-    inputs = [Used(used_record(lab, Kind.DATASET, path, **more), relation, path) for path in request.datasets]
-    ids = {used.record.id for used in inputs}
-    inputs += [used for used in record_inputs(lab, document, base, **more) if used.record.id not in ids]
-    references = [record_reference(lab, foreign)] if foreign else []
-    models = [path for role, path in outputs if role == "model"]
-    trained = record_models(lab, models, inputs, **more)
-    facts = RunFacts(
-        document=document,
-        inputs=inputs,
-        outputs=outputs,
-        parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(document)],
-        command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
-        observed="program" if request.program else None,
-        lock=request.lock,
-        error=f"the program ended with exit code {code}" if code else None,
-        host_name=request.with_host_name,
-        user_name=request.with_user_name,
-        keeping=keeping,
-    )
-    run = finish_run(lab, start, facts, progress)
-    return [*references, *(used.record for used in inputs), *trained, run]
 
 
 def _record_content(

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from blockchaintracer.core.digest import digest_bytes
-from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import (
     Artifact,
     Checkpoints,
@@ -49,7 +49,7 @@ from blockchaintracer.lab.capture.program import (
 )
 from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -185,7 +185,13 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     environment = facts.environment or _environment(lab, facts)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
-    inputs = [*facts.linked, *(_input(used, facts.folder) for used in facts.inputs)]
+    inputs = [*facts.linked]
+    for used in facts.inputs:
+        # a program may tell by its suffix how to read it, wherever it's placed
+        name, place = used.path.name or used.record.name, relative_path(used.path, facts.folder)
+        inputs.append(
+            RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, name=name, path=place)
+        )
     histories = keep_histories(lab.store, document.histories)
     metrics = document.recorded_metrics()
     run = RunPredicate(
@@ -214,17 +220,6 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         parents=named_parents({*facts.parents, *(Link(entry.record, entry.relation) for entry in inputs)}),
     )
     return record_run(lab, run)
-
-
-def _input(used: Used, folder: Path) -> RunInput:
-    return RunInput(
-        record=used.record.id,
-        relation=used.relation,
-        sha256=used.record.subject,
-        # a program may tell by its suffix how to read it, wherever it's placed
-        name=used.path.name or used.record.name,
-        path=relative_path(used.path, folder),
-    )
 
 
 def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[str]) -> PrivateValues | None:
@@ -296,11 +291,7 @@ def document_text(document: RunDocument) -> str:
 def keep_unrecorded(home: Home, document: RunDocument) -> Path:
     """Write a run document that could not be recorded to a file that it can be recorded from later; the file."""
     file = home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(file, document_text(document).encode())
-    except OSError as error:
-        raise StoreError(f"the run document can't be written to {file.parent}: {error.strerror}") from None
+    write_kept(file, document_text(document).encode(), problem=f"the run document can't be written to {file.parent}")
     return file
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
@@ -100,9 +100,6 @@ class Gateways:
                 break
             if number + 1 < _TRIES:
                 time.sleep(self.pause_s * 4**number)
-        self._fail(cid, away)
-
-    def _fail(self, cid: Cid, away: bool) -> NoReturn:
         reasons = "; ".join(gateway.reason for gateway in self._all if gateway.reason)
         wrong = any(gateway.wrong for gateway in self._all)
         problem: type[BlockchainTracerError] = ChainUnavailable if away else NotVerified if wrong else StoreError
@@ -178,16 +175,14 @@ class Gateways:
         archive = self._archive(cid) if node.size >= _ARCHIVE_FROM and node.links else iter(())
         if next(archive, (cid, b""))[0] != cid:
             archive = iter(())
-        yield from self._pieces(cid, node, 0, node.size, archive)
+        yield from self.read_range(cid, node, 0, node.size, archive)
 
-    def read_range(self, cid: Cid, node: DagNode, start: int, end: int) -> Iterator[bytes]:
-        """The bytes of a file from `start` up to `end`; only the blocks that hold them are fetched."""
-        yield from self._pieces(cid, node, start, end, iter(()))
-
-    def _pieces(
-        self, cid: Cid, node: DagNode, start: int, end: int, archive: Iterator[tuple[Cid, bytes]]
+    def read_range(
+        self, cid: Cid, node: DagNode, start: int, end: int, archive: Iterable[tuple[Cid, bytes]] = ()
     ) -> Iterator[bytes]:
-        """The bytes of a file from `start` up to `end`, from an archive as long as it gives the next block."""
+        """The bytes of a file from `start` up to `end`, from an archive as long as it gives the next block; else only
+        the blocks that hold them are fetched."""
+        archive = iter(archive)
         if node.data[start:end]:
             yield node.data[start:end]
         at = len(node.data)
