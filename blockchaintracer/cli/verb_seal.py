@@ -12,6 +12,7 @@ from blockchaintracer.cli.render import Answer, progress_bar, record_lines, stat
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.commit import progress_of
 from blockchaintracer.lab.recording.request import Request, record_request, seal_requested_verdict
 
 
@@ -101,10 +102,10 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
 def send(lab: Lab, commitment: str) -> Answer:
     """Send a seal that is kept but was never sent, as `seal list` shows: the process died just then."""
     entry = seals.send_seal(lab, commitment)
-    number, time = (entry.block.number, entry.block.timestamp) if entry.block else (None, None)
+    progress = progress_of(entry)
     return Answer(
-        {"state": str(entry.state), "transaction": entry.transaction, "block": number, "time": time},
-        f"The seal is {entry.state}: {when(time)}. Transaction {entry.transaction}",
+        progress,
+        f"The seal is {entry.state}: {when(progress['time'])}. Transaction {entry.transaction}",
         exit_code=0 if entry.block else 3,
     )
 

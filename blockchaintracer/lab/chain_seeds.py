@@ -9,6 +9,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, parse_manifest
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Role, normal_digest
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
 from blockchaintracer.lab.lab import Lab
@@ -70,8 +71,6 @@ def seed_block(values: Any) -> int | None:
 
 
 def _recorded(text: str) -> SeedDerivation:
-    from blockchaintracer.core.manifest.base import parse_json
-
     derivation = SeedDerivation.from_plain(parse_json(text.encode(), DERIVATION_VARIABLE))
     derived = derive_seeds(int(derivation.chain_id), derivation.block_hash, derivation.commitment)
     if derivation.seeds != derived:

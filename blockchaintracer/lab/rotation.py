@@ -108,7 +108,6 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
 
 
 def _roles(lab: Lab, group: int, account: str) -> Role:
-    """What an account may do in a group now."""
     held, now = lab.registry.membership(group, account), lab.chain.head().timestamp
     return held.roles if held.since <= now < held.until else Role(0)
 

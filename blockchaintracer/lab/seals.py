@@ -429,12 +429,7 @@ def sealed_by(registry: Registry, group: int, author: str) -> dict[str, Any]:
 
 
 def _counted(group: int, author: str, seals: list[SealSeen]) -> dict[str, Any]:
-    return {
-        "group": group,
-        "author": checksummed(author),
-        "seals": len(seals),
-        "unrevealed": unrevealed(seals),
-    }
+    return {"group": group, "author": checksummed(author), "seals": len(seals), "unrevealed": unrevealed(seals)}
 
 
 def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict[str, Any]:

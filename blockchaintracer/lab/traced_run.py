@@ -135,7 +135,11 @@ class TracedRun:
         self._encrypt_to = self._checked_recipients(encrypt_to)
         self._refused: list[Path] = []
         self.document = RunDocument.from_plain({"schema": 1, "name": name})
-        self._change(**self._read(private={"encrypt_to": self._encrypt_to}, **_template(template)))
+        named: dict[str, Any] = {}
+        if template is not None:
+            chosen = load_template(template)
+            named["template"] = {"name": chosen.name, "version": chosen.version}
+        self._change(**self._read(private={"encrypt_to": self._encrypt_to}, **named))
         if supersedes:
             self.log_input(record=supersedes, relation="supersedes")
         # the program that records this one gives the run its id and its time: nothing is anchored before
@@ -487,13 +491,6 @@ def existing(path: PathLike, field: str) -> str:
 def masked(value: Any, field: str) -> Any:
     """Return plain values without what looks like a secret; a warning names each field that was masked."""
     return masked_values(value, field, lambda name: _warn(f"{name} looks like a secret and is recorded as {MASK}"))
-
-
-def _template(name: str | None) -> dict[str, Any]:
-    if name is None:
-        return {}
-    template = load_template(name)
-    return {"template": {"name": template.name, "version": template.version}}
 
 
 def _public_name(output: DocumentOutput) -> str:

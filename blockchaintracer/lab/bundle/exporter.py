@@ -89,7 +89,12 @@ class _Export:
         ids = [self._registry.domain.record_id(each.key) for each in requests]
         slots = [record_slot(record_id) for record_id in ids]
         slots += [batch_slot(it.key.group, it.key.author, it.batch.root) for it in requests if it.batch]
-        self._prove_state(state, slots)
+        for start in range(0, len(slots), _AT_ONCE):
+            keys = ["0x" + slot.hex() for slot in slots[start : start + _AT_ONCE]]
+            proof = _ask(self._chain, "eth_getProof", self._registry.address, keys, {"blockHash": "0x" + state})
+            self._add(proof["accountProof"])
+            for stored in proof["storageProof"]:
+                self._add(stored["proof"])
         records = []
         for done, (record_id, each) in enumerate(zip(ids, requests, strict=True), 1):
             records.append(self._record(record_id, each, state))
@@ -137,26 +142,15 @@ class _Export:
             if log["address"].lower() == self._registry.address.lower() and topics[0] in kinds and topic in topics[1:]:
                 block = receipt["blockHash"]
                 number = int(receipt["transactionIndex"], 16)
-                self._prove_receipt(block, number)
+                if block not in self._receipts:
+                    self._header(_ask(self._chain, "eth_getBlockByHash", block, False))
+                    self._receipts[block] = _Receipts(self._chain, block)
+                self._nodes.update(self._receipts[block].proof(number))
                 return {"block": block[2:], "transaction": number, "log": index}
         raise InputError(
             f"expected an event {names} of {topic.hex()} in transaction {transaction}, got none",
             hint="After a reorganisation it is in another one: look again with `blockchaintracer status`.",
         )
-
-    def _prove_receipt(self, block_hash: str, index: int) -> None:
-        if block_hash not in self._receipts:
-            self._header(_ask(self._chain, "eth_getBlockByHash", block_hash, False))
-            self._receipts[block_hash] = _Receipts(self._chain, block_hash)
-        self._nodes.update(self._receipts[block_hash].proof(index))
-
-    def _prove_state(self, block_hash: str, slots: Sequence[bytes]) -> None:
-        for start in range(0, len(slots), _AT_ONCE):
-            keys = ["0x" + slot.hex() for slot in slots[start : start + _AT_ONCE]]
-            proof = _ask(self._chain, "eth_getProof", self._registry.address, keys, {"blockHash": "0x" + block_hash})
-            self._add(proof["accountProof"])
-            for each in proof["storageProof"]:
-                self._add(each["proof"])
 
     def _add(self, nodes: Iterable[str]) -> None:
         self._nodes.update(node[2:] for node in nodes)

@@ -211,8 +211,6 @@ class _BoundedReader:
 
 
 class _HashingWriter:
-    """Passes on what is written, and hashes it."""
-
     def __init__(self, target: Any, progress: Progress | None) -> None:
         self._target, self._progress = target, progress
         self.digest = hashlib.sha256()
@@ -233,8 +231,6 @@ class _HashingWriter:
 
 
 class _BlockReader(io.RawIOBase):
-    """Blocks as a stream to read from."""
-
     def __init__(self, blocks: Iterator[bytes | memoryview]) -> None:
         self._blocks = blocks
         self._left = memoryview(b"")

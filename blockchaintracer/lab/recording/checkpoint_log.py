@@ -114,7 +114,7 @@ class CheckpointLog:
         if self._sender is None and lab.connect is None:
             self._sender = _Sender(lab)
         if self._sender:
-            self._sender.wake()
+            self._sender.woken.set()
         return made
 
     def finish(self) -> Checkpoints | None:
@@ -179,23 +179,20 @@ class _Sender:
     def __init__(self, lab: Lab) -> None:
         # SQLite and HTTP connections are of one thread; the key is open already
         self._lab = replace(lab, signer_given=lab.signer, registry_address=lab.domain.registry, committer=None)
-        self._woken = threading.Event()
+        self.woken = threading.Event()
         self._ends = False
         self._thread = threading.Thread(target=self._run, name="blockchaintracer-anchor", daemon=True)
         self._thread.start()
 
-    def wake(self) -> None:
-        self._woken.set()
-
     def stop(self) -> None:
         self._ends = True
-        self._woken.set()
+        self.woken.set()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
-            self._woken.wait()
-            self._woken.clear()
+            self.woken.wait()
+            self.woken.clear()
             if self._ends:
                 return
             try:

@@ -55,7 +55,13 @@ def send(lab: Lab, made: Draft) -> Recorded:
     try:
         if not lab.hand_over:
             if lab.outbox.pending(lab.chain_id):
-                _flush_what_waits(lab)
+                # one may be a parent; if one is refused, the new record is not refused for it
+                try:
+                    lab.flush()
+                except ChainUnavailable:
+                    raise
+                except BlockchainTracerError as error:
+                    lab.say(error.message)
             existing = write.is_done(lab.chain)
             if not existing:
                 require_role(lab, made.key.group, Role.RECORDER)
@@ -69,16 +75,6 @@ def send(lab: Lab, made: Draft) -> Recorded:
         entry = _keep(lab, write, data)
         lab.say(f"{error.message}\nThe record is kept and waits: `blockchaintracer outbox flush` sends it.")
     return recorded(lab, made, entry, existing)
-
-
-def _flush_what_waits(lab: Lab) -> None:
-    """Send waiting records first: one may be a parent. If one is refused, the new record is not refused for it."""
-    try:
-        lab.flush()
-    except ChainUnavailable:
-        raise
-    except BlockchainTracerError as error:
-        lab.say(error.message)
 
 
 def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:

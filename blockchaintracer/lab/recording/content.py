@@ -17,7 +17,6 @@ from blockchaintracer.core.manifest import (
     Manifest,
     NotBefore,
     Parent,
-    Predicate,
     RecordPredicate,
     ReferencePredicate,
     RunPredicate,
@@ -148,18 +147,17 @@ def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | No
     for entry in reversed(lab.outbox.entries_in(lab.domain, Op.RECORD)):
         key = entry.write.key
         if (key.kind, key.group, key.author) == mine and key.subject in subjects:
-            manifest = parse_manifest(lab.store.get_bytes(key.manifest))
-            if isinstance(content, FolderDigest) and _has_other_programs(manifest.predicate, content):
+            predicate = parse_manifest(lab.store.get_bytes(key.manifest)).predicate
+            if (
+                isinstance(content, FolderDigest)
+                and isinstance(predicate, ContentPredicate)
+                and predicate.subject_type == "folder"
+                and predicate.executable != executable_of(content)
+            ):
+                # a repeated run would be given other programs than are in the folder
                 continue
             return existing_record(lab, entry)
     return None
-
-
-def _has_other_programs(predicate: Predicate, folder: FolderDigest) -> bool:
-    """Whether a repeated run would be given other programs than are in the folder."""
-    if not isinstance(predicate, ContentPredicate) or predicate.subject_type != "folder":
-        return False
-    return predicate.executable != executable_of(folder)
 
 
 def record_run(lab: Lab, run: RunPredicate) -> Recorded:

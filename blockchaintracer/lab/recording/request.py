@@ -197,8 +197,6 @@ def _record_content(
 
 
 def _merged(document: RunDocument, request: Request) -> RunDocument:
-    """Add to a run document what the request states."""
-
     def values(texts: Sequence[str], what: str = "parameter") -> dict[str, Any]:
         return dict(parse_assignment(text, what) for text in texts)
 

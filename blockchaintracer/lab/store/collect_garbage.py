@@ -132,7 +132,6 @@ def _files(home: Path) -> Iterator[Path]:
 
 
 def _named_in(path: Path) -> list[str]:
-    """The digests in any file of the lab."""
     try:
         with path.open("rb") as file:
             if file.read(len(_DATABASE)) == _DATABASE:

@@ -59,7 +59,12 @@ class Tree:
 
     def root(self, progress: Progress | None = None) -> Cid:
         """The CID of the whole, from one reading that keeps nothing."""
-        return Cid.decode(self._root_of(self._walk(False, progress)))
+        walk = self._walk(False, progress)
+        while True:
+            try:
+                next(walk)
+            except StopIteration as done:
+                return Cid.decode(done.value.cid)
 
     def blocks(self, expected: Cid, progress: Progress | None = None) -> Iterator[Block]:
         """All blocks, children before parents, the root last."""
@@ -69,14 +74,6 @@ class Tree:
                 f"expected the tree {expected}, got {cid_text(root.cid)}: a file changed while it was read",
                 hint="Wait until nothing writes to it, then try again.",
             )
-
-    @staticmethod
-    def _root_of(walk: Generator[Block, None, DagLink]) -> bytes:
-        while True:
-            try:
-                next(walk)
-            except StopIteration as done:
-                return bytes(done.value.cid)
 
     def _walk(self, emit: bool, progress: Progress | None) -> Generator[Block, None, DagLink]:
         if [path for path, _ in self.files] == [""]:

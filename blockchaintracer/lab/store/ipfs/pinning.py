@@ -84,16 +84,12 @@ def services(file: Path, names: Iterable[str] = ()) -> list[Service]:
     """The services of these names, or all, with their tokens."""
     known = _read(file)
     chosen = list(dict.fromkeys(names)) or sorted(known)
+    hint = "`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one."
     if unknown := [name for name in chosen if name not in known]:
-        raise InputError(
-            f"expected a pinning service of {', '.join(sorted(known)) or 'none that is known'}, got {unknown[0]!r}",
-            hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
-        )
+        listed = ", ".join(sorted(known)) or "none that is known"
+        raise InputError(f"expected a pinning service of {listed}, got {unknown[0]!r}", hint=hint)
     if not chosen:
-        raise InputError(
-            "no pinning service is known",
-            hint="`blockchaintracer ipfs service NAME --endpoint URL --token-env VARIABLE` adds one.",
-        )
+        raise InputError("no pinning service is known", hint=hint)
     return [Service(name, known[name]["endpoint"], _token(name, known[name])) for name in chosen]
 
 
