@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def watch_datasets() -> None:
             _contents[entity.name, entity.digest] = content
         return entity
 
-    if watched := _watched(Dataset._to_mlflow_entity, note):
-        Dataset._to_mlflow_entity = watched
+    if wrapped := watched(Dataset._to_mlflow_entity, note):
+        Dataset._to_mlflow_entity = wrapped
 
 
 def watch_models() -> None:
@@ -69,21 +70,21 @@ def watch_models() -> None:
             _sizes[model_id] = size
         return info
 
-    if watched := _watched(Model.log.__func__, note):
-        Model.log = classmethod(watched)
+    if wrapped := watched(Model.log.__func__, note):
+        Model.log = classmethod(wrapped)
 
 
-def _watched(original: Any, note: Callable[..., Any]) -> Any:
-    """Wrap a function of MLflow; None if it is wrapped already."""
+def watched(original: Any, note: Callable[..., Any]) -> Any:
+    """Wrap a function of MLflow: `note` takes it and its arguments. Returns None if it is wrapped already."""
     if getattr(original, "blockchaintracer", False):
         return None
 
     @wraps(original)
-    def watched(*arguments: Any, **named: Any) -> Any:
+    def wrapped(*arguments: Any, **named: Any) -> Any:
         return note(original, *arguments, **named)
 
-    watched.blockchaintracer = True  # type: ignore[attr-defined]
-    return watched
+    wrapped.blockchaintracer = True  # type: ignore[attr-defined]
+    return wrapped
 
 
 def content_of(name: str, digest: str) -> dict[str, Any] | None:
@@ -129,19 +130,14 @@ def _digest(value: Any) -> dict[str, Any] | None:
         digest = digest_dataset(value)
     except InputError:
         return None
-    columns = [
-        {"name": column.name, "dtype": column.dtype, "sha256": column.sha256} for column in digest.schema[:_COLUMNS]
-    ]
+    columns = [asdict(column) for column in digest.schema[:_COLUMNS]]
     return {"sha256": digest.sha256, "kind": digest.kind, "rows": digest.rows, "columns": columns}
 
 
 def frameworks() -> dict[str, Any]:
     """List the frameworks that this process uses with their versions; of PyTorch and TensorFlow also CUDA and GPUs."""
-    used: dict[str, Any] = {}
-    for name in _FRAMEWORKS:
-        version = getattr(sys.modules.get(name), "__version__", None)
-        if isinstance(version, str):
-            used[name] = {"version": version}
+    versions = ((name, getattr(sys.modules.get(name), "__version__", None)) for name in _FRAMEWORKS)
+    used: dict[str, Any] = {name: {"version": version} for name, version in versions if isinstance(version, str)}
     if "torch" in used:
         torch = sys.modules["torch"]
         used["torch"] |= {"cuda": torch.version.cuda, "gpuCount": torch.cuda.device_count()}

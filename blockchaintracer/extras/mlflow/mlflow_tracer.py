@@ -12,12 +12,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.verify import Report
-from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models
+from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models, watched
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     Target,
@@ -53,11 +52,8 @@ class _Recording:
 
     def target(self, uri: str) -> Target | None:
         """Return the target of a run at a tracking URI; None if it is not recorded."""
-        if self.targets:
-            return self.targets[-1]
-        if self.automatic:
-            return self.automatic
-        return Target() if uri.startswith(PREFIX) else None
+        chosen = self.targets[-1] if self.targets else self.automatic
+        return chosen or (Target() if uri.startswith(PREFIX) else None)
 
     def start(self, uri: str, run_id: str) -> None:
         """Capture a run that begins or goes on."""
@@ -78,8 +74,7 @@ class _Recording:
         captured = self.captured.pop(run_id, None)
         try:
             if captured:
-                error = sys.exc_info()[1]
-                captured.error = error_text(error) if error is not None else None
+                captured.error = error_text(error) if (error := sys.exc_info()[1]) is not None else None
             _settle(store, run_id)
             client = client_of(uri)
             lab = target.prepared_lab(captured.group if captured else None)
@@ -193,16 +188,11 @@ def _watch_all_stores() -> None:
     from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
     from mlflow.tracking._tracking_service.utils import _resolve_tracking_uri
 
-    original = TrackingStoreRegistry.get_store
-    if getattr(original, "blockchaintracer", False):
-        return
+    def get_store(original: Any, registry: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
+        return anchored(original(registry, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
 
-    @wraps(original)
-    def get_store(self: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
-        return anchored(original(self, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
-
-    get_store.blockchaintracer = True  # type: ignore[attr-defined]
-    TrackingStoreRegistry.get_store = get_store
+    if wrapped := watched(TrackingStoreRegistry.get_store, get_store):
+        TrackingStoreRegistry.get_store = wrapped
 
 
 def autolog(*, disable: bool = False, **options: Any) -> None:

@@ -243,11 +243,8 @@ def _tag_pending(lab: Lab) -> list[dict[str, Any]]:
     for file in sorted((lab.home.mlflow / "pending").glob("*.json")):
         try:
             note = json.loads(file.read_bytes())
-            entry = next(
-                entry
-                for entry in lab.outbox.entries_about(note["recordId"], Op.RECORD)
-                if str(entry.chain_id) == note["chainId"]
-            )
+            entries = lab.outbox.entries_about(note["recordId"], Op.RECORD)
+            entry = next(entry for entry in entries if str(entry.chain_id) == note["chainId"])
         except (OSError, ValueError, KeyError, StopIteration):
             continue
         values = position(str(entry.state), entry.transaction, entry.block.number if entry.block else None)

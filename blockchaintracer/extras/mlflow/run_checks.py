@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
@@ -67,8 +67,12 @@ def verify_run(
     keys = {record.id: record.key for record in lab.registry.find_subject(subject) if record.key.kind == Kind.RUN}
     for entry in own_records(lab, Kind.RUN, identifier):
         keys.setdefault(entry.write["record_id"], entry.write.key)
-    if tagged and tagged not in keys and (proof := _batched(lab, tagged, subject)):
-        keys[tagged] = proof.key
+    if tagged and tagged not in keys:
+        # the tag is a stranger's text, and may be no record id
+        with suppress(InputError):
+            proof = find_proof(lab, normal_digest(tagged))
+            if proof and (proof.key.kind, proof.key.subject) == (Kind.RUN, subject):
+                keys[tagged] = proof.key
     superseded = {
         link.parent
         for key in keys.values()
@@ -101,15 +105,6 @@ def verify_run(
             does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *verified.does_not_prove))),
         )
     return report
-
-
-def _batched(lab: Lab, record_id: str, subject: str) -> Proof | None:
-    """Return the proof that a record of the run is in a batch, or None."""
-    try:
-        proof = find_proof(lab, normal_digest(record_id))
-    except InputError:
-        return None
-    return proof if proof and (proof.key.kind, proof.key.subject) == (Kind.RUN, subject) else None
 
 
 @dataclass
@@ -166,8 +161,7 @@ class _Comparison:
         if after is None:
             return Check(what, Outcome.FAIL, f"removed since: it was {_short(before)}", values)
         if self._key is None and HIDDEN in json.dumps(before):
-            detail = "its value is hidden, and the key that could compare it is not here"
-            return Check(what, Outcome.UNKNOWN, detail)
+            return Check(what, Outcome.UNKNOWN, "its value is hidden, and the key that could compare it is not here")
         detail = f"it was {_short(before)}, is {_short(after)}"
         if isinstance(before, dict):
             detail = f"its {', '.join(key for key in sorted({*before, *after}) if before.get(key) != after.get(key))}"
@@ -222,14 +216,13 @@ class _Comparison:
                 yield _compare_content(what, recorded.get("content"), self._datasets[name])
             digest = recorded.get("sha256")
             path = paths.get((name, recorded.get("digest"), recorded.get("context")))
-            if digest is None:
-                if name not in self._datasets:
-                    detail = "it was in memory or elsewhere: nothing here to compare with its recorded digest"
-                    yield Check(what, Outcome.UNKNOWN, detail)
-            elif path is None:
-                yield Check(what, Outcome.UNKNOWN, f"its source is not here any more: {digest}")
-            else:
+            if digest is not None and path is not None:
                 yield from self._source(what, digest, path)
+            elif digest is not None:
+                yield Check(what, Outcome.UNKNOWN, f"its source is not here any more: {digest}")
+            elif name not in self._datasets:
+                detail = "it was in memory or elsewhere: nothing here to compare with its recorded digest"
+                yield Check(what, Outcome.UNKNOWN, detail)
 
     def _source(self, what: str, digest: str, path: Path) -> Iterator[Check]:
         shown = Shown(path, self._copies)
@@ -259,8 +252,7 @@ def _compare_files(what: str, shown: Shown, files: Sequence[tuple[str, str]]) ->
 def _compare_content(what: str, recorded: Any, data: Any) -> Check:
     if not recorded:
         return Check(what, Outcome.UNKNOWN, "the record has no digest of its whole content")
-    content = digest_of(data)
-    if content == recorded:
+    if (content := digest_of(data)) == recorded:
         return Check(what, Outcome.PASS, "its whole content is what the run was given")
     return Check(what, Outcome.FAIL, "changed: its whole content is not what the run was given", {"now": content})
 

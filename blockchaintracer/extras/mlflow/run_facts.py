@@ -119,9 +119,7 @@ def _inputs(lab: Lab, run: Snapshot) -> tuple[list[Used], list[dict[str, Any]]]:
 
 def _relation(context: str | None) -> int:
     words = (context or "").lower()
-    return next(
-        (int(relation) for relation, begins in _RELATIONS.items() if words.startswith(begins)), int(Relation.USES)
-    )
+    return int(next((relation for relation, begins in _RELATIONS.items() if words.startswith(begins)), Relation.USES))
 
 
 def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDocument:
@@ -169,15 +167,11 @@ def _histories(run: Snapshot) -> dict[str, DocumentHistory]:
         value = float(point.value)
         if math.isfinite(value) and not point.name.startswith("system/"):
             points.setdefault(point.name, {})[point.step] = value, point.time
-    several = [(name, steps) for name, steps in points.items() if len(steps) > 1][:MAX_HISTORIES]
-    return {
-        name: DocumentHistory.model_construct(
-            steps=tuple(steps),
-            values=tuple(value for value, _ in steps.values()),
-            times=tuple(time for _, time in steps.values()),
-        )
-        for name, steps in several
-    }
+    histories = {}
+    for name, steps in [(name, steps) for name, steps in points.items() if len(steps) > 1][:MAX_HISTORIES]:
+        values, times = zip(*steps.values(), strict=True)
+        histories[name] = DocumentHistory.model_construct(steps=tuple(steps), values=values, times=times)
+    return histories
 
 
 def _line(text: str) -> str:

@@ -67,13 +67,11 @@ def run_uuid(run_id: str) -> str:
 
 def pages(search: Callable[..., Any], *arguments: Any, **named: Any) -> Iterator[Any]:
     """Iterate over all results of one of the client's searches."""
-    token = None
-    while True:
-        page = search(*arguments, page_token=token, **named)
+    page = search(*arguments, page_token=None, **named)
+    yield from page
+    while page.token:
+        page = search(*arguments, page_token=page.token, **named)
         yield from page
-        token = page.token
-        if not token:
-            return
 
 
 class Hide:
@@ -190,11 +188,8 @@ def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
     datasets = list(run.inputs.dataset_inputs) if run.inputs else []
     # a store may give them in any order
     datasets.sort(key=lambda entity: (entity.dataset.name, entity.dataset.digest, context_of(entity) or ""))
-    logged = pages(
-        client.search_logged_models,
-        experiment_ids=[info.experiment_id],
-        filter_string=f"source_run_id = '{info.run_id}'",
-    )
+    of_run = {"experiment_ids": [info.experiment_id], "filter_string": f"source_run_id = '{info.run_id}'"}
+    logged = pages(client.search_logged_models, **of_run)
     models = sorted({model.model_id: model for model in logged}.values(), key=lambda model: model.model_id)
     values = {
         "type": TYPE,
@@ -234,10 +229,8 @@ def context_of(entity: Any) -> str | None:
 
 def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
     def read(name: str) -> list[Point]:
-        return [
-            Point(name, point.step, point.timestamp, repr(float(point.value)))
-            for point in client.get_metric_history(run_id, name)
-        ]
+        history = client.get_metric_history(run_id, name)
+        return [Point(name, point.step, point.timestamp, repr(float(point.value))) for point in history]
 
     if len(names) < _MANY or not client.tracking_uri.startswith("http"):
         return sorted(point for name in names for point in read(name))
@@ -336,11 +329,9 @@ def local_source(dataset: Any) -> Path | None:
     with suppress(ValueError):
         source = json.loads(dataset.source)
         uri = source.get("uri") or source.get("path") if isinstance(source, dict) else None
-    if not isinstance(uri, str) or not uri:
-        return None
-    if uri.startswith("file:"):
+    if isinstance(uri, str) and uri.startswith("file:"):
         uri = unquote(urlsplit(uri).path)
-    elif "://" in uri:
+    elif not isinstance(uri, str) or not uri or "://" in uri:
         return None
     path = Path(uri).expanduser()
     return path.resolve() if path.exists() else None

@@ -80,13 +80,7 @@ def import_(
             click.echo(f"\r{count} of {total} runs", nl=count == total, err=True)
 
     runs = import_runs(
-        lab,
-        tracking_uri,
-        run_ids,
-        experiments=experiments,
-        batch=not each,
-        personal=with_user_name,
-        each=progress,
+        lab, tracking_uri, run_ids, experiments=experiments, batch=not each, personal=with_user_name, each=progress
     )
     anchored = batches.anchor(lab) if any(run.recorded and run.recorded.state == "open" for run in runs) else None
     lines = [f"{run.run_id} {run.name or ''}: {run.recorded.id}" for run in runs if run.recorded]
