@@ -87,7 +87,7 @@ interface IAttestations {
     ) external;
 
     /// @notice Takes the group's verdict back, if there is one, and with it every signed verdict that nobody has relayed
-    /// yet: the version grows. Any REVIEWER of the group.
+    /// yet: the version grows. The record is stored. Any REVIEWER of the group.
     function withdraw(bytes32 recordId, uint32 group) external;
 
     /// @notice The group's current verdict on a record.

@@ -52,10 +52,17 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
 
 
 def withdraw(lab: Lab, record_id: str) -> Written:
-    """Take the group's verdict on a record back."""
+    """Take the group's verdict on a record back.
+
+    Raises:
+        ContractRevert: before anything is paid, if there is none.
+    """
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
-    version = lab.registry.verdict(record.id, group).version
+    current = lab.registry.verdict(record.id, group)
+    if current.verdict is Verdict.NONE:
+        raise in_words("NoVerdict", {"group": group, "recordId": bytes.fromhex(record.id)})
+    version = current.version
     fields = {"record_id": record.id, "group": group, "version": version}
     return _write(lab, Transaction(Op.WITHDRAW, lab.registry.address, **fields), group, "withdrawn")
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.core.chain import Chain, Registry
@@ -136,10 +137,19 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        if self._settings().get("last") != chain.chain_id:
+        if self._known_nodes().get(self._node) != chain.chain_id:
             with self._changed_settings() as settings:
-                settings["last"] = chain.chain_id
+                settings["nodes"] = {**self._known_nodes(), self._node: chain.chain_id}
         return chain
+
+    @property
+    def _node(self) -> str:
+        """What the settings call the node that was asked for. Its address may hold a key, so it is a digest."""
+        return "ape" if self.connect else sha256((self.rpc or "devnet").encode()).hexdigest()[:16]
+
+    def _known_nodes(self) -> dict[str, Any]:
+        nodes = self._settings().get("nodes")
+        return nodes if isinstance(nodes, dict) else {}
 
     def prepare_hand_over(self) -> None:
         """Load everything that a record's id needs while the chain is available: later it is not asked."""
@@ -152,16 +162,19 @@ class Lab:
 
     @property
     def chain_id(self) -> int:
-        """The chain's id; while the chain is unavailable, that of the last command."""
+        """The chain's id; while the chain is unavailable, the one that this very node had when it last answered.
+
+        Never that of another node: what was meant for a public network would go to the devnet, or the other way round.
+        """
         if self._handed_to is not None:
             return self._handed_to
         try:
             number = self.chain.chain_id
         except ChainUnavailable:
-            last = self._settings().get("last")
-            if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
+            known = self._known_nodes().get(self._node)
+            if not isinstance(known, int):
                 raise
-            number = last
+            number = known
         if self.hand_over:
             self._handed_to = number
         return number

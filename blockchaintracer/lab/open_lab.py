@@ -20,6 +20,7 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.keep import run_keeping
 from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, run_command, start_run
 
 PathLike = str | os.PathLike[str]
@@ -103,18 +104,21 @@ class OpenLab(Lab):
         Raises:
             InputError: if the program fails or writes no run document.
         """
-        start = start_run(self, Path(folder))
-        code, document = run_command(command, Path(folder))
+        base = Path(folder)
+        start = start_run(self, base)
+        code, document = run_command(command, base)
         if code or document is None:
             raise InputError(f"expected a run document from {command}, got exit code {code}")
         facts = RunFacts(
             document=document.model_copy(update={"inputs": ()}),
             inputs=[Used(record, parse_number(relation, Relation), Path(path)) for record, relation, path in inputs],
-            outputs=[(output.role, Path(output.path)) for output in document.outputs],
+            outputs=[(output.role, base / output.path) for output in document.outputs],
             parents=_links(parents),
             command=command,
-            folder=Path(folder),
+            observed="program",
+            folder=base,
             lock=Path(lock) if lock else None,
+            keeping=run_keeping(self, document, base, start.git),
         )
         return finish_run(self, start, facts)
 

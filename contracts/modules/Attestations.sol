@@ -106,7 +106,8 @@ abstract contract Attestations is IAttestations, Records {
     function _withdraw(bytes32 recordId, uint32 group, AttestationSlot current) private {
         Verdict verdict = current.verdict();
         uint32 version = current.nextVersion();
-        if (verdict != Verdict.None) _records[recordId] = _records[recordId].decrement(verdict);
+        RecordSlot slot = _requireRecord(recordId);
+        if (verdict != Verdict.None) _records[recordId] = slot.decrement(verdict);
         _attestations[recordId][group] = AttestationSlotLib.pack(0, 0, 0, Verdict.None, version);
         emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
     }

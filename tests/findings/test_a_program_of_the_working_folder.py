@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.devnet.install import find_anvil, package
 from blockchaintracer.lab.programs import find_program
 from tests.support.labs import verb
@@ -57,6 +59,32 @@ def test_no_entry_of_path_leads_into_the_working_tree(clone: Path, tmp_path: Pat
     assert find_program("tool") is None
 
 
+def test_a_name_with_a_folder_in_it_is_no_program(clone: Path, tmp_path: Path) -> None:
+    """What a run document of a clone calls its entry point is not started to ask it for its environment."""
+    tool = planted(clone / "python-env", tmp_path / "started")
+    assert find_program("./python-env") is None
+    assert find_program(str(tool)) is None
+    (clone / "run.json").write_text('{"name": "run", "entry_point": "./python-env", "metrics": {"m": {"value": 1}}}')
+    verb("record", "--from", "run.json", home=tmp_path / "home")
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_bare_repository_among_the_files_starts_nothing(clone: Path, tmp_path: Path, monkeypatch) -> None:
+    from blockchaintracer.lab.capture.git import capture_git
+
+    inner = clone / "experiment"
+    subprocess.run(["git", "init", "-q", "--bare", inner], check=True)
+    (inner / "config").write_text(
+        f"[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tworktree = .\n"
+        f'[filter "x"]\n\tclean = touch {tmp_path}/started; cat\n[core]\n\tfsmonitor = touch {tmp_path}/started\n'
+    )
+    (inner / ".gitattributes").write_text("*.csv filter=x\n")
+    (inner / "data.csv").write_text("1\n")
+    with suppress(InputError):
+        capture_git(inner)
+    assert not (tmp_path / "started").exists()
+
+
 def test_what_the_user_installed_is_found(clone: Path, tmp_path: Path, monkeypatch) -> None:
     tool = planted(tmp_path / "bin" / "tool", tmp_path / "started")
     monkeypatch.setenv("PATH", f"relative:{clone}:{tool.parent}")
@@ -74,3 +102,8 @@ def test_a_home_folder_is_the_users_own(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tool.parent))
     monkeypatch.chdir(tmp_path)
     assert find_program("tool") == str(tool)
+    # a project unpacked below it is a stranger's all the same
+    project = tmp_path / "project"
+    monkeypatch.setenv("PATH", str(planted(project / "bin" / "tool", tmp_path / "started").parent))
+    monkeypatch.chdir(project)
+    assert find_program("tool") is None

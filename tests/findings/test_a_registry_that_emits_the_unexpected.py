@@ -55,3 +55,10 @@ def test_a_second_retraction_is_told_and_the_first_stands(index) -> None:
     told = write(index, [record, *retracted])
     assert told == [f"the record {(b'r' * 32).hex()} was retracted more than once"]
     assert [row[0] for row in index.rows("SELECT reason FROM retractions")] == [b"\1" * 32]
+
+
+def test_a_withdrawal_where_there_was_no_verdict_stops_nothing(index) -> None:
+    """Any reviewer could end what was signed of a record that nobody recorded, and the index asked for that record."""
+    withdrawn = log("VerdictWithdrawn", b"x" * 32, 2, ACCOUNT, 0, 1, position=0)
+    assert write(index, [withdrawn]) == []
+    assert not index.rows("SELECT * FROM verdicts")

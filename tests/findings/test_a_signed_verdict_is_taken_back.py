@@ -38,3 +38,8 @@ def test_only_a_reviewer_of_the_group_takes_back(registry, signed) -> None:
         assert refusal(lambda by=stranger: registry.send(by.address, "withdraw", record, 2))[0] == "MissingRole"
     registry.send(MALLORY.address, "attestBySig", *relayed)
     assert registry.read("verdictOf", record, 2)[3] == DISPUTED
+
+
+def test_nothing_is_taken_back_of_a_record_that_does_not_exist(registry) -> None:
+    unknown = b"\xab" * 32
+    assert refusal(lambda: registry.send(BOB.address, "withdraw", unknown, 2)) == ("UnknownRecord", (unknown,))

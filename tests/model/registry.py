@@ -322,6 +322,7 @@ class Registry:
 
     def withdraw(self, caller: str, record_id: bytes, group: int) -> None:
         self._require_role(group, caller, REVIEWER)
+        self._require_record(record_id)
         self._withdraw(caller, record_id, group)
 
     # seals

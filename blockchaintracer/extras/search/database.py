@@ -454,8 +454,10 @@ class Writer:
                 record_id, group, attester, verdict, evidence, version = values
                 self._take_verdict(record_id, [group, verdict, attester, evidence, version, *where])
             case "VerdictWithdrawn":
-                record_id, group, by, _, version = values
-                self._take_verdict(record_id, [group, 0, by, bytes(32), version, *where])
+                record_id, group, by, verdict, version = values
+                # without a verdict only signed ones end, and the record need not exist
+                if verdict:
+                    self._take_verdict(record_id, [group, 0, by, bytes(32), version, *where])
             case "Retracted":
                 record_id, _, by, reason = values
                 row = [self._touch(record_id, "retracted record"), registry, by, reason, *where]

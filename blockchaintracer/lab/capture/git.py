@@ -28,7 +28,11 @@ _EMPTY_TREES = {
 }
 
 # what a diff or pack must not depend on, or write, in the user's repository
-_READ_ONLY = ("core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true")
+_READ_ONLY = (
+    *("core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true"),
+    # a clone may hold a bare repository as files, whose settings name programs
+    "safe.bareRepository=explicit",
+)
 # nothing from outside the restored repository may run or change content
 _ISOLATED = (
     "core.hooksPath=/dev/null",

@@ -68,7 +68,7 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
             here = home.path / name
             if not os.path.lexists(here):
                 fresh.append(name)
-            elif here.is_symlink() or here.read_bytes() != Path(scratch, name).read_bytes():
+            elif here.is_symlink() or not here.is_file() or here.read_bytes() != Path(scratch, name).read_bytes():
                 raise InputError(
                     f"expected no other {name} in {home.path}, got one", hint="Restore into another folder with --home."
                 )
@@ -98,5 +98,5 @@ def _unpacked(data: bytes, folder: Path) -> list[str]:
 def _is_of_a_backup(name: str) -> bool:
     """Say whether `back_up` writes such a name: each part is plain, and the first is one of PARTS."""
     parts = name.split("/")
-    plain = all(part and not part.startswith(".") and "\0" not in part and "\\" not in part for part in parts)
+    plain = all(part.isprintable() and part and not part.startswith(".") and "\\" not in part for part in parts)
     return plain and parts[0] in PARTS and (len(parts) > 1) == ("." not in parts[0])

@@ -56,6 +56,7 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import keep_private
 from blockchaintracer.lab.private.encrypt import context_of, recipients_of
 from blockchaintracer.lab.private.field_tree import FieldTree
+from blockchaintracer.lab.programs import find_program
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import (
     named_parents,
@@ -344,7 +345,9 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
 
 def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
-    program = shutil.which(facts.command[0]) if facts.command else None
+    name = facts.command[0] if facts.command else ""
+    # what a document calls its program was not typed by the user: it may lie in a stranger's folder
+    program = shutil.which(name) if facts.observed == "program" else find_program(name)
     captured = None
     if program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable:
         captured = environment_of(program, without_secrets(os.environ))
