@@ -97,12 +97,7 @@ class ImportedRegistry:
 
 
 def export_registry(
-    lab: Lab,
-    file: Path,
-    *,
-    artifacts: bool = False,
-    with_diffs: bool = False,
-    progress: Progress | None = None,
+    lab: Lab, file: Path, *, artifacts: bool = False, with_diffs: bool = False, progress: Progress | None = None
 ) -> ExportedRegistry:
     """Writes the lab's registry to one file: all events up to the last, the manifests that the store has, and the
     proofs of records in batches. The same state of chain and store gives the same bytes.

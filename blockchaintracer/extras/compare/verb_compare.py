@@ -42,13 +42,7 @@ _WIDEST = 40
 )
 @source_option
 def command(
-    lab: Lab,
-    record_ids: tuple[str, ...],
-    everything: bool,
-    plot: Path | None,
-    as_csv: bool,
-    which: str,
-    **options: Any,
+    lab: Lab, record_ids: tuple[str, ...], everything: bool, plot: Path | None, as_csv: bool, which: str, **options: Any
 ) -> Answer:
     """Compare runs: parameters, metrics, data, code, environment; and the statistics of repeated runs.
 

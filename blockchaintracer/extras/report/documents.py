@@ -187,10 +187,7 @@ def _commit_report(lab: Lab, reported: str, subject: str, files: list[str]) -> R
     parents = [Link(reported, Relation.DERIVED_FROM), *([Link(former.id, Relation.SUPERSEDES)] if former else [])]
     parents.sort(key=lambda link: (link.parent, link.relation))
     predicate = RecordPredicate(
-        name=REPORT,
-        subject_type="folder",
-        values={REPORT: reported, "files": files},
-        parents=named_parents(parents),
+        name=REPORT, subject_type="folder", values={REPORT: reported, "files": files}, parents=named_parents(parents)
     )
     return commit(lab, Manifest.of(Kind.DOCUMENT, predicate, subject), parents)
 

@@ -48,12 +48,7 @@ _OWN_STORE = "the lab's store"
 
 
 def score(
-    lab: Lab,
-    record_id: str,
-    *,
-    sources: Sequence[str] = (),
-    rebuild: bool = False,
-    progress: Progress | None = None,
+    lab: Lab, record_id: str, *, sources: Sequence[str] = (), rebuild: bool = False, progress: Progress | None = None
 ) -> Score:
     """Score a run, or the run that another record came from.
 

@@ -287,11 +287,7 @@ def _text(folder: Path, *arguments: str, check: bool = True) -> str:
 
 
 def _run(
-    folder: Path,
-    *arguments: str,
-    check: bool = True,
-    given: bytes | None = None,
-    extra: dict[str, str] | None = None,
+    folder: Path, *arguments: str, check: bool = True, given: bytes | None = None, extra: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """git in the user's repository, writing nothing there."""
     # a hook or an editor's git that started us points git at another repository

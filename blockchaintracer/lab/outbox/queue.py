@@ -618,8 +618,7 @@ class Outbox:
             return _entry(row)
         except (ValueError, TypeError, LookupError, AttributeError, InputError) as error:
             raise StoreError(
-                f"entry {row['seq']} of the outbox {self._path} is damaged: {type(error).__name__}",
-                hint=_DAMAGED,
+                f"entry {row['seq']} of the outbox {self._path} is damaged: {type(error).__name__}", hint=_DAMAGED
             ) from error
 
     @contextmanager

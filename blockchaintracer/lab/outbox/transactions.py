@@ -486,10 +486,7 @@ _OPERATIONS: dict[Op, _Operation] = {
         _anchored,
     ),
     Op.ANCHOR_LEAVES: _Operation(
-        "group author root count manifest ids",
-        _call("anchorLeaves", "group", "ids"),
-        _is_anchored,
-        _anchored,
+        "group author root count manifest ids", _call("anchorLeaves", "group", "ids"), _is_anchored, _anchored
     ),
     Op.MATERIALIZE: _Operation(
         "record_id key root proof",

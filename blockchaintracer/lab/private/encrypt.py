@@ -102,12 +102,7 @@ def _normal(recipient: str) -> str:
 
 
 def keep_encrypted(
-    lab: Lab,
-    path: Path,
-    recipients: Sequence[str],
-    *,
-    exclude: Collection[str] = (),
-    progress: Progress | None = None,
+    lab: Lab, path: Path, recipients: Sequence[str], *, exclude: Collection[str] = (), progress: Progress | None = None
 ) -> EncryptionNote:
     """Put a file or folder into the store, encrypted. The same content for the same recipients is encrypted once."""
     context = context_of(lab)

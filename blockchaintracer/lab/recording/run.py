@@ -249,11 +249,7 @@ def check_template(document: RunDocument, *, complete: bool) -> None:
 
 
 def record_models(
-    lab: Lab,
-    paths: Sequence[Path],
-    inputs: Sequence[Used],
-    keeping: Keeping = OPEN,
-    progress: Progress | None = None,
+    lab: Lab, paths: Sequence[Path], inputs: Sequence[Used], keeping: Keeping = OPEN, progress: Progress | None = None
 ) -> list[Recorded]:
     """Record what a run trained as models, each trained on those inputs that the run was."""
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
