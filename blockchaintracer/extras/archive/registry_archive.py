@@ -227,11 +227,7 @@ def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[Arch
 
 
 def _decode(events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
-    """Those events that the index or a batch proof needs.
-
-    Raises:
-        ValueError: if one is not what the ABI says.
-    """
+    """Give the events that the index or a batch proof needs; ValueError if one is not what the ABI says."""
     hashes = {block.number: bytes.fromhex(block.hash) for block in blocks}
     return [log for event in events if (log := decoded(event, _DECODED, hashes[event.block]))]
 
@@ -398,11 +394,7 @@ def _chain_of(lab: Lab, chain_id: int) -> Chain | None:
 
 
 def _require_on_chain(chain: Chain, archive: Archive) -> None:
-    """Holds every event against the chain.
-
-    Raises:
-        NotVerified: if one is not there, or one is left out.
-    """
+    """Compare every event with the chain; NotVerified if one is not there, or one is left out."""
     head = archive.head
     if not chain.is_canonical(head.block.number, head.block.hash):
         raise NotVerified(
