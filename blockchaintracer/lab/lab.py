@@ -137,15 +137,16 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        if self._known_nodes().get(self._node) != chain.chain_id:
+        chosen = {"last": chain.chain_id, "nodes": {**self._known_nodes(), self._node: chain.chain_id}}
+        if {**self._settings(), **chosen} != self._settings():
             with self._changed_settings() as settings:
-                settings["nodes"] = {**self._known_nodes(), self._node: chain.chain_id}
+                settings.update(chosen)
         return chain
 
     @property
     def _node(self) -> str:
         """What the settings call the node that was asked for. Its address may hold a key, so it is a digest."""
-        return "ape" if self.connect else sha256((self.rpc or "devnet").encode()).hexdigest()[:16]
+        return sha256((self.rpc or "").encode()).hexdigest()[:16]
 
     def _known_nodes(self) -> dict[str, Any]:
         nodes = self._settings().get("nodes")
@@ -162,19 +163,17 @@ class Lab:
 
     @property
     def chain_id(self) -> int:
-        """The chain's id; while the chain is unavailable, the one that this very node had when it last answered.
-
-        Never that of another node: what was meant for a public network would go to the devnet, or the other way round.
-        """
+        """The chain's id; while the chain is unavailable, that of the last command. Of a named node it is only the one
+        that this very node gave: what was meant for a public network must never go to the devnet."""
         if self._handed_to is not None:
             return self._handed_to
         try:
             number = self.chain.chain_id
         except ChainUnavailable:
-            known = self._known_nodes().get(self._node)
-            if not isinstance(known, int):
+            last = self._known_nodes().get(self._node) if self.rpc else self._settings().get("last")
+            if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
                 raise
-            number = known
+            number = last
         if self.hand_over:
             self._handed_to = number
         return number

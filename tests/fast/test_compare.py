@@ -9,6 +9,7 @@ import struct
 import xml.etree.ElementTree as ET
 from typing import Any
 
+import matplotlib.font_manager  # noqa: F401 -- imported first, it asks for the machine's fonts by a process
 import numpy as np
 import pytest
 from hypothesis import given, settings
