@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
-from blockchaintracer.core.networks import DEVNET
+from blockchaintracer.core.networks import DEVNET, NETWORKS
 from blockchaintracer.core.record import Domain, Role, checksummed, label
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
@@ -137,20 +136,10 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        chosen = {"last": chain.chain_id, "nodes": {**self._known_nodes(), self._node: chain.chain_id}}
-        if {**self._settings(), **chosen} != self._settings():
+        if self._settings().get("last") != chain.chain_id:
             with self._changed_settings() as settings:
-                settings.update(chosen)
+                settings["last"] = chain.chain_id
         return chain
-
-    @property
-    def _node(self) -> str:
-        """What the settings call the node that was asked for. Its address may hold a key, so it is a digest."""
-        return sha256((self.rpc or "").encode()).hexdigest()[:16]
-
-    def _known_nodes(self) -> dict[str, Any]:
-        nodes = self._settings().get("nodes")
-        return nodes if isinstance(nodes, dict) else {}
 
     def prepare_hand_over(self) -> None:
         """Load everything that a record's id needs while the chain is available: later it is not asked."""
@@ -163,14 +152,15 @@ class Lab:
 
     @property
     def chain_id(self) -> int:
-        """The chain's id; while the chain is unavailable, that of the last command. Of a named node it is only the one
-        that this very node gave: what was meant for a public network must never go to the devnet."""
+        """The chain's id; while the chain is unavailable, that of the named network, else of the last command."""
         if self._handed_to is not None:
             return self._handed_to
         try:
             number = self.chain.chain_id
         except ChainUnavailable:
-            last = self._known_nodes().get(self._node) if self.rpc else self._settings().get("last")
+            # what is meant for a public network must never go to the devnet
+            named = [network.chain_id for network in NETWORKS if self.rpc and network.rpc == self.rpc]
+            last = named[0] if named else self._settings().get("last")
             if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
                 raise
             number = last

@@ -14,15 +14,16 @@ pytestmark = pytest.mark.node
 CLOSED = "http://127.0.0.1:1"
 
 
-@pytest.mark.parametrize("where", [("--network", "base-sepolia"), ("--rpc", CLOSED)])
-def test_what_is_meant_for_another_chain_never_waits_for_the_devnet(lab: Lab, tmp_path: Path, where) -> None:
+def test_what_is_meant_for_a_public_network_never_waits_for_the_devnet(lab: Lab, tmp_path: Path) -> None:
     _ = lab.chain.chain_id
     file = tmp_path / "data.csv"
     file.write_text(str(tmp_path))
     before = waiting(lab)
     for verbs in (("record", "--dataset"), ("seal", "record", "--dataset")):
-        done = verb(*verbs, str(file), *where, home=lab.home.path, BLOCKCHAINTRACER_RPC_BASE_SEPOLIA=CLOSED)
-        assert done.returncode == 3, done.stderr
+        done = verb(
+            *verbs, str(file), "--network", "base-sepolia", home=lab.home.path, BLOCKCHAINTRACER_RPC_BASE_SEPOLIA=CLOSED
+        )
+        assert done.returncode in (2, 3), done.stderr
         assert "waits" not in done.stderr
     assert waiting(lab) == before
 

@@ -160,7 +160,7 @@ def test_settings_that_came_with_a_repository_start_no_program(tmp_path: Path) -
     program.write_text(f"#!/bin/sh\ntouch {ran}\n")
     program.chmod(0o700)
     lab = Lab(home, rpc="http://127.0.0.1:9")
-    home.settings.write_text(json.dumps({"nodes": {lab._node: 1}, "chains": {"1": {"key": f"{COMMAND}{program}"}}}))
+    home.settings.write_text(json.dumps({"last": 1, "chains": {"1": {"key": f"{COMMAND}{program}"}}}))
     with pytest.raises(KeyStoreError):
         _ = lab.signer
     assert not ran.exists()

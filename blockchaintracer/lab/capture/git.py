@@ -93,7 +93,8 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     inside = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
     if inside.returncode or inside.stdout.strip() != b"true":
         problem = inside.stderr.decode(errors="replace")
-        if inside.returncode and "not a git repository" not in problem:
+        none = "not a git repository" in problem or "cannot use bare repository" in problem
+        if inside.returncode and not none:
             raise _refused(folder, problem)
         return None
     root = Path(_text(folder, "rev-parse", "--show-toplevel"))
