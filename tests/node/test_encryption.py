@@ -88,7 +88,7 @@ def test_private_values_are_read_by_those_they_are_encrypted_to(lab, reader, oth
     shown = typed("decrypt", run, "--values", "--identity", str(file), "--json", home=lab.home.path)
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["values"] == {"parameters.lr": 0.0123, "metrics.auc": 0.98765}
-    with pytest.raises(NotVerified, match="none of the keys"):
+    with pytest.raises(NotVerified, match="none of the given keys"):
         decrypt_private(lab, run, [other[0]])
     both = typed("decrypt", run, "--values", "-o", "x", home=lab.home.path)
     assert both.returncode == 2
@@ -164,7 +164,7 @@ def test_each_of_several_recipients_reads_it_and_nobody_else(lab, reader, other,
         out = tmp_path / str(number)
         decrypt_record(lab, recorded.id, out, identities=[identity])
         assert out.read_bytes() == data.read_bytes()
-    with pytest.raises(NotVerified, match="none of the keys"):
+    with pytest.raises(NotVerified, match="none of the given keys"):
         decrypt_record(lab, recorded.id, tmp_path / "nobody", identities=[new_identity()[0]])
     with pytest.raises(InputError, match="expected a key"):
         decrypt_record(lab, recorded.id, tmp_path / "nobody", identities=[])
