@@ -21,22 +21,22 @@ def test_the_command_is_told_as_it_can_be_run_again(tmp_path: Path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "pkg").mkdir()
     (tmp_path / "pkg/__init__.py").write_text("")
-    code = "import json; from blockchaintracer.lab.capture.environment import capture_environment as c; r = c()\n"
-    code += "print(json.dumps([r['entryPoint'], r['arguments']]))\n"
+    code = "import json, pathlib; from blockchaintracer.lab.capture.program import command_line\n"
+    code += "print(json.dumps(command_line(pathlib.Path.cwd())))\n"
     for name in ("sub/train.py", "pkg/__main__.py"):
         (tmp_path / name).write_text(code)
 
-    def run(*command: str) -> list[object]:
+    def run(*command: str) -> list[str] | None:
         out = subprocess.run(
             [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=True
         ).stdout
-        told: list[object] = json.loads(out)
-        return told
+        line = json.loads(out)
+        return line and line[1:]
 
-    assert run("sub/train.py", "--epochs", "3", "--token=hunter2") == ["sub/train.py", ["--epochs", "3", "--token=***"]]
-    assert run(str(tmp_path / "sub/train.py"))[0] == "sub/train.py"
-    assert run("-m", "pkg", "x") == ["-m pkg", ["x"]]
-    assert run("-c", code) == ["interactive", []]
+    assert run("sub/train.py", "--epochs", "3") == ["sub/train.py", "--epochs", "3"]
+    assert run(str(tmp_path / "sub/train.py")) == ["sub/train.py"]
+    assert run("-m", "pkg", "x") == ["-m", "pkg", "x"]
+    assert run("-c", code) is None
 
 
 def wheel(folder: Path, name: str) -> str:

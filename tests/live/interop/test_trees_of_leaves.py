@@ -11,7 +11,7 @@ from blockchaintracer.core.merkle import MerkleTree
 from tests.live.interop.libraries import install
 from tests.support.labs import ROOT
 
-LIBRARY = ROOT / "tests" / "interop" / "node_modules" / "@openzeppelin" / "merkle-tree"
+LIBRARY = ROOT / "tests" / "live" / "interop" / "node_modules" / "@openzeppelin" / "merkle-tree"
 
 
 PROGRAM = """
