@@ -20,7 +20,7 @@ from .evm import Interface, interface_of
 ANVIL = ROOT / "node_modules" / "@foundry-rs" / "anvil-linux-amd64" / "bin" / "anvil"
 DEPLOYER = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266"
 """The first account of the mnemonic that anvil and Ape share."""
-GAS = 5_000_000
+GAS = 6_000_000
 
 
 @contextmanager
