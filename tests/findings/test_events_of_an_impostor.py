@@ -56,7 +56,7 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
     receipt = copied(node, log, 1)
     client = Registry(Chain.connect(node.url), contract.address)
     assert [event.id for event in client.recorded()] == [record.hex()]
-    assert client.find(FORGED.hex()) is None
+    assert client.find_record(FORGED.hex()) is None
     assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []
 
 

@@ -2,11 +2,11 @@
 
 import json
 import re
-import runpy
+import subprocess
+import sys
 from pathlib import Path
 from shutil import copyfile
 
-import mlflow
 import pytest
 
 from blockchaintracer.extras.exports import FORMATS
@@ -17,18 +17,20 @@ NAMES = ("mlflow/registry", "mlflow/existing", "mlflow/autolog", "export/formats
 
 
 @pytest.fixture
-def run(home, folder, empty_database, monkeypatch, capfd):
+def run(home, folder, empty_database, monkeypatch):
     """Runs an example as `python examples/…` would, in a folder with an empty MLflow store; what it printed."""
     copyfile(empty_database, folder / "mlflow.db")
     # what a model needs is found out in a process of its own, which takes long
     monkeypatch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "1")
 
+    # a process for each: MLflow keeps the store that it opened for a relative address, which is of another folder
     def run(name):
-        runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
-        return capfd.readouterr().out
+        file = ROOT / "examples" / f"{name}.py"
+        done = subprocess.run([sys.executable, file], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    yield run
-    mlflow.sklearn.autolog(disable=True)
+    return run
 
 
 @pytest.mark.parametrize("name", NAMES)
