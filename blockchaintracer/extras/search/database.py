@@ -486,11 +486,13 @@ class Writer:
     def _take_membership(self, group: int, account: bytes, version: int, block: int) -> None:
         """Write a change of a membership; tell if its version is not greater than the one before it."""
         where = (self._registry, group, account)
+        of_account = "FROM memberships WHERE registry = ? AND lab_group = ? AND account = ?"
+        highest = self._db.execute(f"SELECT max(version) {of_account}", where).fetchone()[0]
         self._insert("memberships", "registry, lab_group, account, version, block", [*where, version, block])
-        select = "SELECT version FROM memberships WHERE registry = ? AND lab_group = ? AND account = ? ORDER BY pk"
-        versions = [row[0] for row in self._db.execute(select, where)]
-        if any(earlier >= version for earlier in versions[-2:-1]):
-            text = f"0x{account.hex()} in group {group} has the versions {versions[-5:]}"
+        if highest is not None and highest >= version:
+            select = f"SELECT version {of_account} ORDER BY pk DESC LIMIT 5"
+            versions = [row[0] for row in self._db.execute(select, where)][::-1]
+            text = f"0x{account.hex()} in group {group} has the versions {versions}"
             self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
 
     def _insert(self, table: str, columns: str, row: list[Any]) -> int:

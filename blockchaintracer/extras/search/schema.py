@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 APPLICATION_ID = 0x42544958
-VERSION = 6
+VERSION = 7
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """
@@ -72,7 +72,7 @@ CREATE TABLE memberships (
   pk INTEGER PRIMARY KEY, registry INTEGER NOT NULL, lab_group INTEGER NOT NULL, account BLOB NOT NULL,
   version INTEGER NOT NULL, block INTEGER NOT NULL
 );
-CREATE INDEX memberships_by_account ON memberships (registry, lab_group, account);
+CREATE INDEX memberships_by_account ON memberships (registry, lab_group, account, version);
 
 -- parameters and metrics; numbers sort before texts
 CREATE TABLE names (pk INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
