@@ -7,6 +7,7 @@ from typing import Any
 import click
 from ape import accounts, networks
 from ape.api import AccountAPI
+from ape.exceptions import RPCTimeoutError
 from ape.logging import LogLevel, logger
 
 from blockchaintracer.cli import load
@@ -17,6 +18,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreE
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 
 PASSPHRASE = "APE_ACCOUNTS_{alias}_PASSPHRASE"
+_STARTS = 3
 
 
 class ApeSigner:
@@ -59,11 +61,15 @@ def _connect(ctx: click.Context, choice: str) -> Chain:
     """Open Ape's connection for the time of the command, at the address that the environment sets, if any."""
     network = next((network for network in NETWORKS if f"{choice}:".startswith(f"{network.ape}:")), None)
     uri = os.environ.get(network.rpc_env) if network else None
-    try:
-        manager = networks.parse_network_choice(choice, provider_settings={"uri": uri} if uri else None)
-        provider = ctx.with_resource(manager)
-    except Exception as error:
-        raise ChainUnavailable(f"Ape can't connect to {choice}: {type(error).__name__}") from None
+    settings = {"uri": uri} if uri else None
+    for attempts_left in reversed(range(_STARTS)):
+        try:
+            provider = ctx.with_resource(networks.parse_network_choice(choice, provider_settings=settings))
+            break
+        except Exception as error:
+            # a node that Ape starts takes a port at random, which may be taken meanwhile: it then waits in vain
+            if not (attempts_left and isinstance(error, RPCTimeoutError)):
+                raise ChainUnavailable(f"Ape can't connect to {choice}: {type(error).__name__}") from None
     return Chain(provider.web3, f"{choice} ({redact_url(provider.http_uri or '')})")
 
 

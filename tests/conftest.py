@@ -57,6 +57,16 @@ pytest_runtest_call = pytest.hookimpl(wrapper=True)(_guarded)
 pytest_runtest_teardown = pytest.hookimpl(wrapper=True)(_guarded)
 
 
+@pytest.fixture(autouse=True)
+def _environment_as_it_was() -> Iterator[None]:
+    """Take back what a test, or a library that it called, left in the environment; MLflow keeps an experiment there."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 def pytest_sessionfinish() -> None:
     if labs := sys.modules.get("tests.support.labs"):
         labs.end_shared_devnet()

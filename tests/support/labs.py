@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import create_group, deploy
@@ -104,7 +106,18 @@ def shared_lab(folder: Path) -> Iterator[Lab]:
     try:
         yield _ready.lab(folder)
     finally:
+        _end_processes_of(folder)
         _ready.in_use = False
+
+
+def _end_processes_of(folder: Path) -> None:
+    """End what a lab below the folder left running: with the next lab's key it would send into the next lab's chain."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            home = process.environ().get("BLOCKCHAINTRACER_HOME", "")
+            if process.pid != os.getpid() and Path(home).is_relative_to(folder):
+                process.kill()
+                process.wait()
 
 
 def end_shared_devnet() -> None:

@@ -1,6 +1,5 @@
 """What the MLflow tests share."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from shutil import copyfile
@@ -30,8 +29,6 @@ def folder(tmp_path, monkeypatch):
     mlflow.set_tracking_uri(None)
     with suppress(AttributeError):
         mlflow.set_registry_uri(None)
-    for name in ("MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME"):
-        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")
