@@ -25,7 +25,7 @@ import mlflow
 how, uri, artifacts, folder, seconds, metrics = sys.argv[1:]
 mlflow.set_tracking_uri(uri)
 # what is paid once a program, not once a run
-import blockchaintracer.mlflow.tracer as recording
+import blockchaintracer.mlflow as recording
 if how == "recorded":
     recording.autolog(background=False)
 if mlflow.get_experiment_by_name("bench") is None:
