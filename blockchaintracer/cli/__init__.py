@@ -23,6 +23,7 @@ VERBS = {
     "export-as": (None, "Write a record as RO-Crate, PROV, DSSE, Croissant and others."),
     "export-proof": (None, "Write a file that proves records without a network."),
     "group": (None, "Create groups, invite members, list both."),
+    "home": (None, "The lab's folders that you trust."),
     "impact": ("search", "What stands on a record, and so on its retraction."),
     "import": ("archive", "Take a whole registry in from one file."),
     "ipfs": (None, "Files on IPFS: add, fetch, pin, archive."),

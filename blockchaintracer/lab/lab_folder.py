@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.trusted_homes import trust, why_not_trusted
 
 FOLDER = ".blockchaintracer"
 VARIABLE = "BLOCKCHAINTRACER_HOME"
@@ -28,7 +31,10 @@ class Home:
 
     Args:
         path: the folder. Without it: ``$BLOCKCHAINTRACER_HOME``, else the nearest ``.blockchaintracer`` in this folder
-            or above it that belongs to this user, else the user's data folder.
+            or above it, else the user's data folder. One that is found is used only if this user created or trusts it.
+
+    Raises:
+        InputError: if the nearest ``.blockchaintracer`` is somebody else's, or not in the user's list of homes.
     """
 
     store = _Inside("store/")
@@ -68,7 +74,7 @@ class Home:
     def _folder(self, name: str) -> Path:
         folder = self.path / name
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make()
             ignored = self.path / ".gitignore"
             if not ignored.exists():
                 # keys are here: whichever repository holds the folder, nothing of it is ever committed
@@ -81,14 +87,41 @@ class Home:
             ) from error
         return folder
 
+    def _make(self) -> None:
+        """Make the folder, which is then trusted; one that is there is closed to other users."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o700)
+        except FileExistsError:
+            state = self.path.stat()
+            if state.st_uid == os.getuid() and state.st_mode & 0o077:
+                self.path.chmod(0o700)
+        else:
+            _list(self.path)
+
+
+def _list(path: Path) -> None:
+    # only homes of this name are found again from a working folder; without the list this one is named each time
+    if path.name == FOLDER:
+        with suppress(OSError):
+            trust(path)
+
 
 def _default() -> Path:
     if chosen := os.environ.get(VARIABLE):
-        return Path(chosen).expanduser().resolve()
+        path = Path(chosen).expanduser().resolve()
+        if path.is_dir() and why_not_trusted(path):
+            _list(path)
+        return path
     for folder in (Path.cwd(), *Path.cwd().parents):
         candidate = folder / FOLDER
-        # another user's folder would bring that user's settings, as git's safe.directory explains
-        if candidate.is_dir() and candidate.stat().st_uid == os.getuid():
+        if candidate.is_dir():
+            if why := why_not_trusted(candidate):
+                raise InputError(
+                    f"expected a lab's folder of yours at {candidate}, which {why}; nothing in it was used",
+                    hint=f"See what is in it, and trust it if it is yours: blockchaintracer home trust "
+                    f"{shlex.quote(str(candidate))}. Or choose another with --home or ${VARIABLE}.",
+                )
             return candidate
     import platformdirs
 

@@ -1,7 +1,5 @@
 """Where a lab's files are, and that nobody else gets them."""
 
-from pathlib import Path
-
 import pytest
 
 from blockchaintracer.core.errors import InputError
@@ -10,7 +8,8 @@ from blockchaintracer.lab.lab_folder import Home
 
 def test_the_nearest_folder_upward_is_taken(tmp_path, monkeypatch):
     monkeypatch.delenv("BLOCKCHAINTRACER_HOME", raising=False)
-    (tmp_path / ".blockchaintracer").mkdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert Home(tmp_path / ".blockchaintracer").keys.is_dir()
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
@@ -32,11 +31,12 @@ def test_a_folder_that_cannot_be_made_is_told_with_a_way_out(tmp_path):
         _ = Home(tmp_path / "file" / "lab").keys
 
 
-def test_another_users_folder_is_passed_over(tmp_path, monkeypatch):
+def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.delenv("BLOCKCHAINTRACER_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     theirs = tmp_path / ".blockchaintracer"
     theirs.mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("os.getuid", lambda: theirs.stat().st_uid + 1)
-    assert Home().path != theirs
-    assert isinstance(Home().path, Path)
+    with pytest.raises(InputError, match="belongs to another user"):
+        Home()

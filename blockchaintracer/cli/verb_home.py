@@ -1,0 +1,76 @@
+"""`blockchaintracer home`: which folders of a lab this user trusts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from blockchaintracer.cli.options import VerbGroup
+from blockchaintracer.cli.render import Answer, plain
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import EntryState
+from blockchaintracer.lab.trusted_homes import trust
+
+
+@click.group(cls=VerbGroup)
+def command() -> None:
+    """A lab's folder: its chain, registry, key and waiting transactions.
+
+    A folder .blockchaintracer that is found from where you work is used only if you created it or trust it.
+
+    \b
+    Examples:
+      blockchaintracer home trust .blockchaintracer
+    """
+
+
+@command.command("trust")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def trust_home(path: Path, yes: bool) -> Answer:
+    """Show what is in a home, and use it from now on where it is found.
+
+    Its chain decides what is "verified", and its waiting transactions are signed with your key. Trust it again after
+    you moved it.
+
+    \b
+    Examples:
+      blockchaintracer home trust .blockchaintracer
+      blockchaintracer home trust moved/.blockchaintracer --yes
+    """
+    home = path.resolve()
+    lines = _content(home)
+    if not yes:
+        for line in (f"{home} holds:", *lines):
+            click.echo(line, err=True)
+        click.confirm("Trust it?", abort=True, err=True)
+    try:
+        trust(home)
+    except OSError as error:
+        raise InputError(f"{plain(str(home))} can't be listed: {error.strerror}") from error
+    return Answer({"home": str(home), "content": lines}, f"Trusted: {home}", *lines)
+
+
+def _content(home: Path) -> list[str]:
+    try:
+        settings = json.loads((home / "settings.json").read_bytes())
+        chains = {number: dict(values) for number, values in settings.get("chains", {}).items()}
+    except FileNotFoundError:
+        chains = {}
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"expected settings of a lab in {home / 'settings.json'}, got something else") from error
+    lines = [
+        plain(f"chain {number}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+        for number, values in chains.items()
+    ]
+    lines += [plain(f"key: {file.stem}") for file in sorted((home / "keys").glob("*.json"))]
+    if (home / "outbox.sqlite").exists():
+        ended = (EntryState.INCLUDED, EntryState.FINAL, EntryState.FAILED)
+        waiting = Counter(entry.write.op for entry in Lab(Home(home)).outbox.entries() if entry.state not in ended)
+        lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
+    return lines or ["no settings, no key, nothing that waits"]

@@ -1,0 +1,123 @@
+"""A `.blockchaintracer` that came with a repository is not the reader's lab: nothing in it is believed or signed."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import VARIABLE, Home
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.trusted_homes import trust
+from tests.support.labs import ROOT, running_lab, verb
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(autouse=True)
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user with a list of homes of their own, in a working folder."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work
+
+
+def test_one_that_was_planted_is_refused_with_the_way_to_trust_it(reader: Path) -> None:
+    (reader / ".blockchaintracer" / "keys").mkdir(parents=True)
+    with pytest.raises(InputError, match="not in the list of homes") as refused:
+        Home()
+    assert f"home trust {reader / '.blockchaintracer'}" in (refused.value.hint or "")
+
+
+def test_one_that_this_user_created_is_used_again(reader: Path) -> None:
+    assert Home(reader / ".blockchaintracer").keys.is_dir()
+    assert Home().path == reader / ".blockchaintracer"
+
+
+def test_one_that_the_variable_named_is_used_again(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (reader / ".blockchaintracer").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setenv(VARIABLE, str(reader / ".blockchaintracer"))
+        assert Home().path == reader / ".blockchaintracer"
+    assert Home().path == reader / ".blockchaintracer"
+
+
+def test_naming_a_folder_once_does_not_trust_it_for_later(reader: Path) -> None:
+    (reader / ".blockchaintracer").mkdir()
+    assert Home(".blockchaintracer").keys.is_dir()
+    with pytest.raises(InputError, match="not in the list"):
+        Home()
+
+
+def test_a_copy_and_a_moved_one_are_refused_until_trusted(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Home(reader / ".blockchaintracer").keys.is_dir()
+    moved = reader / "elsewhere"
+    moved.mkdir()
+    (reader / ".blockchaintracer").rename(moved / ".blockchaintracer")
+    monkeypatch.chdir(moved)
+    with pytest.raises(InputError, match="not in the list"):
+        Home()
+    trust(moved / ".blockchaintracer")
+    assert Home().path == moved / ".blockchaintracer"
+
+
+def test_one_that_takes_the_place_of_a_trusted_one_is_refused(reader: Path) -> None:
+    assert Home(reader / ".blockchaintracer").keys.is_dir()
+    (reader / ".blockchaintracer").rename(reader / "mine")
+    (reader / ".blockchaintracer").mkdir()
+    (reader / ".blockchaintracer" / "id").write_text("0" * 32)
+    with pytest.raises(InputError, match="not in the list"):
+        Home()
+
+
+def test_one_that_git_tracks_is_refused_also_if_it_is_listed(reader: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", reader], check=True)
+    assert Home(reader / ".blockchaintracer").keys.is_dir()
+    assert Home().path == reader / ".blockchaintracer"
+    subprocess.run(["git", "add", "--force", ".blockchaintracer"], cwd=reader, check=True)
+    with pytest.raises(InputError, match="tracked by git"):
+        Home()
+
+
+def test_a_verb_refuses_it_and_home_trust_shows_what_is_in_it(reader: Path) -> None:
+    home = reader / ".blockchaintracer"
+    home.mkdir()
+    (home / "settings.json").write_text('{"chains": {"1": {"registry": "0xabc"}}}')
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [ROOT / ".venv" / "bin" / "blockchaintracer", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    refused = run("outbox")
+    assert refused.returncode == 2
+    assert "home trust" in refused.stderr + refused.stdout
+    assert run("home", "trust", str(home)).returncode != 0
+    assert run("outbox").returncode == 2
+    trusted = run("home", "trust", str(home), "--yes")
+    assert trusted.returncode == 0, trusted.stderr
+    assert "registry 0xabc" in trusted.stdout
+    assert run("outbox").returncode == 0
+
+
+def test_home_trust_shows_what_waits_to_be_signed(tmp_path: Path) -> None:
+    with running_lab(tmp_path) as lab:
+        lab.devnet.stop()
+        (tmp_path / "data.csv").write_text("1\n")
+        record_content(Lab(lab.home, rpc="http://127.0.0.1:9"), Kind.DATASET, tmp_path / "data.csv")
+    done = verb("home", "trust", str(lab.home.path), "--yes", home=tmp_path / "another")
+    assert done.returncode == 0, done.stderr
+    assert "waiting: 1 x record" in done.stdout
+    assert "key: " in done.stdout
+
+
+def test_a_home_is_closed_to_other_users_also_if_it_was_there(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir(mode=0o755)
+    os.chmod(tmp_path / "open", 0o755)
+    assert Home(tmp_path / "open").keys.is_dir()
+    assert (tmp_path / "open").stat().st_mode & 0o777 == 0o700
