@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -26,8 +27,10 @@ def test_the_largest_histories_fit_a_document() -> None:
     from blockchaintracer.lab.recording.run import document_text
 
     assert len(document_text(document)) < MAX_DOCUMENT
-    Path("run.json").write_text(document_text(document))
-    assert load_run_document("run.json") == document
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "run.json")
+        file.write_text(document_text(document))
+        assert load_run_document(file) == document
 
 
 @pytest.mark.parametrize(
