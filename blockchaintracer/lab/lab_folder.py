@@ -6,9 +6,10 @@ import os
 import shlex
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISDIR
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.lab.trusted_homes import trust, why_not_trusted
+from blockchaintracer.lab.trusted_homes import is_listed, trust, why_not_trusted
 
 FOLDER = ".blockchaintracer"
 VARIABLE = "BLOCKCHAINTRACER_HOME"
@@ -78,7 +79,8 @@ class Home:
             ignored = self.path / ".gitignore"
             if not ignored.exists():
                 # keys are here: whichever repository holds the folder, nothing of it is ever committed
-                ignored.write_text("*\n")
+                with suppress(FileExistsError), ignored.open("x") as file:
+                    file.write("*\n")
             folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise InputError(
@@ -89,12 +91,11 @@ class Home:
 
     def _make(self) -> None:
         """Make the folder, which is then trusted; one that is there is closed to other users."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self.path.mkdir(mode=0o700)
+            self.path.mkdir(mode=0o700, parents=True)
         except FileExistsError:
             state = self.path.stat()
-            if state.st_uid == os.getuid() and state.st_mode & 0o077:
+            if S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and state.st_mode & 0o077:
                 self.path.chmod(0o700)
         else:
             _list(self.path)
@@ -102,7 +103,7 @@ class Home:
 
 def _list(path: Path) -> None:
     # only homes of this name are found again from a working folder; without the list this one is named each time
-    if path.name == FOLDER:
+    if path.name == FOLDER and not is_listed(path):
         with suppress(OSError):
             trust(path)
 
@@ -110,7 +111,7 @@ def _list(path: Path) -> None:
 def _default() -> Path:
     if chosen := os.environ.get(VARIABLE):
         path = Path(chosen).expanduser().resolve()
-        if path.is_dir() and why_not_trusted(path):
+        if path.is_dir():
             _list(path)
         return path
     for folder in (Path.cwd(), *Path.cwd().parents):

@@ -6,40 +6,56 @@ import hashlib
 import os
 import secrets
 import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.programs import find_program
 
 _ID = "id"
+_ID_BYTES = 32
 
 
 def trust(home: Path) -> None:
-    """List a home: its path, and an id inside it that only this folder has.
+    """List a home: its path, and a random id inside it.
 
     Raises:
         OSError: if the folder or the user's list can't be written.
     """
-    place = home / _ID
-    with suppress(FileExistsError), os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(16))
+    inside = _id_in(home)
+    if inside is None:
+        inside = secrets.token_hex(_ID_BYTES // 2).encode()
+        write_whole(home / _ID, inside)
     listed = _listed(home)
     listed.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_whole(listed, place.read_bytes())
+    write_whole(listed, inside)
+
+
+def is_listed(home: Path) -> bool:
+    """Tell if the home at this path has the id that the user's list has for it."""
+    try:
+        return _listed(home).read_bytes() == _id_in(home)
+    except OSError:
+        return False
 
 
 def why_not_trusted(home: Path) -> str | None:
     """Say why a home that was found is not to be used, or None if it is this user's own."""
+    if not is_listed(home):
+        theirs = home.stat().st_uid != os.getuid()
+        return "belongs to another user" if theirs else "is not in the list of homes that you trust"
+    if any(_may_be_tracked(place) for place in {home, home.resolve()}):
+        return "is tracked by git, so that others write it"
+    return None
+
+
+def _id_in(home: Path) -> bytes | None:
+    """The id, or None if there is none: a stranger may have put a link, a pipe or something long in its place."""
     try:
-        known = _listed(home).read_bytes() == (home / _ID).read_bytes()
+        with open(os.open(home / _ID, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            content = file.read(_ID_BYTES + 1)
     except OSError:
-        known = False
-    if not known and home.stat().st_uid != os.getuid():
-        return "belongs to another user"
-    if not known:
-        return "is not in the list of homes that you trust"
-    return "is tracked by git, so that others write it" if _may_be_tracked(home) else None
+        return None
+    return content if content and len(content) == _ID_BYTES else None
 
 
 def _listed(home: Path) -> Path:
@@ -51,23 +67,14 @@ def _listed(home: Path) -> Path:
 
 def _may_be_tracked(home: Path) -> bool:
     """Also true where git is needed to tell and gives no answer."""
-    if not any((folder / ".git").exists() for folder in home.resolve().parents):
+    if not any((folder / ".git").exists() for folder in home.parents):
         return False
     git = find_program("git")
     if git is None:
         return True
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     # a setting of the repository must start nothing
-    command = [
-        git,
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "safe.bareRepository=explicit",
-        "ls-files",
-        "-z",
-        "--",
-        home.name,
-    ]
+    safe = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
+    command = [git, *safe, "ls-files", "-z", "--", home.name]
     done = subprocess.run(command, cwd=home.parent, env=environment, capture_output=True, check=False)  # noqa: S603
     return done.returncode != 0 or bool(done.stdout)

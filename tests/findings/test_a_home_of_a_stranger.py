@@ -116,6 +116,44 @@ def test_home_trust_shows_what_waits_to_be_signed(tmp_path: Path) -> None:
     assert "key: " in done.stdout
 
 
+def test_an_id_that_is_a_link_or_a_pipe_is_replaced_and_never_read(reader: Path) -> None:
+    (reader / "secret").write_text("a" * 32)
+    home = reader / ".blockchaintracer"
+    for plant in (lambda: os.symlink(reader / "secret", home / "id"), lambda: os.mkfifo(home / "id")):
+        home.mkdir()
+        plant()
+        trust(home)
+        assert Home().path == home
+        assert (home / "id").read_text() != "a" * 32
+        (home / "id").unlink()
+        home.rmdir()
+    assert (reader / "secret").read_text() == "a" * 32
+
+
+def test_a_link_in_place_of_the_ignore_file_plants_nothing(reader: Path) -> None:
+    (reader / ".blockchaintracer").mkdir()
+    (reader / ".blockchaintracer" / ".gitignore").symlink_to(reader / "planted")
+    assert Home(".blockchaintracer").keys.is_dir()
+    assert not (reader / "planted").exists()
+
+
+def test_a_tracked_link_to_a_trusted_home_is_refused(reader: Path, tmp_path: Path) -> None:
+    assert Home(tmp_path / "mine" / ".blockchaintracer").keys.is_dir()
+    subprocess.run(["git", "init", "--quiet", reader], check=True)
+    (reader / ".blockchaintracer").symlink_to(tmp_path / "mine" / ".blockchaintracer")
+    subprocess.run(["git", "add", "--force", ".blockchaintracer"], cwd=reader, check=True)
+    with pytest.raises(InputError, match="tracked by git"):
+        Home()
+
+
+def test_a_file_in_place_of_a_home_keeps_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    os.chmod(tmp_path / "file", 0o644)
+    with pytest.raises(InputError):
+        _ = Home(tmp_path / "file").keys
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
 def test_a_home_is_closed_to_other_users_also_if_it_was_there(tmp_path: Path) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     os.chmod(tmp_path / "open", 0o755)
