@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from blockchaintracer.cli.render import Answer, plain
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import EntryState
 from blockchaintracer.lab.trusted_homes import trust
 
 
@@ -44,7 +42,7 @@ def trust_home(path: Path, yes: bool) -> Answer:
       blockchaintracer home trust moved/.blockchaintracer --yes
     """
     home = path.resolve()
-    lines = _content(home)
+    lines = _content(Lab(Home(home)))
     if not yes:
         for line in (f"{home} holds:", *lines):
             click.echo(line, err=True)
@@ -56,21 +54,13 @@ def trust_home(path: Path, yes: bool) -> Answer:
     return Answer({"home": str(home), "content": lines}, f"Trusted: {home}", *lines)
 
 
-def _content(home: Path) -> list[str]:
-    try:
-        settings = json.loads((home / "settings.json").read_bytes())
-        chains = {number: dict(values) for number, values in settings.get("chains", {}).items()}
-    except FileNotFoundError:
-        chains = {}
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"expected settings of a lab in {home / 'settings.json'}, got something else") from error
+def _content(lab: Lab) -> list[str]:
+    chains = lab.settings().get("chains", {})
     lines = [
-        plain(f"chain {number}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+        f"chain {number}: " + ", ".join(f"{name} {value}" for name, value in values.items())
         for number, values in chains.items()
     ]
-    lines += [plain(f"key: {file.stem}") for file in sorted((home / "keys").glob("*.json"))]
-    if (home / "outbox.sqlite").exists():
-        ended = (EntryState.INCLUDED, EntryState.FINAL, EntryState.FAILED)
-        waiting = Counter(entry.write.op for entry in Lab(Home(home)).outbox.entries() if entry.state not in ended)
-        lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
-    return lines or ["no settings, no key, nothing that waits"]
+    lines += [f"key: {file.stem}" for file in sorted(lab.home.keys.glob("*.json"))]
+    waiting = Counter(entry.write.op for entry in lab.outbox.pending())
+    lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
+    return [plain(line) for line in lines] or ["no settings, no key, nothing that waits"]

@@ -136,7 +136,7 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        if self._settings().get("last") != chain.chain_id:
+        if self.settings().get("last") != chain.chain_id:
             with self._changed_settings() as settings:
                 settings["last"] = chain.chain_id
         return chain
@@ -160,7 +160,7 @@ class Lab:
         except ChainUnavailable:
             # what is meant for a public network must never go to the devnet
             named = [network.chain_id for network in NETWORKS if self.rpc and network.rpc == self.rpc]
-            last = named[0] if named else self._settings().get("last")
+            last = named[0] if named else self.settings().get("last")
             if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
                 raise
             number = last
@@ -355,7 +355,8 @@ class Lab:
 
     # -- settings
 
-    def _settings(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
+        """Return what was chosen on each chain: registry, key and group."""
         try:
             data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
             if not isinstance(data, dict):
@@ -374,7 +375,7 @@ class Lab:
 
     def choices(self, chain_id: int) -> dict[str, Any]:
         """Return what was chosen on a chain of registry, key and group."""
-        return dict(self._settings().get("chains", {}).get(str(chain_id), {}))
+        return dict(self.settings().get("chains", {}).get(str(chain_id), {}))
 
     def _chosen(self, name: str) -> Any:
         return self.choices(self.chain_id).get(name)
@@ -385,7 +386,7 @@ class Lab:
         path = self.home.settings
         try:
             with locked(path.with_suffix(".lock")):
-                settings = self._settings()
+                settings = self.settings()
                 yield settings
                 write_json(path, settings, problem=f"the lab's settings {path} can't be written")
         except OSError as error:
