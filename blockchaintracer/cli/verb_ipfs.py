@@ -83,7 +83,7 @@ def fetch(lab: Lab, source: str, target: Path, limit: int) -> Answer:
       blockchaintracer ipfs fetch ipfs://CID/data.csv -o data.csv
       blockchaintracer ipfs fetch https://gateway.example/ipfs/CID -o folder
     """
-    address = Address.parse(source if "://" in source else SCHEME + source)
+    address = Address.parse(source if source.startswith((SCHEME, "http://", "https://")) else SCHEME + source)
     if address is None:
         raise InputError(
             f"expected an address on IPFS, got {source!r}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import asdict
 
@@ -45,5 +46,5 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool) ->
         asdict(done) | {"size": done.size},
         f"Published {published} ({new} of them new): {kinds}.",
         *(f"Left out: {what}." for what in done.left_out),
-        f"Others reproduce it with: blockchaintracer reproduce {done.record_id} --from {done.folder}",
+        f"Others reproduce it with: blockchaintracer reproduce {done.record_id} --from {shlex.quote(done.folder)}",
     )

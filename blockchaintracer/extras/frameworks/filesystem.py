@@ -202,7 +202,7 @@ class IpfsFileSystem(_Tree):
         assert address  # noqa: S101 -- it has the scheme
         node = self._gateways.resolve(address.cid, address.names)
         if node is None:
-            raise FileNotFoundError(f"there is no {'/'.join(address.names)!r} below {address.cid}")
+            raise FileNotFoundError(address.absent)
         return node
 
     def _ls(self, path: str) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from blockchaintracer.core.digest import (
     LISTING_LIMIT,
@@ -438,7 +439,11 @@ def read_from_url(source: str, digest: str) -> Iterator[bytes]:
 def _from_web(source: str, digest: str) -> Iterator[bytes]:
     import requests
 
-    address = f"{source.rstrip('/')}/{object_name(digest)}"
+    parts = urlsplit(source)
+    if parts.fragment:
+        raise SourceError("has a '#', and what follows it is never sent: write %23 for one in a folder's name")
+    # what follows '?' may be what lets in
+    address = parts._replace(path=f"{parts.path.rstrip('/')}/{object_name(digest)}").geturl()
     count, tries = 0, 0
     while True:
         # a compressed answer would be another sequence of bytes

@@ -127,6 +127,9 @@ def parse_node(cid: Cid, block: bytes) -> DagNode:
     except (ValueError, InputError) as error:
         raise NotVerified(f"expected a UnixFS node in the block {cid}: {error}") from error
     if kind == 1:
+        names = {link.name for link in links}
+        if len(names) != len(links) or names & {"", ".", ".."} or any("/" in name or "\0" in name for name in names):
+            raise NotVerified(f"expected a folder of different names without '/' in the block {cid}, got others")
         return DagNode("folder", 0, b"", tuple(links), ())
     if kind not in (0, 2):
         other = {3: "metadata", 4: "a symbolic link", 5: "a sharded folder"}.get(kind, "something else")

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import redact_url
@@ -272,7 +272,11 @@ class Address:
 
     @classmethod
     def parse(cls, source: str) -> Address | None:
-        """The address that a source is: ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway; None if it's none."""
+        """Parse ``ipfs://CID/path``, or ``/ipfs/CID/path`` of a gateway. Return None if a source is neither.
+
+        Names after ``ipfs://`` are taken as they stand, as fsspec's are. Names in the address of a gateway are those of
+        a URL, and are decoded here, once.
+        """
         if source.startswith(SCHEME):
             rest, gateways = source.removeprefix(SCHEME), None
         else:
@@ -281,7 +285,7 @@ class Address:
             if parts.scheme not in ("http", "https") or not separator:
                 return None
             gateways = (f"{parts.scheme}://{parts.netloc}{before}",)
-        root, *names = rest.split("?")[0].rstrip("/").split("/")
+        root, *names = rest.removesuffix("/").split("/")
         try:
             cid = Cid.parse(root)
         except InputError:
@@ -289,15 +293,20 @@ class Address:
                 raise
             # a folder of some web server that is called so
             return None
-        decoded = tuple(unquote(name) for name in names)
-        if any(name in ("", ".", "..") for name in decoded):
-            raise InputError(
-                f"expected a path without '.', '..' or empty parts below {root}, got {'/'.join(decoded)!r}"
-            )
-        return cls(cid, decoded, gateways)
+        if gateways is not None:
+            names = _decoded(source, names)
+        if any(name in ("", ".", "..") or "/" in name for name in names):
+            raise InputError(f"expected a path without '.', '..' or empty parts below {root}, got {'/'.join(names)!r}")
+        return cls(cid, tuple(names), gateways)
 
     def __str__(self) -> str:
-        return SCHEME + "/".join((str(self.cid), *(quote(name) for name in self.names)))
+        return SCHEME + "/".join((str(self.cid), *self.names))
+
+    @property
+    def absent(self) -> str:
+        """What to say if there is no such entry."""
+        hint = " (names are taken as they stand: %20 is no space)" if any("%" in name for name in self.names) else ""
+        return f"there is no {'/'.join(self.names)!r} below {self.cid}{hint}"
 
     def read_object(self, sha256: str) -> Iterator[bytes] | None:
         """The bytes of an object of a published store (``objects/…`` below this), or of this file; None if none.
@@ -309,3 +318,17 @@ class Address:
         if entry and entry[1].kind == "folder":
             entry = gateways.resolve(self.cid, (*self.names, "objects", sha256[:2], sha256[2:]))
         return gateways.read(*entry) if entry and entry[1].kind == "file" else None
+
+
+def _decoded(url: str, names: Sequence[str]) -> list[str]:
+    """Decode the names in a URL. A part that says more than a name is refused: another file would be read."""
+    # urlsplit drops line ends and tabs, and keeps query and fragment apart
+    if "?" in url or "#" in url or not url.isprintable():
+        raise InputError(
+            f"expected the address of a file or folder without '?', '#' and control characters, got {redact_url(url)}",
+            hint="Write %3F or %23 for one in a name, or give the name as it stands: ipfs://CID/NAME.",
+        )
+    try:
+        return [unquote(name, errors="strict") for name in names]
+    except UnicodeDecodeError:
+        raise InputError(f"expected names in UTF-8, got {'/'.join(names)!r}") from None
