@@ -75,7 +75,7 @@ class Home:
     def _folder(self, name: str) -> Path:
         folder = self.path / name
         try:
-            self._make()
+            self.make()
             ignored = self.path / ".gitignore"
             if not ignored.exists():
                 # keys are here: whichever repository holds the folder, nothing of it is ever committed
@@ -89,7 +89,7 @@ class Home:
             ) from error
         return folder
 
-    def _make(self) -> None:
+    def make(self) -> None:
         """Make the folder, which is then trusted; one that is there is closed to other users."""
         try:
             self.path.mkdir(mode=0o700, parents=True)

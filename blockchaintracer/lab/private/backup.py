@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import tarfile
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
+from blockchaintracer.lab.unpack import unpack_tar
 
-PARTS = ("keys", "encryption-keys", "seals", "private", "batches", "settings.json")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_BATCHES = r"batches/[0-9]{1,20}-0x[0-9A-Fa-f]{40}-[0-9]{1,10}-0x[0-9A-Fa-f]{40}"
+_KNOWN = re.compile(
+    rf"keys/{_NAME}\.(json|passphrase)|encryption-keys/{_NAME}\.(age|pub|passphrase)|seals/[0-9a-f]{{64}}\.json"
+    rf"|private/[0-9a-f]{{64}}(\.[0-9a-f]{{64}}\.content)?\.json|{_BATCHES}/(open|[0-9a-f]{{64}})/[0-9a-f]{{64}}\.json"
+    r"|mlflow/salts/[A-Za-z0-9_:-]{1,100}|settings\.json"
+)
+_PLACES = ("keys/*", "encryption-keys/*", "seals/*", "private/*", "mlflow/salts/*", "batches/*/*/*", "settings.json")
 """What of the lab's folder is backed up: the store has its own copies, the index and the devnet can be made again."""
 _LIMIT = 1 << 30
 
@@ -26,12 +36,8 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
     Args:
         recipients: who can open it; a key that is only in the archive itself is of no use.
     """
-    files = {
-        path.relative_to(home.path).as_posix(): path
-        for part in PARTS
-        for path in ([home.path / part] if (home.path / part).is_file() else sorted((home.path / part).rglob("*")))
-        if path.is_file() and not path.is_symlink() and not path.name.startswith(".")
-    }
+    paths = {path.relative_to(home.path).as_posix(): path for part in _PLACES for path in sorted(home.path.glob(part))}
+    files = {name: path for name, path in paths.items() if _KNOWN.fullmatch(name) and _is_plain(path)}
     if not files:
         raise InputError(f"expected keys to back up in {home.path}, got none")
     out = io.BytesIO()
@@ -52,51 +58,66 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
         identities: to open it with; without them it is opened by the passphrase that `ask` gives.
 
     Raises:
-        InputError: if it can't be read, or a file of it is there already with other content: then nothing is written.
-        NotVerified, KeyStoreError: if it can't be opened, or holds what no backup does.
+        InputError: if it can't be read or written, or a file of it is there already with other content.
+        NotVerified, KeyStoreError: if it can't be opened, or holds what no backup does. Nothing is kept then.
     """
     try:
         data = source.read_bytes()
     except OSError as error:
         raise InputError(f"expected a backup in {source}: {error.strerror}") from None
     opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
-    home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as scratch:
-        names = _unpacked(opened, Path(scratch))
-        fresh = []
-        for name in names:
-            here = home.path / name
-            if not os.path.lexists(here):
-                fresh.append(name)
-            elif here.is_symlink() or not here.is_file() or here.read_bytes() != Path(scratch, name).read_bytes():
-                raise InputError(
-                    f"expected no other {name} in {home.path}, got one", hint="Restore into another folder with --home."
-                )
+    home.make()
+    with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as folder:
+        scratch = Path(folder)
+        try:
+            names = unpack_tar(io.BytesIO(opened), scratch, "a backup", limit=_LIMIT, is_known=_KNOWN.fullmatch)
+            for file in names:
+                _require_whole(scratch / file, file)
+            return _moved(home, scratch, names)
+        except OSError as error:
+            raise InputError(f"{source} can't be restored to {home.path}: {error.strerror}; nothing was") from None
+
+
+def _moved(home: Home, scratch: Path, names: list[str]) -> list[str]:
+    """Give the files their names in the lab: all of them, or none if one can't be."""
+    fresh = []
+    for name in names:
+        here = home.path / name
+        if not os.path.lexists(here):
+            fresh.append(name)
+        elif not _is_plain(here) or here.read_bytes() != (scratch / name).read_bytes():
+            raise InputError(
+                f"expected no other {name} in {home.path}, got one", hint="Restore into another folder with --home."
+            )
+    done: list[Path] = []
+    try:
         for name in fresh:
-            (home.path / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            Path(scratch, name).chmod(0o600)
-            os.link(Path(scratch, name), home.path / name)
+            here = home.path / name
+            for folder in reversed(here.parents[: name.count("/")]):
+                if not os.path.lexists(folder):
+                    folder.mkdir(mode=0o700)
+                    done.append(folder)
+            # a link fails if a file appeared meanwhile; renaming would replace that file
+            os.link(scratch / name, here)
+            done.append(here)
+        os.sync()
+    except BaseException:
+        for made in reversed(done):
+            with suppress(OSError):
+                made.rmdir() if made.is_dir() else made.unlink()
+        raise
     return fresh
 
 
-def _unpacked(data: bytes, folder: Path) -> list[str]:
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _require_whole(file: Path, name: str) -> None:
     try:
-        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-            members = archive.getmembers()
-            names = [member.name for member in members]
-            for member in members:
-                if not (member.isfile() and _is_of_a_backup(member.name) and member.size <= _LIMIT):
-                    raise NotVerified(f"expected the files of a backup, got {member.name!r} in it")
-            if twice := next((name for name, count in Counter(names).items() if count > 1), None):
-                raise NotVerified(f"expected each file of a backup once, got {twice!r} twice")
-            archive.extractall(folder, filter="data")
-    except (tarfile.TarError, OSError) as error:
-        raise NotVerified(f"expected the archive of a backup, got something else: {type(error).__name__}") from None
-    return names
-
-
-def _is_of_a_backup(name: str) -> bool:
-    """Say whether `back_up` writes such a name: each part is plain, and the first is one of PARTS."""
-    parts = name.split("/")
-    plain = all(part.isprintable() and part and not part.startswith(".") and "\\" not in part for part in parts)
-    return plain and parts[0] in PARTS and (len(parts) > 1) == ("." not in parts[0])
+        if name.endswith(".json") and isinstance(json.loads(file.read_bytes()), dict):
+            return
+    except (ValueError, RecursionError):
+        pass
+    if file.suffix == ".json" or not file.stat().st_size:
+        raise NotVerified(f"expected a whole file {name} in a backup, got something else")

@@ -23,12 +23,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from dataclasses import field as hidden
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal
 
 from blockchaintracer.core.digest import (
     Progress,
-    check_distinct,
-    check_path,
     digest_folder,
     format_listing,
     list_folder,
@@ -39,15 +37,13 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotV
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
 from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context
+from blockchaintracer.lab.unpack import unpack_tar
 
 CONTENT = "urn:blockchaintracer:private-content:v1"
 OPENING_LIMIT = 1 << 16
 """Bytes of the largest opening that is read."""
 
 SubjectText = Literal["file", "folder"]
-_PART = 1 << 20
-# what the standard library raises for tars that nobody makes by accident
-_MALFORMED = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
 _HEX = set("0123456789abcdef")
 
 
@@ -135,8 +131,9 @@ def decrypt_content(
     try:
         with tempfile.TemporaryFile(dir=partial.parent) as packed:
             _decrypted(source, packed, identities, progress)
+            size = packed.tell()
             packed.seek(0)
-            _unpack(packed, partial)
+            unpack_tar(packed, partial, "the encrypted folder", limit=size)
         if digest_folder(partial).sha256 != opening.sha256:
             raise NotVerified("what was decrypted is not the folder that was committed to")
         partial.rename(target)
@@ -166,48 +163,6 @@ def _decrypted(source: BinaryIO, target: Any, identities: Sequence[Any], progres
             raise writer.problem from None
         raise
     return writer.digest.hexdigest()
-
-
-def _unpack(packed: BinaryIO, folder: Path) -> None:
-    """Unpack a tar that a stranger may have made: regular files at paths inside of `folder`, and nothing else."""
-    try:
-        with tarfile.open(fileobj=cast(BinaryIO, _BoundedReader(packed)), mode="r:") as tar:
-            names: list[str] = []
-            for member in tar:
-                # a sparse file of a few bytes could unpack to more than any disk holds
-                plain = member.isreg() and not member.issparse()
-                content = tar.extractfile(member) if plain else None
-                if content is None:
-                    raise NotVerified(f"expected files alone in the encrypted folder, got {member.name!r}")
-                names.append(check_path(member.name))
-                place = folder / member.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("xb") as out:
-                    shutil.copyfileobj(content, out, 1 << 16)
-                # who it was encrypted to reads it, and nobody else
-                place.chmod(0o700 if member.mode & 0o100 else 0o600)
-        check_distinct(names)
-    except (*_MALFORMED, InputError, FileExistsError, NotADirectoryError) as error:
-        reason = error.message if isinstance(error, InputError) else type(error).__name__
-        raise NotVerified(f"the encrypted folder can't be unpacked: {reason}") from None
-
-
-class _BoundedReader:
-    """A file that is read in small parts only: the header of a tar may claim any size."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _PART:
-            raise tarfile.ReadError(f"a part of {size} bytes")
-        return self._file.read(size)
-
-    def seek(self, *place: int) -> int:
-        return self._file.seek(*place)
-
-    def tell(self) -> int:
-        return self._file.tell()
 
 
 class _HashingWriter:
