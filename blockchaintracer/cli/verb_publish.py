@@ -9,9 +9,10 @@ from dataclasses import asdict
 import click
 
 from blockchaintracer.cli.options import lab_verb, profile_option
-from blockchaintracer.cli.render import Answer, byte_size, progress_bar
+from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
+from blockchaintracer.lab.store.store import REPAIRED
 
 
 @lab_verb()
@@ -23,12 +24,16 @@ from blockchaintracer.lab.publish import publish
     help="A folder, an IPFS node (`ipfs` or the address of its RPC), any fsspec address, or an archive to make.",
 )
 @profile_option
+@click.option(
+    "--quick", is_flag=True, help="Do not read what is there: in a folder what has not changed, elsewhere by size."
+)
 @click.option("--with-diff", is_flag=True, help="Publish what differed from the commit, too, unless it holds a secret.")
-def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool) -> Answer:
+def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, quick: bool) -> Answer:
     """Copy what others need to check and reproduce a record to a folder, IPFS or any storage, and nothing else.
 
     For a run: its manifest and those of its ancestors, its inputs, its outputs, all files of its commit, and its lock
-    file. The folder can be copied anywhere or shown by any web server: who fetches from it checks every digest.
+    file. The folder can be copied anywhere or shown by any web server: who fetches from it checks every digest. What
+    is there is hashed again, and repaired where it is damaged: each repaired object is named.
 
     \b
     Examples:
@@ -38,13 +43,18 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool) ->
       blockchaintracer publish ID --to s3://bucket/published
     """
     with progress_bar("publishing") as progress:
-        done = publish(lab, record_id, to, with_diff=with_diff, profile=profile, progress=progress)
+        done = publish(lab, record_id, to, with_diff=with_diff, quick=quick, profile=profile, progress=progress)
     kinds = ", ".join(f"{count} {what}" for what, count in Counter(it.what for it in done.objects).items())
-    new = sum(it.new for it in done.objects)
+    states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
     return Answer(
         asdict(done) | {"size": done.size},
-        f"Published {published} ({new} of them new): {kinds}.",
+        f"Published {published} ({states}): {kinds}.",
+        *(
+            f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"
+            for it in done.objects
+            if it.state == REPAIRED
+        ),
         *(f"Left out: {what}." for what in done.left_out),
         f"Others reproduce it with: blockchaintracer reproduce {done.record_id} --from {shlex.quote(done.folder)}",
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, source_option
+from blockchaintracer.cli.options import PATH, VerbGroup, source_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_garbage, store_status
@@ -44,27 +45,34 @@ def status(lab: Lab, verify: bool) -> Answer:
 
 
 @command.lab_verb()
+@click.argument("folder", required=False, type=PATH, metavar="[FOLDER]")
 @source_option
-def repair(lab: Lab, sources: tuple[str, ...]) -> Answer:
+def repair(lab: Lab, folder: Path | None, sources: tuple[str, ...]) -> Answer:
     """Re-hash every object, and fetch again what is damaged, and what a record of this lab needs and is missing.
 
-    Needs no chain. Without --from it only reports. A good copy takes its place once it is whole, so you can stop it.
+    With FOLDER, a published folder: its damaged objects are replaced from the lab's store, then from --from.
+
+    Needs no chain. Without --from the lab's store is only checked. A good copy takes its place once it is whole, so you
+    can stop it.
 
     \b
     Examples:
       blockchaintracer store repair
       blockchaintracer store repair --from published --from ipfs://CID
+      blockchaintracer store repair published
 
     Exit codes: 0 all is whole, 1 something stays damaged or missing, 2 wrong use.
     """
     with progress_bar("hashing") as progress:
-        done = repair_store(lab, sources, progress)
+        done = repair_store(lab, sources, progress, folder=folder)
     return Answer(
         asdict(done) | {"left": len(done.left)},
         f"Re-hashed {done.objects} objects, {byte_size(done.size)}, in {done.folder}.",
         *map(_mended, done.found),
         f"Still damaged or missing: {len(done.left)}."
         if done.left
+        else "All are whole."
+        if folder
         else f"All are whole, and the {done.needed} that this lab's records need are here.",
         exit_code=1 if done.left else 0,
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
@@ -32,7 +34,9 @@ from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
-from blockchaintracer.lab.store.store import REPAIR, Store, is_url, public_name
+from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, UNCHANGED, WHOLE, Store, is_url, public_name
+
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,15 @@ class PublishedObject:
     Args:
         what: what it is to the record: ``manifest``, ``input``, ``output``, ``code``, ``lock``, ``diff``,
             ``encrypted``, ….
+        state: what became of its copy: ``new``, ``repaired`` (it was damaged), ``re-hashed``, ``not read
+            again``, or ``sent again`` to a node.
     """
 
     what: str
     name: str
     sha256: str
     size: int
-    new: bool
+    state: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ def publish(
     to: str | os.PathLike[str],
     *,
     with_diff: bool = False,
+    quick: bool = False,
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
 ) -> Published:
@@ -87,6 +94,8 @@ def publish(
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
             RPC; the name of an archive to be made (``.car``); or an address of any file system of fsspec.
         with_diff: whether to copy the difference between a run's files and its commit, too.
+        quick: whether to leave unread what is there: in a folder what did not change since it was hashed, at an address
+            what has the right size, on a node what it says to keep. Else all that is there is hashed again.
 
     Raises:
         InputError: if the record is unknown, `to` is the lab's own, or the difference seems to hold a secret.
@@ -94,7 +103,7 @@ def publish(
         NotVerified: if the node names another CID than the one computed here.
         ChainUnavailable: if the node can't be reached.
     """
-    put = _target(lab, os.fspath(to), profile, progress)
+    put = _target(lab, os.fspath(to), profile, quick, progress)
     record = required_record(lab, record_id)
     manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
@@ -124,67 +133,72 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
-    address, new = put(unique)
+    address, states = put(unique)
     objects = [
-        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, digest in new)
+        PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
     ]
     return Published(record.id, address, objects, left_out)
 
 
-Target = Callable[[Collection[str]], tuple[str, set[str]]]
-"""Publishes objects; returns the address to find them at, and those that were not there before."""
+Target = Callable[[Collection[str]], tuple[str, dict[str, str]]]
+"""Publishes objects; returns the address to find them at, and what became of each."""
 
 
-def _target(lab: Lab, to: str, profile: str, progress: Progress | None) -> Target:
+def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | None) -> Target:
+    store = lab.store
     if to == "ipfs" or to.startswith(("http://", "https://")):
         kubo = Kubo(None if to == "ipfs" else to)
-        return lambda digests: _to_node(_tree(lab.store, digests, profile), set(digests), kubo, progress)
-    if is_url(to):
-        if to.startswith(("file://", "local://")):
-            _require_apart(lab.home, Path(to.partition("://")[2]))
-        return lambda digests: (to, _to_file_system(lab.store, digests, to.rstrip("/")))
-    _require_apart(lab.home, Path(to))
+        return lambda digests: _to_node(_tree(store, digests, profile), digests, kubo, quick, progress)
+    folder = to
+    if to.startswith(("file://", "local://")):
+        # a folder has its own way to write: whole, and brought to the disk
+        folder = require("fsspec", "fsspec").core.strip_protocol(to)
+    if is_url(folder):
+        return lambda digests: (to, _to_file_system(store, digests, to.rstrip("/"), quick))
+    require_apart(lab.home, Path(folder))
     if to.endswith(".car"):
-        return lambda digests: _to_archive(_tree(lab.store, digests, profile), set(digests), Path(to), progress)
-    return lambda digests: (to, _to_folder(lab.store, digests, to))
+        return lambda digests: _to_archive(_tree(store, digests, profile), digests, Path(folder), progress)
+    published = store.published(folder)
+    return lambda digests: (to, {digest: published.take(digest, store, quick=quick) for digest in digests})
 
 
-def _to_folder(store: Store, digests: Collection[str], folder: str) -> set[str]:
-    published = Store(folder, public=True)
-    new = {digest for digest in digests if not published.has(digest)}
-    store.publish(digests, folder)
-    return new
-
-
-def _to_node(tree: Tree, digests: set[str], kubo: Kubo, progress: Progress | None) -> tuple[str, set[str]]:
+def _to_node(
+    tree: Tree, digests: Collection[str], kubo: Kubo, quick: bool, progress: Progress | None
+) -> tuple[str, dict[str, str]]:
     """One folder with the layout of a store; its CID is the address."""
     root = tree.root()
-    if kubo.is_pinned(root):
-        return f"{SCHEME}{root}", set()
-    kubo.send(tree, progress)
-    return f"{SCHEME}{root}", digests
+    there = kubo.is_pinned(root)
+    if not (there and quick):
+        # a node writes a block again that it has damaged
+        kubo.send(tree, progress)
+    return f"{SCHEME}{root}", dict.fromkeys(digests, NEW if not there else UNCHANGED if quick else "sent again")
 
 
-def _to_archive(tree: Tree, digests: set[str], file: Path, progress: Progress | None) -> tuple[str, set[str]]:
+def _to_archive(
+    tree: Tree, digests: Collection[str], file: Path, progress: Progress | None
+) -> tuple[str, dict[str, str]]:
     write_archive(tree, file, progress)
-    return str(file), digests
+    return str(file), dict.fromkeys(digests, NEW)
 
 
-def _to_file_system(store: Store, digests: Collection[str], url: str) -> set[str]:
+def _to_file_system(store: Store, digests: Collection[str], url: str, quick: bool) -> dict[str, str]:
     fsspec = require("fsspec", "fsspec")
-    new = set()
+    states = {}
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
         for digest in digests:
             path, size = f"{root}/{object_name(digest)}", store.path_of(digest).stat().st_size
-            if filesystem.exists(path) and filesystem.info(path)["size"] == size:
-                continue
+            states[digest] = NEW
+            if filesystem.exists(path):
+                whole = filesystem.info(path)["size"] == size and (quick or _hashed(filesystem, path) == digest)
+                states[digest] = (UNCHANGED if quick else WHOLE) if whole else REPAIRED
+                if whole:
+                    continue
             filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)
             # the object appears when it is whole
             with filesystem.transaction, filesystem.open(path, "wb") as file:
                 store.copy(digest, file.write)
-            new.add(digest)
     except BlockchainTracerError:
         raise
     except Exception as error:
@@ -193,7 +207,15 @@ def _to_file_system(store: Store, digests: Collection[str], url: str) -> set[str
             f"can't write to {public_name(url)} ({type(error).__name__})",
             hint="Check the address, the package that fsspec needs for it, and that you may write there.",
         ) from None
-    return new
+    return states
+
+
+def _hashed(filesystem: Any, path: str) -> str:
+    actual = hashlib.sha256()
+    with filesystem.open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            actual.update(block)
+    return actual.hexdigest()
 
 
 def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
@@ -216,7 +238,8 @@ def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> C
     return root
 
 
-def _require_apart(lab_home: Home, folder: Path) -> None:
+def require_apart(lab_home: Home, folder: Path) -> None:
+    """Refuse a folder of the lab itself as one that others may read."""
     chosen, home = folder.resolve(), lab_home.path
     own = (home / "store", home / "keys", home / "private", home / "devnet", home / "environments")
     if chosen == home or any(chosen == part or part in chosen.parents for part in own):

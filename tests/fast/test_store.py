@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.lab.store.store import Store
+from tests.support.stores import published_store
 
 MIB = 1 << 20
 ABSENT = "ab" * 32
@@ -170,7 +171,7 @@ def test_published_objects_are_fetched_from_the_folder(store: Store, folder: Pat
     digests = [found.sha256, *(entry.sha256 for entry in found.files)]
     mask = os.umask(0o022)
     try:
-        published = store.publish(digests, tmp_path / "www")
+        published = published_store(store, digests, tmp_path / "www")
         os.umask(0o077)
         private = published.put_bytes(b"made under a strict umask")
     finally:
@@ -189,7 +190,7 @@ def test_a_damaged_object_is_not_published(store: Store, tmp_path: Path):
     sha256 = store.put_bytes(b"x")
     damage(store, sha256)
     with pytest.raises(StoreError, match="damaged"):
-        store.publish([sha256], tmp_path / "www")
+        published_store(store, [sha256], tmp_path / "www")
     assert objects(Store(tmp_path / "www")) == []
 
 

@@ -37,6 +37,7 @@ from blockchaintracer.lab.store.ipfs.pinning import Pin, Service, unpin
 from blockchaintracer.lab.store.store import Store
 from tests.findings.test_hostile_gateways import gateway, honest
 from tests.support.labs import verb
+from tests.support.stores import published_store
 
 pytestmark = pytest.mark.node
 
@@ -183,7 +184,7 @@ def test_a_published_folder_of_any_name_is_found_again(name: str, tmp_path: Path
     (tmp_path / "web").mkdir()
     store = Store(tmp_path / "store")
     digest = store.put_bytes(content(name))
-    store.publish([digest], tmp_path / "web" / name)
+    published_store(store, [digest], tmp_path / "web" / name)
     with serving(partial(Quiet, directory=str(tmp_path / "web"))) as url:
         for number, query in enumerate(("", "?token=a/b")):
             other = Store(tmp_path / f"other-{number}")

@@ -16,6 +16,7 @@ import pytest
 from blockchaintracer.core.digest import digest_folder
 from blockchaintracer.core.errors import ChainUnavailable, StoreError
 from blockchaintracer.lab.store.store import Store
+from tests.support.stores import published_store
 
 MIB = 1 << 20
 
@@ -104,7 +105,7 @@ def serve(tmp_path: Path) -> Iterator[object]:
 
 def test_published_objects_are_fetched_over_http(store: Store, folder: Path, tmp_path: Path, serve):
     found = store.put_folder(folder)
-    store.publish([found.sha256, *(entry.sha256 for entry in found.files)], tmp_path / "www/lab")
+    published_store(store, [found.sha256, *(entry.sha256 for entry in found.files)], tmp_path / "www/lab")
     other = Store(tmp_path / "other")
     restored = other.restore_folder(found.sha256, tmp_path / "restored", [serve() + "/lab/"])
     assert digest_folder(restored).sha256 == found.sha256

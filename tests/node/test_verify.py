@@ -46,6 +46,7 @@ from blockchaintracer.lab.recording.content import (
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier, verify
 from tests.support.labs import again, second_lab, shared_lab, verb
+from tests.support.stores import published_store
 
 MIB = 1 << 20
 STRANGER = "0x" + "11" * 20
@@ -380,7 +381,7 @@ def test_a_subject_that_is_no_listing_fails_and_an_identifier_without_its_manife
 
 def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, file, tmp_path):
     record = record_content(lab, Kind.DATASET, file)
-    published = lab.store.publish([record.manifest], tmp_path / "published")
+    published = published_store(lab.store, [record.manifest], tmp_path / "published")
     large = published.path_of(record.manifest)
     large.chmod(0o600)
     large.write_bytes(bytes(2 * MIB))
@@ -394,7 +395,7 @@ def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, fi
 
 def test_a_source_that_gives_more_of_a_file_than_is_ever_taken_is_not_followed(lab, file, tmp_path, monkeypatch):
     record = record_content(lab, Kind.DATASET, file)
-    published = lab.store.publish([record.manifest, record.subject], tmp_path / "published")
+    published = published_store(lab.store, [record.manifest, record.subject], tmp_path / "published")
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(published.folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
@@ -441,7 +442,7 @@ def test_what_is_not_here_is_unknown_and_found_in_a_published_store(lab, folder,
     assert record.manifest in report.unknown[0].detail
     digests = [record.manifest, record.subject]
     digests += [line.split()[0].decode() for line in lab.store.get_bytes(record.subject).splitlines()]
-    published = lab.store.publish(digests, tmp_path / "published")
+    published = published_store(lab.store, digests, tmp_path / "published")
     handler = partial(_Quiet, directory=str(published.folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Repairs a lab's store: what is damaged or missing is fetched again from where it was published.
+"""Repairs a lab's store or a published folder: what is damaged or missing is fetched from where a good copy is.
 
 Every object is hashed again. What should be there follows from the lab's own transactions, without the chain: the
 manifests of its records, their content, and the files that these name.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
@@ -17,6 +18,7 @@ from blockchaintracer.core.record import Kind, RecordKey, SubjectType, label
 from blockchaintracer.lab.batches import batched_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import ANCHORS, EntryState, Op
+from blockchaintracer.lab.publish import require_apart
 from blockchaintracer.lab.seals import sealed_keys
 from blockchaintracer.lab.store.store import FETCH_LIMIT, Store
 
@@ -59,12 +61,23 @@ class Repaired:
         return [entry for entry in self.found if entry.problem]
 
 
-def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = None) -> Repaired:
+def repair_store(
+    lab: Lab, sources: Sources = (), progress: Progress | None = None, *, folder: Path | None = None
+) -> Repaired:
     """Hash every object of the lab's store again, and put a good copy in the place of each that is damaged or missing.
+
+    With `folder` the same for a published folder. Good copies come from the lab's store first, and nothing is missing:
+    what should be there `publish` knows.
 
     A copy gets its name when it is whole, so the work may be interrupted at any time. Nothing is removed: without a
     good copy, the damaged one stays, and reading it is an error.
     """
+    store = lab.store
+    if folder is not None:
+        require_apart(lab.home, folder)
+        if not (folder / "objects").is_dir():
+            raise InputError(f"expected a published folder, one with objects/ in it, got {folder}")
+        store, sources = lab.store.published(folder), [lab.store.folder, *sources]
     wrong: dict[str, str] = {}
     problems: dict[str, str | None] = {}
 
@@ -73,26 +86,26 @@ def repair_store(lab: Lab, sources: Sources = (), progress: Progress | None = No
             return
         wrong[digest], problems[digest] = was, None
         try:
-            lab.store.fetch(digest, sources, limit)
+            store.fetch(digest, sources, limit)
         except (StoreError, ChainUnavailable) as error:
             problems[digest] = error.message
 
-    objects = list(lab.store.objects())
+    objects = list(store.objects())
     for entry in objects:
         try:
-            lab.store.verify(entry.sha256, progress)
+            store.verify(entry.sha256, progress)
         except StoreError:
             fetch(entry.sha256, "damaged")
     named: dict[str, str] = {}
     for digest, what, limit in _needed(lab):
         named.setdefault(digest, what)
-        if not lab.store.has(digest):
+        if folder is None and not store.has(digest):
             fetch(digest, "missing", limit)
     return Repaired(
-        str(lab.store.folder),
+        str(store.folder),
         len(objects),
         sum(entry.size for entry in objects),
-        len(named),
+        len(named) if folder is None else 0,
         [Mended(digest, named.get(digest), was, problems[digest]) for digest, was in wrong.items()],
     )
 

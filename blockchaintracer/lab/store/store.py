@@ -46,6 +46,9 @@ FETCH_LIMIT = 64 << 30
 REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in its place, from where it was published."
 """What to do about an object that is damaged or missing."""
 
+NEW, REPAIRED, WHOLE, UNCHANGED = "new", "repaired", "re-hashed", "not read again"
+"""What became of a copy: not there before, damaged before, there and hashed again, there and not read."""
+
 Write = Callable[[bytes | memoryview], object]
 
 _BLOCK = 1 << 20
@@ -151,11 +154,11 @@ class Store:
         _check(path, sha256, hashlib.sha256(data).hexdigest())
         return data
 
-    def verify(self, sha256: str, progress: Progress | None = None) -> None:
-        """Hash an object again."""
+    def verify(self, sha256: str, progress: Progress | None = None, *, quick: bool = False) -> None:
+        """Hash an object again; with `quick` only if the file changed since it was hashed, as the cache knows."""
         path = self.path_of(sha256)
         try:
-            actual = sha256_file(path, progress)
+            actual = self._cache.digest(path).sha256 if quick and self._cache else sha256_file(path, progress)
         except InputError as error:
             raise StoreError(f"expected an object of the store: {error.message}") from error
         _check(path, sha256, actual)
@@ -176,15 +179,24 @@ class Store:
             raise _unwritable(target, error) from error
         return target
 
-    def publish(self, digests: Iterable[str], folder: str | os.PathLike[str]) -> Store:
-        """Copy objects to another store that everyone may read; return that store."""
-        published = Store(folder, public=True)
-        for digest in digests:
-            if not published.has(digest):
-                with published._incoming() as (write, keep):
-                    self.copy(digest, write)
-                    keep(digest)
-        return published
+    def published(self, folder: str | os.PathLike[str]) -> Store:
+        """Open a store that everyone may read, of which this one's cache knows what was hashed."""
+        return Store(folder, public=True, cache=self._cache)
+
+    def take(self, sha256: str, other: Store, *, quick: bool = False) -> str:
+        """Copy an object of another store, unless a whole one is here. Return one of the states of a copy."""
+        state = NEW
+        if self.has(sha256):
+            try:
+                self.verify(sha256, quick=quick)
+            except StoreError:
+                state = REPAIRED
+            else:
+                return UNCHANGED if quick else WHOLE
+        with self._incoming() as (write, keep):
+            other.copy(sha256, write)
+            keep(sha256)
+        return state
 
     def fetch(self, sha256: str, sources: Sequence[str | os.PathLike[str]] = (), limit: int = FETCH_LIMIT) -> Path:
         """Fetch an object from the first source that has it, trusting only its SHA-256. Return its path.

@@ -59,7 +59,9 @@ def test_what_was_published_to_a_node_is_verified_through_its_gateway(
         assert report.verified
         assert not [check for check in report.unknown if check.name != "author"], report.unknown
     # a second time nothing is new
-    assert not any(one.new for one in publish(lab, recorded, node, profile=profile).objects)
+    assert {one.state for one in publish(lab, recorded, node, profile=profile).objects} == {"sent again"}
+    again = publish(lab, recorded, node, profile=profile, quick=True)
+    assert {one.state for one in again.objects} == {"not read again"}
     digest = done.objects[-1].sha256
     fetched = stranger.store.fetch(digest, [done.folder])
     assert fetched.read_bytes() == lab.store.get_bytes(digest)
@@ -94,8 +96,9 @@ def test_any_file_system_of_fsspec_is_published_to_and_fetched_from(
 ) -> None:
     to = f"{scheme}://{tmp_path}/published/"
     done = publish(lab, recorded, to)
-    assert all(one.new for one in done.objects)
-    assert not any(one.new for one in publish(lab, recorded, to).objects)
+    assert {one.state for one in done.objects} == {"new"}
+    assert {one.state for one in publish(lab, recorded, to).objects} == {"re-hashed"}
+    assert {one.state for one in publish(lab, recorded, to, quick=True).objects} == {"not read again"}
     report = verify(stranger, recorded, sources=[to])
     assert report.verified
     assert not [check for check in report.unknown if check.name != "author"], report.unknown
