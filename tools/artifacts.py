@@ -5,7 +5,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from compiler import ROOT, compile_standard_json, standard_json
 SHIPPED = {
     "LabRegistry": "contracts/LabRegistry.sol",
     "LabRegistryFactory": "contracts/LabRegistryFactory.sol",
+    "RegistryLens": "contracts/RegistryLens.sol",
 }
-IMPORTS_ALL = "LabRegistryFactory"
-"""the shipped contract whose sources are those of all shipped contracts"""
 OUTPUTS = ("abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode")
 FOLDER = ROOT / "blockchaintracer" / "core" / "artifacts"
 
@@ -58,18 +57,19 @@ def variables(tree: Any) -> Iterator[tuple[str, str]]:
             yield from variables(part)
 
 
-def verification(request: dict[str, Any], contract: dict[str, Any]) -> str:
+def verification(request: dict[str, Any], contracts: Iterable[dict[str, Any]]) -> str:
     """What an explorer compiles to compare with the chain: the compiler's standard JSON input, with the sources of the
     shipped contracts alone, and beside it the compiler's version, for which that input has no place."""
-    metadata = json.loads(contract["metadata"])
+    compiled = [json.loads(contract["metadata"]) for contract in contracts]
+    sources = sorted({name for metadata in compiled for name in metadata["sources"]})
     settings = {name: value for name, value in request["settings"].items() if name != "outputSelection"}
     selection = {"*": {"*": ["abi", "metadata", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
     shipped = {
-        "compiler": metadata["compiler"]["version"],
+        "compiler": compiled[0]["compiler"]["version"],
         "contracts": SHIPPED,
         "input": {
             "language": "Solidity",
-            "sources": {name: {"content": (ROOT / name).read_text()} for name in metadata["sources"]},
+            "sources": {name: {"content": (ROOT / name).read_text()} for name in sources},
             "settings": settings | {"outputSelection": selection},
         },
     }
@@ -91,7 +91,7 @@ def fresh() -> dict[Path, str]:
     compiled, names = output["contracts"], dict(variables(output["sources"]))
     contracts = {name: compiled[source][name] for name, source in SHIPPED.items()}
     files = {FOLDER / f"{name}.json": artifact(name, contract, names) for name, contract in contracts.items()}
-    files[FOLDER / "verification.json"] = verification(request, contracts[IMPORTS_ALL])
+    files[FOLDER / "verification.json"] = verification(request, contracts.values())
     return files | {FOLDER / "gas.json": gas()}
 
 

@@ -47,6 +47,7 @@ FAST = (
     "tests/findings",
     "tests/evm/consumers",
     "tests/evm/test_factory.py",
+    "tests/evm/test_registry_lens.py",
     "tests/mutation/histories.py",
 )
 """Tests that run the contracts in process."""
