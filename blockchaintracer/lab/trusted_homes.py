@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import subprocess
 from pathlib import Path
 
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.files import write_whole
-from blockchaintracer.lab.programs import find_program
+from blockchaintracer.lab.git_command import run_git
 
 _ID = "id"
 _ID_BYTES = 32
@@ -69,12 +69,8 @@ def _may_be_tracked(home: Path) -> bool:
     """Also true where git is needed to tell and gives no answer."""
     if not any((folder / ".git").exists() for folder in home.parents):
         return False
-    git = find_program("git")
-    if git is None:
+    try:
+        done = run_git(home.parent, "ls-files", "-z", "--", home.name)
+    except InputError:
         return True
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    # a setting of the repository must start nothing
-    safe = ("-c", "core.fsmonitor=false", "-c", "safe.bareRepository=explicit")
-    command = [git, *safe, "ls-files", "-z", "--", home.name]
-    done = subprocess.run(command, cwd=home.parent, env=environment, capture_output=True, check=False)  # noqa: S603
     return done.returncode != 0 or bool(done.stdout)

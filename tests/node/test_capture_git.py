@@ -252,7 +252,7 @@ def test_without_git_a_repository_is_not_taken_for_none(repo: Path, tmp_path: Pa
         capture_git(repo / "pkg")
     (tmp_path / "plain").mkdir()
     assert capture_git(tmp_path / "plain") is None
-    with pytest.raises(InputError, match="expected git to read"):
+    with pytest.raises(InputError, match="git is not installed"):
         pack_commit(repo, "HEAD")
 
 

@@ -7,17 +7,18 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.capture.secret_masking import public_remote
+from blockchaintracer.lab.git_command import reading_isolated, run_git, run_isolated, without_filters
 from blockchaintracer.lab.lab_folder import FOLDER
-from blockchaintracer.lab.programs import find_program
 
 UNTRACKED_LIMIT = 10 << 20
 """Bytes of the largest untracked file that goes into a diff; larger ones are named only."""
@@ -27,26 +28,24 @@ _EMPTY_TREES = {
     "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
+MAX_FILES = 1_000_000
+MAX_BYTES = 64 << 30
+"""Files and bytes of the largest commit that is restored: a small pack can hold one tree a billion times."""
+
 # what a diff or pack must not depend on, or write, in the user's repository
-_READ_ONLY = (
-    *("core.fsmonitor=false", "core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true"),
-    # a clone may hold a bare repository as files, whose settings name programs
-    "safe.bareRepository=explicit",
-)
-# nothing from outside the restored repository may run or change content
+_READ_ONLY = ("core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true")
+# nothing from outside the restored repository may change content
 _ISOLATED = (
-    "core.hooksPath=/dev/null",
     "core.attributesFile=/dev/null",
     "core.excludesFile=/dev/null",
-    "core.fsmonitor=false",
     "core.autocrlf=false",
     "core.protectHFS=true",
     "core.protectNTFS=true",
-    "submodule.recurse=false",
-    "protocol.allow=never",
-    "gc.auto=0",
     "advice.detachedHead=false",
 )
+
+
+_Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,8 @@ class GitState:
         remote: address of the branch's remote (else ``origin``) without credentials; None if it has none to show.
         diff: ``git diff --binary`` from the commit to the files, new ones included; `apply_diff` takes it.
         omitted: new files larger than `UNTRACKED_LIMIT`, which `diff` leaves out.
+        unused: filters that only the repository's own settings name. They were not started, so that `diff` has the
+            files as they are.
     """
 
     root: Path
@@ -69,6 +70,7 @@ class GitState:
     untracked: tuple[str, ...]
     omitted: tuple[str, ...]
     shallow: bool
+    unused: tuple[str, ...] = ()
 
 
 def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> GitState | None:
@@ -83,12 +85,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     folder = Path(path).resolve()
     if not folder.is_dir():
         folder = folder.parent
-    if not find_program("git"):
-        if any((parent / ".git").exists() for parent in (folder, *folder.parents)):
-            raise InputError(
-                f"{folder} is a git repository, but git is not installed",
-                hint="Install git: without it the code of a run can't be told.",
-            )
+    if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
         return None
     inside = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
     if inside.returncode or inside.stdout.strip() != b"true":
@@ -97,10 +94,11 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
         if inside.returncode and not none:
             raise _refused(folder, problem)
         return None
-    root = Path(_text(folder, "rev-parse", "--show-toplevel"))
+    root = _root(folder)
     commit = _text(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False) or None
     branch = _text(root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False) or None
-    diff, untracked, omitted = _difference(root, commit, [Path(part).resolve() for part in exclude])
+    settings, unused = without_filters(root)
+    diff, untracked, omitted = _difference(root, commit, [Path(part).resolve() for part in exclude], settings)
     return GitState(
         root=root,
         commit=commit,
@@ -111,6 +109,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
         untracked=untracked,
         omitted=omitted,
         shallow=_text(root, "rev-parse", "--is-shallow-repository") == "true",
+        unused=unused,
     )
 
 
@@ -200,6 +199,7 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
             _isolated(target, "index-pack", "--stdin", "--strict", stdin=pack)
         if _isolated(target, "cat-file", "-t", commit).stdout.strip() != b"commit":
             raise NotVerified(f"expected the commit {commit} in the pack, got another object")
+        _require_bounded(target, commit)
         _isolated(target, "checkout", "-q", "--detach", commit)
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
@@ -216,32 +216,51 @@ def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
         NotVerified: if it doesn't apply to what is there, or would write outside `target`.
     """
     if diff:
-        _isolated(Path(target).resolve(), "apply", "--whitespace=nowarn", "-", given=diff)
+        _isolated(Path(target).resolve(), "apply", "--whitespace=nowarn", "-", input=diff)
 
 
-def _difference(root: Path, commit: str | None, exclude: list[Path]) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
-    with _own_index(root) as extra:
+def _root(folder: Path) -> Path:
+    root, _, git_dir = _text(folder, "rev-parse", "--show-toplevel", "--absolute-git-dir").rpartition("\n")
+    link = Path(root, ".git")
+    if link.is_file():
+        link = Path(root, link.read_text(errors="replace").strip().removeprefix("gitdir: "))
+    if link.resolve() != Path(git_dir).resolve():
+        raise InputError(
+            f"expected the files of the repository {git_dir} around {folder}, but its settings lead to {root}",
+            hint="Remove core.worktree from its settings: files of yours would be recorded as its own.",
+        )
+    return Path(root)
+
+
+def _difference(
+    root: Path, commit: str | None, exclude: list[Path], settings: tuple[str, ...]
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
+    with _own_index(root, settings) as run:
         base = commit or _EMPTY_TREES[_text(root, "rev-parse", "--show-object-format")]
-        _clear_flags(root, extra)
-        _run(root, "add", "--update", extra=extra)
-        new = _run(root, "ls-files", "-z", "--others", "--exclude-standard", extra=extra).stdout
+        _clear_flags(root, run)
+        # git would ask git in each submodule's folder, which starts what that repository's settings say
+        inner = _take_out_submodules(run)
+        run("add", "--update")
+        new = run("ls-files", "-z", "--others", "--exclude-standard").stdout
+        exclude = [*exclude, *(root / name for name in inner)]
         names = [name for name in map(os.fsdecode, new.split(b"\0")) if name and not _left_out(root / name, exclude)]
+        _put_back_submodules(root, run, inner)
         omitted = tuple(name for name in names if (root / name).lstat().st_size > UNTRACKED_LIMIT)
         if added := [os.fsencode(name) for name in names if name not in omitted]:
             arguments = ("--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul")
-            _run(root, *arguments, given=b"\0".join(added), extra=extra)
+            run(*arguments, given=b"\0".join(added))
         # the plumbing command: the user's settings for showing diffs don't reach it
         shown = ("--patch", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
-        diff = _run(root, "diff-index", "--cached", *shown, base, "--", extra=extra).stdout
-        listed = _run(root, "diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--", extra=extra)
+        diff = run("diff-index", "--cached", *shown, base, "--").stdout
+        listed = run("diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--")
     # a file that was staged but never committed is new to whoever has the commit
     created = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
     return diff, tuple(sorted(created | set(omitted))), omitted
 
 
 @contextmanager
-def _own_index(root: Path) -> Iterator[dict[str, str]]:
-    """Variables under which git writes to a copy of the index and a folder of objects of our own."""
+def _own_index(root: Path, settings: tuple[str, ...]) -> Iterator[_Run]:
+    """git that writes to a copy of the index and a folder of objects of our own."""
     git_dir = Path(_text(root, "rev-parse", "--absolute-git-dir"))
     common = (root / _text(root, "rev-parse", "--git-common-dir")).resolve()
     with tempfile.TemporaryDirectory(prefix="git-state-") as own:
@@ -251,21 +270,45 @@ def _own_index(root: Path) -> Iterator[dict[str, str]]:
             shutil.copy2(git_dir / "index", index)
         (Path(own) / "objects").mkdir()
         quoted = str(common / "objects").replace("\\", "\\\\").replace('"', '\\"')
-        yield {
+        variables = {
             "GIT_INDEX_FILE": str(index),
             "GIT_OBJECT_DIRECTORY": str(Path(own, "objects")),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
         }
+        yield partial(_run, root, extra=variables, settings=settings)
 
 
-def _clear_flags(root: Path, extra: dict[str, str]) -> None:
+def _clear_flags(root: Path, run: _Run) -> None:
     """Makes git look again at files it was told to take for unchanged; what a sparse checkout lacks stays as it is."""
-    listed = _run(root, "ls-files", "-v", "-z", extra=extra).stdout.split(b"\0")
+    listed = run("ls-files", "-v", "-z").stdout.split(b"\0")
     flagged = [line for line in listed if line and (line[:1].islower() or line[:1] == b"S")]
     present = b"\0".join(line[2:] for line in flagged if os.path.lexists(root / os.fsdecode(line[2:])))
     if present:
         for flag in ("--no-assume-unchanged", "--no-skip-worktree"):
-            _run(root, "update-index", flag, "-z", "--stdin", given=present, extra=extra)
+            run("update-index", flag, "-z", "--stdin", given=present)
+
+
+def _take_out_submodules(run: _Run) -> dict[str, str]:
+    """Take the submodules out of the index; their paths and commits."""
+    staged = run("ls-files", "-s", "-z").stdout.split(b"\0")
+    entries = [line.partition(b"\t") for line in staged if line.startswith(b"160000 ")]
+    if entries:
+        names = b"\0".join(name for _, _, name in entries)
+        run("update-index", "--force-remove", "-z", "--stdin", given=names)
+    return {os.fsdecode(name): head.split()[1].decode() for head, _, name in entries}
+
+
+def _put_back_submodules(root: Path, run: _Run, inner: dict[str, str]) -> None:
+    """Put those that still have a folder back into the index, with the commit that each is at now."""
+    lines = []
+    for name, staged in inner.items():
+        folder, commit = root / name, ""
+        if os.path.lexists(folder / ".git"):
+            commit = _text(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
+        if folder.is_dir():
+            lines.append(f"160000 {commit or staged} 0\t{name}".encode(errors="surrogateescape"))
+    if lines:
+        run("update-index", "-z", "--index-info", given=b"\0".join(lines) + b"\0")
 
 
 def _left_out(path: Path, exclude: list[Path]) -> bool:
@@ -288,49 +331,24 @@ def _text(folder: Path, *arguments: str, check: bool = True) -> str:
 
 
 def _run(
-    folder: Path, *arguments: str, check: bool = True, given: bytes | None = None, extra: dict[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    check: bool = True,
+    given: bytes | None = None,
+    extra: Mapping[str, str] | None = None,
+    settings: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """git in the user's repository, writing nothing there."""
-    # a hook or an editor's git that started us points git at another repository
-    away = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_COMMON_DIR")
-    environment = {name: value for name, value in os.environ.items() if name not in away}
-    environment |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
-    environment |= {"GIT_NO_REPLACE_OBJECTS": "1"} | (extra or {})
-    done = _git(folder, _READ_ONLY, arguments, environment, input=given)
+    stdin = {} if given is None else {"input": given}
+    done = run_git(folder, *arguments, settings=(*_READ_ONLY, *settings), extra=extra, **stdin)
     if check and done.returncode:
         raise _refused(folder, done.stderr.decode(errors="replace"))
     return done
 
 
-def _git(
-    folder: Path, settings: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str], **stdin: Any
-) -> subprocess.CompletedProcess[bytes]:
-    git = find_program("git")
-    if git is None:
-        raise InputError(f"expected git to read {folder}, found none on PATH", hint="Install git.")
-    command = [git, *(part for setting in settings for part in ("-c", setting)), *arguments]
-    try:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **stdin)  # noqa: S603
-    except OSError as error:
-        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
-
-
-def _isolated(
-    folder: Path, *arguments: str, given: bytes = b"", stdin: IO[bytes] | None = None
-) -> subprocess.CompletedProcess[bytes]:
+def _isolated(folder: Path, *arguments: str, **stdin: Any) -> subprocess.CompletedProcess[bytes]:
     """git in a restored repository, without anything of the user's."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    environment |= {
-        "LC_ALL": "C",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_CEILING_DIRECTORIES": str(folder.parent),
-    }
-    source: dict[str, Any] = {"stdin": stdin} if stdin else {"input": given}
-    done = _git(folder, _ISOLATED, arguments, environment, **source)
+    done = run_isolated(folder, *arguments, settings=_ISOLATED, **stdin)
     if done.returncode:
         problem = done.stderr.decode(errors="replace").strip()
         raise NotVerified(
@@ -338,6 +356,19 @@ def _isolated(
             hint="It isn't what was recorded, or is damaged: fetch it again.",
         )
     return done
+
+
+def _require_bounded(folder: Path, commit: str) -> None:
+    files = size = 0
+    with reading_isolated(folder, "ls-tree", "-r", "-l", "-z", commit) as blocks:
+        rest = b""
+        for block in blocks:
+            *entries, rest = (rest + block).split(b"\0")
+            files += len(entries)
+            # of a submodule no size is known
+            size += sum(int(length) for entry in entries if (length := entry.split(None, 4)[3]).isdigit())
+            if files > MAX_FILES or size > MAX_BYTES:
+                raise NotVerified(f"expected a commit of at most {MAX_FILES:,} files and {MAX_BYTES:,} bytes, got more")
 
 
 def _refused(folder: Path, problem: str) -> InputError:

@@ -146,6 +146,9 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
         exclude: new files and folders that are recorded by themselves and so no part of the code, such as inputs.
     """
     git = capture_git(folder or Path.cwd(), exclude=[lab.home.path, *exclude])
+    if git and git.unused:
+        names = ", ".join(git.unused)
+        lab.say(f"the filters {names} of {git.root} were not started: if they are yours, `git config --global` them")
     pool = ThreadPoolExecutor(1)
     kept_code = pool.submit(_keep_code, lab.store, git)
     # a large commit takes its time, which the run need not wait for

@@ -1,0 +1,132 @@
+"""git, started so that no setting, hook or filter of a repository starts a program. All git starts here."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.programs import find_program
+
+_SAFE = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    # a clone may hold a bare repository as files, whose settings name programs
+    "safe.bareRepository=explicit",
+    "submodule.recurse=false",
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    # no transport has this name: what a partial clone lacks is not fetched, whatever the repository's settings say
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+# a hook or an editor's git that started us points git at another repository
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_COMMON_DIR")
+_FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
+_PLAIN = re.compile(r"[\w .-]+")
+
+
+def run_git(
+    folder: Path, *arguments: str, settings: tuple[str, ...] = (), extra: Mapping[str, str] | None = None, **stdin: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a repository with the user's own settings.
+
+    Args:
+        settings: settings of git for this command, as ``name=value``.
+        extra: environment variables for this command.
+        stdin: ``input`` or ``stdin`` of `subprocess.run`.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    return _run(folder, settings, arguments, environment | _ENVIRONMENT | dict(extra or {}), **stdin)
+
+
+def run_isolated(
+    folder: Path, *arguments: str, settings: tuple[str, ...] = (), **stdin: Any
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a repository that was restored here, without any settings of the user."""
+    return _run(folder, settings, arguments, _isolated(folder), **stdin)
+
+
+@contextmanager
+def reading_isolated(folder: Path, *arguments: str, settings: tuple[str, ...] = ()) -> Iterator[Iterator[bytes]]:
+    """Give what git writes, piece by piece, as `run_isolated` runs it; git ends with the block."""
+    with subprocess.Popen(  # noqa: S603
+        _command(folder, settings, arguments), cwd=folder, env=_isolated(folder), stdout=subprocess.PIPE
+    ) as git:
+        try:
+            yield iter(lambda: cast(BinaryIO, git.stdout).read(1 << 16), b"")
+        finally:
+            git.kill()
+
+
+def without_filters(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give the settings under which git starts no filter that only the repository's own settings name, and the names of
+    those filters. What the user's settings say of a filter of that name counts instead.
+
+    Raises:
+        InputError: if such a filter has a name that git can't be told to leave out.
+    """
+    listed = run_git(root, "config", "--list", "-z", "--show-scope").stdout.split(b"\0")
+    users: dict[tuple[str, str], str] = {}
+    own: set[tuple[str, str]] = set()
+    for scope, setting in zip(listed[::2], listed[1::2], strict=False):
+        key, is_valued, value = os.fsdecode(setting).partition("\n")
+        if match := _FILTER.fullmatch(key):
+            if scope in (b"local", b"worktree"):
+                own.add((match[1], match[2]))
+            else:
+                users[match[1], match[2]] = value if is_valued else "true"
+    if strange := next((name for name, _ in own if not _PLAIN.fullmatch(name)), None):
+        raise InputError(
+            f"expected plain names of filters in the settings of {root}, got {strange!r}",
+            hint="A filter starts a program: remove it from .git/config.",
+        )
+    settings = tuple(
+        f"filter.{name}.{part}={users.get((name, part), 'false' if part == 'required' else '')}"
+        for name, part in sorted(own)
+    )
+    return settings, tuple(sorted({name for name, _ in own} - {name for name, _ in users}))
+
+
+def _isolated(folder: Path) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return (
+        environment
+        | _ENVIRONMENT
+        | {
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_ATTR_NOSYSTEM": "1",
+            "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        }
+    )
+
+
+def _command(folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
+    git = find_program("git")
+    if git is None:
+        raise InputError(f"git is not installed, and {folder} is a git repository", hint="Install git, on PATH.")
+    return [git, "--no-pager", *(part for setting in (*settings, *_SAFE) for part in ("-c", setting)), *arguments]
+
+
+def _run(
+    folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...], environment: Mapping[str, str], **stdin: Any
+) -> subprocess.CompletedProcess[bytes]:
+    command = _command(folder, settings, arguments)
+    if not stdin:
+        stdin = {"stdin": subprocess.DEVNULL}
+    try:
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **stdin)  # noqa: S603
+    except OSError as error:
+        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
