@@ -18,6 +18,7 @@ from typing import Any
 import click
 
 from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.record import counted
 
 JSON = "blockchaintracer.json"
 """Key in a click context's meta: whether ``--json`` was given."""
@@ -133,7 +134,7 @@ def unrevealed_line(author: Mapping[str, Any]) -> str:
     """Say how many seals an author made, and how many of them are unrevealed."""
     elsewhere = author.get("keptElsewhere")
     more = f"; {elsewhere} of these are not kept here" if elsewhere else ""
-    made = f"{author['author']} made {author['seals']} seals for group {author['group']}"
+    made = f"{author['author']} made {counted(author['seals'], 'seal')} for group {author['group']}"
     return f"{made}: {author['unrevealed']} unrevealed{more}."
 
 

@@ -16,9 +16,9 @@ from blockchaintracer.lab.status import foreign_status, lab_status, record_statu
 
 @lab_verb()
 @group_option
-@click.argument("record_id", metavar="[ID|CHAIN:REGISTRY:ID]", required=False)
+@click.argument("record_id", metavar="[ID|COMMITMENT|CHAIN:REGISTRY:ID]", required=False)
 def command(lab: Lab, record_id: str | None) -> Answer:
-    """Show the state of your lab, or of one record. `verify` checks it.
+    """Show the state of your lab, of one record, or of a seal. `verify` checks it.
 
     \b
     Examples:
@@ -42,8 +42,9 @@ def command(lab: Lab, record_id: str | None) -> Answer:
             *map(_verdict_line, state["verdicts"]),
         )
     state = record_status(lab, record_id)
-    stands = state["status"] in (label(Status.RECORDED), "batched", "sealed")
-    return Answer(state, *_record_lines(state), exit_code=3 if state["status"] is None else 0 if stands else 1)
+    stands = state["status"] in (label(Status.RECORDED), "batched", "sealed", "revealed")
+    undecided = state["status"] is None or state.get("why")
+    return Answer(state, *_record_lines(state), exit_code=3 if undecided else 0 if stands else 1)
 
 
 def _lab_lines(state: dict[str, Any]) -> Iterator[str]:
@@ -87,9 +88,20 @@ def _record_lines(state: dict[str, Any]) -> Iterator[str]:
     if batch := state.get("committed"):
         yield f"Batch     committed to in batch {batch['root']} at {when(batch['anchoredAt'])}"
         yield f"          by {batch['author']} for group {batch['group']}; not stored (`materialize` stores it)"
-    if "commitment" in state:
-        yield f"Seal      {state['commitment']}, {when(state['sealedAt'])}; not revealed"
-        yield f"          {unrevealed_line(state['seals'])}"
+    for seal in state.get("sealedBy", ()):
+        place = f"in block {seal['block']}" if "block" in seal else "in a block that the node has forgotten"
+        yield f"Seal      {state['commitment']}"
+        yield f"          sealed by {seal['author']} for group {seal['group']} {place}, {when(seal['sealedAt'])}"
+        yield f"          {unrevealed_line(seal)}{'' if seal['complete'] else ' (of those that the node still knows)'}"
+        if shown := seal.get("revealedAs"):
+            verdict = "" if shown == "record" else f"the verdict {shown} on "
+            yield f"          revealed as {verdict}record {seal['record']}"
+        if seal["problem"]:
+            yield f"          {seal['problem']}"
+    if state.get("hides"):
+        yield f"Hides     {state['hides']}"
+    if state.get("why"):
+        yield f"Unknown   {state['why']}: ask a node that keeps all history"
     for write in state["outbox"]:
         error = f": {write['error']}" if write["error"] else ""
         yield f"Outbox    {write['operation']} is {write['state']}{error}"

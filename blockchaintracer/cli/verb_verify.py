@@ -15,7 +15,7 @@ from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_lin
 from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, counted
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.bundle import ProvenBundle
 from blockchaintracer.lab.bundle.export_proof import hold_against, is_bundle, verify_proof
@@ -23,22 +23,24 @@ from blockchaintracer.lab.private.disclose import is_disclosure, verify_disclosu
 from blockchaintracer.lab.verify_here import verify, verify_order
 
 _OF_A_PATH = ("path", "record", "of_group")
+_OF_AN_ID = (*_OF_A_PATH, "author")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
 
 @click.command(cls=Verb)
 @connection_options
-@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION|mlflow:RUN]")
+@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION|COMMITMENT|mlflow:RUN]")
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
 @click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
+@click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @source_option
 @tracking_option
 @click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
 def command(ctx: click.Context, /, target: str | None, strict: bool, **options: Any) -> Answer:
-    """Check a record, a file or folder, or a transaction: each check with its verdict, then what that proves.
+    """Check a record, a file or folder, a seal, or a transaction: each check with its verdict, then what that proves.
 
     A record that is only in a batch is checked by its proof file: the one kept here, or one named instead of the id.
 
@@ -63,29 +65,30 @@ def command(ctx: click.Context, /, target: str | None, strict: bool, **options: 
     Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
     """
     if target is not None and is_bundle(Path(target)):
-        _refuse(ctx, "a proof bundle", "record", "of_group", "before", "sources")
+        _refuse(ctx, "a proof bundle", "record", "of_group", "author", "before", "sources")
         _refuse(ctx, "a proof bundle", "strict", why=": its blocks can never be checked without a network")
         return _bundle_answer(verify_proof(Path(target)), options)
     lab, before, sources = make_lab(ctx, options), options["before"], options["sources"]
     if target is not None and is_disclosure(Path(target)):
-        _refuse(ctx, "a disclosure", *_OF_A_PATH, "before")
+        _refuse(ctx, "a disclosure", *_OF_AN_ID, "before")
         return _answer(verify_disclosure(lab, Path(target), sources), strict)
     if (target is None) == (before is None):
         raise InputError(
             "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
         )
     if target is None:
-        _refuse(ctx, "--before", *_OF_A_PATH, "sources")
+        _refuse(ctx, "--before", *_OF_AN_ID, "sources")
         return _answer(verify_order(lab, *before), strict)
     if target.startswith("mlflow:"):
-        _refuse(ctx, "a run of MLflow", *_OF_A_PATH)
+        _refuse(ctx, "a run of MLflow", *_OF_AN_ID)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
             return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict)
-    path, record, group = (options[name] for name in _OF_A_PATH)
+    path, record, group, author = (options[name] for name in _OF_AN_ID)
     with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
-        report = verify(lab, target, path=path, record=record, group=group, sources=sources, progress=progress)
+        about = {"path": path, "record": record, "group": group, "author": author}
+        report = verify(lab, target, **about, sources=sources, progress=progress)
     return _answer(report, strict)
 
 
@@ -149,10 +152,14 @@ def _lines(report: Report, verified: bool) -> Iterator[str]:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if verified:
         passed = len(report.checks) - len(report.unknown)
-        yield verdict_line(f"Verified: {passed} checks passed{unknown}.", passed=True)
+        yield verdict_line(f"Verified: {counted(passed, 'check')} passed{unknown}.", passed=True)
     else:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
-        failed = f"{len(report.failed)} checks failed ({names})" if names else "no check failed, but --strict was asked"
+        failed = (
+            f"{counted(len(report.failed), 'check')} failed ({names})"
+            if names
+            else "no check failed, but --strict was asked"
+        )
         yield verdict_line(f"Not verified: {failed}{unknown}.", passed=False)
 
 

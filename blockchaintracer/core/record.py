@@ -108,6 +108,11 @@ def label(value: int, vocabulary: type[IntEnum] | None = None) -> str:
     return name.lower().replace("_", "-") if name else str(int(value))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 seal``, ``2 seals``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
     """Return the number of a kind, relation or verdict from its name (``trained-on``, ``TRAINED_ON``) or own number.
 

@@ -276,14 +276,14 @@ def _all(folder: Path) -> list[KeptSeal]:
     return [KeptSeal.read(path) for path in sorted(folder.glob("*.json"))]
 
 
-def _here(lab: Lab) -> list[KeptSeal]:
+def kept_seals(lab: Lab) -> list[KeptSeal]:
     """The seals in this registry that the lab's folder has."""
     here = (lab.chain_id, lab.domain.registry)
     return [seal for seal in _all(lab.home.seals) if (seal.chain_id, seal.registry) == here]
 
 
 def _own(lab: Lab) -> list[KeptSeal]:
-    return [seal for seal in _here(lab) if seal.author == lab.signer.address]
+    return [seal for seal in kept_seals(lab) if seal.author == lab.signer.address]
 
 
 def sealed_keys(home: Home) -> Iterator[tuple[str, RecordKey]]:
@@ -296,7 +296,7 @@ def sealed_keys(home: Home) -> Iterator[tuple[str, RecordKey]]:
 def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
     """Return the registry's seal in the lab's folder by its commitment or the id of what was sealed; None without."""
     digest = normal_digest(text, "commitment or record id")
-    seals = [seal for seal in _here(lab) if digest in (seal.commitment, seal.record_id)]
+    seals = [seal for seal in kept_seals(lab) if digest in (seal.commitment, seal.record_id)]
     if len(seals) > 1:
         several = ", ".join(seal.commitment for seal in seals)
         raise InputError(f"{len(seals)} seals of {digest} are kept here: {several}", hint="Name one by its commitment.")
@@ -406,7 +406,7 @@ def listed(lab: Lab) -> dict[str, Any]:
         sealedAt and revealedAt of each; ``authors``: for each group and author how many were sealed, how many of them
         are unrevealed, and how many of these are not kept here; ``chainError`` if the chain is unavailable.
     """
-    kept = _here(lab)
+    kept = kept_seals(lab)
     commitments = {seal.commitment for seal in kept}
     authors: list[dict[str, Any]] = []
     seen: dict[str, SealSeen] = {}

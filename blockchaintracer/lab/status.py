@@ -18,7 +18,8 @@ from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
 from blockchaintracer.lab.lab import DEVNET_KEY, Lab
 from blockchaintracer.lab.outbox import Entry
-from blockchaintracer.lab.seals import listed, sealed_by
+from blockchaintracer.lab.own_seals import seal_state
+from blockchaintracer.lab.seals import sealed_by
 
 
 def lab_status(lab: Lab) -> dict[str, Any]:
@@ -54,16 +55,17 @@ def lab_status(lab: Lab) -> dict[str, Any]:
 
 
 def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
-    """What the registry and the outbox say of a record.
+    """What the registry and the outbox say of a record, or of a seal by its commitment.
 
     Raises:
         InputError: if it is no id, or no registry is known.
 
     Returns:
-        ``id``, ``status`` (unknown, cancelled, recorded, retracted; ``batched`` or ``sealed`` if it's not stored but
-        known here to be; None while the chain is away), ``chainError``, ``outbox`` (writes about it with their states),
-        and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and of a
-        sealed one ``seals``: how many its author made for the group, and how many are unrevealed.
+        ``id``, ``status`` (unknown, cancelled, recorded, retracted; ``batched``, ``sealed`` or ``revealed`` if it's not
+        stored but known to be; None while the chain is away), ``chainError``, ``outbox`` (writes about it with their
+        states), and once it's recorded its key's fields, times, links and verdicts; of one from a batch ``batch``, and
+        of a revealed one ``seals``: how many its author made for the group, and how many are unrevealed. Of a seal what
+        `seal_state` returns.
     """
     digest = normal_digest(record_id, "record id")
     answer: dict[str, Any] = {"id": digest, "status": None, "chainError": None}
@@ -117,15 +119,7 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
         if batch.exists:
             committed = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
             return {"status": "batched", "committed": {**committed, "author": checksummed(proof.key.author)}}
-    for seal in listed(lab)["seals"]:
-        if (seal["recordId"], seal["what"], seal["state"]) == (record_id, "record", "sealed"):
-            return {
-                "status": "sealed",
-                "commitment": seal["commitment"],
-                "sealedAt": seal["sealedAt"],
-                "seals": sealed_by(lab.registry, seal["group"], seal["author"]),
-            }
-    return {}
+    return seal_state(lab, record_id)
 
 
 def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, required_here
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Outbox
+from blockchaintracer.lab.own_seals import check_own, own_seals
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -36,10 +37,11 @@ def verify(
     path: Path | None = None,
     record: str | None = None,
     group: int | None = None,
+    author: str | None = None,
     sources: Sources = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Verifies a record, a transaction, a recorded digest, a batch's proof file, or a file or folder.
+    """Verifies a record, a transaction, a recorded digest, a seal, a batch's proof file, or a file or folder.
 
     A record that is only in a batch is verified by the proof that the lab keeps of it.
 
@@ -47,9 +49,12 @@ def verify(
         target: 64 hex digits, or the path of a file or folder.
         path: a file or folder to hold against the record that `target` is.
         record: id of the record to hold the file or folder against that `target` is.
-        group: of a file or folder, only records of this group count.
+        group: of a file or folder, only records of this group count; beside `author` the group that a seal is for.
+        author: who sealed the commitment `target` for `group`: the registry's state is asked, which no node forgets.
     """
     digest = _digest(target)
+    if author is not None and (group is None or digest is None or path is not None or record is not None):
+        raise InputError("expected --author beside a seal's commitment and --group NUMBER", hint="See `verify --help`.")
     if digest is None:
         if path is not None:
             raise InputError(f"expected a record's id beside --path, got {target!r}")
@@ -57,10 +62,11 @@ def verify(
     elif path is not None:
         record = digest
         path = _existing(path)
-    elif record is not None or group is not None:
+    elif record is not None or (group is not None and author is None):
+        given = "--record" if record is not None else "--group"
         raise InputError(
-            f"expected a file or folder beside --record or --group, got {target!r}",
-            hint="`verify PATH --record ID` and `verify ID --path PATH` are the same.",
+            f"expected a file or folder beside {given}, got {target!r}",
+            hint="`verify ID --path PATH` compares a file with one record; --group goes with a PATH, or with --author.",
         )
     try:
         verifier = lab_verifier(lab.registry, lab.store, sources, progress)
@@ -70,10 +76,18 @@ def verify(
                 raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
             if proof:
                 return verifier.batched(proof.key, proof.root, proof.path)
-            return verifier.path(path, record, () if group is None else (group,))
-        report = verifier.hash(target)
-        if digest and not report.records and (proof := find_proof(lab, digest)):
-            return verifier.batched(proof.key, proof.root, proof.path)
+            report = verifier.path(path, record, () if group is None else (group,))
+            asked = record or next((check.values["sha256"] for check in report.checks if "sha256" in check.values), "")
+        else:
+            asked = digest or ""
+            sealers = [(group, author)] if group is not None and author is not None else []
+            sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
+            report = verifier.hash(asked, sealers=sealers)
+            if not report.records and (proof := find_proof(lab, asked)):
+                return verifier.batched(proof.key, proof.root, proof.path)
+        sealed = any(check.name == "seal" for check in report.checks)
+        if sealed or not report.records:
+            report = replace(report, checks=(*report.checks, *check_own(lab, asked, with_seal=not sealed)))
     except ChainUnavailable as away:
         if waiting := _entry(lab.outbox, digest or record):
             raise ChainUnavailable(

@@ -167,7 +167,7 @@ def test_archive(shell: Shell) -> None:
 
 def test_seals(shell: Shell) -> None:
     printed = [typed(shell, line) for line in commands("seals.md")]
-    assert len(printed) == 4
+    assert len(printed) == 5
 
 
 def test_storage(shell: Shell, lab: Lab, tmp_path: Path) -> None:

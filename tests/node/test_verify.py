@@ -1070,7 +1070,7 @@ def test_the_verb_prints_each_check_and_ends_with_the_code_of_its_verdict(lab, f
     done = in_process(lab, record.id, "--path", str(file))
     assert done.exit_code == 1
     assert "from byte 10 on" in done.stdout
-    assert "Not verified: 1 checks failed (content" in done.stdout
+    assert "Not verified: 1 check failed (content" in done.stdout
 
 
 def test_the_verb_fails_for_unknowns_only_if_strict(lab):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.chain.registry import Registry, recorded_event
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import Verdict, checksummed, label
 
 _AT_ONCE = 100
 """commitments asked for in one question: nodes limit the length of a filter"""
@@ -19,7 +19,7 @@ class SealSeen:
 
     Args:
         sealed_block: of the event ``Sealed``, whose time the registry keeps.
-        revealed_as: ``record`` or ``verdict``; None while it's not shown.
+        revealed_as: ``record``, or the verdict; None while it's not shown.
         record_id: of the record that was shown, or that the verdict is about.
         revealed_block, transaction: where it was shown.
     """
@@ -32,17 +32,17 @@ class SealSeen:
     transaction: str | None = None
 
 
-def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
-    """Return all seals of an author for a group, oldest first.
+def seals_of(registry: Registry, group: int, author: str, first: int | None = None) -> list[SealSeen]:
+    """Return all seals of an author for a group, oldest first; those from block `first` on.
 
     Showing one seal shows how many there are: an author could seal a thousand plans and show the one that fits.
     """
     author = checksummed(author)
     sealed = {
         bytes(event["args"]["commitment"]).hex(): event["blockNumber"]
-        for event in registry.events("Sealed", group=group, author=author)
+        for event in registry.events("Sealed", first, group=group, author=author)
     }
-    shown = _shown(registry, list(sealed), group, author)
+    shown = _shown(registry, list(sealed), group, author, first)
     return [SealSeen(commitment, block, *shown.get(commitment, ())) for commitment, block in sealed.items()]
 
 
@@ -51,30 +51,34 @@ def unrevealed(seals: list[SealSeen]) -> int:
     return sum(1 for seal in seals if seal.revealed_as is None)
 
 
-def _shown(registry: Registry, commitments: list[str], group: int, author: str) -> dict[str, tuple[str, str, int, str]]:
+def _shown(
+    registry: Registry, commitments: list[str], group: int, author: str, first: int | None
+) -> dict[str, tuple[str, str, int, str]]:
     """Map each commitment to what it was revealed as, the record, and the place.
 
     Somebody else may have sealed the same commitment: it's shown by its author alone.
     """
     revealed = {}
-    for event in _events(registry, "Revealed", commitments):
-        record_id = bytes(event["args"]["id"])
-        record = recorded_event(next(registry.events("Recorded", id=record_id)))
+    for event in _events(registry, "Revealed", commitments, first):
+        record_id, block = bytes(event["args"]["id"]), event["blockNumber"]
+        record = recorded_event(next(registry.events("Recorded", block, block, id=record_id)))
         if record.key.group == group and checksummed(record.key.author) == author:
             revealed[_commitment(event)] = _as("record", record_id, event)
-    for event in _events(registry, "VerdictRevealed", commitments, group=group):
+    for event in _events(registry, "VerdictRevealed", commitments, first, group=group):
         record_id, block = bytes(event["args"]["recordId"]), event["blockNumber"]
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
-        if any(attested["transactionHash"] == event["transactionHash"] for attested in given):
-            # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
-            revealed[_commitment(event)] = _as("verdict", record_id, event)
+        for attested in given:
+            if attested["transactionHash"] == event["transactionHash"]:
+                # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
+                verdict = label(Verdict(attested["args"]["verdict"]))
+                revealed[_commitment(event)] = _as(verdict, record_id, event)
     return revealed
 
 
-def _events(registry: Registry, name: str, commitments: list[str], **topics: Any) -> Iterator[Any]:
+def _events(registry: Registry, name: str, commitments: list[str], first: int | None, **topics: Any) -> Iterator[Any]:
     for start in range(0, len(commitments), _AT_ONCE):
         part = [bytes.fromhex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
-        yield from registry.events(name, commitment=part, **topics)
+        yield from registry.events(name, first, commitment=part, **topics)
 
 
 def _commitment(event: Any) -> str:

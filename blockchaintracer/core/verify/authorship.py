@@ -54,8 +54,8 @@ def check_author(registry: Registry, record: RecordView) -> Check:
     return _by_signature(registry, record, arguments, values)
 
 
-def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
-    """Recover who sent the transaction that anchored a record's batch, and compare with the record's author."""
+def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str = "the batch's root") -> Check:
+    """Recover who sent the transaction that anchored a batch, or `what` else names an author, and compare."""
     transaction = registry.chain.transaction(batch.transaction)
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
@@ -64,17 +64,17 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment) -> Check:
     if sender is None:
         detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"
         return Check(_NAME, Outcome.FAIL, detail)
-    values = {"author": author, "sender": sender, "how": "anchored"}
+    values = {"author": author, "sender": sender, "how": "sent"}
     if sender == author and transaction.get("to") == registry.address:
         how = "recovered from its signature" if proven else "by the node's word"
-        return Check(_NAME, Outcome.PASS, f"{author} sent the batch's root, {how}", values)
+        return Check(_NAME, Outcome.PASS, f"{author} sent {what}, {how}", values)
     if _had_code(registry, author, batch.position.block):
         detail = (
-            f"the author {author} is a contract, which anchored the batch in a transaction of {sender}:"
+            f"the author {author} is a contract, which sent {what} in a transaction of {sender}:"
             " who its code lets act is for that contract to say"
         )
         return Check(_NAME, Outcome.PASS, detail, values)
-    return Check(_NAME, Outcome.FAIL, f"{sender} sent the batch's root, not its author {author}", values)
+    return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
 
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:

@@ -10,7 +10,7 @@ from typing import Any
 from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
-from blockchaintracer.core.record import checksummed, record_commitment, verdict_commitment
+from blockchaintracer.core.record import checksummed, counted, record_commitment, verdict_commitment
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -126,7 +126,7 @@ def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, 
     """Count the seals of an author for a group and the unrevealed ones, as values and as a sentence."""
     seals = seals_of(registry, group, author)
     hidden = unrevealed(seals)
-    sentence = f"of {len(seals)} seals of {checksummed(author)} for group {group}, {hidden} are unrevealed"
+    sentence = f"of {counted(len(seals), 'seal')} of {checksummed(author)} for group {group}, {hidden} are unrevealed"
     return {"seals": len(seals), "unrevealed": hidden}, sentence
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Registry, load_artifact
-from blockchaintracer.core.record import RecordKey, normal_digest
+from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import RecordKey, Status, label, normal_digest
 from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
+from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, check_one, proven_by
 
 _ALIKE = 5
 
@@ -55,21 +59,64 @@ class Verifier:
 
     # -- what can be verified
 
-    def hash(self, text: str, groups: Collection[int] = ()) -> Report:
-        """Verify what 64 hex digits name: a record id, a transaction hash, or the digest of recorded content.
+    def hash(self, text: str, groups: Collection[int] = (), sealers: Iterable[tuple[int, str]] = ()) -> Report:
+        """Verify what 64 hex digits name: a record id, a transaction hash, the digest of recorded content, or a seal.
 
         Args:
-            groups: of a digest, only records of these groups count; empty if all count.
+            groups: of a digest or a seal, only what is of these groups counts; empty if all count.
+            sealers: groups and authors that may have sealed it: their seals are found without a log.
+
+        Raises:
+            ChainUnavailable: if nothing is found, and the node no longer has all logs: then it is unknown.
         """
-        digest = normal_digest(text, "record id, transaction hash or digest")
-        if record := locate(self._registry, [digest]).get(digest):
+        digest = normal_digest(text, "record id, transaction hash, digest or commitment")
+        history = History(self._registry)
+        if record := next(self._registry.recorded(history.start, id=bytes.fromhex(digest)), None):
             return self._report(digest, "record", [], [record])
-        if self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None:
+        stored = self._registry.status(digest)
+        if stored.exists:
+            raise ChainUnavailable(
+                f"{where(self._registry)} holds {digest} as {label(stored.status)}, of group {stored.group}, recorded"
+                f" {when(stored.recorded_at)}; the node no longer has its log, so author and content are unknown",
+                hint="Ask a node that keeps all history, or verify the record's bundle.",
+            )
+        if self._is_transaction(digest, history):
             return self.transaction(digest)
-        if records := _of_groups(locate_subject(self._registry, digest), groups):
-            return self._report(digest, "digest", [self._count(records)], records)
-        detail = f"{where(self._registry)} has no record, transaction or recorded digest {digest}"
+        records = _of_groups(list(self._registry.recorded(history.start, subject=bytes.fromhex(digest))), groups)
+        seals = check_commitment(history, self._registry, digest, groups, sealers)
+        gap = history.gap()
+        if records or seals:
+            checks = [self._count(records)] if records else []
+            if gap:
+                checks.append(Check("history", Outcome.UNKNOWN, f"others may have sealed or recorded it before: {gap}"))
+            return self._with_seals(self._report(digest, "digest" if records else "seal", checks, records), seals)
+        if gap:
+            raise ChainUnavailable(
+                f"whether {where(self._registry)} has a record, transaction, recorded digest or seal {digest}"
+                f" is unknown: {gap}",
+                hint="Ask a node that keeps all history; or name who sealed it: --group NUMBER --author ADDRESS.",
+            )
+        detail = f"{where(self._registry)} has no record, transaction, recorded digest or seal {digest}"
+        if stored.status is Status.CANCELLED:
+            detail = f"{where(self._registry)} holds {digest} as cancelled by its author: it is not recorded"
         return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
+
+    def _with_seals(self, report: Report, seals: list[Check]) -> Report:
+        """Add the checks of seals to a report, and what follows of them."""
+        if not seals:
+            return report
+        proves = (*report.proves, *proven_by(self._registry, seals))
+        limits = (*report.does_not_prove, SEAL_LIMIT)
+        return replace(report, checks=(*report.checks, *seals), proves=proves, does_not_prove=limits)
+
+    def _is_transaction(self, digest: str, history: History) -> bool:
+        try:
+            return self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None
+        except ChainUnavailable:
+            # a node refuses to tell of what it has forgotten
+            if not history.is_cut:
+                raise
+            return False
 
     def transaction(self, transaction: str) -> Report:
         """Verify each record that a transaction stored. Only events of the registry itself count."""
@@ -102,7 +149,14 @@ class Verifier:
             for record_id in ids
             if record_id not in records
         ]
-        return self._report(transaction, "transaction", checks, [*records.values()])
+        report = self._report(transaction, "transaction", checks, [*records.values()])
+        history, seals = History(self._registry), []
+        for event in events:
+            if event["event"] == "Sealed":
+                about = event["args"]
+                commitment = bytes(about["commitment"]).hex()
+                seals += check_one(history, self._registry, commitment, about["group"], about["author"], event)
+        return self._with_seals(report, seals)
 
     def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
         """Verify that a record is in a batch of its own group and author. A stored record is verified as stored."""
