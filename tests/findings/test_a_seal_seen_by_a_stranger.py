@@ -1,5 +1,5 @@
 """A seal's commitment is made to be handed out, and a stranger could not look it up: `status` said unknown, `verify`
-"no record", and the sealing transaction was "verified" without its author. The owner's `verify` did not know its own."""
+"no record", and its transaction was "verified" without an author. The owner's `verify` did not know its own seal."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def check_author(registry: Registry, record: RecordView) -> Check:
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
     author = checksummed(record.key.author)
-    sender, proven = _sender(registry, record.transaction, transaction)
+    sender, proven = sender_of(registry, record.transaction, transaction)
     if sender is None:
         return Check(
             _NAME,
@@ -60,7 +60,7 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
     author = checksummed(author)
-    sender, proven = _sender(registry, batch.transaction, transaction)
+    sender, proven = sender_of(registry, batch.transaction, transaction)
     if sender is None:
         detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"
         return Check(_NAME, Outcome.FAIL, detail)
@@ -125,7 +125,7 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
     )
 
 
-def _sender(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
+def sender_of(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
     """Return who sent a transaction and whether its own signature says so. The sender is None if the signature
     disagrees."""
     from eth_account import Account

@@ -48,7 +48,7 @@ class MemberAt:
         if self.membership is None:
             return "it was no member of the group"
         if role not in self.membership.roles:
-            return f"its roles were {_names(self.membership.roles)}"
+            return f"its roles were {role_names(self.membership.roles)}"
         if not self.membership.holds(role, time):
             return "its membership had ended"
         return None
@@ -65,8 +65,9 @@ def member_at(registry: Registry, group: int, account: str, position: Position) 
     if last is None or last == current:
         return MemberAt(current, None)
     ended = last.until <= registry.chain.head().timestamp
-    return MemberAt(current, "it is no member any more" if ended else f"its roles are now {_names(last.roles)}")
+    return MemberAt(current, "it is no member any more" if ended else f"its roles are now {role_names(last.roles)}")
 
 
-def _names(roles: Role) -> str:
+def role_names(roles: Role) -> str:
+    """Return the names of roles, separated by commas."""
     return ", ".join(label(role) for role in Role if role in roles) or "none"

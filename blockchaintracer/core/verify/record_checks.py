@@ -98,7 +98,7 @@ class RecordChecks:
         if anchoring is not None:
             batch = self._registry.batch(key.group, key.author, root)
             checks.append(self._time(batch.anchored_at, anchoring))
-            checks.append(self._finality(anchoring.position.block))
+            checks.append(self.finality(anchoring.position.block))
             checks += self._answers(record, anchoring)
             if manifest is not None:
                 manifest_checks += self._not_before(anchoring, manifest)
@@ -145,7 +145,7 @@ class RecordChecks:
             self._id(record),
             self._status(record, status),
             self._time(status.recorded_at, committed),
-            self._finality(record.block),
+            self.finality(record.block),
         ]
         time = committed.block.timestamp if committed.block else 0
         seen = replace(record, time=time, stored=status, batch=committed.root)
@@ -191,7 +191,8 @@ class RecordChecks:
         detail = f"{when(block.timestamp)}{since}; the time is from {source}"
         return Check("time", Outcome.PASS, detail, {"time": block.timestamp})
 
-    def _finality(self, number: int) -> Check:
+    def finality(self, number: int) -> Check:
+        """Check that a block is final by the chain's own rule."""
         network, final = self._chain.network, self._chain.finalized()
         rule = f" ({network.finality})" if network else ""
         depth = self._chain.head().number - number

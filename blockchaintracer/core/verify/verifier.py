@@ -19,7 +19,8 @@ from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
-from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, check_one, proven_by
+from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
+from blockchaintracer.core.verify.transaction_checks import check_transaction, sentences_of
 
 _ALIKE = 5
 
@@ -89,7 +90,8 @@ class Verifier:
             checks = [self._count(records)] if records else []
             if gap:
                 checks.append(Check("history", Outcome.UNKNOWN, f"others may have sealed or recorded it before: {gap}"))
-            return self._with_seals(self._report(digest, "digest" if records else "seal", checks, records), seals)
+            report = self._report(digest, "digest" if records else "seal", [*checks, *seals], records)
+            return self._concluding(report, seals)
         if gap:
             raise ChainUnavailable(
                 f"whether {where(self._registry)} has a record, transaction, recorded digest or seal {digest}"
@@ -101,13 +103,11 @@ class Verifier:
             detail = f"{where(self._registry)} holds {digest} as cancelled by its author: it is not recorded"
         return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
 
-    def _with_seals(self, report: Report, seals: list[Check]) -> Report:
-        """Add the checks of seals to a report, and what follows of them."""
-        if not seals:
-            return report
-        proves = (*report.proves, *proven_by(self._registry, seals))
-        limits = (*report.does_not_prove, SEAL_LIMIT)
-        return replace(report, checks=(*report.checks, *seals), proves=proves, does_not_prove=limits)
+    def _concluding(self, report: Report, checks: list[Check]) -> Report:
+        """Add to a report what follows of the checks of seals and of a transaction's events."""
+        proves = (*report.proves, *proven_by(self._registry, checks), *sentences_of(self._registry, checks))
+        limits = (SEAL_LIMIT,) if any(check.name == "seal" for check in checks) else ()
+        return replace(report, proves=proves, does_not_prove=(*report.does_not_prove, *limits))
 
     def _is_transaction(self, digest: str, history: History) -> bool:
         try:
@@ -119,7 +119,7 @@ class Verifier:
             return False
 
     def transaction(self, transaction: str) -> Report:
-        """Verify each record that a transaction stored. Only events of the registry itself count."""
+        """Verify all that a transaction did in the registry. Only events of the registry itself count."""
         transaction = normal_digest(transaction, "transaction hash")
         receipt = self._chain.receipt(transaction)
         problem, events = None, []
@@ -131,12 +131,10 @@ class Verifier:
             impostors = self._impostors(receipt)
             problem = f"it holds no event of the registry {self._registry.address}"
             problem += f"; {', '.join(impostors)} emitted events that look like its own" if impostors else ""
-        if problem:
+        if problem or receipt is None:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))
-        names = [str(event["event"]) for event in events]
-        detail = f"block {events[0]['blockNumber']}, events of the registry: {', '.join(names)}"
-        checks = [Check("transaction", Outcome.PASS, detail, {"events": names})]
+        checks = check_transaction(self._registry, transaction, receipt, events)
         ids = [bytes(event["args"]["id"]).hex() for event in events if event["event"] == "Recorded"]
         records = locate(self._registry, ids)
         checks += [
@@ -149,14 +147,10 @@ class Verifier:
             for record_id in ids
             if record_id not in records
         ]
+        if not records:
+            checks.append(self._checks.finality(events[0]["blockNumber"]))
         report = self._report(transaction, "transaction", checks, [*records.values()])
-        history, seals = History(self._registry), []
-        for event in events:
-            if event["event"] == "Sealed":
-                about = event["args"]
-                commitment = bytes(about["commitment"]).hex()
-                seals += check_one(history, self._registry, commitment, about["group"], about["author"], event)
-        return self._with_seals(report, seals)
+        return self._concluding(report, checks)
 
     def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
         """Verify that a record is in a batch of its own group and author. A stored record is verified as stored."""

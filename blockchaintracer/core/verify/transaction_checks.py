@@ -1,0 +1,156 @@
+"""What a transaction did in the registry: who, for which group, what, and what the state holds of it today."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.chain.registry import Registry
+from blockchaintracer.core.record import NO_END, ForeignRecord, Role, Status, Verdict, checksummed, label
+from blockchaintracer.core.verify.authorship import sender_of
+from blockchaintracer.core.verify.commitments import when
+from blockchaintracer.core.verify.locate import role_names
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+from blockchaintracer.core.verify.seal_checks import check_one
+
+_Told = tuple[str, str, bool]
+"""What an event says, what the state holds of it today, and whether the two agree."""
+
+
+def check_transaction(registry: Registry, transaction: str, receipt: Any, events: list[Any]) -> list[Check]:
+    """Check a transaction's block and sender, and each event but those of records against today's state."""
+    number, block = receipt["blockNumber"], registry.chain.block(receipt["blockNumber"])
+    names = [str(event["event"]) for event in events]
+    values = {"events": names, "block": number, "time": block.timestamp if block else None}
+    if block is None or block.hash != bytes(receipt["blockHash"]).hex():
+        detail = f"{transaction}: its block {number} is not one of the chain any more"
+        return [Check("transaction", Outcome.FAIL, detail, values)]
+    detail = f"in block {number} ({when(block.timestamp)}), events of the registry: {', '.join(names)}"
+    checks = [Check("transaction", Outcome.PASS, detail, values), _sent(registry, transaction)]
+    history = History(registry)
+    for event in events:
+        name, about = str(event["event"]), _plain(event["args"])
+        if name == "Sealed":
+            author = checksummed(about["author"])
+            checks += check_one(history, registry, about["commitment"], about["group"], author, event)
+        elif name != "Recorded":
+            said, today, agrees = _told(registry, name, about, block.timestamp)
+            outcome = Outcome.PASS if agrees else Outcome.FAIL
+            checks.append(Check("event", outcome, f"{said}; today {today}", {"event": name, **about}))
+    return checks
+
+
+def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:
+    """Say what the events prove whose checks passed."""
+    time = next((check.values["time"] for check in checks if check.name == "transaction"), None)
+    return [
+        f"At {when(time)}: {check.detail}, in the registry {registry.address} on {registry.chain.name}."
+        for check in checks
+        if check.name == "event" and check.verdict is Outcome.PASS and time is not None
+    ]
+
+
+def _sent(registry: Registry, identifier: str) -> Check:
+    transaction = registry.chain.transaction(identifier)
+    if transaction is None:
+        return Check("sender", Outcome.UNKNOWN, f"the node does not give transaction {identifier}")
+    sender, proven = sender_of(registry, identifier, transaction)
+    if sender is None:
+        return Check("sender", Outcome.FAIL, f"what the node tells of it is not signed by {transaction['from']}")
+    how = "recovered from its signature" if proven else "by the node's word"
+    through = "" if transaction.get("to") == registry.address else f", through the contract {transaction.get('to')}"
+    return Check("sender", Outcome.PASS, f"{sender} sent it, {how}{through}", {"sender": sender})
+
+
+def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _Told:
+    group, version = about.get("group"), about.get("version", 0)
+    match name:
+        case "RecordCancelled" | "Retracted" | "Materialized" | "Revealed":
+            return _of_record(registry, name, about, time)
+        case "Attested" | "VerdictWithdrawn":
+            current = registry.verdict(about["recordId"], about["group"])
+            return _verdict(about, f"record {about['recordId']}", name, current.verdict, current.version)
+        case "ForeignAttested":
+            foreign = ForeignRecord(about["chainId"], checksummed(about["registry"]), about["recordId"])
+            theirs = registry.foreign_verdict(foreign, about["group"])
+            what = f"record {foreign.record_id} of registry {foreign.registry} on chain {foreign.chain_id}"
+            return _verdict(about, what, name, theirs.verdict, theirs.version)
+        case "VerdictRevealed":
+            current = registry.verdict(about["recordId"], about["group"])
+            said = f"the seal {about['commitment']} of group {group} ({when(about['sealedAt'])}) was revealed as its"
+            today = f"the group's verdict is {label(current.verdict)}"
+            return f"{said} verdict on record {about['recordId']}", today, current.version > 0
+        case "Anchored" | "LeavesAnchored":
+            batch = registry.batch(about["group"], about["author"], about["root"])
+            count, how = (
+                about.get("declaredCount", about.get("count")),
+                "declared" if "manifest" in about else "counted",
+            )
+            said = f"{about['author']} anchored the batch {about['root']} of {count} records ({how}) for group {group}"
+            return (
+                said,
+                f"the registry holds it with {batch.count} records",
+                (batch.anchored_at, batch.count) == (time, count),
+            )
+        case "MembershipChanged":
+            held = registry.membership(about["group"], about["account"])
+            ended = about["until"] <= time
+            what = "ended" if ended else f"has the roles {role_names(Role(about['roles']))}, {_term(about['until'])}"
+            said = f"the membership of {about['account']} in group {group} {what}, by {about['by']}"
+            since = (
+                "that is its last change" if held.version == version else f"it was changed since ({_term(held.until)})"
+            )
+            return said, since, held.version >= version
+        case "GroupCreated" | "GroupDescribed" | "GroupTransferStarted" | "GroupTransferred":
+            owner = registry.group(about["group"]).owner
+            said = {
+                "GroupCreated": f"group {group} was created, owned by {about.get('owner')}",
+                "GroupDescribed": f"group {group} was described by the manifest {about.get('manifest')}",
+                "GroupTransferStarted": f"{about.get('from')} offered group {group} to {about.get('to')}",
+                "GroupTransferred": f"group {group} went from {about.get('from')} to {about.get('to')}",
+            }[name]
+            return said, f"its owner is {owner}", True
+        case "SuccessorAnnounced":
+            now = registry.read_function("successor")
+            return f"the registry's owner named {about['successor']} as its successor", f"the successor is {now}", True
+        case _:
+            given = ", ".join(f"{key} {value}" for key, value in about.items())
+            return f"{name} ({given})", f"the registry's owner is {registry.read_function('owner')}", True
+
+
+def _of_record(registry: Registry, name: str, about: dict[str, Any], time: int) -> _Told:
+    stored = registry.status(about["id"])
+    today = f"the record is {label(stored.status)}"
+    if name == "RecordCancelled":
+        said = f"{about['author']} cancelled record {about['id']}: no signature and no batch can store it any more"
+        return said, today, stored.status is not Status.UNKNOWN
+    if name == "Retracted":
+        given = f"its reason has the digest {about['reason']}" if int(about["reason"], 16) else "no reason was given"
+        said = f"{about['by']}, for group {about['group']}, retracted record {about['id']}: {given}"
+        return said, today, stored.retracted_at == time
+    if name == "Materialized":
+        said = f"record {about['id']} was stored from the batch {about['root']}, whose time it has"
+        return said, today, stored.is_batched and stored.recorded_at == about["recordedAt"]
+    said = f"the seal {about['commitment']} ({when(about['sealedAt'])}) was revealed as record {about['id']}"
+    return said, today, stored.sealed_at == about["sealedAt"]
+
+
+def _verdict(about: dict[str, Any], what: str, name: str, current: Verdict, version: int) -> _Told:
+    who = f"{about.get('attester', about.get('by'))}, for group {about['group']},"
+    given = Verdict(about["verdict"])
+    if name == "VerdictWithdrawn":
+        said, expected = f"{who} withdrew its verdict {label(given)} on {what}", Verdict.NONE
+    else:
+        on = f", on evidence {about['evidence']}" if int(about["evidence"], 16) else ""
+        said, expected = f"{who} gave the verdict {label(given)} on {what}{on}", given
+    if version == about["version"]:
+        return said, f"the group's verdict is {label(current)}", current is expected
+    return said, f"it was changed since: the group's verdict is {label(current)}", version > about["version"]
+
+
+def _term(until: int) -> str:
+    return "without end" if until == NO_END else f"until {when(until)}"
+
+
+def _plain(values: Any) -> dict[str, Any]:
+    return {key: bytes(value).hex() if isinstance(value, bytes) else value for key, value in dict(values).items()}

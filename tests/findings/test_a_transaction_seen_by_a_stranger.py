@@ -1,0 +1,126 @@
+"""`verify` of a transaction that stored no record said "Verified: 1 checks passed" without who did what."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blockchaintracer.core.record import ForeignRecord, Kind, Role, Verdict
+from blockchaintracer.lab.attest import attest, attest_foreign, retract, withdraw
+from blockchaintracer.lab.batches import anchor, batching, materialize
+from blockchaintracer.lab.groups import create_group, invite, join, remove_member
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.recording.content import record_content
+from tests.support.labs import second_lab, typed
+
+pytestmark = pytest.mark.node
+
+
+def recorded(lab: Lab, folder: Path) -> Any:
+    file = folder / os.urandom(4).hex()
+    file.write_bytes(os.urandom(20))
+    return record_content(lab, Kind.DATASET, file)
+
+
+def last(lab: Lab) -> str:
+    """Hash of the transaction that the lab sent last."""
+    return max(lab.outbox.entries(), key=lambda entry: entry.block.number if entry.block else 0).transaction or ""
+
+
+def seen(lab: Lab, home: Path, transaction: str) -> str:
+    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+    done = typed("verify", transaction, *where, home=home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sent it" in done.stdout
+    return done.stdout
+
+
+def sent(lab: Lab, function: str, *given: Any) -> str:
+    """A transaction that no verb of the lab sends."""
+    eth, me = lab.chain.web3.eth, lab.signer.address
+    fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1, "gas": 500_000, "value": 0, "type": 2}
+    fields = {"from": me, "nonce": eth.get_transaction_count(me), "chainId": lab.chain_id, **fees}
+    call = getattr(lab.registry.contract.functions, function)(*given).build_transaction(fields)
+    identifier = eth.send_raw_transaction(lab.signer.sign_transaction({k: v for k, v in call.items() if k != "from"}))
+    assert eth.wait_for_transaction_receipt(identifier, timeout=600)["status"] == 1
+    return bytes(identifier).hex()
+
+
+def test_who_did_what_and_what_holds_today(lab: Lab, tmp_path: Path) -> None:
+    home, me = tmp_path / "stranger", lab.signer.address
+    record = recorded(lab, tmp_path)
+    other = second_lab(lab, tmp_path / "other")
+    them, group = other.signer.address, other.group()
+
+    created = create_group(lab, "A second group")
+    text = seen(lab, home, created.transaction or "")
+    assert f"group {created.group} was created, owned by {me}" in text
+    assert (
+        f"the membership of {me} in group {created.group} has the roles maintainer, recorder, reviewer, without" in text
+    )
+
+    attest(other, record.id, Verdict.DISPUTED)
+    given = last(other)
+    assert f"{them}, for group {group}, gave the verdict disputed on record {record.id}" in seen(lab, home, given)
+    assert "today the group's verdict is disputed" in seen(lab, home, given)
+    withdraw(other, record.id)
+    assert f"{them}, for group {group}, withdrew its verdict disputed on record {record.id}" in seen(
+        lab, home, last(other)
+    )
+    assert "it was changed since: the group's verdict is none" in seen(lab, home, given)
+
+    foreign = ForeignRecord(5, lab.registry.address, "ab" * 32)
+    attest_foreign(other, foreign, Verdict.REVIEWED)
+    text = seen(lab, home, last(other))
+    assert f"gave the verdict reviewed on record {'ab' * 32} of registry {lab.registry.address} on chain 5" in text
+
+    join(other, invite(lab, 1, them, Role.RECORDER))
+    joined = last(other)
+    assert f"the membership of {them} in group 1 has the roles recorder, without end, by {me}" in seen(
+        lab, home, joined
+    )
+    remove_member(lab, 1, them)
+    assert f"the membership of {them} in group 1 ended, by {me}" in seen(lab, home, last(lab))
+    assert "it was changed since (until" in seen(lab, home, joined)
+
+    retract(lab, record.id, "wrong file")
+    text = seen(lab, home, last(lab))
+    assert f"{me}, for group 1, retracted record {record.id}: its reason has the digest" in text
+    assert "today the record is retracted" in text
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_batch_and_what_was_stored_from_it(lab: Lab, tmp_path: Path, leaves: bool) -> None:
+    home, me = tmp_path / "stranger", lab.signer.address
+    with batching(lab):
+        batched = [recorded(lab, tmp_path) for _ in range(3)]
+    root = anchor(lab, leaves=leaves).root
+    how = "counted" if leaves else "declared"
+    assert f"{me} anchored the batch {root} of 3 records ({how}) for group {lab.group()}" in seen(lab, home, last(lab))
+    materialize(lab, batched[0].id)
+    text = seen(lab, home, last(lab))
+    assert f"record {batched[0].id} was stored from the batch {root}" in text
+    assert f"Record {batched[0].id}" in text
+
+
+def test_what_no_verb_sends(lab: Lab, tmp_path: Path) -> None:
+    home, me = tmp_path / "stranger", lab.signer.address
+    with batching(lab):
+        batched = recorded(lab, tmp_path)
+    anchor(lab)
+    from blockchaintracer.lab.kept_proofs import find_proof
+
+    proof = find_proof(lab, batched.id)
+    assert proof is not None
+    text = seen(lab, home, sent(lab, "cancel", proof.key.as_abi()))
+    assert f"{me} cancelled record {batched.id}" in text
+    assert "today the record is cancelled" in text
+    text = seen(lab, home, sent(lab, "describeGroup", 1, bytes.fromhex("cd" * 32)))
+    assert f"group 1 was described by the manifest {'cd' * 32}" in text
+
+
+def test_a_number_agrees_with_its_noun(lab: Lab, tmp_path: Path) -> None:
+    assert "Not verified: 1 check failed" in typed("verify", "ef" * 32, home=lab.home.path).stdout
