@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.check.claims import read_claims, stands_for
+from blockchaintracer.extras.check.claims import read_claims
+from blockchaintracer.extras.check.stated_number import read_last_number, read_number
 from blockchaintracer.lab.recording.content import record_document
 from tests.support.labs import ROOT, typed
 
@@ -50,17 +51,89 @@ def runs(lab, tmp_path_factory):
         ("93 %", 0.9345, True), ("94%", 0.9345, False), ("93.45", 0.9345, False), ("1", 0.9345, True),
         ("1.3e-3", 1.25e-3, True), ("1.25e-3", 1.25e-3, True), ("1.24e-3", 1.25e-3, False), ("-2.5", -2.5, True),
         ("\u22122.5", -2.5, True), ("2.5", -2.5, False), ("1200", 1234.0, False), ("1.2e3", 1234.0, True),
-        ("0.1", 0.1, True), ("0.30", 0.1 + 0.2, True), ("nan", 0.1, False), ("", 0.1, False), ("0.93x", 0.93, False),
+        ("0.1", 0.1, True), ("0.30", 0.1 + 0.2, True), ("12,345", 12345, True), ("12,345", 345, False),
+        ("12,345", 12.345, False),
+        ("1 234 567", 1234567, True), (".5", 0.5, True), ("0.93 +- 0.02", 0.934, True), ("0.93 ± 0.02", 0.94, False),
+        ("0.93(2)", 0.93, True), ("1.2 x 10^-3", 0.00123, True), ("1.2 \u00d7 10\u207b\u00b3", 0.0012, True),
+        (r"1.2 \times 10^{-3}", 0.0012, True), (r"$0.93\pm0.02$", 0.93, True), ("(1.2 ± 0.1) x 10^-3", 0.0012, True),
+        (r"12\,345", 12345, True), ("12345678901234567890", 12345678901234567890, True), ("1", float("nan"), False),
+        ("12345678901234567891", 12345678901234567890, False), ("1", float("inf"), False),
+        ("93.4 ± 0.2 %", 0.934, True),
     ],
 )  # fmt: skip
 def test_a_stated_number_is_as_exact_as_its_last_digit(stated, recorded, holds):
-    assert stands_for(stated, recorded) is holds
+    assert read_number(stated).rounds(recorded) is holds
+
+
+@pytest.mark.parametrize(
+    ("stated", "uncertainty", "holds"),
+    [
+        ("0.93 ± 0.02", 0.0204, True), ("0.93 ± 0.02", 0.03, False), ("0.93(2)", 0.02, True), ("0.93(2)", 2, False),
+        ("12.3(1.5)", 1.46, True), ("1.2(3)e1", 3, True), ("1.2(3)e1", 30, False), ("0.93(2)e-3", 2e-5, True),
+        ("(1.2 ± 0.1) x 10^-3", 1e-4, True), ("1.2e-3 ± 1e-4", 1e-4, True), ("93.4 ± 0.2 %", 0.002, True),
+        ("1.2(1.5)e3", 1500, True), ("1.2e3 ± 5", 5, True),
+    ],
+)  # fmt: skip
+def test_a_stated_uncertainty_is_as_exact_as_its_last_digit(stated, uncertainty, holds):
+    assert read_number(stated).uncertainty.rounds(uncertainty) is holds
+
+
+# what was taken for 345, -0.5 or 12345; and what can be read in two ways
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "nan", "inf", "0.93x", "12'345", "0,345", "1,23", "1,2345", "12.345.6", "0.90-0.5", "0.90\u20130.5",
+        "0e5", "0.0e3",
+        "1e9999999", "1e-9999999", "1e401", "1" * 300, "1_000", "5\u00b2", "10^-3", "\uff11\uff12", "\uff11345",
+        "12\u200b345",
+        "1,234 567", "93.4% ± 0.2", "1.2 ± 0.1 x 10^-3", "1.2(1) ± 0.1", "±345", "v1.2", "3/345", "12:345", "<0.05",
+        "< 0.05", "2 x 345", "0x345", "0.9 - 345", "0.90 -0.5", "12% 345", "1\u2009234 567", "--345", "1e5.5",
+        "345\u200b", "345 Hz", "\u2460345", "12\u2007345", "2024\u00a0345", "1\\2", "#345", "12;345", "1e", "e5", "%",
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_number_is_refused(text):
+    for read in (read_number, read_last_number):
+        with pytest.raises(InputError, match="stands by itself"):
+            read(text)
+    with pytest.raises(InputError, match="stands by itself"):
+        read_last_number(f"a value of {text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("of 0.5", "0.5"), ("of 0.5, 0.93", "0.93"), ("in 2024, 345", "345"), ("accuracy - 0.93", "0.93"),
+        ("= 0.93", "0.93"),
+        ("acc=0.93", "0.93"), ("about ~0.93", "0.93"), ("(0.93)", "(0.93)"), ("\u20ac12,345.60", "12,345.60"),
+        ("a\n345", "345"),
+        ("12\n345", "345"), ("x 345", "345"), ("is $0.93\\pm0.02$", "0.93±0.02"), ("is $93$ %", "93%"),
+        ("[12] 345", "345"),
+        ("is $12 345$", "12 345"), ("[-0.5", "-0.5"), ("12\u2009345", "12\u2009345"), ("a 1.2 x 10^-3 ", "1.2E-3"),
+    ],
+)  # fmt: skip
+def test_a_running_text_ends_with_a_whole_number(text, written):
+    assert read_last_number(text).written == written
+
+
+@given(st.text(st.sampled_from("0123456789.,-+eE %()±x^'\u2009\u00a0$~=<:a\n"), max_size=14))
+def test_what_is_read_at_an_end_is_all_that_could_belong_to_it(text):
+    """Whatever stands before: no digit, sign, point or separator of the number is left out."""
+    try:
+        number = read_last_number(text)
+    except InputError:
+        return
+    end = text.rstrip().rpartition("\n")[2]
+    digits = "".join(filter(str.isdigit, number.written))
+    before = end[: end.rindex(digits[0])] if digits else end
+    shorter = re.search(r"[0-9.,'^/x±<-]\Z", before)
+    if shorter and "$" not in end and not number.uncertainty and "E" not in number.written:
+        assert shorter[0] in number.written
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 6))
 def test_what_is_rounded_holds_and_the_next_digit_up_does_not(value, digits):
-    assert stands_for(f"{value:.{digits}f}", value)
-    assert not stands_for(f"{value + 1.01 * 10.0**-digits:.{digits}f}", value)
+    assert read_number(f"{value:.{digits}f}").rounds(value)
+    assert not read_number(f"{value + 1.01 * 10.0**-digits:.{digits}f}").rounds(value)
 
 
 @pytest.mark.parametrize(

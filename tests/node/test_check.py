@@ -98,6 +98,26 @@ def test_what_does_not_hold_fails_and_says_why(lab, runs, tmp_path, record, metr
     assert told in other.problem
 
 
+def test_an_uncertainty_is_checked_where_its_metric_is_named(lab, runs, tmp_path):
+    file = tmp_path / "a.md"
+    marks = ("acc", "acc \u00b1 acc_std", "acc +- acc_std", "acc +- none")
+    record = record_document(lab, Kind.RESULT, results(tmp_path), name="r", values={"acc": 0.934, "acc_std": 0.02}).id
+    file.write_text("".join(f"0.93 \u00b1 0.02<!-- recorded: {record} {mark} -->\n\n" for mark in marks))
+    alone, both, also, none = check_claims(lab, read_claims(file))
+    assert alone.problem is None
+    assert "uncertainty is not checked" in alone.note
+    assert both.problem is also.problem is both.note is None
+    assert "no metric of this name (none)" in none.problem
+    file.write_text(
+        f"0.93 \u00b1 0.03<!-- recorded: {record} acc \u00b1 acc_std -->, 0.9<!-- recorded: {record} acc +- acc_std -->"
+    )
+    assert [one.problem for one in check_claims(lab, read_claims(file))] == ["the record says the uncertainty 0.02"] * 2
+    file.write_text(f"0.93 \u00b1 0.02<!-- recorded: {record} acc -->")
+    done = typed("check", str(file), home=lab.home.path)
+    assert done.returncode == 0
+    assert "its uncertainty is not checked" in done.stdout
+
+
 def test_one_that_does_not_hold_fails_the_command(lab, runs, tmp_path):
     path = results(tmp_path, (0.93, runs["good"], "accuracy"), (0.94, runs["good"], "accuracy"))
     done = typed("check", str(path), home=lab.home.path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,8 @@ from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_
 from blockchaintracer.core.manifest.base import MAX_BYTES
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Report
+from blockchaintracer.extras.check.marks import marks_in_latex, marks_in_markdown
+from blockchaintracer.extras.check.stated_number import read_number
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.run_document import parse_yaml
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -28,11 +29,6 @@ from blockchaintracer.lab.verify_here import Sources, verify
 RESULTS = "results.yaml"
 _LIMIT = 16 << 20
 _FIELDS = {"value", "record", "metric", "where"}
-_NUMBER = re.compile(r"([-+\u2212]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*(%?)")
-_MARK = re.compile(r"<!--\s*recorded:(?P<content>.*?)-->", re.DOTALL)
-# what may close a value's formatting, as in **0.93** and `0.93`
-_BEFORE = re.compile(_NUMBER.pattern + r"[*_`$]*\s*$")
-_MACRO = re.compile(r"\\recorded(?![A-Za-z])(?P<content>(?:\{[^{}]*\}){3})?")
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,8 @@ class Claim:
     """A result as it's stated.
 
     Args:
-        value: a number as it's written, such as ``0.93`` or ``93.4%``: as exact as its last digit.
+        value: a number as it is written, as exact as its last digit: ``0.93``, ``93.4%``, ``0.93±0.02``.
+        metric: the metric's name; ``NAME ± NAME`` also names the metric that its uncertainty is recorded as.
         where: the file and line, or what its author calls the place.
     """
 
@@ -56,12 +53,14 @@ class Checked:
 
     Args:
         problem: why it doesn't hold; None if it does.
+        note: what of it was not checked; None if all was.
         group, author: whose record it is; None if there is none.
     """
 
     claim: Claim
     problem: str | None
     recorded: float | None = None
+    note: str | None = None
     group: int | None = None
     author: str | None = None
 
@@ -86,7 +85,8 @@ def read_claims(path: Path) -> list[Claim]:
     if suffix in {".yaml", ".yml"}:
         return list(_listed(path, data))
     if suffix in {".md", ".tex"}:
-        return list(_marked(path, text) if suffix == ".md" else _in_macros(path, text))
+        marks = marks_in_markdown if suffix == ".md" else marks_in_latex
+        return [_claim(mark.written, mark.record, mark.metric, mark.where, mark.where) for mark in marks(text, path)]
     raise InputError(f"expected results in a file named *.yaml, *.yml, *.md or *.tex, got {path.name!r}")
 
 
@@ -100,24 +100,6 @@ def check_claims(
     """
     reports = {claim.record: verify(lab, claim.record, sources=sources) for claim in claims}
     return [_check(lab, claim, reports[claim.record], sources, groups) for claim in claims]
-
-
-def stands_for(stated: str, recorded: float) -> bool:
-    """Whether a stated number is a rounding of the recorded one: off by at most half of its last digit.
-
-    >>> stands_for("0.93", 0.9345), stands_for("93.5%", 0.9345), stands_for("0.930", 0.9345)
-    (True, True, False)
-    """
-    match = _NUMBER.fullmatch(stated.strip())
-    if not match:
-        return False
-    number = Decimal(match[1].replace("\u2212", "-"))
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int)  # noqa: S101 -- the pattern has digits alone
-    exact = Decimal(repr(float(recorded)))
-    if match[2]:
-        exact *= 100
-    return abs(exact - number) <= Decimal((0, (5,), exponent - 1))
 
 
 def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Sequence[int]) -> Checked:
@@ -140,12 +122,21 @@ def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Seq
     if isinstance(predicate, RunPredicate) and predicate.status != "completed":
         return Checked(claim, f"its run is {predicate.status}", **whose)
     metrics = _metrics(predicate)
-    if claim.metric not in metrics:
-        known = ", ".join(sorted(metrics)[:10]) or "none"
-        return Checked(claim, f"its record has no metric of this name; it has {known}", **whose)
-    recorded = metrics[claim.metric]
-    wrong = None if stands_for(claim.value, recorded) else f"the record says {recorded!r}"
-    return Checked(claim, wrong, recorded, **whose)
+    name, uncertain = claim.metric, None
+    if name not in metrics and (parts := re.split(r"\s+(?:±|\+/?-|\\pm)\s+", name)) and len(parts) == 2:
+        name, uncertain = parts
+    if missing := [part for part in (name, uncertain) if part is not None and part not in metrics]:
+        known, of = ", ".join(sorted(metrics)[:10]) or "none", f" ({missing[0]})" if uncertain else ""
+        return Checked(claim, f"its record has no metric of this name{of}; it has {known}", **whose)
+    stated, recorded = read_number(claim.value), metrics[name]
+    note = None
+    if not stated.rounds(recorded):
+        return Checked(claim, f"the record says {recorded!r}", recorded, **whose)
+    if uncertain is not None and not (stated.uncertainty and stated.uncertainty.rounds(metrics[uncertain])):
+        return Checked(claim, f"the record says the uncertainty {metrics[uncertain]!r}", recorded, **whose)
+    if stated.uncertainty and uncertain is None:
+        note = "its uncertainty is not checked: no metric is named that records it"
+    return Checked(claim, None, recorded, note, **whose)
 
 
 def _metrics(predicate: Any) -> dict[str, float]:
@@ -161,7 +152,7 @@ def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
     if isinstance(values, Mapping):
         for name, value in values.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                yield f"{prefix}{name}", float(value)
+                yield f"{prefix}{name}", value
             else:
                 yield from _numbers(value, f"{prefix}{name}.")
 
@@ -181,44 +172,8 @@ def _listed(path: Path, data: bytes) -> Iterator[Claim]:
         yield _claim(entry["value"], entry["record"], entry["metric"], entry.get("where", place), place)
 
 
-def _marked(path: Path, text: str) -> Iterator[Claim]:
-    for match in _MARK.finditer(text):
-        place = _place(path, text, match.start())
-        value = _BEFORE.search(text, max(0, match.start() - 100), match.start())
-        content = match["content"].split(None, 1)
-        if not value or len(content) != 2:
-            raise InputError(f"{place}: expected a number and `<!-- recorded: ID METRIC -->` behind it")
-        yield _claim(value[1] + value[2], content[0], content[1].strip(), place, place)
-    if len(re.findall(r"<!--\s*recorded:", text)) != len(_MARK.findall(text)):
-        raise InputError(f"{path}: expected each `<!-- recorded: …` to end in `-->`")
-
-
-def _in_macros(path: Path, text: str) -> Iterator[Claim]:
-    # a comment of TeX is none of the text; an escaped percent sign is
-    shown = re.sub(r"(?m)(?<!\\)((?:\\\\)*)%.*$", r"\1", text)
-    for match in _MACRO.finditer(shown):
-        if re.search(r"(?:command\*?\{?|def)$", shown[: match.start()]):
-            continue
-        place = _place(path, shown, match.start())
-        if not match["content"]:
-            raise InputError(f"{place}: expected \\recorded{{VALUE}}{{ID}}{{METRIC}}")
-        value, record, metric = match["content"][1:-1].split("}{")
-        value, metric = value.replace("\\%", "%").replace("$", "").replace("\\,", ""), metric.replace("\\_", "_")
-        yield _claim(value, record, metric, place, place)
-
-
 def _claim(value: str, record: str, metric: str, where: str, place: str) -> Claim:
-    value = value.strip()
     try:
-        if not _NUMBER.fullmatch(value) or not Decimal(value.rstrip("% ").replace("\u2212", "-")).is_finite():
-            raise InvalidOperation
-    except InvalidOperation:
-        raise InputError(f"{place}: expected a number such as 0.93, 93.4% or 1.2e-3, got {value[:60]!r}") from None
-    try:
-        return Claim(value, normal_digest(record.strip(), "record id"), metric.strip(), where)
+        return Claim(read_number(value).written, normal_digest(record.strip(), "record id"), metric.strip(), where)
     except InputError as error:
-        raise InputError(f"{place}: {error.message}") from None
-
-
-def _place(path: Path, text: str, at: int) -> str:
-    return f"{path}:{text.count(chr(10), 0, at) + 1}"
+        raise InputError(f"{place}: {error.message}", hint=error.hint) from None

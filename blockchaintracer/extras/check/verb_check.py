@@ -49,6 +49,8 @@ def _lines(checked: list[Checked], wrong: int) -> Iterator[str]:
         yield f"  {verdict} {plain(result.claim.where)}: {plain(result.claim.metric)} = {plain(result.claim.value)}"
         if result.problem:
             yield f"       {plain(result.problem)} (record {result.claim.record})"
+        elif result.note:
+            yield f"       {plain(result.note)}"
     if wrong:
         yield verdict_line(f"Not verified: {wrong} of {len(checked)} results do not hold.", passed=False)
     elif checked:
