@@ -47,6 +47,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     kinds = ", ".join(f"{count} {what}" for what, count in Counter(it.what for it in done.objects).items())
     states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
+    verb = "verify" if done.batched else "reproduce"
     return Answer(
         asdict(done) | {"size": done.size},
         f"Published {published} ({states}): {kinds}.",
@@ -56,5 +57,5 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
-        f"Others reproduce it with: blockchaintracer reproduce {done.record_id} --from {shlex.quote(done.folder)}",
+        f"Others {verb} it with: blockchaintracer {verb} {done.record_id} --from {shlex.quote(done.folder)}",
     )

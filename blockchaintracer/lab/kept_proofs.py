@@ -40,6 +40,13 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
                 yield from map(Proof.read_file, sorted((scope / entry.write["root"]).glob("*.json")))
 
 
+def proofs_of(lab: Lab, subject: str) -> list[Proof]:
+    """Return the proofs in this lab's anchored batches of the registry of records of a content."""
+    files = (file for scope in _scopes(lab) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
+    proofs = [Proof.read_file(file) for file in files if subject.encode() in file.read_bytes()]
+    return [proof for proof in proofs if proof.key.subject == subject]
+
+
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
     """List every proof of the registry that is kept here, of any group and author, anchored or not."""
     for scope in _scopes(lab):

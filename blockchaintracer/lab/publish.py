@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,17 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
     is_listing,
 )
-from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.core.record import Kind, SubjectType, label, normal_digest
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.files import placing
+from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.published_proofs import json_bytes, proof_name, write_proof
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
@@ -64,12 +66,14 @@ class Published:
     Args:
         folder: the published store, or its address: what `reproduce --from` takes.
         left_out: what others might miss, in words.
+        batched: whether the record is only in a batch: then its proof is published too, and `verify` finds it there.
     """
 
     record_id: str
     folder: str
     objects: list[PublishedObject]
     left_out: list[str]
+    batched: bool = False
 
     @property
     def size(self) -> int:
@@ -88,7 +92,8 @@ def publish(
     progress: Progress | None = None,
 ) -> Published:
     """Copy to a published store: the manifests of a record and of its ancestors, the record's content, and for a run
-    its inputs, outputs, code and lock file. Only the manifests of ancestors are copied, never their content.
+    its inputs, outputs, code and lock file. Only the manifests of ancestors are copied, never their content. Of what is
+    only in a batch the proof is copied, too: key, Merkle path and batch.
 
     Args:
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
@@ -104,9 +109,10 @@ def publish(
         ChainUnavailable: if the node can't be reached.
     """
     put = _target(lab, os.fspath(to), profile, quick, progress)
-    record = required_record(lab, record_id)
+    record = _stored_or_batched(lab, record_id)
     manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
+    proofs = dict(_proof(lab, record))
     needed += _subject(lab.store, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
         needed += [("attachment", kept.path, kept.sha256) for kept in manifest.predicate.attachments]
@@ -121,11 +127,12 @@ def publish(
                 + (": --with-diff publishes it" if code.diff else "; it was not recorded")
             )
     for parent in _ancestors(lab, record):
+        proofs |= _proof(lab, parent)
         if lab.store.has(parent.key.manifest):
             needed.append(("manifest", label(parent.key.kind, Kind), parent.key.manifest))
         else:
             left_out.append(f"the manifest of {parent.id}, which is not in this lab's store")
-
+    needed += [("proof", name, digest) for name, digest in proofs.items()]
     unique = {digest: (what, name) for what, name, digest in reversed(needed)}
     missing = [f"{what} {name} ({digest})" for digest, (what, name) in unique.items() if not lab.store.has(digest)]
     if missing:
@@ -133,15 +140,17 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
-    address, states = put(unique)
+    address, states = put({object_name(digest): digest for digest in unique} | proofs)
     objects = [
         PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
     ]
-    return Published(record.id, address, objects, left_out)
+    return Published(record.id, address, objects, left_out, batched=record.batch is not None)
 
 
-Target = Callable[[Collection[str]], tuple[str, dict[str, str]]]
+Files = Mapping[str, str]
+"""The objects to publish: the name that each gets, and its SHA-256."""
+Target = Callable[[Files], tuple[str, dict[str, str]]]
 """Publishes objects; returns the address to find them at, and what became of each."""
 
 
@@ -149,22 +158,30 @@ def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | N
     store = lab.store
     if to == "ipfs" or to.startswith(("http://", "https://")):
         kubo = Kubo(None if to == "ipfs" else to)
-        return lambda digests: _to_node(_tree(store, digests, profile), digests, kubo, quick, progress)
+        return lambda files: _to_node(_tree(store, files, profile), files, kubo, quick, progress)
     folder = to
     if to.startswith(("file://", "local://")):
         # a folder has its own way to write: whole, and brought to the disk
         folder = require("fsspec", "fsspec").core.strip_protocol(to)
     if is_url(folder):
-        return lambda digests: (to, _to_file_system(store, digests, to.rstrip("/"), quick))
+        return lambda files: (to, _to_file_system(store, files, to.rstrip("/"), quick))
     require_apart(lab.home, Path(folder))
     if to.endswith(".car"):
-        return lambda digests: _to_archive(_tree(store, digests, profile), digests, Path(folder), progress)
+        return lambda files: _to_archive(_tree(store, files, profile), files, Path(folder), progress)
+    return lambda files: (to, _to_folder(store, files, Path(folder), quick))
+
+
+def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[str, str]:
     published = store.published(folder)
-    return lambda digests: (to, {digest: published.take(digest, store, quick=quick) for digest in digests})
+    states = {digest: published.take(digest, store, quick=quick) for digest in dict.fromkeys(files.values())}
+    for name, digest in files.items():
+        if name != object_name(digest):
+            write_proof(folder / name, store.get_bytes(digest))
+    return states
 
 
 def _to_node(
-    tree: Tree, digests: Collection[str], kubo: Kubo, quick: bool, progress: Progress | None
+    tree: Tree, files: Files, kubo: Kubo, quick: bool, progress: Progress | None
 ) -> tuple[str, dict[str, str]]:
     """One folder with the layout of a store; its CID is the address."""
     root = tree.root()
@@ -172,23 +189,21 @@ def _to_node(
     if not (there and quick):
         # a node writes a block again that it has damaged
         kubo.send(tree, progress)
-    return f"{SCHEME}{root}", dict.fromkeys(digests, NEW if not there else UNCHANGED if quick else "sent again")
+    return f"{SCHEME}{root}", dict.fromkeys(files.values(), NEW if not there else UNCHANGED if quick else "sent again")
 
 
-def _to_archive(
-    tree: Tree, digests: Collection[str], file: Path, progress: Progress | None
-) -> tuple[str, dict[str, str]]:
+def _to_archive(tree: Tree, files: Files, file: Path, progress: Progress | None) -> tuple[str, dict[str, str]]:
     write_archive(tree, file, progress)
-    return str(file), dict.fromkeys(digests, NEW)
+    return str(file), dict.fromkeys(files.values(), NEW)
 
 
-def _to_file_system(store: Store, digests: Collection[str], url: str, quick: bool) -> dict[str, str]:
+def _to_file_system(store: Store, files: Files, url: str, quick: bool) -> dict[str, str]:
     fsspec = require("fsspec", "fsspec")
     states = {}
     try:
         filesystem, root = fsspec.core.url_to_fs(url)
-        for digest in digests:
-            path, size = f"{root}/{object_name(digest)}", store.path_of(digest).stat().st_size
+        for name, digest in files.items():
+            path, size = f"{root}/{name}", store.path_of(digest).stat().st_size
             states[digest] = NEW
             if filesystem.exists(path):
                 whole = filesystem.info(path)["size"] == size and (quick or _hashed(filesystem, path) == digest)
@@ -218,10 +233,10 @@ def _hashed(filesystem: Any, path: str) -> str:
     return actual.hexdigest()
 
 
-def _tree(store: Store, digests: Collection[str], profile: str) -> Tree:
-    for digest in digests:
+def _tree(store: Store, files: Files, profile: str) -> Tree:
+    for digest in files.values():
         store.verify(digest)
-    return Tree([(object_name(digest), store.path_of(digest)) for digest in digests], profile)
+    return Tree([(name, store.path_of(digest)) for name, digest in files.items()], profile)
 
 
 def write_archive(tree: Tree, file: Path, progress: Progress | None = None) -> Cid:
@@ -259,7 +274,7 @@ def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, st
 
 def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
     for entry in run.inputs:
-        yield from _subject(lab.store, required_record(lab, entry.record), "input")
+        yield from _subject(lab.store, _stored_or_batched(lab, entry.record), "input")
     for output in run.outputs:
         artifact = output.artifact
         yield from _ciphertext(output)
@@ -303,6 +318,18 @@ def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
     return "diff", diff.path, diff.sha256
 
 
+def _stored_or_batched(lab: Lab, record_id: str) -> RecordView:
+    record_id = normal_digest(record_id, "record id")
+    proof = None if lab.registry.status(record_id).exists else find_proof(lab, record_id)
+    return RecordView(id=record_id, key=proof.key, batch=proof.root) if proof else required_record(lab, record_id)
+
+
+def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
+    """Put the proof of a batched record into the store; return the name that it gets, and its SHA-256."""
+    proof = find_proof(lab, record.id) if record.batch else None
+    return {proof_name(record.id): lab.store.put_bytes(json_bytes(proof))} if proof else {}
+
+
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:
     """All ancestors, each once. This ends, because an ancestor's id is part of its child's."""
     seen, waiting = {record.id}, [record]
@@ -310,6 +337,6 @@ def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:
         for link in waiting.pop().key.parents:
             if link.parent not in seen:
                 seen.add(link.parent)
-                parent = required_record(lab, link.parent)
+                parent = _stored_or_batched(lab, link.parent)
                 waiting.append(parent)
                 yield parent

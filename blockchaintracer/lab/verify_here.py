@@ -13,7 +13,8 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
-from blockchaintracer.lab.kept_proofs import find_proof, required_here
+from blockchaintracer.lab.batched_here import with_batched
+from blockchaintracer.lab.kept_proofs import required_here
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
@@ -43,7 +44,7 @@ def verify(
 ) -> Report:
     """Verifies a record, a transaction, a recorded digest, a seal, a batch's proof file, or a file or folder.
 
-    A record that is only in a batch is verified by the proof that the lab keeps of it.
+    A record that is only in a batch is verified by a proof that the lab keeps of it, or that a source has.
 
     Args:
         target: 64 hex digits, or the path of a file or folder.
@@ -76,15 +77,15 @@ def verify(
                 raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
             if proof:
                 return verifier.batched(proof.key, proof.root, proof.path)
-            report = verifier.path(path, record, () if group is None else (group,))
-            asked = record or next((check.values["sha256"] for check in report.checks if "sha256" in check.values), "")
+            shown = verifier.shown(path)
+            report = verifier.path(shown, record, () if group is None else (group,))
+            asked = record or shown.sha256
         else:
             asked = digest or ""
             sealers = [(group, author)] if group is not None and author is not None else []
             sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
             report = verifier.hash(asked, sealers=sealers)
-            if not report.records and (proof := find_proof(lab, asked)):
-                return verifier.batched(proof.key, proof.root, proof.path)
+        report = with_batched(lab, verifier, report, asked, sources, path=path, group=group)
         sealed = any(check.name == "seal" for check in report.checks)
         if sealed or not report.records:
             report = replace(report, checks=(*report.checks, *check_own(lab, asked, with_seal=not sealed)))

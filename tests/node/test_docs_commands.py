@@ -139,7 +139,7 @@ def test_batches_proof_bundle_and_verify(shell: Shell) -> None:
     (shell.folder / "data.csv").rename(shell.folder / "kept.csv")
     (shell.folder / "data.csv").write_text("x\n1\n")
     lines = commands("batches.md")
-    assert len(lines) == 6
+    assert len(lines) == 9
     run = shell.environment["ID"]
     for line in lines:
         if "materialize" in line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -152,34 +152,59 @@ class Verifier:
         report = self._report(transaction, "transaction", checks, [*records.values()])
         return self._concluding(report, checks)
 
-    def batched(self, key: RecordKey, root: str, path: Sequence[str]) -> Report:
-        """Verify that a record is in a batch of its own group and author. A stored record is verified as stored."""
+    def batched(
+        self,
+        key: RecordKey,
+        root: str,
+        path: Sequence[str],
+        files: Sequence[Path] = (),
+        groups: Collection[int] = (),
+    ) -> Report:
+        """Verify that a record is in a batch of its own group and author. A stored record is verified as stored.
+
+        Args:
+            files: files or folders that must be what the record is of.
+            groups: of these groups the record must be; empty if all count.
+        """
         record_id = self._registry.domain.record_id(key)
-        if stored := locate(self._registry, [record_id]).get(record_id):
-            return self._report(record_id, "record", [], [stored])
         record = RecordView(id=record_id, key=key)
+        more = [replace(check, record=record_id) for check in self._given(record, files, groups)]
+        if stored := locate(self._registry, [record_id]).get(record_id):
+            return self._report(record_id, "record", more, [stored])
         seen, checks, proves = self._checks.batched(record, root, path)
+        checks += more
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
 
-    def path(self, path: Path, record_id: str | None = None, groups: Collection[int] = ()) -> Report:
+    def _given(self, record: RecordView, files: Sequence[Path], groups: Collection[int]) -> Iterator[Check]:
+        if groups and record.group not in groups:
+            counting = ", ".join(map(str, groups))
+            yield Check("group", Outcome.FAIL, f"it is of group {record.group}, and only {counting} count")
+        for file in files:
+            yield from Shown(file, self._copies).compare(record.key, self._checks.manifest(record)[0])
+
+    def shown(self, path: Path) -> Shown:
+        """Hash a file or folder, for `path`."""
+        return Shown(path, self._copies)
+
+    def path(self, path: Path | Shown, record_id: str | None = None, groups: Collection[int] = ()) -> Report:
         """Verify a file or folder against one record, or against all records of its digest.
 
         Args:
             record_id: what it should be; without it everything of its digest is looked up.
             groups: only records of these groups count; empty if all count.
         """
-        shown = Shown(path, self._copies)
+        shown = path if isinstance(path, Shown) else self.shown(path)
         if record_id is not None:
             expected = normal_digest(record_id, "record id")
             record = locate(self._registry, [expected]).get(expected)
             if record is None:
                 check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {expected}")
-                return Report(str(path), "path", (check,))
+                return Report(str(shown.path), "path", (check,))
             manifest, _ = self._checks.manifest(record)
-            return self._report(str(path), "path", shown.compare(record.key, manifest), [record], shown)
+            return self._report(str(shown.path), "path", shown.compare(record.key, manifest), [record], shown)
         if records := _of_groups(locate_subject(self._registry, shown.sha256), groups):
-            return self._report(str(path), "path", [self._count(records)], records, shown)
+            return self._report(str(shown.path), "path", [self._count(records)], records, shown)
         return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:

@@ -227,7 +227,8 @@ class Store:
             try:
                 with self._incoming() as (write, keep):
                     actual, count = hashlib.sha256(), 0
-                    for block in read_from_url(source, digest) if is_url(source) else _from_folder(source, digest):
+                    name = object_name(digest)
+                    for block in read_from_url(source, name) if is_url(source) else _from_folder(source, digest):
                         count += len(block)
                         if count > limit:
                             raise SourceError(f"has more than the {limit} bytes allowed")
@@ -427,8 +428,8 @@ def _from_folder(source: str, digest: str) -> Iterator[bytes]:
         raise SourceError(f"can't be read: {error.strerror}") from error
 
 
-def read_from_url(source: str, digest: str) -> Iterator[bytes]:
-    """Read the blocks of an object from a published store at an address, without any check.
+def read_from_url(source: str, name: str) -> Iterator[bytes]:
+    """Read the blocks of a file of a published store at an address, such as `object_name` names, without any check.
 
     Args:
         source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
@@ -436,7 +437,7 @@ def read_from_url(source: str, digest: str) -> Iterator[bytes]:
     try:
         address = Address.parse(source)
         if address:
-            blocks = address.read_object(digest)
+            blocks = address.read_file(name)
             if blocks is None:
                 raise SourceError("does not have it")
             yield from blocks
@@ -445,17 +446,17 @@ def read_from_url(source: str, digest: str) -> Iterator[bytes]:
         raise SourceError(f"can't give it: {error.message}", away=True) from error
     except BlockchainTracerError as error:
         raise SourceError(f"can't give it: {error.message}") from error
-    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, digest)
+    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, name)
 
 
-def _from_web(source: str, digest: str) -> Iterator[bytes]:
+def _from_web(source: str, name: str) -> Iterator[bytes]:
     import requests
 
     parts = urlsplit(source)
     if parts.fragment:
         raise SourceError("has a '#', and what follows it is never sent: write %23 for one in a folder's name")
     # what follows '?' may be what lets in
-    address = parts._replace(path=f"{parts.path.rstrip('/')}/{object_name(digest)}").geturl()
+    address = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
     count, tries = 0, 0
     while True:
         # a compressed answer would be another sequence of bytes
@@ -478,10 +479,10 @@ def _from_web(source: str, digest: str) -> Iterator[bytes]:
                 raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
 
 
-def _from_filesystem(source: str, digest: str) -> Iterator[bytes]:
+def _from_filesystem(source: str, name: str) -> Iterator[bytes]:
     fsspec = require("fsspec", "fsspec")
     try:
-        with fsspec.open(f"{source.rstrip('/')}/{object_name(digest)}", "rb") as file:
+        with fsspec.open(f"{source.rstrip('/')}/{name}", "rb") as file:
             while block := file.read(_BLOCK):
                 yield block
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.verify.copies import FolderCopies
+from blockchaintracer.core.verify.copies import FolderCopies, object_name
 from blockchaintracer.lab.store.store import FETCH_LIMIT, SourceError, Store, is_url, public_name, read_from_url
 
 
@@ -27,7 +27,7 @@ class StoredCopies(FolderCopies):
         count, allowed = 0, FETCH_LIMIT if limit is None else limit
         try:
             with scratch.open("wb") as file:
-                for block in read_from_url(source, sha256):
+                for block in read_from_url(source, object_name(sha256)):
                     count += len(block)
                     if count > allowed:
                         raise SourceError(f"has more than the {allowed} bytes allowed")

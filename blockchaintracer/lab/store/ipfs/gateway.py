@@ -308,15 +308,15 @@ class Address:
         hint = " (names are taken as they stand: %20 is no space)" if any("%" in name for name in self.names) else ""
         return f"there is no {'/'.join(self.names)!r} below {self.cid}{hint}"
 
-    def read_object(self, sha256: str) -> Iterator[bytes] | None:
-        """The bytes of an object of a published store (``objects/…`` below this), or of this file; None if none.
+    def read_file(self, name: str) -> Iterator[bytes] | None:
+        """The bytes of a file of a published store (``objects/…`` below this), or of this file; None if none.
 
-        Nothing says here that this file is that object: who asks hashes what comes.
+        Nothing says here that this file is that one: who asks for an object hashes what comes.
         """
         gateways = Gateways(self.gateways)
         entry = gateways.resolve(self.cid, self.names)
         if entry and entry[1].kind == "folder":
-            entry = gateways.resolve(self.cid, (*self.names, "objects", sha256[:2], sha256[2:]))
+            entry = gateways.resolve(self.cid, (*self.names, *name.split("/")))
         return gateways.read(*entry) if entry and entry[1].kind == "file" else None
 
 

@@ -1,0 +1,58 @@
+"""Records that are only in batches, for `verify`: by the proofs that the lab keeps, and those in published stores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
+from blockchaintracer.lab.kept_proofs import find_proof, proofs_of
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.published_proofs import published_proofs
+
+
+def with_batched(
+    lab: Lab,
+    verifier: Verifier,
+    report: Report,
+    digest: str,
+    sources: Sequence[str | os.PathLike[str]] = (),
+    *,
+    path: Path | None = None,
+    group: int | None = None,
+) -> Report:
+    """Add to a report the batched records with this id, or of this content. A stored record is not looked for.
+
+    Args:
+        path: a file or folder that each of them must be of.
+        group: only records of this group count.
+    """
+    if report.looked_up_as in ("transaction", "seal") or not digest:
+        return report
+    proofs, problems = published_proofs(lab.domain, sources, digest)
+    proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)
+    known = {record.id for record in report.records}
+    reports: dict[str, Report] = {}
+    for proof in proofs:
+        key = proof.key
+        if proof.id in known or group not in (None, key.group):
+            continue
+        if lab.registry.batch(key.group, key.author, proof.root).exists:
+            reports[proof.id] = verifier.batched(key, proof.root, proof.path, [path] if path else [])
+        else:
+            problems.append(f"a proof of record {proof.id} names the batch {proof.root}, which is not anchored")
+    outcome = Outcome.UNKNOWN if reports or known else Outcome.FAIL
+    wrong = [Check("proof", outcome, problem) for problem in dict.fromkeys(problems)]
+    if not reports:
+        return replace(report, checks=(*report.checks, *wrong))
+    parts = [*([report] if report.records else []), *reports.values()]
+    return Report(
+        report.subject,
+        report.looked_up_as if report.records else "batch",
+        (*(check for part in parts for check in part.checks), *wrong),
+        tuple(record for part in parts for record in part.records),
+        tuple(sentence for part in parts for sentence in part.proves),
+        tuple(dict.fromkeys(limit for part in parts for limit in part.does_not_prove)),
+    )

@@ -1,0 +1,85 @@
+"""The proofs of batched records in published stores: ``proofs/ID.json`` beside the objects."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import Domain
+from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.store.store import SourceError, is_url, public_name, read_from_url
+
+_FOLDER = "proofs"
+_LIMIT = 1 << 20
+
+
+def proof_name(record_id: str) -> str:
+    """Return the name of a record's proof in a published store."""
+    return f"{_FOLDER}/{record_id}.json"
+
+
+def json_bytes(proof: Proof) -> bytes:
+    """Return a proof as the bytes of its file."""
+    return (json.dumps(proof.as_json(), indent=2) + "\n").encode()
+
+
+def write_proof(path: Path, data: bytes) -> None:
+    """Write a proof into a published folder: it is there when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, data, 0o644)
+
+
+def published_proofs(
+    domain: Domain, sources: Sequence[str | os.PathLike[str]], digest: str
+) -> tuple[list[Proof], list[str]]:
+    """Return the proofs in published stores of a record id, or of records of a content; and what is wrong with others.
+
+    By its content a record is found in folders alone: the names at an address are not known.
+    """
+    proofs: dict[tuple[str, str], Proof] = {}
+    problems: list[str] = []
+    for source in [os.fspath(source) for source in sources]:
+        try:
+            files = [*_read(source, digest)]
+        except (InputError, OSError) as error:
+            problems.append(error.message if isinstance(error, InputError) else f"{source}: {error.strerror}")
+            continue
+        for name, data in files:
+            try:
+                proof = Proof.parse(data, f"{public_name(source)}/{name}")
+            except InputError as error:
+                problems.append(error.message)
+                continue
+            if (proof.chain_id, proof.registry) != (domain.chain_id, domain.registry):
+                continue
+            if digest in (proof.id, proof.key.subject):
+                proofs[proof.id, proof.root] = proof
+            elif name == proof_name(digest):
+                problems.append(f"the proof {public_name(source)}/{name} is of another record, {proof.id}")
+    return [*proofs.values()], problems
+
+
+def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
+    """Read the proofs that may be about a digest."""
+    if not is_url(source):
+        for file in sorted(Path(source, _FOLDER).glob("*.json")):
+            if file.is_file() and file.stat().st_size <= _LIMIT:
+                data = file.read_bytes()
+                if file.stem == digest or digest.encode() in data:
+                    yield f"{_FOLDER}/{file.name}", data
+        return
+    data = b""
+    try:
+        for block in read_from_url(source, proof_name(digest)):
+            data += block
+            if len(data) > _LIMIT:
+                raise InputError(f"{public_name(source)} gives more than {_LIMIT} bytes for a proof")
+    except SourceError as error:
+        if error.away:
+            raise InputError(f"{public_name(source)} {error}") from None
+        return
+    yield proof_name(digest), data
