@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.options import VerbGroup, wait_option
-from blockchaintracer.cli.render import Answer, print_json, table, wants_json, when
+from blockchaintracer.cli.options import FILE, NEW_FILE, VerbGroup, group_option, wait_option, yes_option
+from blockchaintracer.cli.render import Answer, coins, plain, print_json, table, wants_json, when
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import network_by_chain_id
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, counted
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.outbox import Entry, EntryState
+from blockchaintracer.lab.outbox.transactions import MOST_GAS
+from blockchaintracer.lab.relay import EXISTS, SignedWrites, gas_of, group_of, relay, require_payable, sign_waiting
 from blockchaintracer.lab.waiting import Waiting, waiting_for_others, watch
 
 _WAITS = 3
@@ -41,6 +46,8 @@ def command() -> None:
       blockchaintracer outbox flush                 send what waits, and again what the chain has lost
       blockchaintracer outbox flush --wait final    ... and stay until all of it is final
       blockchaintracer outbox flush --watch         ... and what other processes hand over, until Ctrl-C
+      blockchaintracer outbox sign request.json     sign what waits, for another key to send
+      blockchaintracer outbox relay request.json    send what a member signed, and pay for it
     """
 
 
@@ -122,6 +129,76 @@ def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
         notes=_notes(lab, left),
         exit_code=_WAITS if any(chain == lab.chain_id for chain, _ in left) else 0,
     )
+
+
+@command.lab_verb()
+@click.argument("file", type=NEW_FILE)
+@click.option(
+    "--valid-days", default=7, show_default=True, type=click.IntRange(1), help="Days in which it can be sent."
+)
+def sign(lab: Lab, file: Path, valid_days: int) -> Answer:
+    """Sign the records and verdicts that wait into a FILE, for a key with coin to send. You pay nothing.
+
+    Give the file to your lab, which types `outbox relay FILE`. Then `outbox flush` finds them on the chain, unpaid.
+    Everything else only your own account can do: docs/without-coin.md says how your lab pays for that.
+
+    \b
+    Example:
+      blockchaintracer record --dataset data.csv --key alice --wait stored
+      blockchaintracer outbox sign request.json --key alice
+    """
+    request, others = sign_waiting(lab, valid_days * 86400)
+    data, deadline = request.as_json(), request.deadline
+    write_output(file, json.dumps(data, indent=1).encode())
+    return Answer(
+        data,
+        f"{counted(len(request.writes), 'write')} of {request.signer} signed into {file}, good until {when(deadline)}.",
+        notes=[f"not signed: {entry.write.op}, which only your account can do" for entry in others],
+    )
+
+
+@command.lab_verb("relay")
+@click.argument("file", type=FILE)
+@group_option
+@yes_option
+def relay_writes(lab: Lab, file: Path, yes: bool) -> Answer:
+    """Send what a member of your group signed (`outbox sign`), and pay for it.
+
+    It is shown first: who signed what, and what it may cost. Only writes for your registry and group are sent. After an
+    interruption type it again: what is there already is not paid for twice.
+
+    \b
+    Example:
+      blockchaintracer outbox relay request.json --key lab
+
+    Exit codes: 0 all of it is on the chain, 2 wrong use, or some of it was refused.
+    """
+    request = SignedWrites.read_file(file)
+    require_payable(lab, request)
+    price = (2 * lab.chain.base_fee() + lab.chain.tip()) * 5 // 4
+    most = 0
+    click.echo(f"Signed by {request.signer}, good until {when(request.deadline)}:", err=True)
+    for write in request.writes:
+        gas, reason = gas_of(lab, write)
+        most += MOST_GAS if gas is None else gas
+        cost = f"{gas:,} gas" if gas else plain(reason)
+        click.echo(f"  {write.op} {write.record_id} for group {group_of(write)}: {cost}", err=True)
+    payer = f"{lab.signer.address} pays at most {coins(most * price)} of the coin of {lab.chain.name}"
+    click.echo(f"{payer}. What is refused now is sent only if it is not refused then.", err=True)
+    if not yes:
+        click.confirm("Send them?", abort=True, err=True)
+    rows = [
+        {
+            "operation": write.op,
+            "recordId": write.record_id,
+            "result": result,
+            "transaction": entry and entry.transaction,
+        }
+        for write, entry, result in relay(lab, request)
+    ]
+    refused = [row for row in rows if row["transaction"] is None and row["result"] != EXISTS]
+    lines = [f"{row['operation']} {row['recordId']}: {row['result']}" for row in rows]
+    return Answer({"signer": request.signer, "writes": rows}, *lines, exit_code=2 if refused else 0)
 
 
 def _notes(lab: Lab, left: Waiting) -> list[str]:

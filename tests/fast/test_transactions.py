@@ -17,6 +17,7 @@ KEY = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST, (Link("cd" * 32, 1),)).as_json
 INVITATION = {"group": 1, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "inviter": ADDRESS, "deadline": 5}
 OF_RECORD = {"record_id": DIGEST, "key": KEY}
 VERDICT = {"record_id": DIGEST, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
+SIGNED = {"deadline": 5, "signature": "ab" * 65}
 BATCH = {"group": 1, "author": ADDRESS, "root": DIGEST, "count": 3, "manifest": DIGEST}
 KEPT: dict[str, dict[str, Any]] = {
     "fund-proxy": {},
@@ -29,8 +30,10 @@ KEPT: dict[str, dict[str, Any]] = {
     "transfer-group": {"group": 1, "to": ADDRESS},
     "accept-group": {"group": 1, "owner": ADDRESS},
     "record": OF_RECORD,
+    "record-by-signature": {**OF_RECORD, **SIGNED},
     "retract": {**OF_RECORD, "reason": DIGEST},
     "attest": VERDICT,
+    "attest-by-signature": {**VERDICT, **SIGNED, "attester": ADDRESS},
     "withdraw": {"record_id": DIGEST, "group": 1, "version": 2},
     "attest-foreign": {**VERDICT, "chain_id": 5, "foreign_registry": ADDRESS, "reference": None},
     "seal": {"group": 1, "author": ADDRESS, "commitment": DIGEST},
@@ -40,7 +43,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "anchor-leaves": {**BATCH, "ids": ["ab" * 32, "cd" * 32]},
     "materialize": {**OF_RECORD, "root": DIGEST, "proof": [DIGEST]},
 }
-IDENTITIES = "6de3d6b2430bdb93133f509fffcf48b96d59b7f239e8ce96f71200827708c795"
+IDENTITIES = "2c5bc886355f2b8df977ff5c8aa7f04c3dad63bf3667ed2de095eed232d3df89"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

@@ -378,6 +378,10 @@ class Outbox:
             call = {"from": signer.address, "to": to, "data": data, "value": value}
             funded = web3.eth.get_balance(signer.address) > 0  # type: ignore[arg-type]
             gas = web3.eth.estimate_gas(call) * 5 // 4 if funded else 0  # type: ignore[arg-type]
+        if gas > (entry.write.most_gas or gas):
+            reason = f"{entry.write.op} may take {gas:,} gas, and at most {entry.write.most_gas:,} are paid for another"
+            self._update(entry, EntryState.FAILED, error=reason)
+            raise InputError(reason, hint="Nothing was sent. The account's contract burns gas to check its signature.")
         transaction = {
             "type": 2,
             "chainId": chain.chain_id,
@@ -426,8 +430,8 @@ class Outbox:
         if not balance:
             raise BlockchainTracerError(
                 f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
-                hint="Send it some coin of this chain, or act with a key that has some (--key NAME); what is stored "
-                "here waits.",
+                hint="Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
+                "what you sign (`blockchaintracer outbox sign FILE`); what is stored here waits.",
                 address=signer.address,
                 balance="0",
             )

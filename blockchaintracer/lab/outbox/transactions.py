@@ -42,8 +42,12 @@ class Op(StrEnum):
     """offer a group to another account, which accepts it by `ACCEPT_GROUP`"""
     ACCEPT_GROUP = "accept-group"
     RECORD = "record"
+    RECORD_BY_SIGNATURE = "record-by-signature"
+    """store a record that its author signed; anyone may, and pays"""
     RETRACT = "retract"
     ATTEST = "attest"
+    ATTEST_BY_SIGNATURE = "attest-by-signature"
+    """give a verdict that a reviewer signed; anyone may, and pays"""
     WITHDRAW = "withdraw"
     ATTEST_FOREIGN = "attest-foreign"
     """give a verdict on a record of another registry; `Verdict.NONE` takes it back"""
@@ -58,6 +62,8 @@ class Op(StrEnum):
     """store a record from a batch; anyone may"""
 
 
+MOST_GAS = 3_000_000
+"""What a transaction may take that carries another account's signature: its contract may burn gas to check it."""
 ANCHORS = (Op.ANCHOR, Op.ANCHOR_LEAVES)
 """The operations that put a batch on the chain."""
 
@@ -133,6 +139,11 @@ class Transaction:
             return self._operation.deployment(self, chain)
         registry = Registry(chain, self.registry)
         return registry.address, registry.call_data(*self._operation.call(self))
+
+    @property
+    def most_gas(self) -> int | None:
+        """The gas that it may take at most, where others decide that."""
+        return MOST_GAS if "signature" in self.fields and self.op is not Op.JOIN_GROUP else None
 
     def value(self, chain: Chain) -> int:
         """Return what the transaction pays to its address, in wei."""
@@ -441,6 +452,12 @@ _OPERATIONS: dict[Op, _Operation] = {
         _newest("GroupTransferred", group="group", to="owner"),
     ),
     Op.RECORD: _Operation("record_id key", _call("record", "key"), _is_stored, _newest("Recorded", id="record_id")),
+    Op.RECORD_BY_SIGNATURE: _Operation(
+        "record_id key deadline signature",
+        _call("recordBySig", "key", "deadline", "signature"),
+        _is_stored,
+        _newest("Recorded", id="record_id"),
+    ),
     Op.RETRACT: _Operation(
         "record_id key reason",
         _call("retract", "key", "reason"),
@@ -448,6 +465,11 @@ _OPERATIONS: dict[Op, _Operation] = {
         _newest("Retracted", id="record_id"),
     ),
     Op.ATTEST: _Operation("record_id group version verdict evidence", _attest, *_verdict(_is_verdict)),
+    Op.ATTEST_BY_SIGNATURE: _Operation(
+        "record_id group version verdict evidence attester deadline signature",
+        _call("attestBySig", "record_id", "group", "verdict", "evidence", "attester", "deadline", "signature"),
+        *_verdict(_is_verdict),
+    ),
     Op.WITHDRAW: _Operation(
         "record_id group version",
         _call("withdraw", "record_id", "group"),
