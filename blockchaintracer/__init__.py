@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.lab import after_run
 
 if TYPE_CHECKING:
-    from blockchaintracer.core.api import Trust, open_registry, record_id, verify, verify_bundle
+    from blockchaintracer.core.api import (
+        Checkpoint,
+        Trust,
+        open_registry,
+        read_checkpoints,
+        record_id,
+        verify,
+        verify_batch_proof,
+        verify_bundle,
+    )
     from blockchaintracer.core.errors import BlockchainTracerError, RecordingWarning
     from blockchaintracer.extras.mlflow.mlflow_tracer import MLflowBlockchainTracer
     from blockchaintracer.extras.report import DocumentationTracer
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BlockchainTracer",
     "BlockchainTracerError",
+    "Checkpoint",
     "DocumentationTracer",
     "MLTracer",
     "MLflowBlockchainTracer",
@@ -35,8 +45,10 @@ __all__ = [
     "Trust",
     "open_lab",
     "open_registry",
+    "read_checkpoints",
     "record_id",
     "verify",
+    "verify_batch_proof",
     "verify_bundle",
 ]
 __version__ = "0.1.0"

@@ -13,12 +13,15 @@ from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.record import counted
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.outcomes import Conclusion
 
 JSON = "blockchaintracer.json"
 """Key in a click context's meta: whether ``--json`` was given."""
@@ -74,7 +77,10 @@ def print_json(data: Any) -> None:
 def show_error(error: BlockchainTracerError) -> None:
     """Print an error and what to do next."""
     if wants_json():
-        print_json(error.as_dict())
+        from blockchaintracer.core.verify.outcomes import Conclusion
+
+        conclusion = list(Conclusion)[error.exit_code]
+        print_json(error.as_dict() | {"outcome": conclusion.value, "verified": conclusion.verified})
         return
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.hint:
@@ -138,9 +144,14 @@ def unrevealed_line(author: Mapping[str, Any]) -> str:
     return f"{made}: {author['unrevealed']} unrevealed{more}."
 
 
-def verdict_line(text: str, *, passed: bool) -> str:
-    """Format the last line of a check."""
-    return click.style(text, fg="green" if passed else "red", bold=True)
+def verdict_line(conclusion: Conclusion, text: str, *, private: bool = False) -> str:
+    """Format the last line of a check: the word and the colour of its outcome, and what came of it."""
+    from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN
+
+    word = conclusion.value.capitalize()
+    if private and conclusion.verified:
+        word, text = f"{word} on a private test chain", f"{text.rstrip('.')}. {PRIVATE_CHAIN.capitalize()}."
+    return click.style(f"{word}: {text}", fg=conclusion.colour(private=private), bold=True)
 
 
 def table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.core.record import Kind, Status, SubjectType, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
-from blockchaintracer.lab.bundle.export_proof import code_of, export_proof, manifest_in
+from blockchaintracer.core.verify.standing import BundleReport, manifest_in
+from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.lab import Lab
 
 _METRICS = 5
@@ -27,7 +28,7 @@ _METRICS = 5
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
 def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | None) -> Answer:
-    """Write a proof bundle: `verify FILE` checks it anywhere, without a network.
+    """Write a proof bundle: `verify --proof FILE` checks it anywhere, by a node or the hashes of blocks.
 
     It holds the records' keys and manifests, the events that stored them with the proofs of their receipts, their
     storage words with the proofs of the state, and the headers of the blocks. What is left to trust is that the chain
@@ -46,26 +47,30 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
         f"Wrote {result.file}: {len(result.proven.records)} records in {result.size:,} bytes.",
         *(f"Without its manifest, which is not in this lab: {record}" for record in missing),
         *lines(result.proven),
+        "",
+        "What is left to trust: that the chain has these blocks",
+        *(f"  {block.number} with hash 0x{block.hash}" for block in result.proven.blocks),
     )
 
 
 def as_json(proven: ProvenBundle) -> dict[str, Any]:
-    """Return what a bundle proves as JSON-ready values."""
-    code = code_of(proven)
+    """Return what a bundle says as JSON-ready values: the word of whoever made it, until its blocks stand."""
     return {
         "chainId": proven.chain_id,
         "registry": proven.registry,
         "codeHash": proven.code_hash,
-        "code": {"genuine": code is not None, **(asdict(code) if code else {})},
-        "blocks": [{"number": it.number, "hash": it.hash, "timestamp": it.timestamp} for it in proven.blocks],
+        "blocks": [
+            {"number": it.number, "hash": it.hash, "timestamp": it.timestamp, "unknownFields": it.unknown_fields}
+            for it in proven.blocks
+        ],
         "records": [_record(record) for record in proven.records],
         "timeSource": time_source(proven.chain_id),
-        "trust": list(proven.trust),
     }
 
 
-def lines(proven: ProvenBundle) -> Iterator[str]:
-    """Describe what a bundle proves."""
+def lines(proven: ProvenBundle, report: BundleReport | None = None) -> Iterator[str]:
+    """Describe what a bundle says, and what came of verifying it."""
+    forgotten = report.forgotten if report else frozenset()
     for record in proven.records:
         yield ""
         yield f"Record {record.id}"
@@ -75,20 +80,20 @@ def lines(proven: ProvenBundle) -> Iterator[str]:
         yield f"  {what} of group {record.key.group}, by {record.key.author}, {when(record.committed_at)}"
         yield f"  {label(record.key.subject_type, SubjectType)} {record.key.subject}"
         yield from (f"  {line}" for line in _statements(proven, manifest))
-        yield f"  {_standing(record)}"
-    yield ""
-    if code := code_of(proven):
-        creators = "anyone" if code.open_group_creation else "its owner alone"
-        yield f"The registry's code is genuine: LabRegistry version {code.version}, where {creators} creates groups."
-    else:
-        yield (
-            f"The registry's code (Keccak-256 {proven.code_hash}) is none that this version knows. Whether it lets"
-            " somebody alter or forge records is for you to find out."
-        )
-    yield ""
-    yield "What is left to trust"
-    yield from (f"  {sentence}" for sentence in proven.trust)
-    yield f"  A time is as good as its source: {time_source(proven.chain_id)}."
+        yield f"  {_place(record, forgotten)}"
+        if record.as_of.hash not in forgotten:
+            yield f"  {_standing(record)}"
+        else:
+            yield f"  what it was at block {record.as_of.number} is unknown: the node has forgotten it"
+        if report and record.id in report.since:
+            yield f"  {report.since[record.id]}"
+
+
+def _place(record: ProvenRecord, forgotten: Collection[str]) -> str:
+    block = record.recorded or (record.batch.anchored if record.batch else None)
+    if block is None or block.hash in forgotten:
+        return "the block and transaction that hold it are unknown"
+    return f"in block {block.number} with hash 0x{block.hash}, {when(block.timestamp)}"
 
 
 def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
@@ -115,6 +120,8 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
 
 def _standing(record: ProvenRecord) -> str:
     as_of = f"as of block {record.as_of.number}, {when(record.as_of.timestamp)}"
+    if record.status is Status.CANCELLED:
+        return f"cancelled by its author: it can never be stored, {as_of}"
     if record.stored is None:
         return f"committed to in a batch and not stored, {as_of}"
     sealed = f", sealed {when(record.stored.sealed_at)}" if record.stored.sealed_at else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,42 +11,56 @@ import click
 from click.core import ParameterSource
 
 from blockchaintracer.cli import extra
-from blockchaintracer.cli.options import PATH, Verb, connection_options, make_lab, source_option, tracking_option
+from blockchaintracer.cli.options import FILE, GIVEN, PATH, Verb, connection_options, make_lab, source_option
+from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
 from blockchaintracer.cli.verb_export_proof import as_json, lines
-from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import checksummed, counted
+from blockchaintracer.core.api import connect
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
+from blockchaintracer.core.proof_file import ProofKind, damaged, proof_kind, read_proof
+from blockchaintracer.core.record import counted
+from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
-from blockchaintracer.core.verify.bundle import ProvenBundle
-from blockchaintracer.lab.bundle.export_proof import hold_against, is_bundle, verify_proof
-from blockchaintracer.lab.private.disclose import is_disclosure, verify_disclosure
-from blockchaintracer.lab.verify_here import verify, verify_order
+from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.core.verify.outcomes import Conclusion
+from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.private.disclose import verify_disclosure
+from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
+_OF_BLOCKS = ("trusted_blocks", "checkpoints")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
 
 @click.command(cls=Verb)
 @connection_options
-@click.argument("target", required=False, metavar="[ID|PATH|TRANSACTION|COMMITMENT|mlflow:RUN]")
+@click.argument("targets", nargs=-1, metavar="[ID|PATH|TRANSACTION|COMMITMENT|mlflow:RUN | DATA...]")
+@click.option("--proof", type=PATH, metavar="FILE", help="Check this proof, and each DATA against it.")
+@click.option("--data", type=PATH, metavar="PATH", help="Look this file or folder up, whatever it looks like.")
+@click.option("--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you trust; --rpc must be of it.")
+@click.option("--trust-block", "trusted_blocks", multiple=True, metavar="HASH", help="A block that you trust.")
+@click.option("--checkpoints", type=FILE, help='Blocks that you trust: [{"chainId", "number", "hash"}].')
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
 @click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
-@click.option("--group", "of_group", type=int, metavar="NUMBER", help="Of a PATH, only records of this group count.")
+@click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")
 @click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @source_option
-@tracking_option
+@mlflow_option
 @click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
-def command(ctx: click.Context, /, target: str | None, strict: bool, **options: Any) -> Answer:
-    """Check a record, a file or folder, a seal, or a transaction: each check with its verdict, then what that proves.
-
-    A record that is only in a batch is checked by its proof file: the one kept here, or one named instead of the id.
+def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **options: Any) -> Answer:
+    """Check a record, a file or folder, a seal, a transaction, or a proof: each check, then what follows.
 
     Files are hashed again: one changed byte is found and the file named. A check whose material is not here is
     unknown, which fails only with --strict.
+
+    A proof is the file of a stranger. A bundle is verified by a node that you name (--network, or --rpc and --chain-id)
+    or by blocks that you trust (--trust-block, --checkpoints). Without them it is at most consistent.
 
     \b
     Examples:
@@ -53,31 +68,25 @@ def command(ctx: click.Context, /, target: str | None, strict: bool, **options: 
       blockchaintracer verify data.csv
       blockchaintracer verify folder/ --record ID
       blockchaintracer verify ID --from https://lab.example/published
-      blockchaintracer verify proof.json
       blockchaintracer verify --before ID_A ID_B
-      blockchaintracer verify result.proof
-      blockchaintracer verify result.proof --path data.csv
-      blockchaintracer verify learning-rate.json    (what `disclose` wrote)
+      blockchaintracer verify --proof result.proof data.csv --network base
+      blockchaintracer verify --proof result.proof --trust-block HASH
+      blockchaintracer verify --proof proof.json    (what `batch anchor` wrote)
+      blockchaintracer verify --proof learning-rate.json    (what `disclose` wrote)
       blockchaintracer verify mlflow:RUN --tracking-uri sqlite:///mlflow.db
 
     An MLflow run is compared with what MLflow shows of it now: what was changed since is named.
 
-    Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable.
+    Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable, 4 consistent, but with no chain of yours.
     """
-    if target is not None and is_bundle(Path(target)):
-        _refuse(ctx, "a proof bundle", "record", "of_group", "author", "before", "sources")
-        _refuse(ctx, "a proof bundle", "strict", why=": its blocks can never be checked without a network")
-        return _bundle_answer(verify_proof(Path(target)), options)
-    lab, before, sources = make_lab(ctx, options), options["before"], options["sources"]
-    if target is not None and is_disclosure(Path(target)):
-        _refuse(ctx, "a disclosure", *_OF_AN_ID, "before")
-        return _answer(verify_disclosure(lab, Path(target), sources), strict)
-    if (target is None) == (before is None):
-        raise InputError(
-            "expected one thing to verify: an id, a path, a transaction, or --before A B", hint="See `verify --help`."
-        )
+    if options["proof"] is not None:
+        _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key")
+        return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
+    _refuse(ctx, "what is no proof bundle", *_OF_BLOCKS)
+    target = _one_target(ctx, targets, options)
+    lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     if target is None:
-        _refuse(ctx, "--before", *_OF_AN_ID, "sources")
+        _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri")
         return _answer(verify_order(lab, *before), strict)
     if target.startswith("mlflow:"):
         _refuse(ctx, "a run of MLflow", *_OF_AN_ID)
@@ -85,6 +94,7 @@ def command(ctx: click.Context, /, target: str | None, strict: bool, **options: 
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
             return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict)
+    _refuse(ctx, "what is no run of MLflow", "tracking_uri")
     path, record, group, author = (options[name] for name in _OF_AN_ID)
     with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}
@@ -92,48 +102,197 @@ def command(ctx: click.Context, /, target: str | None, strict: bool, **options: 
     return _answer(report, strict)
 
 
+def _typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def _refuse(ctx: click.Context, what: str, *names: str, why: str = "") -> None:
     """Refuse options that do not apply to the target: an option that is not checked would read as checked."""
     for param in ctx.command.params:
-        if param.name in names and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE:
+        if param.name in names and _typed(ctx, param.name):
             raise InputError(f"expected no {param.opts[0]} beside {what}{why}", hint="See `verify --help`.")
 
 
-def _bundle_answer(proven: ProvenBundle, options: dict[str, Any]) -> Answer:
-    """Check a bundle, which must be of the registry and network that were named, and a path against its records."""
-    registry, network = options["registry"], options.get("network")
-    if registry and checksummed(registry, "a registry's address").lower() != proven.registry:
-        raise NotVerified(f"the bundle is of the registry {proven.registry}, and {registry} was asked")
-    if network and network_by_name(network).chain_id != proven.chain_id:
-        raise NotVerified(f"the bundle is of chain {proven.chain_id}, and {network} was asked")
-    checks: list[Check] = []
-    if path := options["path"]:
-        with progress_bar("hashing", [path]) as progress:
-            checks = hold_against(proven, path, progress)
-    verified = all(check.verdict is Outcome.PASS for check in checks)
-    given = f"{len(proven.records)} records, given the blocks above"
-    if not verified:
-        result = f"Not verified: {plain(str(path))} is of none of the {given}."
-    elif path:
-        records = ", ".join(dict.fromkeys(str(check.record) for check in checks))
-        result = f"Verified without a network: {given}, and {plain(str(path))} is of {records}."
-    else:
-        result = f"Verified without a network: {given}."
-    shown = [_line(check) if len(proven.records) == 1 else f"{_line(check)} ({check.record})" for check in checks]
+def _one_target(ctx: click.Context, targets: Sequence[str], options: dict[str, Any]) -> str | None:
+    """Return what to look up, None for an order. A proof is never taken for one by its looks."""
+    data = options.pop("data")
+    given = [*targets, *([str(data)] if data else [])]
+    if len(given) != (0 if options["before"] else 1):
+        raise InputError(
+            "expected one thing to verify: an id, a path, a transaction, --proof FILE, or --before A B",
+            hint="See `verify --help`.",
+        )
+    if not data and given and (kind := proof_kind(Path(given[0]))):
+        name = shlex.quote(given[0])
+        raise InputError(
+            f"{given[0]} is {kind}: say what to check",
+            hint=f"As a proof: `blockchaintracer verify --proof {name}`. As data, looked up by its digest: "
+            f"`blockchaintracer verify --data {name}`.",
+        )
+    return given[0] if given else None
+
+
+def _lab(ctx: click.Context, options: dict[str, Any]) -> Any:
+    """Return the lab, whose chain must be the one that --chain-id names."""
+    chain_id = options.pop("chain_id")
+    lab = make_lab(ctx, options)
+    if chain_id not in (None, lab.chain_id):
+        raise InputError(f"expected a node of chain {chain_id}, got one of chain {lab.chain_id}")
+    return lab
+
+
+# -- proofs
+
+
+def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, options: dict[str, Any]) -> Answer:
+    kind, content = read_proof(file)
+    if kind is ProofKind.BUNDLE:
+        _refuse(ctx, "a proof bundle", "sources", "strict")
+        return _bundle(ctx, file, content, data, options)
+    _refuse(ctx, str(kind), *_OF_BLOCKS)
+    sources, group = options["sources"], options["of_group"]
+    if kind is ProofKind.BATCH and not _chooses_chain(ctx, options):
+        return _unanchored(damaged(file, lambda: Proof.parse(content, str(file))))
+    lab = _lab(ctx, options)
+    if kind is ProofKind.DISCLOSURE:
+        _refuse(ctx, "a disclosure", "of_group")
+        if data:
+            raise InputError("expected no DATA beside a disclosure", hint="See `verify --help`.")
+        return _answer(verify_disclosure(lab, file, sources), strict)
+    with progress_bar("hashing", data) as progress:
+        report = verify_batch_proof(lab, file, content, files=data, group=group, sources=sources, progress=progress)
+    return _answer(report, strict)
+
+
+def _chooses_chain(ctx: click.Context, options: dict[str, Any]) -> bool:
+    """Whether a chain was named, or there is a lab of this user to ask."""
+    if any(options.get(name) for name in ("rpc", "network", "chain_id", "home")) or GIVEN in ctx.meta:
+        return True
+    return Home().path.is_dir()
+
+
+def _unanchored(proof: Proof) -> Answer:
+    where = f"registry {proof.registry} on chain {proof.chain_id}"
+    text = f"record {proof.id} is under the root {proof.root}. Whether {where} holds that root was not asked."
+    data = {"outcome": Conclusion.CONSISTENT.value, "verified": None, "record": proof.id, "root": proof.root}
+    hint = "Name a node to ask: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."
+    return Answer(data, verdict_line(Conclusion.CONSISTENT, text), hint, exit_code=Conclusion.CONSISTENT.exit_code)
+
+
+def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path], options: dict[str, Any]) -> Answer:
+    bundle = read_bundle(content)
+    trust, ask = _trust(ctx, options)
+    with progress_bar("hashing", data) as progress:
+        report = stand(bundle, trust, ask, data, progress)
     return Answer(
-        {**as_json(proven), **({"checks": checks} if path else {}), "verified": verified},
-        *(*lines(proven), "", *shown, verdict_line(result, passed=verified)),
-        exit_code=0 if verified else 1,
+        {**as_json(bundle), **report.as_json(), "code": report.code, "file": str(file)},
+        *_bundle_lines(report, file),
+        exit_code=report.conclusion.exit_code,
     )
 
 
+def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, Connect | None]:
+    """Return what the user chose to trust, and how to reach a node of that chain. Nothing is taken from the bundle."""
+    network, rpc, chain_id = options.get("network"), options.get("rpc"), options["chain_id"] or 0
+    groups = () if options["of_group"] is None else (options["of_group"],)
+    checkpoints = read_checkpoints(options["checkpoints"]) if options["checkpoints"] else ()
+    chosen = {
+        "registry": options["registry"],
+        "groups": groups,
+        "blocks": options["trusted_blocks"],
+        "checkpoints": checkpoints,
+    }
+    if GIVEN in ctx.meta:
+        ask = ctx.meta[GIVEN]["connect"]
+        return Trust(chain_id=ask().chain_id, **chosen), ask
+    if options.get("home") and not (network or rpc or chain_id):
+        network = DEVNET.name
+    if network and network_by_name(network).is_devnet and not rpc:
+        home = Home(options.get("home"))
+        if not (home.path / "devnet").is_dir():
+            raise InputError(f"expected the devnet of a lab of yours in {home.path}, got none", hint="Name a network.")
+        lab = make_lab(ctx, {**options, "network": network, "rpc": None})
+        return Trust(network=DEVNET.name, **chosen), lambda: lab.chain
+    _refuse(ctx, "a network that is not this lab's devnet", "home")
+    if network:
+        trust = Trust(network=network, chain_id=chain_id, rpc=rpc, **chosen)
+        if trust.rpc is None:
+            known = network_by_name(network)
+            raise InputError(f"no RPC address is known for {known.title}", hint=f"Set ${known.rpc_env}.")
+        return trust, lambda: connect(trust)
+    if chain_id:
+        trust = Trust(chain_id=chain_id, rpc=rpc, **chosen)
+        return trust, (lambda: connect(trust)) if rpc else None
+    if _typed(ctx, "rpc"):
+        raise InputError(
+            "expected the chain of the node beside --rpc, got none", hint="Give --chain-id N or --network."
+        )
+    if chosen["blocks"] or checkpoints:
+        return Trust(**chosen), None
+    for name, value in (("--registry", chosen["registry"]), ("--group", groups)):
+        if value:
+            raise InputError(f"expected a chain or a block that you trust beside {name}, got none", hint=_CHOOSE)
+    return None, None
+
+
+_CHOOSE = "Name one: --network NAME, --rpc URL with --chain-id N, --trust-block HASH, or --checkpoints FILE."
+
+
+def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
+    bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
+    if not is_decided:
+        yield "What the file says (the word of whoever made it)"
+    yield from lines(bundle, report)
+    yield ""
+    yield "Checks"
+    for check in report.checks:
+        yield _line(check) + (f" ({check.record})" if check.record and len(bundle.records) > 1 else "")
+    yield ""
+    yield "What this does not prove"
+    yield from (f"  {sentence}" for sentence in report.does_not_prove)
+    yield f"  A time is as good as its source: {time_source(bundle.chain_id)}."
+    if not report.today:
+        yield "  Whether a record was retracted since: no node told."
+    if report.conclusion is Conclusion.CONSISTENT:
+        known = network_by_chain_id(bundle.chain_id)
+        yield ""
+        yield "To verify it"
+        network = f"--network {known.name}" if known else f"--rpc URL --chain-id {bundle.chain_id}"
+        yield f"  blockchaintracer verify --proof {shlex.quote(str(file))} {network}"
+        yield "  or --trust-block with the hash of each block, from a source that you trust"
+    yield ""
+    yield verdict_line(report.conclusion, _summary(report), private=report.private)
+
+
+def _summary(report: BundleReport) -> str:
+    records = counted(len(report.bundle.records), "record")
+    if report.conclusion is Conclusion.NOT_VERIFIED:
+        failed = dict.fromkeys(plain(check.name) for check in report.checks if check.verdict is Outcome.FAIL)
+        return f"{', '.join(failed)} failed."
+    if report.conclusion is not Conclusion.VERIFIED:
+        missing = next(check for check in report.checks if check.verdict is Outcome.UNKNOWN)
+        node = "no node answered, and " if report.conclusion is Conclusion.UNAVAILABLE else ""
+        return f"{node}the file fits together, but its {plain(missing.name)} is not decided: {plain(missing.detail)}."
+    since = [f"{word[0].upper()}{word[1:]}" for word in dict.fromkeys(report.since.values())]
+    then = [
+        f"Retracted on {when(record.stored.retracted_at)}"
+        for record in report.bundle.records
+        if record.stored and record.stored.retracted_at
+    ]
+    block = f"as of block {report.as_of.number}" if report.as_of else "by today's state"
+    return ". ".join(f"{sentence}" for sentence in (f"{records} {block}", *then, *since)) + "."
+
+
+# -- reports
+
+
 def _answer(report: Report, strict: bool) -> Answer:
-    verified = report.verified and not (strict and report.unknown)
-    data = {**report.as_json(), "verified": verified}
-    return Answer(data, *_lines(report, verified), exit_code=0 if verified else 1)
+    conclusion = Conclusion.NOT_VERIFIED if strict and report.unknown else report.conclusion
+    data = {**report.as_json(), "outcome": conclusion.value, "verified": conclusion.verified}
+    return Answer(data, *_lines(report, conclusion), exit_code=conclusion.exit_code)
 
 
-def _lines(report: Report, verified: bool) -> Iterator[str]:
+def _lines(report: Report, conclusion: Conclusion) -> Iterator[str]:
     yield from (_line(check) for check in report.checks if check.record is None)
     for record in report.records:
         named = f" {plain(record.name)!r}" if record.name else ""
@@ -150,17 +309,14 @@ def _lines(report: Report, verified: bool) -> Iterator[str]:
     yield from (f"  {plain(sentence)}" for sentence in report.does_not_prove)
     yield ""
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
-    if verified:
-        passed = len(report.checks) - len(report.unknown)
-        yield verdict_line(f"Verified: {counted(passed, 'check')} passed{unknown}.", passed=True)
+    if conclusion is Conclusion.VERIFIED:
+        text = f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."
     else:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
-        failed = (
-            f"{counted(len(report.failed), 'check')} failed ({names})"
-            if names
-            else "no check failed, but --strict was asked"
-        )
-        yield verdict_line(f"Not verified: {failed}{unknown}.", passed=False)
+        failed = f"{counted(len(report.failed), 'check')} failed ({names})"
+        failed = failed if names else "no check failed, but --strict was asked"
+        text = f"{failed}{unknown}."
+    yield verdict_line(conclusion, text, private=report.private)
 
 
 def _line(check: Check) -> str:

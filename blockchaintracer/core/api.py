@@ -11,54 +11,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.batch_proof import Proof, is_proof
+from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Chain, Registry
-from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import Domain, RecordKey, checksummed
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.networks import is_private
+from blockchaintracer.core.record import Domain, RecordKey
+from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
-from blockchaintracer.core.verify.bundle import verify_bundle
+from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
+from blockchaintracer.core.verify.standing import BundleReport, stand
 
-__all__ = ["Trust", "open_registry", "record_id", "verify", "verify_bundle"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trust:
-    """What a verification rests on: a chain, a registry and groups. The verifier chooses them, never the author.
-
-    Args:
-        registry: address of the registry, 0x-hex.
-        network: name of a built-in network; None if `chain_id` names the chain.
-        chain_id: EIP-155 chain id. The node must be on this chain.
-        rpc: address of a node, or several separated by commas; None for the network's own.
-        groups: numbers of the groups whose records count; empty if all count.
-
-    Raises:
-        InputError: if the address or the network is wrong, or no chain is named, or two different ones.
-    """
-
-    registry: str
-    network: str | None = None
-    chain_id: int = 0
-    rpc: str | None = field(default=None, repr=False)
-    groups: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "registry", checksummed(self.registry, "a registry's address"))
-        if self.network is not None:
-            network = network_by_name(self.network)
-            if self.chain_id not in (0, network.chain_id):
-                raise InputError(f"expected chain {network.chain_id} for {network.name}, got chain {self.chain_id}")
-            object.__setattr__(self, "chain_id", network.chain_id)
-            object.__setattr__(self, "rpc", self.rpc or network.rpc)
-        if not self.chain_id:
-            raise InputError("expected a chain to trust, got none", hint="Give `network` or `chain_id`.")
+__all__ = [
+    "Checkpoint",
+    "Trust",
+    "open_registry",
+    "read_checkpoints",
+    "record_id",
+    "verify",
+    "verify_batch_proof",
+    "verify_bundle",
+]
 
 
 def open_registry(trust: Trust) -> Registry:
@@ -68,12 +46,51 @@ def open_registry(trust: Trust) -> Registry:
         InputError: if no node is named, it is on another chain, or no registry is at the address.
         ChainUnavailable: if the node does not answer.
     """
+    chain = connect(trust)
+    return Registry(chain, _registry(trust)).require()
+
+
+def connect(trust: Trust) -> Chain:
+    """Connect to the node of a chain that is trusted.
+
+    Raises:
+        InputError: if no node is named, or it is on another chain.
+        ChainUnavailable: if the node does not answer.
+    """
     if trust.rpc is None:
         raise InputError(f"expected the address of a node of chain {trust.chain_id}, got none", hint="Give `rpc`.")
     chain = Chain.connect(trust.rpc)
     if chain.chain_id != trust.chain_id:
         raise InputError(f"expected a node of chain {trust.chain_id}, got one of chain {chain.chain_id}")
-    return Registry(chain, trust.registry).require()
+    return chain
+
+
+def _registry(trust: Trust) -> str:
+    if trust.registry is None:
+        raise InputError("expected the registry to trust, got none", hint="Give `registry`.")
+    return trust.registry
+
+
+def verify_bundle(
+    data: bytes, trust: Trust | None = None, *, files: Sequence[str | os.PathLike[str]] = ()
+) -> BundleReport:
+    """Verify a proof bundle, and files or folders against its records.
+
+    Args:
+        data: the bytes of the bundle, from a stranger.
+        trust: what the verification rests on: a chain with a node to ask, or blocks. Without it the outcome is at most
+            ``consistent``: anybody can make a bundle that fits together.
+
+    Returns:
+        The outcome, all checks, and what the bundle shows. `verified` is None if nothing ties it to a chain in `trust`.
+
+    Raises:
+        BundleRefused: if the bundle does not fit together, with the place.
+        InputError: if the node is of another chain than `trust` says.
+    """
+    asks = trust is not None and trust.rpc is not None
+    paths = [Path(os.fspath(file)) for file in files]
+    return stand(read_bundle(data), trust, (lambda: connect(trust)) if asks and trust else None, paths)
 
 
 def record_id(key: RecordKey | Mapping[str, Any], trust: Trust) -> str:
@@ -84,7 +101,7 @@ def record_id(key: RecordKey | Mapping[str, Any], trust: Trust) -> str:
         trust: the chain and the registry, which are part of the id.
     """
     key = key if isinstance(key, RecordKey) else RecordKey.from_json(dict(key))
-    return Domain(trust.chain_id, trust.registry).record_id(key)
+    return Domain(trust.chain_id, _registry(trust)).record_id(key)
 
 
 def verify(
@@ -94,7 +111,7 @@ def verify(
     copies: Copies | str | os.PathLike[str] | None = None,
     record: str | None = None,
 ) -> Report:
-    """Verify a record, a transaction, a recorded digest, the proof file of a batched record, or a file or folder.
+    """Verify a record, a transaction, a recorded digest, or a file or folder.
 
     Args:
         target: a record id, transaction hash or digest (64 hex digits), or a path (`Path`, or text that is not an id).
@@ -121,14 +138,37 @@ def verify(
         report = verifier.hash(text, trust.groups)
     elif not (path := Path(text)).exists():
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
-    elif record is None and is_proof(path):
-        proof = Proof.read_file(path)
-        if (proof.chain_id, proof.registry) != (trust.chain_id, trust.registry):
-            raise InputError(f"the proof is for the registry {proof.registry} on chain {proof.chain_id}")
-        report = verifier.batched(proof.key, proof.root, proof.path)
     else:
         report = verifier.path(path, record, trust.groups)
-    return _by_trusted_groups(report, trust.groups)
+    return replace(_by_trusted_groups(report, trust.groups), private=is_private(trust.chain_id))
+
+
+def verify_batch_proof(
+    data: bytes,
+    trust: Trust,
+    *,
+    copies: Copies | str | os.PathLike[str] | None = None,
+    files: Sequence[str | os.PathLike[str]] = (),
+) -> Report:
+    """Verify the proof of a record in a batch, and files or folders against that record.
+
+    Args:
+        data: the bytes of the proof file, from a stranger.
+
+    Raises:
+        NotVerified: if the proof is damaged, or of another registry than `trust` names.
+        ChainUnavailable: if the node does not answer.
+    """
+    try:
+        proof = Proof.parse(data, "the proof")
+    except InputError as error:
+        raise NotVerified(error.message) from None
+    proof.require(Domain(trust.chain_id, _registry(trust)))
+    if copies is None or isinstance(copies, str | os.PathLike):
+        copies = FolderCopies([copies] if copies else [])
+    paths = [Path(os.fspath(file)) for file in files]
+    report = Verifier(open_registry(trust), copies).batched(proof.key, proof.root, proof.path, paths, trust.groups)
+    return replace(report, private=is_private(trust.chain_id))
 
 
 def _by_trusted_groups(report: Report, groups: tuple[int, ...]) -> Report:

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.merkle import TREE_KIND, leads_to
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_digest
 
 PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
-
-
-_LOOKED_AT = 200
-"""bytes at a file's start that tell a proof file"""
 
 
 @dataclass(frozen=True)
@@ -42,6 +38,20 @@ class Proof:
     def holds(self) -> bool:
         """Whether the path leads from the record to the root."""
         return leads_to(self.id, self.path) == self.root
+
+    def require(self, domain: Domain) -> Proof:
+        """Return the proof itself if it is for this registry.
+
+        Raises:
+            NotVerified: if it is for another one.
+        """
+        if (self.chain_id, self.registry.lower()) != (domain.chain_id, domain.registry.lower()):
+            raise NotVerified(
+                f"the proof is for the registry {self.registry} on chain {self.chain_id}, not for"
+                f" {domain.registry} on chain {domain.chain_id}",
+                hint="Choose them with --registry and --network or --rpc.",
+            )
+        return self
 
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values. `parse` takes them back."""
@@ -90,12 +100,3 @@ class Proof:
         if not held:
             raise InputError(f"the proof in {path} doesn't lead from record {proof.id} to its root {proof.root}")
         return proof
-
-
-def is_proof(path: Path) -> bool:
-    """Return whether a file calls itself the proof of a record in a batch."""
-    try:
-        with path.open("rb") as file:
-            return PROOF_TYPE.encode() in file.read(_LOOKED_AT)
-    except OSError:
-        return False

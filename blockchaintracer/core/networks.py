@@ -81,6 +81,12 @@ def network_by_chain_id(chain_id: int) -> Network | None:
     return next((network for network in NETWORKS if network.chain_id == chain_id), None)
 
 
+def is_private(chain_id: int) -> bool:
+    """Return whether a chain is a private test chain, which proves nothing to others."""
+    network = network_by_chain_id(chain_id)
+    return network is not None and network.is_devnet
+
+
 def time_source(chain_id: int) -> str:
     """Describe where the time of a chain's blocks comes from."""
     network = network_by_chain_id(chain_id)

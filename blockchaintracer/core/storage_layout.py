@@ -14,6 +14,8 @@ RECORDS_SLOT = 7
 """Base of ``mapping(bytes32 id => RecordSlot)``; a test holds it against the compiler's storage layout."""
 BATCHES_SLOT = 11
 """Base of ``mapping(MemberId author => mapping(bytes32 root => BatchSlot))``."""
+CANCELLED = 2 << 160
+"""The whole word of a record that was cancelled and is not stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from blockchaintracer.core.batch_proof import Proof, is_proof
+from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.proof_file import damaged
 from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.batched_here import with_batched
-from blockchaintracer.lab.kept_proofs import required_here
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
@@ -42,7 +42,7 @@ def verify(
     sources: Sources = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Verifies a record, a transaction, a recorded digest, a seal, a batch's proof file, or a file or folder.
+    """Verifies a record, a transaction, a recorded digest, a seal, or a file or folder.
 
     A record that is only in a batch is verified by a proof that the lab keeps of it, or that a source has.
 
@@ -72,11 +72,6 @@ def verify(
     try:
         verifier = lab_verifier(lab.registry, lab.store, sources, progress)
         if path is not None:
-            proof = required_here(lab, Proof.read_file(path)) if record is None and is_proof(path) else None
-            if proof and group not in (None, proof.key.group):
-                raise InputError(f"expected a proof of a record of group {group}, got one of group {proof.key.group}")
-            if proof:
-                return verifier.batched(proof.key, proof.root, proof.path)
             shown = verifier.shown(path)
             report = verifier.path(shown, record, () if group is None else (group,))
             asked = record or shown.sha256
@@ -103,12 +98,43 @@ def verify(
         said = f" (it was in block {waiting.block.number})" if waiting.block else ""
         detail = f"in this lab's outbox it is {waiting.state}{said}: `blockchaintracer outbox flush` sends it"
         report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
-    return report
+    return _marked(lab, report)
+
+
+def verify_batch_proof(
+    lab: Lab,
+    path: Path,
+    data: bytes,
+    *,
+    files: Sequence[Path] = (),
+    group: int | None = None,
+    sources: Sources = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Verify the proof of a record in a batch, and files or folders against that record.
+
+    Args:
+        path: what messages call the proof.
+        data: its bytes, from a stranger.
+        group: only a record of this group counts.
+
+    Raises:
+        NotVerified: if it is damaged, or of another registry or chain than the lab's.
+    """
+    proof = damaged(path, lambda: Proof.parse(data, str(path))).require(lab.domain)
+    verifier = lab_verifier(lab.registry, lab.store, sources, progress)
+    groups = () if group is None else (group,)
+    return _marked(lab, verifier.batched(proof.key, proof.root, proof.path, [*map(_existing, files)], groups))
 
 
 def verify_order(lab: Lab, first: str, second: str) -> Report:
     """Verifies that one record came before another."""
-    return lab_verifier(lab.registry, lab.store).before(first, second)
+    return _marked(lab, lab_verifier(lab.registry, lab.store).before(first, second))
+
+
+def _marked(lab: Lab, report: Report) -> Report:
+    """Mark what was verified on a private test chain."""
+    return replace(report, private=lab.on_devnet)
 
 
 def _digest(text: str) -> str | None:

@@ -35,5 +35,5 @@ for test in found["statistics"]["tests"]:
     print(f"{compared}, p = {test['adjusted']:.4f} by {test['n']} pairs")
 
 subprocess.check_call([*PROGRAM, "export-proof", *(run["id"] for run in found["runs"]), "-o", "runs.proof"])
-proven = verify_bundle(Path("runs.proof").read_bytes())  # without chain, lab or network
-print(f"proven offline: {len(proven.records)} runs, in registry {proven.registry} on chain {proven.chain_id}")
+found = verify_bundle(Path("runs.proof").read_bytes())  # without a network: name a chain in `Trust` to verify it
+print(f"{found.conclusion}: {len(found.bundle.records)} runs of chain {found.bundle.chain_id}")

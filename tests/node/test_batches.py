@@ -257,9 +257,11 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
         [*line.split()[:1], *line.split()[-1:]] for line in listed.split("\n")
     ]
     proof = f"{anchored['proofs']}/{records[0]['id']}.json"
-    other = typed("verify", proof, "--group", "9", home=home)
-    assert (other.returncode, "expected a proof of a record of group 9" in other.stderr) == (2, True)
-    assert typed("verify", proof, "--group", str(anchored["group"]), home=home).returncode == 0
+    other = typed("verify", "--proof", proof, "--group", "9", home=home)
+    assert (other.returncode, "only 9 count" in other.stdout) == (1, True)
+    assert typed("verify", "--proof", proof, "--group", str(anchored["group"]), home=home).returncode == 0
+    assert typed("verify", "--proof", proof, str(file), home=home).returncode == 0
+    assert typed("verify", "--proof", proof, __file__, home=home).returncode == 1
     stored = typed("materialize", records[-1]["id"], home=home)
     assert stored.returncode == 0, stored.stderr
     assert all(one["id"] in stored.stdout for one in records)

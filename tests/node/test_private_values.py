@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from blockchaintracer import MLTracer
 from blockchaintracer.cli import main
-from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.lab.lookup import required_record
@@ -58,7 +58,7 @@ def test_one_value_is_shown_and_the_others_stay_hidden(lab, run, tmp_path):
     # a stranger has the file, the chain and the registry's address, and nothing else
     stranger = tmp_path / "stranger"
     words = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address]
-    done = typed("verify", str(file), *words, home=stranger)
+    done = typed("verify", "--proof", str(file), *words, home=stranger)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "parameters.lr = 0.0123" in done.stdout
     assert "no other value by these names" in done.stdout
@@ -201,7 +201,7 @@ def test_another_registry_or_chain_is_told(lab, run, tmp_path):
     data = json.loads((tmp_path / "lr.json").read_text())
     for change in ({"registry": "0x" + "33" * 20}, {"chainId": "1"}):
         (tmp_path / "lr.json").write_text(json.dumps(data | change))
-        with pytest.raises(InputError, match="is of registry"):
+        with pytest.raises(NotVerified, match="is of registry"):
             verify_disclosure(lab, tmp_path / "lr.json")
 
 
@@ -222,14 +222,23 @@ def test_what_a_disclosure_cannot_be_held_against_is_refused(lab, run, tmp_path)
     stranger = ["--home", str(tmp_path / "nobody"), "--rpc", lab.devnet.start().url]
 
     def shown(*arguments):
-        command = ["verify", str(tmp_path / "lr.json"), *arguments, "--registry", lab.registry.address, *stranger]
+        command = [
+            "verify",
+            "--proof",
+            str(tmp_path / "lr.json"),
+            *arguments,
+            "--registry",
+            lab.registry.address,
+            *stranger,
+        ]
         return CliRunner(mix_stderr=False).invoke(main, command)
 
     before = ["--before", run["id"], run["id"]]
-    for wrong in (["--path", str(tmp_path / "lr.json")], ["--record", run["id"]], ["--group", "1"], before):
+    path, block = ["--path", str(tmp_path / "lr.json")], ["--trust-block", "ab" * 32]
+    for wrong in (path, block, ["--record", run["id"]], ["--group", "1"], before):
         refused = shown(*wrong)
         assert (refused.exit_code, refused.stdout) == (2, "")
-        assert f"expected no {wrong[0]} beside a disclosure" in refused.stderr
+        assert f"expected no {wrong[0]} beside" in refused.stderr
     assert shown().exit_code == 0
     strict = shown("--strict", "--json")
     told = json.loads(strict.stdout)

@@ -3,6 +3,7 @@
 from blockchaintracer.core.chain.connection import Block as Block
 from blockchaintracer.core.chain.connection import Chain as Chain
 from blockchaintracer.core.chain.known_code import KnownCode as KnownCode
+from blockchaintracer.core.chain.known_code import factory_registry as factory_registry
 from blockchaintracer.core.chain.known_code import known_code as known_code
 from blockchaintracer.core.chain.registry import Attestation as Attestation
 from blockchaintracer.core.chain.registry import Group as Group

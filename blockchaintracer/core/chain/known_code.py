@@ -8,9 +8,14 @@ members.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from blockchaintracer.core.chain.registry import load_artifact
-from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION
+from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed
+
+PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
+FACTORY_SALT = bytes(32)
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -58,6 +63,37 @@ def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None
         if keccak(registry_code(chain_id, registry, is_open)).hex() == code_hash.removeprefix("0x").lower():
             return KnownCode(DOMAIN_VERSION, is_open)
     return None
+
+
+@cache
+def factory_address() -> str:
+    """Compute the address of this version's factory, the same on every chain that has the proxy (EIP-1014)."""
+    return create2_address(PROXY, FACTORY_SALT, factory_init_code())
+
+
+def factory_init_code() -> bytes:
+    """Return the code that creates the factory; it takes no arguments."""
+    return bytes.fromhex(load_artifact("LabRegistryFactory")["bytecode"][2:])
+
+
+def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
+    """Compute the address of a contract that `creator` makes by CREATE2 (EIP-1014)."""
+    from eth_utils.crypto import keccak
+
+    return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(creator[2:]) + salt + keccak(init_code))[12:].hex())
+
+
+def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
+    """Encode what a registry's constructor takes."""
+    from eth_abi.abi import encode
+
+    return encode(["address", "bool"], [owner, open_group_creation])
+
+
+def factory_registry(owner: str, open_group_creation: bool, salt: str) -> str:
+    """Compute the address (lower case) of the registry that the factory makes of these settings. `salt` is hex."""
+    code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
+    return create2_address(factory_address(), bytes.fromhex(salt), code).lower()
 
 
 def _short_string(text: str) -> bytes:

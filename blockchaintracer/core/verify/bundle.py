@@ -1,35 +1,54 @@
-"""Verifies a proof bundle from its bytes alone: no network, no files, and no code of the exporter.
+"""Reads a proof bundle from its bytes alone: no network, no files, and no code of the exporter.
 
-Everything in a bundle is bound by a hash to something else in it, up to the hashes of its blocks. What is left to trust
-is that those blocks are of that chain, which `ProvenBundle.trust` explains. Sources: EIP-712 (ids), RFC 8785
-(manifests and the bundle itself), the Ethereum yellow paper, appendix D (Merkle Patricia tries), EIP-2718 (receipts).
+Everything in a bundle is bound by a hash to something else in it, up to the hashes of its blocks. Anybody can make such
+a file of invented blocks: `read_bundle` shows that it fits together, and `standing` whether its blocks stand. Sources:
+EIP-712 (ids), RFC 8785 (manifests and the bundle itself), and those of `chain_shapes`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any, Literal, NoReturn
+from itertools import pairwise
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
+from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.record import Domain, RecordKey, Status
-from blockchaintracer.core.storage_layout import StoredBatch, StoredRecord, batch_slot, record_slot
+from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
+from blockchaintracer.core.verify.chain_shapes import (
+    Log,
+    Malformed,
+    MissingNode,
+    Receipt,
+    TrieNodes,
+    bloom_holds,
+    read_account,
+    read_header,
+    read_receipt,
+    read_word,
+)
 
 FORMAT: Literal["blockchaintracer-proof-1"] = "blockchaintracer-proof-1"
-MAX_BYTES = 1 << 30
+START = b'{"blocks":{"'
+"""how every bundle begins, as its canonical form has its keys in order"""
+MAX_BYTES = 64 << 20
 _MAX_DEPTH = MAX_DEPTH + 4
 """a manifest stands four levels deep in a bundle"""
 
-_HEADER_FIELDS = {"parent": 0, "state_root": 3, "receipts_root": 5, "number": 8, "timestamp": 11}
 _RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
 _RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
+_MAX_PARENTS = 1024
+_LONGEST_PATH = 64
+_FLAGS, _BATCHED = 160, 1
+"""where the flags of a stored record begin, and the only one of a record that is stored"""
 _ANCHORED = ("Anchored(uint32,address,bytes32,uint48,bytes32)", "LeavesAnchored(uint32,address,bytes32,uint48)")
 
 Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -39,6 +58,7 @@ ChainId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,76}$")]
 """below 2^256, which is all that an EIP-712 domain can hold"""
 Index = Annotated[int, Field(ge=0, lt=2**32)]
 Byte = Annotated[int, Field(ge=0, lt=2**8)]
+T = TypeVar("T")
 
 
 class BundleRefused(NotVerified):
@@ -73,7 +93,7 @@ class _Key(_Strict):
     author: Address
     subject: Hash
     manifest: Hash
-    parents: list[_Link]
+    parents: Annotated[list[_Link], Field(max_length=_MAX_PARENTS)]
 
 
 class _Where(_Strict):
@@ -84,7 +104,7 @@ class _Where(_Strict):
 
 class _Batched(_Strict):
     root: Hash
-    path: list[Hash]
+    path: Annotated[list[Hash], Field(max_length=_LONGEST_PATH)]
     anchored: _Where
 
 
@@ -97,10 +117,17 @@ class _Record(_Strict):
     state: Hash
 
 
+class _Deployment(_Strict):
+    owner: Address
+    open_group_creation: bool = Field(alias="openGroupCreation")
+    salt: Hash
+
+
 class _Bundle(_Strict):
     format: Literal["blockchaintracer-proof-1"]
     chain_id: ChainId = Field(alias="chainId")
     registry: Address
+    deployment: _Deployment = Field(default=None)  # type: ignore[assignment]  # absent, but never null
     blocks: dict[Hash, Hex]
     nodes: list[Hex]
     records: Annotated[list[_Record], Field(min_length=1)]
@@ -108,13 +135,19 @@ class _Bundle(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class ProvenBlock:
-    """A block whose header is in the bundle; `timestamp` is Unix seconds by the chain's own rules."""
+    """A block whose header is in the bundle; `timestamp` is Unix seconds by the chain's own rules.
+
+    Args:
+        unknown_fields: how many fields of a later fork its header has.
+    """
 
     hash: str
     number: int
     timestamp: int
     state_root: bytes
     receipts_root: bytes
+    bloom: bytes
+    unknown_fields: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +165,7 @@ class ProvenRecord:
 
     Args:
         manifest: what it says, None if the bundle doesn't hold it.
-        status: whether it stood at `as_of`; UNKNOWN if it is only under a batch's root.
+        status: whether it stood at `as_of`; UNKNOWN if it is only under a batch's root and was not cancelled.
         stored: its storage word at `as_of`, None if it isn't stored.
         recorded: the block with its event, None if it isn't stored.
         as_of: the block whose state was read.
@@ -155,12 +188,13 @@ class ProvenRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProvenBundle:
-    """What a bundle proves, given its blocks.
+    """What a bundle shows if its blocks stand. Nothing of it is to be believed before.
 
     Args:
         registry: address of the registry, 0x-hex in lower case.
         code_hash: Keccak-256 of the code at that address (64 hex digits).
         blocks: every block that something rests on, ascending.
+        deployment: the settings that are said to have made the registry: owner, rule and salt.
     """
 
     chain_id: int
@@ -168,28 +202,16 @@ class ProvenBundle:
     code_hash: str
     records: tuple[ProvenRecord, ...]
     blocks: tuple[ProvenBlock, ...]
-
-    @property
-    def trust(self) -> tuple[str, ...]:
-        """What remains to be trusted, and how to check it, in sentences."""
-        blocks = ", ".join(f"{block.number} with hash 0x{block.hash}" for block in self.blocks)
-        return (
-            f"That chain {self.chain_id} has block {blocks}: ask nodes that you trust, more than one, or a block"
-            " explorer (eth_getBlockByHash with each hash must answer with that number).",
-            f"That {self.registry} is the registry of those you take it for. Its code has the Keccak-256"
-            f" {self.code_hash}: that of a LabRegistry can't alter or forge a record.",
-            "That a status is still the same: it is proven for the block that it was read at, not for later ones.",
-        )
+    deployment: tuple[str, bool, str] | None
 
 
-def verify_bundle(data: bytes) -> ProvenBundle:
-    """Verify a bundle and return what it proves.
+def read_bundle(data: bytes) -> ProvenBundle:
+    """Check that a bundle fits together and return what it shows if its blocks stand.
 
     Raises:
         BundleRefused: at the first thing that doesn't fit, with its place.
     """
-    bundle = _parse(data)
-    return _Verification(bundle).result()
+    return _Reading(_parse(data)).result()
 
 
 def _parse(data: bytes) -> _Bundle:
@@ -230,57 +252,26 @@ def _path(parts: tuple[int | str, ...]) -> str:
     return text or "the bundle"
 
 
-class _Nodes(MutableMapping[bytes, bytes]):
-    """Trie nodes by their hash, as `trie` reads a database; remembers which were read."""
-
-    def __init__(self, nodes: list[str]) -> None:
-        from eth_utils.crypto import keccak
-
-        self._nodes = {keccak(node): (index, node) for index, node in enumerate(map(bytes.fromhex, nodes))}
-        self.unread = set(range(len(nodes)))
-
-    def named_by_none(self, blocks: Iterable[ProvenBlock]) -> list[int]:
-        """List the nodes that neither a header nor another node names. If the bundle is damaged, these are the damaged
-        ones."""
-        roots = {root for block in blocks for root in (block.state_root, block.receipts_root)}
-        everything = b"".join(node for _, node in self._nodes.values())
-        return sorted(index for key, (index, _) in self._nodes.items() if key not in roots and key not in everything)
-
-    def __getitem__(self, key: bytes) -> bytes:
-        index, node = self._nodes[key]
-        self.unread.discard(index)
-        return node
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._nodes
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._nodes)
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def __setitem__(self, key: bytes, value: bytes) -> None:
-        raise TypeError("proofs are read only")
-
-    def __delitem__(self, key: bytes) -> None:
-        raise TypeError("proofs are read only")
-
-
-class _Verification:
-    """One run over one bundle; what was proven once (blocks, account, receipts) is kept for the next record."""
+class _Reading:
+    """One run over one bundle; what was decoded once (blocks, account, receipts) is kept for the next record."""
 
     def __init__(self, bundle: _Bundle) -> None:
         self._bundle = bundle
         self._domain = Domain(int(bundle.chain_id), bundle.registry)
-        self._nodes = _Nodes(bundle.nodes)
+        if any(one >= other for one, other in pairwise(bundle.nodes)):
+            raise BundleRefused("nodes", "expected each node once, in ascending order")
+        self._nodes = TrieNodes([*map(bytes.fromhex, bundle.nodes)])
         self._used: set[str] = set()
         self._code_hash = ""
         self._storage: dict[str, bytes] = {}
-        self._logs: dict[tuple[str, int], Any] = {}
-        self._blocks = {block_hash: _read_header(block_hash, text) for block_hash, text in bundle.blocks.items()}
+        self._receipts: dict[tuple[str, int], Receipt] = {}
+        self._blocks = {block_hash: _read_block(block_hash, text) for block_hash, text in bundle.blocks.items()}
 
     def result(self) -> ProvenBundle:
+        blocks = tuple(sorted(self._blocks.values(), key=lambda block: (block.number, block.hash)))
+        for one, other in pairwise(blocks):
+            if one.number == other.number or one.timestamp > other.timestamp:
+                raise BundleRefused(f"blocks.{other.hash}", "expected blocks of one chain: number and time grow")
         records = []
         seen: set[str] = set()
         for index, record in enumerate(self._bundle.records):
@@ -295,21 +286,22 @@ class _Verification:
             )
         if unused := [block for block in self._bundle.blocks if block not in self._used]:
             raise BundleRefused(f"blocks.{unused[0]}", "expected a block that something rests on, nothing does")
-        if list(self._bundle.nodes) != sorted(set(self._bundle.nodes)):
-            raise BundleRefused("nodes", "expected each node once, in ascending order")
+        made = self._bundle.deployment
         return ProvenBundle(
             chain_id=self._domain.chain_id,
             registry=self._bundle.registry,
             code_hash=self._code_hash,
             records=tuple(records),
-            blocks=tuple(sorted(self._blocks.values(), key=lambda block: (block.number, block.hash))),
+            blocks=blocks,
+            deployment=(made.owner, made.open_group_creation, made.salt) if made else None,
         )
 
     def _record(self, place: str, record: _Record) -> ProvenRecord:
         key = self._key(place, record)
         self._check_manifest(place, record, key)
         as_of = self._block(f"{place}.state", record.state)
-        stored = StoredRecord.from_word(self._word(f"{place}.state", as_of, record_slot(record.id)))
+        word = self._word(f"{place}.state", as_of, record_slot(record.id))
+        stored = StoredRecord.from_word(word)
         batch = self._batch(f"{place}.batched", record.id, key, record.batched, as_of) if record.batched else None
         if record.recorded is None:
             if batch is None:
@@ -318,8 +310,18 @@ class _Verification:
                 raise BundleRefused(
                     f"{place}.recorded", "expected the event that recorded it, as it is stored, got none"
                 )
-            return ProvenRecord(record.id, key, record.manifest, Status.UNKNOWN, None, None, batch, as_of)
+            if word not in (0, CANCELLED):
+                raise BundleRefused(f"{place}.state", "expected an empty word or a cancelled one, got another")
+            status = Status.CANCELLED if stored.cancelled else Status.UNKNOWN
+            return ProvenRecord(record.id, key, record.manifest, status, None, None, batch, as_of)
         recorded = self._recorded(f"{place}.recorded", record.id, key, record.recorded, stored)
+        times = (stored.sealed_at, stored.recorded_at, recorded.timestamp, as_of.timestamp)
+        retraction = (recorded.timestamp, stored.retracted_at or as_of.timestamp, as_of.timestamp)
+        in_order = [*times] == sorted(times) and [*retraction] == sorted(retraction) and recorded.number <= as_of.number
+        if not in_order or word >> _FLAGS & 0xFF & ~_BATCHED:
+            raise BundleRefused(
+                f"{place}.state", "expected a word that a registry writes: sealed, recorded, retracted, in this order"
+            )
         status = Status.RETRACTED if stored.retracted_at else Status.RECORDED
         return ProvenRecord(record.id, key, record.manifest, status, stored, recorded, batch, as_of)
 
@@ -363,133 +365,117 @@ class _Verification:
         from eth_utils.crypto import keccak
 
         if block.hash not in self._storage:
-            account = self._look_up(place, block.state_root, keccak(bytes.fromhex(self._bundle.registry[2:])))
+            account = self._value(place, block.state_root, keccak(bytes.fromhex(self._bundle.registry[2:])))
             if not account:
                 raise BundleRefused(place, f"block {block.number} has no account {self._bundle.registry}")
-            _, _, storage_root, code_hash = _decode(place, account)
+            self._storage[block.hash], code_hash = _shaped(place, lambda: read_account(account))
             if self._code_hash not in ("", code_hash.hex()):
                 raise BundleRefused(place, "expected the same code in every block, as a registry can't change")
             self._code_hash = code_hash.hex()
-            self._storage[block.hash] = storage_root
-        value = self._look_up(place, self._storage[block.hash], keccak(slot))
-        return int.from_bytes(_decode(place, value)) if value else 0
+        value = self._value(place, self._storage[block.hash], keccak(slot))
+        return _shaped(place, lambda: read_word(value)) if value else 0
 
-    def _look_up(self, place: str, root: bytes, key: bytes) -> bytes:
-        from trie import HexaryTrie
-        from trie.exceptions import MissingTrieNode
-
+    def _value(self, place: str, root: bytes, key: bytes) -> bytes:
         try:
-            return bytes(HexaryTrie(self._nodes, root).get(key))
-        except MissingTrieNode as error:
-            missing = bytes(error.missing_node_hash).hex()
-            damaged = self._nodes.named_by_none(self._blocks.values())
-            raise BundleRefused(
-                f"nodes[{damaged[0]}]" if damaged else place,
-                f"a node of a proof is missing, with Keccak-256 {missing}, for {place}",
-            ) from None
-        except Exception as error:
-            # the nodes are whatever the bundle's maker hashed together
-            raise BundleRefused(place, f"its proof is no Merkle Patricia trie: {type(error).__name__}") from None
+            return self._nodes.value(root, key)
+        except MissingNode as error:
+            roots = [root for block in self._blocks.values() for root in (block.state_root, block.receipts_root)]
+            damaged = self._nodes.named_by_none(roots)
+            raise BundleRefused(f"nodes[{damaged[0]}]" if damaged else place, f"{error}, for {place}") from None
+        except Malformed as error:
+            raise BundleRefused(place, f"its proof is no Merkle Patricia trie: {error}") from None
 
-    def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, Any]:
-        """Return topics and data of a log of the registry, proven against the block's receipts."""
-        import rlp
-
+    def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, Log]:
+        """Return a log of the registry, proven against the block's receipts."""
         block = self._block(f"{place}.block", where.block)
-        if (where.block, where.transaction) not in self._logs:
-            receipt = self._look_up(place, block.receipts_root, rlp.encode(where.transaction))
+        if (where.block, where.transaction) not in self._receipts:
+            receipt = self._value(place, block.receipts_root, _index_key(where.transaction))
             if not receipt:
                 raise BundleRefused(
                     f"{place}.transaction", f"block {block.number} has no transaction {where.transaction}"
                 )
-            # EIP-2718: a type below 0x80 stands before the list
-            self._logs[where.block, where.transaction] = _decode(place, receipt[1:] if receipt[0] < 0x80 else receipt)[
-                3
-            ]
-        logs = self._logs[where.block, where.transaction]
-        if where.log >= len(logs):
-            raise BundleRefused(f"{place}.log", f"expected one of the transaction's {len(logs)} logs, got {where.log}")
-        emitter, topics, data = logs[where.log]
-        if emitter.hex() != self._bundle.registry[2:]:
+            self._receipts[where.block, where.transaction] = _shaped(place, lambda: read_receipt(receipt))
+        found = self._receipts[where.block, where.transaction]
+        if where.log >= len(found.logs):
             raise BundleRefused(
-                f"{place}.log", f"expected a log of {self._bundle.registry}, got one of 0x{emitter.hex()}"
+                f"{place}.log", f"expected one of the transaction's {len(found.logs)} logs, got {where.log}"
             )
-        return block, (topics, data)
+        log = found.logs[where.log]
+        if log.emitter.hex() != self._bundle.registry[2:]:
+            raise BundleRefused(
+                f"{place}.log", f"expected a log of {self._bundle.registry}, got one of 0x{log.emitter.hex()}"
+            )
+        if not all(bloom_holds(bloom, (log.emitter, *log.topics)) for bloom in (found.bloom, block.bloom)):
+            raise BundleRefused(f"{place}.log", "expected a log that the blooms of its receipt and block hold")
+        return block, log
 
     def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: StoredRecord) -> ProvenBlock:
         from eth_abi.abi import encode
 
-        block, (topics, data) = self._log(place, where)
+        block, log = self._log(place, where)
         _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
-        expected = [_topic(_RECORDED), bytes.fromhex(record_id), subject]
+        expected = (_topic(_RECORDED), bytes.fromhex(record_id), subject)
         values = (key.group, author, kind, subject_type, manifest, parents)
-        if list(topics) != expected or data != encode(_RECORDED_DATA, values):
+        if log.topics != expected or log.data != encode(_RECORDED_DATA, values):
             raise BundleRefused(f"{place}.log", f"expected the event that recorded {record_id}, got another")
         if (stored.group, stored.kind) != (key.group, key.kind):
             raise BundleRefused(place, "the stored word is not of this key's group and kind")
-        time = self._materialized_at(place, record_id, where) if stored.batched else block.timestamp
-        if stored.recorded_at != time:
-            raise BundleRefused(place, f"expected a record of time {time}, got one of {stored.recorded_at}")
+        if stored.batched:
+            self._check_materialized(place, record_id, where, stored.recorded_at)
+        elif stored.recorded_at != block.timestamp:
+            raise BundleRefused(place, f"expected a record of time {block.timestamp}, got one of {stored.recorded_at}")
         return block
 
-    def _materialized_at(self, place: str, record_id: str, where: _Where) -> int:
-        """Return the time of a batched record, from the next event of the same transaction."""
-        _, (topics, data) = self._log(place, where.model_copy(update={"log": where.log + 1}))
-        if list(topics[:2]) != [_topic(_MATERIALIZED), bytes.fromhex(record_id)]:
-            raise BundleRefused(f"{place}.log", "expected the event that took the record from its batch next to it")
-        return int.from_bytes(data)
+    def _check_materialized(self, place: str, record_id: str, where: _Where, time: int) -> None:
+        """Check the time of a batched record by the next event of the same transaction."""
+        _, log = self._log(place, where.model_copy(update={"log": where.log + 1}))
+        named = (_topic(_MATERIALIZED), bytes.fromhex(record_id))
+        if len(log.topics) != 3 or log.topics[:2] != named or log.data != time.to_bytes(32):
+            raise BundleRefused(
+                f"{place}.log", "expected the event that took the record from its batch next to it, with its time"
+            )
 
     def _batch(self, place: str, record_id: str, key: RecordKey, batched: _Batched, as_of: ProvenBlock) -> ProvenBatch:
-        from eth_utils.crypto import keccak
-
         root = batched.root
-        node = keccak(keccak(bytes.fromhex(record_id)))
-        for step in map(bytes.fromhex, batched.path):
-            node = keccak(min(node, step) + max(node, step))
-        if node.hex() != root:
-            raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {node.hex()}")
+        if (computed := leads_to(record_id, batched.path)) != root:
+            raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {computed}")
         batch = StoredBatch.from_word(self._word(place, as_of, batch_slot(key.group, key.author, root)))
-        block, (topics, data) = self._log(f"{place}.anchored", batched.anchored)
-        named = [bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root)]
-        by_group = data[:32] == key.group.to_bytes(32)
-        if topics[0] not in map(_topic, _ANCHORED) or list(topics[1:]) != named or not by_group:
+        block, log = self._log(f"{place}.anchored", batched.anchored)
+        named = (bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root))
+        event = {_topic(signature): signature for signature in _ANCHORED}.get(log.topics[0] if log.topics else b"")
+        size = 32 * (3 if event == _ANCHORED[0] else 2)
+        data = key.group.to_bytes(32) + batch.count.to_bytes(32)
+        fits = log.topics[1:] == named and len(log.data) == size and log.data[:64] == data
+        if event is None or not fits or batch.counted != (event == _ANCHORED[1]):
             raise BundleRefused(
                 f"{place}.anchored.log", "expected the event that anchored this root for this group and author"
             )
-        if batch.anchored_at != block.timestamp:
+        if batch.anchored_at != block.timestamp or block.number > as_of.number:
             raise BundleRefused(place, f"expected a batch of time {block.timestamp}, got one of {batch.anchored_at}")
         return ProvenBatch(root, batch, block)
 
 
-def _read_header(block_hash: str, text: str) -> ProvenBlock:
-    import rlp
+def _read_block(block_hash: str, text: str) -> ProvenBlock:
     from eth_utils.crypto import keccak
 
-    data = bytes.fromhex(text)
-    place = f"blocks.{block_hash}"
+    data, place = bytes.fromhex(text), f"blocks.{block_hash}"
     if keccak(data).hex() != block_hash:
         raise BundleRefused(place, f"expected a header with this Keccak-256, got {keccak(data).hex()}")
+    header = _shaped(place, lambda: read_header(data))
+    return ProvenBlock(block_hash, *header)
+
+
+def _shaped(place: str, read: Callable[[], T]) -> T:
     try:
-        fields = rlp.decode(data)
-        value = {name: fields[index] for name, index in _HEADER_FIELDS.items()}
-        return ProvenBlock(
-            hash=block_hash,
-            number=int.from_bytes(value["number"]),
-            timestamp=int.from_bytes(value["timestamp"]),
-            state_root=value["state_root"],
-            receipts_root=value["receipts_root"],
-        )
-    except (rlp.DecodingError, IndexError, TypeError) as error:
-        raise BundleRefused(place, f"expected a block header: {error}") from None
+        return read()
+    except Malformed as error:
+        raise BundleRefused(place, str(error)) from None
 
 
-def _decode(place: str, data: bytes) -> Any:
-    import rlp
-
-    try:
-        return rlp.decode(data)
-    except rlp.DecodingError as error:
-        raise BundleRefused(place, f"expected RLP: {error}") from None
+def _index_key(index: int) -> bytes:
+    """Encode the index of a transaction as the key of its receipt: RLP of an integer."""
+    digits = index.to_bytes((index.bit_length() + 7) // 8)
+    return digits if 0 < index < 0x80 else bytes([0x80 + len(digits)]) + digits
 
 
 def _topic(signature: str) -> bytes:

@@ -11,6 +11,36 @@ from blockchaintracer.core.record_view import RecordView
 NEVER_PROVEN = "that a result is right, that data are honest, or that a key's holder is who they say"
 
 
+class Conclusion(StrEnum):
+    """How a verification ended: the word, its colour and its exit code stand here once, for whoever shows it."""
+
+    VERIFIED = "verified"
+    NOT_VERIFIED = "not verified"
+    WRONG_USE = "wrong use"
+    UNAVAILABLE = "unavailable"
+    CONSISTENT = "consistent"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that ends so."""
+        return list(Conclusion).index(self)
+
+    @property
+    def verified(self) -> bool | None:
+        """Whether it is verified. None: it is not decided."""
+        return {Conclusion.VERIFIED: True, Conclusion.NOT_VERIFIED: False}.get(self)
+
+    def colour(self, *, private: bool = False) -> str:
+        """Return the colour: green, red, or yellow (amber). What is verified on a private test chain is amber."""
+        if self is Conclusion.VERIFIED:
+            return "yellow" if private else "green"
+        return "red" if self in (Conclusion.NOT_VERIFIED, Conclusion.WRONG_USE) else "yellow"
+
+
+PRIVATE_CHAIN = "checked here; a private test chain proves nothing to others"
+
+
 class Outcome(StrEnum):
     """How a check ended. Unknown: what it needs is not here."""
 
@@ -40,6 +70,7 @@ class Report:
         records: that the subject led to: all of them, by whomever.
         proves: what follows, in sentences; nothing where the checks that it needs did not pass.
         does_not_prove: what does not follow, in sentences.
+        private: whether the chain is a private test chain, which proves nothing to others.
     """
 
     subject: str
@@ -48,6 +79,12 @@ class Report:
     records: tuple[RecordView, ...] = ()
     proves: tuple[str, ...] = ()
     does_not_prove: tuple[str, ...] = (f"It does not prove {NEVER_PROVEN}.",)
+    private: bool = False
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """The outcome."""
+        return Conclusion.VERIFIED if self.verified else Conclusion.NOT_VERIFIED
 
     @property
     def failed(self) -> list[Check]:
@@ -69,6 +106,8 @@ class Report:
         return {
             "subject": self.subject,
             "lookedUpAs": self.looked_up_as,
+            "outcome": self.conclusion.value,
+            "privateTestChain": self.private,
             "verified": self.verified,
             "failed": len(self.failed),
             "unknown": len(self.unknown),

@@ -10,6 +10,7 @@ import click
 from blockchaintracer.cli.options import PATH, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, plain, verdict_line
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.check.claims import RESULTS, Checked, check_claims, read_claims
 from blockchaintracer.lab.lab import Lab
 
@@ -39,11 +40,13 @@ def command(
         raise InputError(f"expected at least {at_least} results to be stated, got {len(claims)}")
     checked = check_claims(lab, claims, sources=sources, groups=groups) if claims else []
     wrong = sum(result.problem is not None for result in checked)
-    data = {"verified": not wrong, "results": checked}
-    return Answer(data, *_lines(checked, wrong), exit_code=1 if wrong else 0)
+    conclusion = Conclusion.NOT_VERIFIED if wrong else Conclusion.VERIFIED
+    private = bool(checked and lab.on_devnet)
+    data = {"outcome": conclusion.value, "verified": not wrong, "privateTestChain": private, "results": checked}
+    return Answer(data, *_lines(checked, wrong, private), exit_code=conclusion.exit_code)
 
 
-def _lines(checked: list[Checked], wrong: int) -> Iterator[str]:
+def _lines(checked: list[Checked], wrong: int, private: bool) -> Iterator[str]:
     for result in checked:
         verdict = click.style("fail", fg="red") if result.problem else click.style("pass", fg="green")
         yield f"  {verdict} {plain(result.claim.where)}: {plain(result.claim.metric)} = {plain(result.claim.value)}"
@@ -52,8 +55,8 @@ def _lines(checked: list[Checked], wrong: int) -> Iterator[str]:
         elif result.note:
             yield f"       {plain(result.note)}"
     if wrong:
-        yield verdict_line(f"Not verified: {wrong} of {len(checked)} results do not hold.", passed=False)
+        yield verdict_line(Conclusion.NOT_VERIFIED, f"{wrong} of {len(checked)} results do not hold.")
     elif checked:
-        yield verdict_line(f"Verified: {len(checked)} results are what was recorded.", passed=True)
+        yield verdict_line(Conclusion.VERIFIED, f"{len(checked)} results are what was recorded.", private=private)
     else:
         yield "No results are stated."

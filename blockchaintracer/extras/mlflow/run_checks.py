@@ -101,6 +101,7 @@ def verify_run(
             report,
             checks=(*report.checks, *verified.checks, *compared),
             records=(*report.records, *verified.records),
+            private=verified.private,
             proves=(*report.proves, *verified.proves, *((_ALTERED,) if altered else ())),
             does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *verified.does_not_prove))),
         )

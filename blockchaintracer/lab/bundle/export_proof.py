@@ -1,39 +1,24 @@
-"""Proof bundles: made from a lab's registry, verified by anybody who has the file."""
+"""Makes the proof bundle of some records of a lab's registry."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-from blockchaintracer.core.batch_proof import Proof, is_proof
-from blockchaintracer.core.chain import KnownCode, Registry, known_code
-from blockchaintracer.core.digest import Progress as Bytes
-from blockchaintracer.core.errors import InputError, StoreError
-from blockchaintracer.core.manifest import Manifest, parse_manifest
-from blockchaintracer.core.manifest.base import canonical
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.chain import Registry, factory_registry
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.record import normal_digest
-from blockchaintracer.core.verify import Check, Outcome
-from blockchaintracer.core.verify.bundle import MAX_BYTES, ProvenBundle, ProvenRecord, verify_bundle
-from blockchaintracer.core.verify.content_checks import Shown
+from blockchaintracer.core.verify.bundle import ProvenBundle, read_bundle
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
+from blockchaintracer.lab.chain.factory import Settings, settings_of
+from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
-from blockchaintracer.lab.private.disclose import is_disclosure
 from blockchaintracer.lab.store.store import Store
-from blockchaintracer.lab.store.stored_copies import StoredCopies
-
-SUFFIX = ".proof"
-"""of a file that is taken for a bundle by its name"""
-_START = b'{"blocks":{"'
-"""how every bundle begins, as its canonical form has its keys in order"""
-_FORMAT = b'"format":"blockchaintracer-proof-'
-"""what stands in every bundle behind its blocks, in its canonical form"""
-_LOOKED_AT = 16 << 20
-"""bytes in which that is looked for: headers of 10,000 blocks"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,69 +44,37 @@ def export_proof(
         ChainUnavailable: if the chain is away, or the node has forgotten the block's state.
     """
     records = [_request(lab, normal_digest(record_id, "record id")) for record_id in dict.fromkeys(record_ids)]
-    data = export_bundle(lab.registry, records, block, progress)
-    proven = verify_bundle(data)
+    data = _export(lab, records, block, progress)
+    proven = read_bundle(data)
     write_output(file, data)
     missing = tuple(record.id for record in proven.records if record.manifest is None)
     return ExportedProof(str(file), len(data), proven, missing)
 
 
-def is_bundle(path: Path) -> bool:
-    """Whether a file looks like a proof bundle, whole or damaged; `verify_proof` tells whether it is one.
-
-    It does if it begins like one; if it is called ``*.proof`` and is nothing else of ours; or if it names a bundle's
-    format and its beginning at least resembles one's: a tar that holds a bundle is none.
-    """
-    try:
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            start = file.read(_LOOKED_AT)
-    except OSError:
-        return False
-    if start.startswith(_START):
-        return True
-    if path.suffix == SUFFIX:
-        return not is_disclosure(path) and not is_proof(path)
-    alike = sum(byte == other for byte, other in zip(start, _START, strict=False)) > len(_START) // 2
-    return (alike or b"blocks" in start[: 2 * len(_START)]) and _FORMAT in start
+def _export(lab: Lab, records: Sequence[ProofRequest], block: int | None, progress: Progress | None) -> bytes:
+    """Export as of the newest final block if all records were in one by then and the node still has its state: such a
+    bundle can be verified at once. Else as of the newest block."""
+    settings = _settings(lab)
+    final = lab.chain.finalized() if block is None else None
+    if final is not None:
+        try:
+            data = export_bundle(lab.registry, records, final.number, progress, settings)
+            read_bundle(data)
+            return data
+        except (ChainUnavailable, NotVerified):
+            pass  # a record is newer, or the state is forgotten
+    return export_bundle(lab.registry, records, block, progress, settings)
 
 
-def verify_proof(path: Path) -> ProvenBundle:
-    """Everything that a bundle proves, without lab, chain or network."""
-    try:
-        with path.open("rb") as file:
-            # one byte more than a bundle may have is refused, and no more is taken into memory
-            return verify_bundle(file.read(MAX_BYTES + 1))
-    except OSError as error:
-        raise InputError(f"expected a proof bundle in {path}: {error.strerror}") from None
-
-
-def hold_against(proven: ProvenBundle, path: Path, progress: Bytes | None = None) -> list[Check]:
-    """Compare a file or folder with what the records of a bundle commit to. Return the checks of the records that it is
-    of, all of which pass, or if it is of none the checks of all records.
-    """
-    if not path.exists():
-        raise InputError(f"expected an existing file or folder, got {str(path)!r}")
-    same: list[Check] = []
-    other: list[Check] = []
-    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as nothing:
-        shown = Shown(path, StoredCopies(Store(nothing), (), progress))
-        for record in proven.records:
-            checks = shown.compare(record.key, manifest_in(record))
-            held = all(check.verdict is Outcome.PASS for check in checks)
-            (same if held else other).extend(replace(check, record=record.id) for check in checks)
-    return same or other
-
-
-def manifest_in(record: ProvenRecord) -> Manifest | None:
-    """The manifest of a record in a bundle; None if the bundle doesn't hold it."""
-    return None if record.manifest is None else parse_manifest(canonical(record.manifest))
-
-
-def code_of(proven: ProvenBundle) -> KnownCode | None:
-    """Which version's code the registry of a bundle has, reckoned without a network; None if none that is known."""
-    return known_code(proven.chain_id, proven.registry, proven.code_hash)
+def _settings(lab: Lab) -> Settings | None:
+    """Return the settings that the factory made the registry of, None if it did not or they are not found."""
+    registry = lab.registry.address.lower()
+    for known in registries(lab.chain_id, lab.home):
+        if known.address.lower() == registry and known.salt and known.open_group_creation is not None:
+            settings = (known.owner.lower(), known.open_group_creation, known.salt.removeprefix("0x"))
+            if factory_registry(*settings) == registry:
+                return settings
+    return settings_of(lab.registry)
 
 
 def _request(lab: Lab, record_id: str) -> ProofRequest:

@@ -25,10 +25,12 @@ _HEADER = (
     *("parentHash", "sha3Uncles", "miner", "stateRoot", "transactionsRoot", "receiptsRoot", "logsBloom", "difficulty"),
     *("number", "gasLimit", "gasUsed", "timestamp", "extraData", "mixHash", "nonce", "baseFeePerGas"),
     *("withdrawalsRoot", "blobGasUsed", "excessBlobGas", "parentBeaconBlockRoot", "requestsHash"),
+    *("blockAccessListHash", "slotNumber"),
 )
 """the fields of a header in order; those after ``nonce`` came with later forks and may be missing"""
 _NUMBERS = {
-    *("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas")
+    *("difficulty", "number", "gasLimit", "gasUsed", "timestamp", "baseFeePerGas", "blobGasUsed", "excessBlobGas"),
+    "slotNumber",
 }
 _DEPOSIT = 0x7E
 """OP Stack: receipts of deposits have two fields more"""
@@ -54,7 +56,11 @@ class ProofRequest:
 
 
 def export_bundle(
-    registry: Registry, records: Sequence[ProofRequest], block: int | None = None, progress: Progress | None = None
+    registry: Registry,
+    records: Sequence[ProofRequest],
+    block: int | None = None,
+    progress: Progress | None = None,
+    deployment: tuple[str, bool, str] | None = None,
 ) -> bytes:
     """A bundle that proves these records as of one block.
 
@@ -62,6 +68,7 @@ def export_bundle(
         records: at least one; each once.
         block: number of the block whose state is proven; the newest if not said. Nodes that are no archives forget
             the state of a block within hours.
+        deployment: the settings of which the factory made the registry: owner, rule and salt.
 
     Raises:
         InputError: if a record or batch is not where `records` says, or this chain's blocks are of another form.
@@ -71,7 +78,10 @@ def export_bundle(
 
     if not records:
         raise InputError("expected at least one record to prove, got none")
-    return rfc8785.dumps(_Export(registry).bundle(records, block, progress))
+    bundle = _Export(registry).bundle(records, block, progress)
+    if deployment:
+        bundle["deployment"] = dict(zip(("owner", "openGroupCreation", "salt"), deployment, strict=True))
+    return rfc8785.dumps(bundle)
 
 
 class _Export:

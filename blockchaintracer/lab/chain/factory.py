@@ -1,21 +1,26 @@
-"""Where registries come from: the factory, and under it the proxy that gives it one address on every chain.
-
-Both addresses follow from code alone (EIP-1014), so they are reckoned here and not looked up.
-"""
+"""Where registries come from: the factory, and under it the proxy that gives it one address on every chain."""
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from blockchaintracer.core.chain.connection import Chain
-from blockchaintracer.core.chain.registry import load_artifact
+from blockchaintracer.core.chain.known_code import (
+    FACTORY_SALT,
+    PROXY,
+    constructor_arguments,
+    create2_address,
+    factory_address,
+    factory_init_code,
+    factory_registry,
+)
+from blockchaintracer.core.chain.registry import Registry, load_artifact
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.record import checksummed
 
-PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
-"""The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
+__all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address", "factory_init_code"]
+
 PROXY_SIGNER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
 """Nobody has its key: its only transaction was made by choosing a signature, so that every chain accepts the same."""
 PROXY_GAS = 100_000
@@ -31,35 +36,31 @@ PROXY_TRANSACTION = bytes.fromhex(
     f"f8a58085174876e800830186a08080b853{PROXY_INIT_CODE.hex()}1ba0{'22' * 32}a0{'22' * 32}"
 )
 """Creates the proxy: nonce 0, no chain id (so before EIP-155), 100 gwei, 100,000 gas."""
-FACTORY_SALT = bytes(32)
 
 _UNPROTECTED = ("protected", "eip-155", "eip155", "chainid is required")
 """Words in which nodes refuse a transaction that names no chain."""
 
 
-@cache
-def factory_address() -> str:
-    """Where this version's factory is on every chain that has the proxy."""
-    return create2_address(PROXY, FACTORY_SALT, factory_init_code())
+Settings = tuple[str, bool, str]
+"""Of which the factory makes a registry: owner (lower case), whether anyone creates groups, salt (64 hex digits)."""
 
 
-def factory_init_code() -> bytes:
-    """The code that creates the factory; it takes no arguments."""
-    return bytes.fromhex(load_artifact("LabRegistryFactory")["bytecode"][2:])
+def settings_of(registry: Registry) -> Settings | None:
+    """Return of which settings the factory made a registry, by its event; None if no event tells."""
+    from web3.exceptions import ContractLogicError
 
-
-def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
-    """The address of a contract that `creator` makes by CREATE2 (EIP-1014)."""
-    from eth_utils.crypto import keccak
-
-    return checksummed("0x" + keccak(b"\xff" + bytes.fromhex(creator[2:]) + salt + keccak(init_code))[12:].hex())
-
-
-def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
-    """What a registry's constructor takes, ABI-encoded."""
-    from eth_abi.abi import encode
-
-    return encode(["address", "bool"], [owner, open_group_creation])
+    events = Factory(registry.chain)._contract.events
+    try:
+        with registry.chain.reaching():
+            found = events.RegistryDeployed().get_logs(from_block=0, argument_filters={"registry": registry.address})
+    except (ChainUnavailable, ContractLogicError):
+        return None  # many nodes tell only of some blocks at once
+    for event in found:
+        owner, is_open, salt = (event["args"][name] for name in ("owner", "openGroupCreation", "salt"))
+        settings = (owner.lower(), is_open, bytes(salt).hex())
+        if factory_registry(*settings) == registry.address.lower():
+            return settings
+    return None
 
 
 class Factory:

@@ -17,6 +17,7 @@ from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Line
+from blockchaintracer.core.proof_file import DISCLOSURE_TYPE, damaged, read_proof
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.locate import locate
@@ -29,7 +30,6 @@ from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening,
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier
 
-DISCLOSURE_TYPE: Literal["urn:blockchaintracer:disclosure:v1"] = "urn:blockchaintracer:disclosure:v1"
 _LIMIT = 4 << 20
 _SHOWN = 200
 
@@ -125,43 +125,36 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
     return Disclosed(record.id, str(target), [*names], len(tree.openings) - len(names))
 
 
-def is_disclosure(path: Path) -> bool:
-    """Whether a file claims to be a disclosure."""
-    try:
-        with path.open("rb") as file:
-            if not file.read(64).lstrip().startswith(b"{"):
-                return False
-            return f'"{DISCLOSURE_TYPE}"'.encode() in file.read(_LIMIT)
-    except OSError:
-        return False
-
-
 def read_disclosure(path: Path) -> Disclosure:
-    """Read the disclosure in a file; nothing in it is checked yet."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
-    except OSError as error:
-        raise InputError(f"expected a disclosure in {path}: {error.strerror}") from None
+    """Read the disclosure in a file. Nothing in it is checked yet.
+
+    Raises:
+        NotVerified: if it is damaged.
+    """
+    _, data = read_proof(path)
     if len(data) > _LIMIT:
-        raise InputError(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
-    return Disclosure.from_plain(parse_json(data, "disclosure"), "disclosure")
+        raise NotVerified(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
+    return damaged(path, lambda: Disclosure.from_plain(parse_json(data, "disclosure"), "disclosure"))
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Report:
-    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it."""
+    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it.
+
+    Raises:
+        NotVerified: if it is damaged, or of another registry or chain than the lab's.
+    """
     disclosure = read_disclosure(path)
     here = (str(lab.chain_id), lab.registry.address.lower())
     if (disclosure.chain_id, disclosure.registry) != here:
-        raise InputError(
+        raise NotVerified(
             f"the disclosure is of registry {disclosure.registry} on chain {disclosure.chain_id}, "
             f"and {here[1]} on chain {here[0]} was asked",
             hint="Name the registry that you trust with --registry, and its chain with --network or --rpc.",
         )
-    data = canonical(disclosure.manifest)
+    manifest = canonical(disclosure.manifest)
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         # the manifest that came along is a copy like any other: it counts by its digest
-        Store(scratch).put_bytes(data)
+        Store(scratch).put_bytes(manifest)
         report = lab_verifier(lab.registry, lab.store, [scratch, *sources]).hash(disclosure.record)
     found = locate(lab.registry, [disclosure.record]).get(disclosure.record)
     if found is None:
@@ -174,7 +167,7 @@ def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Repo
         shown = "; ".join(f"{field.field} = {_shown(field.value)}" for field in disclosure.fields)
         proves = (*proves, f"In that record its author had committed to {shown}, and to no other value by these names.")
     limits = (*report.does_not_prove, "It tells nothing of the run's other private values, nor how many there are.")
-    return replace(report, checks=tuple(checks), proves=proves, does_not_prove=limits)
+    return replace(report, checks=tuple(checks), proves=proves, does_not_prove=limits, private=lab.on_devnet)
 
 
 def _checks(disclosure: Disclosure, key: RecordKey) -> list[Check]:

@@ -9,8 +9,8 @@ from shutil import copyfile
 
 import pytest
 
+from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.extras.exports import FORMATS
-from blockchaintracer.lab.bundle.export_proof import verify_proof
 from tests.support.labs import ROOT
 
 NAMES = ("mlflow/registry", "mlflow/existing", "mlflow/autolog", "export/formats", "query/compare")
@@ -81,4 +81,4 @@ def test_runs_are_compared_and_proven(lab, run):
     assert len(re.findall(r"^depth=\d: accuracy 0\.\d+, .+ \(n = 5\)$", printed, re.MULTILINE)) == 2
     assert re.search(r" against .+: \+0\.\d+, p = 0\.0\d+ by 5 pairs$", printed, re.MULTILINE)
     assert "<svg" in Path("accuracy.svg").read_text()
-    assert len(verify_proof(Path("runs.proof")).records) == 10
+    assert len(read_bundle(Path("runs.proof").read_bytes()).records) == 10

@@ -1,0 +1,93 @@
+"""Proof files of strangers: which of the three kinds one is, told strictly, and never to decide what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from blockchaintracer.core.batch_proof import PROOF_TYPE
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.verify.bundle import FORMAT, MAX_BYTES, START
+
+DISCLOSURE_TYPE: Literal["urn:blockchaintracer:disclosure:v1"] = "urn:blockchaintracer:disclosure:v1"
+T = TypeVar("T")
+
+
+class ProofKind(StrEnum):
+    """The kinds of proof file."""
+
+    BUNDLE = "a proof bundle"
+    BATCH = "the proof of a batched record"
+    DISCLOSURE = "a disclosure"
+
+
+def read_proof(path: Path) -> tuple[ProofKind, bytes]:
+    """Read a file that is said to be a proof, and tell its kind. Nothing in it is checked yet.
+
+    Raises:
+        NotVerified: if it is none of the kinds, or damaged so that its kind cannot be told.
+        InputError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            # one byte more than a proof may have is refused, and no more is taken into memory
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"expected a proof file in {path}: {error.strerror}") from None
+    if data.startswith(START):
+        return ProofKind.BUNDLE, data
+    problem = "it does not begin with {"
+    if data.startswith(b"\xef\xbb\xbf"):
+        problem = "it begins with a byte-order mark"
+    elif data[:1].isspace():
+        problem = "it begins with white space"
+    elif data.startswith(b"{"):
+        kind = damaged(path, lambda: _kind(data))
+        if kind:
+            return kind, data
+        problem = "its type is none of theirs"
+    raise _refusal(path, problem)
+
+
+def damaged(path: Path, read: Callable[[], T]) -> T:
+    """Read a proof file. What is not well formed is damaged or forged, so not verified: it is no wrong question."""
+    try:
+        return read()
+    except InputError as error:
+        raise _refusal(path, error.message) from None
+
+
+def proof_kind(path: Path) -> ProofKind | None:
+    """Return which proof a file claims to be, also behind a byte-order mark or white space, or None."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        with path.open("rb") as file:
+            start = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
+            if not start.startswith(b"{"):
+                return None
+            data = (start + file.read()).rstrip()
+        known = (FORMAT, PROOF_TYPE, DISCLOSURE_TYPE)
+        return _kind(data) if any(f'"{name}"'.encode() in data for name in known) else None
+    except (OSError, InputError):
+        return None
+
+
+def _kind(data: bytes) -> ProofKind | None:
+    plain = parse_json(data, "a proof")
+    if not isinstance(plain, dict):
+        return None
+    if plain.get("format") == FORMAT:
+        return ProofKind.BUNDLE
+    kinds = {PROOF_TYPE: ProofKind.BATCH, DISCLOSURE_TYPE: ProofKind.DISCLOSURE}
+    return kinds.get(plain["type"]) if isinstance(plain.get("type"), str) else None
+
+
+def _refusal(path: Path, problem: str) -> NotVerified:
+    return NotVerified(
+        f"{path} is damaged, or is no proof: {problem}",
+        hint=f"Ask for it again. To look it up as data: `verify --data {path}`.",
+    )

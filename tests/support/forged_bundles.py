@@ -1,0 +1,158 @@
+"""Bundles made of nothing, that fit together: by anybody, of any chain, time and author. No chain is involved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import rfc8785
+import rlp
+from eth_abi import encode
+from eth_utils import keccak
+from trie import HexaryTrie
+
+from blockchaintracer.core.chain.known_code import factory_registry, registry_code
+from blockchaintracer.core.manifest import ContentPredicate, Manifest
+from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
+from blockchaintracer.core.storage_layout import batch_slot, record_slot
+
+OWNER, SALT = "0x" + "77" * 20, "aa" * 32
+AUTHOR = "0xd8da6bf26964af9d7eed9e03e53415d37aa96045"
+TIME = 1_438_270_000
+RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
+RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
+FIELDS_AFTER_NONCE = [b"\x07", b"\x11" * 32, b"", b"", b"\x12" * 32, b"\x13" * 32, b"\x14" * 32, b"\x09"]
+"""Of London, Shanghai, Cancun (three), Prague and Amsterdam (two)."""
+
+
+def bloom(logs: list[Any]) -> bytes:
+    bits = 0
+    for address, topics, _ in logs:
+        for value in (address, *topics):
+            digest = keccak(value)
+            for at in (0, 2, 4):
+                bits |= 1 << (int.from_bytes(digest[at : at + 2]) & 2047)
+    return bits.to_bytes(256)
+
+
+@dataclass
+class Forged:
+    """A bundle of `count` records that are stored, or under one root; each part can be made wrong before `data`.
+
+    Args:
+        word: what is added to each record's storage word: counters, a retraction, flags.
+        later: seconds between the records' block and the one whose state is read.
+        fields: of the header after ``nonce``.
+    """
+
+    chain_id: int = 1
+    count: int = 1
+    batched: bool = False
+    cancelled: bool = False
+    author: str = AUTHOR
+    time: int = TIME
+    number: int = 18_000_000
+    later: int = 12
+    word: int = 1000 << 190
+    status: bytes = b"\x01"
+    fields: int = 6
+    more_fields: list[Any] = field(default_factory=list)
+    account: list[Any] | None = None
+    registry: str = ""
+    code: bytes | None = None
+    is_genuine: bool = True
+    manifest: bool = True
+    header: dict[int, Any] = field(default_factory=dict)
+    receipt_prefix: bytes = b"\x02"
+    topics: list[bytes] | None = None
+    with_bloom: bool = True
+
+    def plain(self) -> dict[str, Any]:
+        registry = self.registry or factory_registry(OWNER, True, SALT)
+        domain = Domain(self.chain_id, registry)
+        address = bytes.fromhex(registry[2:])
+        keys, manifests = [], []
+        for index in range(self.count):
+            subject = f"{index + 1:064x}"
+            content = ContentPredicate(subject_type="commitment", name=f"content {index}")
+            manifest = Manifest.of(Kind.DATASET, content, subject)
+            manifests.append(json.loads(manifest.to_bytes()) if self.manifest else None)
+            keys.append(RecordKey(7, Kind.DATASET, SubjectType.COMMITMENT, self.author, subject, manifest.digest()))
+        ids = [domain.record_id(key) for key in keys]
+        logs, words = [], {}
+        for record_id, key in zip(ids, keys, strict=True):
+            _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
+            values = (key.group, author, kind, subject_type, manifest, parents)
+            topics = self.topics or [keccak(text=RECORDED), bytes.fromhex(record_id), subject]
+            logs.append([address, topics, encode(RECORDED_DATA, values)])
+            words[record_slot(record_id)] = self.time | 7 << 120 | key.kind << 152 | self.word
+        tree = MerkleTree(ids)
+        if self.batched:
+            words = {record_slot(record_id): 2 << 160 for record_id in ids} if self.cancelled else {}
+            words |= {batch_slot(7, self.author, tree.root): self.time | self.count << 40}
+            topics = [keccak(text="Anchored(uint32,address,bytes32,uint48,bytes32)")]
+            topics += [bytes.fromhex(self.author[2:]).rjust(32, b"\0"), bytes.fromhex(tree.root)]
+            logs = [[address, topics, encode(["uint32", "uint48", "bytes32"], [7, self.count, b"\x05" * 32])]]
+        nodes: dict[bytes, bytes] = {}
+
+        def root(content: dict[bytes, bytes]) -> bytes:
+            trie = HexaryTrie({})
+            for key, value in content.items():
+                trie[key] = value
+            for key in content:
+                nodes.update((keccak(node), node) for node in map(rlp.encode, trie.get_proof(key)))
+            return bytes(trie.root_hash)
+
+        storage = root({keccak(slot): rlp.encode(word) for slot, word in words.items()})
+        code = registry_code(self.chain_id, registry, True) if self.code is None else self.code
+        account = self.account or [b"\x01", b"", storage, keccak(code)]
+        account = [storage if part is ... else part for part in account]
+        state = root({keccak(address): rlp.encode(account)})
+        filter_ = bloom(logs) if self.with_bloom else bytes(256)
+        receipts = root({rlp.encode(0): self.receipt_prefix + rlp.encode([self.status, b"\x52\x08", filter_, logs])})
+        headers = {}
+        for number, time in ((self.number, self.time), (self.number + 1, self.time + self.later)):
+            fields = [bytes(32), bytes(32), bytes(20), state, bytes(32), receipts, filter_, b"", number]
+            fields += [30_000_000, 21_000, time, b"forged", bytes(32), bytes(8)]
+            fields += FIELDS_AFTER_NONCE[: self.fields] + self.more_fields
+            for index, value in self.header.items():
+                fields[index] = value
+            data = rlp.encode(fields)
+            headers[keccak(data).hex()] = data.hex()
+        inclusion, as_of = headers
+        where = [{"block": inclusion, "transaction": 0, "log": index} for index in range(len(logs))]
+        records = []
+        for index, (record_id, key) in enumerate(zip(ids, keys, strict=True)):
+            path = {"root": tree.root, "path": tree.proof(record_id), "anchored": where[0]}
+            records.append(
+                {
+                    "id": record_id,
+                    "key": key.as_json(),
+                    "manifest": manifests[index],
+                    "recorded": None if self.batched else where[index],
+                    "batched": path if self.batched else None,
+                    "state": as_of,
+                }
+            )
+        bundle = {
+            "format": "blockchaintracer-proof-1",
+            "chainId": str(self.chain_id),
+            "registry": registry,
+            "deployment": {"owner": OWNER, "openGroupCreation": True, "salt": SALT},
+            "blocks": headers,
+            "nodes": sorted(node.hex() for node in nodes.values()),
+            "records": records,
+        }
+        if not self.is_genuine:
+            del bundle["deployment"]
+        return bundle
+
+    def data(self) -> bytes:
+        return rfc8785.dumps(self.plain())
+
+
+def blocks_of(data: bytes) -> tuple[str, ...]:
+    """The hashes of a bundle's blocks."""
+    return tuple(json.loads(data)["blocks"])
