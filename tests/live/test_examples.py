@@ -13,8 +13,9 @@ from tests.support.labs import ROOT, verb
 
 
 def run(name, lab, folder):
+    program = ["-m", name] if folder == ROOT else [str(ROOT / "examples" / name)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / name)],
+        [sys.executable, *program],
         cwd=folder,
         env=os.environ | {"BLOCKCHAINTRACER_HOME": str(lab.home.path)},
         capture_output=True,
@@ -39,6 +40,13 @@ def test_a_hundred_measurements_take_one_transaction(lab, tmp_path):
     assert re.search(r"^anchored   100 records under [0-9a-f]{64}", printed, re.MULTILINE)
     assert "with the batch's time: True" in printed
     assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == before + 2
+
+
+def test_a_member_without_coin_joins_and_seals(lab):
+    printed = run("examples.without_coin.join_and_seal", lab, ROOT)
+    [member] = re.findall(r"^joined   (0x[0-9a-fA-F]{40}): True$", printed, re.MULTILINE)
+    assert f"sealed   by {member}, paid by {lab.signer.address}" in printed
+    assert "member   has 0 wei and sent 0 transactions" in printed
 
 
 def test_a_reviewer_reads_what_nobody_else_can(lab, tmp_path):

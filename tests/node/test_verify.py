@@ -197,11 +197,16 @@ class _Lying(HTTPProvider):
         return answer if changed is None else {**answer, "result": None if changed is NOTHING else changed}
 
 
-def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
-    """A verifier behind a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
+def lying_registry(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Registry:
+    """The registry by a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
     provider = _Lying(lab.devnet.start().url)
     provider.lie = lie
-    return lab_verifier(Registry(Chain(Web3(provider), "a lying node"), lab.registry.address), lab.store)
+    return Registry(Chain(Web3(provider), "a lying node"), lab.registry.address)
+
+
+def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
+    """A verifier behind such a node."""
+    return lab_verifier(lying_registry(lab, lie), lab.store)
 
 
 def selector(name: str) -> str:
@@ -591,8 +596,12 @@ def test_a_node_that_gives_no_raw_transactions_is_taken_at_its_word_and_one_that
     assert said["eth_getTransactionByHash"].verdict is Outcome.UNKNOWN
 
 
-def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, file):
+@pytest.mark.parametrize("delegated", [False, True])
+def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, file, delegated):
     author = place(lab, FORWARDER)
+    if delegated:
+        # an account that runs the contract's code by EIP-7702
+        author = place(lab, f"ef0100{author[2:].lower()}")
     to = "0x" + "00" * 12 + lab.registry.address[2:]
     offer = invite(lab, lab.group(), author, Role.RECORDER)
     joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
@@ -603,7 +612,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
     [check] = [check for check in report.checks if check.name == "author"]
     assert check.verdict is Outcome.PASS
     assert sender in check.detail
-    assert author in check.detail
+    assert f"{author} {'ran the code of' if delegated else 'is a contract'}" in check.detail
     assert [one.name for one in report.unknown if one.name != "finality"] == ["manifest", "subject"]
     assert "salted commitment" in report.unknown[-1].detail
 

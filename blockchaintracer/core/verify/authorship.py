@@ -14,6 +14,9 @@ from blockchaintracer.core.verify.outcomes import Check, Outcome
 _NAME = "author"
 _SIGNED_TYPES = (1, 2, 4)
 """Types of transaction (EIP-2718) that are signed by the account that sends them and could call a registry."""
+_DELEGATED = bytes.fromhex("ef0100")
+"""What the code of an account begins with that runs another's code (EIP-7702)."""
+_FOR_IT_TO_SAY = "who its code lets act is for that code to say"
 _LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 
@@ -68,13 +71,14 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     if sender == author and transaction.get("to") == registry.address:
         how = "recovered from its signature" if proven else "by the node's word"
         return Check(_NAME, Outcome.PASS, f"{author} sent {what}, {how}", values)
-    if _had_code(registry, author, batch.position.block):
-        detail = (
-            f"the author {author} is a contract, which sent {what} in a transaction of {sender}:"
-            " who its code lets act is for that contract to say"
-        )
+    if transaction.get("to") == registry.address:
+        return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
+    if account := _account_with_code(registry, author, batch.position.block):
+        detail = f"the author {author} {account}, which sent {what} in a transaction of {sender}: {_FOR_IT_TO_SAY}"
         return Check(_NAME, Outcome.PASS, detail, values)
-    return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
+    # only an account with code can have done this, and it may have had that for a moment (EIP-7702)
+    detail = f"{sender} sent {what} through {transaction.get('to')}: the node doesn't tell what code {author} had then"
+    return Check(_NAME, Outcome.UNKNOWN, detail, values)
 
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:
@@ -90,8 +94,8 @@ def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, A
         signer = None
     if signer == author:
         return Check(_NAME, Outcome.PASS, f"{author} signed it, and {sender} relayed the signature", values)
-    had_code = _had_code(registry, author, record.block)
-    if had_code:
+    account = _account_with_code(registry, author, record.block)
+    if account:
         return Check(
             _NAME,
             Outcome.PASS,
@@ -99,7 +103,7 @@ def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, A
             " it proves what the wallet's code accepted then, and who that lets sign is for the wallet to say",
             {**values, "how": "contract wallet"},
         )
-    if had_code is None:
+    if account is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node can't say whether {author} was a contract wallet then", values)
     signed = f"that of {signer}" if signer else "none"
     return Check(_NAME, Outcome.FAIL, f"expected a signature of {author}, relayed by {sender}, got {signed}", values)
@@ -108,14 +112,9 @@ def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, A
 def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any]) -> Check:
     """Check a record that another contract stored, whose call is not part of the transaction."""
     author, sender, through = values["author"], values["sender"], values["through"]
-    if _had_code(registry, author, record.block):
-        return Check(
-            _NAME,
-            Outcome.PASS,
-            f"the author {author} is a contract, which recorded in a transaction that {sender} sent to {through}:"
-            " who its code lets act is for that contract to say",
-            values,
-        )
+    if account := _account_with_code(registry, author, record.block):
+        detail = f"the author {author} {account}, which recorded in a transaction that {sender} sent to {through}"
+        return Check(_NAME, Outcome.PASS, f"{detail}: {_FOR_IT_TO_SAY}", values)
     return Check(
         _NAME,
         Outcome.UNKNOWN,
@@ -152,15 +151,20 @@ def sender_of(registry: Registry, identifier: str, transaction: Any) -> tuple[st
     return (signer, True) if signer == transaction["from"] else (None, False)
 
 
-def _had_code(registry: Registry, address: str, block: int) -> bool | None:
-    """Return whether an address had a contract in a block. None if the node has forgotten and there is none now."""
+def _account_with_code(registry: Registry, address: str, block: int) -> str | None:
+    """Say what an account with code was in a block: "" if it had none, None if the node has forgotten and there is none
+    now."""
     from web3.exceptions import Web3Exception
 
     try:
         with registry.chain.reaching():
-            return len(registry.chain.web3.eth.get_code(address, block)) > 0  # type: ignore[arg-type]
+            code = bytes(registry.chain.web3.eth.get_code(address, block))  # type: ignore[arg-type]
     except (ChainUnavailable, Web3Exception, ValueError):
-        return registry.chain.has_code(address) or None
+        code = registry.chain.code(address)
+        if not code:
+            return None
+    delegate = f"ran the code of 0x{code[3:].hex()} by EIP-7702"
+    return delegate if code.startswith(_DELEGATED) else "is a contract" if code else ""
 
 
 def _key(values: Any) -> RecordKey:

@@ -35,11 +35,17 @@ DESIGNATOR = "0xef0100"
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
+def runtimes() -> list[tuple[str, str]]:
+    """The addresses that the EntryPoint and its helper have on every chain, and their code, 0x-hex."""
+    npm.install(HERE)
+    addresses = (sponsored.ENTRY_POINT, CREATOR)
+    return [(address, "0x" + (BIN / f"{address}.bytecode").read_bytes().hex()) for address in addresses]
+
+
 def place(chain: NodeChain) -> NodeContract:
     """The EntryPoint, at its address on every chain."""
-    npm.install(HERE)
-    for address in (sponsored.ENTRY_POINT, CREATOR):
-        chain.rpc("anvil_setCode", [address, "0x" + (BIN / f"{address}.bytecode").read_bytes().hex()])
+    for address, code in runtimes():
+        chain.rpc("anvil_setCode", [address, code])
     abi = json.loads((BIN / f"{sponsored.ENTRY_POINT}.abi").read_text())
     return NodeContract(chain, Interface(abi), sponsored.ENTRY_POINT.lower())
 

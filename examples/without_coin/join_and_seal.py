@@ -1,0 +1,85 @@
+"""A member joins a lab's group and seals a plan without ever having coin: EIP-7702, on the lab's devnet.
+
+    python -m examples.without_coin.join_and_seal
+
+The member signs; the lab's key sends and pays. `sponsored.py` beside this file makes what both of them need.
+"""
+
+from __future__ import annotations
+
+import secrets
+from hashlib import sha256
+from typing import Any
+
+from eth_account import Account
+
+from blockchaintracer.core.record import Role, record_commitment
+from blockchaintracer.lab.groups import invite
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from examples.without_coin.sponsored import ENTRY_POINT, authorization, document, handle, user_operation
+from tests.support.artifacts import artifact
+
+FIFTEEN_MINUTES = 900
+lab = Lab(Home(None))
+web3, signer, registry = lab.chain.web3, lab.signer, lab.registry
+
+
+def send(to: str | None, data: bytes, authorizations: Any = ()) -> Any:
+    """A transaction of the lab's key, which pays for it: its receipt."""
+    fees = {"maxFeePerGas": 2 * lab.chain.base_fee() + 10**9, "maxPriorityFeePerGas": 10**9}
+    about = {"chainId": lab.chain_id, "nonce": web3.eth.get_transaction_count(signer.address), "gas": 3_000_000}
+    kind = {"type": 4, "authorizationList": authorizations} if authorizations else {"type": 2}
+    transaction = {**kind, **about, **fees, "to": to or b"", "value": 0, "data": data}
+    identifier = web3.eth.send_raw_transaction(signer.sign_transaction(transaction))
+    return web3.eth.wait_for_transaction_receipt(identifier)
+
+
+def prepare() -> str:
+    """Put on the devnet what a public chain has, the EntryPoint, and what a lab deploys once: the account's code."""
+    if lab.on_devnet and not lab.chain.has_code(ENTRY_POINT):
+        from tests.support.entry_point import runtimes
+
+        for address, code in runtimes():
+            web3.provider.make_request("anvil_setCode", [address, code])
+    return str(send(None, artifact("MemberAccount").bytecode)["contractAddress"])
+
+
+class Member:
+    """Somebody with a key and nothing else. All of this runs on the member's own machine."""
+
+    def __init__(self, code: str) -> None:
+        self.account, self.code, self.sequence = Account.create(), code, 0
+        self.address = str(self.account.address)
+        self.deadline = lab.chain.head().timestamp + FIFTEEN_MINUTES
+
+    def sign(self, function: str, **values: Any) -> tuple[Any, bytes]:
+        """A call of the registry, to be sent by anybody, once, until the deadline. Values have the ABI's names."""
+        inputs = registry.contract.get_function_by_name(function).abi["inputs"]
+        arguments = [values[entry["name"]] for entry in inputs]
+        call = (registry.address, bytes.fromhex(registry.call_data(function, *arguments)[2:]))
+        numbers: Any = {"sequence": self.sequence, "deadline": self.deadline, "gas": 500_000}
+        operation = user_operation(self.address, [call], delegated=True, **numbers)
+        self.sequence += 1
+        signed = self.account.sign_typed_data(full_message=document(operation, lab.chain_id, self.code))
+        return operation, bytes(signed.signature)
+
+
+code = prepare()
+member = Member(code)
+once = authorization(bytes(member.account.key), lab.chain_id, code, nonce=0)
+
+offer = invite(lab, lab.group(), member.address, Role.RECORDER)
+invitation = tuple(offer["invitation"].values())
+joining = member.sign("joinBySig", invitation=invitation, signature=bytes.fromhex(offer["signature"]))
+send(ENTRY_POINT, handle(*joining, signer.address), [once])
+joined = registry.membership(lab.group(), member.address).holds(Role.RECORDER, lab.chain.head().timestamp)
+print(f"joined   {member.address}: {joined}")
+
+plan, salt = sha256(b"threshold 8, three seeds").hexdigest(), secrets.token_hex(32)
+sealing = member.sign("seal", group=lab.group(), commitment=bytes.fromhex(record_commitment(plan, salt)))
+receipt = send(ENTRY_POINT, handle(*sealing, signer.address))
+[event] = registry.events_of(receipt)
+print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}")
+sent = web3.eth.get_transaction_count(member.address) - 1
+print(f"member   has {lab.chain.balance(member.address)} wei and sent {sent} transactions")
