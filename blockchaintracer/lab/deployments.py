@@ -1,4 +1,4 @@
-"""Which registries a lab knows on each chain: its own list, and the repository's for public networks."""
+"""Which registries a lab knows on each chain, and the list that a project publishes of its own."""
 
 from __future__ import annotations
 
@@ -41,12 +41,39 @@ class KnownRegistry:
 
 
 def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
-    """List the registries known on a chain, oldest first.
+    """List the registries that the lab's folder knows on a chain, oldest first: what it deployed, imported or noted.
 
-    For a public network they are in the repository's ``deployments`` folder. For the devnet, and without a repository,
-    they are in the lab's working folder.
+    A list in the working folder is never read: it may be a stranger's, and would choose whom the reader believes.
     """
-    path = _deployments(chain_id, home)
+    return _read(home.path / DEPLOYMENTS / _name(chain_id), chain_id)
+
+
+def remember_registry(chain_id: int, home: Home, registry: KnownRegistry) -> Path:
+    """Add a registry to those known on a chain, or replace the entry of its address. Return the file."""
+    return _add(home.deployments / _name(chain_id), chain_id, registry, 0o600)
+
+
+def note_for_others(chain_id: int, registry: KnownRegistry) -> Path | None:
+    """Add a registry on a public network to the ``deployments`` folder of the project around the current folder, to be
+    committed. Return the file; None without such a folder."""
+    network = network_by_chain_id(chain_id)
+    for folder in (Path.cwd(), *Path.cwd().parents) if network and network is not DEVNET else ():
+        if (folder / _PROJECT_FILE).is_file() and (folder / DEPLOYMENTS).is_dir():
+            return _add(folder / DEPLOYMENTS / _name(chain_id), chain_id, registry, 0o666)
+    return None
+
+
+def forget_registries(chain_id: int, home: Home) -> None:
+    """Forget the registries of a chain that is no more."""
+    (home.path / DEPLOYMENTS / _name(chain_id)).unlink(missing_ok=True)
+
+
+def _name(chain_id: int) -> str:
+    network = network_by_chain_id(chain_id)
+    return f"{network.name if network else chain_id}.json"
+
+
+def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
     if not path.exists():
         return []
     try:
@@ -62,27 +89,10 @@ def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
         ) from error
 
 
-def remember_registry(chain_id: int, home: Home, registry: KnownRegistry) -> Path:
-    """Add a registry to those known on a chain, or replace the entry of its address. Return the file."""
-    others = [known for known in registries(chain_id, home) if known.address.lower() != registry.address.lower()]
+def _add(path: Path, chain_id: int, registry: KnownRegistry, mode: int) -> Path:
+    others = [known for known in _read(path, chain_id) if known.address.lower() != registry.address.lower()]
     entries = [asdict(known) for known in sorted((*others, registry), key=lambda known: known.block)]
-    path = _deployments(chain_id, home)
     network = network_by_chain_id(chain_id)
     document = {"chainId": chain_id, "network": network.name if network else None, "registries": entries}
-    write_json(path, document, problem=f"the registry {registry.address} can't be noted in {path}", mode=0o666)
+    write_json(path, document, problem=f"the registry {registry.address} can't be noted in {path}", mode=mode)
     return path
-
-
-def forget_registries(chain_id: int, home: Home) -> None:
-    """Forget the registries of a chain that is no more."""
-    _deployments(chain_id, home).unlink(missing_ok=True)
-
-
-def _deployments(chain_id: int, home: Home) -> Path:
-    network = network_by_chain_id(chain_id)
-    name = f"{network.name if network else chain_id}.json"
-    if network and network is not DEVNET:
-        for folder in (Path.cwd(), *Path.cwd().parents):
-            if (folder / _PROJECT_FILE).is_file() and (folder / DEPLOYMENTS).is_dir():
-                return folder / DEPLOYMENTS / name
-    return home.path / DEPLOYMENTS / name

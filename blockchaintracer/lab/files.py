@@ -7,18 +7,54 @@ import json
 import os
 import secrets
 import shutil
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, StoreError
 
 
+def private(path: str, flags: int) -> int:
+    """Open a file for its owner alone: the ``opener`` of `open` for what a lab's folder keeps."""
+    return os.open(path, flags, 0o600)
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder with all that is missing above it, for this user alone."""
+    for part in reversed((folder, *folder.parents)):
+        if not part.is_dir():
+            part.mkdir(mode=0o700, exist_ok=True)
+
+
+def close_to_others(path: Path) -> None:
+    """Take other users' rights away from a file or folder of this user; a link stays as it is."""
+    state = path.lstat()
+    if state.st_uid == os.getuid() and state.st_mode & 0o077 and (S_ISDIR(state.st_mode) or S_ISREG(state.st_mode)):
+        path.chmod(state.st_mode & 0o700)
+
+
+def open_database(path: Path, **options: Any) -> sqlite3.Connection:
+    """Open or make a database of a lab's folder, for its owner alone, with the files that SQLite keeps beside it.
+
+    Raises:
+        sqlite3.Error: if it can't be opened.
+    """
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            if not suffix:
+                os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC))
+            close_to_others(path.with_name(path.name + suffix))
+    database: sqlite3.Connection = sqlite3.connect(path, **options)
+    return database
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds a lock among processes; waits for whoever has it."""
-    with path.open("ab") as file:
+    with open(path, "ab", opener=private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -61,7 +97,7 @@ def write_kept(path: Path, data: bytes, *, problem: str = "", hint: str | None =
     """
     try:
         if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(path.parent)
             sync_folder(path.parent.parent)
         write_whole(path, data, mode)
     except OSError as error:

@@ -12,7 +12,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, label
 from blockchaintracer.lab.chain.factory import Factory, require_owner
-from blockchaintracer.lab.deployments import KnownRegistry, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
@@ -90,6 +90,7 @@ def deploy(
     transaction = "0x" + entry.transaction
     known = KnownRegistry(address=write.registry, transaction=transaction, version=DOMAIN_VERSION, **facts)
     noted = remember_registry(lab.chain_id, lab.home, known)
+    noted = note_for_others(lab.chain_id, known) or noted
     lab.choose(registry=write.registry)
     lab.__dict__.pop("registry", None)
     return Deployed(

@@ -6,9 +6,9 @@ import os
 import shlex
 from contextlib import suppress
 from pathlib import Path
-from stat import S_ISDIR
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.files import close_to_others, private
 from blockchaintracer.lab.trusted_homes import is_listed, trust, why_not_trusted
 
 FOLDER = ".blockchaintracer"
@@ -56,8 +56,12 @@ class Home:
     """files that a run made to be recorded, until it is"""
     checkpoints = _Inside("checkpoints/")
     """the lists of checkpoints, a file for each run that logs some"""
+    environments = _Inside("environments/")
+    """environments of Python that `reproduce` rebuilt; may be deleted at any time"""
     mlflow = _Inside("mlflow/")
     """what is known of MLflow runs: their salts, and which wait for their record's tags"""
+    deployments = _Inside("deployments/")
+    """the registries that are known on each chain"""
     outbox = _Inside("outbox.sqlite")
     """the transactions that wait, and those that were sent"""
     index = _Inside("index.sqlite")
@@ -79,9 +83,10 @@ class Home:
             ignored = self.path / ".gitignore"
             if not ignored.exists():
                 # keys are here: whichever repository holds the folder, nothing of it is ever committed
-                with suppress(FileExistsError), ignored.open("x") as file:
+                with suppress(FileExistsError), open(ignored, "x", opener=private) as file:
                     file.write("*\n")
             folder.mkdir(mode=0o700, exist_ok=True)
+            close_to_others(folder)
         except OSError as error:
             raise InputError(
                 f"expected a folder for the lab's files at {folder}: {error.strerror}",
@@ -94,9 +99,9 @@ class Home:
         try:
             self.path.mkdir(mode=0o700, parents=True)
         except FileExistsError:
-            state = self.path.stat()
-            if S_ISDIR(state.st_mode) and state.st_uid == os.getuid() and state.st_mode & 0o077:
-                self.path.chmod(0o700)
+            if self.path.is_dir() and self.path.stat().st_mode & 0o077:
+                for part in (self.path, *self.path.iterdir()):
+                    close_to_others(part)
         else:
             _list(self.path)
 

@@ -9,7 +9,14 @@ from evmchains.chains import PUBLIC_CHAIN_META
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
-from blockchaintracer.lab.deployments import KnownRegistry, forget_registries, registries, remember_registry
+from blockchaintracer.lab.deployments import (
+    KnownRegistry,
+    _read,
+    forget_registries,
+    note_for_others,
+    registries,
+    remember_registry,
+)
 from blockchaintracer.lab.lab_folder import Home
 
 ROOT = Path(__file__).parents[2]
@@ -78,18 +85,26 @@ def test_a_transaction_has_a_page_where_there_is_an_explorer():
     assert DEVNET.transaction_page("ab" * 32) is None
 
 
-def test_registries_of_a_public_network_are_kept_in_the_repository(project, tmp_path):
+def test_registries_of_a_public_network_are_noted_in_the_repository_too(project, tmp_path):
     home = Home(tmp_path / "home")
     assert registries(1, home) == []
-    remember_registry(1, home, LATE)
-    assert remember_registry(1, home, EARLY) == project / "deployments" / "ethereum.json"
-    assert registries(1, home) == [EARLY, LATE]
     again = KnownRegistry(EARLY.address.upper().replace("X", "x"), EARLY.owner, EARLY.transaction, 8, "2")
-    remember_registry(1, home, again)
+    for known in (LATE, EARLY, again):
+        remember_registry(1, home, known)
+        assert note_for_others(1, known) == project / "deployments" / "ethereum.json"
     assert registries(1, home) == [again, LATE]
     assert registries(10, home) == []
-    assert json.loads((project / "deployments" / "ethereum.json").read_text())["chainId"] == 1
+    for folder in (project, home.path):
+        document = json.loads((folder / "deployments" / "ethereum.json").read_text())
+        assert document["chainId"] == 1
+        assert [entry["block"] for entry in document["registries"]] == [8, 9]
     assert [file.name for file in (project / "deployments").iterdir()] == ["ethereum.json"]
+
+
+def test_a_list_that_came_with_a_repository_is_not_believed(project, tmp_path):
+    """A clone chose the registry: whatever its owner had recorded there was "verified"."""
+    assert note_for_others(1, EARLY)
+    assert registries(1, Home(tmp_path / "home")) == []
 
 
 def test_registries_of_the_devnet_and_of_unknown_chains_are_kept_with_the_lab(project, tmp_path):
@@ -98,6 +113,7 @@ def test_registries_of_the_devnet_and_of_unknown_chains_are_kept_with_the_lab(pr
         assert remember_registry(chain_id, home, EARLY) == home.path / "deployments" / name
         assert registries(chain_id, home) == [EARLY]
         assert registries(chain_id, Home(tmp_path / "another")) == []
+        assert note_for_others(chain_id, EARLY) is None
     forget_registries(DEVNET.chain_id, home)
     forget_registries(DEVNET.chain_id, home)
     assert registries(DEVNET.chain_id, home) == []
@@ -110,6 +126,7 @@ def test_without_a_repository_registries_are_kept_with_the_lab(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     home = Home(tmp_path / "home")
     assert remember_registry(1, home, EARLY) == home.path / "deployments" / "ethereum.json"
+    assert note_for_others(1, EARLY) is None
     assert registries(1, home) == [EARLY]
 
 
@@ -119,17 +136,21 @@ def test_without_a_repository_registries_are_kept_with_the_lab(tmp_path, monkeyp
 def test_a_list_of_registries_that_cannot_be_read_is_told_and_left_alone(project, tmp_path, content):
     file = project / "deployments" / "ethereum.json"
     file.write_text(content)
-    for use in (lambda: registries(1, Home(tmp_path)), lambda: remember_registry(1, Home(tmp_path), EARLY)):
+    home = Home(project)
+    for use in (
+        lambda: registries(1, home),
+        lambda: remember_registry(1, home, EARLY),
+        lambda: note_for_others(1, EARLY),
+    ):
         with pytest.raises(StoreError, match=r"ethereum\.json"):
             use()
     assert file.read_text() == content
 
 
-def test_the_lists_in_this_repository_can_be_read(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_the_lists_in_this_repository_can_be_read():
     for network in PUBLIC:
         assert (ROOT / "deployments" / f"{network.name}.json").is_file()
-        registries(network.chain_id, Home(tmp_path))
+        _read(ROOT / "deployments" / f"{network.name}.json", network.chain_id)
 
 
 KEY = "AbC-dEf_0123456789xyz"

@@ -6,8 +6,6 @@ keeps it from reading secrets by accident, and not from anything on purpose.
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
 import platform
 import re
@@ -33,6 +31,7 @@ from blockchaintracer.lab.capture.git import apply_diff, restore_commit
 from blockchaintracer.lab.capture.program import RUN_FILE, environment_of
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
+from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.recording.run import RunStart, start_run
@@ -247,11 +246,8 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
             if project.is_file():
                 identity.append(sha256_file(shutil.copy(project, file.parent)))
                 break
-    environments = lab.home.path / "environments"
-    kept = environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
-    environments.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with kept.with_suffix(".lock").open("w") as gate:
-        fcntl.flock(gate, fcntl.LOCK_EX)
+    kept = lab.home.environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
+    with locked(kept.with_suffix(".lock")):
         complete = kept / "complete.json"
         python = kept / "venv" / "bin" / "python"
         if not (complete.exists() and python.exists()):
@@ -259,7 +255,7 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             rebuild_environment(file, kept / "venv", interpreter)
-            complete.write_text(json.dumps({"lock": lock.sha256, "name": file.name, "python": version}) + "\n")
+            write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
     return python
 
 

@@ -17,7 +17,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
-from blockchaintracer.lab.files import locked
+from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.store.store import Store
 
 EVENTS = (
@@ -326,7 +326,7 @@ class Index:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            db = sqlite3.connect(self.path, isolation_level=None, timeout=30)
+            db = open_database(self.path, isolation_level=None, timeout=30)
         except sqlite3.Error as error:
             raise self._failed(error) from error
         db.row_factory = sqlite3.Row

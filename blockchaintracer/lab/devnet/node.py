@@ -24,7 +24,7 @@ from blockchaintracer.lab.deployments import forget_registries
 from blockchaintracer.lab.devnet import rpc
 from blockchaintracer.lab.devnet.chain_state import ChainState
 from blockchaintracer.lab.devnet.install import find_anvil, install_anvil
-from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.files import locked, private, write_whole
 from blockchaintracer.lab.lab_folder import Home
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class Devnet:
         try:
             command = [str(anvil), "--host", rpc.HOST, "--chain-id", str(DEVNET.chain_id), *_OPTIONS]
             if saved is not None:
-                loaded.write_bytes(saved)
+                write_whole(loaded, saved)
                 command += ["--load-state", str(loaded)]
             child, port = self._spawn(command, chosen_port, notes.get("port") or DEFAULT_PORT)
             try:
@@ -310,7 +310,7 @@ class Devnet:
 
     def _start_keeper(self, pid: int, port: int, wait: float) -> None:
         """Starts the process that saves the chain, unless one is at it; `wait` seconds for one that is about to end."""
-        with (self._folder / "keeper.lock").open("ab") as lock:
+        with open(self._folder / "keeper.lock", "ab", opener=private) as lock:
             deadline = time.monotonic() + wait
             while True:
                 try:
@@ -326,7 +326,7 @@ class Devnet:
 
     def _detached(self, command: list[str], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        with self.log_file.open("ab") as log:
+        with open(self.log_file, "ab", opener=private) as log:
             child = subprocess.Popen(  # noqa: S603
                 command,
                 cwd=self._folder,

@@ -32,6 +32,7 @@ from blockchaintracer.core.digest import (
     list_folder,
     locked,
 )
+from blockchaintracer.lab.files import open_database
 
 SETTLED_NS = 3 * 10**9
 """A file's times must lie this far back, in nanoseconds: the coarsest clock in use, that of FAT, ticks every 2 s."""
@@ -119,7 +120,7 @@ class HashCache:
     def _open(self) -> None:
         for _ in range(2):
             try:
-                db = sqlite3.connect(self.path, isolation_level=None, timeout=5, check_same_thread=False)
+                db = open_database(self.path, isolation_level=None, timeout=5, check_same_thread=False)
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.execute(_TABLE)
