@@ -85,14 +85,18 @@ class VerbGroup(click.Group):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
 
-    def lab_verb(self, name: str | None = None, **more: Any) -> Callable[[F], click.Command]:
+    def lab_verb(self, name: str | None = None, *, writes: bool = False, **more: Any) -> Callable[[F], click.Command]:
         """Add a sub-verb of the lab, as `lab_verb`."""
-        return lambda function: self.command(name, **more)(lab_options(function))
+        return lambda function: self.command(name, **more)(lab_options(function, writes=writes))
 
 
-def lab_verb(**more: Any) -> Callable[[F], click.Command]:
-    """Make a verb of the lab: it has `lab_options`, and its function gets a `Lab` as its first argument."""
-    return lambda function: click.command(cls=Verb, **more)(lab_options(function))
+def lab_verb(*, writes: bool = False, **more: Any) -> Callable[[F], click.Command]:
+    """Make a verb of the lab: it has `lab_options`, and its function gets a `Lab` as its first argument.
+
+    Args:
+        writes: the verb may send transactions.
+    """
+    return lambda function: click.command(cls=Verb, **more)(lab_options(function, writes=writes))
 
 
 class Connection(click.Option):
@@ -144,14 +148,19 @@ connection_options = _bundle(
 """The options of which `make_lab` makes a lab."""
 
 
-def lab_options(function: F) -> F:
+flush_all_option = click.option(
+    "--flush-all", is_flag=True, help="Send older writes that wait in the outbox, too. [default: ask, or leave them]"
+)
+
+
+def lab_options(function: F, *, writes: bool = False) -> F:
     """Add the options that choose folder, chain, registry and key, of which a verb's `Lab` is made."""
 
     @wraps(function)
     def with_lab(**options: Any) -> Any:
         return function(make_lab(click.get_current_context(), options), **options)
 
-    return connection_options(with_lab)  # type: ignore[return-value]
+    return connection_options(flush_all_option(with_lab) if writes else with_lab)  # type: ignore[return-value]
 
 
 def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
@@ -167,6 +176,8 @@ def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         group_number=group,
         hand_over=options.get("until") == "stored",
         ask=ask if sys.stdin.isatty() else None,
+        confirm=(lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None,
+        flush_all=options.pop("flush_all", False),
         say=lambda message: click.echo(message, err=True),
         **ctx.meta.get(GIVEN, {}),
     )

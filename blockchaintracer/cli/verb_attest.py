@@ -10,7 +10,7 @@ from blockchaintracer.lab.attest import give_verdict
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @group_option
 @click.argument("record_id", metavar="ID|CHAIN:REGISTRY:ID")
 @click.argument("verdict", type=click.Choice([*VERDICTS, "withdraw"]))

@@ -62,7 +62,7 @@ def list_batches(lab: Lab) -> Answer:
     )
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @group_option
 @click.option("--leaves", is_flag=True, help="Put all ids on the chain, which counts them: costs more with each.")
 def anchor(lab: Lab, leaves: bool) -> Answer:

@@ -18,7 +18,7 @@ from blockchaintracer.lab.groups import deploy, deploy_factory
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @click.option("--open", "open_groups", is_flag=True, help="Let anyone create groups, not only the owner.")
 @click.option("--owner", metavar="ADDRESS", help="The owner. [default: the signer]")
 @click.option("--name", default="registry", show_default=True, help="Tells several registries of one owner apart.")

@@ -32,7 +32,7 @@ def command() -> None:
     """
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @click.argument("name")
 @click.option("--description", help="Kept off chain; its digest goes on chain.")
 @click.option("--role", "roles", multiple=True, type=click.Choice(_ROLES), help="Roles you take in it. [default: all]")
@@ -82,7 +82,7 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
     print_json(groups.invite(lab, group, account, roles_of(roles), until=until, valid_s=valid_days * 86400))
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @click.argument("invitation", type=click.File())
 def join(lab: Lab, invitation: Any) -> Answer:
     """Accept an invitation: a file that `group invite` printed, or - for standard input."""
@@ -98,7 +98,7 @@ def join(lab: Lab, invitation: Any) -> Answer:
     )
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @group_option
 @click.argument("account")
 def remove(lab: Lab, account: str) -> Answer:

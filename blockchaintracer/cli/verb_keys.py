@@ -15,6 +15,7 @@ from blockchaintracer.cli.options import (
     VerbGroup,
     ask,
     connection_options,
+    flush_all_option,
     home_option,
     make_lab,
 )
@@ -115,6 +116,7 @@ def export(name: str, home: str | None, encryption: bool) -> Answer:
 
 @command.command("rotate", epilog=PASSPHRASE_EPILOG)
 @connection_options
+@flush_all_option
 @_encryption_option
 @click.argument("old")
 @click.argument("new")

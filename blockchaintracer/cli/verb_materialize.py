@@ -11,7 +11,7 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @click.argument("target", metavar="ID|PROOF_FILE")
 def command(lab: Lab, target: str) -> Answer:
     """Store a record from its batch, with the batch's time. Anyone with the proof file may: its author consented.

@@ -113,6 +113,7 @@ def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
         raise InputError("expected included, final or a number of blocks to wait for, got stored")
     if to_watch:
         _watch(lab)
+    lab.flush_all = True
     moved = lab.flush()
     lab.reach(until)
     entries = {entry.seq: entry for entry in lab.outbox.entries(lab.chain_id)}

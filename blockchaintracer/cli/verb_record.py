@@ -12,7 +12,7 @@ from blockchaintracer.lab.recording.commit import reached
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @record_options
 @wait_option
 def command(lab: Lab, request: Request, until: Until) -> Answer:

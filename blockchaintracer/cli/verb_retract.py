@@ -10,7 +10,7 @@ from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @click.argument("record_id", metavar="ID")
 @click.option("--reason", required=True, help="A text. Kept with the lab's files; its SHA-256 goes on chain.")
 @yes_option

@@ -10,7 +10,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import reveal
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @click.argument("commitment", metavar="COMMITMENT|ID")
 def command(lab: Lab, commitment: str) -> Answer:
     """Show what was sealed, with the seal's time: the record is stored, or the verdict given and its evidence stored.

@@ -33,7 +33,7 @@ def command() -> None:
     """
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @record_options
 def record(lab: Lab, request: Request) -> Answer:
     """Seal what `record` would record: the same options, one seal for each record that it would make.
@@ -70,7 +70,7 @@ def _lines(seal: Recorded) -> Iterator[str]:
         yield f"  for you alone until it is revealed: its id will be {seal.id}"
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @click.argument("record_id", metavar="ID")
 @click.argument("verdict", type=click.Choice(VERDICTS))
 @click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record, recorded or sealed.")
@@ -97,7 +97,7 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
     )
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @click.argument("commitment", metavar="COMMITMENT|ID")
 def send(lab: Lab, commitment: str) -> Answer:
     """Send a seal that is kept but was never sent, as `seal list` shows: the process died just then."""

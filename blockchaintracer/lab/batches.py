@@ -22,7 +22,7 @@ from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label, normal_digest
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
-from blockchaintracer.lab.files import locked, write_json
+from blockchaintracer.lab.files import locked, make_private, private, write_json
 from blockchaintracer.lab.kept_proofs import (
     ANCHOR_FIRST,
     OPEN,
@@ -179,7 +179,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
             f"{away.message}\nThe proofs are in {proofs} and the root {tree.root} waits in the outbox.",
             hint="`blockchaintracer outbox flush` sends it.",
         )
-    lab.flush()
+    lab.send()
     progress = progress_of(lab.outbox.find_entry(lab.chain_id, write))
     where: dict[str, Any] = {"registry": write.registry, "chain_id": lab.chain_id}
     return Anchored(**batch, **where, **progress, leaves=leaves, proofs=str(proofs), existing=existing)
@@ -293,11 +293,12 @@ def _read_key(file: Path) -> RecordKey:
 
 
 def _write_proofs(domain: Domain, folder: Path, tree: MerkleTree, keys: dict[str, RecordKey]) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     try:
         for record_id, key in keys.items():
             proof = Proof(domain.chain_id, domain.registry, key, tree.root, tuple(tree.proof(record_id)))
-            (folder / f"{record_id}.json").write_text(json.dumps(proof.as_json(), indent=2) + "\n")
+            with open(folder / f"{record_id}.json", "w", opener=private) as file:
+                file.write(json.dumps(proof.as_json(), indent=2) + "\n")
     except OSError as error:
         raise StoreError(
             f"the proofs can't be written to {folder}: {error.strerror}", hint="Nothing was sent."

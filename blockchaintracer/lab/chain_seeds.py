@@ -35,7 +35,7 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
     digest = normal_digest(plan, "sealed plan's commitment or record id")
     if recorded := os.environ.get(DERIVATION_VARIABLE):
         return _recorded(recorded)
-    lab.flush()
+    lab.send()
     kept = kept_seal(lab, digest)
     commitment = kept.commitment if kept else _revealed_commitment(lab.registry, digest) or digest
     sealed = _sealed(lab, commitment, kept)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
@@ -48,6 +48,7 @@ _REACH_S = 2 * 3600
 _REACH_POLL_S = 0.2
 _REACH_MAX_POLL_S = 6.0
 _SILENT = 5
+_TOLD = 20
 Until = Literal["stored", "included", "final"] | int
 """How far transactions must have come before an operation is over; a number counts blocks on top."""
 _T = TypeVar("_T")
@@ -83,6 +84,8 @@ class Lab:
             before, and on the devnet for a key made on first use.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         committer: seals each record, or adds it to a batch, instead of sending it.
+        confirm: asks a person whether older transactions that wait are sent, too.
+        flush_all: sends them without asking.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
             group are known, the chain is not asked for anything.
     """
@@ -98,7 +101,10 @@ class Lab:
     say: Callable[[str], None] = lambda message: None
     committer: Committer | None = None
     hand_over: bool = False
+    confirm: Callable[[str], bool] | None = None
+    flush_all: bool = False
     _handed_to: int | None = field(default=None, init=False, repr=False)
+    _told: set[int] = field(default_factory=set, init=False, repr=False)
     _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
 
     # -- the folder
@@ -287,7 +293,7 @@ class Lab:
             writes[0].check(self.chain, signer.address)
         for write in writes:
             self.outbox.add_transaction(self.chain_id, write, signer.address)
-        self.flush()
+        self.send()
         return [self.outbox.find_entry(self.chain_id, write) for write in writes]
 
     @contextmanager
@@ -299,20 +305,52 @@ class Lab:
         finally:
             self.committer = before
 
+    def send(self, *record_ids: str) -> list[Entry]:
+        """Bring what this process entered, and all about these records, into blocks; return what moved.
+
+        Older transactions that wait are told first. They are sent with `flush_all`, or if `confirm` says so.
+        """
+        self._prepare()
+        older = self.outbox.older(self.chain, self.signer, *record_ids)
+        fresh = [entry for entry in older if entry.seq not in self._told]
+        if fresh:
+            self._told |= {entry.seq for entry in fresh}
+            self.say("\n".join(self._told_of(fresh)))
+            self.flush_all = self.flush_all or bool(self.confirm and self.confirm("Send them, too?"))
+            if not self.flush_all:
+                self.say("They stay: `blockchaintracer outbox flush` or --flush-all sends them.")
+        return self._flush(() if self.flush_all else {entry.seq for entry in older})
+
     def flush(self) -> list[Entry]:
         """Bring everything of this signer that waits into blocks; return what moved."""
+        self._prepare()
+        return self._flush(())
+
+    def _prepare(self) -> None:
         self.outbox.store_captured(self.store.put_bytes)
         self.fund_on_devnet()
         lost = self.outbox.recheck(self.chain)
         if lost:
             self.say(f"the chain lost {len(lost)} writes of this lab; sending them again")
-        moved = self.outbox.flush(self.chain, self.signer)
+
+    def _flush(self, left: Collection[int]) -> list[Entry]:
+        moved = self.outbox.flush(self.chain, self.signer, left=left)
         if self.is_embedded and self.outbox.unsettled(self.chain_id):
             # a chain that makes blocks only on demand finalises nothing by itself
             self.devnet.finalize()
             self.devnet.persist()
             self.outbox.settle(self.chain)
         return moved
+
+    def _told_of(self, older: list[Entry]) -> Iterator[str]:
+        yield f"{len(older)} older writes of {self.signer.address} wait for {self.chain.name}:"
+        for entry in older[:_TOLD]:
+            key, cost = entry.write.fields.get("key"), self.outbox.cost(entry, self.chain)
+            group = key.group if key else entry.write.fields.get("group", "-")
+            price = "no price to be had" if cost is None else f"up to {cost / 10**18:.6f} of the chain's coin"
+            yield f"  {entry.write.op} {(entry.write.record_id or '')[:16]} of group {group}: {price}"
+        if len(older) > _TOLD:
+            yield f"  and {len(older) - _TOLD} more: `blockchaintracer outbox list --waiting`"
 
     def reach(self, until: Until) -> None:
         """Wait until everything in a block is final, or has that many blocks on top. What the chain loses is sent
@@ -328,7 +366,7 @@ class Lab:
         while True:
             try:
                 if self.outbox.pending(self.chain_id) or self.outbox.recheck(self.chain):
-                    self.flush()
+                    self.send()
                 self.outbox.settle(self.chain)
                 head, final = self.chain.head(), self.chain.finalized()
                 included = self.outbox.unsettled(self.chain_id)

@@ -330,7 +330,7 @@ def reveal(lab: Lab, text: str) -> Revealed:
     """
     kept = _required(lab, text)
     _require_author(lab, kept)
-    lab.flush()
+    lab.send()
     seen = _seen(lab.registry, kept)
     if seen is None:
         raise InputError(

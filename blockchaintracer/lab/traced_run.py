@@ -84,7 +84,7 @@ class Pending:
         while True:
             try:
                 self._lab.reconnect()
-                self._lab.flush()
+                self._lab.send(self.record_id)
                 for entry in self._lab.outbox.entries_about(self.record_id, Op.RECORD):
                     if entry.is_on_chain:
                         return f"0x{entry.transaction}"

@@ -205,7 +205,9 @@ batches.anchor(Lab(Home(sys.argv[1])))
     killed = subprocess.run([sys.executable, "-c", program, str(lab.home.path)], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     later = add(again(lab), tmp_path)
-    anchored = anchor(again(lab))
+    sending_all = again(lab)
+    sending_all.flush_all = True
+    anchored = anchor(sending_all)
     # what was entered before is a batch of its own, and the later record of another; else all are in one
     entered = where != "batches._write_proofs"
     assert anchored.count == (1 if entered else 4)

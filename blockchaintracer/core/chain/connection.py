@@ -133,7 +133,7 @@ class Chain:
             reason = str(error) if isinstance(error, WrongAnswer) else reason
             raise ChainUnavailable(
                 f"{self.address} did not answer as a node does: {reason or type(error).__name__}",
-                hint="Nothing is lost: what was stored is sent by the next command that reaches the chain.",
+                hint="Nothing is lost: what was stored is sent by `blockchaintracer outbox flush`.",
             ) from None
 
     def block(self, which: int | str) -> Block | None:

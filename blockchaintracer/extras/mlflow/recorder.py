@@ -29,7 +29,7 @@ from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_ou
 from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
 from blockchaintracer.lab.capture.secret_masking import error_text, mask
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.files import locked, write_whole
+from blockchaintracer.lab.files import locked, private, write_whole
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, EntryState, Op
@@ -221,7 +221,9 @@ def remember(lab: Lab, tracking_uri: str, run_id: str, recorded: Recorded) -> No
 
 
 def flush(target: Target | Lab | None = None) -> list[dict[str, Any]]:
-    """Send what waits in the outbox, and tag the MLflow runs of the lab with the state of their records.
+    """Send the records of MLflow runs that wait in the outbox, and tag the runs with the state of their records.
+
+    Other transactions that wait are not MLflow's: the lab tells them and leaves them, see `Lab.send`.
 
     Returns:
         of each tagged run ``runId``, ``recordId``, ``status``, ``transaction`` and ``block``.
@@ -232,7 +234,7 @@ def flush(target: Target | Lab | None = None) -> list[dict[str, Any]]:
     """
     lab = target if isinstance(target, Lab) else (target or Target()).lab()
     try:
-        lab.flush()
+        lab.send(*(file.stem for file in (lab.home.mlflow / "pending").glob("*.json")))
     finally:
         tagged = _tag_pending(lab)
     return tagged
@@ -269,9 +271,9 @@ def flush_aside(target: Target) -> None:
         environment[RPC_VARIABLE] = target.rpc
     chosen = {"--registry": target.registry, "--key": target.key}
     options = [part for name, value in chosen.items() if value for part in (name, value)]
-    with (home.mlflow / "flush.log").open("ab") as log:
+    with open(home.mlflow / "flush.log", "ab", opener=private) as log:
         subprocess.Popen(  # noqa: S603 -- this interpreter, and names that are no secret
-            [sys.executable, "-m", "blockchaintracer", "mlflow", "flush", *options],
+            [sys.executable, "-P", "-m", "blockchaintracer", "mlflow", "flush", *options],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -35,16 +35,16 @@ def command() -> None:
     """
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 def flush(lab: Lab) -> Answer:
-    """Send what waits in the outbox, and tag the MLflow runs with the state of their records."""
+    """Send the records of MLflow runs that wait in the outbox, and tag the runs with their state."""
     from blockchaintracer.extras.mlflow.recorder import flush as send
 
     runs = send(lab)
     return Answer({"runs": runs}, *(f"{run['runId']}: record {run['recordId']} is {run['status']}" for run in runs))
 
 
-@command.lab_verb("import")
+@command.lab_verb("import", writes=True)
 @group_option
 @tracking_option
 @click.argument("run_ids", nargs=-1, metavar="[RUN]...")
@@ -112,7 +112,7 @@ def _answer(records: list[Recorded]) -> Answer:
     )
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @group_option
 @tracking_option
 @click.argument("name")
@@ -123,7 +123,7 @@ def register(lab: Lab, tracking_uri: str | None, name: str) -> Answer:
     return _answer(record_registered_model(lab, name, tracking_uri))
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @group_option
 @tracking_option
 @click.argument("target")
@@ -187,7 +187,10 @@ def webhook(
     ctx, secret, targets = click.get_current_context(), read_secret(secret_file), read_deployments(deployments)
 
     def open_lab() -> Lab:
-        return make_lab(ctx, {**options})
+        lab = make_lab(ctx, {**options})
+        # nobody sits at a service
+        lab.confirm = None
+        return lab
 
     def after(record: Recorded) -> None:
         with ctx.scope(cleanup=False):

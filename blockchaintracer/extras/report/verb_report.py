@@ -49,7 +49,7 @@ def command() -> None:
     """
 
 
-@command.lab_verb("make")
+@command.lab_verb("make", writes=True)
 @group_option
 @_record_argument
 @click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID]")
@@ -119,7 +119,7 @@ def list_reports(lab: Lab, record_id: str) -> Answer:
     return Answer({"reports": reports}, table(None, ["report", "time", "group", "", "files"], rows))
 
 
-@command.lab_verb("restore")
+@command.lab_verb("restore", writes=True)
 @group_option
 @click.argument("report_id", metavar="REPORT")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Empty folder.")

@@ -12,7 +12,7 @@ from blockchaintracer.cli.render import Answer
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @group_option
 @click.argument("model_id", metavar="ID")
 @click.option("--signature", type=FILE, required=True, help="The file that `model_signing sign key` wrote.")

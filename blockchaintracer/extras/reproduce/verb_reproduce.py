@@ -17,7 +17,7 @@ from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @group_option
 @click.argument("record_id", metavar="ID")
 @source_option

@@ -13,7 +13,7 @@ from blockchaintracer.extras.score.gather_evidence import record_score, score
 from blockchaintracer.lab.lab import Lab
 
 
-@lab_verb()
+@lab_verb(writes=True)
 @group_option
 @click.argument("record_id", metavar="ID")
 @source_option

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,7 +22,7 @@ from typing import Any
 from blockchaintracer.core.chain import Block, Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
 from blockchaintracer.core.record import Domain, checksummed
-from blockchaintracer.lab.files import locked
+from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.outbox.transactions import Op, Overtaken, Transaction, from_payload
 
@@ -63,6 +63,8 @@ _RISE = (9, 8)
 """A replacement pays 12.5% more, so that nodes accept it: geth asks for 10%."""
 _CONFLICTS = 20
 _PAGE = 100
+_entered: set[tuple[Path, int]] = set()
+"""What this process entered, by journal and number: what it may sign without asking."""
 _DAMAGED = "Restore the file from a copy, or move it away: what was recorded stays in store and chain."
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
@@ -133,7 +135,7 @@ class Outbox:
         self.stuck_s = stuck_s
         self._tip: int | None = None
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db = open_database(path, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
             self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
             self._add_columns()
@@ -173,7 +175,9 @@ class Outbox:
                     manifest,
                 ),
             )
-        return self.find_entry(chain_id, write)
+        entry = self.find_entry(chain_id, write)
+        _entered.add((self._path.absolute(), entry.seq))
+        return entry
 
     def store_captured(self, store: Callable[[bytes], object]) -> None:
         """Give what is only captured to `store`, and mark it as stored once that returns."""
@@ -221,12 +225,42 @@ class Outbox:
 
     # -- driving it
 
-    def flush(
-        self, chain: Chain, signer: Signer, progress: Callable[[Entry], None] = lambda entry: None
-    ) -> list[Entry]:
+    def older(self, chain: Chain, signer: Signer, *record_ids: str) -> list[Entry]:
+        """Return what waits for this signer and is no business of this process: it did not enter it, nor did this key
+        sign it before, nor is it about one of these records, nor a parent of what is sent.
+        """
+        needed, older = set(record_ids), []
+        for entry in reversed(self.pending(chain.chain_id)):
+            if entry.sender.lower() != signer.address.lower():
+                continue
+            entered = (self._path.absolute(), entry.seq) in _entered
+            if entered or entry.write.record_id in needed or _is_signed(entry, chain, signer):
+                key = entry.write.fields.get("key")
+                needed |= {link.parent for link in key.parents} if key else set()
+            else:
+                older.append(entry)
+        return older[::-1]
+
+    def cost(self, entry: Entry, chain: Chain) -> int | None:
+        """Return what a transaction may cost at most now, in wei; None if that can't be told."""
+        try:
+            to, data = entry.write.call(chain)
+            value = entry.write.value(chain)
+            call = {"from": entry.sender, "to": to, "data": data, "value": value}
+            with chain.reaching():
+                gas = chain.web3.eth.estimate_gas(call) * 5 // 4  # type: ignore[arg-type]
+            base_fee, tip = self._market(chain)
+        except Exception:  # a stranger may have written it: the encoders let their own errors through
+            return None
+        return int(gas * (2 * base_fee + tip) + value)
+
+    def flush(self, chain: Chain, signer: Signer, *, left: Collection[int] = ()) -> list[Entry]:
         """Bring every pending transaction of this signer into a block, in order; return those that moved.
 
-        What a reorganised or restored chain lost is sent again first. `progress` is called after each.
+        What a reorganised or restored chain lost is sent again first.
+
+        Args:
+            left: numbers of entries that stay.
 
         Raises:
             ContractRevert: if the registry refuses one; it is marked failed with the reason, those behind it wait.
@@ -240,9 +274,8 @@ class Outbox:
             self.recheck(chain)
             moved = []
             for entry in self.pending(chain.chain_id):
-                if entry.sender.lower() == signer.address.lower():
+                if entry.sender.lower() == signer.address.lower() and entry.seq not in left:
                     moved.append(self._drive(entry, chain, signer))
-                    progress(moved[-1])
             self.settle(chain)
             return [self._entries("seq = ?", entry.seq)[0] for entry in moved]
 
@@ -677,6 +710,22 @@ def _decoded(raw: bytes) -> dict[str, Any]:
     from hexbytes import HexBytes
 
     return dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+
+
+def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
+    """Whether this key signed this very change before: sending it again says nothing new in its name."""
+    if entry.raw is None or entry.write.presigned:
+        return False
+    from eth_account import Account
+
+    try:
+        fields, (to, data) = _decoded(entry.raw), entry.write.call(chain)
+        call = (fields["chainId"], bytes(fields["to"]).hex(), bytes(fields["data"]).hex())
+        sender = Account.recover_transaction(entry.raw)
+    except Exception:  # the decoders let their own errors through
+        return False
+    asked = (chain.chain_id, to[2:].lower(), data.removeprefix("0x").lower())
+    return bool(call == asked and sender.lower() == signer.address.lower())
 
 
 def _raised(wei: int) -> int:

@@ -196,7 +196,7 @@ class _Sender:
             if self._ends:
                 return
             try:
-                self._lab.flush()
+                self._lab.send()
             except BlockchainTracerError as error:
                 self._lab.say(f"checkpoints wait in the outbox: {error.message}")
             except Exception as error:

@@ -57,7 +57,7 @@ def send(lab: Lab, made: Draft) -> Recorded:
             if lab.outbox.pending(lab.chain_id):
                 # one may be a parent; if one is refused, the new record is not refused for it
                 try:
-                    lab.flush()
+                    lab.send(*(link.parent for link in made.key.parents))
                 except ChainUnavailable:
                     raise
                 except BlockchainTracerError as error:
