@@ -44,8 +44,9 @@ def open_database(path: Path, **options: Any) -> sqlite3.Connection:
     """
     for suffix in ("", "-wal", "-shm"):
         with suppress(OSError):
-            if not suffix:
-                os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC))
+            if not suffix and not path.exists():
+                # one that exists must not be opened here: closing it would take this process's other locks on it away
+                os.close(private(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC))
             close_to_others(path.with_name(path.name + suffix))
     database: sqlite3.Connection = sqlite3.connect(path, **options)
     return database
