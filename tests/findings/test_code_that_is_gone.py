@@ -1,5 +1,6 @@
-"""A member's account that ran code by EIP-7702 anchored a batch. Then the delegation ended; nodes forget old states, and
-a verifier said that another had sent the root, and not its author. What is gone can't be told: it is unknown."""
+"""A member's account that ran code by EIP-7702 anchored a batch. Then it ended that, and the node forgot what was.
+
+A verifier said that another had sent the root, and not its author. What is gone can't be told: it is unknown."""
 
 from __future__ import annotations
 
