@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections import Counter
 from pathlib import Path
+from stat import S_ISREG
 
 import click
 
@@ -13,6 +16,8 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.trusted_homes import trust
+
+_LIMIT = 1 << 30
 
 
 @click.group(cls=VerbGroup)
@@ -42,7 +47,7 @@ def trust_home(path: Path, yes: bool) -> Answer:
       blockchaintracer home trust moved/.blockchaintracer --yes
     """
     home = path.resolve()
-    lines = _content(Lab(Home(home)))
+    lines = _content(home)
     if not yes:
         for line in (f"{home} holds:", *lines):
             click.echo(line, err=True)
@@ -54,13 +59,40 @@ def trust_home(path: Path, yes: bool) -> Answer:
     return Answer({"home": str(home), "content": lines}, f"Trusted: {home}", *lines)
 
 
-def _content(lab: Lab) -> list[str]:
-    chains = lab.settings().get("chains", {})
-    lines = [
-        f"chain {number}: " + ", ".join(f"{name} {value}" for name, value in values.items())
-        for number, values in chains.items()
-    ]
-    lines += [f"key: {file.stem}" for file in sorted(lab.home.keys.glob("*.json"))]
-    waiting = Counter(entry.write.op for entry in lab.outbox.pending())
+def _content(home: Path) -> list[str]:
+    """Say what is in a home that may be a stranger's: copies are read, and nothing in it is changed or made."""
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        for name in ("settings.json", "outbox.sqlite", "outbox.sqlite-wal"):
+            _copy(home / name, Path(scratch, name))
+        if os.path.lexists(home / "outbox.sqlite-journal"):
+            raise InputError(
+                f"expected no unfinished change beside the outbox, got {plain(str(home))}/outbox.sqlite-journal",
+                hint="It can delete any file of yours when the outbox is opened. Remove it.",
+            )
+        lab = Lab(Home(scratch))
+        chains = lab.settings().get("chains", {})
+        lines = [
+            f"chain {number}: " + ", ".join(f"{name} {value}" for name, value in values.items())
+            for number, values in chains.items()
+        ]
+        waiting = Counter(entry.write.op for entry in lab.outbox.pending())
+        lab.outbox.close()
+    lines += [f"registries of: {file.stem}" for file in sorted(home.glob("deployments/*.json"))]
+    lines += [f"key: {file.stem}" for file in sorted(home.glob("keys/*.json"))]
     lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
     return [plain(line) for line in lines] or ["no settings, no key, nothing that waits"]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a plain file, not what a link or a pipe in its place leads to."""
+    try:
+        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            state = os.fstat(file.fileno())
+            if S_ISREG(state.st_mode) and state.st_size <= _LIMIT:
+                target.write_bytes(file.read(_LIMIT))
+                return
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise InputError(f"{plain(str(source))} can't be read: {error.strerror}") from None
+    raise InputError(f"expected a file of at most {_LIMIT:,} bytes at {plain(str(source))}, got something else")

@@ -116,6 +116,52 @@ def test_home_trust_shows_what_waits_to_be_signed(tmp_path: Path) -> None:
     assert "key: " in done.stdout
 
 
+def test_looking_at_a_home_changes_nothing_in_it(tmp_path: Path) -> None:
+    """It was opened as a lab: databases, folders and an ignore file were made before the user was asked."""
+    home = tmp_path / "theirs"
+    home.mkdir()
+    (home / "settings.json").write_text('{"chains": {"1": {"registry": "0xabc"}}}')
+    code = """
+import os, sys
+from pathlib import Path
+from blockchaintracer.lab.outbox import Op, Outbox, Transaction
+outbox = Outbox(Path(sys.argv[1]))
+transfer = Transaction(Op.TRANSFER_GROUP, "0x" + "11" * 20, group=1, to="0x" + "22" * 20)
+outbox.add_transaction(1, transfer, "0x" + "33" * 20)
+os._exit(0)
+"""
+    subprocess.run([ROOT / ".venv" / "bin" / "python", "-c", code, home / "outbox.sqlite"], check=True)
+    # the write is still in the log beside the database: who reads the database alone does not see it
+    assert (home / "outbox.sqlite-wal").stat().st_size > 0
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode) for path in home.iterdir()}
+    looked = verb("home", "trust", str(home), home=tmp_path / "another")
+    assert looked.returncode != 0
+    assert "waiting: 1 x transfer-group" in looked.stderr
+    assert "registry 0xabc" in looked.stderr
+    after = {path: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode) for path in home.iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["settings.json", "outbox.sqlite"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, name: str, make) -> None:
+    (tmp_path / "theirs").mkdir()
+    make(tmp_path / "theirs" / name)
+    refused = verb("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
+    assert refused.returncode == 2
+    assert name in refused.stderr
+    assert not (tmp_path / "theirs" / "id").exists()
+
+
+def test_a_journal_that_would_be_played_back_is_refused(tmp_path: Path) -> None:
+    """SQLite follows the name of another file in it, and deletes that file."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs" / "outbox.sqlite-journal").write_bytes(b"x")
+    refused = verb("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
+    assert refused.returncode == 2
+    assert "Remove it" in refused.stderr
+
+
 def test_an_id_that_is_a_link_or_a_pipe_is_replaced_and_never_read(reader: Path) -> None:
     (reader / "secret").write_text("a" * 32)
     home = reader / ".blockchaintracer"
