@@ -135,7 +135,7 @@ def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
 @command.lab_verb()
 @click.argument("file", type=NEW_FILE)
 @click.option(
-    "--valid-days", default=7, show_default=True, type=click.IntRange(1), help="Days in which it can be sent."
+    "--valid-days", default=7, show_default=True, type=click.IntRange(1, 366), help="Days in which it can be sent."
 )
 def sign(lab: Lab, file: Path, valid_days: int) -> Answer:
     """Sign the records and verdicts that wait into a FILE, for a key with coin to send. You pay nothing.
@@ -154,6 +154,7 @@ def sign(lab: Lab, file: Path, valid_days: int) -> Answer:
     return Answer(
         data,
         f"{counted(len(request.writes), 'write')} of {request.signer} signed into {file}, good until {when(deadline)}.",
+        *(f"  {write.op} {write.record_id} for group {group_of(write)}" for write in request.writes),
         notes=[f"not signed: {entry.write.op}, which only your account can do" for entry in others],
     )
 

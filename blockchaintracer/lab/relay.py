@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ class SignedWrites:
                 raise ValueError(f"type {data['type']!r} with {len(data['writes'])} writes, at most {_MAX_WRITES}")
             domain = Domain(int(data["chainId"]), checksummed(data["registry"], "a registry's address"))
             signer, deadline = checksummed(data["signer"], "the signer's address"), data["deadline"]
+            # the registry takes times that no calendar has
+            datetime.fromtimestamp(deadline, UTC)
             writes = tuple(_parsed(write, domain, signer, deadline) for write in data["writes"])
         except Exception as error:
             # a stranger chose every value: reading and encoding them may fail in many ways

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from eth_utils.address import to_checksum_address
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.record import NO_END, Kind, Link, Relation, Role, Verdict
@@ -14,14 +16,16 @@ from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Op, Transaction
+from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.relay import SignedWrites, gas_of, relay, require_payable, sign_waiting
 from tests.support.labs import again, second_lab, shared_lab, typed
 
-BURNER = bytes.fromhex("62030d405b6001900380600457631626ba7e60e01b5f5260205ff3")
-"""Counts to 200,000 and then accepts the signature: more than 5 million gas."""
+ACCEPTING = "631626ba7e60e01b5f5260205ff3"
+"""An account that takes anything for its signature (ERC-1271)."""
+BURNING = "62030d405b6001900380600457" + ACCEPTING
+"""The same, which first counts down from 200,000: more than 5 million gas."""
 
 
 @pytest.fixture
@@ -83,6 +87,7 @@ def test_a_member_without_coin_by_the_command_line(lab, member, file, request_fi
     done = typed("outbox", "sign", request_file, "--rpc", member.rpc, home=mine)
     assert done.returncode == 0, done.stderr
     assert "2 writes of" in done.stdout
+    assert f"record-by-signature {record['id']} for group {lab.group()}" in done.stdout
     before = balance(lab)
     done = typed("outbox", "relay", request_file, "--yes", home=lab.home.path)
     assert done.returncode == 0, done.stderr
@@ -170,30 +175,42 @@ def test_what_is_no_signature_is_not_paid_for(lab, member, file, tmp_path, reque
     assert not lab.outbox.pending(lab.chain_id), "nothing of it is kept"
 
 
-def test_a_contract_that_burns_gas_is_not_paid_for(lab, file) -> None:
-    wallet = "0x" + "bb" * 20
-    lab.chain.web3.provider.make_request("anvil_setCode", [wallet, "0x" + BURNER.hex()])
-    record = record_content(lab, Kind.DATASET, file)
-    key = lab.registry.find_record(record.id).key
+def of_a_contract(lab: Lab, file: Path, code: str) -> SignedWrites:
+    """A record of a member whose account is a contract, in a file that something else than this package made."""
+    wallet, ask = to_checksum_address("0x" + "bb" * 20), lab.chain.web3.provider.make_request
+    key = lab.registry.find_record(record_content(lab, Kind.DATASET, file).id).key
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
     joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
-    send = {"from": wallet, "to": lab.registry.address, "data": lab.registry.call_data(*joining)}
-    for method, values in (
-        ("anvil_setBalance", [wallet, hex(10**18)]),
-        ("anvil_impersonateAccount", [wallet]),
-        ("eth_sendTransaction", [send]),
-        ("anvil_stopImpersonatingAccount", [wallet]),
-    ):
-        assert "error" not in lab.chain.web3.provider.make_request(method, values)
-    theirs = replace(key, author=wallet.lower())
-    fields = {"record_id": lab.domain.record_id(theirs), "key": theirs, "deadline": NO_END, "signature": "00"}
-    write = Transaction(Op.RECORD_BY_SIGNATURE, lab.registry.address, **fields)
+    sent = {"from": wallet, "to": lab.registry.address, "data": lab.registry.call_data(*joining)}
+    ask("anvil_setBalance", [wallet, hex(10**18)])
+    ask("anvil_impersonateAccount", [wallet])
+    assert "error" not in ask("eth_sendTransaction", [sent])
+    ask("anvil_setBalance", [wallet, "0x0"])
+    ask("anvil_setCode", [wallet, f"0x{code}"])
+    write = {"operation": "record", "key": replace(key, author=wallet).as_json(), "signature": "00" * 900}
+    about = {"type": "urn:blockchaintracer:signed-writes:v1", "chainId": str(lab.chain_id), "signer": wallet}
+    request = file.parent / "contract.json"
+    deadline = int(time.time()) + 3600
+    request.write_text(json.dumps({**about, "registry": lab.registry.address, "deadline": deadline, "writes": [write]}))
+    return SignedWrites.read_file(request)
+
+
+def test_a_member_whose_account_is_a_contract(lab, file) -> None:
+    """A passkey, for example (ERC-1271): what it accepts as its signature is for its code to say."""
+    request = of_a_contract(lab, file, ACCEPTING)
+    assert results(lab, request) == ["final"]
+    assert lab.registry.status(request.writes[0].record_id).exists
+
+
+def test_a_contract_that_burns_gas_is_not_paid_for(lab, file) -> None:
+    request = of_a_contract(lab, file, BURNING)
+    [write] = request.writes
     gas, reason = gas_of(lab, write)
     assert gas is None
     assert "burns it" in reason
     before = balance(lab)
-    with pytest.raises(InputError, match=f"at most {MOST_GAS:,} are paid for another"):
-        lab.write(write)
+    [result] = results(lab, request)
+    assert f"at most {MOST_GAS:,} are paid for another" in result
     assert balance(lab) == before
     assert not lab.outbox.pending(lab.chain_id)
 
@@ -230,6 +247,7 @@ HOSTILE = {
     "an address that is none": {"registry": "registry"},
     "a deadline that is no number": {"deadline": "tomorrow"},
     "a deadline out of range": {"deadline": 1 << 40},
+    "a deadline after all calendars": {"deadline": NO_END},
     "a negative deadline": {"deadline": -1},
     "another signer": {"signer": "0x" + "11" * 20},
     "a field too many": ("value", 10**18),
