@@ -34,6 +34,7 @@ from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
+from blockchaintracer.lab.programs import find_program
 from blockchaintracer.lab.recording.run import RunStart, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
 
@@ -233,7 +234,8 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
     """The given Python, or that of the recorded environment: rebuilt from its lock once, then kept."""
     lock = plan.lock
     if lock is None:
-        path = shutil.which(plan.interpreter or "")
+        name = plan.interpreter or ""
+        path = name if os.path.dirname(name) and os.access(name, os.X_OK) else find_program(name)
         if path is None:
             raise InputError(f"expected a Python interpreter, got {plan.interpreter!r}")
         return Path(os.path.abspath(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -9,15 +10,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.lab.programs import find_program
+from blockchaintracer.lab.programs import find_program, working_tree
 
 _HERE = Path(__file__).parent
 _LOCKED = json.loads((_HERE / "package-lock.json").read_bytes())["packages"]
+_SHA256 = {"anvil-linux-amd64": "10c1c727d6c1de973aeb160e59875b9a9a23464d6e74149ee8abb30b3500311b"}
+"""SHA-256 of the binary in each locked package: npm checks a package once, and this what is started each time."""
 _FOUNDRY = "Install Foundry (https://getfoundry.sh) so that `anvil` is on PATH."
 
 
@@ -29,8 +32,16 @@ def package() -> str:
 
 
 def find_anvil() -> Path | None:
-    """Find the anvil binary on PATH, in ``~/.foundry/bin``, beside this package or in the user's cache."""
-    return next((path for path in _places() if _is_usable(path)), None)
+    """Find the anvil binary: one that the user installed, on PATH or in ``~/.foundry/bin``, or the locked one beside this
+    package or in the user's cache."""
+    if (program := find_program("anvil")) and _is_usable(Path(program)):
+        return Path(program)
+    tree, foundry = working_tree(), Path.home() / ".foundry" / "bin" / "anvil"
+    if _is_usable(foundry) and not (tree and foundry.resolve().is_relative_to(tree)):
+        return foundry
+    # of this package's own checkout, never of the working folder: a repository may bring a node_modules
+    locked = (_HERE.parents[2] / package() / "bin" / "anvil", _cache() / package() / "bin" / "anvil")
+    return next((path for path in locked if _is_usable(path) and _is_locked(path)), None)
 
 
 def install_anvil(notify: Callable[[str], None]) -> Path:
@@ -54,6 +65,8 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
         )
     node = Path(spec.origin).parent
     folder = _cache()
+    if (folder / package()).exists():
+        notify(f"The anvil in {folder} is not the locked one, and is not started")
     notify(f"Installing anvil {locked['version']}, the devnet's node, into {folder}")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,8 +80,9 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
             retry = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
             command = [str(node / "bin" / "node"), str(npm), "ci", "--ignore-scripts", *quiet, *retry]
             done = subprocess.run(command, cwd=fresh, capture_output=True, text=True, check=False)  # noqa: S603
-            if done.returncode or not (fresh / package() / "bin" / "anvil").is_file():
-                came = "\n".join(done.stderr.strip().splitlines()[:4]) or "no binary"
+            binary = fresh / package() / "bin" / "anvil"
+            if done.returncode or not binary.is_file() or not _is_locked(binary):
+                came = "\n".join(done.stderr.strip().splitlines()[:4]) or "another binary or none"
                 raise ChainUnavailable(
                     f"expected npm to install anvil {locked['version']}, got: {came}",
                     hint=f"Try again when the npm registry can be reached. Or: {_FOUNDRY}",
@@ -79,13 +93,8 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
     return folder / package() / "bin" / "anvil"
 
 
-def _places() -> Iterator[Path]:
-    if program := find_program("anvil"):
-        yield Path(program)
-    yield Path.home() / ".foundry" / "bin" / "anvil"
-    # of this package's own checkout, never of the working folder: a repository may bring a node_modules
-    yield _HERE.parents[2] / package() / "bin" / "anvil"
-    yield _cache() / package() / "bin" / "anvil"
+def _is_locked(path: Path) -> bool:
+    return hashlib.sha256(path.read_bytes()).hexdigest() == _SHA256.get(package().rsplit("/")[-1])
 
 
 def _is_usable(path: Path) -> bool:
