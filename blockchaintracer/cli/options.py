@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
@@ -12,9 +13,9 @@ from typing import Any, TypeVar
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.render import JSON, Answer, show_error
+from blockchaintracer.cli.render import JSON, Answer, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
-from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS, network_by_name
 from blockchaintracer.core.record import Verdict, label
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
@@ -53,7 +54,15 @@ class Verb(click.Command):
     @override
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            answer = super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.simplefilter("always", SourceWarning)
+                shown = warnings.showwarning
+                warnings.showwarning = lambda told, kind, *more, **named: (
+                    click.echo(f"warning: {plain(str(told))}", err=True)
+                    if issubclass(kind, SourceWarning)
+                    else shown(told, kind, *more, **named)
+                )
+                answer = super().invoke(ctx)
             if isinstance(answer, Answer):
                 answer.show()
                 ctx.exit(answer.exit_code)

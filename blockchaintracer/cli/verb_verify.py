@@ -77,7 +77,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
 
     An MLflow run is compared with what MLflow shows of it now: what was changed since is named.
 
-    Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 chain unavailable, 4 consistent, but with no chain of yours.
+    Exit codes: 0 verified, 1 not verified, 2 wrong use, 3 unavailable, 4 consistent, but with no chain of yours.
     """
     if options["proof"] is not None:
         _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key")
@@ -287,7 +287,9 @@ def _summary(report: BundleReport) -> str:
 
 
 def _answer(report: Report, strict: bool) -> Answer:
-    conclusion = Conclusion.NOT_VERIFIED if strict and report.unknown else report.conclusion
+    conclusion = report.conclusion
+    if strict and report.unknown and conclusion is Conclusion.VERIFIED:
+        conclusion = Conclusion.NOT_VERIFIED
     data = {**report.as_json(), "outcome": conclusion.value, "verified": conclusion.verified}
     return Answer(data, *_lines(report, conclusion), exit_code=conclusion.exit_code)
 
@@ -311,6 +313,9 @@ def _lines(report: Report, conclusion: Conclusion) -> Iterator[str]:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
         text = f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."
+    elif conclusion is Conclusion.UNAVAILABLE:
+        names = ", ".join(dict.fromkeys(plain(check.name) for check in report.unavailable))
+        text = f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."
     else:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
         failed = f"{counted(len(report.failed), 'check')} failed ({names})"

@@ -34,6 +34,10 @@ class RecordingWarning(UserWarning):
     """A run, or a part of it, is not recorded or not on the chain yet. The training itself is not affected."""
 
 
+class SourceWarning(UserWarning):
+    """A source gave other bytes than those that were asked for. They were thrown away, and another source was asked."""
+
+
 class InputError(BlockchainTracerError):
     """Something given is not what the operation takes. Nothing was written and nothing was paid for."""
 

@@ -29,9 +29,9 @@ def with_batched(
         path: a file or folder that each of them must be of.
         group: only records of this group count.
     """
-    if report.looked_up_as in ("transaction", "seal") or not digest:
+    if report.looked_up_as in ("transaction", "seal") or digest in {"", *(record.id for record in report.records)}:
         return report
-    proofs, problems = published_proofs(lab.domain, sources, digest)
+    proofs, problems, unavailable = published_proofs(lab.domain, sources, digest)
     proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)
     known = {record.id for record in report.records}
     reports: dict[str, Report] = {}
@@ -45,8 +45,17 @@ def with_batched(
             problems.append(f"a proof of record {proof.id} names the batch {proof.root}, which is not anchored")
     outcome = Outcome.UNKNOWN if reports or known else Outcome.FAIL
     wrong = [Check("proof", outcome, problem) for problem in dict.fromkeys(problems)]
+    if unavailable and not reports:
+        detail = f"whether it is in a batch is not decided: {'; '.join(unavailable)}"
+        wrong.append(Check("proof", Outcome.UNKNOWN, detail, {"unavailable": unavailable}))
     if not reports:
-        return replace(report, checks=(*report.checks, *wrong))
+        # what the registry does not store may be in a batch whose proof is at a source that could not be asked
+        open_question = unavailable and not known
+        checks = [
+            replace(check, verdict=Outcome.UNKNOWN) if open_question and check.name == "recorded" else check
+            for check in report.checks
+        ]
+        return replace(report, checks=(*checks, *wrong))
     parts = [*([report] if report.records else []), *reports.values()]
     return Report(
         report.subject,

@@ -36,7 +36,8 @@ from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
-from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, UNCHANGED, WHOLE, Store, is_url, public_name
+from blockchaintracer.lab.store.sources import is_url, public_name
+from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, UNCHANGED, WHOLE, Store
 
 _BLOCK = 1 << 20
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import Domain
+from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.files import write_whole
-from blockchaintracer.lab.store.store import SourceError, is_url, public_name, read_from_url
+from blockchaintracer.lab.store.sources import is_url, public_name, read_source
 
 _FOLDER = "proofs"
 _LIMIT = 1 << 20
@@ -35,16 +36,21 @@ def write_proof(path: Path, data: bytes) -> None:
 
 def published_proofs(
     domain: Domain, sources: Sequence[str | os.PathLike[str]], digest: str
-) -> tuple[list[Proof], list[str]]:
-    """Return the proofs in published stores of a record id, or of records of a content; and what is wrong with others.
+) -> tuple[list[Proof], list[str], list[str]]:
+    """Return the proofs in published stores of a record id, or of records of a content; what is wrong with others; and
+    why a source could not be asked.
 
     By its content a record is found in folders alone: the names at an address are not known.
     """
     proofs: dict[tuple[str, str], Proof] = {}
     problems: list[str] = []
+    unavailable: list[str] = []
     for source in [os.fspath(source) for source in sources]:
         try:
             files = [*_read(source, digest)]
+        except ChainUnavailable as error:
+            unavailable.append(error.message)
+            continue
         except (InputError, OSError) as error:
             problems.append(error.message if isinstance(error, InputError) else f"{source}: {error.strerror}")
             continue
@@ -60,12 +66,12 @@ def published_proofs(
                 proofs[proof.id, proof.root] = proof
             elif name == proof_name(digest):
                 problems.append(f"the proof {public_name(source)}/{name} is of another record, {proof.id}")
-    return [*proofs.values()], problems
+    return [*proofs.values()], problems, unavailable
 
 
 def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
     """Read the proofs that may be about a digest."""
-    if not is_url(source):
+    if not is_url(source) and not Path(source).is_file():
         for file in sorted(Path(source, _FOLDER).glob("*.json")):
             if file.is_file() and file.stat().st_size <= _LIMIT:
                 data = file.read_bytes()
@@ -74,12 +80,14 @@ def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
         return
     data = b""
     try:
-        for block in read_from_url(source, proof_name(digest)):
+        for block in read_source(source, proof_name(digest)):
             data += block
             if len(data) > _LIMIT:
                 raise InputError(f"{public_name(source)} gives more than {_LIMIT} bytes for a proof")
     except SourceError as error:
-        if error.away:
+        if error.unavailable:
+            raise ChainUnavailable(f"{public_name(source)} {error}") from None
+        if error.wrong:
             raise InputError(f"{public_name(source)} {error}") from None
         return
     yield proof_name(digest), data

@@ -115,21 +115,6 @@ def test_a_running_text_ends_with_a_whole_number(text, written):
     assert read_last_number(text).written == written
 
 
-@given(st.text(st.sampled_from("0123456789.,-+eE %()±x^'\u2009\u00a0$~=<:a\n"), max_size=14))
-def test_what_is_read_at_an_end_is_all_that_could_belong_to_it(text):
-    """Whatever stands before: no digit, sign, point or separator of the number is left out."""
-    try:
-        number = read_last_number(text)
-    except InputError:
-        return
-    end = text.rstrip().rpartition("\n")[2]
-    digits = "".join(filter(str.isdigit, number.written))
-    before = end[: end.rindex(digits[0])] if digits else end
-    shorter = re.search(r"[0-9.,'^/x±<-]\Z", before)
-    if shorter and "$" not in end and not number.uncertainty and "E" not in number.written:
-        assert shorter[0] in number.written
-
-
 @given(st.floats(-1e6, 1e6), st.integers(0, 6))
 def test_what_is_rounded_holds_and_the_next_digit_up_does_not(value, digits):
     assert read_number(f"{value:.{digits}f}").rounds(value)

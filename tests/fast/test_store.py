@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.digest import digest_bytes, digest_folder, format_listing
-from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.errors import InputError, NotVerified, SourceWarning, StoreError
 from blockchaintracer.lab.store.store import Store
 from tests.support.stores import published_store
 
@@ -195,10 +195,11 @@ def test_a_damaged_object_is_not_published(store: Store, tmp_path: Path):
 
 
 def test_what_no_source_has_is_said_with_the_sources(store: Store, tmp_path: Path):
+    (tmp_path / "two").mkdir()
     with pytest.raises(StoreError) as caught:
         store.fetch(ABSENT, [tmp_path / "one", tmp_path / "two"])
     assert ABSENT in str(caught.value)
-    assert f"{tmp_path / 'one'} does not have it" in str(caught.value)
+    assert f"{tmp_path / 'one'} is no published folder" in str(caught.value)
     assert f"{tmp_path / 'two'} does not have it" in str(caught.value)
     with pytest.raises(StoreError, match="no source was given"):
         store.fetch(ABSENT)
@@ -209,10 +210,11 @@ def test_only_the_hash_of_what_a_source_gives_is_trusted(store: Store, tmp_path:
     sha256 = good.put_bytes(b"x")
     bad.put_bytes(b"x")
     damage(bad, sha256, b"evil")
-    with pytest.raises(StoreError, match=hashlib.sha256(b"evil").hexdigest()):
+    with pytest.raises(NotVerified, match=hashlib.sha256(b"evil").hexdigest()):
         store.fetch(sha256, [bad.folder])
     assert objects(store) == []
-    assert store.fetch(sha256, [bad.folder, good.folder]).read_bytes() == b"x"
+    with pytest.warns(SourceWarning, match=str(bad.folder)):
+        assert store.fetch(sha256, [bad.folder, good.folder]).read_bytes() == b"x"
 
 
 def test_a_damaged_object_is_fetched_again(store: Store, tmp_path: Path):

@@ -119,5 +119,5 @@ def test_every_way_to_publish_takes_the_proof_along(lab: Lab, tmp_path: Path, ba
     publish(lab, child.id, "memory://published")
     from blockchaintracer.lab.published_proofs import published_proofs
 
-    [proof], problems = published_proofs(lab.domain, ["memory://published"], child.id)
-    assert (proof.id, problems) == (child.id, [])
+    [proof], problems, unavailable = published_proofs(lab.domain, ["memory://published"], child.id)
+    assert (proof.id, problems, unavailable) == (child.id, [], [])

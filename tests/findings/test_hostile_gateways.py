@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.digest import DagLink, cid_bytes, protobuf_field, varint
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified
 from blockchaintracer.lab.store.ipfs import gateway as module
 from blockchaintracer.lab.store.ipfs.blocks import Cid, parse_node
 from blockchaintracer.lab.store.ipfs.car import car, read_car
@@ -362,7 +362,7 @@ def test_a_store_keeps_nothing_that_a_gateway_gave_wrongly(tmp_path: Path, monke
     (tmp_path / "file").write_bytes(b"not what the record says")
     tree = Tree.of(tmp_path / "file")
     store = Store(tmp_path / "store")
-    with gateway(honest(tree)) as (url, _), pytest.raises(StoreError, match="SHA-256"):
+    with gateway(honest(tree)) as (url, _), pytest.raises(NotVerified, match="SHA-256"):
         store.fetch("ab" * 32, [f"{url}/ipfs/{tree.root()}"])
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 

@@ -90,10 +90,8 @@ def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
 
 def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterator[Check]:
     with copies.find_copy(named.sha256, cid_profile=named.cid_profile) as copy:
-        yield from damaged_copies(name, named.sha256, copy)
         if copy.digest is None:
-            if not copy.damaged:
-                yield not_here(name, named.sha256, copy)
+            yield from without_copy(name, named.sha256, copy)
             return
         digest = copy.digest
         values = {"sha256": digest.sha256, "size": digest.size, "where": copy.where}
@@ -102,36 +100,44 @@ def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterat
         elif named.cid not in (None, digest.cid):
             yield Check(name, Outcome.FAIL, f"the manifest says the CID {named.cid}, it is {digest.cid}", values)
         else:
-            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {copy.where}"
+            detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {copy.where}{passed_over(copy)}"
             yield Check(name, Outcome.PASS, detail, values)
 
 
 def _check_folder(copies: Copies, name: str, digest: str) -> Iterator[Check]:
     files, copy = read_listing(copies, digest)
-    yield from damaged_copies(name, digest, copy)
     if files is None:
         if copy.wrong:
             yield Check(name, Outcome.FAIL, f"{digest} is no folder: {copy.wrong}", {"sha256": digest})
-        elif not copy.damaged:
-            yield not_here(name, digest, copy)
+        else:
+            yield from without_copy(name, digest, copy)
         return
+
+    def look(file: tuple[str, str]) -> Copy:
+        with copies.find_copy(file[1]) as found:
+            return found
+
     # hashing leaves the interpreter's lock, so threads use all cores
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        checked = list(pool.map(lambda file: _look(copies, f"{name} {file[0]}", file[1]), files))
-    for damaged, _ in checked:
-        yield from damaged
-    whole = [path for (path, _), (_, there) in zip(files, checked, strict=True) if there]
-    missing = {
-        path: digest
-        for (path, digest), (damaged, there) in zip(files, checked, strict=True)
-        if not there and not damaged
-    }
+        found = dict(zip(files, pool.map(look, files), strict=True))
+    lacking = {file: copy for file, copy in found.items() if copy.digest is None}
+    unavailable = {path: one.unavailable for (path, _), one in lacking.items() if one.unavailable}
+    missing = {path: digest for (path, digest), one in lacking.items() if not one.unavailable and not one.damaged}
+    for (path, of_file), one in lacking.items():
+        if one.damaged and not one.unavailable:
+            yield from without_copy(f"{name} {path}", of_file, one)
+    of = f"of {len(files)} files"
+    if unavailable:
+        why = next(iter(unavailable.values()))[0]
+        detail = f"{len(unavailable)} {of} are unavailable: {_some([*unavailable])} ({why})"
+        yield Check(name, Outcome.UNKNOWN, detail, {"sha256": digest, "unavailable": unavailable})
     if missing:
-        detail = f"{len(missing)} of {len(files)} files are not here: {_some([*missing])}"
+        detail = f"{len(missing)} {of} are not here: {_some([*missing])}"
         yield Check(name, Outcome.UNKNOWN, detail, {"sha256": digest, "missing": missing})
-    if whole:
-        detail = f"re-hashed: {len(whole)} of {len(files)} files of the folder {digest}"
-        yield Check(name, Outcome.PASS, detail, {"sha256": digest, "files": len(whole)})
+    if whole := len(found) - len(lacking):
+        damaged = [bad for file, one in found.items() if file not in lacking for bad in one.damaged]
+        detail = f"re-hashed: {whole} {of} of the folder {digest}{passed_over(Copy(damaged=copy.damaged + damaged))}"
+        yield Check(name, Outcome.PASS, detail, {"sha256": digest, "files": whole})
 
 
 def _executable(manifest: Manifest | None) -> tuple[str, ...]:
@@ -157,11 +163,6 @@ def _some(paths: Sequence[str]) -> str:
     return ", ".join(paths[:_NAMED]) + (" and more" if len(paths) > _NAMED else "")
 
 
-def _look(copies: Copies, name: str, digest: str) -> tuple[list[Check], bool]:
-    with copies.find_copy(digest) as copy:
-        return list(damaged_copies(name, digest, copy)), copy.path is not None
-
-
 def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ...] | None, Copy]:
     """Return the (path, SHA-256) of a folder by its digest, or None if its listing is missing or invalid."""
     data, copy = copies.read_bytes(digest, LISTING_LIMIT)
@@ -174,9 +175,21 @@ def read_listing(copies: Copies, digest: str) -> tuple[tuple[tuple[str, str], ..
         return None, copy
 
 
-def damaged_copies(name: str, digest: str, copy: Copy) -> Iterator[Check]:
-    """Yield a failed check for each damaged copy."""
-    for bad in copy.damaged:
+def passed_over(copy: Copy) -> str:
+    """Name the damaged copies that stood before the whole one; empty without."""
+    shown = "".join(f"; passed over: {bad}" for bad in copy.damaged[:_NAMED])
+    return f"{shown}; and {len(copy.damaged) - _NAMED} more" if len(copy.damaged) > _NAMED else shown
+
+
+def without_copy(name: str, digest: str, copy: Copy) -> Iterator[Check]:
+    """Report why there is no whole copy: a source is unavailable, every copy is damaged, or no source has one."""
+    why = f" ({'; '.join(copy.reasons)})" if copy.reasons else ""
+    if copy.unavailable:
+        asked = {"sha256": digest, "unavailable": copy.unavailable}
+        yield Check(name, Outcome.UNKNOWN, f"unavailable: {digest}{why}", asked)
+    elif not copy.damaged:
+        yield Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
+    for bad in copy.damaged if not copy.unavailable else ():
         values = {
             "expected": digest,
             "actual": bad.sha256,
@@ -184,12 +197,6 @@ def damaged_copies(name: str, digest: str, copy: Copy) -> Iterator[Check]:
             "differences": asdict(bad.differences) if bad.differences else None,
         }
         yield Check(name, Outcome.FAIL, f"expected the SHA-256 {digest}: {bad}", values)
-
-
-def not_here(name: str, digest: str, copy: Copy) -> Check:
-    """Report that there is no copy, and which sources were asked."""
-    why = f" ({'; '.join(copy.told)})" if copy.told else ""
-    return Check(name, Outcome.UNKNOWN, f"not here: {digest}{why}", {"sha256": digest})
 
 
 class Shown:
@@ -265,7 +272,7 @@ class Shown:
     def _against_listing(self, digest: str) -> list[Check]:
         files, copy = read_listing(self._copies, digest)
         if files is None:
-            problems = [copy.wrong] if copy.wrong else copy.told
+            problems = [copy.wrong] if copy.wrong else copy.reasons
             why = f": {'; '.join(problems)}" if problems else ""
             detail = f"{self.path} is not what was recorded; which file is unknown, for the listing is not here{why}"
             return [self._fail(detail, digest)]

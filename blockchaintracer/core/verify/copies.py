@@ -20,7 +20,7 @@ from blockchaintracer.core.digest import (
     locked,
     sha256_file,
 )
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.record import normal_digest
 
 CHUNK = 1 << 20
@@ -29,23 +29,39 @@ CHUNK = 1 << 20
 _SHOWN = 8
 
 
+class SourceError(Exception):
+    """Why a source did not give a copy.
+
+    Args:
+        unavailable: whether it may have one and could not be asked.
+        wrong: whether what it gave is not what it should be.
+    """
+
+    def __init__(self, reason: str, *, unavailable: bool = False, wrong: bool = False) -> None:
+        super().__init__(reason)
+        self.unavailable = unavailable
+        self.wrong = wrong
+
+
 @dataclass(frozen=True)
 class Damaged:
     """A copy that is not what its name says.
 
     Args:
         where: the file, or the source that gave it.
-        sha256: what it is instead.
+        sha256: what it is instead; None if that is not known.
         differences: where it differs from a whole copy; None without a whole copy.
+        reason: how it is damaged, if its SHA-256 does not say.
     """
 
     where: str
-    sha256: str
+    sha256: str | None
     differences: Differences | None = None
+    reason: str = ""
 
     def __str__(self) -> str:
         place = f", {self.differences}" if self.differences else ""
-        return f"the copy at {self.where} is damaged: its SHA-256 is {self.sha256}{place}"
+        return f"the copy at {self.where} is damaged: {self.reason or f'its SHA-256 is {self.sha256}'}{place}"
 
 
 @dataclass(frozen=True)
@@ -81,9 +97,10 @@ class Copy:
     Args:
         path: a whole copy, or None. A download is deleted when the context ends.
         where: the file or source it is from.
-        digest: of the whole copy; with `cid` only if a profile was asked for.
+        digest: of the whole copy; with `cid` only if a profile was asked for. None without one.
         damaged: the copies that were looked at before and are not whole.
-        told: why a source could not be asked.
+        told: why a source has none.
+        unavailable: why a source that may have one could not be asked.
         wrong: why a whole copy is not what a record of it says.
     """
 
@@ -92,7 +109,25 @@ class Copy:
     digest: FileDigest | None = None
     damaged: list[Damaged] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    unavailable: list[str] = field(default_factory=list)
     wrong: str | None = None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why there is no whole copy, source by source."""
+        return [*map(str, self.damaged), *self.told, *self.unavailable]
+
+    def note(self, source: str, error: SourceError) -> None:
+        """Note what came of asking a source."""
+        if error.wrong:
+            self.damaged.append(Damaged(source, None, reason=str(error)))
+        else:
+            (self.unavailable if error.unavailable else self.told).append(f"{source} {error}")
+
+    def error(self, expected: str, hint: str) -> BlockchainTracerError:
+        """Make the error of a reader that needs a whole copy: nothing is decided while a source is unavailable."""
+        kind = ChainUnavailable if self.unavailable else NotVerified if self.damaged else StoreError
+        return kind(f"{expected}: {'; '.join(self.reasons) or 'no source was given'}", hint=hint)
 
 
 def compare_files(original: Path, other: Path) -> Differences | None:
@@ -160,8 +195,12 @@ class FolderCopies:
                     if path is None:
                         continue
                     digest = self._digest(path, cid_profile)
+                except SourceError as error:
+                    copy.note(self._name(source), error)
+                    continue
                 except InputError as error:
-                    copy.told.append(f"{self._name(source)} {error}")
+                    # the copy is there and cannot be read, or changes while it is
+                    copy.unavailable.append(f"{self._name(source)} {error.message}")
                     continue
                 where = str(path) if path.parent != Path(scratch) else self._name(source)
                 if digest.sha256 == sha256 and (limit is None or digest.size <= limit):
@@ -178,14 +217,18 @@ class FolderCopies:
             data = copy.path.read_bytes() if copy.path else None
         # the file may have changed after it was hashed: only bytes with the right digest are returned
         if data is not None and hashlib.sha256(data).hexdigest() != sha256:
-            copy.told.append(f"{copy.where} changed while it was read")
-            data = None
+            copy.unavailable.append(f"{copy.where} changed while it was read")
+            data = copy.digest = None
         return data, copy
 
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
         """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none."""
+        if not Path(source).is_dir():
+            raise SourceError("is no published folder")
         path = Path(source, object_name(sha256))
-        return path if path.exists() else None
+        if not path.exists():
+            raise SourceError("does not have it")
+        return path
 
     def _name(self, source: str) -> str:
         return source

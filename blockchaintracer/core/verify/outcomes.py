@@ -84,7 +84,9 @@ class Report:
     @property
     def conclusion(self) -> Conclusion:
         """The outcome."""
-        return Conclusion.VERIFIED if self.verified else Conclusion.NOT_VERIFIED
+        if self.failed:
+            return Conclusion.NOT_VERIFIED
+        return Conclusion.UNAVAILABLE if self.unavailable else Conclusion.VERIFIED
 
     @property
     def failed(self) -> list[Check]:
@@ -95,6 +97,11 @@ class Report:
     def unknown(self) -> list[Check]:
         """The checks that could not be made."""
         return [check for check in self.checks if check.verdict is Outcome.UNKNOWN]
+
+    @property
+    def unavailable(self) -> list[Check]:
+        """The checks that could not be made because a source that may have what they need could not be asked."""
+        return [check for check in self.unknown if check.values.get("unavailable")]
 
     @property
     def verified(self) -> bool:
@@ -108,7 +115,7 @@ class Report:
             "lookedUpAs": self.looked_up_as,
             "outcome": self.conclusion.value,
             "privateTestChain": self.private,
-            "verified": self.verified,
+            "verified": self.conclusion.verified,
             "failed": len(self.failed),
             "unknown": len(self.unknown),
             "checks": [asdict(check) for check in self.checks],

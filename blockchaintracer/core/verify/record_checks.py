@@ -34,8 +34,8 @@ from blockchaintracer.core.verify.content_checks import (
     check_artifacts,
     check_private,
     check_subject,
-    damaged_copies,
-    not_here,
+    passed_over,
+    without_copy,
 )
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import locate, member_at
@@ -218,15 +218,14 @@ class RecordChecks:
         not a manifest."""
         digest = record.key.manifest
         data, copy = self._copies.read_bytes(digest, MAX_BYTES)
-        checks = [*damaged_copies("manifest", digest, copy)]
         if data is None:
-            return None, checks or [not_here("manifest", digest, copy)]
+            return None, [*without_copy("manifest", digest, copy)]
         try:
             manifest = parse_manifest(data)
         except InputError as error:
-            return None, [*checks, Check("manifest", Outcome.FAIL, error.message)]
-        detail = f"re-hashed: {digest}, canonical, {copy.where}"
-        checks.append(Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()}))
+            return None, [Check("manifest", Outcome.FAIL, error.message)]
+        detail = f"re-hashed: {digest}, canonical, {copy.where}{passed_over(copy)}"
+        checks = [Check("manifest", Outcome.PASS, detail, {"sha256": digest, "cid": manifest.cid()})]
         if wrong := check_against_key(manifest, record.key):
             checks.append(Check("agreement", Outcome.FAIL, "; ".join(map(str, wrong))))
         else:

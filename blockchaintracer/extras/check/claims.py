@@ -53,6 +53,7 @@ class Checked:
 
     Args:
         problem: why it doesn't hold; None if it does.
+        unavailable: whether it is not decided: a source that may have the record's manifest could not be asked.
         note: what of it was not checked; None if all was.
         group, author: whose record it is; None if there is none.
     """
@@ -61,6 +62,7 @@ class Checked:
     problem: str | None
     recorded: float | None = None
     note: str | None = None
+    unavailable: bool = False
     group: int | None = None
     author: str | None = None
 
@@ -115,9 +117,12 @@ def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Seq
         return Checked(claim, f"it is a record of group {seen.group}, and only {counting} count", **whose)
     if seen.status == "retracted":
         return Checked(claim, "its record is retracted", **whose)
-    data, _ = StoredCopies(lab.store, sources).read_bytes(seen.manifest, MAX_BYTES)
+    data, copy = StoredCopies(lab.store, sources).read_bytes(seen.manifest, MAX_BYTES)
     if data is None:
-        return Checked(claim, f"its manifest {seen.manifest} is not here; --from names where it's published", **whose)
+        state = "unavailable" if copy.unavailable else "damaged in every copy" if copy.damaged else "not here"
+        why = "; ".join(copy.reasons) or "--from names where it's published"
+        problem = f"its manifest {seen.manifest} is {state}: {why}"
+        return Checked(claim, problem, unavailable=bool(copy.unavailable), **whose)
     predicate = parse_manifest(data).predicate
     if isinstance(predicate, RunPredicate) and predicate.status != "completed":
         return Checked(claim, f"its run is {predicate.status}", **whose)

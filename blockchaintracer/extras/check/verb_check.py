@@ -33,22 +33,25 @@ def command(
       blockchaintracer check README.md paper.tex --from https://lab.example/published
       blockchaintracer check results.yaml --group 3 --at-least 12
 
-    Exit codes: 0 all hold, 1 one does not, 2 wrong use, 3 chain unavailable.
+    Exit codes: 0 all hold, 1 one does not, 2 wrong use, 3 chain or source unavailable.
     """
     claims = [claim for file in files or (Path(RESULTS),) for claim in read_claims(file)]
     if len(claims) < at_least:
         raise InputError(f"expected at least {at_least} results to be stated, got {len(claims)}")
     checked = check_claims(lab, claims, sources=sources, groups=groups) if claims else []
-    wrong = sum(result.problem is not None for result in checked)
-    conclusion = Conclusion.NOT_VERIFIED if wrong else Conclusion.VERIFIED
-    private = bool(checked and lab.on_devnet)
-    data = {"outcome": conclusion.value, "verified": not wrong, "privateTestChain": private, "results": checked}
-    return Answer(data, *_lines(checked, wrong, private), exit_code=conclusion.exit_code)
+    unavailable = sum(result.unavailable for result in checked)
+    wrong = sum(result.problem is not None for result in checked) - unavailable
+    conclusion = Conclusion.UNAVAILABLE if unavailable else Conclusion.VERIFIED
+    conclusion, private = Conclusion.NOT_VERIFIED if wrong else conclusion, bool(checked and lab.on_devnet)
+    verified = conclusion.verified
+    data = {"outcome": conclusion.value, "verified": verified, "privateTestChain": private, "results": checked}
+    return Answer(data, *_lines(checked, wrong, unavailable, private), exit_code=conclusion.exit_code)
 
 
-def _lines(checked: list[Checked], wrong: int, private: bool) -> Iterator[str]:
+def _lines(checked: list[Checked], wrong: int, unavailable: int, private: bool) -> Iterator[str]:
     for result in checked:
         verdict = click.style("fail", fg="red") if result.problem else click.style("pass", fg="green")
+        verdict = click.style("unavailable", fg="yellow") if result.unavailable else verdict
         yield f"  {verdict} {plain(result.claim.where)}: {plain(result.claim.metric)} = {plain(result.claim.value)}"
         if result.problem:
             yield f"       {plain(result.problem)} (record {result.claim.record})"
@@ -56,6 +59,9 @@ def _lines(checked: list[Checked], wrong: int, private: bool) -> Iterator[str]:
             yield f"       {plain(result.note)}"
     if wrong:
         yield verdict_line(Conclusion.NOT_VERIFIED, f"{wrong} of {len(checked)} results do not hold.")
+    elif unavailable:
+        text = f"{unavailable} of {len(checked)} results could not be checked; the others hold."
+        yield verdict_line(Conclusion.UNAVAILABLE, text)
     elif checked:
         yield verdict_line(Conclusion.VERIFIED, f"{len(checked)} results are what was recorded.", private=private)
     else:

@@ -120,7 +120,7 @@ class _Comparison:
         """Compare a recorded run with what MLflow has now."""
         data, copy = self._copies.read_bytes(manifest, MAX_BYTES)
         if data is None:
-            detail = f"the record's manifest is not here: {'; '.join(copy.told) or manifest}"
+            detail = f"the record's manifest is not here: {'; '.join(copy.reasons) or manifest}"
             yield Check("mlflow", Outcome.UNKNOWN, detail)
             return
         run = parse_manifest(data).predicate
@@ -171,7 +171,7 @@ class _Comparison:
     def _metrics(self, history: str, now: Snapshot) -> Iterator[Check]:
         data, copy = self._copies.read_bytes(history, HISTORY_LIMIT)
         if data is None:
-            yield Check("mlflow metrics", Outcome.UNKNOWN, f"not here: {history} {'; '.join(copy.told)}".strip())
+            yield Check("mlflow metrics", Outcome.UNKNOWN, f"not here: {history} {'; '.join(copy.reasons)}".strip())
             return
         if data == now.history():
             names = len({point.name for point in now.points})
@@ -192,7 +192,7 @@ class _Comparison:
                 return
             data, copy = self._copies.read_bytes(digest, LISTING_LIMIT)
             if data is None:
-                yield Check(what, Outcome.UNKNOWN, f"not here: {digest} {'; '.join(copy.told)}".strip())
+                yield Check(what, Outcome.UNKNOWN, f"not here: {digest} {'; '.join(copy.reasons)}".strip())
                 return
             files = parse_listing(data)
             if folder is None:
@@ -235,7 +235,7 @@ class _Comparison:
             if data is not None:
                 yield from _compare_files(what, shown, parse_listing(data))
                 return
-            yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(copy.told)}")
+            yield Check(what, Outcome.FAIL, f"{path.name} is not what the run read: {'; '.join(copy.reasons)}")
             return
         values = {"expected": digest, "actual": shown.sha256}
         with self._copies.find_copy(digest) as copy:

@@ -168,8 +168,8 @@ def _restore(
     if plan.diff:
         try:
             lab.store.fetch(plan.diff.sha256, sources)
-        except StoreError as error:
-            raise StoreError(
+        except (StoreError, NotVerified) as error:
+            raise type(error)(
                 f"the run's files differed from its commit, and the difference is not to be had: {error.message}",
                 hint="Ask the lab to `publish --with-diff`. Nothing was run and nothing attested.",
             ) from None

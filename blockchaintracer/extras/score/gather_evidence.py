@@ -41,7 +41,8 @@ from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer,
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.recording.content import record_document
-from blockchaintracer.lab.store.store import Store, is_url, public_name
+from blockchaintracer.lab.store.sources import is_url, public_name
+from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 _OWN_STORE = "the lab's store"
@@ -264,7 +265,7 @@ class _EvidenceGatherer(Gatherer):
                         f"{entry.what} in {place}: expected the SHA-256 {entry.sha256}, got {damaged.sha256}"
                         for damaged in copy.damaged
                     ]
-                    away |= dict.fromkeys(f"{place} could not be asked" for _ in copy.told)
+                    away |= dict.fromkeys(f"{place} could not be asked" for _ in copy.unavailable)
                     if copy.digest is None:
                         continue
                     copies[entry.sha256] = (*copies[entry.sha256], place)

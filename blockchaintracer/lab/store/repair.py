@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
-from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.record import Kind, RecordKey, SubjectType, label
 from blockchaintracer.lab.batches import batched_keys
@@ -87,7 +87,7 @@ def repair_store(
         wrong[digest], problems[digest] = was, None
         try:
             store.fetch(digest, sources, limit)
-        except (StoreError, ChainUnavailable) as error:
+        except (StoreError, NotVerified, ChainUnavailable) as error:
             problems[digest] = error.message
 
     objects = list(store.objects())

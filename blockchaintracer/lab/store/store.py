@@ -13,12 +13,12 @@ import re
 import secrets
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from blockchaintracer.core.digest import (
     LISTING_LIMIT,
@@ -32,14 +32,12 @@ from blockchaintracer.core.digest import (
     parse_listing,
     sha256_file,
 )
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
-from blockchaintracer.core.networks import redact_url
+from blockchaintracer.core.errors import InputError, SourceWarning, StoreError
 from blockchaintracer.core.record import normal_digest
-from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.core.verify.copies import Copy, Damaged, SourceError, object_name
 from blockchaintracer.lab.files import placing, sync_folder
-from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.hashcache import HashCache
-from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
+from blockchaintracer.lab.store.sources import public_name, read_source
 
 FETCH_LIMIT = 64 << 30
 """Bytes that `Store.fetch` takes at most by default: a source can't fill the disk."""
@@ -54,9 +52,7 @@ Write = Callable[[bytes | memoryview], object]
 _BLOCK = 1 << 20
 _HOLE = 1 << 16
 _OBJECT = re.compile("[0-9a-f]{64}")
-_TIMEOUT = (10, 60)
 _WRITERS = 4
-_RETRIES = 3
 
 
 class Store:
@@ -202,50 +198,49 @@ class Store:
         """Fetch an object from the first source that has it, trusting only its SHA-256. Return its path.
 
         Args:
-            sources: published stores: folders, http(s) or fsspec addresses with ``/objects/`` below them, or
-                ``ipfs://CID`` (also of a single file).
+            sources: as `read_source` takes them. A source that gave other bytes is named by a `SourceWarning`.
             limit: bytes to take at most.
 
         Raises:
             StoreError: if no source has it, with the answer of each.
+            NotVerified: if what the sources gave is not it.
             ChainUnavailable: if a source that might have it is unavailable.
         """
         digest = normal_digest(sha256)
         self._hold()
-        away = False
-        problems = []
+        copy = Copy()
         if self.has(digest):
             try:
                 self.verify(digest)
             except StoreError as error:
                 if not sources:
                     raise
-                problems.append(error.message)
+                actual = error.values.get("actual")
+                copy.damaged.append(Damaged(str(self.path_of(digest)), actual, reason="" if actual else error.message))
             else:
                 return self.path_of(digest)
+        own = len(copy.damaged)
         for source in [os.fspath(source) for source in sources]:
             try:
                 with self._incoming() as (write, keep):
-                    actual, count = hashlib.sha256(), 0
-                    name = object_name(digest)
-                    for block in read_from_url(source, name) if is_url(source) else _from_folder(source, digest):
+                    given, count = hashlib.sha256(), 0
+                    for block in read_source(source, object_name(digest)):
                         count += len(block)
                         if count > limit:
                             raise SourceError(f"has more than the {limit} bytes allowed")
-                        actual.update(block)
+                        given.update(block)
                         write(block)
-                    if actual.hexdigest() != digest:
-                        raise SourceError(f"gave {count} bytes with the SHA-256 {actual.hexdigest()}")
+                    if given.hexdigest() != digest:
+                        raise SourceError(f"gave {count} bytes with the SHA-256 {given.hexdigest()}", wrong=True)
                     keep(digest)
             except SourceError as error:
-                away = away or error.away
-                problems.append(f"{public_name(source)} {error}")
+                copy.note(public_name(source), error)
             else:
+                for bad in copy.damaged[own:]:
+                    warnings.warn(f"passed over: {bad}", SourceWarning, stacklevel=2)
                 return self.path_of(digest)
-        looked = "; ".join(problems) or "no source was given"
-        problem = ChainUnavailable if away else StoreError
-        raise problem(
-            f"expected the object {digest} in {self.folder} or from a source: {looked}",
+        raise copy.error(
+            f"expected the object {digest} in {self.folder} or from a source",
             hint="Name a source that has it: the folder or address that the lab published to.",
         )
 
@@ -406,99 +401,6 @@ class StoredObject:
     sha256: str
     size: int
     written: float
-
-
-class SourceError(Exception):
-    """Why a source did not give an object; `away` if it may have it and could not be asked."""
-
-    def __init__(self, reason: str, *, away: bool = False) -> None:
-        super().__init__(reason)
-        self.away = away
-
-
-def _from_folder(source: str, digest: str) -> Iterator[bytes]:
-    path = Store(source).path_of(digest)
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
-    except FileNotFoundError:
-        raise SourceError("does not have it") from None
-    except OSError as error:
-        raise SourceError(f"can't be read: {error.strerror}") from error
-
-
-def read_from_url(source: str, name: str) -> Iterator[bytes]:
-    """Read the blocks of a file of a published store at an address, such as `object_name` names, without any check.
-
-    Args:
-        source: ``http(s)://``, ``ipfs://CID`` or ``https://GATEWAY/ipfs/CID``, or of any file system of fsspec.
-    """
-    try:
-        address = Address.parse(source)
-        if address:
-            blocks = address.read_file(name)
-            if blocks is None:
-                raise SourceError("does not have it")
-            yield from blocks
-            return
-    except ChainUnavailable as error:
-        raise SourceError(f"can't give it: {error.message}", away=True) from error
-    except BlockchainTracerError as error:
-        raise SourceError(f"can't give it: {error.message}") from error
-    yield from (_from_web if source.startswith(("http://", "https://")) else _from_filesystem)(source, name)
-
-
-def _from_web(source: str, name: str) -> Iterator[bytes]:
-    import requests
-
-    parts = urlsplit(source)
-    if parts.fragment:
-        raise SourceError("has a '#', and what follows it is never sent: write %23 for one in a folder's name")
-    # what follows '?' may be what lets in
-    address = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
-    count, tries = 0, 0
-    while True:
-        # a compressed answer would be another sequence of bytes
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
-        try:
-            with requests.get(address, stream=True, timeout=_TIMEOUT, headers=headers) as answer:
-                if answer.status_code in (404, 410):
-                    raise SourceError("does not have it")
-                if answer.status_code != (206 if count else 200):
-                    raise SourceError(f"answered {answer.status_code}", away=True)
-                for block in answer.iter_content(_BLOCK):
-                    count += len(block)
-                    yield block
-                return
-        except requests.RequestException as error:
-            tries += 1
-            # go on where it broke off; the digest of the whole shows whether the parts belong together
-            if tries > _RETRIES or not count:
-                # the text of a requests exception may hold the address with its credentials
-                raise SourceError(f"can't be reached ({type(error).__name__})", away=True) from None
-
-
-def _from_filesystem(source: str, name: str) -> Iterator[bytes]:
-    fsspec = require("fsspec", "fsspec")
-    try:
-        with fsspec.open(f"{source.rstrip('/')}/{name}", "rb") as file:
-            while block := file.read(_BLOCK):
-                yield block
-    except FileNotFoundError:
-        raise SourceError("does not have it") from None
-    except (OSError, ValueError, ImportError) as error:
-        raise SourceError(f"can't be read ({type(error).__name__})", away=True) from None
-
-
-def is_url(source: str) -> bool:
-    """Whether a source is an address, not a folder."""
-    return "://" in source
-
-
-def public_name(source: str) -> str:
-    """Return a source without credentials, query, and what may be a key in its path."""
-    return redact_url(source) if is_url(source) and not source.startswith(SCHEME) else source
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing_extensions import override
 
 from blockchaintracer.core.digest import Progress
-from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.verify.copies import FolderCopies, object_name
-from blockchaintracer.lab.store.store import FETCH_LIMIT, SourceError, Store, is_url, public_name, read_from_url
+from blockchaintracer.core.verify.copies import FolderCopies, SourceError, object_name
+from blockchaintracer.lab.store.sources import is_url, public_name, read_source
+from blockchaintracer.lab.store.store import FETCH_LIMIT, Store
 
 
 class StoredCopies(FolderCopies):
@@ -19,21 +19,21 @@ class StoredCopies(FolderCopies):
 
     def __init__(self, store: Store, sources: Sequence[str | os.PathLike[str]] = (), progress: Progress | None = None):
         super().__init__([store.folder, *sources], progress)
+        self._own = os.fspath(store.folder)
 
     @override
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
-        if not is_url(source):
+        if not is_url(source) and not Path(source).is_file():
+            if source == self._own and not Path(source, object_name(sha256)).exists():
+                return None
             return super()._locate(source, sha256, scratch, limit)
         count, allowed = 0, FETCH_LIMIT if limit is None else limit
-        try:
-            with scratch.open("wb") as file:
-                for block in read_from_url(source, object_name(sha256)):
-                    count += len(block)
-                    if count > allowed:
-                        raise SourceError(f"has more than the {allowed} bytes allowed")
-                    file.write(block)
-        except SourceError as error:
-            raise InputError(str(error)) from None
+        with scratch.open("wb") as file:
+            for block in read_source(source, object_name(sha256)):
+                count += len(block)
+                if count > allowed:
+                    raise SourceError(f"has more than the {allowed} bytes allowed")
+                file.write(block)
         return scratch
 
     @override

@@ -35,6 +35,12 @@ def read_car(read: Read, where: str) -> Iterator[tuple[Cid, bytes]]:
         NotVerified: if it isn't an archive of version 1, a block isn't what its CID says or is too large, or the
             archive ends inside one.
     """
+    read_header(read, where)
+    yield from read_blocks(read, where)
+
+
+def read_header(read: Read, where: str) -> bytes:
+    """The header of an archive, which names its roots."""
     size = _length(read, where, "header")
     if size is None or not 10 < size <= _MAX_HEADER:
         raise NotVerified(f"expected an archive of blocks (CAR) from {where}, got a header of {size or 0} bytes")
@@ -43,6 +49,22 @@ def read_car(read: Read, where: str) -> Iterator[tuple[Cid, bytes]]:
         raise NotVerified(f"expected an archive of version 1 from {where}, got version 2")
     if not header.startswith(_ROOTS) or not header.endswith(_VERSION):
         raise NotVerified(f"expected an archive of blocks (CARv1) from {where}, got another header")
+    return header
+
+
+def named_root(header: bytes, where: str) -> Cid:
+    """The root that a header names, if it names one."""
+    try:
+        root = Cid.decode(header[len(_ROOTS) + 6 : -len(_VERSION)])
+        if not b"".join(car(root, ())).endswith(header):
+            raise InputError("it names another number of roots")
+    except InputError as error:
+        raise NotVerified(f"expected an archive of one root from {where}: {error.message}") from error
+    return root
+
+
+def read_blocks(read: Read, where: str) -> Iterator[tuple[Cid, bytes]]:
+    """The blocks that follow the header of an archive, each verified before it's given."""
     while (size := _length(read, where, "block")) is not None:
         if not 34 <= size <= MAX_BLOCK + 36:
             raise NotVerified(f"expected blocks of at most {MAX_BLOCK} bytes from {where}, got one of {size}")

@@ -8,15 +8,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit
 
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import (
+    BlockchainTracerError,
+    ChainUnavailable,
+    InputError,
+    NotVerified,
+    SourceWarning,
+    StoreError,
+)
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.lab.store.ipfs.blocks import MAX_BLOCK, Cid, DagNode, NodeLink, parse_node
+from blockchaintracer.lab.store.ipfs.blocks import MAX_BLOCK, Cid
 from blockchaintracer.lab.store.ipfs.car import read_car
+from blockchaintracer.lab.store.ipfs.tree_reader import TreeReader
 
 if TYPE_CHECKING:
     import requests
@@ -33,9 +42,6 @@ _BLOCK_S = 120
 _TRIES = 3
 _PAUSE_S = 0.2
 _REDIRECTS = 3
-_MAX_DEPTH = 64
-_ARCHIVE_FROM = 4 << 20
-"""bytes of a file from which one stream of blocks is faster than asking for each"""
 
 
 class _Away(Exception):
@@ -53,7 +59,7 @@ class _Gateway:
 
 
 @dataclass
-class Gateways:
+class Gateways(TreeReader):
     """Gateways asked in order, until one gives the block that was asked for."""
 
     urls: Sequence[str] | None = None
@@ -76,26 +82,32 @@ class Gateways:
     # -- blocks
 
     def block(self, cid: Cid) -> bytes:
-        """The bytes of a block, verified.
+        """The bytes of a block, verified. A gateway that gave another is named by a `SourceWarning`.
 
         Raises:
             NotVerified: if a gateway gave another and none the right one.
             StoreError: if no gateway has it.
             ChainUnavailable: if one that might have it can't be reached.
         """
+        left_out: list[str] = []
         for number in range(_TRIES):
             away = False
             for gateway in self._all:
                 if gateway.wrong:
                     continue
                 try:
-                    return cid.check(self._raw(gateway, cid), gateway.name)
+                    data = cid.check(self._raw(gateway, cid), gateway.name)
                 except NotVerified as error:
                     gateway.reason, gateway.wrong = error.message, True
+                    left_out.append(f"passed over: {gateway.name}, which is not asked again: {error.message}")
                 except StoreError as error:
                     gateway.reason = error.message
                 except _Away as error:
                     gateway.reason, away = f"{gateway.name} {error}", True
+                else:
+                    for reason in left_out:
+                        warnings.warn(reason, SourceWarning, stacklevel=2)
+                    return data
             if not away:
                 break
             if number + 1 < _TRIES:
@@ -149,72 +161,6 @@ class Gateways:
         if answer.status_code in (400, 404, 406, 410, 412, 415, 451, 500, 501):
             raise StoreError(f"{gateway.name} does not have it (it answered {answer.status_code})")
         raise _Away(f"answered {answer.status_code}")
-
-    # -- files
-
-    def node(self, cid: Cid) -> DagNode:
-        """The file or folder that a block is the root of."""
-        return parse_node(cid, self.block(cid))
-
-    def resolve(self, cid: Cid, names: Sequence[str] = ()) -> tuple[Cid, DagNode] | None:
-        """What lies below a folder under these names, one folder a name; None if there's no such entry."""
-        node = self.node(cid)
-        for name in names:
-            inner = (
-                next((link.cid for link in node.links if link.name == name), None) if node.kind == "folder" else None
-            )
-            if inner is None:
-                return None
-            cid, node = inner, self.node(inner)
-        return cid, node
-
-    def read(self, cid: Cid, node: DagNode) -> Iterator[bytes]:
-        """The bytes of a file, chunk by chunk in order, each verified."""
-        if node.kind != "file":
-            raise InputError(f"expected a file, {cid} is a folder", hint="Name a file in it.")
-        archive = self._archive(cid) if node.size >= _ARCHIVE_FROM and node.links else iter(())
-        if next(archive, (cid, b""))[0] != cid:
-            archive = iter(())
-        yield from self.read_range(cid, node, 0, node.size, archive)
-
-    def read_range(
-        self, cid: Cid, node: DagNode, start: int, end: int, archive: Iterable[tuple[Cid, bytes]] = ()
-    ) -> Iterator[bytes]:
-        """The bytes of a file from `start` up to `end`, from an archive as long as it gives the next block; else only
-        the blocks that hold them are fetched."""
-        archive = iter(archive)
-        if node.data[start:end]:
-            yield node.data[start:end]
-        at = len(node.data)
-        # per node on the way down: its children, and where each begins
-        waiting = [self._placed(node, at)]
-        while waiting:
-            link, size, at = next(waiting[-1], (None, 0, 0))
-            if link is None:
-                waiting.pop()
-            elif at < end and at + size > start:
-                name, data = next(archive, (None, None))
-                if name != link.cid:
-                    # it broke off, or gives something else: the rest comes block by block
-                    archive, data = iter(()), None
-                child = self._child(cid, link.cid, size, len(waiting), data)
-                if piece := child.data[max(0, start - at) : max(0, end - at)]:
-                    yield piece
-                waiting.append(self._placed(child, at + len(child.data)))
-
-    @staticmethod
-    def _placed(node: DagNode, at: int) -> Iterator[tuple[NodeLink | None, int, int]]:
-        for link, size in zip(node.links, node.sizes, strict=True):
-            yield link, size, at
-            at += size
-
-    def _child(self, cid: Cid, link: Cid, size: int, depth: int, data: bytes | None = None) -> DagNode:
-        child = parse_node(link, self.block(link) if data is None else data)
-        if child.kind != "file" or child.size != size:
-            raise NotVerified(f"the file {cid} says that {link} holds {size} bytes of it, it holds {child.size}")
-        if depth > _MAX_DEPTH:
-            raise NotVerified(f"the file {cid} is nested more than {_MAX_DEPTH} deep")
-        return child
 
     def _archive(self, cid: Cid) -> Iterator[tuple[Cid, bytes]]:
         """The blocks of a file as the first gateway that gives archives streams them; ends where something is wrong."""
@@ -309,15 +255,8 @@ class Address:
         return f"there is no {'/'.join(self.names)!r} below {self.cid}{hint}"
 
     def read_file(self, name: str) -> Iterator[bytes] | None:
-        """The bytes of a file of a published store (``objects/…`` below this), or of this file; None if none.
-
-        Nothing says here that this file is that one: who asks for an object hashes what comes.
-        """
-        gateways = Gateways(self.gateways)
-        entry = gateways.resolve(self.cid, self.names)
-        if entry and entry[1].kind == "folder":
-            entry = gateways.resolve(self.cid, (*self.names, *name.split("/")))
-        return gateways.read(*entry) if entry and entry[1].kind == "file" else None
+        """The bytes of a file of a published store, as `TreeReader.read_file`."""
+        return Gateways(self.gateways).read_file(self.cid, self.names, name)
 
 
 def _decoded(url: str, names: Sequence[str]) -> list[str]:
