@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.networks import printed_time
 from blockchaintracer.core.record import counted
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _fields(value: Any) -> Any:
 
 def when(timestamp: int | None) -> str:
     """Format a block's time (Unix seconds) in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if timestamp else "-"
+    return printed_time(timestamp) if timestamp else "-"
 
 
 def coins(wei: int | None) -> str:

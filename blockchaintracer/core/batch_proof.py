@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.merkle import TREE_KIND, leads_to
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_digest
 
@@ -90,6 +90,9 @@ class Proof:
                 normal_digest(data["root"], "root"),
                 tuple(normal_digest(sibling, "sibling") for sibling in data["proof"]),
             )
+            # no field is free: what the proof says again of its key must be the key's
+            if canonical(proof.as_json()) != canonical(data):
+                raise ValueError("a field that is not the proof's own, or not in its one form")
             held = proof.holds
         except Exception as error:
             # a stranger chose the numbers: encoding them for the id may fail in many ways

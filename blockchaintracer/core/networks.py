@@ -13,11 +13,14 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from blockchaintracer.core.errors import InputError
 
+MAX_TIME = 253_402_300_800
+"""The year 10,000, Unix seconds: a later time cannot be printed."""
 _TOKEN = re.compile(r"[A-Za-z0-9_\-.~%]{16,}")
 _HOST_TOKEN = re.compile(r"[a-z0-9]{20,}")
 
@@ -91,6 +94,17 @@ def time_source(chain_id: int) -> str:
     """Describe where the time of a chain's blocks comes from."""
     network = network_by_chain_id(chain_id)
     return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
+
+
+def printed_time(timestamp: int) -> str:
+    """Write a time of a chain (Unix seconds) as text, in UTC. A chain may say a time that no calendar has.
+
+    >>> printed_time(1_700_000_000), printed_time(2**39)
+    ('2023-11-14 22:13:20 UTC', 'second 549755813888, after the year 9999')
+    """
+    if timestamp >= MAX_TIME:
+        return f"second {timestamp}, after the year 9999"
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def network_by_name(name: str) -> Network:

@@ -85,7 +85,9 @@ class Forged:
         for record_id, key in zip(ids, keys, strict=True):
             _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
             values = (key.group, author, kind, subject_type, manifest, parents)
-            topics = self.topics or [keccak(text=RECORDED), bytes.fromhex(record_id), subject]
+            topics = (
+                self.topics if self.topics is not None else [keccak(text=RECORDED), bytes.fromhex(record_id), subject]
+            )
             logs.append([address, topics, encode(RECORDED_DATA, values)])
             words[record_slot(record_id)] = self.time | 7 << 120 | key.kind << 152 | self.word
         tree = MerkleTree(ids)

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-MAX_TIME = 253_402_300_800
-"""Year 10,000: a later time cannot be printed."""
+from blockchaintracer.core.networks import MAX_TIME
+
 _EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 _NODE_DEPTH, _RECEIPT_DEPTH = 8, 4
 _LONGEST_PATH = 33

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
+from blockchaintracer.core.networks import printed_time
 from blockchaintracer.core.record import checksummed, counted, record_commitment, verdict_commitment
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -179,4 +179,4 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
 
 def when(timestamp: int) -> str:
     """Write a chain's time (Unix seconds) as text, in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return printed_time(timestamp)
