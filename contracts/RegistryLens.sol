@@ -41,13 +41,13 @@ contract RegistryLens is IRegistryLens, ERC165 {
         Asked memory asked = _start(
             registry,
             questions.ids.length + questions.groups.length * questions.judged.length + questions.batches.length
-                + questions.paths.length + questions.memberOf.length
+                + questions.paths.length + questions.memberOf.length * questions.accounts.length
         );
         answers.statuses = _statuses(asked, questions.ids);
         answers.verdicts = _verdicts(asked, questions.groups, questions.judged);
         answers.batches = _batches(asked, questions.batches);
         answers.lineages = _lineages(asked, questions.paths);
-        answers.memberships = _memberships(asked, questions.memberOf, questions.account);
+        answers.memberships = _memberships(asked, questions.memberOf, questions.accounts);
     }
 
     /// @inheritdoc IRegistryLens
@@ -75,12 +75,12 @@ contract RegistryLens is IRegistryLens, ERC165 {
     }
 
     /// @inheritdoc IRegistryLens
-    function membershipsOf(address registry, uint32[] calldata groups, address account)
+    function membershipsOf(address registry, uint32[] calldata groups, address[] calldata accounts)
         external
         view
-        returns (MembershipReading[] memory)
+        returns (MembershipReading[][] memory)
     {
-        return _memberships(_start(registry, groups.length), groups, account);
+        return _memberships(_start(registry, groups.length * accounts.length), groups, accounts);
     }
 
     /// @inheritdoc ERC165
@@ -141,15 +141,19 @@ contract RegistryLens is IRegistryLens, ERC165 {
         }
     }
 
-    function _memberships(Asked memory asked, uint32[] calldata groups, address account)
+    function _memberships(Asked memory asked, uint32[] calldata groups, address[] calldata accounts)
         private
         view
-        returns (MembershipReading[] memory readings)
+        returns (MembershipReading[][] memory readings)
     {
-        readings = new MembershipReading[](groups.length);
-        for (uint256 i = 0; i < groups.length; ++i) {
-            bytes memory question = abi.encodeCall(IGroups.membershipOf, (groups[i], account));
-            readings[i].reading = _read(asked, question, MEMBERSHIP, _place(readings[i].membership));
+        readings = new MembershipReading[][](groups.length);
+        for (uint256 g = 0; g < groups.length; ++g) {
+            MembershipReading[] memory row = new MembershipReading[](accounts.length);
+            for (uint256 i = 0; i < accounts.length; ++i) {
+                bytes memory question = abi.encodeCall(IGroups.membershipOf, (groups[g], accounts[i]));
+                row[i].reading = _read(asked, question, MEMBERSHIP, _place(row[i].membership));
+            }
+            readings[g] = row;
         }
     }
 

@@ -69,15 +69,15 @@ interface IRegistryLens {
     /// @notice What {ask} is asked. An empty list asks nothing.
     /// @param ids records whose status is asked
     /// @param groups whose verdicts are asked on each record of `judged`
-    /// @param memberOf groups in which the membership of `account` is asked
+    /// @param memberOf groups in which the membership of each of `accounts` is asked
     struct Questions {
         bytes32[] ids;
         uint32[] groups;
         bytes32[] judged;
         BatchName[] batches;
         Path[] paths;
-        address account;
         uint32[] memberOf;
+        address[] accounts;
     }
 
     /// @notice What {ask} answers: as the functions below, in their order.
@@ -86,7 +86,7 @@ interface IRegistryLens {
         VerdictReading[][] verdicts;
         BatchReading[] batches;
         LineageReading[] lineages;
-        MembershipReading[] memberships;
+        MembershipReading[][] memberships;
     }
 
     /// @notice The version of this Lens; another version has another address.
@@ -110,9 +110,9 @@ interface IRegistryLens {
     /// @notice {ILineage-lineageStatus} of each path, in order.
     function lineagesOf(address registry, Path[] calldata paths) external view returns (LineageReading[] memory);
 
-    /// @notice {IGroups-membershipOf} of one account in each group, in order.
-    function membershipsOf(address registry, uint32[] calldata groups, address account)
+    /// @notice {IGroups-membershipOf}: for each group in order, the membership of each account in order.
+    function membershipsOf(address registry, uint32[] calldata groups, address[] calldata accounts)
         external
         view
-        returns (MembershipReading[] memory);
+        returns (MembershipReading[][] memory);
 }

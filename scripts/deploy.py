@@ -51,6 +51,8 @@ def _deploy(verify: bool, **options: Any) -> Any:
     answer = _run(**options)
     answer.show()
     _publish(explorer, "LabRegistryFactory", answer.data["factory"])
+    if answer.data["lens"]:
+        _publish(explorer, "RegistryLens", answer.data["lens"])
     if answer.data["registry"]:
         _publish(explorer, "LabRegistry", answer.data["registry"])
     return None

@@ -11,6 +11,7 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, Part, coins, table
+from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.chain.factory import constructor_arguments
 from blockchaintracer.lab.deploy import DeploymentPlan, Step, plan_deployment, write_verification_input
@@ -23,7 +24,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--owner", metavar="ADDRESS", help="The owner. [default: the signer]")
 @click.option("--name", default="registry", show_default=True, help="Tells several registries of one owner apart.")
 @click.option("--dry-run", is_flag=True, help="Only show the addresses, and what each transaction would cost.")
-@click.option("--factory-only", is_flag=True, help="Only the factory, for others to deploy by.")
+@click.option("--factory-only", is_flag=True, help="Only the factory and the lens, for others to use.")
 @click.option("--factory", metavar="ADDRESS", help="Another factory than the usual, for a chain that cannot have it.")
 @click.option(
     "--verification-input",
@@ -45,8 +46,8 @@ def command(
     """Deploy your lab's registry, or answer with the existing one.
 
     Owner, rule and name are in its address, so the same command never deploys it twice, and gives the same address on
-    every chain. Its owner has no power over records or groups. What it is deployed by comes first where the chain
-    lacks it: the factory, and the deployment proxy.
+    every chain. Its owner has no power over records or groups. What the chain lacks comes first: the deployment proxy,
+    the factory that makes registries, and the lens, by which many questions to a registry are one call.
 
     \b
     Examples:
@@ -65,8 +66,8 @@ def command(
         data, text = asdict(plan), [_steps(plan), *_cost(plan)]
     elif factory_only:
         address = deploy_factory(lab).address
-        data = {"factory": address, "chain_id": lab.chain_id, "registry": None}
-        text = [f"The factory {address} is on {lab.chain.name}."]
+        data = {"factory": address, "lens": lens_address(), "chain_id": lab.chain_id, "registry": None}
+        text = [f"The factory {address} and the lens {lens_address()} are on {lab.chain.name}."]
     else:
         result = deploy(lab, **choice)
         data, state = asdict(result), "is there already" if result.existing else "is deployed"

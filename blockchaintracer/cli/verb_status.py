@@ -11,29 +11,30 @@ from blockchaintracer.cli.options import group_option, lab_verb
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
 from blockchaintracer.core.record import ForeignRecord, Status, label
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.status import foreign_status, lab_status, record_status
+from blockchaintracer.lab.status import foreign_status, lab_status, record_statuses
 
 
 @lab_verb()
 @group_option
-@click.argument("record_id", metavar="[ID|COMMITMENT|CHAIN:REGISTRY:ID]", required=False)
-def command(lab: Lab, record_id: str | None) -> Answer:
-    """Show the state of your lab, of one record, or of a seal. `verify` checks it.
+@click.argument("ids", metavar="[ID|COMMITMENT|CHAIN:REGISTRY:ID]...", nargs=-1)
+def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
+    """Show the state of your lab, of records, or of seals. `verify` checks it.
 
     \b
     Examples:
       blockchaintracer status
       blockchaintracer status ID --json
+      blockchaintracer status ID ID ID
 
     For a record of another registry, CHAIN:REGISTRY:ID, it shows what groups of this registry say.
 
-    Exit codes: 0 done, 1 the record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
+    Exit codes: 0 done, 1 a record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
     """
-    if record_id is None:
+    if not ids:
         state = lab_status(lab)
         return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
-    if ":" in record_id:
-        state = foreign_status(lab.registry, ForeignRecord.parse(record_id))
+    if len(ids) == 1 and ":" in ids[0]:
+        state = foreign_status(lab.registry, ForeignRecord.parse(ids[0]))
         return Answer(
             state,
             f"Record    {state['id']}",
@@ -41,10 +42,15 @@ def command(lab: Lab, record_id: str | None) -> Answer:
             f"Said in   {state['saidIn']}, by {len(state['verdicts'])} groups",
             *map(_verdict_line, state["verdicts"]),
         )
-    state = record_status(lab, record_id)
+    states = record_statuses(lab, ids)
+    data = states[0] if len(states) == 1 else {"records": states}
+    return Answer(data, *(line for state in states for line in _record_lines(state)), exit_code=max(map(_code, states)))
+
+
+def _code(state: dict[str, Any]) -> int:
     stands = state["status"] in (label(Status.RECORDED), "batched", "sealed", "revealed")
     undecided = state["status"] is None or state.get("why")
-    return Answer(state, *_record_lines(state), exit_code=3 if undecided else 0 if stands else 1)
+    return 3 if undecided else 0 if stands else 1
 
 
 def _lab_lines(state: dict[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain import Registry, lens
 from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
@@ -146,9 +146,9 @@ def verdicts(registry: Registry, record_id: str) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record, with the attester and the evidence from the events."""
     attested = registry.events("Attested", recordId=bytes.fromhex(record_id))
     latest = {event["args"]["group"]: event for event in attested}
-    rows = []
-    for group, event in sorted(latest.items()):
-        current = registry.verdict(record_id, group)
+    rows, groups = [], sorted(latest)
+    for group, current in zip(groups, lens.verdicts(registry, groups, record_id), strict=True):
+        event = latest[group]
         if current.verdict is not Verdict.NONE:
             evidence = bytes(event["args"]["evidence"]).hex()
             known = evidence if int(evidence, 16) else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Chain, load_artifact
+from blockchaintracer.core.chain.known_code import PROXY, lens_address
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
@@ -26,7 +27,7 @@ class Step:
     """One transaction of a deployment.
 
     Args:
-        name: ``proxy``, ``factory`` or ``registry``.
+        name: ``proxy``, ``factory``, ``lens`` or ``registry``.
         gas: as the node estimates it on top of the steps before; None if it can't.
         cost_wei: at the price of now, with a rollup's data fee where the chain tells it; None without gas.
         most_wei: what the outbox would allow it to cost: a quarter more gas, and twice the base fee.
@@ -88,8 +89,9 @@ def plan_deployment(
         maker.require()
     writes: list[tuple[str, Transaction]] = []
     if factory is None:
-        writes.append(("proxy", Transaction(Op.FUND_PROXY, factories.PROXY)))
+        writes.append(("proxy", Transaction(Op.FUND_PROXY, PROXY)))
         writes.append(("factory", Transaction(Op.DEPLOY_FACTORY, maker.address)))
+        writes.append(("lens", Transaction(Op.DEPLOY_LENS, lens_address())))
     if factory_only:
         owner = None
     else:
@@ -142,11 +144,11 @@ def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int
 def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
     """The node's estimate, as if the code that is still missing were in its place."""
     chain = lab.chain
-    codes = {factories.PROXY: factories.PROXY_CODE} | maker.code()
+    codes = {PROXY: factories.PROXY_CODE} | maker.code()
     there: Any = {
         address: {"code": "0x" + code.hex()}
         for address, code in codes.items()
-        if write.op is not Op.DEPLOY_FACTORY or address == factories.PROXY
+        if write.op is Op.DEPLOY or address == PROXY
         if not chain.has_code(address)
     }
     sender = factories.PROXY_SIGNER

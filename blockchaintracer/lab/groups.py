@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from blockchaintracer.core.chain import lens
+from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, label
@@ -27,8 +29,9 @@ class Deployed:
     Args:
         salt: 0x-hex; with factory, owner and rule it leads to the same address on every chain.
         genesis: hash of the chain's first block (0x-hex); None if the node doesn't have it any more.
-        existing: whether it was there already and nothing was paid.
+        existing: whether it was there already and nothing was paid for it.
         noted_in: the file that names it; commit it for a public network.
+        lens: address of the RegistryLens; None with a named factory, because then the chain can't have it there.
     """
 
     registry: str
@@ -44,6 +47,7 @@ class Deployed:
     code_hash: str
     existing: bool
     noted_in: str
+    lens: str | None
 
 
 def deploy(
@@ -56,7 +60,7 @@ def deploy(
 ) -> Deployed:
     """Deploy the lab's registry, or return the one that is there: same owner, rule and name, same address.
 
-    The deployment proxy and the factory are deployed first where the chain lacks them.
+    The deployment proxy, the factory and the RegistryLens are deployed first where the chain lacks them.
 
     Args:
         name: tells several registries of one owner apart.
@@ -100,12 +104,14 @@ def deploy(
         transaction=entry.transaction,
         existing=existing,
         noted_in=str(noted),
+        lens=None if factory else lens_address(),
         **facts,
     )
 
 
 def deploy_factory(lab: Lab) -> Factory:
-    """Return the factory of registries on the chain. It is deployed if missing, the deployment proxy before it."""
+    """Return the factory of registries on the chain. Factory and Lens are deployed if missing, the deployment proxy
+    before them."""
     steps = factory_steps(lab.chain)
     if steps[0].op is Op.FUND_PROXY:
         # several transactions are not checked before they are entered: this one is wasted if the next is refused
@@ -180,12 +186,10 @@ def describe_group(lab: Lab, group: int) -> dict[str, Any]:
 def members(lab: Lab, group: int) -> list[dict[str, Any]]:
     """List the members of a group, ended memberships included."""
     now = lab.chain.head().timestamp
-    accounts = dict.fromkeys(
-        event["args"]["account"] for event in lab.registry.events("MembershipChanged", group=group)
-    )
+    events = lab.registry.events("MembershipChanged", group=group)
+    accounts = list(dict.fromkeys(event["args"]["account"] for event in events))
     rows = []
-    for account in accounts:
-        membership = lab.registry.membership(group, account)
+    for account, membership in zip(accounts, lens.members(lab.registry, group, accounts), strict=True):
         rows.append(
             {
                 "account": account,

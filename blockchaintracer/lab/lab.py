@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
-from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS
@@ -255,11 +255,9 @@ class Lab:
             return int(chosen)
         role = role or Role.RECORDER
         now = self.chain.head().timestamp
-        mine = [
-            number
-            for number in range(1, self.registry.last_group() + 1)
-            if self.registry.membership(number, self.signer.address).holds(role, now)
-        ]
+        every = range(1, self.registry.last_group() + 1)
+        held = lens.memberships(self.registry, every, self.signer.address)
+        mine = [number for number, membership in zip(every, held, strict=True) if membership.holds(role, now)]
         if len(mine) != 1:
             raise InputError(
                 f"{self.signer.address} is {label(role)} of {len(mine)} groups here: {mine or 'none'}",

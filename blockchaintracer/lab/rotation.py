@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Role, label
@@ -68,10 +69,11 @@ def rotate(lab: Lab, old: str, new: str) -> Rotated:
             f"the new key {after} has no coin of this chain, and accepts its invitations by transactions of its own",
             hint="Send it some and type the same again.",
         )
-    groups = []
-    for number in range(1, lab.registry.last_group() + 1):
+    groups, now = [], lab.chain.head().timestamp
+    every = range(1, lab.registry.last_group() + 1)
+    for number, held in zip(every, lens.memberships(lab.registry, every, before), strict=True):
         owns = lab.registry.group(number).owner.lower() == before.lower()
-        if owns or _roles(giving, number, before):
+        if owns or (held.roles and held.since <= now < held.until):
             groups.append(_hand_over(giving, taking, number, owns=owns))
     # the key that was chosen last signs from now on
     taking.choose(key=new)

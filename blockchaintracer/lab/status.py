@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,8 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
-from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.record_view import RecordStatus, RecordView
+from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
@@ -67,33 +69,48 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
         of a revealed one ``seals``: how many its author made for the group, and how many are unrevealed. Of a seal what
         `seal_state` returns.
     """
-    digest = normal_digest(record_id, "record id")
-    answer: dict[str, Any] = {"id": digest, "status": None, "chainError": None}
+    return record_statuses(lab, [record_id])[0]
+
+
+def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """`record_status` of many records, with a few requests for all of them."""
+    ids = [normal_digest(record_id, "record id") for record_id in record_ids]
+    answers: list[dict[str, Any]] = [{"id": each, "status": None, "chainError": None} for each in ids]
+    unanswered = len(answers)
     try:
-        status = lab.registry.status(digest)
-        answer["status"] = label(status.status)
-        if status.exists and (record := lab.registry.find_record(digest)):
-            answer |= _of_record(lab.registry, record)
-            answer |= {
-                "recordedAt": status.recorded_at,
-                "retractedAt": status.retracted_at or None,
-                "sealedAt": status.sealed_at or None,
-                "batch": _batch_of(lab.registry, digest) if status.is_batched else None,
-                "seals": sealed_by(lab.registry, record.key.group, record.key.author) if status.sealed_at else None,
-                "verdicts": [
-                    {
-                        **row,
-                        "seals": sealed_by(lab.registry, row["group"], row["attester"]) if row["sealedAt"] else None,
-                    }
-                    for row in verdicts(lab.registry, digest)
-                ],
-            }
-        elif not status.exists:
-            answer |= _elsewhere(lab, digest)
+        statuses = lab.registry.statuses(ids)
+        records = locate(lab.registry, (each for each, status in zip(ids, statuses, strict=True) if status.exists))
+        for answer, status in zip(answers, statuses, strict=True):
+            answer["status"] = label(status.status)
+            if record := records.get(answer["id"]):
+                lab.registry.require_id(record, answer["id"])
+                answer.update(_of_record(lab.registry, record) | _of_status(lab.registry, record, status))
+            elif not status.exists:
+                answer.update(_elsewhere(lab, answer["id"]))
+            unanswered -= 1
     except ChainUnavailable as error:
-        answer["chainError"] = error.message
-    answer["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(digest)]
-    return answer
+        for answer in answers[len(answers) - unanswered :]:
+            answer["chainError"] = error.message
+    for answer in answers:
+        answer["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(answer["id"])]
+    return answers
+
+
+def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> dict[str, Any]:
+    key = record.key
+    is_judged = status.reviewed or status.reproduced or status.not_reproduced or status.disputed
+    rows = verdicts(registry, record.id) if is_judged else []
+    return {
+        "recordedAt": status.recorded_at,
+        "retractedAt": status.retracted_at or None,
+        "sealedAt": status.sealed_at or None,
+        "batch": _batch_of(registry, record.id) if status.is_batched else None,
+        "seals": sealed_by(registry, key.group, key.author) if status.sealed_at else None,
+        "verdicts": [
+            {**row, "seals": sealed_by(registry, row["group"], row["attester"]) if row["sealedAt"] else None}
+            for row in rows
+        ],
+    }
 
 
 def foreign_status(registry: Registry, foreign: ForeignRecord) -> dict[str, Any]:

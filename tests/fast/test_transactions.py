@@ -23,6 +23,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "fund-proxy": {},
     "deploy-proxy": {},
     "deploy-factory": {},
+    "deploy-lens": {},
     "deploy": {"owner": ADDRESS, "open_group_creation": True, "salt": DIGEST, "factory": None},
     "create-group": {"owner": ADDRESS, "manifest": DIGEST, "roles": 7},
     "join-group": {"invitation": INVITATION, "signature": "ab" * 65},
@@ -43,7 +44,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "anchor-leaves": {**BATCH, "ids": ["ab" * 32, "cd" * 32]},
     "materialize": {**OF_RECORD, "root": DIGEST, "proof": [DIGEST]},
 }
-IDENTITIES = "2c5bc886355f2b8df977ff5c8aa7f04c3dad63bf3667ed2de095eed232d3df89"
+IDENTITIES = "70cdb39f60233e06b58d12f1bed0a42ed377cc5e33287833034942d9a6123b7d"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

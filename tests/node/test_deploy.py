@@ -83,7 +83,7 @@ def test_two_chains_have_factory_and_registry_at_the_same_addresses(tmp_path):
             found.append(deployed)
             operations = [entry.write.op for entry in lab.outbox.entries(node.chain_id)]
             proxied = ["fund-proxy", "deploy-proxy"] if node is without else []
-            assert operations == [*proxied, "deploy-factory", "deploy", "create-group"]
+            assert operations == [*proxied, "deploy-factory", "deploy-lens", "deploy", "create-group"]
     one, other = found
     assert (one.registry, one.factory, one.salt) == (other.registry, other.factory, other.salt)
     assert one.code_hash != other.code_hash, "the chain id is in the code, as an immutable"
@@ -170,8 +170,8 @@ def test_a_dry_run_pays_and_writes_nothing_and_tells_the_very_cost(tmp_path, opt
         before = state(node, lab)
         plan = plan_deployment(lab, open_group_creation=True)
         assert state(node, lab) == before
-        assert [step.name for step in plan.steps] == ["proxy", "factory", "registry"]
-        assert [step.exists for step in plan.steps] == [not options, False, False]
+        assert [step.name for step in plan.steps] == ["proxy", "factory", "lens", "registry"]
+        assert [step.exists for step in plan.steps] == [not options, False, False, False]
         deployed = deploy(lab, open_group_creation=True)
         assert (plan.registry, plan.factory, plan.owner) == (deployed.registry, deployed.factory, deployed.owner)
         used = {
@@ -180,7 +180,7 @@ def test_a_dry_run_pays_and_writes_nothing_and_tells_the_very_cost(tmp_path, opt
         }
         steps = {step.name: step for step in plan.steps}
         # an estimate is the limit that a transaction needs, which is a little more than it uses in the end
-        for name, op in (("factory", "deploy-factory"), ("registry", "deploy")):
+        for name, op in (("factory", "deploy-factory"), ("lens", "deploy-lens"), ("registry", "deploy")):
             assert used[op] <= (steps[name].gas or 0) <= used[op] * 1.03
         paid = COIN - int(node.rpc("eth_getBalance", [lab.signer.address, "latest"]), 16)
         most = sum(step.most_wei or 0 for step in plan.steps)
@@ -190,7 +190,7 @@ def test_a_dry_run_pays_and_writes_nothing_and_tells_the_very_cost(tmp_path, opt
         if options:
             assert paid > factories.PROXY_COST_WEI
         after = plan_deployment(lab, open_group_creation=True)
-        assert (after.cost_wei, [step.exists for step in after.steps]) == (0, [True, True, True])
+        assert (after.cost_wei, [step.exists for step in after.steps]) == (0, [True] * 4)
 
 
 def test_a_dry_run_needs_neither_coin_nor_key_if_the_owner_is_named(tmp_path):
@@ -218,7 +218,7 @@ def test_the_verb_tells_plan_and_deployment_as_json_and_in_words(tmp_path):
         assert state(node, lab) == before
         plan = json.loads(planned.stdout)
         assert set(plan["steps"][1]) == {"name", "address", "exists", "gas", "cost_wei", "most_wei", "note"}
-        for part in (plan["registry"], plan["factory"], f"{plan['steps'][2]['gas']:,}", "Nothing was sent"):
+        for part in (plan["registry"], plan["factory"], f"{plan['steps'][3]['gas']:,}", "Nothing was sent"):
             assert part in told.stdout
         assert deploy(lab, open_group_creation=True).registry == plan["registry"]
         again = CliRunner().invoke(main, [*given, *owner, "--dry-run"])
@@ -246,10 +246,11 @@ def test_too_little_coin_is_told_and_what_was_done_is_not_done_again(tmp_path):
             ("fund-proxy", EntryState.INCLUDED),
             ("deploy-proxy", EntryState.INCLUDED),
             ("deploy-factory", EntryState.STORED),
+            ("deploy-lens", EntryState.STORED),
         ]
         node.rpc("anvil_setBalance", [lab.signer.address, hex(COIN)])
         assert not deploy(again_cheap(lab)).existing
-        assert int(node.rpc("eth_getTransactionCount", [lab.signer.address, "latest"]), 16) == 3
+        assert int(node.rpc("eth_getTransactionCount", [lab.signer.address, "latest"]), 16) == 4
 
 
 def again_cheap(lab: Lab) -> Lab:
@@ -293,13 +294,13 @@ def test_killed_between_any_two_steps_nothing_is_made_or_paid_twice(tmp_path, wh
         assert killed.returncode == -9, killed.stderr
         deployed = deploy(again_cheap(lab))
         assert Factory(lab.chain).is_genuine(deployed.registry)
-        # payment to the proxy's signer, factory, registry: one transaction each
-        assert int(node.rpc("eth_getTransactionCount", [lab.signer.address, "latest"]), 16) == 3
+        # payment to the proxy's signer, factory, lens, registry: one transaction each
+        assert int(node.rpc("eth_getTransactionCount", [lab.signer.address, "latest"]), 16) == 4
         assert node.rpc("eth_getTransactionCount", [factories.PROXY_SIGNER, "latest"]) == "0x1"
         left = int(node.rpc("eth_getBalance", [factories.PROXY_SIGNER, "latest"]), 16)
         assert left < factories.PROXY_COST_WEI, "its signer was paid once"
         assert {entry.state for entry in lab.outbox.entries()} <= {EntryState.INCLUDED, EntryState.FINAL}
-        assert len(lab.outbox.entries()) == 4
+        assert len(lab.outbox.entries()) == 5
 
 
 def test_two_labs_at_once_make_one_factory(tmp_path):
@@ -325,7 +326,7 @@ def test_a_signer_that_somebody_paid_already_is_not_paid_again(tmp_path):
         node.rpc("anvil_setBalance", [factories.PROXY_SIGNER, hex(factories.PROXY_COST_WEI)])
         deploy(lab)
         operations = [entry.write.op for entry in lab.outbox.entries()]
-        assert operations == ["deploy-proxy", "deploy-factory", "deploy"]
+        assert operations == ["deploy-proxy", "deploy-factory", "deploy-lens", "deploy"]
 
 
 def test_a_signer_that_has_a_part_gets_the_rest(tmp_path):
@@ -467,5 +468,5 @@ def test_a_chain_that_lost_the_factory_of_another_lab_gets_it_again(tmp_path):
         node.rpc("anvil_setBalance", [second.signer.address, hex(COIN)])
         node.rpc("anvil_mine", ["0x10"])
         again = Lab(second.home, rpc=node.url, key_name="lab", ask=second.ask)
-        assert [entry.write.op for entry in again.flush()] == ["deploy-factory", "deploy"]
+        assert [entry.write.op for entry in again.flush()] == ["deploy-factory", "deploy-lens", "deploy"]
         assert Factory(again.chain).is_genuine(registry)

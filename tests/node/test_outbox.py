@@ -154,7 +154,13 @@ def test_a_chain_that_lost_everything_gets_everything_again_under_the_same_ids(t
         lab.devnet.reset()
         after = Lab(lab.home)
         moved = after.flush()
-        assert [entry.write.op for entry in moved] == ["deploy-factory", "deploy", "create-group", "record"]
+        assert [entry.write.op for entry in moved] == [
+            "deploy-factory",
+            "deploy-lens",
+            "deploy",
+            "create-group",
+            "record",
+        ]
         assert after.registry.address == address
         assert after.registry.status(recorded.id).exists
 

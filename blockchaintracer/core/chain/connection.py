@@ -67,9 +67,10 @@ class Chain:
 
         endpoints = Endpoints(urls)
         chain = cls(Web3(endpoints), ", ".join(redact_url(address) for address in urls))
+        # it asks for the chain id before every call, and refuses blocks of chains with longer extraData
+        chain.web3.middleware_onion.remove("validation")
         with chain.reaching():
-            endpoints.open()
-        _ = chain.chain_id
+            chain.chain_id = endpoints.open()
         return chain
 
     @cached_property

@@ -54,11 +54,11 @@ class Endpoints(JSONBaseProvider):
         self._chain_id: int | None = None
         self._current = 0
 
-    def open(self) -> None:
-        """Ask all endpoints for their chain. An endpoint that is far behind the others is asked last from now on."""
+    def open(self) -> int:
+        """Ask all endpoints for their chain and return its id. An endpoint that is far behind the others is asked last
+        from now on."""
         if len(self._urls) == 1:
-            self._learn(self._urls[0], self._chain_of(self._urls[0], _TIMEOUT_S))
-            return
+            return self._learn(self._urls[0], self._chain_of(self._urls[0], _TIMEOUT_S))
         with ThreadPoolExecutor(len(self._urls)) as pool:
             answers = list(pool.map(self._probe, self._urls))
         for url, answer in zip(self._urls, answers, strict=True):
@@ -74,6 +74,7 @@ class Endpoints(JSONBaseProvider):
                 zip(self._urls, heads, strict=True), key=lambda endpoint: newest - endpoint[1] > _BEHIND
             )
         ]
+        return self._chain_id
 
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Return the first valid answer."""
@@ -106,7 +107,7 @@ class Endpoints(JSONBaseProvider):
                 time.sleep(pause)
         raise problem or WrongAnswer("no endpoint")
 
-    def _learn(self, url: str, chain_id: int) -> None:
+    def _learn(self, url: str, chain_id: int) -> int:
         if self._chain_id is None:
             self._chain_id = chain_id
         if chain_id != self._chain_id:
@@ -116,6 +117,7 @@ class Endpoints(JSONBaseProvider):
                 hint="Name endpoints of the same chain, separated by commas.",
             )
         self._checked.add(url)
+        return chain_id
 
     def _probe(self, url: str) -> tuple[int, int] | Exception:
         try:

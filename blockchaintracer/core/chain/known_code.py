@@ -2,7 +2,7 @@
 
 A registry keeps its address, chain and rule inside its code (OpenZeppelin's EIP712 caches its domain there), so every
 registry has code of its own, and its Keccak-256 tells whether it is an unaltered LabRegistry. It tells nothing of the
-members.
+members. The RegistryLens has the same code and address on every chain.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksumme
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
 FACTORY_SALT = bytes(32)
+LENS_SALT = (1).to_bytes(32)
+"""The version of the RegistryLens."""
 
 _DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -94,6 +96,22 @@ def factory_registry(owner: str, open_group_creation: bool, salt: str) -> str:
     """Compute the address (lower case) of the registry that the factory makes of these settings. `salt` is hex."""
     code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
     return create2_address(factory_address(), bytes.fromhex(salt), code).lower()
+
+
+def lens_init_code() -> bytes:
+    """Return the code that creates the RegistryLens; it takes no arguments."""
+    return bytes.fromhex(load_artifact("RegistryLens")["bytecode"][2:])
+
+
+def lens_code() -> bytes:
+    """Return the code that the RegistryLens has."""
+    return bytes.fromhex(load_artifact("RegistryLens")["runtimeBytecode"][2:])
+
+
+@cache
+def lens_address() -> str:
+    """Return where this version's RegistryLens is on every chain that has it."""
+    return create2_address(PROXY, LENS_SALT, lens_init_code())
 
 
 def _short_string(text: str) -> bytes:

@@ -50,6 +50,12 @@ class Membership:
     until: int
     version: int
 
+    @classmethod
+    def of_abi(cls, values: Any) -> Membership:
+        """Return what ``membershipOf`` returned."""
+        roles, since, until, version = values
+        return cls(Role(roles), since, until, version)
+
     def holds(self, role: Role, time: int) -> bool:
         """Return whether the membership gave `role` at `time`."""
         return role in self.roles and self.since <= time < self.until
@@ -217,9 +223,11 @@ class Registry:
 
     def verdict(self, record_id: str, group: int) -> Attestation:
         """Return the current verdict of a group on a record."""
-        evidence, attested_at, sealed_at, verdict, version = self.read_function(
-            "verdictOf", bytes.fromhex(record_id), group
-        )
+        return self.attestation(self.read_function("verdictOf", bytes.fromhex(record_id), group))
+
+    def attestation(self, values: Any) -> Attestation:
+        """Return what ``verdictOf`` returned."""
+        evidence, attested_at, sealed_at, verdict, version = values
         with self._known():
             return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
 
@@ -239,8 +247,7 @@ class Registry:
 
     def membership(self, group: int, account: str) -> Membership:
         """Return the last membership of an account in a group."""
-        roles, since, until, version = self.read_function("membershipOf", group, checksummed(account))
-        return Membership(Role(roles), since, until, version)
+        return Membership.of_abi(self.read_function("membershipOf", group, checksummed(account)))
 
     def group(self, number: int) -> Group:
         """Return a group."""
@@ -266,22 +273,27 @@ class Registry:
         asked = {key: value for key, value in topics.items() if key in indexed}
         others = {key: value for key, value in topics.items() if key not in indexed}
         start = self.first_block if first is None else first
-        end = self.chain.head().number if last is None else last
-        span = max(end - start + 1, 1)
-        while start <= end:
-            stop = min(start + span - 1, end)
+        # the node knows its newest block: it is only asked for where one question is too large
+        end, span = last, None if last is None else max(last - start + 1, 1)
+        while end is None or start <= end:
+            stop = end if span is None or end is None else min(start + span - 1, end)
             try:
-                events = event.get_logs(from_block=start, to_block=stop, argument_filters=asked)
+                events = event.get_logs(
+                    from_block=start, to_block="latest" if stop is None else stop, argument_filters=asked
+                )
             except (Web3RPCError, ContractLogicError):
                 if span == 1:
                     with self.chain.reaching():
                         raise
-                span = max(min(span // 4, _FIRST_SPAN), 1)
+                end = self.chain.head().number if end is None else end
+                span = max(min((span or end - start + 1) // 4, _FIRST_SPAN), 1)
                 continue
             except Exception:
                 with self.chain.reaching():
                     raise
             yield from (each for each in events if all(each["args"][key] == value for key, value in others.items()))
+            if stop is None:
+                return
             start = stop + 1
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordView]:
@@ -296,7 +308,11 @@ class Registry:
             NotVerified: if the node answers with something that doesn't have this id.
         """
         record = next(self.recorded(id=bytes.fromhex(record_id)), None)
-        if record and self.domain.record_id(record.key) != record_id:
+        return record and self.require_id(record, record_id)
+
+    def require_id(self, record: RecordView, record_id: str) -> RecordView:
+        """Return the record itself if its key has this id."""
+        if self.domain.record_id(record.key) != record_id:
             raise NotVerified(
                 f"{self.chain.address} answered with another record for {record_id}", hint="Don't trust that node."
             )

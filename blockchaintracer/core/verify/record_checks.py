@@ -64,10 +64,10 @@ class RecordChecks:
     def examine(self, record: RecordView, shown: Shown | None) -> tuple[RecordView, list[Check], list[str]]:
         """Make all checks of one record. `shown` is a file or folder to use instead of a copy."""
         manifest, manifest_checks = self.manifest(record)
-        seen, checks = self.standing(record)
-        seen = replace(seen, name=name_of(manifest))
         status = self._registry.status(record.id)
         committed = commitment_of(self._registry, record, status)
+        seen, checks = self._standing(record, status, committed)
+        seen = replace(seen, name=name_of(manifest))
         checks += self._answers(record, committed)
         checks += check_batch(self._registry, record, status, committed)
         checks += check_seal(self._registry, record, status)
@@ -139,9 +139,13 @@ class RecordChecks:
     def standing(self, record: RecordView) -> tuple[RecordView, list[Check]]:
         """Check that a record is stored, by its event, its id, the registry's state and its block."""
         status = self._registry.status(record.id)
-        committed = commitment_of(self._registry, record, status)
+        return self._standing(record, status, commitment_of(self._registry, record, status))
+
+    def _standing(
+        self, record: RecordView, status: RecordStatus, committed: Commitment
+    ) -> tuple[RecordView, list[Check]]:
         checks = [
-            self._emitted(record, self._chain.block(record.block)),
+            self._emitted(record, committed.block if committed.root is None else self._chain.block(record.block)),
             self._id(record),
             self._status(record, status),
             self._time(status.recorded_at, committed),
@@ -246,7 +250,7 @@ class RecordChecks:
             yield Check("parents", Outcome.FAIL, "; ".join(wrong))
         else:
             yield Check("parents", Outcome.PASS, f"all {len(parents)} are recorded, and earlier")
-        yield self._ancestors(links)
+        yield self._ancestors(links, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
             subjects = {link.parent: parents[link.parent].subject for link in links if link.parent in parents}
             wrong = [
@@ -257,19 +261,19 @@ class RecordChecks:
             detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
             yield Check("inputs", Outcome.FAIL if wrong else Outcome.PASS, detail)
 
-    def _ancestors(self, links: Sequence[Link]) -> Check:
+    def _ancestors(self, links: Sequence[Link], known: dict[str, RecordView]) -> Check:
         """Check that nothing that the record rests on was retracted."""
-        seen: set[str] = set()
-        retracted: list[str] = []
+        seen: dict[str, None] = {}
         level = _rests_on(links)
-        while level := level - seen:
-            seen |= level
-            ordered = sorted(level)
-            for record_id, stored in zip(ordered, self._registry.statuses(ordered), strict=True):
-                if stored.status is Status.RETRACTED:
-                    retracted.append(f"{record_id} ({when(stored.retracted_at)})")
-            ancestors = locate(self._registry, ordered)
-            level = set().union(*(_rests_on(ancestor.key.parents) for ancestor in ancestors.values()))
+        while level := level - seen.keys():
+            seen |= dict.fromkeys(sorted(level))
+            known = known | locate(self._registry, sorted(level - known.keys()))
+            level = set().union(*(_rests_on(known[each].key.parents) for each in level & known.keys()))
+        retracted = [
+            f"{record_id} ({when(stored.retracted_at)})"
+            for record_id, stored in zip(seen, self._registry.statuses(list(seen)), strict=True)
+            if stored.status is Status.RETRACTED
+        ]
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain import Attestation, Registry, lens
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, label
-from blockchaintracer.core.record_view import Position, RecordStatus
+from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.commitments import verdict_seal_problems
 from blockchaintracer.core.verify.locate import locate, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -28,10 +29,13 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
             if group not in newest or Position.of_event(newest[group]) < Position.of_event(event):
                 newest[group] = event
     counted: Counter[Verdict] = Counter()
-    for group, event in sorted(newest.items()):
+    groups = sorted(newest)
+    evidence = _evidence(registry, newest.values())
+    for group, current in zip(groups, lens.verdicts(registry, groups, record_id), strict=True):
+        event = newest[group]
         if event["event"] == "Attested":
             counted[Verdict(event["args"]["verdict"])] += 1
-        yield _check_group(registry, record_id, group, event)
+        yield _check_group(registry, record_id, group, event, current, evidence)
     counts = {
         Verdict.REVIEWED: status.reviewed,
         Verdict.REPRODUCED: status.reproduced,
@@ -48,9 +52,25 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
         yield Check("verdict counts", Outcome.FAIL, detail)
 
 
-def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> Check:
+def _evidence(registry: Registry, events: Iterable[Any]) -> dict[str, RecordView]:
+    """Return the records that verdicts name as evidence, with what the registry stores of them now."""
+    ids = {bytes(event["args"]["evidence"]).hex() for event in events if event["event"] == "Attested"}
+    records = locate(registry, (record_id for record_id in ids if int(record_id, 16)))
+    return {
+        record_id: replace(record, stored=stored)
+        for (record_id, record), stored in zip(records.items(), registry.statuses(list(records)), strict=True)
+    }
+
+
+def _check_group(
+    registry: Registry,
+    record_id: str,
+    group: int,
+    event: Any,
+    current: Attestation,
+    evidence_records: dict[str, RecordView],
+) -> Check:
     values, name = event["args"], f"verdict of group {group}"
-    current = registry.verdict(record_id, group)
     verdict = Verdict(values["verdict"])
     if event["event"] == "VerdictWithdrawn":
         if current.verdict is not Verdict.NONE:
@@ -82,7 +102,8 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
     ):
         problems.append(f"{values['attester']} was no reviewer of group {group}: {problem}")
     if evidence_id:
-        problems += _evidence_problems(registry, record_id, group, verdict, evidence_id)
+        record = evidence_records.get(evidence_id)
+        problems += _evidence_problems(registry, record_id, group, verdict, evidence_id, record)
     elif verdict in _ON_EVIDENCE:
         problems.append("such a verdict needs evidence")
     wrong, sealed = verdict_seal_problems(registry, record_id, group, event, current.sealed_at)
@@ -93,14 +114,15 @@ def _check_group(registry: Registry, record_id: str, group: int, event: Any) -> 
     return Check(name, Outcome.PASS, statement, shown)
 
 
-def _evidence_problems(registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str) -> list[str]:
-    record = locate(registry, [evidence]).get(evidence)
+def _evidence_problems(
+    registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str, record: RecordView | None
+) -> list[str]:
     if record is None:
         return ["the evidence is not recorded"]
     key, problems = record.key, []
     if registry.domain.record_id(key) != evidence:
         problems.append("the evidence's key has another id")
-    if registry.status(evidence).status is not Status.RECORDED:
+    if record.stored is None or record.stored.status is not Status.RECORDED:
         problems.append("the evidence is retracted")
     if key.group != group:
         problems.append(f"the evidence is of group {key.group}")

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address, lens_init_code
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, ForeignRecord, RecordKey, Status
 from blockchaintracer.lab.chain import factory as factories
@@ -32,6 +33,8 @@ class Op(StrEnum):
     """put the deterministic deployment proxy at its address, by the one transaction that does"""
     DEPLOY_FACTORY = "deploy-factory"
     """put this version's factory at the address that it has on every chain"""
+    DEPLOY_LENS = "deploy-lens"
+    """put this version's RegistryLens at the address that it has on every chain"""
     DEPLOY = "deploy"
     """make a registry by the factory; `registry` is the address that it will have"""
     CREATE_GROUP = "create-group"
@@ -173,13 +176,13 @@ def deployment(
 
 
 def factory_steps(chain: Chain) -> list[Transaction]:
-    """Return what has to be on a chain before a registry can be, in order: what is missing of it, and in any case the
-    factory, so that a chain which loses it gets it again."""
-    factory = Transaction(Op.DEPLOY_FACTORY, factories.factory_address())
-    if factory.is_done(chain):
-        return [factory]
-    proxy = [Transaction(op, factories.PROXY) for op in (Op.FUND_PROXY, Op.DEPLOY_PROXY)]
-    return [*(step for step in proxy if not step.is_done(chain)), factory]
+    """Return what has to be on a chain beside its registries, in order: what is missing of the proxy, and in any case
+    factory and Lens, so that a chain which loses them gets them again."""
+    made = [Transaction(Op.DEPLOY_FACTORY, factories.factory_address()), Transaction(Op.DEPLOY_LENS, lens_address())]
+    if all(step.is_done(chain) for step in made):
+        return made
+    proxy = [Transaction(op, PROXY) for op in (Op.FUND_PROXY, Op.DEPLOY_PROXY)]
+    return [*(step for step in proxy if not step.is_done(chain)), *made]
 
 
 # -- the parts of the table
@@ -375,7 +378,9 @@ def _check_funding(write: Transaction, chain: Chain) -> None:
 
 
 def _call_proxy(write: Transaction, chain: Chain) -> tuple[str, str]:
-    return factories.PROXY, "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex()
+    if write.op is Op.DEPLOY_LENS:
+        return PROXY, "0x" + (LENS_SALT + lens_init_code()).hex()
+    return PROXY, "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex()
 
 
 def _call_factory(write: Transaction, chain: Chain) -> tuple[str, str]:
@@ -409,9 +414,10 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.DEPLOY_PROXY: _Operation(
         "", _no_call, _has_code, _no_event, check=lambda write, chain: factories.offer_proxy_transaction(chain)
     ),
-    # it can only run out of gas, which estimating it tells
-    Op.DEPLOY_FACTORY: _Operation(
-        "", _no_call, _has_code, _no_event, deployment=_call_proxy, check=lambda write, chain: None
+    # they can only run out of gas, which estimating tells
+    **dict.fromkeys(
+        (Op.DEPLOY_FACTORY, Op.DEPLOY_LENS),
+        _Operation("", _no_call, _has_code, _no_event, deployment=_call_proxy, check=lambda write, chain: None),
     ),
     Op.DEPLOY: _Operation(
         "owner open_group_creation salt factory",

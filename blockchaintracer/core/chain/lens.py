@@ -1,0 +1,102 @@
+"""Many questions to one registry: by its RegistryLens in one call where the chain has it, else one by one.
+
+The Lens is only believed where its address has exactly this version's code. What it could not read is asked singly, so
+the answers and errors are those of the single calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from blockchaintracer.core.chain.connection import Chain
+from blockchaintracer.core.chain.known_code import lens_address, lens_code
+from blockchaintracer.core.chain.registry import Attestation, Membership, Registry, load_artifact
+from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import checksummed
+
+_NOT_READ, _READ = 0, 3
+"""IRegistryLens.Reading: only Read is an answer."""
+_AT_ONCE = 500
+_WORTH = 3
+"""Single calls from which on the Lens takes fewer requests: its code is asked for once a connection."""
+
+T = TypeVar("T")
+
+
+def verdicts(registry: Registry, groups: Sequence[int], record_id: str) -> list[Attestation]:
+    """Return the current verdict of each group on a record."""
+    return _each(
+        registry,
+        groups,
+        lambda part: ("verdictsOf", part, [bytes.fromhex(record_id)]),
+        registry.attestation,
+        lambda group: registry.verdict(record_id, group),
+    )
+
+
+def memberships(registry: Registry, groups: Sequence[int], account: str) -> list[Membership]:
+    """Return the last membership of an account in each group."""
+    return _each(
+        registry,
+        groups,
+        lambda part: ("membershipsOf", part, [checksummed(account)]),
+        Membership.of_abi,
+        lambda group: registry.membership(group, account),
+    )
+
+
+def members(registry: Registry, group: int, accounts: Sequence[str]) -> list[Membership]:
+    """Return the last membership of each account in a group."""
+    return _each(
+        registry,
+        accounts,
+        lambda part: ("membershipsOf", [group], [checksummed(account) for account in part]),
+        Membership.of_abi,
+        lambda account: registry.membership(group, account),
+    )
+
+
+def _each(
+    registry: Registry,
+    items: Sequence[Any],
+    question: Callable[[Sequence[Any]], tuple[Any, ...]],
+    read: Callable[[Any], T],
+    singly: Callable[[Any], T],
+) -> list[T]:
+    """Ask about each item. `question` is the function of the Lens for some of them, and its arguments."""
+    lens = _lens(registry.chain) if len(items) >= _WORTH else None
+    answers: list[T] = []
+    for start in range(0, len(items), _AT_ONCE):
+        part = items[start : start + _AT_ONCE]
+        readings = _ask(registry, lens, *question(part)) if lens else []
+        if len(readings) != len(part):
+            readings = [(_NOT_READ, None)] * len(part)
+        answers += [
+            read(answer) if reading == _READ else singly(item)
+            for item, (reading, answer) in zip(part, readings, strict=True)
+        ]
+    return answers
+
+
+def _ask(registry: Registry, lens: Any, function: str, *arguments: Any) -> list[tuple[int, Any]]:
+    """Return what the Lens read, row after row; nothing if it did not answer, as where a node gives a call too little
+    gas."""
+    from web3.exceptions import BadFunctionCallOutput, ContractLogicError
+
+    try:
+        rows = registry.chain.ask(lambda: lens.get_function_by_name(function)(registry.address, *arguments).call())
+    except (BadFunctionCallOutput, ChainUnavailable, ContractLogicError):
+        return []
+    return [reading for row in rows for reading in row]
+
+
+def _lens(chain: Chain) -> Any | None:
+    """Return the Lens of a chain as a web3 contract, None where its address does not have its code."""
+    contracts = chain.contract_classes
+    if "RegistryLens" not in contracts:
+        contract = None
+        if chain.code(lens_address()) == lens_code():
+            contract = chain.web3.eth.contract(lens_address(), abi=load_artifact("RegistryLens")["abi"])  # type: ignore[call-overload]
+        contracts["RegistryLens"] = contract
+    return contracts["RegistryLens"]
