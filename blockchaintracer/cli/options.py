@@ -151,7 +151,7 @@ connection_options = _bundle(
         envvar=KEY,
         help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
     ),
-    click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one used last]"),
+    click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one written to last]"),
     home_option,
 )
 """The options of which `make_lab` makes a lab."""

@@ -127,8 +127,13 @@ def state_line(result: Any, done: str = "recorded") -> str:
 
 def record_lines(record: Any, state: str | None = None) -> Iterator[str]:
     """Describe a record of the lab in two lines; `state` replaces the line of its state."""
-    yield f"{record.kind}{f' {record.name}' if record.name else ''}: {record.id}"
+    yield f"{titled(record)}: {record.id}"
     yield f"  {state or state_line(record)}"
+
+
+def titled(record: Any) -> str:
+    """Return kind and name of a record; the kind alone where the name says no more (a run that is called run)."""
+    return f"{record.kind} {record.name}" if record.name not in (None, "", record.kind) else str(record.kind)
 
 
 def recorded_line(name: str, record: Any) -> str:

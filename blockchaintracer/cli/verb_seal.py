@@ -8,7 +8,16 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
-from blockchaintracer.cli.render import Answer, progress_bar, record_lines, state_line, table, unrevealed_line, when
+from blockchaintracer.cli.render import (
+    Answer,
+    progress_bar,
+    record_lines,
+    state_line,
+    table,
+    titled,
+    unrevealed_line,
+    when,
+)
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -64,7 +73,7 @@ def _lines(seal: Recorded) -> Iterator[str]:
     if not isinstance(seal, seals.Sealed):
         yield from record_lines(seal, f"is recorded already, {when(seal.time)}: there is nothing to seal")
         return
-    yield f"{seal.kind}{f' {seal.name}' if seal.name else ''}: sealed as {seal.commitment}"
+    yield f"{titled(seal)}: sealed as {seal.commitment}"
     yield f"  {state_line(seal, 'sealed')}"
     if seal.state != "stored":
         yield f"  for you alone until it is revealed: its id will be {seal.id}"

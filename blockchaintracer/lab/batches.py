@@ -172,7 +172,7 @@ def anchor(lab: Lab, *, leaves: bool = False) -> Anchored:
                 write.check(lab.chain, lab.signer.address)
         proofs = folder / tree.root
         _write_proofs(lab.domain, proofs, tree, keys)
-        lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
+        lab.enter(write)
         _close(folder, keys)
     if away:
         raise ChainUnavailable(

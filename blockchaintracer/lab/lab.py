@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.core.chain import Chain, Registry, lens
@@ -103,6 +104,7 @@ class Lab:
     hand_over: bool = False
     confirm: Callable[[str], bool] | None = None
     flush_all: bool = False
+    _key: str | None = field(default=None, init=False, repr=False)
     _handed_to: int | None = field(default=None, init=False, repr=False)
     _told: set[int] = field(default_factory=set, init=False, repr=False)
     _away: tuple[float, ChainUnavailable] | None = field(default=None, init=False, repr=False)
@@ -142,9 +144,6 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
-        if self.settings().get("last") != chain.chain_id:
-            with self._changed_settings() as settings:
-                settings["last"] = chain.chain_id
         return chain
 
     def prepare_hand_over(self) -> None:
@@ -158,18 +157,21 @@ class Lab:
 
     @property
     def chain_id(self) -> int:
-        """The chain's id; while the chain is unavailable, that of the named network, else of the last command."""
+        """The chain's id; while the chain is unavailable, that of the named network, or the one that this very node had
+        when the lab last wrote to it. What is meant for one chain must never wait for another."""
         if self._handed_to is not None:
             return self._handed_to
         try:
             number = self.chain.chain_id
         except ChainUnavailable:
-            # what is meant for a public network must never go to the devnet
+            known = self.settings().get("nodes", {})
             named = [network.chain_id for network in NETWORKS if self.rpc and network.rpc == self.rpc]
-            last = named[0] if named else self.settings().get("last")
-            if not isinstance(last, int) or (self.is_embedded and last != DEVNET.chain_id):
+            remembered = named[0] if named else known.get(node_name(self.rpc)) if self.rpc else None
+            if self.is_embedded and DEVNET.chain_id in known.values():
+                remembered = DEVNET.chain_id
+            if not isinstance(remembered, int):
                 raise
-            number = last
+            number = remembered
         if self.hand_over:
             self._handed_to = number
         return number
@@ -189,9 +191,7 @@ class Lab:
         """The registry on the chain."""
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
-        registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
-        self.choose(registry=registry.address)
-        return registry
+        return Registry(self.chain, address, known.get(address.lower(), 0)).require()
 
     @property
     def domain(self) -> Domain:
@@ -239,9 +239,8 @@ class Lab:
                 # another process of this lab may have made it meanwhile
                 if name not in keys.names():
                     raise
-        signer = signer or keys.signer(name)
-        self.choose(key=name)
-        return signer
+        self._key = name
+        return signer or keys.signer(name)
 
     def fund_on_devnet(self) -> None:
         """Give the signer devnet coin, if it is the lab's own devnet and the signer has little."""
@@ -276,6 +275,24 @@ class Lab:
 
     # -- writing
 
+    def enter(self, write: Transaction, manifest: bytes | None = None) -> Entry:
+        """Enter a transaction into the outbox, and keep what it was written with as the choice for later commands.
+
+        A command that only reads keeps nothing: it must not change where the next record goes.
+        """
+        entry = self.outbox.add_transaction(self.chain_id, write, self.signer.address, manifest)
+        chosen = {"key": self._key, "registry": self.registry.address if "registry" in self.__dict__ else None}
+        self.choose(**{name: value for name, value in chosen.items() if value is not None})
+        name = node_name(self.rpc or DEVNET.name)
+        if (
+            not self.connect
+            and "chain" in self.__dict__
+            and self.settings().get("nodes", {}).get(name) != self.chain_id
+        ):
+            with self._changed_settings() as settings:
+                settings["nodes"] = {**settings.get("nodes", {}), name: self.chain_id}
+        return entry
+
     def write(self, *writes: Transaction, check: bool = True) -> list[Entry]:
         """Enter transactions into the outbox and bring them into blocks; return their entries.
 
@@ -290,7 +307,7 @@ class Lab:
             self.fund_on_devnet()
             writes[0].check(self.chain, signer.address)
         for write in writes:
-            self.outbox.add_transaction(self.chain_id, write, signer.address)
+            self.enter(write)
         self.send()
         return [self.outbox.find_entry(self.chain_id, write) for write in writes]
 
@@ -401,6 +418,8 @@ class Lab:
                 isinstance(choices, dict) for choices in chains.values()
             ):
                 raise ValueError("chains that are none")
+            if not isinstance(data.get("nodes", {}), dict):
+                raise ValueError("nodes that are none")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
@@ -427,6 +446,11 @@ class Lab:
                 write_json(path, settings, problem=f"the lab's settings {path} can't be written")
         except OSError as error:
             raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
+
+
+def node_name(rpc: str) -> str:
+    """Return what the settings call a node. Its address may hold a key, so it is a digest."""
+    return sha256(rpc.encode()).hexdigest()[:16]
 
 
 def require_role(lab: Lab, group: int, role: Role) -> None:

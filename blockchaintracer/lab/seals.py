@@ -264,7 +264,7 @@ def _send(lab: Lab, kept: KeptSeal) -> tuple[Entry, bool]:
         [entry] = lab.write(write)
     except ChainUnavailable as away:
         existing = False
-        entry = lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
+        entry = lab.enter(write)
         lab.say(f"{away.message}\nThe seal is kept and waits: `blockchaintracer outbox flush` sends it.")
     return entry, existing
 

@@ -61,7 +61,7 @@ class MLTracer:
     Args:
         home: the lab's working folder; see `blockchaintracer.lab.lab_folder.Home`.
         rpc: JSON-RPC of a chain; ``$BLOCKCHAINTRACER_RPC``, else the embedded devnet, if not said.
-        registry: its address; the one used last if not said.
+        registry: its address; the one written to last if not said.
         group: number of the group to record for; the one used last if not said.
         key: name of a key in the keystore, or ``command:`` and a program that signs; never a key.
         name: of runs that get none.

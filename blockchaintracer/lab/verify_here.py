@@ -16,7 +16,7 @@ from blockchaintracer.core.record import normal_digest
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.batched_here import with_batched
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Entry, Op, Outbox
+from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
@@ -87,16 +87,16 @@ def verify(
     except ChainUnavailable as away:
         if waiting := _entry(lab.outbox, digest or record):
             raise ChainUnavailable(
-                f"record {waiting.write.record_id} is known to this lab alone: it is {waiting.state} in its outbox,"
-                f" and the chain can't be asked. {away.message}",
-                hint="`blockchaintracer outbox flush` sends it when the chain is back.",
+                f"record {waiting.write.record_id} is {waiting.state} in this lab's outbox, and the chain can't be"
+                f" asked. {away.message}",
+                hint=f"When the chain is back: {_next_step(waiting)}.",
                 record=waiting.write.record_id,
                 state=str(waiting.state),
             ) from None
         raise
     if not report.records and (waiting := _entry(lab.outbox, digest)):
         said = f" (it was in block {waiting.block.number})" if waiting.block else ""
-        detail = f"in this lab's outbox it is {waiting.state}{said}: `blockchaintracer outbox flush` sends it"
+        detail = f"in this lab's outbox it is {waiting.state}{said}: {_next_step(waiting)}"
         report = replace(report, checks=(*report.checks, Check("outbox", Outcome.UNKNOWN, detail)))
     return _marked(lab, report)
 
@@ -151,6 +151,14 @@ def _existing(path: Path) -> Path:
             hint="An id is 64 hex digits.",
         )
     return path
+
+
+def _next_step(entry: Entry) -> str:
+    if entry.state is EntryState.FAILED:
+        return f"it was refused ({entry.error or 'see `blockchaintracer outbox list`'}) and is not sent again"
+    if entry.is_on_chain:
+        return "`blockchaintracer outbox flush` looks for it, and sends it again if the chain has lost it"
+    return "`blockchaintracer outbox flush` sends it"
 
 
 def _entry(outbox: Outbox, record_id: str | None) -> Entry | None:

@@ -177,14 +177,14 @@ def test_only_an_answer_to_the_question_is_one(answer: Any, method: str, status:
 
 def change_settings(lab: Lab) -> None:
     with lab._changed_settings() as settings:
-        settings["last"] = 5
+        settings["nodes"] = {"a": 5}
 
 
 @QUICK
 @given(values | st.binary(max_size=60), st.binary(max_size=40))
 def test_any_settings_are_read_or_refused_in_words(content: Any, raw: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        written = (json.dumps(one, default=str).encode() for one in (content, {"chains": content}, {"last": content}))
+        written = (json.dumps(one, default=str).encode() for one in (content, {"chains": content}, {"nodes": content}))
         for data in (raw, *written):
             lab = Lab(Home(folder))
             lab.home.settings.write_bytes(data)

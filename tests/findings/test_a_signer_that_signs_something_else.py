@@ -15,7 +15,7 @@ from eth_account.messages import encode_typed_data
 from blockchaintracer.core.errors import KeyStoreError
 from blockchaintracer.core.record import Domain
 from blockchaintracer.lab.keys import COMMAND, CheckedSigner, CommandSigner, KeyStore
-from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab import Lab, node_name
 from blockchaintracer.lab.lab_folder import Home
 
 pytestmark = pytest.mark.node
@@ -32,6 +32,7 @@ TRANSACTION: dict[str, Any] = {
     "maxFeePerGas": 2 * 10**9,
     "maxPriorityFeePerGas": 10**9,
 }
+NOWHERE = "http://127.0.0.1:9"
 INVITATION = {
     "group": 1,
     "account": OTHER.address,
@@ -159,8 +160,10 @@ def test_settings_that_came_with_a_repository_start_no_program(tmp_path: Path) -
     program = tmp_path / "program"
     program.write_text(f"#!/bin/sh\ntouch {ran}\n")
     program.chmod(0o700)
-    lab = Lab(home, rpc="http://127.0.0.1:9")
-    home.settings.write_text(json.dumps({"last": 1, "chains": {"1": {"key": f"{COMMAND}{program}"}}}))
+    lab = Lab(home, rpc=NOWHERE)
+    home.settings.write_text(
+        json.dumps({"nodes": {node_name(NOWHERE): 1}, "chains": {"1": {"key": f"{COMMAND}{program}"}}})
+    )
     with pytest.raises(KeyStoreError):
         _ = lab.signer
     assert not ran.exists()

@@ -107,7 +107,7 @@ class CheckpointLog:
         group, author = lab.group(Role.RECORDER), lab.signer.address
         fields = {"group": group, "author": author, "root": batch.root, "count": batch.count}
         write = Transaction(Op.ANCHOR, lab.domain.registry, **fields, manifest=description.sha256)
-        lab.outbox.add_transaction(lab.chain_id, write, author)
+        lab.enter(write)
         made = CheckpointAnchor(root=batch.root, count=batch.count, description=description)
         self.anchors.append(made)
         self._anchored = count

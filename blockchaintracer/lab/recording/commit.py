@@ -80,10 +80,10 @@ def send(lab: Lab, made: Draft) -> Recorded:
 def _keep(lab: Lab, write: Transaction, manifest: bytes) -> Entry:
     """Enter a record into the outbox, then store its manifest: from the first on, no end of the process loses it."""
     if not lab.store.has(write.key.manifest):
-        lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address, manifest)
+        lab.enter(write, manifest)
         lab.outbox.store_captured(lab.store.put_bytes)
         return lab.outbox.find_entry(lab.chain_id, write)
-    return lab.outbox.add_transaction(lab.chain_id, write, lab.signer.address)
+    return lab.enter(write)
 
 
 def reached(lab: Lab, records: Sequence[Recorded], until: Until) -> list[Recorded]:
