@@ -16,16 +16,18 @@ from blockchaintracer.cli.options import (
     ask,
     connection_options,
     flush_all_option,
+    group_option,
     home_option,
     make_lab,
 )
-from blockchaintracer.cli.render import Answer
+from blockchaintracer.cli.render import Answer, state_line
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.lab.keys import KeyStore, passphrase_of
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import back_up, restore
 from blockchaintracer.lab.private.identities import EncryptionKeys
-from blockchaintracer.lab.rotation import Rotated, rotate
+from blockchaintracer.lab.rotation import Rotated, report_key, rotate
 
 _MAX_KEY = 1 << 16
 _encryption_option = click.option("--encryption", is_flag=True, help="A key that decrypts, not one that signs.")
@@ -44,6 +46,7 @@ def command() -> None:
       blockchaintracer keys export lab --encryption
       blockchaintracer keys import lab --from keystore.json
       blockchaintracer keys rotate lab lab2
+      blockchaintracer keys report 0xADDRESS --since 2026-03-01
       blockchaintracer keys backup keys.backup
       blockchaintracer keys list
     """
@@ -200,3 +203,25 @@ def _ask_twice(question: str) -> str:
     if ask("The same again") != answer:
         raise InputError("expected the same passphrase twice, got two")
     return answer
+
+
+@command.lab_verb()
+@group_option
+@click.argument("address")
+@click.option("--since", required=True, metavar="DATE", help="Since when it was in other hands, ISO 8601, in UTC.")
+@click.option("--reason", metavar="TEXT", help="What happened, for people.")
+def report(lab: Lab, address: str, since: str, reason: str | None) -> Answer:
+    """State for your group that a member's key was lost or stolen: `verify` names it with that member's records.
+
+    A maintainer or the owner of the group states it, with another key. What was recorded since then is not verified any
+    more. End the membership first: `group remove ADDRESS`.
+    """
+    recorded = report_key(lab, address, since, reason)
+    publish = f"blockchaintracer publish {recorded.id} --to published"
+    return Answer(
+        vars(recorded),
+        f"Stated in record {recorded.id}: the key of {address} was lost or stolen since {since}.",
+        f"  {state_line(recorded, 'recorded')}",
+        f"Others need its manifest to see the date: {publish}",
+        exit_code=3 if recorded.state == "stored" else 0,
+    )

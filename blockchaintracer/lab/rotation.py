@@ -1,17 +1,23 @@
-"""Replaces a signing key: what a group lets the old key hand over is handed over, the rest is listed."""
+"""Replaces a signing key, or states that one was lost or stolen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Role, label
+from blockchaintracer.core.manifest import Manifest, RecordPredicate
+from blockchaintracer.core.record import Kind, Role, checksummed, label
+from blockchaintracer.core.verify.key_statements import key_identifier
+from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction
+from blockchaintracer.lab.recording.commit import commit
+from blockchaintracer.lab.recording.content import not_before
 
 
 @dataclass
@@ -127,3 +133,38 @@ def _stays(giving: Lab) -> list[str]:
             " contract's transferOwnership and acceptOwnership"
         )
     return stays
+
+
+def report_key(lab: Lab, account: str, since: str, reason: str | None = None) -> Recorded:
+    """State in the group's name that a member's key was lost or stolen: a document that anyone finds by the address.
+
+    Args:
+        since: when, ISO 8601; UTC if it names no zone.
+
+    Raises:
+        InputError: if the time is none, or in the future, or the account is the signer or never was a member.
+    """
+    account, now = checksummed(account, "the key's address"), lab.chain.head().timestamp
+    try:
+        moment = datetime.fromisoformat(since)
+        time = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        raise InputError(f"expected a date such as 2026-03-01 or 2026-03-01T12:00:00Z, got {since!r}") from None
+    if not 0 <= time <= now:
+        raise InputError(f"expected a date from 1970 until now by the chain, got {since!r}")
+    group = lab.group(Role.MAINTAINER)
+    if account == lab.signer.address:
+        raise InputError(
+            f"{account} would sign this itself, and so could who has it", hint="Choose another with --key."
+        )
+    if not lab.registry.membership(group, account).version:
+        raise InputError(f"{account} never was a member of group {group}", hint="Choose the group with --group NUMBER.")
+    record = RecordPredicate(
+        name=f"Statement on the key of {account}",
+        description=reason,
+        subject_type="identifier",
+        identifier=key_identifier(account),
+        values={"account": account, "since": time},
+        not_before=not_before(lab),
+    )
+    return commit(lab, Manifest.of(int(Kind.DOCUMENT), record), ())

@@ -9,6 +9,7 @@ from blockchaintracer.core.chain import Membership, Registry
 from blockchaintracer.core.chain.registry import recorded_event
 from blockchaintracer.core.record import Role, checksummed, label
 from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.commitments import when
 
 _AT_ONCE = 100
 """ids asked for in one question: nodes limit the length of a filter"""
@@ -56,16 +57,23 @@ class MemberAt:
 
 def member_at(registry: Registry, group: int, account: str, position: Position) -> MemberAt:
     """Return the membership of an account just before a place on the chain, from the registry's events."""
-    current, last = None, None
+    current: Membership | None = None
+    last: Membership | None = None
+    later = []
     for event in registry.events("MembershipChanged", group=group, account=checksummed(account)):
-        values = event["args"]
+        values, before = event["args"], last
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
         if Position.of_event(event) < position:
             current = last
-    if last is None or last == current:
-        return MemberAt(current, None)
-    ended = last.until <= registry.chain.head().timestamp
-    return MemberAt(current, "it is no member any more" if ended else f"its roles are now {role_names(last.roles)}")
+        elif before and (before.roles, before.since) == (last.roles, last.since):
+            # only the end of a membership changes nothing else
+            by = "itself" if values["by"] == checksummed(account) else values["by"]
+            later.append(f"its membership was ended {when(last.until)} by {by}")
+    if last is not None and last.until <= registry.chain.head().timestamp:
+        later = later or [f"its membership ended {when(last.until)}, as agreed"]
+    elif last not in (None, current):
+        later.append(f"its roles are now {role_names(last.roles if last else Role(0))}")
+    return MemberAt(current, "; ".join(later) or None)
 
 
 def role_names(roles: Role) -> str:

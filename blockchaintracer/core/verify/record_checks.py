@@ -38,6 +38,7 @@ from blockchaintracer.core.verify.content_checks import (
     without_copy,
 )
 from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.key_statements import check_key
 from blockchaintracer.core.verify.locate import locate, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seed_checks import check_seeds
@@ -131,6 +132,7 @@ class RecordChecks:
         else:
             yield check_anchorer(self._registry, record.key.author, committed)
         yield self._role(record, committed)
+        yield from check_key(self._registry, self._copies, record, committed)
 
     def committed(self, record: RecordView) -> Commitment:
         """Return when and where the author was committed to a record."""
@@ -332,7 +334,8 @@ class RecordChecks:
     def _proven(self, seen: RecordView, checks: list[Check]) -> list[str]:
         verdicts = {check.name: check.verdict for check in checks}
         needed = _BATCHED if seen.status == "batched" else (*_COMMITMENT, *(["batch"] if seen.batch else []))
-        if any(verdicts.get(name) is not Outcome.PASS for name in needed):
+        stolen = any(check.name == "key" and check.verdict is Outcome.FAIL for check in checks)
+        if stolen or any(verdicts.get(name) is not Outcome.PASS for name in needed):
             return []
         start = next((check for check in checks if check.name == "not-before" and "time" in check.values), None)
         since = f"; its manifest is not older than {when(start.values['time'])}" if start else ""

@@ -10,7 +10,7 @@ from typing import Any
 from blockchaintracer.core.chain import Attestation, Registry, lens
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, label
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
-from blockchaintracer.core.verify.commitments import verdict_seal_problems
+from blockchaintracer.core.verify.commitments import verdict_seal_problems, when
 from blockchaintracer.core.verify.locate import locate, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -87,6 +87,9 @@ def _check_group(
         "sealedAt": current.sealed_at or None,
         "evidence": evidence_id,
     }
+    statement += f", {when(current.attested_at)}"
+    member = member_at(registry, group, values["attester"], Position.of_event(event))
+    statement += f" ({member.later})" if member.later else ""
     problems = []
     # the registry keeps as many of the evidence's low bits as its slot has room for
     same = (current.verdict, current.version) == (verdict, values["version"]) and evidence.endswith(current.evidence)
@@ -97,9 +100,7 @@ def _check_group(
     block = registry.chain.block(event["blockNumber"])
     if block is None or block.timestamp != current.attested_at:
         problems.append(f"its time in the registry, {current.attested_at}, is not that of its block")
-    elif problem := member_at(registry, group, values["attester"], Position.of_event(event)).problem(
-        Role.REVIEWER, block.timestamp
-    ):
+    elif problem := member.problem(Role.REVIEWER, block.timestamp):
         problems.append(f"{values['attester']} was no reviewer of group {group}: {problem}")
     if evidence_id:
         record = evidence_records.get(evidence_id)

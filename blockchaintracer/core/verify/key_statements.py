@@ -1,0 +1,68 @@
+"""What a group states of a member's key: that it was lost or stolen, and since when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from blockchaintracer.core.chain.registry import Registry
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, check_against_key, parse_manifest
+from blockchaintracer.core.record import Kind, Role, Status
+from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.locate import member_at
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+
+
+def key_identifier(account: str) -> str:
+    """Return the text whose SHA-256 is the subject of every statement on a key: so anyone finds them by its address."""
+    return f"lost-or-stolen-key:{account.lower()}"
+
+
+def check_key(registry: Registry, copies: Copies, record: RecordView, committed: Commitment) -> Iterator[Check]:
+    """Compare the time of a record with each statement of its group that its author's key was lost or stolen.
+
+    The statement of another maintainer of the group, or of its owner, counts. What others state is named: anyone with
+    the stolen key could state something, too.
+    """
+    subject = bytes.fromhex(sha256(key_identifier(record.author).encode()).hexdigest())
+    for statement in registry.recorded(subject=subject):
+        stored = registry.status(statement.id)
+        if (statement.group, statement.key.kind, stored.status) != (record.group, Kind.DOCUMENT, Status.RECORDED):
+            continue
+        since = _since(copies, statement, stored.recorded_at)
+        said = (
+            f"{statement.author} stated for group {record.group}, {when(stored.recorded_at)} in record {statement.id}"
+        )
+        said += f", that the key of {record.author} was lost or stolen"
+        values = {"statement": statement.id, "statedAt": stored.recorded_at, "since": since}
+        member = member_at(registry, record.group, statement.author, statement.position)
+        manages = member.problem(Role.MAINTAINER, stored.recorded_at) is None
+        manages |= registry.group(record.group).owner == statement.author
+        time = committed.block.timestamp if committed.block else None
+        if since is None or time is None:
+            why = "since when is in its manifest, which is not here" if since is None else "the record's block is gone"
+            yield Check("key", Outcome.UNKNOWN, f"{said}; {why}", values)
+        elif time < since:
+            yield Check("key", Outcome.PASS, f"{said} since {when(since)}: this was committed to before", values)
+        elif manages and statement.author != record.author:
+            detail = f"{said} since {when(since)}: this was committed to after, so perhaps by somebody else"
+            yield Check("key", Outcome.FAIL, detail, values)
+        else:
+            detail = f"{said} since {when(since)}; but they are not another maintainer of the group"
+            yield Check("key", Outcome.UNKNOWN, detail, values)
+
+
+def _since(copies: Copies, statement: RecordView, stated_at: int) -> int | None:
+    """Return the time that a statement names, Unix seconds; None if its manifest is missing or says no such time."""
+    data, _ = copies.read_bytes(statement.key.manifest, MAX_BYTES)
+    try:
+        manifest = parse_manifest(data) if data else None
+    except InputError:
+        return None
+    if manifest is None or check_against_key(manifest, statement.key):
+        return None
+    since = manifest.predicate.values.get("since") if isinstance(manifest.predicate, RecordPredicate) else None
+    return since if isinstance(since, int) and 0 <= since <= stated_at else None
