@@ -205,7 +205,7 @@ def _ask_twice(question: str) -> str:
     return answer
 
 
-@command.lab_verb()
+@command.lab_verb(writes=True)
 @group_option
 @click.argument("address")
 @click.option("--since", required=True, metavar="DATE", help="Since when it was in other hands, ISO 8601, in UTC.")
