@@ -15,7 +15,7 @@ from blockchaintracer.lab.lab import Lab
 from tests.support.labs import again, typed
 
 pytestmark = pytest.mark.node
-CLOSED = "http://127.0.0.1:1"
+CLOSED = "http://127.0.0.1:2"
 
 
 def file(folder: Path) -> str:

@@ -652,7 +652,7 @@ def test_a_member_who_was_removed_later_was_a_recorder_then(lab, file, tmp_path)
     remove_member(lab, 1, member.signer.address)
     report = lab_verifier(lab.registry, member.store).hash(record.id)
     assert report.verified
-    assert "no member any more" in next(check.detail for check in report.checks if check.name == "role")
+    assert "its membership was ended" in next(check.detail for check in report.checks if check.name == "role")
 
 
 @pytest.mark.parametrize(
@@ -1040,7 +1040,7 @@ def test_a_record_that_waits_while_the_chain_is_away_is_told_of(lab, file):
     file.write_bytes(os.urandom(30))
     waiting = record_content(away, Kind.DATASET, file)
     assert waiting.state == "stored"
-    with pytest.raises(ChainUnavailable, match="it is stored in its outbox"):
+    with pytest.raises(ChainUnavailable, match="is stored in this lab's outbox"):
         verify(again(away), waiting.id)
     with pytest.raises(ChainUnavailable):
         verify(again(away), "ab" * 32)
@@ -1074,7 +1074,19 @@ def test_the_verb_prints_each_check_and_ends_with_the_code_of_its_verdict(lab, f
     assert report["verified"]
     assert report["lookedUpAs"] == "path"
     assert set(report) == {
-        *("subject", "lookedUpAs", "verified", "failed", "unknown", "checks", "records", "proves", "doesNotProve")
+        *(
+            "subject",
+            "lookedUpAs",
+            "outcome",
+            "privateTestChain",
+            "verified",
+            "failed",
+            "unknown",
+            "checks",
+            "records",
+            "proves",
+            "doesNotProve",
+        )
     }
     assert set(report["checks"][0]) == {"name", "verdict", "detail", "values", "record"}
     assert report["records"][0]["id"] == record.id

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest, attest_foreign, retract
 from blockchaintracer.lab.batches import anchor, batching, materialize
@@ -14,7 +14,7 @@ from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.seals import reveal, seal_verdict, sealing
 from blockchaintracer.lab.status import record_status
-from blockchaintracer.lab.verify_here import verify, verify_order
+from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 from tests.node.test_verify import lied_to, topic
 from tests.support.labs import second_lab, typed
 
@@ -148,14 +148,14 @@ def test_a_record_that_is_only_batched_is_verified_by_its_proof(lab, tmp_path):
     other = second_lab(lab, tmp_path / "other")
     path = tmp_path / "proof.json"
     shutil.copy(f"{done.proofs}/{child.id}.json", path)
-    theirs = verify(other, str(path))
+    theirs = verify_batch_proof(other, path, path.read_bytes())
     assert theirs.verified, theirs.failed
     assert one(theirs, "author").verdict.value == "pass"
     data = json.loads(path.read_text())
     data["key"]["group"] = 2
     path.write_text(json.dumps(data, indent=2))
-    with pytest.raises(InputError, match="doesn't lead"):
-        verify(other, str(path))
+    with pytest.raises(NotVerified):
+        verify_batch_proof(other, path, path.read_bytes())
 
 
 def test_a_materialized_record_is_verified_with_the_time_and_the_author_of_its_batch(lab, tmp_path):

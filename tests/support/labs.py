@@ -20,9 +20,10 @@ import psutil
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import create_group, deploy
-from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab import Lab, node_name
 from blockchaintracer.lab.lab_folder import Home
 
+GONE = ("http://127.0.0.1:9", "http://127.0.0.1:1")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,6 +49,7 @@ class ReadyDevnet:
         lab = Lab(self._home)
         deploy(lab, open_group_creation=True)
         create_group(lab, "The lab")
+        _know_gone_nodes(lab)
         self._devnet, self._node = lab.devnet, lab.devnet.start()
         self._base_fee = self._ask("eth_getBlockByNumber", "latest", False)["baseFeePerGas"]
         self._snapshot = self._ask("evm_snapshot")
@@ -135,6 +137,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
     try:
         deploy(lab, open_group_creation=True)
         create_group(lab, "The lab")
+        _know_gone_nodes(lab)
         yield lab
     finally:
         lab.devnet.stop()
@@ -145,7 +148,14 @@ def second_lab(first: Lab, folder: Path, name: str = "Another lab") -> Lab:
     lab = Lab(Home(folder), rpc=first.devnet.start().url, registry_address=first.registry.address)
     first.devnet.fund(lab.signer.address, 10**20)
     create_group(lab, name)
+    _know_gone_nodes(lab)
     return lab
+
+
+def _know_gone_nodes(lab: Lab) -> None:
+    """Let a lab know nodes of its chain that are gone: what is written with one waits for that chain."""
+    with lab._changed_settings() as settings:
+        settings["nodes"] = {**settings.get("nodes", {}), **{node_name(url): lab.chain_id for url in GONE}}
 
 
 def again(lab: Lab) -> Lab:
