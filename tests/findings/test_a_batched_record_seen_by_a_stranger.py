@@ -121,3 +121,22 @@ def test_every_way_to_publish_takes_the_proof_along(lab: Lab, tmp_path: Path, ba
 
     [proof], problems, unavailable = published_proofs(lab.domain, ["memory://published"], child.id)
     assert (proof.id, problems, unavailable) == (child.id, [], [])
+
+
+def test_a_proof_file_is_tied_to_its_manifest_and_file(lab: Lab, tmp_path: Path, batched: Any) -> None:
+    """What a stranger is handed: the proof of `batch anchor`, the manifest and the file, and no folder."""
+    from blockchaintracer.lab.kept_proofs import anchored_proof
+
+    child, _, file = batched
+    proof, home = str(anchored_proof(lab, child.id)), tmp_path / "stranger"
+    manifest = tmp_path / "manifest.json"
+    manifest.write_bytes(lab.store.get_bytes(child.manifest))
+    for given in ((file,), (file, manifest), (manifest,)):
+        done = stranger(lab, home, "verify", "--proof", proof, *map(str, given), "--chain-id", str(lab.chain_id))
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "content" in done.stdout
+    assert "is the record's manifest" in done.stdout
+    assert "'the child'" in done.stdout, "its name is in its manifest"
+    done = stranger(lab, home, "verify", "--proof", proof, str(file), str(new(tmp_path)))
+    assert done.returncode == 1
+    assert "changed: expected" in done.stdout

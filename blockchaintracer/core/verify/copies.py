@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from typing_extensions import override
+
 from blockchaintracer.core.digest import (
     DEFAULT_PROFILE,
     PROFILES,
@@ -237,6 +239,26 @@ class FolderCopies:
         if cid_profile in PROFILES:
             return digest_file(path, cid_profile, self.progress)
         return FileDigest(sha256_file(path, self.progress), path.stat().st_size, "", DEFAULT_PROFILE)
+
+
+class GivenFiles(FolderCopies):
+    """Files that somebody shows, by their digest, and other copies for the rest: a manifest may be among the files."""
+
+    def __init__(self, files: Sequence[Path], others: Copies) -> None:
+        super().__init__(["the files that were given"], others.progress)
+        self._others = others
+        self.files = {sha256_file(file, others.progress): file for file in files if file.is_file()}
+
+    @override
+    @contextmanager
+    def find_copy(self, sha256: str, *, limit: int | None = None, cid_profile: str | None = None) -> Iterator[Copy]:
+        find = super().find_copy if sha256 in self.files else self._others.find_copy
+        with find(sha256, limit=limit, cid_profile=cid_profile) as copy:
+            yield copy
+
+    @override
+    def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
+        return self.files.get(sha256)
 
 
 def object_name(sha256: str) -> str:

@@ -15,7 +15,7 @@ from blockchaintracer.core.record import RecordKey, Status, label, normal_digest
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
-from blockchaintracer.core.verify.copies import Copies
+from blockchaintracer.core.verify.copies import Copies, GivenFiles
 from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
@@ -163,9 +163,12 @@ class Verifier:
         """Verify that a record is in a batch of its own group and author. A stored record is verified as stored.
 
         Args:
-            files: files or folders that must be what the record is of.
+            files: files or folders that must be what the record is of; the record's manifest may be one of them.
             groups: of these groups the record must be; empty if all count.
         """
+        if files and not isinstance(self._copies, GivenFiles):
+            given = Verifier(self._registry, GivenFiles(files, self._copies))
+            return given.batched(key, root, path, files, groups)
         record_id = self._registry.domain.record_id(key)
         record = RecordView(id=record_id, key=key)
         more = [replace(check, record=record_id) for check in self._given(record, files, groups)]
@@ -180,8 +183,12 @@ class Verifier:
         if groups and record.group not in groups:
             counting = ", ".join(map(str, groups))
             yield Check("group", Outcome.FAIL, f"it is of group {record.group}, and only {counting} count")
-        for file in files:
-            yield from Shown(file, self._copies).compare(record.key, self._checks.manifest(record)[0])
+        manifest, _ = self._checks.manifest(record)
+        for shown in map(self.shown, files):
+            if shown.sha256 == record.key.manifest:
+                yield Check("content", Outcome.PASS, f"{shown.path} is the record's manifest: {shown.sha256}")
+            else:
+                yield from shown.compare(record.key, manifest)
 
     def shown(self, path: Path) -> Shown:
         """Hash a file or folder, for `path`."""
