@@ -20,6 +20,7 @@ from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.relay import SignedWrites, gas_of, relay, require_payable, sign_waiting
+from tests.node.test_verify import send
 from tests.support.labs import again, second_lab, shared_lab, typed
 
 ACCEPTING = "631626ba7e60e01b5f5260205ff3"
@@ -181,10 +182,8 @@ def of_a_contract(lab: Lab, file: Path, code: str) -> SignedWrites:
     key = lab.registry.find_record(record_content(lab, Kind.DATASET, file).id).key
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
     joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
-    sent = {"from": wallet, "to": lab.registry.address, "data": lab.registry.call_data(*joining)}
     ask("anvil_setBalance", [wallet, hex(10**18)])
-    ask("anvil_impersonateAccount", [wallet])
-    assert "error" not in ask("eth_sendTransaction", [sent])
+    assert send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))["status"] == 1
     ask("anvil_setBalance", [wallet, "0x0"])
     ask("anvil_setCode", [wallet, f"0x{code}"])
     write = {"operation": "record", "key": replace(key, author=wallet).as_json(), "signature": "00" * 900}
