@@ -32,8 +32,8 @@ def package() -> str:
 
 
 def find_anvil() -> Path | None:
-    """Find the anvil binary: one that the user installed, on PATH or in ``~/.foundry/bin``, or the locked one beside this
-    package or in the user's cache."""
+    """Find the anvil binary: one that the user installed, on PATH or in ``~/.foundry/bin``, or the locked one beside
+    this package or in the user's cache."""
     if (program := find_program("anvil")) and _is_usable(Path(program)):
         return Path(program)
     tree, foundry = working_tree(), Path.home() / ".foundry" / "bin" / "anvil"
