@@ -72,19 +72,20 @@ class SignedWrites:
             # the registry takes times that no calendar has
             datetime.fromtimestamp(deadline, UTC)
             writes = tuple(_parsed(write, domain, signer, deadline) for write in data["writes"])
+            request = cls(domain, signer, deadline, writes)
+            if request.as_json() != data:
+                raise ValueError("other fields, or in another form, than this version writes")
         except Exception as error:
             # a stranger chose every value: reading and encoding them may fail in many ways
             raise InputError(
                 f"expected signed writes in {path}, got: {type(error).__name__} {str(error)[:200]}",
                 hint="`blockchaintracer outbox sign` writes such a file, of the same version as yours.",
             ) from None
-        return cls(domain, signer, deadline, writes)
+        return request
 
 
 def _parsed(data: dict[str, Any], domain: Domain, signer: str, deadline: int) -> Transaction:
     op = _SIGNED[Op(data["operation"])]
-    if data.keys() != {"operation", "signature", *_FIELDS[op]}:
-        raise ValueError(f"{data['operation']} with the fields {sorted(data)}")
     fields = {name: data[name] for name in _FIELDS[op]}
     if op is Op.RECORD_BY_SIGNATURE:
         fields["key"] = key = RecordKey.from_json(data["key"])
