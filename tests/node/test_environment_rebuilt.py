@@ -180,3 +180,58 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         rebuild_environment(tmp_path / "pylock.toml", tmp_path / "env")
     with pytest.raises(InputError, match="can't run"):
         rebuild_environment(lock, tmp_path / "env", python=tmp_path / "no-python")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "-e .",
+        "./evil",
+        "evil @ git+https://evil.example/evil",
+        "evil @ file:///tmp/evil",
+        "https://evil.example/evil.whl",
+        "-r other.txt",
+        "--find-links /tmp\nlocked==1.0",
+        "--index-url https://evil.example/simple\nlocked==1.0",
+        "--no-binary :all:\nlocked==1.0",
+        "locked",
+        "locked>=1.0",
+    ],
+)
+def test_a_lock_names_packages_and_no_place(installer: str, tmp_path: Path, lines: str):
+    """A lock could install a folder of this machine, or whatever another index had under the name."""
+    lock = tmp_path / "requirements.lock"
+    wheel(tmp_path / "wheels", "locked")
+    lock.write_text(f"{lines}\n")
+    with pytest.raises(InputError, match="packages of a version each"):
+        rebuild_environment(lock, tmp_path / "env")
+    assert not (tmp_path / "env").exists()
+
+
+def test_another_index_may_be_named_beside_hashes(tmp_path: Path):
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"--extra-index-url https://wheels.example/cpu\nlocked==1.0 --hash=sha256:{'0' * 64}\n")
+    environment._require_packages(lock)
+
+
+@pytest.mark.parametrize("kind", ["vcs", "directory", "archive"])
+def test_a_pylock_names_no_place_either(tmp_path: Path, kind: str):
+    lock = tmp_path / "pylock.toml"
+    lock.write_text(f'lock-version = "1.0"\n[[packages]]\nname = "evil"\n{kind} = {{path = "."}}\n')
+    with pytest.raises(InputError, match="evil"):
+        rebuild_environment(lock, tmp_path / "env")
+
+
+def test_nothing_of_the_working_folder_takes_part(installer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`python -m venv` took modules from the working folder, and uv its settings."""
+    work = tmp_path / "work"
+    work.mkdir()
+    for module in ("venv", "ensurepip", "pip", "json"):
+        (work / f"{module}.py").write_text(f"open({str(tmp_path / 'planted')!r}, 'w')\n")
+    (work / "uv.toml").write_text('no-index = "neither true nor false"\n')
+    monkeypatch.delenv("UV_NO_CONFIG")
+    monkeypatch.chdir(work)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"locked==1.0 --hash=sha256:{wheel(tmp_path / 'wheels', 'locked')}\n")
+    assert rebuild_environment(lock, tmp_path / "env").exists()
+    assert not (tmp_path / "planted").exists()

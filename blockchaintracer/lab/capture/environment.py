@@ -10,6 +10,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,6 +63,7 @@ _UNREACHABLE = re.compile(
     r"|failed to establish|name resolution|name or service not known|network is unreachable|timed out|max retries"
     r"|service unavailable|bad gateway"
 )
+_INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S+")
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
 
 
@@ -119,27 +122,30 @@ def rebuild_environment(
     installed = target / "bin" / "python"
     interpreter = os.fspath(python or sys.executable)
     uv = _uv()
-    try:
-        if uv:
-            _install([uv, "venv", "--quiet", "--python", interpreter, str(target)])
+    # python -m takes modules from the current folder, and uv its settings from there and above: it is an empty one
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as empty:
+        Path(empty, "uv.toml").touch()
+        try:
             requirements = lock
-            if lock.name == "uv.lock":
-                requirements = target / "requirements.txt"
-                export = [uv, "export", "--quiet", "--frozen", "--no-emit-project", "--project", str(lock.parent)]
-                _install([*export, "-o", str(requirements)])
-            command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
-        elif lock.suffix == ".toml" or lock.name == "uv.lock":
-            raise InputError(f"expected uv to install {lock.name}", hint="Install it: pip install uv")
-        else:
-            requirements = lock
-            _install([interpreter, "-m", "venv", str(target)])
-            command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-        if requirements.suffix != ".toml" and _HASHED.search(requirements.read_text()):
-            command.append("--require-hashes")
-        _install([*command, "-r", str(requirements)])
-    except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        raise
+            if uv:
+                _install([uv, "venv", "--quiet", "--python", interpreter, str(target)], empty)
+                if lock.name == "uv.lock":
+                    requirements = target / "requirements.txt"
+                    export = [uv, "export", "--quiet", "--frozen", "--no-emit-project", "--project", str(lock.parent)]
+                    _install([*export, "-o", str(requirements)], empty)
+                command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
+            elif lock.suffix == ".toml" or lock.name == "uv.lock":
+                raise InputError(f"expected uv to install {lock.name}", hint="Install it: pip install uv")
+            else:
+                _install([interpreter, "-m", "venv", str(target)], empty)
+                command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+            _require_packages(requirements)
+            if requirements.suffix != ".toml" and _HASHED.search(requirements.read_text()):
+                command.append("--require-hashes")
+            _install([*command, "-r", str(requirements)], empty)
+        except BaseException:
+            shutil.rmtree(target, ignore_errors=True)
+            raise
     return installed
 
 
@@ -227,9 +233,32 @@ def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
 
 
 def _pins_everything(path: Path) -> bool:
-    text = re.sub(r"\\\n\s*", "", path.read_text(errors="replace"))
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith(("#", "--"))]
+    lines = [line for line in _lines(path) if not line.startswith("--")]
     return bool(lines) and all(_PINNED.fullmatch(line) for line in lines)
+
+
+def _lines(path: Path) -> list[str]:
+    text = re.sub(r"\\\n\s*", "", path.read_text(errors="replace"))
+    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def _require_packages(requirements: Path) -> None:
+    """Refuse a lock that installs from a folder, a repository or an address, or from another index without hashes."""
+    if requirements.suffix == ".toml":
+        try:
+            packages = tomllib.loads(requirements.read_text()).get("packages", [])
+            elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
+        except (ValueError, TypeError, AttributeError):
+            raise InputError(f"expected a lock in TOML, got something else in {requirements.name}") from None
+    else:
+        lines = _lines(requirements)
+        hashed = all(_HASHED.search(line) for line in lines if not line.startswith("-"))
+        elsewhere = [line for line in lines if not (_PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]
+    if elsewhere:
+        raise InputError(
+            f"expected packages of a version each in the lock, got {mask(elsewhere[0])[:200]!r}",
+            hint="A folder, repository or address, and an index without a hash for each package, can hold anything.",
+        )
 
 
 def _uv() -> str | None:
@@ -237,11 +266,13 @@ def _uv() -> str | None:
     return find_program("uv") or (str(beside) if beside.is_file() else None)
 
 
-def _install(command: list[str]) -> None:
+def _install(command: list[str], folder: str) -> None:
     left_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace", check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False
+        )
     except OSError as error:
         raise InputError(
             f"can't run {command[0]}: {error.strerror}", hint="Name a Python that is installed."
