@@ -80,6 +80,6 @@ plan, salt = sha256(b"threshold 8, three seeds").hexdigest(), secrets.token_hex(
 sealing = member.sign("seal", group=lab.group(), commitment=bytes.fromhex(record_commitment(plan, salt)))
 receipt = send(ENTRY_POINT, handle(*sealing, signer.address))
 [event] = registry.events_of(receipt)
-print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}")
+print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}: {receipt['gasUsed']:,} gas")
 sent = web3.eth.get_transaction_count(member.address) - 1
 print(f"member   has {lab.chain.balance(member.address)} wei and sent {sent} transactions")

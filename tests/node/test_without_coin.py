@@ -331,6 +331,25 @@ def test_what_the_registry_refuses_costs_the_lab(world) -> None:
         world.chain.rpc("eth_call", [call, "latest"])
 
 
+def test_what_a_seal_costs(entry_point, request) -> None:
+    """The figures of docs/without-coin.md."""
+    page = (ROOT / "docs" / "without-coin.md").read_text()
+    figures = [int(figure.replace(",", "")) for figure in re.findall(r"^\| .* \| ([\d,]+) \|$", page, re.MULTILINE)]
+    own, delegating, osaka, prague = figures
+    world = world_of(entry_point, "delegating")
+    world.chain.tick()
+    call = world.call("seal", group=THEIRS, commitment=SALT)
+    receipts = [(own, world.chain.transact(BOB.address, world.registry.address, call))]
+    passkey = osaka if request.node.callspec.params["node"] == "osaka" else prague
+    for kind, expected in (("delegating", delegating), ("passkey", passkey)):
+        world = world_of(entry_point, kind)
+        world.sponsor(world.call("seal", group=OURS, commitment=SALT))
+        call = world.call("seal", group=OURS, commitment=b"\6" * 32)
+        receipts.append((expected, send(entry_point, *world.member.signed((world.registry.address, call)))))
+    for expected, receipt in receipts:
+        assert int(receipt["gasUsed"], 16) == pytest.approx(expected, rel=0.05)
+
+
 # -- the registry's own signatures
 
 
