@@ -14,6 +14,7 @@ from blockchaintracer.lab.batches import anchor, batching, materialize
 from blockchaintracer.lab.groups import create_group, invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
+from tests.support.artifacts import artifact
 from tests.support.labs import second_lab, typed
 
 pytestmark = pytest.mark.node
@@ -120,6 +121,25 @@ def test_what_no_verb_sends(lab: Lab, tmp_path: Path) -> None:
     assert "today the record is cancelled" in text
     text = seen(lab, home, sent(lab, "describeGroup", 1, bytes.fromhex("cd" * 32)))
     assert f"group 1 was described by the manifest {'cd' * 32}" in text
+
+
+def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> None:
+    """What another contract did is not verified here; who called which contract is told."""
+    record, other = recorded(lab, tmp_path), second_lab(lab, tmp_path / "sponsored", name="Sponsored")
+    web3, me = lab.chain.web3, lab.signer.address
+    compiled = artifact("ReplicationBounty")
+    web3.provider.make_request("anvil_impersonateAccount", [me])
+    made = web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode).constructor(lab.registry.address)
+    receipt = web3.eth.wait_for_transaction_receipt(made.transact({"from": me}))
+    bounty, now = receipt["contractAddress"], lab.chain.head().timestamp
+    days = 86_400
+    terms = (me, "0x" + "00" * 20, 1, bytes.fromhex(record.id), now + days, now + 9 * days, [other.group()])
+    fund = web3.eth.contract(bounty, abi=compiled.abi).functions.fund(terms)
+    transaction = bytes(fund.transact({"from": me, "value": 1})).hex()
+    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+    done = typed("verify", transaction, *where, home=tmp_path / "stranger")
+    assert done.returncode == 1
+    assert f"{me} called {bounty}, a contract that says it reads this registry" in done.stdout
 
 
 def test_a_number_agrees_with_its_noun(lab: Lab, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from blockchaintracer.core.chain.history import History
 from blockchaintracer.core.chain.registry import Registry
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import NO_END, ForeignRecord, Role, Status, Verdict, checksummed, label
 from blockchaintracer.core.verify.authorship import sender_of
 from blockchaintracer.core.verify.commitments import when
@@ -38,6 +39,26 @@ def check_transaction(registry: Registry, transaction: str, receipt: Any, events
             outcome = Outcome.PASS if agrees else Outcome.FAIL
             checks.append(Check("event", outcome, f"{said}; today {today}", {"event": name, **about}))
     return checks
+
+
+def elsewhere(registry: Registry, receipt: Any) -> str:
+    """Say who sent a transaction without an event of the registry, and what it called."""
+    from eth_utils.crypto import keccak
+    from web3.exceptions import Web3Exception
+
+    called = receipt.get("to")
+    if called is None:
+        return f"; {receipt['from']} made the contract {receipt.get('contractAddress')}"
+    try:
+        with registry.chain.reaching():
+            question: Any = {"to": called, "data": keccak(text="registry()")[:4]}
+            answer = bytes(registry.chain.web3.eth.call(question))
+    except (ChainUnavailable, Web3Exception, ValueError):
+        answer = b""
+    said = f"; {receipt['from']} called {called}"
+    if answer == bytes.fromhex(registry.address[2:]).rjust(32, b"\0"):
+        said += ", a contract that says it reads this registry, as a bounty does: its own events tell what it did"
+    return said
 
 
 def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:

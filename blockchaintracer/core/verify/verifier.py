@@ -20,7 +20,7 @@ from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
-from blockchaintracer.core.verify.transaction_checks import check_transaction, sentences_of
+from blockchaintracer.core.verify.transaction_checks import check_transaction, elsewhere, sentences_of
 
 _ALIKE = 5
 
@@ -131,6 +131,7 @@ class Verifier:
             impostors = self._impostors(receipt)
             problem = f"it holds no event of the registry {self._registry.address}"
             problem += f"; {', '.join(impostors)} emitted events that look like its own" if impostors else ""
+            problem += elsewhere(self._registry, receipt)
         if problem or receipt is None:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))
