@@ -584,6 +584,16 @@ def test_who_pays_has_no_code(world) -> None:
     assert refused(world.entry_point, operation, signature, authorizations) == "Reentrancy"
 
 
+@pytest.mark.parametrize("gas", [200_000, 500_000, 1_000_000, 2_000_000])
+def test_too_little_gas_uses_up_no_signature(world, gas) -> None:
+    """Whoever sends it can't have the calls fail by giving less than was signed."""
+    operation, signature = world.member.signed((world.registry.address, world.call("record", key=world.key())))
+    authorizations = world.member.authorizations()
+    assert refused(world.entry_point, operation, signature, authorizations, by=STRANGER, gas=gas)
+    send(world.entry_point, operation, signature)
+    assert world.registry.read("statusOf", world.id(world.key()))[0] == RECORDED
+
+
 # -- by a deposit
 
 

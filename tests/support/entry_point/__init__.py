@@ -21,7 +21,7 @@ from examples.without_coin import sponsored
 from tests.model.registry import Refused
 from tests.support.actors import Actor
 from tests.support.evm import Interface
-from tests.support.node import NodeChain, NodeContract
+from tests.support.node import GAS, NodeChain, NodeContract
 from tools import npm
 
 HERE = Path(__file__).resolve().parent
@@ -142,6 +142,7 @@ def send(
     signature: bytes,
     authorizations: Sequence[Any] = (),
     by: bytes = SPONSOR,
+    gas: int = GAS,
 ) -> dict[str, Any]:
     """The lab's own transaction, of type 4 if it carries authorizations: its receipt.
 
@@ -153,7 +154,7 @@ def send(
     data = sponsored.handle(operation, signature, sender)
     chain.tick()
     chain.rpc("evm_setNextBlockTimestamp", [chain.now])
-    more: dict[str, Any] = {"maxPriorityFeePerGas": 10**9}
+    more: dict[str, Any] = {"maxPriorityFeePerGas": 10**9, "gas": gas}
     more |= {"authorizationList": list(authorizations)} if authorizations else {}
     receipt = chain.send_signed(by, {"to": sponsored.ENTRY_POINT, "data": data, **more})
     assert receipt["type"] == ("0x4" if authorizations else "0x2")
