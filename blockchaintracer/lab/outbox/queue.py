@@ -713,9 +713,9 @@ def _decoded(raw: bytes) -> dict[str, Any]:
 
 
 def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
-    """Whether this key signed this very change before: sending it again says nothing new in its name."""
+    """Whether sending it says nothing new in the name of this key: it signed this very change before, or need not."""
     if entry.raw is None or entry.write.presigned:
-        return False
+        return bool(entry.write.presigned)
     from eth_account import Account
 
     try:
