@@ -50,8 +50,9 @@ format: setup ## rewrite Python and Solidity in the project's style
 gas: setup ## gas beside EAS, Verax, Sign and the floor; UPDATE=1 rewrites the snapshot
 	@$(VENV)/python -m benchmarks.gas $(if $(UPDATE),--update)
 
-bench: setup ## speed of the client beside its peers
+bench: setup ## speed of the client beside its peers, and the verdicts on hostile input
 	@$(VENV)/python -m benchmarks.client
+	@$(VENV)/python -m benchmarks.hostile
 
 fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/evm/property -q

@@ -15,6 +15,7 @@ from trie import HexaryTrie
 from blockchaintracer.core.chain.known_code import factory_registry, registry_code
 from blockchaintracer.core.manifest import ContentPredicate, Manifest
 from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.networks import MAX_TIME
 from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
 
@@ -158,3 +159,38 @@ class Forged:
 def blocks_of(data: bytes) -> tuple[str, ...]:
     """The hashes of a bundle's blocks."""
     return tuple(json.loads(data)["blocks"])
+
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "a transaction that failed": {"status": b""},
+    "a receipt of before Byzantium": {"status": b"\x05" * 32},
+    "a status that is no integer": {"status": b"\x00"},
+    "a bloom without the log": {"with_bloom": False},
+    "a receipt of type 0": {"receipt_prefix": b"\x00"},
+    "more topics than a log has": {"topics": [b"\x01" * 32] * 5},
+    "a topic of 31 bytes": {"topics": [b"\x01" * 31]},
+    "a log without topics": {"topics": []},
+    "stored and cancelled": {"word": 2 << 160},
+    "a flag that is none": {"word": 4 << 160},
+    "retracted before it was recorded": {"word": (TIME - 1) << 40},
+    "retracted after its state was read": {"word": (TIME + 13) << 40},
+    "sealed after it was recorded": {"word": (TIME + 1) << 80},
+    "a state before the record": {"later": -1},
+    "a time that cannot be printed": {"time": MAX_TIME},
+    "an account of five fields": {"account": [b"\x01", b"", ..., b"\x02" * 32, b""]},
+    "a nonce with a leading zero": {"account": [b"\x00", b"", ..., b"\x02" * 32]},
+    "a balance of 33 bytes": {"account": [b"", b"\x01" * 33, ..., b"\x02" * 32]},
+    "a code hash of 31 bytes": {"account": [b"", b"", ..., b"\x02" * 31]},
+    "a parent of 31 bytes": {"header": {0: bytes(31)}},
+    "a miner of 32 bytes": {"header": {2: bytes(32)}},
+    "a bloom of 255 bytes": {"header": {6: bytes(255)}},
+    "a number with a leading zero": {"header": {8: b"\x00\x12"}},
+    "a list for a number": {"header": {8: [b"\x12"]}},
+    "a number of nine bytes": {"header": {9: b"\x01" * 9}},
+    "a nonce of seven bytes": {"header": {14: bytes(7)}},
+    "two blocks at one height": {"header": {8: 5}},
+    "too much extra data": {"header": {12: bytes(20_000)}},
+    "18 fields": {"fields": 3},
+    "19 fields": {"fields": 4},
+}
+"""Bundles with a part that no chain makes, by what is wrong."""

@@ -134,7 +134,11 @@ def read_disclosure(path: Path) -> Disclosure:
     _, data = read_proof(path)
     if len(data) > _LIMIT:
         raise NotVerified(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
-    return damaged(path, lambda: Disclosure.from_plain(parse_json(data, "disclosure"), "disclosure"))
+    plain = damaged(path, lambda: parse_json(data, "disclosure"))
+    disclosure = damaged(path, lambda: Disclosure.from_plain(plain, "disclosure"))
+    if canonical(disclosure.model_dump(mode="json", by_alias=True)) != canonical(plain):
+        raise NotVerified(f"{path} is damaged: a field of the disclosure is not in its one form")
+    return disclosure
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Report:

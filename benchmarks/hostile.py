@@ -1,0 +1,200 @@
+"""Input of strangers that lies: `python -m benchmarks.hostile [KIND]` counts cases and wrong verdicts of each kind.
+
+A row is a function of the honest files of a real lab on a devnet. It yields cases: a name, and a call that returns the
+outcome. A verdict is wrong if it is "verified", or if the call ends in an exception that is no refusal. Then the exit
+code is 1.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import rfc8785
+
+from blockchaintracer import Trust, verify_batch_proof, verify_bundle
+from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.record import Kind
+from blockchaintracer.lab.batches import anchor, batching
+from blockchaintracer.lab.bundle.export_proof import export_proof
+from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.kept_proofs import find_proof
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.private.disclose import disclose, verify_disclosure
+from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
+from blockchaintracer.lab.recording.run_document import RunDocument
+from tests.support.forged_bundles import SHAPES, Forged, blocks_of
+from tests.support.mutations import changes
+
+Case = tuple[str, Callable[[], str]]
+_LEFT_OUT = re.compile(r"records = \d+|records\.\d+ left out|records\.\d+\.manifest = 0|deployment left out")
+"""Bundles that say less and are as true: without a record or a manifest, or by the registry that is named."""
+REFUSALS = ("not verified", "consistent")
+"""What hostile input may end in. The node answers, so nothing is unavailable."""
+
+
+@dataclass
+class Honest:
+    """What a lab made: a bundle of two records, the proof of a batched one, a disclosure, and whom to ask."""
+
+    lab: Lab
+    folder: Path
+    trust: Trust
+    bundle: bytes
+    batch_proof: bytes
+    disclosure: bytes
+
+
+def bundle_fields(honest: Honest) -> Iterator[Case]:
+    """Change each field of a bundle. What says less is no lie."""
+    for name, data in _changed(honest.bundle):
+        if not _LEFT_OUT.fullmatch(name):
+            yield name, lambda data=data: str(verify_bundle(data, honest.trust).conclusion)
+
+
+def bundle_bytes(honest: Honest) -> Iterator[Case]:
+    """Change a bit of every third byte."""
+    for at in range(0, len(honest.bundle), 3):
+        data = bytearray(honest.bundle)
+        data[at] ^= 1 << at % 8
+        yield f"byte {at}", lambda data=bytes(data): str(verify_bundle(data, honest.trust).conclusion)
+
+
+def forged_bundles(honest: Honest) -> Iterator[Case]:
+    """Invent chain, author, time and verdicts: nothing trusted, a node asked, and one block of two trusted."""
+    for kind in ({}, {"count": 3}, {"batched": True, "count": 3}, {"fields": 8}, {"is_genuine": False}):
+        for chain_id in (1, 8453, honest.lab.chain_id):
+            for number in (2, 18_000_000):
+                data = Forged(chain_id=chain_id, number=number, **kind).data()
+                one = Trust(blocks=blocks_of(data)[:1])
+                for who, trust in (("nobody", None), ("the node", honest.trust), ("one block", one)):
+                    name = f"{kind} of chain {chain_id} at {number}, {who} trusted"
+                    yield name, lambda data=data, trust=trust: str(verify_bundle(data, trust).conclusion)
+
+
+def chain_shapes(honest: Honest) -> Iterator[Case]:
+    """Make parts that no chain makes, under blocks that are trusted."""
+    for name, kind in SHAPES.items():
+        data = Forged(**kind).data()
+        trust = Trust(blocks=blocks_of(data))
+        yield name, lambda data=data, trust=trust: str(verify_bundle(data, trust).conclusion)
+
+
+def batch_proof_fields(honest: Honest) -> Iterator[Case]:
+    """Change each field of the proof of a batched record."""
+    for name, data in _changed(honest.batch_proof):
+        yield name, lambda data=data: str(verify_batch_proof(data, honest.trust).conclusion)
+
+
+def disclosure_fields(honest: Honest) -> Iterator[Case]:
+    """Change each field of a disclosure."""
+    file = honest.folder / "changed.json"
+
+    def judged(data: bytes) -> str:
+        file.write_bytes(data)
+        return str(verify_disclosure(honest.lab, file).conclusion)
+
+    for name, data in _changed(honest.disclosure):
+        # one change of each field of the manifest, which is hashed as a whole: the node is asked for each case
+        if not name.startswith("manifest.") or name.endswith(" = 0"):
+            yield name, lambda data=data: judged(data)
+
+
+ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
+    "bundle, a field": bundle_fields,
+    "bundle, a byte": bundle_bytes,
+    "bundle, forged": forged_bundles,
+    "bundle, impossible": chain_shapes,
+    "batch proof, a field": batch_proof_fields,
+    "disclosure, a field": disclosure_fields,
+}
+"""Each kind of hostile input. Add a row: a function that yields cases."""
+
+
+def _changed(data: bytes) -> Iterator[tuple[str, bytes]]:
+    plain = json.loads(data)
+    for name, changed in changes(plain):
+        try:
+            written = rfc8785.dumps(changed)
+        except (ValueError, UnicodeError):
+            continue
+        if written != rfc8785.dumps(plain):
+            yield name, written
+
+
+def judge(case: Callable[[], str]) -> str:
+    """Return the outcome of a case, or the exception that is no refusal."""
+    try:
+        return case()
+    except NotVerified:
+        return "not verified"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def honest_files(lab: Lab, folder: Path) -> Honest:
+    """Record on the lab's devnet, and write each kind of proof."""
+    for name in ("one", "two", "three", "four"):
+        (folder / name).write_text(name)
+    ids = [record_content(lab, Kind.DATASET, folder / name, name=name).id for name in ("one", "two")]
+    with batching(lab):
+        batched, _ = [record_content(lab, Kind.DATASET, folder / name, name=name).id for name in ("three", "four")]
+    anchor(lab)
+    document = {"schema": 1, "name": "run", "private": {"parameters": {"lr": 0.1, "width": 8}}}
+    facts = RunFacts(document=RunDocument.from_plain(document), folder=folder)
+    run = finish_run(lab, start_run(lab, folder), facts)
+    disclose(lab, run.id, ["lr"], folder / "lr.json")
+    export_proof(lab, ids, folder / "two.proof")
+    proof = find_proof(lab, batched)
+    assert proof is not None
+    trust = Trust(registry=lab.registry.address, network="devnet", rpc=lab.devnet.start().url)
+    files = (
+        (folder / "two.proof").read_bytes(),
+        json.dumps(proof.as_json()).encode(),
+        (folder / "lr.json").read_bytes(),
+    )
+    honest = Honest(lab, folder, trust, *files)
+    outcomes = [
+        verify_bundle(files[0], trust),
+        verify_batch_proof(files[1], trust),
+        verify_disclosure(lab, folder / "lr.json"),
+    ]
+    assert [outcome.verified for outcome in outcomes] == [True] * 3, "what is true must verify, else nothing is shown"
+    return honest
+
+
+def run(honest: Honest, kinds: Iterable[str] = ROWS) -> int:
+    """Judge every case of some kinds, print a line for each kind, and return the number of wrong verdicts."""
+    wrong: list[str] = []
+    print(f"{'kind':<24}{'cases':>8}{'wrong verdicts':>16}")
+    for kind in kinds:
+        count, before = 0, len(wrong)
+        for name, case in ROWS[kind](honest):
+            count += 1
+            if (outcome := judge(case)) not in REFUSALS:
+                wrong.append(f"{kind}: {name}: {outcome}")
+        print(f"{kind:<24}{count:>8,}{len(wrong) - before:>16,}", flush=True)
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return len(wrong)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as scratch:
+        lab = Lab(Home(Path(scratch) / "home"))
+        try:
+            deploy(lab, open_group_creation=True)
+            create_group(lab, "hostile")
+            return 1 if run(honest_files(lab, Path(scratch)), sys.argv[1:] or ROWS) else 0
+        finally:
+            lab.devnet.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
