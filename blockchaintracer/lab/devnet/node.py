@@ -321,7 +321,7 @@ class Devnet:
                         return
                     time.sleep(0.01)
             # the lock goes over to the keeper with the open file: there is no moment at which a second one could start
-            module = [sys.executable, "-m", "blockchaintracer.lab.devnet.keeper"]
+            module = [sys.executable, "-P", "-m", "blockchaintracer.lab.devnet.keeper"]
             self._detached([*module, str(self._folder), str(pid), str(port)], pass_fds=(lock.fileno(),))
 
     def _detached(self, command: list[str], pass_fds: tuple[int, ...] = ()) -> subprocess.Popen[bytes]:
