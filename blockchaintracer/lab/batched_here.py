@@ -29,7 +29,10 @@ def with_batched(
         path: a file or folder that each of them must be of.
         group: only records of this group count.
     """
-    if report.looked_up_as in ("transaction", "seal") or digest in {"", *(record.id for record in report.records)}:
+    if report.looked_up_as in ("transaction", "seal", "root") or digest in {
+        "",
+        *(record.id for record in report.records),
+    }:
         return report
     proofs, problems, unavailable = published_proofs(lab.domain, sources, digest)
     proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)

@@ -112,6 +112,16 @@ def test_a_changed_or_invented_proof_is_named(lab: Lab, tmp_path: Path, batched:
     assert stranger(lab, home, "verify", child.id, "--from", str(folder)).returncode == 0
 
 
+def test_the_root_of_a_batch_is_looked_up(lab: Lab, tmp_path: Path, batched: Any) -> None:
+    from blockchaintracer.lab.kept_proofs import find_proof
+
+    root = find_proof(lab, batched[0].id).root  # type: ignore[union-attr]
+    for home in (lab.home.path, tmp_path / "stranger"):
+        done = stranger(lab, home, "verify", root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{lab.signer.address} anchored the batch {root} of 3 records (declared) for group 1" in done.stdout
+
+
 def test_every_way_to_publish_takes_the_proof_along(lab: Lab, tmp_path: Path, batched: Any) -> None:
     child = batched[0]
     publish(lab, child.id, tmp_path / "published.car")

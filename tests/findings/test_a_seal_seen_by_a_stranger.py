@@ -132,7 +132,7 @@ def test_a_forgotten_log_is_not_a_missing_seal(lab: Lab, tmp_path: Path, how: st
 def test_what_was_never_sealed_is_not_there(lab: Lab, tmp_path: Path) -> None:
     done = stranger(lab, tmp_path / "stranger", "verify", "cd" * 32)
     assert done.returncode == 1
-    assert "recorded digest or seal" in done.stdout
+    assert "batch or seal" in done.stdout
 
 
 def _new(folder: Path) -> Path:

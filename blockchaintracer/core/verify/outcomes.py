@@ -66,7 +66,7 @@ class Report:
 
     Args:
         subject: what was verified, as it was given.
-        looked_up_as: ``record``, ``batch``, ``transaction``, ``digest``, ``seal``, ``path`` or ``order``.
+        looked_up_as: ``record``, ``batch``, ``transaction``, ``digest``, ``seal``, ``root``, ``path`` or ``order``.
         records: that the subject led to: all of them, by whomever.
         proves: what follows, in sentences; nothing where the checks that it needs did not pass.
         does_not_prove: what does not follow, in sentences.

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.core.chain.history import History
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import NO_END, ForeignRecord, Role, Status, Verdict, checksummed, label
-from blockchaintracer.core.verify.authorship import sender_of
-from blockchaintracer.core.verify.commitments import when
+from blockchaintracer.core.record_view import Position
+from blockchaintracer.core.verify.authorship import check_anchorer, sender_of
+from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.locate import role_names
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seal_checks import check_one
@@ -35,10 +38,30 @@ def check_transaction(registry: Registry, transaction: str, receipt: Any, events
             author = checksummed(about["author"])
             checks += check_one(history, registry, about["commitment"], about["group"], author, event)
         elif name != "Recorded":
-            said, today, agrees = _told(registry, name, about, block.timestamp)
-            outcome = Outcome.PASS if agrees else Outcome.FAIL
-            checks.append(Check("event", outcome, f"{said}; today {today}", {"event": name, **about}))
+            checks.append(_check_event(registry, name, about, block.timestamp))
     return checks
+
+
+def check_root(history: History, registry: Registry, root: str, groups: Collection[int] = ()) -> list[Check]:
+    """Check every anchoring of a batch's root: who, for which group, when. Empty if there is no log of one."""
+    checks: list[Check] = []
+    for name in ("Anchored", "LeavesAnchored"):
+        for event in history.events(name, root=bytes.fromhex(root)):
+            about, block = _plain(event["args"]), registry.chain.block(event["blockNumber"])
+            if block is None or (groups and about["group"] not in groups):
+                continue
+            check = _check_event(registry, name, about, block.timestamp)
+            anchoring = Commitment(Position.of_event(event), block, bytes(event["transactionHash"]).hex(), root)
+            where = f"in block {block.number}, transaction {anchoring.transaction}: {check.detail}"
+            checks.append(replace(check, detail=where, values={**check.values, "block": block.number}))
+            checks.append(check_anchorer(registry, about["author"], anchoring))
+    return checks
+
+
+def _check_event(registry: Registry, name: str, about: dict[str, Any], time: int) -> Check:
+    said, today, agrees = _told(registry, name, about, time)
+    outcome = Outcome.PASS if agrees else Outcome.FAIL
+    return Check("event", outcome, f"{said}; today {today}", {"event": name, **about, "time": time})
 
 
 def elsewhere(registry: Registry, receipt: Any) -> str:
@@ -63,11 +86,10 @@ def elsewhere(registry: Registry, receipt: Any) -> str:
 
 def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:
     """Say what the events prove whose checks passed."""
-    time = next((check.values["time"] for check in checks if check.name == "transaction"), None)
     return [
-        f"At {when(time)}: {check.detail}, in the registry {registry.address} on {registry.chain.name}."
+        f"At {when(check.values['time'])}: {check.detail}, in the registry {registry.address} on {registry.chain.name}."
         for check in checks
-        if check.name == "event" and check.verdict is Outcome.PASS and time is not None
+        if check.name == "event" and check.verdict is Outcome.PASS
     ]
 
 

@@ -20,7 +20,7 @@ from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
-from blockchaintracer.core.verify.transaction_checks import check_transaction, elsewhere, sentences_of
+from blockchaintracer.core.verify.transaction_checks import check_root, check_transaction, elsewhere, sentences_of
 
 _ALIKE = 5
 
@@ -85,20 +85,24 @@ class Verifier:
             return self.transaction(digest)
         records = _of_groups(list(self._registry.recorded(history.start, subject=bytes.fromhex(digest))), groups)
         seals = check_commitment(history, self._registry, digest, groups, sealers)
+        kind = "digest" if records else "seal" if seals else "root"
+        seals += check_root(history, self._registry, digest, groups)
+        blocks = dict.fromkeys(check.values["block"] for check in seals if "block" in check.values)
+        seals += map(self._checks.finality, blocks)
         gap = history.gap()
         if records or seals:
             checks = [self._count(records)] if records else []
             if gap:
-                checks.append(Check("history", Outcome.UNKNOWN, f"others may have sealed or recorded it before: {gap}"))
-            report = self._report(digest, "digest" if records else "seal", [*checks, *seals], records)
+                checks.append(Check("history", Outcome.UNKNOWN, f"others may have committed to it before: {gap}"))
+            report = self._report(digest, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
         if gap:
             raise ChainUnavailable(
-                f"whether {where(self._registry)} has a record, transaction, recorded digest or seal {digest}"
+                f"whether {where(self._registry)} has a record, transaction, recorded digest, batch or seal {digest}"
                 f" is unknown: {gap}",
                 hint="Ask a node that keeps all history; or name who sealed it: --group NUMBER --author ADDRESS.",
             )
-        detail = f"{where(self._registry)} has no record, transaction, recorded digest or seal {digest}"
+        detail = f"{where(self._registry)} has no record, transaction, recorded digest, batch or seal {digest}"
         if stored.status is Status.CANCELLED:
             detail = f"{where(self._registry)} holds {digest} as cancelled by its author: it is not recorded"
         return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
