@@ -22,6 +22,7 @@ import requests
 from benchmarks.chain import TRANSACTION_GAS_LIMIT
 from benchmarks.chain import Chain as Node
 from blockchaintracer.core.chain import Block, Chain, Registry, load_artifact
+from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
@@ -49,11 +50,11 @@ def fill(index: Index, count: int, seed: int = 0) -> list[str]:
         logs, manifests = [], []
         for number in range(first, min(first + _SPAN, count)):
             made, manifest = _made_up(rng, number, ids)
-            ids.append(made[0].values[0].hex())
+            ids.append(to_hex(made[0].values[0]))
             logs += made
             manifests.append(manifest)
         last = logs[-1]
-        end = Block(last.block, last.block_hash.hex(), _time(last.block))
+        end = Block(last.block, to_hex(last.block_hash), _time(last.block))
         span = Span(logs[0].block, end, logs, {log.block: _time(log.block) for log in logs})
         with index._transaction():
             Writer(db, 1, "a benchmark").write(span)
@@ -87,7 +88,7 @@ def _made_up(rng: random.Random, number: int, ids: list[str]) -> tuple[list[Log]
     record_id = rng.randbytes(32)
     author = sha256(b"%d" % rng.randrange(50)).digest()[:20]
     values = (record_id, rng.randbytes(32), 1 + number % 10, author, rng.choice((1, 2, 3, 3, 3, 4)), 1,
-              sha256(manifest).digest(), [(bytes.fromhex(parent), 7) for parent in parents])  # fmt: skip
+              sha256(manifest).digest(), [(from_hex(parent), 7) for parent in parents])  # fmt: skip
     logs = [Log("Recorded", values, *where, 4 * number)]
     if number % 250 == 0:
         # from a batch of half an hour before

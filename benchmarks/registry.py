@@ -27,7 +27,7 @@ from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import (
     NO_END,
     Domain,
-    ForeignRecord,
+    GlobalId,
     Kind,
     Link,
     RecordKey,
@@ -35,6 +35,7 @@ from blockchaintracer.core.record import (
     Role,
     SubjectType,
     Verdict,
+    from_hex,
     record_commitment,
     record_message,
     verdict_commitment,
@@ -319,8 +320,8 @@ class _Bench:
         self.figures[f"materialize_{len(proof)}"] = Figure.of(stored, ANCHOR)
 
     def _foreign_verdicts(self) -> None:
-        elsewhere = ForeignRecord(10, Web3.to_checksum_address("0x" + digest("registry")[:40]), digest("elsewhere"))
-        another = ForeignRecord(elsewhere.chain_id, elsewhere.registry, digest("another one"))
+        elsewhere = GlobalId(10, Web3.to_checksum_address("0x" + digest("registry")[:40]), digest("elsewhere"))
+        another = GlobalId(elsewhere.chain_id, elsewhere.registry, digest("another one"))
         reviewed = self.f.attestForeign(another.as_abi(), 2, Verdict.REVIEWED, (NO_EVIDENCE, NO_EVIDENCE))
         self.figures["attest_foreign"] = Figure.of(self.chain.send(reviewed, 1), ANCHOR)
 
@@ -381,4 +382,4 @@ class _Bench:
 
 
 def _bytes(hex_digits: str) -> bytes:
-    return bytes.fromhex(hex_digits)
+    return from_hex(hex_digits)

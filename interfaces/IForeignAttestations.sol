@@ -20,7 +20,7 @@ interface IForeignAttestations {
 
     /// @notice What Reproduced and NotReproduced on a foreign record stand on.
     /// @param referenceKey key of a Reference to the foreign record: its subject is the SHA-256 of the text
-    /// `eip155:<chain id>:<registry, lower case>:<record id>` (after CAIP-10)
+    /// `eip155:<chain id>:<registry>/<record id>` (after CAIP-10), both as 0x-hex in lower case
     /// @param run key of a stored, unretracted Run of the attesting group that names the Reference in relation Reproduces
     struct ForeignEvidence {
         RecordKey referenceKey;

@@ -8,6 +8,7 @@ from web3 import Web3
 from benchmarks.chain import Chain
 from benchmarks.peers import HERE, Figures, compile_source
 from benchmarks.registry import MILLION, digest, tree_of
+from blockchaintracer.core.record import from_hex
 
 REMAPPINGS = ["@openzeppelin=node_modules/@openzeppelin", "solady=benchmarks/peers/node_modules/solady"]
 
@@ -16,8 +17,8 @@ def measure(chain: Chain) -> Figures:
     """Execution gas of verifying a leaf at depth 20, by Solady and by OpenZeppelin."""
     record_id = digest("one of many")
     tree = tree_of(record_id, MILLION)
-    root, leaf = bytes.fromhex(tree.root), Web3.keccak(Web3.keccak(hexstr=record_id))
-    proof = [bytes.fromhex(it) for it in tree.proof(record_id)]
+    root, leaf = from_hex(tree.root), Web3.keccak(Web3.keccak(hexstr=record_id))
+    proof = [from_hex(it) for it in tree.proof(record_id)]
     if len(proof) != 20:
         raise RuntimeError(f"expected a Merkle path of 20 nodes, got {len(proof)}")
 

@@ -288,7 +288,7 @@ _request_options = _bundle(
     click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
     click.option(
         "--reproduces",
-        metavar="CHAIN:REGISTRY:ID",
+        metavar="eip155:CHAIN:REGISTRY/ID",
         help="A record of another registry that the run reproduces; a reference to it is recorded with it.",
     ),
     click.option("--lock", type=PATH, help="Lock file of the run's environment. [default: one in the working folder]"),

@@ -12,7 +12,7 @@ from blockchaintracer.lab.lab import Lab
 
 @lab_verb(writes=True)
 @group_option
-@click.argument("record_id", metavar="ID|CHAIN:REGISTRY:ID")
+@click.argument("record_id", metavar="ID")
 @click.argument("verdict", type=click.Choice([*VERDICTS, "withdraw"]))
 @click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record.")
 def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Answer:
@@ -21,8 +21,8 @@ def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Ans
     Reproduced and not-reproduced need a run of your own group as evidence: `reproduce ID` makes it and attests what
     it found.
 
-    A record of another registry or chain is named CHAIN:REGISTRY:ID. Nothing here counts a verdict on it: this registry
-    cannot see it. Its evidence is a run recorded with `record --reproduces CHAIN:REGISTRY:ID`.
+    A record of another registry or chain is named eip155:CHAIN:REGISTRY/ID. Nothing here counts a verdict on it: this
+    registry cannot see it. Its evidence is a run recorded with `record --reproduces eip155:CHAIN:REGISTRY/ID`.
 
     `seal verdict` gives a verdict that nobody can read until it is revealed.
 

@@ -49,7 +49,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
         *lines(result.proven),
         "",
         "What is left to trust: that the chain has these blocks",
-        *(f"  {block.number} with hash 0x{block.hash}" for block in result.proven.blocks),
+        *(f"  {block.number} with hash {block.hash}" for block in result.proven.blocks),
     )
 
 
@@ -93,7 +93,7 @@ def _place(record: ProvenRecord, forgotten: Collection[str]) -> str:
     block = record.recorded or (record.batch.anchored if record.batch else None)
     if block is None or block.hash in forgotten:
         return "the block and transaction that hold it are unknown"
-    return f"in block {block.number} with hash 0x{block.hash}, {when(block.timestamp)}"
+    return f"in block {block.number} with hash {block.hash}, {when(block.timestamp)}"
 
 
 def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
         return
     chain = "" if int(block.chain_id) == proven.chain_id else f" of chain {block.chain_id}"
     yield (
-        f"names block {block.block_number}{chain} with hash 0x{block.block_hash}, {when(int(block.timestamp))}, as"
+        f"names block {block.block_number}{chain} with hash {block.block_hash}, {when(int(block.timestamp))}, as"
         " not-before: ask for it too"
     )
 

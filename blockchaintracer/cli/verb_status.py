@@ -9,14 +9,15 @@ import click
 
 from blockchaintracer.cli.options import group_option, lab_verb
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
-from blockchaintracer.core.record import ForeignRecord, Status, label
+from blockchaintracer.core.record import Status, label
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import foreign_id
 from blockchaintracer.lab.status import foreign_status, lab_status, record_statuses
 
 
 @lab_verb()
 @group_option
-@click.argument("ids", metavar="[ID|COMMITMENT|CHAIN:REGISTRY:ID]...", nargs=-1)
+@click.argument("ids", metavar="[ID|COMMITMENT]...", nargs=-1)
 def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
     """Show the state of your lab, of records, or of seals. `verify` checks it.
 
@@ -26,15 +27,15 @@ def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
       blockchaintracer status ID --json
       blockchaintracer status ID ID ID
 
-    For a record of another registry, CHAIN:REGISTRY:ID, it shows what groups of this registry say.
+    For a record of another registry, eip155:CHAIN:REGISTRY/ID, it shows what groups of this registry say.
 
     Exit codes: 0 done, 1 a record is not committed to on the chain, or retracted, 2 wrong use, 3 chain unavailable.
     """
     if not ids:
         state = lab_status(lab)
         return Answer(state, *_lab_lines(state), exit_code=3 if state["chain"]["error"] else 0)
-    if len(ids) == 1 and ":" in ids[0]:
-        state = foreign_status(lab.registry, ForeignRecord.parse(ids[0]))
+    if len(ids) == 1 and (foreign := foreign_id(lab, ids[0])):
+        state = foreign_status(lab.registry, foreign)
         return Answer(
             state,
             f"Record    {state['id']}",

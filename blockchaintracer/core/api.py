@@ -20,7 +20,7 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.record import Domain, RecordKey
+from blockchaintracer.core.record import Domain, RecordKey, is_hash
 from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.core.verify.bundle import read_bundle
@@ -114,7 +114,8 @@ def verify(
     """Verify a record, a transaction, a recorded digest, or a file or folder.
 
     Args:
-        target: a record id, transaction hash or digest (64 hex digits), or a path (`Path`, or text that is not an id).
+        target: a record id (alone, or as ``eip155:CHAIN:REGISTRY/ID``), a transaction hash, a SHA-256, or a path
+            (`Path`, or text that is not an id).
         trust: what the verification rests on.
         copies: where manifests and files are found: a published folder, or any `Copies`. Without it the checks that
             need them are unknown.
@@ -131,8 +132,7 @@ def verify(
         copies = FolderCopies([copies] if copies else [])
     verifier = Verifier(open_registry(trust), copies)
     text = os.fspath(target)
-    digits = text.lower().removeprefix("0x")
-    if isinstance(target, str) and len(digits) == 64 and not set(digits) - set("0123456789abcdef"):
+    if isinstance(target, str) and is_hash(text):
         if record is not None:
             raise InputError(f"expected a file or folder beside `record`, got {text!r}")
         report = verifier.hash(text, trust.groups)

@@ -9,7 +9,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.merkle import TREE_KIND, leads_to
-from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_digest
+from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_id
 
 PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
 
@@ -19,7 +19,7 @@ class Proof:
     """That a record is in a batch: all that is needed to check it and to store the record.
 
     Args:
-        root: of the batch, 64 hex digits.
+        root: of the batch, 0x-hex.
         path: the siblings from the record's leaf to the root.
     """
 
@@ -87,8 +87,8 @@ class Proof:
                 int(data["chainId"]),
                 checksummed(data["registry"]),
                 RecordKey.from_json(data["key"]),
-                normal_digest(data["root"], "root"),
-                tuple(normal_digest(sibling, "sibling") for sibling in data["proof"]),
+                normal_id(data["root"], "root"),
+                tuple(normal_id(sibling, "sibling") for sibling in data["proof"]),
             )
             # no field is free: what the proof says again of its key must be the key's
             if canonical(proof.as_json()) != canonical(data):

@@ -3,7 +3,7 @@
 
 >>> tree = MerkleTree(["22" * 32, "11" * 32, "33" * 32])
 >>> tree.root
-'a9b9d19e00269b8e357d6b17ae987e7f306e63b8e77615ce706ec522974d2fea'
+'0xa9b9d19e00269b8e357d6b17ae987e7f306e63b8e77615ce706ec522974d2fea'
 >>> leads_to("33" * 32, tree.proof("33" * 32)) == tree.root
 True
 """
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from eth_hash.auto import keccak
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record import from_hex, normal_id, to_hex
 
 TREE_KIND = "openzeppelin-standard-v1-bytes32"
 """What a batch's manifest and proofs call this tree."""
@@ -26,14 +26,14 @@ class MerkleTree:
     """The tree over some values, complete and without padding: 2n - 1 nodes, of which the last n are the leaves.
 
     Args:
-        values: ids of 64 hex digits, in any order; kept ascending. A million take some 400 MB.
+        values: 32 bytes as hex, in any order; kept ascending. A million take some 400 MB.
 
     Raises:
         InputError: if there is none, one is repeated, or one is no id.
     """
 
     def __init__(self, values: Iterable[str]) -> None:
-        self.values = sorted(normal_digest(value, "record id") for value in values)
+        self.values = sorted(normal_id(value) for value in values)
         if not self.values:
             raise InputError("expected at least one record in a batch, got none")
         for before, value in zip(self.values, self.values[1:], strict=False):
@@ -43,7 +43,7 @@ class MerkleTree:
         # node i has the children 2i + 1 and 2i + 2: filled from the end, both are there before it
         nodes = [b""] * (2 * count - 1)
         for place, value in enumerate(self.values, 1):
-            nodes[-place] = hashed(hashed(bytes.fromhex(value)))
+            nodes[-place] = hashed(hashed(from_hex(value)))
         for place in range(count - 2, -1, -1):
             left, right = nodes[2 * place + 1], nodes[2 * place + 2]
             nodes[place] = hashed(left + right if left < right else right + left)
@@ -51,29 +51,29 @@ class MerkleTree:
 
     @property
     def root(self) -> str:
-        """The root, 64 hex digits."""
-        return self._nodes[0].hex()
+        """The root, 0x-hex."""
+        return to_hex(self._nodes[0])
 
     def proof(self, value: str) -> list[str]:
-        """Return the siblings from a value to the root, the leaf's first, 64 hex digits each."""
-        value = normal_digest(value, "record id")
+        """Return the siblings from a value to the root, the leaf's first, 0x-hex."""
+        value = normal_id(value)
         index = bisect_left(self.values, value)
         if index == len(self.values) or self.values[index] != value:
             raise InputError(f"record {value} is not among the {len(self.values)} of this batch")
         place, siblings = 2 * len(self.values) - 2 - index, []
         while place:
-            siblings.append(self._nodes[place + 1 if place % 2 else place - 1].hex())
+            siblings.append(to_hex(self._nodes[place + 1 if place % 2 else place - 1]))
             place = (place - 1) // 2
         return siblings
 
 
 def leads_to(value: str, proof: Sequence[str]) -> str:
-    """Compute the root (64 hex digits) from a value and its siblings."""
+    """Compute the root (0x-hex) from a value and its siblings."""
     hashed = _hasher()
-    node = hashed(hashed(bytes.fromhex(value)))
-    for sibling in map(bytes.fromhex, proof):
+    node = hashed(hashed(from_hex(value)))
+    for sibling in map(from_hex, proof):
         node = hashed(node + sibling if node < sibling else sibling + node)
-    return node.hex()
+    return to_hex(node)
 
 
 def _hasher() -> Callable[[bytes], bytes]:

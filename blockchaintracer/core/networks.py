@@ -67,7 +67,7 @@ class Network:
 
     def transaction_page(self, transaction: str) -> str | None:
         """Return the address of a transaction in the explorer, or None."""
-        return f"{self.explorer}/tx/0x{transaction.removeprefix('0x')}" if self.explorer else None
+        return f"{self.explorer}/tx/{transaction}" if self.explorer else None
 
 
 def _load() -> tuple[Network, ...]:

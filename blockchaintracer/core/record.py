@@ -21,7 +21,14 @@ DOMAIN_VERSION = "1"
 FIRST_OWN_NUMBER = 128
 """Kinds and relations from 128 to 255 are the lab's own."""
 
+GLOBAL_PREFIX = "eip155:"
+"""How an id with its chain and registry begins: the CAIP-2 namespace of the chains of Ethereum's kind."""
+
+SHA256_FIELDS = frozenset({"subject", "manifest", "reason"})
+"""The arguments of events and errors that are a SHA-256. Others of 32 bytes are ids, roots, commitments or salts."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_GLOBAL = re.compile(r"eip155:(0|[1-9][0-9]{0,76}):(0x[0-9a-fA-F]{40})/(0x[0-9a-fA-F]{64})")
 
 
 class Kind(IntEnum):
@@ -131,11 +138,46 @@ def parse_number(text: str, vocabulary: type[IntEnum]) -> int:
     )
 
 
-def normal_digest(text: str, what: str = "digest") -> str:
-    """Return a SHA-256 or record id as 64 lower-case hex digits without ``0x``."""
+def to_hex(value: bytes) -> str:
+    """Write bytes of the chain as text: ``0x`` and lower-case hex digits."""
+    return f"0x{bytes(value).hex()}"
+
+
+def named_hex(name: str, value: bytes) -> str:
+    """Write the bytes of a field of an event or error: a SHA-256 without ``0x``, anything else with it."""
+    return bytes(value).hex() if name in SHA256_FIELDS else to_hex(value)
+
+
+def from_hex(text: str) -> bytes:
+    """Read hex digits with or without ``0x``."""
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+def normal_id(text: str, what: str = "record id") -> str:
+    """Return a record id, or another hash of the chain, as ``0x`` and 64 lower-case hex digits. ``0x`` may be left
+    out."""
+    return f"0x{_digits(text, what, '0x and 64 hex digits')}"
+
+
+def normal_digest(text: str, what: str = "SHA-256") -> str:
+    """Return a SHA-256 as 64 lower-case hex digits without ``0x``, which may be there."""
+    return _digits(text, what, "64 hex digits without 0x")
+
+
+def is_hash(text: str) -> bool:
+    """Return whether a text is written as an id or a digest is, and not as a path."""
+    return text.startswith(GLOBAL_PREFIX) or _DIGEST.fullmatch(text.lower().removeprefix("0x")) is not None
+
+
+def is_one_of(text: str, *values: str) -> bool:
+    """Return whether a text, which may be an id or a SHA-256, has the digits of one of these."""
+    return normal_digest(text) in {value.removeprefix("0x") for value in values}
+
+
+def _digits(text: str, what: str, form: str) -> str:
     digits = text.lower().removeprefix("0x")
     if not _DIGEST.fullmatch(digits):
-        raise InputError(f"expected a {what} of 64 hex digits, got {text!r}")
+        raise InputError(f"expected a {what}, {form}, got {text!r}")
     return digits
 
 
@@ -156,7 +198,7 @@ class Link:
     relation: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parent", normal_digest(self.parent, "parent's record id"))
+        object.__setattr__(self, "parent", normal_id(self.parent, "parent's record id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +238,7 @@ class RecordKey:
             to_checksum_address(self.author),
             bytes.fromhex(self.subject),
             bytes.fromhex(self.manifest),
-            [(bytes.fromhex(link.parent), int(link.relation)) for link in self.parents],
+            [(from_hex(link.parent), int(link.relation)) for link in self.parents],
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -255,13 +297,35 @@ class Domain:
         }
 
     def record_id(self, key: RecordKey) -> str:
-        """Compute the id of a key in this registry (64 hex digits), which is known before the record is stored."""
-        return self.typed_digest("Record", record_message(key)).hex()
+        """Compute the id of a key in this registry (0x-hex), which is known before the record is stored."""
+        return to_hex(self.typed_digest("Record", record_message(key)))
+
+    def global_id(self, record_id: str) -> str:
+        """Return an id of this registry with its chain and registry: ``eip155:CHAIN:REGISTRY/ID``."""
+        return str(GlobalId(self.chain_id, self.registry, record_id))
+
+    def parse_id(self, text: str, what: str = "record id") -> str:
+        """Read an id of this registry, alone or as `global_id` writes it.
+
+        Raises:
+            InputError: if it is no id, or names another chain or registry. The text never chooses them.
+        """
+        if not text.startswith(GLOBAL_PREFIX):
+            return normal_id(text, what)
+        record = GlobalId.parse(text)
+        if (record.chain_id, record.registry) != (self.chain_id, checksummed(self.registry)):
+            raise InputError(
+                f"expected a {what} of registry {self.registry} on chain {self.chain_id}, got one of registry"
+                f" {record.registry} on chain {record.chain_id}",
+                hint=f"If you trust that chain and registry, choose them: --registry {record.registry}, and --network"
+                f" or --rpc of chain {record.chain_id}.",
+            )
+        return record.record_id
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignRecord:
-    """A record of another registry or chain."""
+class GlobalId:
+    """A record id with its chain and registry, which is one text: ``eip155:CHAIN:REGISTRY/ID`` (after CAIP-10)."""
 
     chain_id: int
     registry: str
@@ -269,44 +333,43 @@ class ForeignRecord:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "registry", checksummed(self.registry, "a registry's address"))
-        object.__setattr__(self, "record_id", normal_digest(self.record_id, "record id"))
+        object.__setattr__(self, "record_id", normal_id(self.record_id))
 
     @classmethod
-    def parse(cls, text: str) -> ForeignRecord:
-        """Read ``CHAIN:REGISTRY:ID``, or the identifier of a Reference to the record."""
-        chain_id, colon, rest = text.removeprefix("eip155:").partition(":")
-        registry, second, record_id = rest.partition(":")
-        if not (colon and second and chain_id.isdecimal() and chain_id.isascii() and int(chain_id) < 2**256):
+    def parse(cls, text: str) -> GlobalId:
+        """Read ``eip155:CHAIN:REGISTRY/ID``."""
+        if not (match := _GLOBAL.fullmatch(text.strip())):
             raise InputError(
-                f"expected a record elsewhere as CHAIN:REGISTRY:ID, got {text!r}", hint="For example 1:0x12…:ab…."
+                f"expected a record with its chain and registry as eip155:CHAIN:REGISTRY/ID, got {text!r}",
+                hint="For example eip155:1:0x12…/0xab….",
             )
-        return cls(int(chain_id), registry, record_id)
+        return cls(int(match[1]), match[2], match[3])
 
-    @property
-    def identifier(self) -> str:
-        """The text that the subject of a Reference is the SHA-256 of (interfaces/IForeignAttestations.sol)."""
-        return f"eip155:{self.chain_id}:{self.registry.lower()}:0x{self.record_id}"
+    def __str__(self) -> str:
+        """Return the one canonical text, in lower case. The subject of a Reference is its SHA-256
+        (interfaces/IForeignAttestations.sol)."""
+        return f"{GLOBAL_PREFIX}{self.chain_id}:{self.registry.lower()}/{self.record_id}"
 
     def as_abi(self) -> tuple[int, str, bytes]:
         """Return the tuple that the registry's functions take."""
-        return self.chain_id, self.registry, bytes.fromhex(self.record_id)
+        return self.chain_id, self.registry, from_hex(self.record_id)
 
 
 def record_commitment(record_id: str, salt: str) -> str:
-    """Compute the commitment that a seal shows of a record (64 hex digits; interfaces/ISeals.sol). The salt is 32
-    random bytes, hex."""
-    return _struct_hash("RecordCommitment", {"recordId": bytes.fromhex(record_id), "salt": bytes.fromhex(salt)})
+    """Compute the commitment that a seal shows of a record (0x-hex; interfaces/ISeals.sol). The salt is 32 random
+    bytes, hex."""
+    return _struct_hash("RecordCommitment", {"recordId": from_hex(record_id), "salt": from_hex(salt)})
 
 
 def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str | None, attester: str, salt: str) -> str:
-    """Compute the commitment that a seal shows of a verdict (64 hex digits). `evidence` is a record id, or None."""
+    """Compute the commitment that a seal shows of a verdict (0x-hex). `evidence` is a record id, or None."""
     message = {
-        "recordId": bytes.fromhex(record_id),
+        "recordId": from_hex(record_id),
         "group": group,
         "verdict": verdict,
-        "evidence": bytes.fromhex(evidence) if evidence else bytes(32),
+        "evidence": from_hex(evidence) if evidence else bytes(32),
         "attester": attester,
-        "salt": bytes.fromhex(salt),
+        "salt": from_hex(salt),
     }
     return _struct_hash("VerdictCommitment", message)
 
@@ -317,7 +380,7 @@ def _struct_hash(primary_type: str, message: dict[str, Any]) -> str:
 
     types = {"EIP712Domain": [], primary_type: TYPES[primary_type]}
     document = {"types": types, "primaryType": primary_type, "domain": {}, "message": message}
-    return encode_typed_data(full_message=document).body.hex()
+    return to_hex(encode_typed_data(full_message=document).body)
 
 
 def record_message(key: RecordKey) -> dict[str, Any]:

@@ -51,7 +51,8 @@ class RecordStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordView:
-    """A record. Only `id` and `key` are always known. Digests and ids are 64 hex digits.
+    """A record. Only `id` and `key` are always known. Ids and hashes of the chain are 0x-hex, SHA-256 digests
+    64 hex digits.
 
     Args:
         transaction: hash of the transaction that stored the record, or anchored its batch; empty if not known.

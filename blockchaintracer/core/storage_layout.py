@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from blockchaintracer.core.record import from_hex
+
 RECORDS_SLOT = 7
 """Base of ``mapping(bytes32 id => RecordSlot)``; a test holds it against the compiler's storage layout."""
 BATCHES_SLOT = 11
@@ -73,13 +75,13 @@ class StoredBatch:
 
 def record_slot(record_id: str) -> bytes:
     """Compute the storage key (32 bytes) of a record's word. `record_id` is 64 hex digits."""
-    return _entry(bytes.fromhex(record_id), RECORDS_SLOT.to_bytes(32))
+    return _entry(from_hex(record_id), RECORDS_SLOT.to_bytes(32))
 
 
 def batch_slot(group: int, author: str, root: str) -> bytes:
     """Compute the storage key (32 bytes) of a batch's word. `author` is 0x-hex, `root` 64 hex digits."""
     member = (group << 160 | int(author, 16)).to_bytes(32)
-    return _entry(bytes.fromhex(root), _entry(member, BATCHES_SLOT.to_bytes(32)))
+    return _entry(from_hex(root), _entry(member, BATCHES_SLOT.to_bytes(32)))
 
 
 def _entry(key: bytes, base: bytes) -> bytes:

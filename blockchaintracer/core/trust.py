@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import checksummed, normal_digest
+from blockchaintracer.core.record import checksummed, normal_id
 
 _MAX_CHECKPOINTS = 16 << 20
 
 
 class Checkpoint(NamedTuple):
-    """A block that the verifier trusts: chain, number and hash (64 hex digits)."""
+    """A block that the verifier trusts: chain, number and hash (0x-hex)."""
 
     chain_id: int
     number: int
@@ -50,7 +50,7 @@ class Trust:
     def __post_init__(self) -> None:
         if self.registry is not None:
             object.__setattr__(self, "registry", checksummed(self.registry, "a registry's address"))
-        object.__setattr__(self, "blocks", tuple(normal_digest(block, "hash of a block") for block in self.blocks))
+        object.__setattr__(self, "blocks", tuple(normal_id(block, "hash of a block") for block in self.blocks))
         if self.network is not None:
             network = network_by_name(self.network)
             if self.chain_id not in (0, network.chain_id):
@@ -84,5 +84,5 @@ def _checkpoint(entry: Any, place: str) -> Checkpoint:
         if type(value) is not int or value < 0:
             raise InputError(f"{place}: expected {name} as a whole number")
     if not isinstance(block_hash, str):
-        raise InputError(f"{place}: expected hash as 64 hex digits")
-    return Checkpoint(chain_id, number, normal_digest(block_hash, "hash of a block"))
+        raise InputError(f"{place}: expected hash as 0x and 64 hex digits")
+    return Checkpoint(chain_id, number, normal_id(block_hash, "hash of a block"))

@@ -10,9 +10,9 @@ from blockchaintracer.core.chain import Registry, lens
 from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import ForeignRecord, Kind, RecordKey, Relation, Role, Verdict, label
+from blockchaintracer.core.record import GlobalId, Kind, RecordKey, Relation, Role, Verdict, from_hex, label, to_hex
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.lookup import foreign_id, required_record
 from blockchaintracer.lab.outbox import Op, Transaction
 
 
@@ -30,10 +30,10 @@ class Written:
 
 
 def give_verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None = None) -> Written:
-    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it, on an id or ``CHAIN:REGISTRY:ID``."""
+    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it, on an id or ``eip155:CHAIN:REGISTRY/ID``."""
     chosen = Verdict.NONE if verdict == "withdraw" else Verdict[verdict.upper().replace("-", "_")]
-    if ":" in record_id:
-        return attest_foreign(lab, ForeignRecord.parse(record_id), chosen, evidence=evidence)
+    if foreign := foreign_id(lab, record_id):
+        return attest_foreign(lab, foreign, chosen, evidence=evidence)
     return attest(lab, record_id, chosen, evidence=evidence) if chosen else withdraw(lab, record_id)
 
 
@@ -61,13 +61,13 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     group = lab.group(Role.REVIEWER)
     current = lab.registry.verdict(record.id, group)
     if current.verdict is Verdict.NONE:
-        raise in_words("NoVerdict", {"group": group, "recordId": bytes.fromhex(record.id)})
+        raise in_words("NoVerdict", {"group": group, "recordId": from_hex(record.id)})
     version = current.version
     fields = {"record_id": record.id, "group": group, "version": version}
     return _write(lab, Transaction(Op.WITHDRAW, lab.registry.address, **fields), group, "withdrawn")
 
 
-def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, evidence: str | None = None) -> Written:
+def attest_foreign(lab: Lab, foreign: GlobalId, verdict: Verdict, *, evidence: str | None = None) -> Written:
     """Give the group's verdict on a record of another registry, or take it back (`Verdict.NONE`).
 
     This registry can't see that record, so no counter counts the verdict: who uses it checks the record where it is.
@@ -104,20 +104,20 @@ def attest_foreign(lab: Lab, foreign: ForeignRecord, verdict: Verdict, *, eviden
     return _write(lab, write, group, label(verdict) if verdict else "withdrawn")
 
 
-def _reference(registry: Registry, run: RecordKey, foreign: ForeignRecord) -> RecordKey:
+def _reference(registry: Registry, run: RecordKey, foreign: GlobalId) -> RecordKey:
     """The Reference to a foreign record that a run names as reproduced."""
-    subject = sha256(foreign.identifier.encode()).hexdigest()
+    subject = sha256(str(foreign).encode()).hexdigest()
     for link in run.parents:
         record = registry.find_record(link.parent) if link.relation == Relation.REPRODUCES else None
         if record and (record.key.kind, record.key.subject) == (Kind.REFERENCE, subject):
             return record.key
     raise InputError(
-        f"the run names no reference to {foreign.identifier} as reproduced, so it can't be evidence",
-        hint="Record the run with it: `blockchaintracer record --reproduces CHAIN:REGISTRY:ID …`.",
+        f"the run names no reference to {foreign!s} as reproduced, so it can't be evidence",
+        hint="Record the run with it: `blockchaintracer record --reproduces eip155:CHAIN:REGISTRY/ID …`.",
     )
 
 
-def foreign_verdicts(registry: Registry, foreign: ForeignRecord) -> list[dict[str, Any]]:
+def foreign_verdicts(registry: Registry, foreign: GlobalId) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record of another registry, without those whose evidence was
     retracted."""
     latest = {event["args"]["group"]: event for event in registry.foreign_attested(foreign)}
@@ -144,13 +144,13 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
 
 def verdicts(registry: Registry, record_id: str) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record, with the attester and the evidence from the events."""
-    attested = registry.events("Attested", recordId=bytes.fromhex(record_id))
+    attested = registry.events("Attested", recordId=from_hex(record_id))
     latest = {event["args"]["group"]: event for event in attested}
     rows, groups = [], sorted(latest)
     for group, current in zip(groups, lens.verdicts(registry, groups, record_id), strict=True):
         event = latest[group]
         if current.verdict is not Verdict.NONE:
-            evidence = bytes(event["args"]["evidence"]).hex()
+            evidence = to_hex(event["args"]["evidence"])
             known = evidence if int(evidence, 16) else None
             rows.append(_row(event, current, sealedAt=current.sealed_at or None, evidence=known))
     return rows
@@ -163,7 +163,7 @@ def _row(event: Any, current: Attestation | ForeignAttestation, **more: Any) -> 
         "attester": event["args"]["attester"],
         "attestedAt": current.attested_at,
         **more,
-        "transaction": bytes(event["transactionHash"]).hex(),
+        "transaction": to_hex(event["transactionHash"]),
     }
 
 

@@ -20,7 +20,7 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
-from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label, normal_digest
+from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import locked, make_private, private, write_json
 from blockchaintracer.lab.kept_proofs import (
@@ -225,7 +225,7 @@ def _stored(lab: Lab, proof: Proof, entry: Entry, existing: bool) -> Recorded:
 
 
 def _required_proof(lab: Lab, target: str) -> Proof:
-    record_id = normal_digest(target, "record id, or an existing proof file")
+    record_id = lab.parse_id(target, "record id, or an existing proof file")
     if proof := find_proof(lab, record_id):
         return proof
     other = "Ask its author for the proof file, and name that instead of the id."

@@ -10,7 +10,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, parse_manifest
 from blockchaintracer.core.manifest.base import parse_json
-from blockchaintracer.core.record import Role, normal_digest
+from blockchaintracer.core.record import Role, from_hex, to_hex
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import KeptSeal, kept_seal
@@ -32,7 +32,7 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
         InputError: if nothing of that commitment was sealed, or the plan names a block that was there already.
         ChainUnavailable: if the chain is away, or the block isn't final in time.
     """
-    digest = normal_digest(plan, "sealed plan's commitment or record id")
+    digest = lab.parse_id(plan, "sealed plan's commitment or record id")
     if recorded := os.environ.get(DERIVATION_VARIABLE):
         return _recorded(recorded)
     lab.send()
@@ -81,7 +81,7 @@ def _recorded(text: str) -> SeedDerivation:
 def _sealed(lab: Lab, commitment: str, kept: KeptSeal | None) -> Any:
     """The event of the seal: the lab's own, else the first of the group, for anybody can copy a commitment."""
     group = kept.group if kept else lab.group(Role.RECORDER)
-    about: dict[str, Any] = {"commitment": bytes.fromhex(commitment), "group": group}
+    about: dict[str, Any] = {"commitment": from_hex(commitment), "group": group}
     if kept:
         about["author"] = kept.author
     event = next(lab.registry.events("Sealed", **about), None)
@@ -95,8 +95,8 @@ def _sealed(lab: Lab, commitment: str, kept: KeptSeal | None) -> Any:
 
 
 def _revealed_commitment(registry: Registry, record_id: str) -> str | None:
-    event = next(registry.events("Revealed", id=bytes.fromhex(record_id)), None)
-    return bytes(event["args"]["commitment"]).hex() if event else None
+    event = next(registry.events("Revealed", id=from_hex(record_id)), None)
+    return to_hex(event["args"]["commitment"]) if event else None
 
 
 def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None:
@@ -104,8 +104,8 @@ def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None
     if kept and kept.key:
         digest = kept.key.manifest
     else:
-        event = next(lab.registry.events("Revealed", commitment=bytes.fromhex(commitment)), None)
-        record = lab.registry.find_record(bytes(event["args"]["id"]).hex()) if event else None
+        event = next(lab.registry.events("Revealed", commitment=from_hex(commitment)), None)
+        record = lab.registry.find_record(to_hex(event["args"]["id"])) if event else None
         if record is None or not lab.store.has(record.key.manifest):
             raise InputError(
                 f"the plan sealed as {commitment} is not here, and it could name the block of its seeds",

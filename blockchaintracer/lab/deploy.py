@@ -108,7 +108,7 @@ def plan_deployment(
         network=chain.network.name if chain.network else None,
         owner=owner,
         open_group_creation=open_group_creation,
-        salt=None if factory_only else "0x" + salt,
+        salt=None if factory_only else salt,
         factory=maker.address,
         registry=None if factory_only else write.registry,
         gas_price_wei=base_fee + tip,

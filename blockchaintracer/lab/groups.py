@@ -12,7 +12,7 @@ from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, label
+from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
@@ -87,11 +87,11 @@ def deploy(
         "block": block.number,
         "factory": maker.address,
         "open_group_creation": open_group_creation,
-        "salt": "0x" + salt,
-        "genesis": "0x" + genesis.hash if genesis else None,
-        "code_hash": "0x" + keccak(lab.chain.code(write.registry)).hex(),
+        "salt": salt,
+        "genesis": genesis.hash if genesis else None,
+        "code_hash": to_hex(keccak(lab.chain.code(write.registry))),
     }
-    transaction = "0x" + entry.transaction
+    transaction = entry.transaction
     known = KnownRegistry(address=write.registry, transaction=transaction, version=DOMAIN_VERSION, **facts)
     noted = remember_registry(lab.chain_id, lab.home, known)
     noted = note_for_others(lab.chain_id, known) or noted
@@ -121,8 +121,8 @@ def deploy_factory(lab: Lab) -> Factory:
 
 
 def salt_of(name: str) -> str:
-    """Return the salt of a registry's name, 64 hex digits."""
-    return sha256(name.encode()).hexdigest()
+    """Return the salt of a registry's name, 0x-hex."""
+    return to_hex(sha256(name.encode()).digest())
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def invite(
         "chainId": lab.chain_id,
         "registry": lab.registry.address,
         "invitation": message,
-        "signature": lab.signer.sign_typed_data(document).hex(),
+        "signature": to_hex(lab.signer.sign_typed_data(document)),
     }
 
 
@@ -229,8 +229,8 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
     """Accept an invitation that `invite` made for the signer."""
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
-        signature = str(invitation["signature"]).removeprefix("0x")
-        bytes.fromhex(signature)
+        signature = str(invitation["signature"])
+        from_hex(signature)
         where = (int(invitation["chainId"]), str(invitation["registry"]).lower())
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

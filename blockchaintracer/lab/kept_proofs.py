@@ -26,7 +26,7 @@ def find_proof(lab: Lab, record_id: str) -> Proof | None:
 
 def batch_hint(lab: Lab, record_id: str) -> str | None:
     """Say what to do about a record that is not stored but in a batch here, anchored or open; None if it is in none."""
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     if proof := find_proof(lab, record_id):
         return f"It's in batch {proof.root}: `blockchaintracer materialize {record_id}` stores it."
     return ANCHOR_FIRST if is_open(lab, record_id) else None
@@ -42,6 +42,7 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
 
 def proofs_of(lab: Lab, subject: str) -> list[Proof]:
     """Return the proofs in this lab's anchored batches of the registry of records of a content."""
+    subject = normal_digest(subject)
     files = (file for scope in _scopes(lab) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
     proofs = [Proof.read_file(file) for file in files if subject.encode() in file.read_bytes()]
     return [proof for proof in proofs if proof.key.subject == subject]

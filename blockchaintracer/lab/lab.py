@@ -18,7 +18,7 @@ from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS
-from blockchaintracer.core.record import Domain, Role, checksummed, label
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.files import locked, write_json
@@ -197,6 +197,10 @@ class Lab:
     def domain(self) -> Domain:
         """The registry's EIP-712 domain; needs no connection."""
         return Domain(self.chain_id, self._registry_address())
+
+    def parse_id(self, text: str, what: str = "record id") -> str:
+        """Read an id, alone or with the chain and registry, which must be this lab's: ``eip155:CHAIN:REGISTRY/ID``."""
+        return self.domain.parse_id(text, what) if text.startswith(GLOBAL_PREFIX) else normal_id(text, what)
 
     def _registry_address(self) -> str:
         known = [entry.address for entry in registries(self.chain_id, self.home)]

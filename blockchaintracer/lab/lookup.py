@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_key, parse_manifest
-from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record import GLOBAL_PREFIX, GlobalId
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store
 
 
+def foreign_id(lab: Lab, text: str) -> GlobalId | None:
+    """Read the id of a record of another registry or chain; None for an id of the lab's own registry."""
+    if not text.startswith(GLOBAL_PREFIX):
+        return None
+    record = GlobalId.parse(text)
+    return None if (record.chain_id, record.registry) == (lab.chain_id, lab.domain.registry) else record
+
+
 def required_record(lab: Lab, record_id: str) -> RecordView:
     """A record by its id."""
-    record = lab.registry.find_record(normal_digest(record_id, "record id"))
+    record = lab.registry.find_record(lab.parse_id(record_id))
     if record is None:
         # recording, which batches need, needs this module
         from blockchaintracer.lab.kept_proofs import batch_hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blockchaintracer.core.chain.history import History
-from blockchaintracer.core.record import checksummed, record_commitment, verdict_commitment
+from blockchaintracer.core.record import checksummed, is_one_of, record_commitment, verdict_commitment
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.seal_checks import check_commitment
 from blockchaintracer.lab.batches import manifest_name
@@ -18,9 +18,8 @@ def own_seals(lab: Lab, digest: str) -> list[KeptSeal]:
     return [
         seal
         for seal in kept_seals(lab)
-        if digest == seal.commitment
-        or (seal.verdict is None and digest == seal.record_id)
-        or (seal.key and digest in (seal.key.subject, lab.domain.record_id(seal.key)))
+        if is_one_of(digest, seal.commitment, *([seal.record_id] if seal.verdict is None else []))
+        or (seal.key and is_one_of(digest, seal.key.subject, lab.domain.record_id(seal.key)))
     ]
 
 

@@ -20,7 +20,7 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
     is_listing,
 )
-from blockchaintracer.core.record import Kind, SubjectType, label, normal_digest
+from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
@@ -320,7 +320,7 @@ def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
 
 
 def _stored_or_batched(lab: Lab, record_id: str) -> RecordView:
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     proof = None if lab.registry.status(record_id).exists else find_proof(lab, record_id)
     return RecordView(id=record_id, key=proof.key, batch=proof.root) if proof else required_record(lab, record_id)
 

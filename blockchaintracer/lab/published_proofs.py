@@ -9,7 +9,7 @@ from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.record import Domain
+from blockchaintracer.core.record import Domain, is_one_of, normal_digest, normal_id
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.store.sources import is_url, public_name, read_source
@@ -20,7 +20,7 @@ _LIMIT = 1 << 20
 
 def proof_name(record_id: str) -> str:
     """Return the name of a record's proof in a published store."""
-    return f"{_FOLDER}/{record_id}.json"
+    return f"{_FOLDER}/{normal_id(record_id)}.json"
 
 
 def json_bytes(proof: Proof) -> bytes:
@@ -62,7 +62,7 @@ def published_proofs(
                 continue
             if (proof.chain_id, proof.registry) != (domain.chain_id, domain.registry):
                 continue
-            if digest in (proof.id, proof.key.subject):
+            if is_one_of(digest, proof.id, proof.key.subject):
                 proofs[proof.id, proof.root] = proof
             elif name == proof_name(digest):
                 problems.append(f"the proof {public_name(source)}/{name} is of another record, {proof.id}")
@@ -75,7 +75,7 @@ def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
         for file in sorted(Path(source, _FOLDER).glob("*.json")):
             if file.is_file() and file.stat().st_size <= _LIMIT:
                 data = file.read_bytes()
-                if file.stem == digest or digest.encode() in data:
+                if is_one_of(digest, file.stem) or normal_digest(digest).encode() in data:
                     yield f"{_FOLDER}/{file.name}", data
         return
     data = b""

@@ -11,7 +11,16 @@ from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
 from blockchaintracer.core.manifest.base import parse_json
-from blockchaintracer.core.record import Domain, RecordKey, Verdict, checksummed, normal_digest, record_message
+from blockchaintracer.core.record import (
+    Domain,
+    RecordKey,
+    Verdict,
+    checksummed,
+    from_hex,
+    normal_id,
+    record_message,
+    to_hex,
+)
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
@@ -94,10 +103,10 @@ def _parsed(data: dict[str, Any], domain: Domain, signer: str, deadline: int) ->
             raise ValueError(f"a record of {key.author}, signed by {signer}")
     else:
         evidence = RecordKey.from_json(data["evidence"]) if data["evidence"] else None
-        fields |= {"record_id": normal_digest(data["record_id"], "record id"), "evidence": evidence}
+        fields |= {"record_id": normal_id(data["record_id"]), "evidence": evidence}
         fields |= {"verdict": int(Verdict(data["verdict"])), "attester": signer}
-    signature = bytes.fromhex(data["signature"])
-    write = Transaction(op, domain.registry, **fields, deadline=deadline, signature=signature.hex())
+    signature = from_hex(data["signature"])
+    write = Transaction(op, domain.registry, **fields, deadline=deadline, signature=to_hex(signature))
     # what can't be encoded is refused here, before anything of it is shown or sent
     domain.typed_digest(*_message(write, domain, signer, deadline))
     return write
@@ -120,7 +129,7 @@ def sign_waiting(lab: Lab, valid_s: int) -> tuple[SignedWrites, list[Entry]]:
     for write in (entry.write for entry in waiting if entry.write.op in _SIGNED):
         signature = signer.sign_typed_data(domain.typed_data(*_message(write, domain, signer.address, deadline)))
         more = {"attester": signer.address} if write.op is Op.ATTEST else {}
-        fields = {**write.fields, **more, "deadline": deadline, "signature": signature.hex()}
+        fields = {**write.fields, **more, "deadline": deadline, "signature": to_hex(signature)}
         writes.append(Transaction(_SIGNED[write.op], domain.registry, **fields))
     if not writes:
         raise InputError(
@@ -136,7 +145,7 @@ def _message(write: Transaction, domain: Domain, signer: str, deadline: int) -> 
     if "key" in write.fields:
         return "RecordAuthorization", {"record": record_message(write.key), "deadline": deadline}
     evidence = domain.record_id(write["evidence"]) if write["evidence"] else "00" * 32
-    ids = {"recordId": bytes.fromhex(write["record_id"]), "evidence": bytes.fromhex(evidence)}
+    ids = {"recordId": from_hex(write["record_id"]), "evidence": from_hex(evidence)}
     rest = {name: write[name] for name in ("group", "verdict", "version")}
     return "AttestationAuthorization", {**ids, **rest, "attester": signer, "deadline": deadline}
 

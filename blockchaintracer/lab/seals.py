@@ -27,9 +27,10 @@ from blockchaintracer.core.record import (
     Role,
     Verdict,
     checksummed,
+    from_hex,
     label,
-    normal_digest,
     record_commitment,
+    to_hex,
     verdict_commitment,
 )
 from blockchaintracer.lab.batches import manifest_name, materialize
@@ -193,7 +194,7 @@ def seal_verdict(lab: Lab, record_id: str, verdict: Verdict, evidence: Draft | s
     group = lab.group(Role.REVIEWER)
     record = required_record(lab, record_id)
     if record.key.group == group:
-        raise in_words("OwnRecord", {"group": group, "recordId": bytes.fromhex(record.id)})
+        raise in_words("OwnRecord", {"group": group, "recordId": from_hex(record.id)})
     if evidence is None and verdict in _NEED_EVIDENCE:
         raise in_words("EvidenceRequired", {"verdict": int(verdict)})
     key = evidence.key if isinstance(evidence, Draft) else _evidence(lab, evidence) if evidence else None
@@ -230,7 +231,7 @@ def send_seal(lab: Lab, text: str) -> Entry:
 
 
 def _evidence(lab: Lab, record_id: str) -> RecordKey:
-    record_id = normal_digest(record_id, "evidence's id")
+    record_id = lab.parse_id(record_id, "record id of the evidence")
     sealed = next((seal for seal in _own(lab) if seal.verdict is None and seal.record_id == record_id), None)
     return sealed.key if sealed and sealed.key else required_record(lab, record_id).key
 
@@ -242,7 +243,7 @@ def _require(lab: Lab, group: int, role: Role) -> None:
 
 def _keep(lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: Verdict | None) -> KeptSeal:
     """Make a seal with a new salt, and bring it to the disk."""
-    salt, author = secrets.token_hex(_SALT_BYTES), lab.signer.address
+    salt, author = to_hex(secrets.token_bytes(_SALT_BYTES)), lab.signer.address
     if verdict is None:
         commitment = record_commitment(record_id, salt)
     else:
@@ -295,7 +296,7 @@ def sealed_keys(home: Home) -> Iterator[tuple[str, RecordKey]]:
 
 def kept_seal(lab: Lab, text: str) -> KeptSeal | None:
     """Return the registry's seal in the lab's folder by its commitment or the id of what was sealed; None without."""
-    digest = normal_digest(text, "commitment or record id")
+    digest = lab.parse_id(text, "commitment or record id")
     seals = [seal for seal in kept_seals(lab) if digest in (seal.commitment, seal.record_id)]
     if len(seals) > 1:
         several = ", ".join(seal.commitment for seal in seals)
@@ -307,7 +308,7 @@ def _required(lab: Lab, text: str) -> KeptSeal:
     if kept := kept_seal(lab, text):
         return kept
     raise InputError(
-        f"no seal of {normal_digest(text)} is kept here for {lab.domain.registry} on chain {lab.chain_id}",
+        f"no seal of {lab.parse_id(text)} is kept here for {lab.domain.registry} on chain {lab.chain_id}",
         hint="`blockchaintracer seal list` shows what is. A seal is revealed from the folder (--home) that it was"
         " made in: its salt is nowhere else.",
     )

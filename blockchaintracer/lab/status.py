@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.core.record import ForeignRecord, Kind, Relation, checksummed, label, normal_digest
+from blockchaintracer.core.record import GlobalId, Kind, Relation, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
@@ -74,7 +74,7 @@ def record_status(lab: Lab, record_id: str) -> dict[str, Any]:
 
 def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]:
     """`record_status` of many records, with a few requests for all of them."""
-    ids = [normal_digest(record_id, "record id") for record_id in record_ids]
+    ids = [lab.parse_id(record_id) for record_id in record_ids]
     answers: list[dict[str, Any]] = [{"id": each, "status": None, "chainError": None} for each in ids]
     unanswered = len(answers)
     try:
@@ -113,7 +113,7 @@ def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> 
     }
 
 
-def foreign_status(registry: Registry, foreign: ForeignRecord) -> dict[str, Any]:
+def foreign_status(registry: Registry, foreign: GlobalId) -> dict[str, Any]:
     """What the registry's groups say of a record of another registry, which this one can't see."""
     return {
         "chainId": foreign.chain_id,
@@ -125,8 +125,8 @@ def foreign_status(registry: Registry, foreign: ForeignRecord) -> dict[str, Any]
 
 
 def _batch_of(registry: Registry, record_id: str) -> str | None:
-    event = next(registry.events("Materialized", id=bytes.fromhex(record_id)), None)
-    return bytes(event["args"]["root"]).hex() if event else None
+    event = next(registry.events("Materialized", id=from_hex(record_id)), None)
+    return to_hex(event["args"]["root"]) if event else None
 
 
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class Pending:
                 self._lab.send(self.record_id)
                 for entry in self._lab.outbox.entries_about(self.record_id, Op.RECORD):
                     if entry.is_on_chain:
-                        return f"0x{entry.transaction}"
+                        return str(entry.transaction)
                 raise ChainUnavailable(f"record {self.record_id} is in no block yet")
             except ChainUnavailable:
                 if time.monotonic() + _POLL_S > deadline:
@@ -418,7 +418,7 @@ class TracedRun:
             document=document,
             inputs=inputs,
             outputs=outputs,
-            parents=linked_inputs(document),
+            parents=linked_inputs(self._lab, document),
             command=command_line(self._folder),
             observed="process",
             folder=self._folder,
@@ -430,7 +430,7 @@ class TracedRun:
         shutil.rmtree(self._lab.home.path / PLACED / self._key, ignore_errors=True)
         if self.recorded.transaction is None or self.recorded.block is None:
             return Pending(self.recorded.id, None, self._lab)
-        return f"0x{self.recorded.transaction}"
+        return self.recorded.transaction
 
     def _report(self, recorded: Recorded) -> None:
         """Make the report that the lab's setting asks for. A failure is a warning: the run is recorded."""

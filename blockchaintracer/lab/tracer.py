@@ -14,7 +14,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import ExperimentData
 from blockchaintracer.core.manifest.base import rfc3339
-from blockchaintracer.core.record import Kind, normal_digest, parse_number
+from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab.capture.random_seeds import seed_everything
 from blockchaintracer.lab.chain_seeds import seeds_from_chain
@@ -280,13 +280,13 @@ class MLTracer:
         Raises:
             InputError: if it's no hash, or the chain doesn't know it.
         """
-        digest = normal_digest(tx, "transaction hash")
+        digest = normal_id(tx, "transaction hash")
         self._lab.reconnect()
         chain, registry = self._lab.chain, self._lab.registry
         transaction = chain.transaction(digest)
         if transaction is None:
             raise InputError(
-                f"transaction 0x{digest} is not known on {chain.name}",
+                f"transaction {digest} is not known on {chain.name}",
                 hint="Check the network; one that was just sent may take a moment.",
             )
         receipt = chain.receipt(digest)
@@ -298,9 +298,9 @@ class MLTracer:
         ]
         ids = [event["arguments"].get("id") or event["arguments"].get("recordId") for event in events]
         return {
-            "transaction": f"0x{digest}",
+            "transaction": digest,
             "status": "pending" if not receipt else "success" if receipt["status"] == 1 else "reverted",
-            "block": {"number": block.number, "hash": f"0x{block.hash}"} if block else None,
+            "block": {"number": block.number, "hash": block.hash} if block else None,
             "time": block.timestamp if block else None,
             "timeUtc": rfc3339(datetime.fromtimestamp(block.timestamp, UTC)) if block else None,
             "finality": "pending" if not block else "final" if final and block.number <= final.number else "included",
@@ -365,9 +365,9 @@ class BlockchainTracer(MLTracer):
         return dict(logged.params), dict(logged.metrics)
 
 
-def _jsonable(value: Any) -> Any:
+def _jsonable(value: Any, name: str = "") -> Any:
     if isinstance(value, bytes):
-        return value.hex()
+        return named_hex(name, value)
     if isinstance(value, Mapping):
-        return {key: _jsonable(item) for key, item in value.items()}
+        return {key: _jsonable(item, key) for key, item in value.items()}
     return [_jsonable(item) for item in value] if isinstance(value, list | tuple) else value

@@ -12,7 +12,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.proof_file import damaged
-from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record import is_hash
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.batched_here import with_batched
 from blockchaintracer.lab.lab import Lab
@@ -47,13 +47,13 @@ def verify(
     A record that is only in a batch is verified by a proof that the lab keeps of it, or that a source has.
 
     Args:
-        target: 64 hex digits, or the path of a file or folder.
+        target: an id, a hash or a SHA-256, or the path of a file or folder.
         path: a file or folder to hold against the record that `target` is.
         record: id of the record to hold the file or folder against that `target` is.
         group: of a file or folder, only records of this group count; beside `author` the group that a seal is for.
         author: who sealed the commitment `target` for `group`: the registry's state is asked, which no node forgets.
     """
-    digest = _digest(target)
+    digest = lab.parse_id(target, "record id, transaction hash or SHA-256") if is_hash(target) else None
     if author is not None and (group is None or digest is None or path is not None or record is not None):
         raise InputError("expected --author beside a seal's commitment and --group NUMBER", hint="See `verify --help`.")
     if digest is None:
@@ -137,18 +137,11 @@ def _marked(lab: Lab, report: Report) -> Report:
     return replace(report, private=lab.on_devnet)
 
 
-def _digest(text: str) -> str | None:
-    try:
-        return normal_digest(text)
-    except InputError:
-        return None
-
-
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise InputError(
             f"expected a record's id, a transaction's hash, or an existing file or folder, got {str(path)!r}",
-            hint="An id is 64 hex digits.",
+            hint="An id is 0x and 64 hex digits, or eip155:CHAIN:REGISTRY/ID.",
         )
     return path
 

@@ -73,7 +73,7 @@ abstract contract ForeignAttestations is IForeignAttestations, Attestations {
                 ":0x",
                 registryUpper,
                 bytes8(registryLower),
-                ":0x",
+                "/0x",
                 upper,
                 lower
             )

@@ -13,7 +13,7 @@ from typing import Any
 
 from eth_account import Account
 
-from blockchaintracer.core.record import Role, record_commitment
+from blockchaintracer.core.record import Role, from_hex, record_commitment
 from blockchaintracer.lab.groups import invite
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -71,13 +71,13 @@ once = authorization(bytes(member.account.key), lab.chain_id, code, nonce=0)
 
 offer = invite(lab, lab.group(), member.address, Role.RECORDER)
 invitation = tuple(offer["invitation"].values())
-joining = member.sign("joinBySig", invitation=invitation, signature=bytes.fromhex(offer["signature"]))
+joining = member.sign("joinBySig", invitation=invitation, signature=from_hex(offer["signature"]))
 send(ENTRY_POINT, handle(*joining, signer.address), [once])
 joined = registry.membership(lab.group(), member.address).holds(Role.RECORDER, lab.chain.head().timestamp)
 print(f"joined   {member.address}: {joined}")
 
 plan, salt = sha256(b"threshold 8, three seeds").hexdigest(), secrets.token_hex(32)
-sealing = member.sign("seal", group=lab.group(), commitment=bytes.fromhex(record_commitment(plan, salt)))
+sealing = member.sign("seal", group=lab.group(), commitment=from_hex(record_commitment(plan, salt)))
 receipt = send(ENTRY_POINT, handle(*sealing, signer.address))
 [event] = registry.events_of(receipt)
 print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}: {receipt['gasUsed']:,} gas")

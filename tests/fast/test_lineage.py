@@ -14,7 +14,7 @@ from rich.console import Console
 
 from blockchaintracer.core.chain import Block
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.core.record import Kind, Relation, from_hex, to_hex
 from blockchaintracer.extras.search import Edge, Index, LineageGraph, downstream, impact, lineage, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
@@ -24,7 +24,7 @@ Parents = Sequence[str | tuple[str, int]]
 
 
 def id_of(name: str) -> str:
-    return sha256(name.encode()).hexdigest()
+    return "0x" + sha256(name.encode()).hexdigest()
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def made(
         links = [(parent, Relation.USES) if isinstance(parent, str) else parent for parent in parents]
         manifests[name] = json.dumps({"predicate": {"name": (names or {}).get(name, name)}}).encode()
         digest = sha256(manifests[name]).digest()
-        links_bytes = [(bytes.fromhex(id_of(parent)), int(relation)) for parent, relation in links]
-        values = (bytes.fromhex(id_of(name)), bytes(32), 1, b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
+        links_bytes = [(from_hex(id_of(parent)), int(relation)) for parent, relation in links]
+        values = (from_hex(id_of(name)), bytes(32), 1, b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
         logs.append(Log("Recorded", values, 1, BLOCK, b"t" * 32, len(logs)))
     for name in retracted:
-        values = (bytes.fromhex(id_of(name)), 1, b"a" * 20, bytes(32))
+        values = (from_hex(id_of(name)), 1, b"a" * 20, bytes(32))
         logs.append(Log("Retracted", values, 1, BLOCK, b"t" * 32, len(logs)))
     index._db.execute("INSERT INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, '0x00', 0)")
     with index._transaction():
-        Writer(index._db, 1, "a test").write(Span(1, Block(1, BLOCK.hex(), 1_700_000_000), logs, {1: 1_700_000_000}))
+        Writer(index._db, 1, "a test").write(Span(1, Block(1, to_hex(BLOCK), 1_700_000_000), logs, {1: 1_700_000_000}))
         describer = Describer(index._db)
         for manifest in manifests.values():
             describer.take_up(sha256(manifest).digest(), manifest)
@@ -88,7 +88,7 @@ def test_a_lineage_has_ancestors_descendants_and_the_links_between_them(index):
         (id_of("short"), "uses", id_of("joined")),
         (id_of("short"), "uses", id_of("data")),
     }
-    assert depths(lineage(index, "0x" + id_of("data").upper())) == {
+    assert depths(lineage(index, id_of("data").upper())) == {
         "data": 0,
         "left": 1,
         "right": 1,

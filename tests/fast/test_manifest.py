@@ -317,7 +317,7 @@ def test_a_key_given_twice_is_refused() -> None:
             10,
             "predicate.parents[0].relation: expected the number of a relation",
         ),
-        (("predicate", "parents", 0, "record"), "aa", "predicate.parents[0].record: expected a SHA-256 or record id"),
+        (("predicate", "parents", 0, "record"), "aa", "predicate.parents[0].record: expected 0x and 64 hex digits"),
         (("predicate", "outputs", 0, "artifact", "path"), "../x", "predicate.outputs[0].artifact.path: expected a rel"),
         (("predicate", "outputs", 0, "artifact", "size"), -1, "predicate.outputs[0].artifact.size: expected greater"),
         (("predicate", "outputs", 0, "artifact", "cid"), "Qm", "predicate.outputs[0].artifact.cid: expected a CID"),
@@ -430,7 +430,7 @@ def test_every_kind_reads_back(kind: int) -> None:
     elif kind == Kind.REFERENCE:
         foreign = ReferencePredicate(name="theirs", chain_id=10, registry="0x" + "Ab" * 20, record_id="cd" * 32)
         manifest = Manifest.of(kind, foreign)
-        text = f"eip155:10:0x{'ab' * 20}:0x{'cd' * 32}"
+        text = f"eip155:10:0x{'ab' * 20}/0x{'cd' * 32}"
         assert manifest.subject_digest == hashlib.sha256(text.encode()).hexdigest()
         assert json.loads(manifest.to_bytes())["predicate"]["chainId"] == "10"
     else:
@@ -468,7 +468,7 @@ def test_chain_values_are_text() -> None:
     expected = {
         "chainId": str(2**70),
         "blockNumber": "1",
-        "blockHash": "ab" * 32,
+        "blockHash": "0x" + "ab" * 32,
         "timestamp": "1700000000",
     }
     assert block.to_json() == expected

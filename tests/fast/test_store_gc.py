@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.record import from_hex
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import collect_garbage, needed
 from blockchaintracer.lab.store.store import Store
@@ -24,7 +25,7 @@ def test_digests_in_binary_private_and_unknown_files_of_the_lab_keep_theirs(tmp_
     digests = [lab.store.put_bytes(f"object {number}".encode()) for number in range(5)]
     with sqlite3.connect(home / "some.sqlite") as database:
         database.execute("CREATE TABLE t (a BLOB, b TEXT)")
-        database.execute("INSERT INTO t VALUES (?, ?)", (bytes.fromhex(digests[0]), f'{{"x": "0x{digests[1]}"}}'))
+        database.execute("INSERT INTO t VALUES (?, ?)", (from_hex(digests[0]), f'{{"x": "0x{digests[1]}"}}'))
     (home / "private" / "deep").mkdir(parents=True)
     (home / "private" / "deep" / "salts.json").write_text(json.dumps({"of": digests[2]}))
     # across the end of a block that is read

@@ -13,20 +13,21 @@ from blockchaintracer.lab.outbox.transactions import Op, Transaction, from_paylo
 
 ADDRESS = "0x1111111111111111111111111111111111111111"
 DIGEST = "ab" * 32
-KEY = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST, (Link("cd" * 32, 1),)).as_json()
+ID = "0x" + DIGEST
+KEY = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST, (Link("0x" + "cd" * 32, 1),)).as_json()
 INVITATION = {"group": 1, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "inviter": ADDRESS, "deadline": 5}
-OF_RECORD = {"record_id": DIGEST, "key": KEY}
-VERDICT = {"record_id": DIGEST, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
-SIGNED = {"deadline": 5, "signature": "ab" * 65}
-BATCH = {"group": 1, "author": ADDRESS, "root": DIGEST, "count": 3, "manifest": DIGEST}
+OF_RECORD = {"record_id": ID, "key": KEY}
+VERDICT = {"record_id": ID, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
+SIGNED = {"deadline": 5, "signature": "0x" + "ab" * 65}
+BATCH = {"group": 1, "author": ADDRESS, "root": ID, "count": 3, "manifest": DIGEST}
 KEPT: dict[str, dict[str, Any]] = {
     "fund-proxy": {},
     "deploy-proxy": {},
     "deploy-factory": {},
     "deploy-lens": {},
-    "deploy": {"owner": ADDRESS, "open_group_creation": True, "salt": DIGEST, "factory": None},
+    "deploy": {"owner": ADDRESS, "open_group_creation": True, "salt": ID, "factory": None},
     "create-group": {"owner": ADDRESS, "manifest": DIGEST, "roles": 7},
-    "join-group": {"invitation": INVITATION, "signature": "ab" * 65},
+    "join-group": {"invitation": INVITATION, "signature": "0x" + "ab" * 65},
     "remove-member": {"group": 1, "account": ADDRESS, "version": 2},
     "transfer-group": {"group": 1, "to": ADDRESS},
     "accept-group": {"group": 1, "owner": ADDRESS},
@@ -35,16 +36,16 @@ KEPT: dict[str, dict[str, Any]] = {
     "retract": {**OF_RECORD, "reason": DIGEST},
     "attest": VERDICT,
     "attest-by-signature": {**VERDICT, **SIGNED, "attester": ADDRESS},
-    "withdraw": {"record_id": DIGEST, "group": 1, "version": 2},
+    "withdraw": {"record_id": ID, "group": 1, "version": 2},
     "attest-foreign": {**VERDICT, "chain_id": 5, "foreign_registry": ADDRESS, "reference": None},
-    "seal": {"group": 1, "author": ADDRESS, "commitment": DIGEST},
-    "reveal": {**OF_RECORD, "salt": DIGEST},
-    "reveal-verdict": {**VERDICT, "salt": DIGEST},
+    "seal": {"group": 1, "author": ADDRESS, "commitment": ID},
+    "reveal": {**OF_RECORD, "salt": ID},
+    "reveal-verdict": {**VERDICT, "salt": ID},
     "anchor": BATCH,
-    "anchor-leaves": {**BATCH, "ids": ["ab" * 32, "cd" * 32]},
-    "materialize": {**OF_RECORD, "root": DIGEST, "proof": [DIGEST]},
+    "anchor-leaves": {**BATCH, "ids": [ID, "0x" + "cd" * 32]},
+    "materialize": {**OF_RECORD, "root": ID, "proof": [ID]},
 }
-IDENTITIES = "70cdb39f60233e06b58d12f1bed0a42ed377cc5e33287833034942d9a6123b7d"
+IDENTITIES = "198f10a670757670ec10d5c433013496ee3cac0ebf15791a1035ffdfdb129cea"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

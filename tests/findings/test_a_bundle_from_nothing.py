@@ -47,7 +47,7 @@ def test_it_stands_only_by_each_of_its_blocks(tmp_path: Path) -> None:
         (Trust(blocks=(one,)), "consistent"),
         (Trust(blocks=(other,)), "consistent"),
         (Trust(chain_id=1), "consistent"),
-        (Trust(blocks=("0x" + one, other)), "verified"),
+        (Trust(blocks=(one[2:], other)), "verified"),
         (Trust(blocks=(one, other), chain_id=5), "not verified"),
         (Trust(blocks=(one, other), registry="0x" + "11" * 20), "not verified"),
         (Trust(blocks=(one, other), groups=(8,)), "not verified"),
@@ -69,7 +69,7 @@ def test_checkpoints_are_of_a_chain_and_a_height(tmp_path: Path) -> None:
         ([right[0], right[1]._replace(hash=one)], "not verified"),
     ):
         assert verify_bundle(data, Trust(checkpoints=tuple(given))).conclusion == outcome
-        entries = [{"chainId": it.chain_id, "number": it.number, "hash": "0x" + it.hash} for it in given]
+        entries = [{"chainId": it.chain_id, "number": it.number, "hash": it.hash} for it in given]
         points.write_text(json.dumps(entries))
         shown = typed("--proof", file, "--checkpoints", points, "--json")
         assert json.loads(shown.stdout)["outcome"] == outcome

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.chain import Block
+from blockchaintracer.core.record import to_hex
 from blockchaintracer.extras.search.database import Index, Writer
 from blockchaintracer.extras.search.logs import Log, Span
 
@@ -27,7 +28,7 @@ def write(index: Index, logs: list[Log]) -> list[str]:
     unexpected: list[str] = []
     index._db.execute("INSERT OR IGNORE INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, '0x00', 0)")
     with index._transaction():
-        Writer(index._db, 1, "a test", unexpected).write(Span(1, Block(1, HASH.hex(), 1_700_000_000), logs, {1: 17}))
+        Writer(index._db, 1, "a test", unexpected).write(Span(1, Block(1, to_hex(HASH), 1_700_000_000), logs, {1: 17}))
     return unexpected
 
 
@@ -41,7 +42,7 @@ def test_a_version_that_falls_is_told_and_the_last_change_holds(index) -> None:
     told = write(index, [member(version, at) for at, version in enumerate((1, 2, 1))])
     assert len(told) == 1
     assert "[1, 2, 1]" in told[0]
-    assert ACCOUNT.hex() in told[0]
+    assert to_hex(ACCOUNT) in told[0]
     assert [row[0] for row in index.rows("SELECT version FROM memberships ORDER BY pk")] == [1, 2, 1]
 
 
@@ -53,7 +54,7 @@ def test_a_second_retraction_is_told_and_the_first_stands(index) -> None:
     record = log("Recorded", b"r" * 32, bytes(32), 1, ACCOUNT, 3, 4, b"m" * 32, [], position=0)
     retracted = [log("Retracted", b"r" * 32, 1, ACCOUNT, bytes([at]) * 32, position=at) for at in (1, 2)]
     told = write(index, [record, *retracted])
-    assert told == [f"the record {(b'r' * 32).hex()} was retracted more than once"]
+    assert told == [f"the record {to_hex(b'r' * 32)} was retracted more than once"]
     assert [row[0] for row in index.rows("SELECT reason FROM retractions")] == [b"\1" * 32]
 
 

@@ -107,7 +107,7 @@ def test_a_forgotten_log_is_not_a_missing_seal(lab: Lab, tmp_path: Path, how: st
             if how == "empty" and old and (last == "latest" or int(last, 16) >= cut):
                 request = request | {"params": [parameters[0] | {"fromBlock": hex(cut)}]}
         if method in ("eth_getTransactionReceipt", "eth_getTransactionByHash"):
-            old = parameters[0] == "0x" + seal.transaction
+            old = parameters[0] == seal.transaction
         if not old:
             return ask()
         if how == "refused":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.record import ForeignRecord, Kind, Role, Verdict
+from blockchaintracer.core.record import GlobalId, Kind, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, attest_foreign, retract, withdraw
 from blockchaintracer.lab.batches import anchor, batching, materialize
 from blockchaintracer.lab.groups import create_group, invite, join, remove_member
@@ -73,10 +73,10 @@ def test_who_did_what_and_what_holds_today(lab: Lab, tmp_path: Path) -> None:
     )
     assert "it was changed since: the group's verdict is none" in seen(lab, home, given)
 
-    foreign = ForeignRecord(5, lab.registry.address, "ab" * 32)
+    foreign = GlobalId(5, lab.registry.address, "ab" * 32)
     attest_foreign(other, foreign, Verdict.REVIEWED)
     text = seen(lab, home, last(other))
-    assert f"gave the verdict reviewed on record {'ab' * 32} of registry {lab.registry.address} on chain 5" in text
+    assert f"gave the verdict reviewed on record 0x{'ab' * 32} of registry {lab.registry.address} on chain 5" in text
 
     join(other, invite(lab, 1, them, Role.RECORDER))
     joined = last(other)
@@ -133,7 +133,7 @@ def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> 
     receipt = web3.eth.wait_for_transaction_receipt(made.transact({"from": me}))
     bounty, now = receipt["contractAddress"], lab.chain.head().timestamp
     days = 86_400
-    terms = (me, "0x" + "00" * 20, 1, bytes.fromhex(record.id), now + days, now + 9 * days, [other.group()])
+    terms = (me, "0x" + "00" * 20, 1, from_hex(record.id), now + days, now + 9 * days, [other.group()])
     fund = web3.eth.contract(bounty, abi=compiled.abi).functions.fund(terms)
     transaction = bytes(fund.transact({"from": me, "value": 1})).hex()
     where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from blockchaintracer.core.chain import Registry
-from blockchaintracer.core.record import Role
+from blockchaintracer.core.record import Role, from_hex
 from blockchaintracer.core.verify.authorship import check_anchorer
 from blockchaintracer.core.verify.commitments import anchored
 from blockchaintracer.lab.devnet.rpc import call
@@ -32,10 +32,10 @@ def lab(tmp_path) -> Iterator[Lab]:
 def test_an_anchor_by_code_that_is_gone(lab) -> None:
     author = place(lab, f"ef0100{place(lab, FORWARDER)[2:].lower()}")
     offer, to = invite(lab, lab.group(), author, Role.RECORDER), "0x" + "00" * 12 + lab.registry.address[2:]
-    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
     relay(lab, author, to + lab.registry.call_data(*joining)[2:])
     inputs = lab.registry.contract.get_function_by_name("anchor").abi["inputs"]
-    values = {"group": lab.group(), "declaredCount": 1, "root": bytes.fromhex(ROOT), "manifest": bytes(32)}
+    values = {"group": lab.group(), "declaredCount": 1, "root": from_hex(ROOT), "manifest": bytes(32)}
     anchor = lab.registry.call_data("anchor", *(values[entry["name"]] for entry in inputs))
     sender = relay(lab, author, to + anchor[2:])
 

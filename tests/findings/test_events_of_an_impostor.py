@@ -9,6 +9,7 @@ import pytest
 from hexbytes import HexBytes
 
 from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.record import to_hex
 from tests.findings.conftest import ALICE, CAROL, DATA, MALLORY, found
 from tests.support.node import NodeChain, NodeContract, anvil
 
@@ -55,7 +56,7 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
     assert log["topics"][1] == "0x" + record.hex()
     receipt = copied(node, log, 1)
     client = Registry(Chain.connect(node.url), contract.address)
-    assert [event.id for event in client.recorded()] == [record.hex()]
+    assert [event.id for event in client.recorded()] == [to_hex(record)]
     assert client.find_record(FORGED.hex()) is None
     assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []
 

@@ -23,7 +23,7 @@ NONE = (DATA._replace(group=0), DATA._replace(group=0))
 def subject_of(foreign: tuple[int, str, bytes]) -> bytes:
     """What a Reference to a foreign record has for its subject."""
     chain_id, registry, record = foreign
-    return sha256(f"eip155:{chain_id}:{registry}:0x{record.hex()}".encode()).digest()
+    return sha256(f"eip155:{chain_id}:{registry}/0x{record.hex()}".encode()).digest()
 
 
 def reference_to(foreign: tuple[int, str, bytes], author=BOB, group: int = 2) -> Key:

@@ -33,9 +33,9 @@ from blockchaintracer.extras.archive.form import header
 
 pytestmark = pytest.mark.fast
 
-BLOCK = ArchivedBlock(number=7, hash="ab" * 32, timestamp=1_700_000_000)
-EVENT = Event(7, 0, "cd" * 32, ("ef" * 32, "00" * 32), "00ff")
-HEAD = Head(chain_id="1", registry="0x" + "11" * 20, version="1", code_hash="22" * 32, events=1, block=BLOCK)
+BLOCK = ArchivedBlock(number=7, hash="0x" + "ab" * 32, timestamp=1_700_000_000)
+EVENT = Event(7, 0, "0x" + "cd" * 32, ("0x" + "ef" * 32, "0x" + "00" * 32), "0x00ff")
+HEAD = Head(chain_id="1", registry="0x" + "11" * 20, version="1", code_hash="0x" + "22" * 32, events=1, block=BLOCK)
 
 
 def contents() -> dict[str, bytes]:

@@ -10,6 +10,7 @@ import pytest
 from eth_abi import decode
 
 from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.record import from_hex
 from blockchaintracer.lab.chain import factory as factories
 from tests.support.labs import ROOT, verb
 from tests.support.node import anvil
@@ -78,7 +79,7 @@ def test_what_an_explorer_is_given_compiles_to_what_is_on_the_chain(tmp_path):
         done = verb("deploy", *options, home=home, **more)
         assert done.returncode == 0, done.stderr
         deployed = json.loads(done.stdout)
-        transaction = node.rpc("eth_getTransactionByHash", ["0x" + deployed["transaction"]])
+        transaction = node.rpc("eth_getTransactionByHash", [deployed["transaction"]])
         trace = node.rpc("debug_traceTransaction", [transaction["hash"], {"tracer": "callTracer"}])
     shown = deployed["verification"]
     request = json.loads(file.read_text())
@@ -96,7 +97,7 @@ def test_what_an_explorer_is_given_compiles_to_what_is_on_the_chain(tmp_path):
         # or else the compiler would have read what is missing from this folder
         assert metadata["sources"].keys() <= request["sources"].keys()
     arguments = shown["constructorArguments"][deployed["registry"]]
-    assert decode(["address", "bool"], bytes.fromhex(arguments)) == (deployed["owner"].lower(), False)
+    assert decode(["address", "bool"], from_hex(arguments)) == (deployed["owner"].lower(), False)
     [created] = [call for call in trace["calls"] if call["type"] == "CREATE2"]
     assert created["input"] == "0x" + compiled["LabRegistry"]["evm"]["bytecode"]["object"] + arguments
 

@@ -28,7 +28,7 @@ def run(name, lab, folder):
 
 def test_the_sealed_plan_is_shown_with_its_time(lab, tmp_path):
     printed = run("seal/analysis.py", lab, tmp_path)
-    [record_id] = re.findall(r"^revealed  ([0-9a-f]{64})", printed, re.MULTILINE)
+    [record_id] = re.findall(r"^revealed  (0x[0-9a-f]{64})", printed, re.MULTILINE)
     assert re.search(r"^seals     1 by 0x[0-9a-fA-F]{40} for group 1, 0 unrevealed$", printed, re.MULTILINE)
     assert lab.registry.status(record_id).sealed_at
     assert verb("verify", record_id, home=lab.home.path).returncode == 0
@@ -37,7 +37,7 @@ def test_the_sealed_plan_is_shown_with_its_time(lab, tmp_path):
 def test_a_hundred_measurements_take_one_transaction(lab, tmp_path):
     before = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
     printed = run("batch/measurements.py", lab, tmp_path)
-    assert re.search(r"^anchored   100 records under [0-9a-f]{64}", printed, re.MULTILINE)
+    assert re.search(r"^anchored   100 records under 0x[0-9a-f]{64}", printed, re.MULTILINE)
     assert "with the batch's time: True" in printed
     assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == before + 2
 

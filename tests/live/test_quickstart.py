@@ -41,7 +41,9 @@ def printed(tmp_path_factory):
 
 
 def line(text, kind):
-    return re.search(rf"^  {kind} +([0-9a-f]{{64}})  block (\d+), (\S+ \S+ UTC) \((.*)\)$", text, re.MULTILINE).groups()
+    return re.search(
+        rf"^  {kind} +(0x[0-9a-f]{{64}})  block (\d+), (\S+ \S+ UTC) \((.*)\)$", text, re.MULTILINE
+    ).groups()
 
 
 def test_everything_is_recorded_reproduced_and_verified(printed):

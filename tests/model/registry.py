@@ -107,7 +107,7 @@ class ForeignRecord(NamedTuple):
     @property
     def name(self) -> str:
         """What the subject of a Reference to it is the SHA-256 of."""
-        return f"eip155:{self.chain_id}:{self.registry}:0x{self.record.hex()}"
+        return f"eip155:{self.chain_id}:{self.registry}/0x{self.record.hex()}"
 
 
 class ForeignEvidence(NamedTuple):

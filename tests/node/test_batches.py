@@ -14,7 +14,7 @@ import rfc8785
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.merkle import MerkleTree
-from blockchaintracer.core.record import Kind, Link, Relation, Status
+from blockchaintracer.core.record import Kind, Link, Relation, Status, from_hex
 from blockchaintracer.lab.batches import Batched, anchor, batching, listed, materialize
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
@@ -46,7 +46,7 @@ def test_adding_sends_nothing_and_anchoring_sends_one_transaction(lab, tmp_path)
     assert done.root == MerkleTree(one.id for one in added).root
     batch = lab.registry.batch(1, lab.signer.address, done.root)
     assert (batch.anchored_at, batch.count, batch.counted) == (done.time, 5, False)
-    [event] = lab.registry.events("Anchored", root=bytes.fromhex(done.root))
+    [event] = lab.registry.events("Anchored", root=from_hex(done.root))
     manifest = bytes(event["args"]["manifest"]).hex()
     assert manifest == done.manifest
     described = json.loads(lab.store.get_bytes(manifest))
@@ -58,8 +58,8 @@ def test_adding_sends_nothing_and_anchoring_sends_one_transaction(lab, tmp_path)
         proof = find_proof(lab, one.id)
         assert proof is not None
         assert proof.holds
-        siblings = [bytes.fromhex(part) for part in proof.path]
-        asked = (1, lab.signer.address, bytes.fromhex(done.root), bytes.fromhex(one.id), siblings)
+        siblings = [from_hex(part) for part in proof.path]
+        asked = (1, lab.signer.address, from_hex(done.root), from_hex(one.id), siblings)
         assert lab.registry.read_function("verifyBatched", *asked) == done.time
         assert not lab.registry.status(one.id).exists
 

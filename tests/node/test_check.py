@@ -57,7 +57,7 @@ def test_what_was_recorded_holds_in_every_way_of_stating_it(lab, runs, tmp_path)
     marked = tmp_path / "README.md"
     marked.write_text(
         f"An accuracy of **93.5 %**<!-- recorded: {good} accuracy --> and a loss of\n"
-        f"`1.25e-3` <!-- recorded: 0x{good}\n loss_1 -->, {result} and 3<!-- recorded: {result} outcomes.passed -->.\n"
+        f"`1.25e-3` <!-- recorded: {good[2:]}\n loss_1 -->, {result} or 3<!-- recorded: {result} outcomes.passed -->.\n"
     )
     paper = tmp_path / "paper.tex"
     paper.write_text(

@@ -145,7 +145,7 @@ def test_what_the_repository_keeps_finds_the_registry_again(tmp_path):
         assert entry == {
             "address": deployed.registry,
             "owner": lab.signer.address,
-            "transaction": "0x" + deployed.transaction,
+            "transaction": deployed.transaction,
             "block": int(receipt["blockNumber"], 16),
             "version": "1",
             "factory": factories.factory_address(),
@@ -175,8 +175,7 @@ def test_a_dry_run_pays_and_writes_nothing_and_tells_the_very_cost(tmp_path, opt
         deployed = deploy(lab, open_group_creation=True)
         assert (plan.registry, plan.factory, plan.owner) == (deployed.registry, deployed.factory, deployed.owner)
         used = {
-            entry.write.op: int(node.receipt("0x" + (entry.transaction or ""))["gasUsed"], 16)
-            for entry in lab.outbox.entries()
+            entry.write.op: int(node.receipt(entry.transaction or "")["gasUsed"], 16) for entry in lab.outbox.entries()
         }
         steps = {step.name: step for step in plan.steps}
         # an estimate is the limit that a transaction needs, which is a little more than it uses in the end
@@ -335,7 +334,7 @@ def test_a_signer_that_has_a_part_gets_the_rest(tmp_path):
         node.rpc("anvil_setBalance", [factories.PROXY_SIGNER, hex(factories.PROXY_COST_WEI - 5)])
         deploy(lab)
         [funding] = [entry for entry in lab.outbox.entries() if entry.write.op == "fund-proxy"]
-        sent = node.rpc("eth_getTransactionByHash", ["0x" + (funding.transaction or "")])
+        sent = node.rpc("eth_getTransactionByHash", [(funding.transaction or "")])
         assert (int(sent["value"], 16), sent["to"]) == (5, factories.PROXY_SIGNER.lower())
 
 

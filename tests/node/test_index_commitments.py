@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.manifest import Metric, Parent, RunPredicate
-from blockchaintracer.core.record import ForeignRecord, Kind, Relation, Verdict
+from blockchaintracer.core.record import GlobalId, Kind, Relation, Verdict
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.lab.attest import attest_foreign
 from blockchaintracer.lab.batches import anchor, batching, materialize
@@ -14,7 +14,7 @@ from blockchaintracer.lab.recording.content import record_content, record_refere
 from blockchaintracer.lab.seals import holding_evidence, reveal, seal_verdict, sealing
 from tests.support.labs import Lab, second_lab
 
-ELSEWHERE = ForeignRecord(2**255 + 1, "0x" + "ab" * 20, "cd" * 32)
+ELSEWHERE = GlobalId(2**255 + 1, "0x" + "ab" * 20, "cd" * 32)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group, deploy, invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
@@ -117,7 +117,7 @@ def test_a_retraction_keeps_time_and_reason(lab, file):
     status = lab.registry.status(recorded.id)
     assert status.recorded_at == recorded.time
     assert status.retracted_at == written.time
-    [event] = lab.registry.events("Retracted", id=bytes.fromhex(recorded.id))
+    [event] = lab.registry.events("Retracted", id=from_hex(recorded.id))
     assert lab.store.get_bytes(bytes(event["args"]["reason"]).hex()) == b"wrong calibration"
     with pytest.raises(ContractRevert, match="retracted"):
         retract(lab, recorded.id, "for another reason")
@@ -202,7 +202,7 @@ record_content(Lab(Home(sys.argv[1])), Kind.DATASET, Path(sys.argv[2]))
     again(lab).flush()
     assert nonce(lab) - before == (1 if where in ("store_captured", "_sign") else 0)
     assert lab.registry.status(recorded.id).exists
-    assert len(list(lab.registry.recorded(id=bytes.fromhex(recorded.id)))) == 1
+    assert len(list(lab.registry.recorded(id=from_hex(recorded.id)))) == 1
     entries = lab.outbox.entries_about(recorded.id)
     assert [entry.state in (EntryState.INCLUDED, EntryState.FINAL) for entry in entries] == [True]
 

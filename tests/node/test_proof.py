@@ -29,7 +29,7 @@ from blockchaintracer.core.chain import KnownCode, known_code
 from blockchaintracer.core.chain.known_code import registry_code
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
 from blockchaintracer.core.proof_file import DISCLOSURE_TYPE, ProofKind, proof_kind
-from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict
+from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict, from_hex, to_hex
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
 from blockchaintracer.core.verify.standing import genuine_code
 from blockchaintracer.lab.attest import attest, retract
@@ -95,7 +95,7 @@ def test_a_bundle_proves_key_manifest_time_and_status(lab: Lab, recorded: list[s
     proven = read_bundle(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in recorded]))
 
     assert (proven.chain_id, proven.registry) == (lab.chain.chain_id, lab.registry.address.lower())
-    assert proven.code_hash == keccak(lab.chain.web3.eth.get_code(lab.registry.address)).hex()
+    assert proven.code_hash == to_hex(keccak(lab.chain.web3.eth.get_code(lab.registry.address)))
     assert [record.id for record in proven.records] == recorded
     assert [record.status for record in proven.records] == [Status.RECORDED, Status.RECORDED, Status.RETRACTED]
     for record in proven.records:
@@ -116,7 +116,7 @@ def test_the_factory_made_the_registry_and_no_other_settings_did(lab: Lab, small
     assert genuine_code(replace(proven, deployment=None)) is None
     owner, is_open, salt = proven.deployment or ("", False, "")
     for other in (
-        replace(proven, code_hash=keccak(b"another").hex()),
+        replace(proven, code_hash=to_hex(keccak(b"another"))),
         replace(proven, chain_id=1),
         replace(proven, registry="0x" + "11" * 20),
         replace(proven, deployment=(owner, not is_open, salt)),
@@ -136,7 +136,7 @@ def test_a_registry_whose_owner_alone_creates_groups_is_genuine_too(lab: Lab) ->
     assert lab.chain.web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
     address = factory.registry_address(owner, False, salt)
     assert registry_code(lab.chain.chain_id, address, False) == lab.chain.code(address)
-    code_hash = keccak(lab.chain.code(address)).hex()
+    code_hash = to_hex(keccak(lab.chain.code(address)))
     assert known_code(lab.chain.chain_id, address.lower(), code_hash) == KnownCode("1", False)
 
 
@@ -153,11 +153,11 @@ def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
         for i in range(2)
     ]
     ids = [lab.domain.record_id(key) for key in keys]
-    leaves = [keccak(keccak(bytes.fromhex(record_id))) for record_id in ids]
+    leaves = [keccak(keccak(from_hex(record_id))) for record_id in ids]
     root = keccak(min(leaves) + max(leaves))
     anchored = send(lab, "anchor", lab.group(), 2, root, bytes(32))
     stored = send(lab, "materialize", keys[1].as_abi(), root, [leaves[0]])
-    paths = [BatchPath(root.hex(), (leaves[1 - i].hex(),), anchored) for i in range(2)]
+    paths = [BatchPath(to_hex(root), (to_hex(leaves[1 - i]),), anchored) for i in range(2)]
 
     data = export_bundle(
         lab.registry, [ProofRequest(keys[0], None, None, paths[0]), ProofRequest(keys[1], None, stored, paths[1])]
@@ -171,7 +171,7 @@ def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
     assert taken.recorded is not None
     assert taken.recorded.number > under.batch.anchored.number
 
-    path = changed(data, lambda it: it["records"][0]["batched"]["path"].append("00" * 32))
+    path = changed(data, lambda it: it["records"][0]["batched"]["path"].append("0x" + "00" * 32))
     assert refusal(path) == "records[0].batched.path"
     swapped = changed(data, lambda it: it["records"][1].update(recorded=None))
     assert refusal(swapped) == "records[1].recorded"
@@ -254,7 +254,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
         return rlp.encode([int(block[n], 16) if n in numbers else bytes.fromhex(block[n][2:]) for n in fields.split()])
 
     found = required_record(lab, record_id)
-    receipt = ask("eth_getTransactionReceipt", "0x" + found.transaction)
+    receipt = ask("eth_getTransactionReceipt", found.transaction)
     trie = HexaryTrie({})
     for index, each in enumerate(ask("eth_getBlockReceipts", receipt["blockHash"])):
         logs = [
@@ -264,11 +264,11 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
         body = [int(each["status"], 16), int(each["cumulativeGasUsed"], 16), bytes.fromhex(each["logsBloom"][2:]), logs]
         trie[rlp.encode(index)] = bytes.fromhex(each["type"][2:].zfill(2)) + rlp.encode(body)
     index = int(receipt["transactionIndex"], 16)
-    nodes = {rlp.encode(node).hex() for node in trie.get_proof(rlp.encode(index))}
+    nodes = {to_hex(rlp.encode(node)) for node in trie.get_proof(rlp.encode(index))}
     state = ask("eth_getBlockByNumber", "latest", False)
-    slot = "0x" + keccak(bytes.fromhex(record_id) + (7).to_bytes(32)).hex()
+    slot = "0x" + keccak(from_hex(record_id) + (7).to_bytes(32)).hex()
     proof = ask("eth_getProof", lab.registry.address, [slot], state["number"])
-    nodes |= {node[2:] for node in [*proof["accountProof"], *proof["storageProof"][0]["proof"]]}
+    nodes |= {*proof["accountProof"], *proof["storageProof"][0]["proof"]}
     inclusion = ask("eth_getBlockByHash", receipt["blockHash"], False)
     topic = keccak(text="Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])").hex()
     return rfc8785.dumps(
@@ -276,7 +276,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
             "format": "blockchaintracer-proof-1",
             "chainId": str(lab.chain.chain_id),
             "registry": lab.registry.address.lower(),
-            "blocks": {block["hash"][2:]: header(block).hex() for block in (state, inclusion)},
+            "blocks": {block["hash"]: to_hex(header(block)) for block in (state, inclusion)},
             "nodes": sorted(nodes),
             "records": [
                 {
@@ -284,12 +284,12 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
                     "key": found.key.as_json(),
                     "manifest": None,
                     "recorded": {
-                        "block": receipt["blockHash"][2:],
+                        "block": receipt["blockHash"],
                         "transaction": index,
                         "log": [log["topics"][0][2:] for log in receipt["logs"]].index(topic),
                     },
                     "batched": None,
-                    "state": state["hash"][2:],
+                    "state": state["hash"],
                 }
             ],
         }
@@ -354,10 +354,10 @@ def test_a_lie_is_refused_where_it_is_told(small: bytes, change: Any, place: str
 def test_a_header_has_the_hash_that_it_is_named_by(small: bytes) -> None:
     def rename(plain: Any) -> None:
         name = plain["records"][0]["state"]
-        plain["blocks"]["ab" * 32] = plain["blocks"].pop(name)
-        plain["records"][0]["state"] = "ab" * 32
+        plain["blocks"]["0x" + "ab" * 32] = plain["blocks"].pop(name)
+        plain["records"][0]["state"] = "0x" + "ab" * 32
 
-    assert refusal(changed(small, rename)) == "blocks." + "ab" * 32
+    assert refusal(changed(small, rename)) == "blocks.0x" + "ab" * 32
 
 
 def test_whitespace_and_order_are_refused(small: bytes) -> None:
@@ -389,11 +389,11 @@ def test_a_lab_writes_a_bundle_that_a_stranger_verifies_by_blocks_without_a_netw
 
     shown = alone()
     assert (shown.returncode, "Consistent: " in shown.stdout) == (4, True), shown.stderr
-    shown = alone(*(word for block in told["blocks"] for word in ("--trust-block", "0x" + block["hash"])))
+    shown = alone(*(word for block in told["blocks"] for word in ("--trust-block", block["hash"])))
     assert shown.returncode == 0, shown.stdout + shown.stderr
     assert all(record in shown.stdout for record in recorded)
     assert "Retracted on" in shown.stdout
-    assert all(f"0x{block['hash']}" in shown.stdout for block in told["blocks"])
+    assert all(block["hash"] in shown.stdout for block in told["blocks"])
     assert not nobody.exists()
 
     data = bytearray(bundle.read_bytes())
@@ -434,7 +434,7 @@ def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_tha
     assert f"\n  run 'a\ufffdrun' of group {lab.group()}, by " in first
     assert f"  identifier {runs[0].subject}\n" in first
     assert "  metrics: metric0 0.25, metric1 1.25, metric2 2.25, metric3 3.25, metric4 4.25 and 2 more\n" in first
-    place = f"with hash 0x{named.block_hash}, {when(int(named.timestamp))}, as not-before: ask for it too"
+    place = f"with hash {named.block_hash}, {when(int(named.timestamp))}, as not-before: ask for it too"
     assert f"  names block {named.block_number} {place}\n" in first
     assert f"  names block {named.block_number} of chain 1 {place}\n" in other
     assert "  names no block as not-before" in without
@@ -603,4 +603,4 @@ def send(lab: Lab, function: str, *arguments: Any) -> str:
     transaction = {"type": 2, **{name: value for name, value in made.items() if name != "from"}}
     digest = web3.eth.send_raw_transaction(lab.signer.sign_transaction(transaction))
     web3.eth.wait_for_transaction_receipt(digest)
-    return bytes(digest).hex()
+    return to_hex(digest)

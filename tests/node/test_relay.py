@@ -11,7 +11,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.core.record import NO_END, Kind, Link, Relation, Role, Verdict
+from blockchaintracer.core.record import NO_END, Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
@@ -181,7 +181,7 @@ def of_a_contract(lab: Lab, file: Path, code: str) -> SignedWrites:
     wallet, ask = to_checksum_address("0x" + "bb" * 20), lab.chain.web3.provider.make_request
     key = lab.registry.find_record(record_content(lab, Kind.DATASET, file).id).key
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
-    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
     ask("anvil_setBalance", [wallet, hex(10**18)])
     assert send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))["status"] == 1
     ask("anvil_setBalance", [wallet, "0x0"])

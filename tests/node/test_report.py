@@ -119,7 +119,7 @@ def test_documentation_from_python(lab: Lab, run: str, tmp_path: Path) -> None:
     block = lab.chain.block(event.block)
     assert (row["date"].timestamp(), row["mlflow_run"]) == (block.timestamp, None)
     told = made.blockchain_verification
-    assert (told["status"], told["transaction"], told["block"]) == ("verified", f"0x{event.transaction}", block.number)
+    assert (told["status"], told["transaction"], told["block"]) == ("verified", event.transaction, block.number)
     assert {check["check"] for check in told["checks"]} >= {"id", "author", "manifest", "subject"}
     assert run in made._repr_html_()
     with pytest.raises(KeyError):
@@ -397,7 +397,7 @@ def test_every_run_gets_a_report_if_chosen(lab: Lab, tmp_path: Path, monkeypatch
         monkeypatch.setenv("BLOCKCHAINTRACER_HOME", str(home))
         done = CliRunner().invoke(main, ["record", "--name", "typed", "--metric", "accuracy=0.5"])
         assert done.exit_code == 0, done.output
-        record = re.search(r"run typed: ([0-9a-f]{64})", done.output)
+        record = re.search(r"run typed: (0x[0-9a-f]{64})", done.output)
         assert record
         assert len(history(lab, record[1])) == 1
         # a report that can't be made costs a warning, never the run

@@ -28,7 +28,17 @@ from blockchaintracer.core.manifest import (
     RunOutput,
     RunPredicate,
 )
-from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, record_message
+from blockchaintracer.core.record import (
+    Kind,
+    Link,
+    RecordKey,
+    Relation,
+    Role,
+    SubjectType,
+    Verdict,
+    from_hex,
+    record_message,
+)
 from blockchaintracer.core.verify import Outcome, Report, Verifier
 from blockchaintracer.lab.attest import attest, retract, withdraw
 from blockchaintracer.lab.devnet.rpc import call
@@ -567,7 +577,7 @@ def test_a_signature_of_somebody_else_fails(lab, file):
 def test_a_transaction_that_is_told_otherwise_than_it_was_sent_fails(lab, file, gives_raw):
     record = record_content(lab, Kind.DATASET, file)
     another = record_content(lab, Kind.MODEL, file)
-    swapped = "0x" + lab.chain.transaction(another.transaction)["input"].hex()
+    swapped = lab.chain.transaction(another.transaction)["input"].hex()
     changes = {
         "asks for another record": {"input": swapped},
         "calls nothing that records": {"input": "0x12345678"},
@@ -607,7 +617,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
         author = place(lab, f"ef0100{author[2:].lower()}")
     to = "0x" + "00" * 12 + lab.registry.address[2:]
     offer = invite(lab, lab.group(), author, Role.RECORDER)
-    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
     relay(lab, author, to + lab.registry.call_data(*joining)[2:])
     key = RecordKey(1, Kind.DATASET, SubjectType.COMMITMENT, author, os.urandom(32).hex(), "ab" * 32)
     sender = relay(lab, author, to + lab.registry.call_data("record", key.as_abi())[2:])
@@ -623,7 +633,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
 def test_a_contract_wallet_s_record_says_what_that_means(lab, file):
     wallet = place(lab, WALLET)
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
-    joining = ("joinBySig", tuple(offer["invitation"].values()), bytes.fromhex(offer["signature"]))
+    joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
     send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))
     record_id, data = authorized(lab, file, author=wallet, signature=b"whatever")
     relay(lab, lab.registry.address, data)
@@ -756,11 +766,11 @@ def test_parents_that_are_missing_or_later_fail(lab, file):
     model = record_content(lab, Kind.MODEL, file, parents=[Link(data.id, Relation.TRAINED_ON)])
 
     def missing(method: str, params: Any, result: Any) -> Any:
-        is_parent = method == "eth_getLogs" and "0x" + data.id in str(params[0]["topics"])
+        is_parent = method == "eth_getLogs" and data.id in str(params[0]["topics"])
         return [] if is_parent else None
 
     def later(method: str, params: Any, result: Any) -> Any:
-        if method == "eth_getLogs" and "0x" + data.id in str(params[0]["topics"]):
+        if method == "eth_getLogs" and data.id in str(params[0]["topics"]):
             return [{**log, "blockNumber": hex(model.block + 1)} for log in result]
         return None
 
@@ -775,7 +785,7 @@ def test_a_block_that_the_run_can_t_have_known_fails(lab):
     true = not_before(lab)
     head = lab.chain.head()
     wrong = {
-        "there is another": true.model_copy(update={"block_hash": "ab" * 32}),
+        "there is another": true.model_copy(update={"block_hash": "0x" + "ab" * 32}),
         "another time": true.model_copy(update={"timestamp": str(int(true.timestamp) - 1)}),
         "not there yet": true.model_copy(update={"block_number": str(head.number + 1000)}),
     }
@@ -895,7 +905,7 @@ def test_a_verdict_without_the_evidence_it_needs_fails(lab, other, file):
     attest(other, record.id, Verdict.REPRODUCED, evidence=evidence.id)
 
     def unrecorded(method: str, params: Any, result: Any) -> Any:
-        return [] if method == "eth_getLogs" and "0x" + evidence.id in str(params[0]["topics"]) else None
+        return [] if method == "eth_getLogs" and evidence.id in str(params[0]["topics"]) else None
 
     def none(method: str, params: Any, result: Any) -> Any:
         if method == "eth_getLogs" and params[0]["topics"][0] == topic("Attested"):
@@ -903,7 +913,7 @@ def test_a_verdict_without_the_evidence_it_needs_fails(lab, other, file):
         return None
 
     def another_key(method: str, params: Any, result: Any) -> Any:
-        if method == "eth_getLogs" and "0x" + evidence.id in str(params[0]["topics"]):
+        if method == "eth_getLogs" and evidence.id in str(params[0]["topics"]):
             return [_with_word(log, 3, 5) for log in result]
         return None
 
@@ -932,7 +942,7 @@ def test_a_withdrawn_verdict_that_the_registry_holds_and_a_retraction_without_it
 
 def test_a_transaction_leads_to_its_records(lab, file, tmp_path):
     record = record_content(lab, Kind.DATASET, file)
-    for text in (record.transaction, "0x" + record.transaction):
+    for text in (record.transaction, record.transaction):
         report = verifier(lab).hash(text)
         assert report.looked_up_as == "transaction"
         assert [seen.id for seen in report.records] == [record.id]
@@ -1010,7 +1020,7 @@ def test_two_records_of_one_block_are_ordered_by_their_transactions(lab, file):
     def lie(method: str, params: Any, result: Any) -> Any:
         if method != "eth_getLogs" or params[0]["topics"][0] != topic("Recorded"):
             return None
-        number = {"0x" + first.id: "0x4", "0x" + second.id: "0x3"}
+        number = {first.id: "0x4", second.id: "0x3"}
         return [{**log, "blockNumber": "0x9", "transactionIndex": number[log["topics"][1]]} for log in result]
 
     order = lied_to(lab, lie).before(second.id, first.id).checks[-1]

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from blockchaintracer.core.errors import NotVerified
-from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict
+from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest, attest_foreign, retract
 from blockchaintracer.lab.batches import anchor, batching, materialize
 from blockchaintracer.lab.outbox import Op, Transaction
@@ -200,8 +200,8 @@ def test_a_batch_s_time_or_root_that_is_not_the_chain_s_fails(lab, tmp_path, mon
 
 
 def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):
-    foreign = ForeignRecord(1, "0x" + "12" * 20, os.urandom(32).hex())
-    named = f"1:{foreign.registry}:{foreign.record_id}"
+    foreign = GlobalId(1, "0x" + "12" * 20, os.urandom(32).hex())
+    named = str(foreign)
     home = lab.home.path
     done = typed("record", "--reproduces", named, "--metric", "accuracy=0.93", "--json", home=home)
     assert done.returncode == 0, done.stderr
@@ -268,7 +268,7 @@ def test_a_batch_whose_root_another_sent_fails(lab, tmp_path):
 
     def lie(method, params, result):
         if method == "eth_getLogs" and params[0]["topics"][0] == topic("Anchored"):
-            return [{**log, "transactionHash": "0x" + theirs} for log in result]
+            return [{**log, "transactionHash": theirs} for log in result]
         return None
 
     check = one(lied_to(lab, lie).hash(first.id), "author")

@@ -16,10 +16,10 @@ from blockchaintracer.core.chain.known_code import factory_registry, registry_co
 from blockchaintracer.core.manifest import ContentPredicate, Manifest
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.networks import MAX_TIME
-from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType
+from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
 
-OWNER, SALT = "0x" + "77" * 20, "aa" * 32
+OWNER, SALT = "0x" + "77" * 20, "0x" + "aa" * 32
 AUTHOR = "0xd8da6bf26964af9d7eed9e03e53415d37aa96045"
 TIME = 1_438_270_000
 RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
@@ -86,9 +86,7 @@ class Forged:
         for record_id, key in zip(ids, keys, strict=True):
             _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
             values = (key.group, author, kind, subject_type, manifest, parents)
-            topics = (
-                self.topics if self.topics is not None else [keccak(text=RECORDED), bytes.fromhex(record_id), subject]
-            )
+            topics = self.topics if self.topics is not None else [keccak(text=RECORDED), from_hex(record_id), subject]
             logs.append([address, topics, encode(RECORDED_DATA, values)])
             words[record_slot(record_id)] = self.time | 7 << 120 | key.kind << 152 | self.word
         tree = MerkleTree(ids)
@@ -96,7 +94,7 @@ class Forged:
             words = {record_slot(record_id): 2 << 160 for record_id in ids} if self.cancelled else {}
             words |= {batch_slot(7, self.author, tree.root): self.time | self.count << 40}
             topics = [keccak(text="Anchored(uint32,address,bytes32,uint48,bytes32)")]
-            topics += [bytes.fromhex(self.author[2:]).rjust(32, b"\0"), bytes.fromhex(tree.root)]
+            topics += [bytes.fromhex(self.author[2:]).rjust(32, b"\0"), from_hex(tree.root)]
             logs = [[address, topics, encode(["uint32", "uint48", "bytes32"], [7, self.count, b"\x05" * 32])]]
         nodes: dict[bytes, bytes] = {}
 
@@ -123,7 +121,7 @@ class Forged:
             for index, value in self.header.items():
                 fields[index] = value
             data = rlp.encode(fields)
-            headers[keccak(data).hex()] = data.hex()
+            headers[to_hex(keccak(data))] = to_hex(data)
         inclusion, as_of = headers
         where = [{"block": inclusion, "transaction": 0, "log": index} for index in range(len(logs))]
         records = []
@@ -145,7 +143,7 @@ class Forged:
             "registry": registry,
             "deployment": {"owner": OWNER, "openGroupCreation": True, "salt": SALT},
             "blocks": headers,
-            "nodes": sorted(node.hex() for node in nodes.values()),
+            "nodes": sorted(to_hex(node) for node in nodes.values()),
             "records": records,
         }
         if not self.is_genuine:

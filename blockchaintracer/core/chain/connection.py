@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, to_hex
 
 if TYPE_CHECKING:
     from web3 import Web3
@@ -24,7 +24,7 @@ class Block:
     """What identifies a block and when it says it was made.
 
     Args:
-        hash: 64 hex digits.
+        hash: 0x-hex.
         timestamp: Unix time in seconds, by the chain's own rules.
     """
 
@@ -183,22 +183,22 @@ class Chain:
         return block is not None and block.hash == block_hash
 
     def receipt(self, transaction: str) -> Any | None:
-        """Return the receipt of a transaction (64 hex digits), or None while it is in no block."""
+        """Return the receipt of a transaction (0x-hex), or None while it is in no block."""
         from web3.exceptions import TransactionNotFound
 
         with self.reaching():
             try:
-                return self.web3.eth.get_transaction_receipt("0x" + transaction)  # type: ignore[arg-type]
+                return self.web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
             except TransactionNotFound:
                 return None
 
     def transaction(self, transaction: str) -> Any | None:
-        """Return a transaction (64 hex digits), or None if the node does not know it."""
+        """Return a transaction (0x-hex), or None if the node does not know it."""
         from web3.exceptions import TransactionNotFound
 
         with self.reaching():
             try:
-                return self.web3.eth.get_transaction("0x" + transaction)  # type: ignore[arg-type]
+                return self.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
             except TransactionNotFound:
                 return None
 
@@ -216,4 +216,4 @@ class Chain:
 
 
 def _identified(data: BlockData) -> Block:
-    return Block(number=data["number"], hash=bytes(data["hash"]).hex(), timestamp=data["timestamp"])
+    return Block(number=data["number"], hash=to_hex(data["hash"]), timestamp=data["timestamp"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from blockchaintracer.core.chain.registry import load_artifact
-from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed
+from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, to_hex
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
 """The deterministic deployment proxy (github.com/Arachnid/deterministic-deployment-proxy): most chains have it."""
@@ -58,11 +58,11 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
 
 
 def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None:
-    """Return the known contract version with this code hash (Keccak-256, 64 hex digits) at an address, or None."""
+    """Return the known contract version with this code hash (Keccak-256, 0x-hex) at an address, or None."""
     from eth_utils.crypto import keccak
 
     for is_open in (False, True):
-        if keccak(registry_code(chain_id, registry, is_open)).hex() == code_hash.removeprefix("0x").lower():
+        if to_hex(keccak(registry_code(chain_id, registry, is_open))) == code_hash:
             return KnownCode(DOMAIN_VERSION, is_open)
     return None
 
@@ -95,7 +95,7 @@ def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
 def factory_registry(owner: str, open_group_creation: bool, salt: str) -> str:
     """Compute the address (lower case) of the registry that the factory makes of these settings. `salt` is hex."""
     code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
-    return create2_address(factory_address(), bytes.fromhex(salt), code).lower()
+    return create2_address(factory_address(), from_hex(salt), code).lower()
 
 
 def lens_init_code() -> bytes:

@@ -13,7 +13,7 @@ from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.known_code import lens_address, lens_code
 from blockchaintracer.core.chain.registry import Attestation, Membership, Registry, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, from_hex
 
 _NOT_READ, _READ = 0, 3
 """IRegistryLens.Reading: only Read is an answer."""
@@ -29,7 +29,7 @@ def verdicts(registry: Registry, groups: Sequence[int], record_id: str) -> list[
     return _each(
         registry,
         groups,
-        lambda part: ("verdictsOf", part, [bytes.fromhex(record_id)]),
+        lambda part: ("verdictsOf", part, [from_hex(record_id)]),
         registry.attestation,
         lambda group: registry.verdict(record_id, group),
     )

@@ -13,7 +13,18 @@ from typing import Any
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.record import Domain, ForeignRecord, Link, RecordKey, Role, Status, Verdict, checksummed
+from blockchaintracer.core.record import (
+    Domain,
+    GlobalId,
+    Link,
+    RecordKey,
+    Role,
+    Status,
+    Verdict,
+    checksummed,
+    from_hex,
+    to_hex,
+)
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
@@ -208,7 +219,7 @@ class Registry:
 
     def status(self, record_id: str) -> RecordStatus:
         """Return what the registry stores of a record."""
-        values = self.read_function("statusOf", bytes.fromhex(record_id))
+        values = self.read_function("statusOf", from_hex(record_id))
         with self._known():
             return RecordStatus(Status(values[0]), *values[1:])
 
@@ -216,14 +227,14 @@ class Registry:
         """Return what the registry stores of each record, in the same order."""
         rows: list[Any] = []
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            part = [bytes.fromhex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
+            part = [from_hex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
             rows += self.read_function("statusOfRecords", part)
         with self._known():
             return [RecordStatus(Status(values[0]), *values[1:]) for values in rows]
 
     def verdict(self, record_id: str, group: int) -> Attestation:
         """Return the current verdict of a group on a record."""
-        return self.attestation(self.read_function("verdictOf", bytes.fromhex(record_id), group))
+        return self.attestation(self.read_function("verdictOf", from_hex(record_id), group))
 
     def attestation(self, values: Any) -> Attestation:
         """Return what ``verdictOf`` returned."""
@@ -233,17 +244,19 @@ class Registry:
 
     def sealed_at(self, group: int, author: str, commitment: str) -> int:
         """Return when an author sealed a commitment for a group, Unix seconds, or 0."""
-        return int(self.read_function("sealedAt", group, checksummed(author), bytes.fromhex(commitment)))
+        return int(self.read_function("sealedAt", group, checksummed(author), from_hex(commitment)))
 
     def batch(self, group: int, author: str, root: str) -> Batch:
         """Return what the registry stores of a batch."""
-        return Batch(*self.read_function("batchOf", group, checksummed(author), bytes.fromhex(root)))
+        return Batch(*self.read_function("batchOf", group, checksummed(author), from_hex(root)))
 
-    def foreign_verdict(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
+    def foreign_verdict(self, foreign: GlobalId, group: int) -> ForeignAttestation:
         """Return the current verdict of a group on a record of another registry."""
         evidence, attested_at, verdict, version = self.read_function("foreignAttestation", foreign.as_abi(), group)
         with self._known():
-            return ForeignAttestation(evidence.hex() if any(evidence) else None, attested_at, Verdict(verdict), version)
+            return ForeignAttestation(
+                to_hex(evidence) if any(evidence) else None, attested_at, Verdict(verdict), version
+            )
 
     def membership(self, group: int, account: str) -> Membership:
         """Return the last membership of an account in a group."""
@@ -307,7 +320,7 @@ class Registry:
         Raises:
             NotVerified: if the node answers with something that doesn't have this id.
         """
-        record = next(self.recorded(id=bytes.fromhex(record_id)), None)
+        record = next(self.recorded(id=from_hex(record_id)), None)
         return record and self.require_id(record, record_id)
 
     def require_id(self, record: RecordView, record_id: str) -> RecordView:
@@ -320,13 +333,13 @@ class Registry:
 
     def anchored(self, group: int, author: str, root: str) -> Any | None:
         """Return the event that anchored a batch, ``Anchored`` or ``LeavesAnchored``, or None."""
-        about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": bytes.fromhex(root)}
+        about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": from_hex(root)}
         for name in ("Anchored", "LeavesAnchored"):
             if (event := next(self.events(name, **about), None)) is not None:
                 return event
         return None
 
-    def foreign_attested(self, foreign: ForeignRecord, group: int | None = None) -> Iterator[Any]:
+    def foreign_attested(self, foreign: GlobalId, group: int | None = None) -> Iterator[Any]:
         """Yield the events of verdicts on a record of another registry, oldest first, of one group or of all."""
         chain_id, registry, record_id = foreign.as_abi()
         about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
@@ -358,14 +371,14 @@ def recorded_event(event: Any) -> RecordView:
         author=values["author"],
         subject=bytes(values["subject"]).hex(),
         manifest=bytes(values["manifest"]).hex(),
-        parents=tuple(Link(bytes(link["parent"]).hex(), link["relation"]) for link in values["parents"]),
+        parents=tuple(Link(to_hex(link["parent"]), link["relation"]) for link in values["parents"]),
     )
     return RecordView(
-        id=bytes(values["id"]).hex(),
+        id=to_hex(values["id"]),
         key=key,
-        transaction=bytes(event["transactionHash"]).hex(),
+        transaction=to_hex(event["transactionHash"]),
         position=Position.of_event(event),
-        block_hash=bytes(event["blockHash"]).hex(),
+        block_hash=to_hex(event["blockHash"]),
     )
 
 

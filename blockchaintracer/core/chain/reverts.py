@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert
-from blockchaintracer.core.record import Role, Verdict, label
+from blockchaintracer.core.record import Role, Verdict, label, named_hex
 
 _FAULTS = (
     "is not recorded",
@@ -79,7 +79,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "NotTheReference": (
         "{id} is no reference to that record, whose subject would be {subject}",
-        "Record the run with `record --reproduces CHAIN:REGISTRY:ID`, which makes the reference.",
+        "Record the run with `record --reproduces eip155:CHAIN:REGISTRY/ID`, which makes the reference.",
     ),
     "OwnRecord": ("group {group} can't attest to its own record {recordId}", "Another group has to."),
     "OwnableInvalidOwner": ("{owner} can't own a registry", "Name an account that can sign."),
@@ -128,7 +128,7 @@ def in_words(name: str, arguments: dict[str, Any]) -> ContractRevert:
 
 def _readable(key: str, value: Any) -> Any:
     if isinstance(value, bytes):
-        return value.hex()
+        return named_hex(key, value)
     if key in _TIMES:
         return datetime.fromtimestamp(value, UTC).isoformat() if value < 2**40 - 1 else "never"
     if key == "role":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.chain.registry import Registry, recorded_event
-from blockchaintracer.core.record import Verdict, checksummed, label
+from blockchaintracer.core.record import Verdict, checksummed, from_hex, label, to_hex
 
 _AT_ONCE = 100
 """commitments asked for in one question: nodes limit the length of a filter"""
@@ -15,7 +15,7 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class SealSeen:
-    """A seal by its events. Digests and ids are 64 hex digits.
+    """A seal by its events. Hashes and ids are 0x-hex.
 
     Args:
         sealed_block: of the event ``Sealed``, whose time the registry keeps.
@@ -39,7 +39,7 @@ def seals_of(registry: Registry, group: int, author: str, first: int | None = No
     """
     author = checksummed(author)
     sealed = {
-        bytes(event["args"]["commitment"]).hex(): event["blockNumber"]
+        to_hex(event["args"]["commitment"]): event["blockNumber"]
         for event in registry.events("Sealed", first, group=group, author=author)
     }
     shown = _shown(registry, list(sealed), group, author, first)
@@ -77,13 +77,13 @@ def _shown(
 
 def _events(registry: Registry, name: str, commitments: list[str], first: int | None, **topics: Any) -> Iterator[Any]:
     for start in range(0, len(commitments), _AT_ONCE):
-        part = [bytes.fromhex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
+        part = [from_hex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
         yield from registry.events(name, first, commitment=part, **topics)
 
 
 def _commitment(event: Any) -> str:
-    return bytes(event["args"]["commitment"]).hex()
+    return to_hex(event["args"]["commitment"])
 
 
 def _as(what: str, record_id: bytes, event: Any) -> tuple[str, str, int, str]:
-    return what, record_id.hex(), event["blockNumber"], bytes(event["transactionHash"]).hex()
+    return what, to_hex(record_id), event["blockNumber"], to_hex(event["transactionHash"])

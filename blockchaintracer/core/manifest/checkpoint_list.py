@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from blockchaintracer.core.manifest.base import Part, canonical, parse_json, refuse
-from blockchaintracer.core.manifest.predicates import Digest, Line, State, Utc, Uuid
+from blockchaintracer.core.manifest.predicates import Digest, Hash, Line, State, Utc, Uuid
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 
 MAX_CHECKPOINT_LIST = 16 << 20
@@ -99,7 +99,7 @@ class AnchoredCheckpoints(Part):
     first: NonNegativeInt
     count: PositiveInt
     previous: Digest
-    root: Digest
+    root: Hash
     checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)]
 
     @classmethod

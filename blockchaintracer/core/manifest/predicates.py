@@ -25,7 +25,7 @@ from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part, rfc3339
 from blockchaintracer.core.manifest.paths import check_paths, normal_path
-from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Link, Relation, SubjectType
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
 """Kinds whose manifest holds content only: equal content gives equal bytes at any place and time."""
@@ -38,6 +38,7 @@ MAX_EXECUTABLE_BYTES = 256 << 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
 _HEX = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"0x[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _CID = re.compile(r"b[a-z2-7]{58,110}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
@@ -77,6 +78,10 @@ def _bare(value: Any) -> Any:
     return value.lower().removeprefix("0x") if isinstance(value, str) else value
 
 
+def _with_0x(value: Any) -> Any:
+    return "0x" + _bare(value) if isinstance(value, str) else value
+
+
 def _relation(number: int) -> int:
     if number not in list(Relation) and not FIRST_OWN_NUMBER <= number <= 255:
         raise ValueError("the number of a relation, 1 to 9, or the lab's own, 128 to 255")
@@ -113,7 +118,9 @@ Line = Annotated[str, AfterValidator(_line)]
 Prose = Annotated[str, Field(min_length=1, max_length=10_000)]
 RecordedPath = Annotated[str, AfterValidator(normal_path)]
 Utc = Annotated[str, AfterValidator(_utc)]
-Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 or record id of 64 hex digits")]
+Digest = Annotated[str, BeforeValidator(_bare), _matching(_HEX, "a SHA-256 of 64 hex digits")]
+Hash = Annotated[str, BeforeValidator(_with_0x), _matching(_HASH, "0x and 64 hex digits")]
+"""A record id, or another hash of the chain: of a block, a batch's root, a seal's commitment."""
 Commit = Annotated[str, BeforeValidator(_bare), _matching(_COMMIT, "a git commit of 40 or 64 hex digits")]
 Decimal = Annotated[str, BeforeValidator(_digits), _matching(_DECIMAL, "a decimal number as text")]
 Address = Annotated[
@@ -169,7 +176,7 @@ EncryptedArtifact = Annotated[Encrypted | None, AfterValidator(_fits_artifact), 
 class Parent(Part):
     """An edge of the lineage, as in the record's key."""
 
-    record: Digest
+    record: Hash
     relation: RelationNumber
 
 
@@ -178,7 +185,7 @@ class NotBefore(Part):
 
     chain_id: Decimal
     block_number: Decimal
-    block_hash: Digest
+    block_hash: Hash
     timestamp: Decimal
 
 
@@ -274,7 +281,7 @@ class ContentPredicate(Part):
 class RunInput(Part):
     """A record that a run read."""
 
-    record: Digest
+    record: Hash
     relation: RelationNumber
     name: Line | None = None
     path: RecordedPath | None = None
@@ -352,7 +359,7 @@ class State(Part):
 class CheckpointAnchor(Part):
     """A batch of checkpoints that was anchored while the run went on."""
 
-    root: Digest
+    root: Hash
     count: PositiveInt
     description: Artifact
 
@@ -363,7 +370,7 @@ class Checkpoints(Part):
     series: Uuid
     count: NonNegativeInt
     head: Digest
-    root: Digest | None = None
+    root: Hash | None = None
     initial_state: State | None = None
     listing: Artifact
     anchors: Annotated[tuple[CheckpointAnchor, ...], Field(strict=False)] = ()
@@ -375,10 +382,10 @@ class SeedDerivation(Part):
     chain_id: Decimal
     group: PositiveInt
     author: Address
-    commitment: Digest
+    commitment: Hash
     rule: Literal["first-after-seal", "named-by-plan"]
     block_number: Decimal
-    block_hash: Digest
+    block_hash: Hash
     seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
 
 
@@ -468,13 +475,12 @@ class ReferencePredicate(Lineage):
     description: Prose | None = None
     chain_id: Decimal
     registry: Address
-    record_id: Digest
+    record_id: Hash
 
     @property
     def identifier(self) -> str:
-        """The text that the subject is the SHA-256 of: ``eip155:<chain id>:<registry>:<record id>`` (after CAIP-10),
-        the last two with 0x and in lower case."""
-        return f"eip155:{self.chain_id}:{self.registry}:0x{self.record_id}"
+        """The text that the subject is the SHA-256 of: the record's `GlobalId`."""
+        return str(GlobalId(int(self.chain_id), self.registry, self.record_id))
 
 
 Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate

@@ -6,7 +6,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import Link, RecordKey, checksummed, record_message
+from blockchaintracer.core.record import Link, RecordKey, checksummed, record_message, to_hex
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -134,12 +134,12 @@ def sender_of(registry: Registry, identifier: str, transaction: Any) -> tuple[st
     chain = registry.chain
     try:
         with chain.reaching():
-            raw = bytes(chain.web3.eth.get_raw_transaction("0x" + identifier))  # type: ignore[arg-type]
+            raw = bytes(chain.web3.eth.get_raw_transaction(identifier))  # type: ignore[arg-type]
     except (ChainUnavailable, Web3Exception, ValueError):
         # not every node gives raw transactions
         return transaction["from"], False
     stated = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
-    if keccak(raw).hex() != identifier or any(part not in raw for part in stated):
+    if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
         return None, False
     if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
         # rollups have types of their own that no account signs
@@ -179,5 +179,5 @@ def _key(values: Any) -> RecordKey:
         author=author,
         subject=bytes(subject).hex(),
         manifest=bytes(manifest).hex(),
-        parents=tuple(Link(bytes(parent).hex(), relation) for parent, relation in links),
+        parents=tuple(Link(to_hex(parent), relation) for parent, relation in links),
     )

@@ -20,7 +20,7 @@ from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
 from blockchaintracer.core.merkle import leads_to
-from blockchaintracer.core.record import Domain, RecordKey, Status
+from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
 from blockchaintracer.core.verify.chain_shapes import (
     Log,
@@ -51,8 +51,9 @@ _FLAGS, _BATCHED = 160, 1
 """where the flags of a stored record begin, and the only one of a record that is stored"""
 _ANCHORED = ("Anchored(uint32,address,bytes32,uint48,bytes32)", "LeavesAnchored(uint32,address,bytes32,uint48)")
 
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Hex = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})+$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
+Hex = Annotated[str, StringConstraints(pattern=r"^0x([0-9a-f]{2})+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,76}$")]
 """below 2^256, which is all that an EIP-712 domain can hold"""
@@ -91,8 +92,8 @@ class _Key(_Strict):
     kind: Byte
     subject_type: Byte = Field(alias="subjectType")
     author: Address
-    subject: Hash
-    manifest: Hash
+    subject: Digest
+    manifest: Digest
     parents: Annotated[list[_Link], Field(max_length=_MAX_PARENTS)]
 
 
@@ -192,7 +193,7 @@ class ProvenBundle:
 
     Args:
         registry: address of the registry, 0x-hex in lower case.
-        code_hash: Keccak-256 of the code at that address (64 hex digits).
+        code_hash: Keccak-256 of the code at that address, 0x-hex.
         blocks: every block that something rests on, ascending.
         deployment: the settings that are said to have made the registry: owner, rule and salt.
     """
@@ -260,7 +261,7 @@ class _Reading:
         self._domain = Domain(int(bundle.chain_id), bundle.registry)
         if any(one >= other for one, other in pairwise(bundle.nodes)):
             raise BundleRefused("nodes", "expected each node once, in ascending order")
-        self._nodes = TrieNodes([*map(bytes.fromhex, bundle.nodes)])
+        self._nodes = TrieNodes([*map(from_hex, bundle.nodes)])
         self._used: set[str] = set()
         self._code_hash = ""
         self._storage: dict[str, bytes] = {}
@@ -369,9 +370,9 @@ class _Reading:
             if not account:
                 raise BundleRefused(place, f"block {block.number} has no account {self._bundle.registry}")
             self._storage[block.hash], code_hash = _shaped(place, lambda: read_account(account))
-            if self._code_hash not in ("", code_hash.hex()):
+            if self._code_hash not in ("", to_hex(code_hash)):
                 raise BundleRefused(place, "expected the same code in every block, as a registry can't change")
-            self._code_hash = code_hash.hex()
+            self._code_hash = to_hex(code_hash)
         value = self._value(place, self._storage[block.hash], keccak(slot))
         return _shaped(place, lambda: read_word(value)) if value else 0
 
@@ -401,9 +402,9 @@ class _Reading:
                 f"{place}.log", f"expected one of the transaction's {len(found.logs)} logs, got {where.log}"
             )
         log = found.logs[where.log]
-        if log.emitter.hex() != self._bundle.registry[2:]:
+        if to_hex(log.emitter) != self._bundle.registry:
             raise BundleRefused(
-                f"{place}.log", f"expected a log of {self._bundle.registry}, got one of 0x{log.emitter.hex()}"
+                f"{place}.log", f"expected a log of {self._bundle.registry}, got one of {to_hex(log.emitter)}"
             )
         if not all(bloom_holds(bloom, (log.emitter, *log.topics)) for bloom in (found.bloom, block.bloom)):
             raise BundleRefused(f"{place}.log", "expected a log that the blooms of its receipt and block hold")
@@ -414,7 +415,7 @@ class _Reading:
 
         block, log = self._log(place, where)
         _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
-        expected = (_topic(_RECORDED), bytes.fromhex(record_id), subject)
+        expected = (_topic(_RECORDED), from_hex(record_id), subject)
         values = (key.group, author, kind, subject_type, manifest, parents)
         if log.topics != expected or log.data != encode(_RECORDED_DATA, values):
             raise BundleRefused(f"{place}.log", f"expected the event that recorded {record_id}, got another")
@@ -429,7 +430,7 @@ class _Reading:
     def _check_materialized(self, place: str, record_id: str, where: _Where, time: int) -> None:
         """Check the time of a batched record by the next event of the same transaction."""
         _, log = self._log(place, where.model_copy(update={"log": where.log + 1}))
-        named = (_topic(_MATERIALIZED), bytes.fromhex(record_id))
+        named = (_topic(_MATERIALIZED), from_hex(record_id))
         if len(log.topics) != 3 or log.topics[:2] != named or log.data != time.to_bytes(32):
             raise BundleRefused(
                 f"{place}.log", "expected the event that took the record from its batch next to it, with its time"
@@ -441,7 +442,7 @@ class _Reading:
             raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {computed}")
         batch = StoredBatch.from_word(self._word(place, as_of, batch_slot(key.group, key.author, root)))
         block, log = self._log(f"{place}.anchored", batched.anchored)
-        named = (bytes.fromhex(key.author[2:]).rjust(32, b"\0"), bytes.fromhex(root))
+        named = (bytes.fromhex(key.author[2:]).rjust(32, b"\0"), from_hex(root))
         event = {_topic(signature): signature for signature in _ANCHORED}.get(log.topics[0] if log.topics else b"")
         size = 32 * (3 if event == _ANCHORED[0] else 2)
         data = key.group.to_bytes(32) + batch.count.to_bytes(32)
@@ -458,9 +459,9 @@ class _Reading:
 def _read_block(block_hash: str, text: str) -> ProvenBlock:
     from eth_utils.crypto import keccak
 
-    data, place = bytes.fromhex(text), f"blocks.{block_hash}"
-    if keccak(data).hex() != block_hash:
-        raise BundleRefused(place, f"expected a header with this Keccak-256, got {keccak(data).hex()}")
+    data, place = from_hex(text), f"blocks.{block_hash}"
+    if to_hex(keccak(data)) != block_hash:
+        raise BundleRefused(place, f"expected a header with this Keccak-256, got {to_hex(keccak(data))}")
     header = _shaped(place, lambda: read_header(data))
     return ProvenBlock(block_hash, *header)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from blockchaintracer.core.networks import MAX_TIME
+from blockchaintracer.core.record import to_hex
 
 _EMPTY_TRIE = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 _NODE_DEPTH, _RECEIPT_DEPTH = 8, 4
@@ -241,7 +242,7 @@ class TrieNodes:
     def _node(self, name: bytes) -> list[Any]:
         if name not in self._decoded:
             if name not in self._nodes:
-                raise MissingNode(f"a node of a proof is missing, with Keccak-256 {name.hex()}")
+                raise MissingNode(f"a node of a proof is missing, with Keccak-256 {to_hex(name)}")
             index, data = self._nodes[name]
             self.unread.discard(index)
             self._decoded[name] = _checked_node(decode_rlp(data, _NODE_DEPTH))

@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest.checkpoint_list import (
     CheckpointList,
     root_of,
 )
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, to_hex
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.copies import Copies
@@ -88,7 +88,7 @@ class _Anchors:
     def _events(self) -> dict[str, Any]:
         """All batches of the author for the group by root, read once for all anchors."""
         about: dict[str, Any] = {"group": self._key.group, "author": checksummed(self._key.author)}
-        return {bytes(event["args"]["root"]).hex(): event for event in self._registry.events("Anchored", **about)}
+        return {to_hex(event["args"]["root"]): event for event in self._registry.events("Anchored", **about)}
 
     def checks(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
         place, described, last, known = 0, [], None, True

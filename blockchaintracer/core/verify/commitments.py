@@ -10,7 +10,7 @@ from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.networks import printed_time
-from blockchaintracer.core.record import checksummed, counted, record_commitment, verdict_commitment
+from blockchaintracer.core.record import checksummed, counted, from_hex, record_commitment, to_hex, verdict_commitment
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -21,8 +21,8 @@ class Commitment:
 
     Args:
         block: that holds it; None if the chain doesn't have it any more.
-        transaction: 64 hex digits.
-        root: of the batch, 64 hex digits; None for a record's own transaction.
+        transaction: its hash, 0x-hex.
+        root: of the batch, 0x-hex; None for a record's own transaction.
     """
 
     position: Position
@@ -34,8 +34,8 @@ class Commitment:
 def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) -> Commitment:
     """Return the commitment whose time a record has: the batch's if it is found, else the record's own."""
     if status.is_batched:
-        stored = next(registry.events("Materialized", id=bytes.fromhex(record.id)), None)
-        root = bytes(stored["args"]["root"]).hex() if stored else None
+        stored = next(registry.events("Materialized", id=from_hex(record.id)), None)
+        root = to_hex(stored["args"]["root"]) if stored else None
         if root and (anchoring := anchored(registry, record.key.group, record.key.author, root)):
             return anchoring
     return Commitment(record.position, registry.chain.block(record.block), record.transaction)
@@ -47,7 +47,7 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
     if event is None:
         return None
     block = registry.chain.block(event["blockNumber"])
-    return Commitment(Position.of_event(event), block, bytes(event["transactionHash"]).hex(), root)
+    return Commitment(Position.of_event(event), block, to_hex(event["transactionHash"]), root)
 
 
 def check_batch(
@@ -66,7 +66,7 @@ def check_batch(
         )
         yield Check("batch", Outcome.UNKNOWN, detail, {"root": commitment.root})
         return
-    yield check_path(registry, record, commitment.root, [bytes(part).hex() for part in arguments["proof"]])
+    yield check_path(registry, record, commitment.root, [to_hex(part) for part in arguments["proof"]])
 
 
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
@@ -85,14 +85,14 @@ def check_path(registry: Registry, record: RecordView, root: str, path: Sequence
 
 def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> Iterator[Check]:
     """Check that a record with a seal was sealed: recompute the commitment, and count the author's other seals."""
-    event = next(registry.events("Revealed", id=bytes.fromhex(record.id)), None)
+    event = next(registry.events("Revealed", id=from_hex(record.id)), None)
     if event is None and not status.sealed_at:
         return
     key = record.key
     if event is None:
         yield Check("seal", Outcome.FAIL, f"sealed {when(status.sealed_at)} by the registry, but no event reveals it")
         return
-    commitment = bytes(event["args"]["commitment"]).hex()
+    commitment = to_hex(event["args"]["commitment"])
     problems = _seal_problems(registry, key.group, key.author, commitment, status.sealed_at, event)
     computed = _computed(registry, record, event)
     if computed is not None and computed != commitment:
@@ -113,11 +113,11 @@ def verdict_seal_problems(
 ) -> tuple[list[str], str]:
     """Return what is wrong with the seal of a verdict, and a sentence on how many more seals there are."""
     block = attested["blockNumber"]
-    shown = registry.events("VerdictRevealed", block, block, recordId=bytes.fromhex(record_id), group=group)
+    shown = registry.events("VerdictRevealed", block, block, recordId=from_hex(record_id), group=group)
     event = next((revealed for revealed in shown if revealed["transactionHash"] == attested["transactionHash"]), None)
     if event is None:
         return (["the registry says it was sealed, but no event reveals it"] if sealed_at else []), ""
-    author, commitment = attested["args"]["attester"], bytes(event["args"]["commitment"]).hex()
+    author, commitment = attested["args"]["attester"], to_hex(event["args"]["commitment"])
     problems = _seal_problems(registry, group, author, commitment, sealed_at, event)
     return problems, f", sealed {when(sealed_at)}; {count_seals(registry, group, author)[1]}"
 
@@ -133,7 +133,7 @@ def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, 
 def _seal_problems(
     registry: Registry, group: int, author: str, commitment: str, sealed_at: int, revealed: Any
 ) -> list[str]:
-    about: dict[str, Any] = {"group": group, "author": checksummed(author), "commitment": bytes.fromhex(commitment)}
+    about: dict[str, Any] = {"group": group, "author": checksummed(author), "commitment": from_hex(commitment)}
     sealed = next(registry.events("Sealed", **about), None)
     if sealed is None:
         return [f"{checksummed(author)} never sealed it for group {group}"]
@@ -151,11 +151,11 @@ def _seal_problems(
 
 def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
     """Compute the commitment that a transaction reveals. None if another contract called the registry."""
-    transaction = bytes(event["transactionHash"]).hex()
+    transaction = to_hex(event["transactionHash"])
     if arguments := arguments_of(registry, transaction, "reveal"):
-        return record_commitment(record.id, bytes(arguments["salt"]).hex())
+        return record_commitment(record.id, to_hex(arguments["salt"]))
     if arguments := arguments_of(registry, transaction, "revealVerdict"):
-        about, salt = bytes(arguments["recordId"]).hex(), bytes(arguments["salt"]).hex()
+        about, salt = to_hex(arguments["recordId"]), to_hex(arguments["salt"])
         return verdict_commitment(
             about, arguments["group"], arguments["verdict"], record.id, checksummed(record.key.author), salt
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from blockchaintracer.core.chain import Membership, Registry
 from blockchaintracer.core.chain.registry import recorded_event
-from blockchaintracer.core.record import Role, checksummed, label
+from blockchaintracer.core.record import Role, checksummed, from_hex, label
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import when
 
@@ -20,7 +20,7 @@ def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
     unique = list(dict.fromkeys(ids))
     records = {}
     for start in range(0, len(unique), _AT_ONCE):
-        part = [bytes.fromhex(record_id) for record_id in unique[start : start + _AT_ONCE]]
+        part = [from_hex(record_id) for record_id in unique[start : start + _AT_ONCE]]
         for event in registry.events("Recorded", id=part):
             record = recorded_event(event)
             records[record.id] = record

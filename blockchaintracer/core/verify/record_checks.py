@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, label
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
@@ -163,7 +163,7 @@ class RecordChecks:
             return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
         receipt = self._chain.receipt(record.transaction)
         emitted = self._registry.events_of(receipt) if receipt is not None else []
-        ids = [bytes(event["args"]["id"]).hex() for event in emitted if event["event"] == "Recorded"]
+        ids = [to_hex(event["args"]["id"]) for event in emitted if event["event"] == "Recorded"]
         if receipt is None or receipt["status"] != 1 or record.id not in ids:
             detail = f"the receipt of transaction {record.transaction} holds no such event of the registry"
             return Check(name, Outcome.FAIL, detail)
@@ -312,7 +312,7 @@ class RecordChecks:
     def _retraction(self, record: RecordView, status: RecordStatus) -> Check:
         if status.status is not Status.RETRACTED:
             return Check("retraction", Outcome.PASS, "it is not retracted")
-        event = next(self._registry.events("Retracted", id=bytes.fromhex(record.id)), None)
+        event = next(self._registry.events("Retracted", id=from_hex(record.id)), None)
         if event is None:
             return Check(
                 "retraction", Outcome.FAIL, f"retracted {when(status.retracted_at)}, but its event is not there"

@@ -8,7 +8,7 @@ from typing import Any
 from blockchaintracer.core.chain.history import History
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
-from blockchaintracer.core.record import checksummed, counted, label
+from blockchaintracer.core.record import checksummed, counted, from_hex, label, to_hex
 from blockchaintracer.core.record_view import Position
 from blockchaintracer.core.verify.authorship import check_anchorer
 from blockchaintracer.core.verify.commitments import Commitment, when
@@ -32,7 +32,7 @@ def check_commitment(
     """
     events = {
         (event["args"]["group"], checksummed(event["args"]["author"])): event
-        for event in history.events("Sealed", commitment=bytes.fromhex(commitment))
+        for event in history.events("Sealed", commitment=from_hex(commitment))
     }
     asked = dict.fromkeys([*((group, checksummed(author)) for group, author in known), *events])
     checks: list[Check] = []
@@ -59,9 +59,9 @@ def check_one(
         place = f"at {when(time)}: the registry holds it; block and transaction are unknown: {gap or 'no log tells'}"
         outcome = Outcome.PASS if gap else Outcome.FAIL
     else:
-        block, transaction = registry.chain.block(event["blockNumber"]), bytes(event["transactionHash"]).hex()
+        block, transaction = registry.chain.block(event["blockNumber"]), to_hex(event["transactionHash"])
         values |= {"block": event["blockNumber"], "transaction": transaction}
-        same = block and (block.timestamp, block.hash) == (time, bytes(event["blockHash"]).hex())
+        same = block and (block.timestamp, block.hash) == (time, to_hex(event["blockHash"]))
         place = f"in block {event['blockNumber']} ({when(time)}), transaction {transaction}"
         place += "" if same else ": but that is not the block of its time in the registry"
         outcome = Outcome.PASS if same else Outcome.FAIL

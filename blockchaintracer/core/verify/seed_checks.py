@@ -9,7 +9,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.seal_events import seals_of
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, RunPredicate, SeedDerivation, parse_manifest
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, from_hex
 from blockchaintracer.core.seed_derivation import GENERATORS, SEED_BLOCK, derive_seeds
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.copies import Copies
@@ -34,7 +34,7 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
         yield Check("seeds", Outcome.UNKNOWN, detail)
         return
     about: dict[str, Any] = {"group": derivation.group, "author": checksummed(derivation.author)}
-    sealed = next(registry.events("Sealed", **about, commitment=bytes.fromhex(derivation.commitment)), None)
+    sealed = next(registry.events("Sealed", **about, commitment=from_hex(derivation.commitment)), None)
     if sealed is None:
         detail = f"{about['author']} never sealed {derivation.commitment} for group {derivation.group}"
         yield Check("seed plan", Outcome.FAIL, detail)

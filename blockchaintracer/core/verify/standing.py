@@ -16,7 +16,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.record import Status, counted
+from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBlock, ProvenBundle, ProvenRecord
@@ -236,7 +236,7 @@ class _Standing:
         """Check each block: by what is trusted, else by the node: canonical and final."""
         head = final = None
         for block in self.bundle.blocks:
-            name, hint = f"block {block.number}", f"with hash 0x{block.hash}"
+            name, hint = f"block {block.number}", f"with hash {block.hash}"
             later = f"; its header has {counted(block.unknown_fields, 'field')} of a later fork"
             later = later if block.unknown_fields else ""
             if (trusted := self._by_trust(name, block)) is not None:
@@ -254,12 +254,12 @@ class _Standing:
         if self.trust is None:
             return None
         if block.hash in self.trust.blocks:
-            return Check(name, Outcome.PASS, f"you trust the block with hash 0x{block.hash}")
+            return Check(name, Outcome.PASS, f"you trust the block with hash {block.hash}")
         for point in self.trust.checkpoints:
             if (point.chain_id, point.number) == (self.bundle.chain_id, block.number):
                 if point.hash == block.hash:
-                    return Check(name, Outcome.PASS, f"your checkpoints have 0x{block.hash}")
-                return Check(name, Outcome.FAIL, f"your checkpoints have 0x{point.hash}, the bundle 0x{block.hash}")
+                    return Check(name, Outcome.PASS, f"your checkpoints have {block.hash}")
+                return Check(name, Outcome.FAIL, f"your checkpoints have {point.hash}, the bundle {block.hash}")
         return None
 
     def _by_node(self, chain: Chain, block: ProvenBlock, head: int, final: int | None) -> tuple[Outcome | None, str]:
@@ -276,7 +276,7 @@ class _Standing:
             self.forgotten.add(block.hash)
             return None, f"{chain.address} has forgotten block {block.number}: today's state is asked instead"
         if found.hash != block.hash:
-            return Outcome.FAIL, f"{chain.address} has 0x{found.hash} at this height, the bundle 0x{block.hash}"
+            return Outcome.FAIL, f"{chain.address} has {found.hash} at this height, the bundle {block.hash}"
         if final is None:
             return Outcome.UNKNOWN, f"on {chain.name}, which does not say which blocks are final"
         if block.number > final:
@@ -288,7 +288,7 @@ class _Standing:
         from eth_utils.crypto import keccak
 
         name, trust, bundle = "registry", self.trust, self.bundle
-        if self.forgotten and chain and keccak(chain.code(bundle.registry)).hex() != bundle.code_hash:
+        if self.forgotten and chain and to_hex(keccak(chain.code(bundle.registry))) != bundle.code_hash:
             return Check(name, Outcome.FAIL, f"{bundle.registry} has other code today than in the bundle")
         code = known_code(bundle.chain_id, bundle.registry, bundle.code_hash)
         if self.genuine:

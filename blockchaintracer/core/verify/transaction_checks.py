@@ -9,7 +9,18 @@ from typing import Any
 from blockchaintracer.core.chain.history import History
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import NO_END, ForeignRecord, Role, Status, Verdict, checksummed, label
+from blockchaintracer.core.record import (
+    NO_END,
+    GlobalId,
+    Role,
+    Status,
+    Verdict,
+    checksummed,
+    from_hex,
+    label,
+    named_hex,
+    to_hex,
+)
 from blockchaintracer.core.record_view import Position
 from blockchaintracer.core.verify.authorship import check_anchorer, sender_of
 from blockchaintracer.core.verify.commitments import Commitment, when
@@ -26,7 +37,7 @@ def check_transaction(registry: Registry, transaction: str, receipt: Any, events
     number, block = receipt["blockNumber"], registry.chain.block(receipt["blockNumber"])
     names = [str(event["event"]) for event in events]
     values = {"events": names, "block": number, "time": block.timestamp if block else None}
-    if block is None or block.hash != bytes(receipt["blockHash"]).hex():
+    if block is None or block.hash != to_hex(receipt["blockHash"]):
         detail = f"{transaction}: its block {number} is not one of the chain any more"
         return [Check("transaction", Outcome.FAIL, detail, values)]
     detail = f"in block {number} ({when(block.timestamp)}), events of the registry: {', '.join(names)}"
@@ -46,12 +57,12 @@ def check_root(history: History, registry: Registry, root: str, groups: Collecti
     """Check every anchoring of a batch's root: who, for which group, when. Empty if there is no log of one."""
     checks: list[Check] = []
     for name in ("Anchored", "LeavesAnchored"):
-        for event in history.events(name, root=bytes.fromhex(root)):
+        for event in history.events(name, root=from_hex(root)):
             about, block = _plain(event["args"]), registry.chain.block(event["blockNumber"])
             if block is None or (groups and about["group"] not in groups):
                 continue
             check = _check_event(registry, name, about, block.timestamp)
-            anchoring = Commitment(Position.of_event(event), block, bytes(event["transactionHash"]).hex(), root)
+            anchoring = Commitment(Position.of_event(event), block, to_hex(event["transactionHash"]), root)
             where = f"in block {block.number}, transaction {anchoring.transaction}: {check.detail}"
             checks.append(replace(check, detail=where, values={**check.values, "block": block.number}))
             checks.append(check_anchorer(registry, about["author"], anchoring))
@@ -114,7 +125,7 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             current = registry.verdict(about["recordId"], about["group"])
             return _verdict(about, f"record {about['recordId']}", name, current.verdict, current.version)
         case "ForeignAttested":
-            foreign = ForeignRecord(about["chainId"], checksummed(about["registry"]), about["recordId"])
+            foreign = GlobalId(about["chainId"], checksummed(about["registry"]), about["recordId"])
             theirs = registry.foreign_verdict(foreign, about["group"])
             what = f"record {foreign.record_id} of registry {foreign.registry} on chain {foreign.chain_id}"
             return _verdict(about, what, name, theirs.verdict, theirs.version)
@@ -196,4 +207,4 @@ def _term(until: int) -> str:
 
 
 def _plain(values: Any) -> dict[str, Any]:
-    return {key: bytes(value).hex() if isinstance(value, bytes) else value for key, value in dict(values).items()}
+    return {key: named_hex(key, value) if isinstance(value, bytes) else value for key, value in dict(values).items()}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.core.chain import Attestation, Registry, lens
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, label
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, from_hex, label, to_hex
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.commitments import verdict_seal_problems, when
 from blockchaintracer.core.verify.locate import locate, member_at
@@ -24,7 +24,7 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
     roles."""
     newest: dict[int, Any] = {}
     for name in ("Attested", "VerdictWithdrawn"):
-        for event in registry.events(name, recordId=bytes.fromhex(record_id)):
+        for event in registry.events(name, recordId=from_hex(record_id)):
             group = event["args"]["group"]
             if group not in newest or Position.of_event(newest[group]) < Position.of_event(event):
                 newest[group] = event
@@ -54,7 +54,7 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
 
 def _evidence(registry: Registry, events: Iterable[Any]) -> dict[str, RecordView]:
     """Return the records that verdicts name as evidence, with what the registry stores of them now."""
-    ids = {bytes(event["args"]["evidence"]).hex() for event in events if event["event"] == "Attested"}
+    ids = {to_hex(event["args"]["evidence"]) for event in events if event["event"] == "Attested"}
     records = locate(registry, (record_id for record_id in ids if int(record_id, 16)))
     return {
         record_id: replace(record, stored=stored)
@@ -76,7 +76,7 @@ def _check_group(
         if current.verdict is not Verdict.NONE:
             return Check(name, Outcome.FAIL, f"withdrawn by its event, but {label(current.verdict)} in the registry")
         return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
-    evidence = bytes(values["evidence"]).hex()
+    evidence = to_hex(values["evidence"])
     evidence_id = evidence if int(evidence, 16) else None
     statement = f"{label(verdict)}, says {values['attester']} for group {group}"
     statement += f", on evidence {evidence_id}" if evidence_id else ", without evidence"

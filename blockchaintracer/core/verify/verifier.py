@@ -11,7 +11,16 @@ from typing import Any
 from blockchaintracer.core.chain import Registry, load_artifact
 from blockchaintracer.core.chain.history import History
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import RecordKey, Status, label, normal_digest
+from blockchaintracer.core.record import (
+    GLOBAL_PREFIX,
+    RecordKey,
+    Status,
+    from_hex,
+    label,
+    normal_digest,
+    normal_id,
+    to_hex,
+)
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
@@ -70,23 +79,26 @@ class Verifier:
         Raises:
             ChainUnavailable: if nothing is found, and the node no longer has all logs: then it is unknown.
         """
-        digest = normal_digest(text, "record id, transaction hash, digest or commitment")
+        if text.startswith(GLOBAL_PREFIX):
+            text = self._registry.domain.parse_id(text)
+        digest = normal_digest(text, "record id, transaction hash, SHA-256 or commitment")
+        identifier = normal_id(text)
         history = History(self._registry)
-        if record := next(self._registry.recorded(history.start, id=bytes.fromhex(digest)), None):
-            return self._report(digest, "record", [], [record])
-        stored = self._registry.status(digest)
+        if record := next(self._registry.recorded(history.start, id=from_hex(identifier)), None):
+            return self._report(identifier, "record", [], [record])
+        stored = self._registry.status(identifier)
         if stored.exists:
             raise ChainUnavailable(
-                f"{where(self._registry)} holds {digest} as {label(stored.status)}, of group {stored.group}, recorded"
-                f" {when(stored.recorded_at)}; the node no longer has its log, so author and content are unknown",
+                f"{where(self._registry)} holds {identifier} as {label(stored.status)}, of group {stored.group},"
+                f" recorded {when(stored.recorded_at)}; the node no longer has its log: author and content are unknown",
                 hint="Ask a node that keeps all history, or verify the record's bundle.",
             )
-        if self._is_transaction(digest, history):
-            return self.transaction(digest)
+        if self._is_transaction(identifier, history):
+            return self.transaction(identifier)
         records = _of_groups(list(self._registry.recorded(history.start, subject=bytes.fromhex(digest))), groups)
-        seals = check_commitment(history, self._registry, digest, groups, sealers)
+        seals = check_commitment(history, self._registry, identifier, groups, sealers)
         kind = "digest" if records else "seal" if seals else "root"
-        seals += check_root(history, self._registry, digest, groups)
+        seals += check_root(history, self._registry, identifier, groups)
         blocks = dict.fromkeys(check.values["block"] for check in seals if "block" in check.values)
         seals += map(self._checks.finality, blocks)
         gap = history.gap()
@@ -94,18 +106,18 @@ class Verifier:
             checks = [self._count(records)] if records else []
             if gap:
                 checks.append(Check("history", Outcome.UNKNOWN, f"others may have committed to it before: {gap}"))
-            report = self._report(digest, kind, [*checks, *seals], records)
+            report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
         if gap:
             raise ChainUnavailable(
-                f"whether {where(self._registry)} has a record, transaction, recorded digest, batch or seal {digest}"
+                f"whether {where(self._registry)} has a record, transaction, recorded digest, batch or seal {text}"
                 f" is unknown: {gap}",
                 hint="Ask a node that keeps all history; or name who sealed it: --group NUMBER --author ADDRESS.",
             )
-        detail = f"{where(self._registry)} has no record, transaction, recorded digest, batch or seal {digest}"
+        detail = f"{where(self._registry)} has no record, transaction, recorded digest, batch or seal {text}"
         if stored.status is Status.CANCELLED:
-            detail = f"{where(self._registry)} holds {digest} as cancelled by its author: it is not recorded"
-        return Report(digest, "record", (Check("recorded", Outcome.FAIL, detail),))
+            detail = f"{where(self._registry)} holds {identifier} as cancelled by its author: it is not recorded"
+        return Report(text, "record", (Check("recorded", Outcome.FAIL, detail),))
 
     def _concluding(self, report: Report, checks: list[Check]) -> Report:
         """Add to a report what follows of the checks of seals and of a transaction's events."""
@@ -124,7 +136,7 @@ class Verifier:
 
     def transaction(self, transaction: str) -> Report:
         """Verify all that a transaction did in the registry. Only events of the registry itself count."""
-        transaction = normal_digest(transaction, "transaction hash")
+        transaction = normal_id(transaction, "transaction hash")
         receipt = self._chain.receipt(transaction)
         problem, events = None, []
         if receipt is None:
@@ -140,7 +152,7 @@ class Verifier:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))
         checks = check_transaction(self._registry, transaction, receipt, events)
-        ids = [bytes(event["args"]["id"]).hex() for event in events if event["event"] == "Recorded"]
+        ids = [to_hex(event["args"]["id"]) for event in events if event["event"] == "Recorded"]
         records = locate(self._registry, ids)
         checks += [
             Check(
@@ -208,7 +220,7 @@ class Verifier:
         """
         shown = path if isinstance(path, Shown) else self.shown(path)
         if record_id is not None:
-            expected = normal_digest(record_id, "record id")
+            expected = self._registry.domain.parse_id(record_id)
             record = locate(self._registry, [expected]).get(expected)
             if record is None:
                 check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {expected}")
@@ -221,7 +233,7 @@ class Verifier:
 
     def before(self, first: str, second: str) -> Report:
         """Verify that one record came before another: by block, and within a block by the place in it."""
-        ids = [normal_digest(text, "record id") for text in (first, second)]
+        ids = [self._registry.domain.parse_id(text) for text in (first, second)]
         subject = f"{ids[0]} before {ids[1]}"
         records = locate(self._registry, ids)
         checks: list[Check] = []

@@ -16,12 +16,12 @@ FORMAT: Literal["blockchaintracer-registry-1"] = "blockchaintracer-registry-1"
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _EVENT = re.compile(
-    rf'\{{"block":{_NUMBER},"data":"((?:[0-9a-f]{{2}})*)","log":{_NUMBER},'
-    r'"topics":\[((?:"[0-9a-f]{64}"(?:,"[0-9a-f]{64}"){0,3})?)\],"transaction":"([0-9a-f]{64})"\}'
+    rf'\{{"block":{_NUMBER},"data":"(0x(?:[0-9a-f]{{2}})*)","log":{_NUMBER},'
+    r'"topics":\[((?:"0x[0-9a-f]{64}"(?:,"0x[0-9a-f]{64}"){0,3})?)\],"transaction":"(0x[0-9a-f]{64})"\}'
 )
-_BLOCK = re.compile(rf'\{{"hash":"([0-9a-f]{{64}})","number":{_NUMBER},"timestamp":{_NUMBER}\}}')
+_BLOCK = re.compile(rf'\{{"hash":"(0x[0-9a-f]{{64}})","number":{_NUMBER},"timestamp":{_NUMBER}\}}')
 
-Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 Decimal = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -47,7 +47,7 @@ class Head(_ArchivePart):
         chain_id: EIP-155 chain id, decimal.
         registry: its address, 0x-hex in lower case.
         version: of the contract, as its EIP-712 domain says it.
-        code_hash: Keccak-256 of its code, 64 hex digits.
+        code_hash: Keccak-256 of its code, 0x-hex.
         events: how many there are.
         block: the block of the last one.
     """

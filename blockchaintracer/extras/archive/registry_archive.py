@@ -19,7 +19,7 @@ from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
-from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed
+from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
     Head,
@@ -222,13 +222,13 @@ def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[Arch
     for span in raw_spans(registry.chain, registry.address, registry.first_block, head):
         events += span.logs
         for number, block_hash in sorted(span.hashes.items()):
-            blocks[number] = ArchivedBlock(number=number, hash=block_hash.hex(), timestamp=span.times[number])
+            blocks[number] = ArchivedBlock(number=number, hash=to_hex(block_hash), timestamp=span.times[number])
     return events, list(blocks.values())
 
 
 def _decode(events: Sequence[Event], blocks: Sequence[ArchivedBlock]) -> list[Log]:
     """Give the events that the index or a batch proof needs; ValueError if one is not what the ABI says."""
-    hashes = {block.number: bytes.fromhex(block.hash) for block in blocks}
+    hashes = {block.number: from_hex(block.hash) for block in blocks}
     return [log for event in events if (log := decoded(event, _DECODED, hashes[event.block]))]
 
 
@@ -256,9 +256,9 @@ def _keys(logs: Iterable[Log]) -> dict[str, RecordKey]:
     for log in logs:
         if log.event == "Recorded":
             record_id, subject, group, author, kind, subject_type, manifest, parents = log.values
-            links = tuple(Link(parent.hex(), relation) for parent, relation in parents)
-            author = checksummed("0x" + author.hex())
-            keys[record_id.hex()] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
+            links = tuple(Link(to_hex(parent), relation) for parent, relation in parents)
+            author = checksummed(to_hex(author))
+            keys[to_hex(record_id)] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
     return keys
 
 
@@ -358,7 +358,7 @@ def _checked_proof(archive: Archive, name: str, logs: Sequence[Log]) -> Proof:
 
 
 def _is_anchored(proof: Proof, logs: Sequence[Log]) -> bool:
-    batch = (bytes.fromhex(proof.key.author[2:]), bytes.fromhex(proof.root), proof.key.group)
+    batch = (bytes.fromhex(proof.key.author[2:]), from_hex(proof.root), proof.key.group)
     return any(log.event in ("Anchored", "LeavesAnchored") and tuple(log.values[:3]) == batch for log in logs)
 
 
@@ -398,7 +398,7 @@ def _require_on_chain(chain: Chain, archive: Archive) -> None:
     head = archive.head
     if not chain.is_canonical(head.block.number, head.block.hash):
         raise NotVerified(
-            f"{chain.name} has no block {head.block.number} with the hash 0x{head.block.hash}: the archive is of"
+            f"{chain.name} has no block {head.block.number} with the hash {head.block.hash}: the archive is of"
             " another chain, or a reorganisation dropped the block",
             hint="Name the archive's own chain (--rpc, --network), or take its word (--offline). Nothing was kept.",
         )
@@ -424,7 +424,7 @@ def _require_on_chain(chain: Chain, archive: Archive) -> None:
 def _code_hash(registry: Registry) -> str:
     from eth_utils.crypto import keccak
 
-    return keccak(registry.chain.code(registry.address)).hex()
+    return to_hex(keccak(registry.chain.code(registry.address)))
 
 
 def _trust(head: Head, chain: Chain | None) -> tuple[str, ...]:
@@ -437,7 +437,7 @@ def _trust(head: Head, chain: Chain | None) -> tuple[str, ...]:
         )
     return (
         f"That the events are those of {checksummed(head.registry)} on chain {head.chain_id} up to block"
-        f" {head.block.number} with the hash 0x{head.block.hash}: ids, manifests, artifacts and batch proofs were"
+        f" {head.block.number} with the hash {head.block.hash}: ids, manifests, artifacts and batch proofs were"
         " checked, but who recorded, attested and retracted what and when is the archive's word.",
         "They are read anew from the chain by the next command that reaches it; --rpc or --network checks them now.",
     )
@@ -452,17 +452,17 @@ def _remember(lab: Lab, head: Head, events: Sequence[Event]) -> None:
     if registries(chain_id, lab.home):
         return
     first = events[0]
-    owner = "0x" + (first.topics[2][24:] if len(first.topics) > 2 else "00" * 20)
+    owner = "0x" + (first.topics[2][26:] if len(first.topics) > 2 else "00" * 20)
     remember_registry(
         chain_id,
         lab.home,
         KnownRegistry(
             address=checksummed(head.registry),
             owner=checksummed(owner),
-            transaction="0x" + first.transaction,
+            transaction=first.transaction,
             block=first.block,
             version=head.version,
-            code_hash="0x" + head.code_hash,
+            code_hash=head.code_hash,
         ),
     )
 

@@ -65,7 +65,7 @@ class _Crate:
             name="record",
             propertyID="urn:blockchaintracer:record",
             value=record.id,
-            description=f"registry {registry}, chain {chain}, transaction 0x{record.transaction}",
+            description=f"registry {registry}, chain {chain}, transaction {record.transaction}",
         )
         files = {file: self._file(file) for file in content.files}
         if facts.asked.manifest is not None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blockchaintracer.core.digest import Progress
-from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import Edge, lineage, query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, report_of
@@ -39,7 +38,7 @@ def gather_export(
     lab: Lab, record_id: str, *, sources: Sequence[str] = (), progress: Progress | None = None
 ) -> ExportFacts:
     """Gather what is known of a record, and verify it."""
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     gatherer = Gatherer(lab, sources, progress)
     with up_to_date(lab) as index:
         graph = lineage(index, record_id, registry=lab.registry)

@@ -38,7 +38,7 @@ def document(facts: ExportFacts, content: Content) -> Any:
         attributes: dict[str, Any] = {
             "prov:label": printable(gathered.name),
             **{f"bt:{name}": getattr(record, name) for name in ("kind", "group", "manifest", "subject")},
-            "bt:transaction": f"0x{record.transaction}",
+            "bt:transaction": record.transaction,
             "bt:registry": facts.registry,
             "bt:status": record.status,
             "bt:recordedAt": datetime.fromtimestamp(min(record.time, LATEST), UTC),

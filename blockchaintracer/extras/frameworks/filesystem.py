@@ -22,7 +22,7 @@ from typing_extensions import override
 from blockchaintracer.core.digest import LISTING_LIMIT, check_path, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, is_listing
-from blockchaintracer.core.record import SubjectType, normal_digest
+from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -90,7 +90,7 @@ class RecordFileSystem(_Tree):
 
     def _files(self, record_id: str) -> dict[str, str]:
         """Return SHA-256 by path of a record's files; a recorded file has the path ``""``."""
-        record_id = normal_digest(record_id, "record id")
+        record_id = self._lab.parse_id(record_id)
         if record_id not in self._known:
             record = required_record(self._lab, record_id)
             self._lab.store.fetch(record.key.manifest, self._sources, MAX_BYTES)

@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, is_listing, parse_manifest
-from blockchaintracer.core.record import Kind, label, normal_digest
+from blockchaintracer.core.record import Kind, label
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     output,
@@ -126,7 +126,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     require("mlflow", "mlflow")
     from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     run = _recorded_run(lab, record_id)
     snapshot, history = output(run, SNAPSHOT), output(run, HISTORY)
     if snapshot is None or history is None:

@@ -202,7 +202,7 @@ def set_tags(client: Any, run_id: str, values: dict[str, str]) -> None:
 
 def position(state: str, transaction: str | None, block: int | None) -> dict[str, str]:
     """Return the tags that say how far a record has come."""
-    return {"status": state, "transaction": f"0x{transaction}" if transaction else "", "block": str(block or "")}
+    return {"status": state, "transaction": transaction or "", "block": str(block or "")}
 
 
 def tag_record(client: Any, run_id: str, recorded: Recorded) -> None:

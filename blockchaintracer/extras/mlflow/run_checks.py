@@ -15,7 +15,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
-from blockchaintracer.core.record import Kind, Relation, normal_digest
+from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.extras.mlflow.logged_content import digest_of
@@ -70,7 +70,7 @@ def verify_run(
     if tagged and tagged not in keys:
         # the tag is a stranger's text, and may be no record id
         with suppress(InputError):
-            proof = find_proof(lab, normal_digest(tagged))
+            proof = find_proof(lab, tagged)
             if proof and (proof.key.kind, proof.key.subject) == (Kind.RUN, subject):
                 keys[tagged] = proof.key
     superseded = {

@@ -109,7 +109,7 @@ def _reference(facts: ReportFacts) -> dict[str, Any]:
         "record": facts.asked.id,
         "registry": facts.registry,
         "chain_id": facts.chain_id,
-        "transaction": f"0x{facts.asked.record.transaction}",
+        "transaction": facts.asked.record.transaction,
         "verify": facts.verify_with,
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, RecordPredicate
-from blockchaintracer.core.record import Kind, Link, Relation, Role, normal_digest
+from blockchaintracer.core.record import Kind, Link, Relation, Role
 from blockchaintracer.extras.report import card, page, sheet
 from blockchaintracer.extras.report.fields import require_declarable
 from blockchaintracer.extras.report.plain_values import plain_values
@@ -126,7 +126,7 @@ def report_by_setting(lab: Lab, record_id: str) -> Recorded | None:
 
 def history(lab: Lab, record_id: str) -> list[WrittenReport]:
     """List the recorded reports of a record whose manifests are at hand, oldest first."""
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     with up_to_date(lab) as index:
         lineage(index, record_id, 0, registry=lab.registry)
         rows = query(

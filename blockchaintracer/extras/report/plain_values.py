@@ -105,7 +105,7 @@ def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "manifest": record.manifest,
         "registry": facts.registry,
         "chain_id": facts.chain_id,
-        "transaction": f"0x{record.transaction}",
+        "transaction": record.transaction,
         "block": record.block,
         "time": utc(record.time),
         "sealed": utc(record.sealed_at) if record.sealed_at else None,

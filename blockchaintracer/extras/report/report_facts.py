@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Relation, label, normal_digest
+from blockchaintracer.core.record import Relation, label
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.extras.report.fields import NEVER_DECLARED, ReportField, fields_of
 from blockchaintracer.extras.report.report_history import read_histories
@@ -118,7 +118,7 @@ def gather(
     progress: Progress | None = None,
 ) -> ReportFacts:
     """Gather the facts of a record, and verify it."""
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     gatherer = _ReportGatherer(lab, sources, progress)
     with up_to_date(lab) as index:
         whole = lineage(index, record_id, registry=lab.registry)
@@ -154,7 +154,7 @@ def gather(
         run if facts.has_card else None,
         facts.inputs,
         {
-            "transaction": f"0x{asked.record.transaction} (block {asked.record.block}, {facts.chain})",
+            "transaction": f"{asked.record.transaction} (block {asked.record.block}, {facts.chain})",
             "timestamp": utc(asked.record.time),
             "verification": f"{facts.status}: {facts.verify_with}",
         },

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.core.record import GlobalId
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.gather import GatheredRecord
@@ -30,7 +31,7 @@ def sheet(facts: ReportFacts) -> pandas.DataFrame:
     """List the runs that a report is about.
 
     Columns: ``date`` (of the record by the chain, UTC), ``model_name``, ``dataset`` (names of what was read),
-    ``metrics`` and ``parameters`` (dictionaries), ``blockchain_ref`` (``eip155:<chain>:<registry>:0x<record id>``) and
+    ``metrics`` and ``parameters`` (dictionaries), ``blockchain_ref`` (``eip155:CHAIN:REGISTRY/ID``) and
     ``mlflow_run`` (None where none is recorded).
     """
     pd = require("pandas", "tables")
@@ -114,7 +115,7 @@ def _row(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "dataset": ", ".join(data) or None,
         "metrics": {name: metric.value for name, metric in sorted(run.metrics.items())} if run else {},
         "parameters": dict(run.parameters) if run else {},
-        "blockchain_ref": f"eip155:{facts.chain_id}:{facts.registry.lower()}:0x{gathered.id}",
+        "blockchain_ref": str(GlobalId(facts.chain_id, facts.registry, gathered.id)),
         "mlflow_run": mlflow_run(run) if run else None,
     }
 

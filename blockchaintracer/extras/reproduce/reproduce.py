@@ -21,7 +21,7 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, label
+from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, from_hex, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
 from blockchaintracer.lab.attest import Written, attest
@@ -196,7 +196,7 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
     group = lab.group(Role.RECORDER | Role.REVIEWER)
     lab.group_number = group
     if record.key.group == group:
-        raise in_words("OwnRecord", {"group": group, "recordId": bytes.fromhex(record.id)})
+        raise in_words("OwnRecord", {"group": group, "recordId": from_hex(record.id)})
     for role in (Role.RECORDER, Role.REVIEWER):
         require_role(lab, group, role)
 

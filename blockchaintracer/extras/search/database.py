@@ -14,6 +14,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import schema
 from blockchaintracer.extras.search.logs import Log, Span, spans
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
@@ -234,7 +235,7 @@ class Index:
         blocks = self._db.execute(select, (registry,)).fetchall()
 
         def is_lost(block: sqlite3.Row) -> bool:
-            return not chain.is_canonical(block["number"], block["hash"].hex())
+            return not chain.is_canonical(block["number"], to_hex(block["hash"]))
 
         # as a rule the newest is still there, and no other has to be asked for
         if blocks and is_lost(blocks[-1]):
@@ -462,7 +463,7 @@ class Writer:
                 record_id, _, by, reason = values
                 row = [self._touch(record_id, "retracted record"), registry, by, reason, *where]
                 if not self._db.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
-                    self._unexpected.append(f"the record {record_id.hex()} was retracted more than once")
+                    self._unexpected.append(f"the record {to_hex(record_id)} was retracted more than once")
             case "GroupCreated" | "GroupDescribed":
                 row = [registry, values[0], self._document(values[-1]), log.block]
                 self._insert("group_descriptions", "registry, lab_group, document, block", row)
@@ -492,7 +493,7 @@ class Writer:
         if highest is not None and highest >= version:
             select = f"SELECT version {of_account} ORDER BY pk DESC LIMIT 5"
             versions = [row[0] for row in self._db.execute(select, where)][::-1]
-            text = f"0x{account.hex()} in group {group} has the versions {versions}"
+            text = f"{to_hex(account)} in group {group} has the versions {versions}"
             self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
 
     def _insert(self, table: str, columns: str, row: list[Any]) -> int:
@@ -504,7 +505,7 @@ class Writer:
         made, pk = self._made.get(table, (b"", 0))
         if made != record_id:
             raise NotVerified(
-                f"an event reveals or materializes the record {record_id.hex()}, which no event before it stores",
+                f"an event reveals or materializes the record {to_hex(record_id)}, which no event before it stores",
                 hint="The node does not give all logs: ask another one.",
             )
         self._db.execute(f"UPDATE {table} SET {change} WHERE pk = ?", (*values, pk))  # noqa: S608
@@ -521,7 +522,7 @@ class Writer:
     def _note_blocks(self, span: Span[Log]) -> None:
         blocks = {log.block: log.block_hash for log in span.logs}
         last: Block = span.last
-        if blocks.setdefault(last.number, bytes.fromhex(last.hash)).hex() != last.hash:
+        if to_hex(blocks.setdefault(last.number, from_hex(last.hash))) != last.hash:
             raise NotVerified(
                 f"{self._source} gave logs of block {last.number} that are of another block of that height",
                 hint="Try again: the chain was reorganised meanwhile.",
@@ -541,7 +542,7 @@ class Writer:
         ).fetchone()
         if row is None:
             raise NotVerified(
-                f"expected the {what} {record_id.hex()} to be recorded before, got no event of it",
+                f"expected the {what} {to_hex(record_id)} to be recorded before, got no event of it",
                 hint="The node does not give all logs, or they are read from too late a block: start at the registry's"
                 " deployment, or ask another node.",
             )

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record import normal_id
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 200
@@ -161,9 +161,9 @@ class _Parser:
             _refuse("'of' and a record id", self._next)
         token = self._take()
         try:
-            return Related(ancestors, normal_digest(token.text, "record id"))
+            return Related(ancestors, normal_id(token.text))
         except InputError:
-            _refuse("a record id of 64 hex digits", token)
+            _refuse("a record id, 0x and 64 hex digits", token)
 
     def _compare(self) -> Compare:
         field = self._field()

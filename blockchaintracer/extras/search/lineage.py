@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Relation, label
+from blockchaintracer.core.record import Relation, label, to_hex
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.lineage_svg import Box, draw
 from blockchaintracer.extras.search.rows import Row, records, required_number, utc
@@ -177,7 +177,7 @@ def lineage(
 
     Args:
         index: synchronised as far as the answer should reach.
-        record_id: 64 hex digits.
+        record_id: 0x-hex.
         depth: links to follow at most in each direction; None for all.
         registry: where to look; None for all in the index.
 
@@ -212,7 +212,7 @@ def impact(index: Index, record_id: str | None = None, *, registry: Registry | N
     Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
 
     Args:
-        record_id: 64 hex digits; None for all retracted records.
+        record_id: 0x-hex; None for all retracted records.
 
     Raises:
         InputError: if the record isn't in the index.
@@ -276,7 +276,7 @@ def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[st
     above, _ = _reach(index, numbers, up=True, except_relation=Relation.SUPERSEDES)
     everything = sorted({*numbers, *above})
     select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
-    retracted = {row[0]: row[1].hex() for row in index.rows(select, (json.dumps(everything),))}
+    retracted = {row[0]: to_hex(row[1]) for row in index.rows(select, (json.dumps(everything),))}
     standing: dict[int, frozenset[int]] = {number: frozenset() for number in everything}
     # parents were recorded before their children, so their numbers are smaller
     for child, parent, relation in _links(index, everything) if retracted else ():

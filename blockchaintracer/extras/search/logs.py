@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from blockchaintracer.core.chain import Block, Chain, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.record import from_hex, to_hex
 
 _FIRST_SPAN = 32
 _WIDEST_SPAN = 50_000
@@ -35,7 +36,7 @@ class Log(NamedTuple):
 
 
 class Event(NamedTuple):
-    """One event as the chain holds it, nothing decoded: hex digits without 0x."""
+    """One event as the chain holds it, nothing decoded: 0x-hex."""
 
     block: int
     position: int
@@ -77,7 +78,7 @@ def _decoders(events: tuple[str, ...]) -> dict[str, tuple[str, Struct, Struct | 
         if entry["type"] == "event" and entry["name"] in events:
             inputs = sorted(entry["inputs"], key=lambda part: not part["indexed"])
             entries = _words(inputs[-1]["components"]) if inputs[-1]["type"] == "tuple[]" else None
-            topic = "0x" + event_abi_to_log_topic(entry).hex()
+            topic = to_hex(event_abi_to_log_topic(entry))
             decoders[topic] = (entry["name"], _words(inputs), entries)
     return decoders
 
@@ -93,11 +94,11 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
     Raises:
         ValueError: if it has the topic of one, and isn't what the ABI says.
     """
-    decoder = _decoders(events).get(f"0x{event.topics[0]}") if event.topics else None
+    decoder = _decoders(events).get(event.topics[0]) if event.topics else None
     if decoder is None:
         return None
     name, head, entries = decoder
-    raw = bytes.fromhex("".join(event.topics[1:]) + event.data)
+    raw = b"".join(map(from_hex, (*event.topics[1:], event.data)))
     try:
         values = head.unpack_from(raw)
     except struct.error as error:
@@ -110,7 +111,7 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
         if len(rows) != length * entries.size:
             raise ValueError("a list ends early")
         values = (*values[:-1], list(entries.iter_unpack(rows)))
-    return Log(name, values, event.block, block_hash, bytes.fromhex(event.transaction), event.position)
+    return Log(name, values, event.block, block_hash, from_hex(event.transaction), event.position)
 
 
 def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block) -> Iterator[Span[Log]]:
@@ -200,9 +201,9 @@ def _logs(
             block = number(log["blockNumber"])
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
-            topics_hex = tuple(word(topic).hex() for topic in log["topics"])
-            data = bytes.fromhex(log["data"][2:]).hex()
-            logs.append(Event(block, number(log["logIndex"]), word(log["transactionHash"]).hex(), topics_hex, data))
+            topics_hex = tuple(to_hex(word(topic)) for topic in log["topics"])
+            data = to_hex(from_hex(log["data"]))
+            logs.append(Event(block, number(log["logIndex"]), to_hex(word(log["transactionHash"])), topics_hex, data))
             hashes[block] = word(log["blockHash"])
             if block not in times and "blockTimestamp" in log:
                 times[block] = int(log["blockTimestamp"], 16)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import RAW
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, checksummed, normal_digest, parse_number
+from blockchaintracer.core.record import Kind, checksummed, normal_digest, normal_id, parse_number
 from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
@@ -205,5 +205,5 @@ def _conditions(where: str | None, ancestors_of: str | None, descendants_of: str
         conditions += parsed.terms if isinstance(parsed, All) else (parsed,)
     for record_id, ancestors in ((ancestors_of, True), (descendants_of, False)):
         if record_id is not None:
-            conditions.append(Related(ancestors, normal_digest(record_id, "record id")))
+            conditions.append(Related(ancestors, normal_id(record_id)))
     return tuple(conditions)

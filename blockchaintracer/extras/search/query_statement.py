@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from blockchaintracer.core.record import from_hex
 from blockchaintracer.extras.search.database import Index, facet_words
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Not, Related
 
@@ -210,7 +211,7 @@ class Statement:
 
     def _lineage(self, related: Related) -> str:
         near, far = ("child", "parent") if related.ancestors else ("parent", "child")
-        record = self._bind(bytes.fromhex(related.record_id))
+        record = self._bind(from_hex(related.record_id))
         return (
             f"WITH RECURSIVE line (record) AS (SELECT l.{far} FROM records q JOIN links l ON l.{near} = q.pk"  # noqa: S608
             f" WHERE q.registry = {self._registry} AND q.id = {record}"

@@ -1,7 +1,7 @@
 """What the index holds, as rows: records, verdicts and retractions.
 
-Digests and ids are 64 hex digits, addresses 0x-hex, times Unix seconds. `transaction` and `block` say where to check a
-row."""
+SHA-256 digests are 64 hex digits, ids and addresses 0x-hex, times Unix seconds. `transaction` and `block` say where to
+check a row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, SubjectType, Verdict, label, normal_digest
+from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.searchable import read_json, searchable_fields
 
@@ -161,7 +161,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
 
 def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) -> list[VerdictRow]:
     """Every verdict that groups gave on a record, withdrawals included, oldest first."""
-    where = bytes.fromhex(normal_digest(record_id, "record id")), json.dumps(index.registry_numbers(registry))
+    where = from_hex(normal_id(record_id)), json.dumps(index.registry_numbers(registry))
     return [VerdictRow(**_values(row)) for row in index.rows(_VERDICTS, where)]
 
 
@@ -181,7 +181,7 @@ def required_number(index: Index, record_id: str, registry: Registry | None) -> 
     Raises:
         InputError: if the record isn't in the index.
     """
-    where = bytes.fromhex(normal_digest(record_id, "record id")), json.dumps(index.registry_numbers(registry))
+    where = from_hex(normal_id(record_id)), json.dumps(index.registry_numbers(registry))
     rows = index.rows("SELECT pk FROM records WHERE id = ? AND registry IN (SELECT value FROM json_each(?))", where)
     if not rows:
         raise InputError(
@@ -206,7 +206,7 @@ def _values(row: Any) -> dict[str, Any]:
 
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, bytes):
-        return f"0x{value.hex()}" if len(value) == 20 else value.hex()
+        return named_hex(name, value)
     if name in _LABELS:
         return label(value, _LABELS[name])
     return bool(value) if name == "current" else value

@@ -9,7 +9,6 @@ import click
 
 from blockchaintracer.cli.options import lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree, when
-from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import Row, downstream, retraction
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.lab import Lab
@@ -29,7 +28,7 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
       blockchaintracer impact ID
       blockchaintracer impact ID --json
     """
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
         found = downstream(index, record_id, registry=registry)

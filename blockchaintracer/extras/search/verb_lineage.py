@@ -9,7 +9,6 @@ import click
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import normal_digest
 from blockchaintracer.extras.search import impact, lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_output
@@ -50,7 +49,7 @@ def command(
         if output.suffix not in _ENDINGS:
             raise InputError(f"expected a file that ends in {', '.join(_ENDINGS)}, got {output}")
         form = _ENDINGS[output.suffix]
-    record_id = normal_digest(record_id, "record id")
+    record_id = lab.parse_id(record_id)
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
         if only_impact:

@@ -9,7 +9,7 @@ from pathlib import Path
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry, factory_registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.record import normal_digest
+from blockchaintracer.core.record import to_hex
 from blockchaintracer.core.verify.bundle import ProvenBundle, read_bundle
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Settings, settings_of
@@ -43,7 +43,7 @@ def export_proof(
         InputError: if a record is in neither, or `file` can't be written.
         ChainUnavailable: if the chain is away, or the node has forgotten the block's state.
     """
-    records = [_request(lab, normal_digest(record_id, "record id")) for record_id in dict.fromkeys(record_ids)]
+    records = [_request(lab, lab.parse_id(record_id)) for record_id in dict.fromkeys(record_ids)]
     data = _export(lab, records, block, progress)
     proven = read_bundle(data)
     write_output(file, data)
@@ -71,7 +71,7 @@ def _settings(lab: Lab) -> Settings | None:
     registry = lab.registry.address.lower()
     for known in registries(lab.chain_id, lab.home):
         if known.address.lower() == registry and known.salt and known.open_group_creation is not None:
-            settings = (known.owner.lower(), known.open_group_creation, known.salt.removeprefix("0x"))
+            settings = (known.owner.lower(), known.open_group_creation, known.salt)
             if factory_registry(*settings) == registry:
                 return settings
     return settings_of(lab.registry)
@@ -89,7 +89,7 @@ def _request(lab: Lab, record_id: str) -> ProofRequest:
 
 def _batch_path(registry: Registry, proof: Proof) -> BatchPath:
     if event := registry.anchored(proof.key.group, proof.key.author, proof.root):
-        return BatchPath(proof.root, proof.path, bytes(event["transactionHash"]).hex())
+        return BatchPath(proof.root, proof.path, to_hex(event["transactionHash"]))
     raise InputError(
         f"expected the batch {proof.root} in {registry.address}, got none",
         hint="It waits in the outbox, or a reorganisation dropped it: `blockchaintracer outbox flush`.",

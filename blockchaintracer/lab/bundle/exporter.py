@@ -12,7 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.record import RecordKey
+from blockchaintracer.core.record import RecordKey, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
 
 Progress = Callable[[int], None]
@@ -100,8 +100,8 @@ class _Export:
         slots = [record_slot(record_id) for record_id in ids]
         slots += [batch_slot(it.key.group, it.key.author, it.batch.root) for it in requests if it.batch]
         for start in range(0, len(slots), _AT_ONCE):
-            keys = ["0x" + slot.hex() for slot in slots[start : start + _AT_ONCE]]
-            proof = _ask(self._chain, "eth_getProof", self._registry.address, keys, {"blockHash": "0x" + state})
+            keys = [to_hex(slot) for slot in slots[start : start + _AT_ONCE]]
+            proof = _ask(self._chain, "eth_getProof", self._registry.address, keys, {"blockHash": state})
             self._add(proof["accountProof"])
             for stored in proof["storageProof"]:
                 self._add(stored["proof"])
@@ -122,10 +122,10 @@ class _Export:
     def _record(self, record_id: str, request: ProofRequest, state: str) -> dict[str, Any]:
         recorded = batched = None
         if request.transaction:
-            recorded = self._log(request.transaction, "Recorded", bytes.fromhex(record_id))
+            recorded = self._log(request.transaction, "Recorded", from_hex(record_id))
         if request.batch:
             anchored = self._log(
-                request.batch.transaction, ("Anchored", "LeavesAnchored"), bytes.fromhex(request.batch.root)
+                request.batch.transaction, ("Anchored", "LeavesAnchored"), from_hex(request.batch.root)
             )
             batched = {"root": request.batch.root, "path": list(request.batch.path), "anchored": anchored}
         return {
@@ -141,7 +141,7 @@ class _Export:
         """Where the registry's event with this topic is, with its receipt among the nodes."""
         from eth_utils.abi import event_abi_to_log_topic
 
-        receipt = _ask(self._chain, "eth_getTransactionReceipt", "0x" + transaction)
+        receipt = _ask(self._chain, "eth_getTransactionReceipt", transaction)
         kinds = {
             event_abi_to_log_topic(entry)
             for entry in self._registry.contract.abi
@@ -156,17 +156,17 @@ class _Export:
                     self._header(_ask(self._chain, "eth_getBlockByHash", block, False))
                     self._receipts[block] = _Receipts(self._chain, block)
                 self._nodes.update(self._receipts[block].proof(number))
-                return {"block": block[2:], "transaction": number, "log": index}
+                return {"block": block, "transaction": number, "log": index}
         raise InputError(
-            f"expected an event {names} of {topic.hex()} in transaction {transaction}, got none",
+            f"expected an event {names} of {to_hex(topic)} in transaction {transaction}, got none",
             hint="After a reorganisation it is in another one: look again with `blockchaintracer status`.",
         )
 
     def _add(self, nodes: Iterable[str]) -> None:
-        self._nodes.update(node[2:] for node in nodes)
+        self._nodes.update(nodes)
 
     def _header(self, block: Any) -> str:
-        """Adds a block's header; its hash, 64 hex digits."""
+        """Adds a block's header; its hash."""
         import rlp
         from eth_utils.crypto import keccak
 
@@ -181,8 +181,8 @@ class _Export:
                 f"expected a header whose Keccak-256 is {block['hash']}, got another: blocks of {self._chain.name}"
                 " have a form that is not known here"
             )
-        self._headers[block["hash"][2:]] = data.hex()
-        return str(block["hash"][2:])
+        self._headers[block["hash"]] = to_hex(data)
+        return str(block["hash"])
 
 
 class _Receipts:
@@ -199,7 +199,7 @@ class _Receipts:
     def proof(self, index: int) -> list[str]:
         import rlp
 
-        return [rlp.encode(node).hex() for node in self._trie.get_proof(rlp.encode(index))]
+        return [to_hex(rlp.encode(node)) for node in self._trie.get_proof(rlp.encode(index))]
 
 
 def _encode_receipt(receipt: Any) -> bytes:

@@ -17,7 +17,7 @@ from blockchaintracer.core.chain.known_code import (
 from blockchaintracer.core.chain.registry import Registry, load_artifact
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.record import checksummed
+from blockchaintracer.core.record import checksummed, from_hex, to_hex
 
 __all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address", "factory_init_code"]
 
@@ -42,7 +42,7 @@ _UNPROTECTED = ("protected", "eip-155", "eip155", "chainid is required")
 
 
 Settings = tuple[str, bool, str]
-"""Of which the factory makes a registry: owner (lower case), whether anyone creates groups, salt (64 hex digits)."""
+"""Of which the factory makes a registry: owner (lower case), whether anyone creates groups, salt (0x-hex)."""
 
 
 def settings_of(registry: Registry) -> Settings | None:
@@ -57,7 +57,7 @@ def settings_of(registry: Registry) -> Settings | None:
         return None  # many nodes tell only of some blocks at once
     for event in found:
         owner, is_open, salt = (event["args"][name] for name in ("owner", "openGroupCreation", "salt"))
-        settings = (owner.lower(), is_open, bytes(salt).hex())
+        settings = (owner.lower(), is_open, to_hex(salt))
         if factory_registry(*settings) == registry.address.lower():
             return settings
     return None
@@ -112,12 +112,12 @@ class Factory:
     def registry_address(self, owner: str, open_group_creation: bool, salt: str) -> str:
         """Where its registry of these settings is, or would be."""
         code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
-        return create2_address(self.address, bytes.fromhex(salt), code)
+        return create2_address(self.address, from_hex(salt), code)
 
     def deployment(self, owner: str, open_group_creation: bool, salt: str) -> str:
         """Calldata (0x-hex) that deploys the registry of these settings."""
         data: str = self._contract.functions.deploy(
-            owner, open_group_creation, bytes.fromhex(salt)
+            owner, open_group_creation, from_hex(salt)
         )._encode_transaction_data()
         return data
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
-from blockchaintracer.core.record import Domain, checksummed
+from blockchaintracer.core.record import Domain, checksummed, to_hex
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.outbox.transactions import Op, Overtaken, Transaction, from_payload
@@ -443,8 +443,8 @@ class Outbox:
             "type": 2,
             "chainId": chain.chain_id,
             **{name: old[name] for name in ("nonce", "value", "gas")},
-            "to": checksummed("0x" + bytes(old["to"]).hex(), "a transaction's address"),
-            "data": "0x" + bytes(old["data"]).hex(),
+            "to": checksummed(to_hex(old["to"]), "a transaction's address"),
+            "data": to_hex(old["data"]),
             "maxFeePerGas": price,
             "maxPriorityFeePerGas": tip,
         }
@@ -555,7 +555,7 @@ class Outbox:
     def _held(self, entry: Entry, chain: Chain, signer: Signer, transaction: str, receipt: Any) -> Entry | None:
         """What a receipt came to; None while the chain doesn't show what it says: a node may lie, or be behind."""
         block = chain.block(receipt["blockNumber"])
-        if block is None or block.hash != bytes(receipt["blockHash"]).hex():
+        if block is None or block.hash != to_hex(receipt["blockHash"]):
             return None
         done = self._is_done(entry, chain)
         if receipt["status"] == 1:
@@ -581,7 +581,7 @@ class Outbox:
                 f"{chain.address} shows the effect of {entry.write.op} but not its event",
                 hint="The node is catching up or answers differently from call to call: try again, or another node.",
             )
-        return self._included(entry, chain, bytes(event["transactionHash"]).hex(), event["blockNumber"])
+        return self._included(entry, chain, to_hex(event["transactionHash"]), event["blockNumber"])
 
     def _included(self, entry: Entry, chain: Chain, transaction: str | None, number: int) -> Entry:
         block = chain.block(number)
@@ -701,7 +701,7 @@ def _transactions(entry: Entry) -> list[str]:
 def _hash(raw: bytes) -> str:
     from eth_utils.crypto import keccak
 
-    return keccak(raw).hex()
+    return to_hex(keccak(raw))
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:
@@ -720,7 +720,7 @@ def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
 
     try:
         fields, (to, data) = _decoded(entry.raw), entry.write.call(chain)
-        call = (fields["chainId"], bytes(fields["to"]).hex(), bytes(fields["data"]).hex())
+        call = (fields["chainId"], to_hex(fields["to"]), to_hex(fields["data"]))
         sender = Account.recover_transaction(entry.raw)
     except Exception:  # the decoders let their own errors through
         return False

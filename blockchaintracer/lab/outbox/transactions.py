@@ -16,10 +16,11 @@ from typing import Any
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address, lens_init_code
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import NO_END, ForeignRecord, RecordKey, Status
+from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.lab.chain import factory as factories
 
 _KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
+_ADDRESS_LENGTH = 42
 _NO_KEY: tuple[Any, ...] = (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
 """What the registry takes for no key: one of group 0."""
 
@@ -80,8 +81,8 @@ class Transaction:
 
     Args:
         registry: address of the registry that it changes, or of the contract that it makes.
-        fields: the operation's fields by name. Digests, salts and signatures are hex without 0x, addresses have it,
-            keys are `RecordKey` (None for none), `version` is the one that was seen before.
+        fields: the operation's fields by name. Ids, salts, signatures and addresses are 0x-hex, SHA-256 digests bare
+            hex, keys are `RecordKey` (None for none), `version` is the one that was seen before.
     """
 
     def __init__(self, op: Op, registry: str, **fields: Any) -> None:
@@ -230,8 +231,8 @@ def _abi(value: Any) -> Any:
             return tuple(value.values())
         case list() | tuple():
             return [_abi(part) for part in value]
-        case str() if not value.startswith("0x"):
-            return bytes.fromhex(value)
+        case str() if len(value) != _ADDRESS_LENGTH:
+            return from_hex(value)
     return value
 
 
@@ -271,7 +272,7 @@ def _versioned(
         if change is not None and not is_this(write, change):
             raise Overtaken(
                 f"{write.op}: somebody else changed the same thing first (transaction "
-                f"{bytes(change['transactionHash']).hex()})",
+                f"{to_hex(change['transactionHash'])})",
                 hint="Look at what it is now, and decide again.",
             )
         return change is not None
@@ -323,8 +324,8 @@ def _attest(write: Transaction) -> tuple[Any, ...]:
     return _call(f"attest({types},{_KEY})", "record_id", "group", "verdict", "evidence")(write)
 
 
-def _foreign(write: Transaction) -> ForeignRecord:
-    return ForeignRecord(write["chain_id"], write["foreign_registry"], write["record_id"])
+def _foreign(write: Transaction) -> GlobalId:
+    return GlobalId(write["chain_id"], write["foreign_registry"], write["record_id"])
 
 
 def _attest_foreign(write: Transaction) -> tuple[Any, ...]:

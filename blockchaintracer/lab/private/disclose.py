@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
-from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Line
+from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
 from blockchaintracer.core.proof_file import DISCLOSURE_TYPE, damaged, read_proof
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -49,7 +49,7 @@ class Disclosure(Part):
     type_: Literal["urn:blockchaintracer:disclosure:v1"] = Field(default=DISCLOSURE_TYPE, alias="type")
     chain_id: Decimal
     registry: Address
-    record: Digest
+    record: Hash
     manifest: dict[str, Any]
     fields: Annotated[tuple[DisclosedField, ...], Field(strict=False, min_length=1)]
 

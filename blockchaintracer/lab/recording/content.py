@@ -23,7 +23,7 @@ from blockchaintracer.core.manifest import (
     can_list,
     parse_manifest,
 )
-from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Role, label, normal_digest, parse_number
+from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, label, parse_number
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op
@@ -32,12 +32,12 @@ from blockchaintracer.lab.recording.commit import commit, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
 
 
-def parse_parent(text: str) -> Link:
+def parse_parent(lab: Lab, text: str) -> Link:
     """Read a parent from ``ID:relation``."""
-    record_id, colon, relation = text.partition(":")
+    record_id, colon, relation = text.rpartition(":")
     if not colon:
         raise InputError(f"expected a parent as ID:relation, got {text!r}", hint="For example ID:derived-from.")
-    return Link(normal_digest(record_id, "parent's record id"), parse_number(relation, Relation))
+    return Link(lab.parse_id(record_id, "parent's record id"), parse_number(relation, Relation))
 
 
 def record_content(
@@ -165,10 +165,10 @@ def record_run(lab: Lab, run: RunPredicate) -> Recorded:
     return commit(lab, Manifest.of(Kind.RUN, run), run.links())
 
 
-def record_reference(lab: Lab, foreign: ForeignRecord) -> Recorded:
+def record_reference(lab: Lab, foreign: GlobalId) -> Recorded:
     """Record a reference to a record of another registry, which a run here can name as reproduced."""
     reference = ReferencePredicate(
-        name=foreign.identifier,
+        name=str(foreign),
         chain_id=str(foreign.chain_id),
         registry=foreign.registry.lower(),
         record_id=foreign.record_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import ForeignRecord, Kind, Link, Relation, Verdict, normal_digest, parse_number
+from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import recipients_of
@@ -39,7 +39,7 @@ class Request:
     Args:
         kind: of each artifact, if no run is recorded.
         parents: each as ``ID:relation``.
-        reproduces: a record of another registry, as ``CHAIN:REGISTRY:ID``.
+        reproduces: a record of another registry, as ``eip155:CHAIN:REGISTRY/ID``.
     """
 
     datasets: Sequence[Path] = ()
@@ -79,10 +79,10 @@ class Request:
 
 def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
     """Record what is asked for. Returns the records, the run last, and the exit code of the program."""
-    parents = [parse_parent(text) for text in request.parents]
+    parents = [parse_parent(lab, text) for text in request.parents]
     document = load_run_document(request.document) if request.document else None
     keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)
-    foreign = ForeignRecord.parse(request.reproduces) if request.reproduces else None
+    foreign = GlobalId.parse(request.reproduces) if request.reproduces else None
     if not request.is_run:
         if foreign:
             raise InputError(
@@ -131,7 +131,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
             document=document,
             inputs=inputs,
             outputs=outputs,
-            parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(document)],
+            parents=[*parents, *(Link(it.id, Relation.REPRODUCES) for it in references), *linked_inputs(lab, document)],
             command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
             observed="program" if request.program else None,
             lock=request.lock,
@@ -155,7 +155,7 @@ def seal_requested_verdict(
 ) -> tuple[SealedVerdict, int | None]:
     """Seal a verdict, named as in `Verdict`, on the requested run or on `evidence`. Returns the program's exit code
     too."""
-    record_id, number = normal_digest(record_id, "record id"), Verdict(parse_number(verdict, Verdict))
+    record_id, number = lab.parse_id(record_id), Verdict(parse_number(verdict, Verdict))
     if not request.is_run:
         return seal_verdict(lab, record_id, number, evidence), None
     if evidence:

@@ -295,9 +295,9 @@ def keep_unrecorded(home: Home, document: RunDocument) -> Path:
     return file
 
 
-def linked_inputs(document: RunDocument) -> list[Link]:
+def linked_inputs(lab: Lab, document: RunDocument) -> list[Link]:
     """Return the parents that a run document names by record id."""
-    return [parse_parent(f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
+    return [parse_parent(lab, f"{entry.record}:{entry.relation}") for entry in document.inputs if entry.record]
 
 
 def _experiment(document: RunDocument, git: GitState | None, say: Callable[[str], None]) -> Experiment:

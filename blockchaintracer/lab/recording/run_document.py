@@ -16,7 +16,6 @@ from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
 from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
 from blockchaintracer.core.manifest.predicates import (
     CheckpointAnchor,
-    Digest,
     Experiment,
     Line,
     Metric,
@@ -27,7 +26,7 @@ from blockchaintracer.core.manifest.predicates import (
     Tolerance,
     Utc,
 )
-from blockchaintracer.core.record import Kind, Relation, label, parse_number
+from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, label, normal_id, parse_number
 
 MAX_DOCUMENT = 1 << 20
 """The largest run document, in bytes."""
@@ -55,6 +54,12 @@ Recipients = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)
 """``age1…``, lines of SSH public keys, names of the lab's encryption keys, or files that list such."""
 
 
+def _record(text: str) -> str:
+    if not is_hash(text):
+        raise ValueError("a record id, 0x and 64 hex digits, or eip155:CHAIN:REGISTRY/ID")
+    return text if text.startswith(GLOBAL_PREFIX) else normal_id(text)
+
+
 class DocumentInput(_Written):
     """Something that the run reads: a file or folder to record, a record that exists, or both.
 
@@ -63,7 +68,7 @@ class DocumentInput(_Written):
     """
 
     path: Annotated[str, Field(min_length=1)] | None = None
-    record: Digest | None = Field(default=None, validate_default=True)
+    record: Annotated[str, AfterValidator(_record)] | None = Field(default=None, validate_default=True)
     kind: Annotated[str, AfterValidator(partial(_label, vocabulary=Kind))] = "dataset"
     relation: Annotated[str, AfterValidator(partial(_label, vocabulary=Relation))] = "uses"
     name: Line | None = None

@@ -9,7 +9,9 @@ import yaml
 
 
 class CoreLoader(yaml.SafeLoader):
-    """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text."""
+    """PyYAML resolves by YAML 1.1, where `no` is false, `010` is 8, `1:30` is 90 and `1e-3` is text.
+
+    A longer hexadecimal number than 64 bits is text: an id or an address."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}
     yaml_constructors: ClassVar[dict[Any, Any]] = {None: yaml.SafeLoader.construct_undefined}
@@ -25,7 +27,7 @@ class CoreLoader(yaml.SafeLoader):
 _CORE = {
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "int": (r"[-+]?(0|[1-9][0-9]*)|0x[0-9a-fA-F]{1,16}", list("-+0123456789")),
     "float": (
         r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
         r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",

@@ -51,7 +51,7 @@ def test_a_registered_model_leaves_a_trail(lab, run):
 def test_runs_from_before_take_one_transaction(lab, run):
     before = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
     printed = run("mlflow/existing")
-    assert re.search(r"^anchored   3 runs under [0-9a-f]{64}", printed, re.MULTILINE)
+    assert re.search(r"^anchored   3 runs under 0x[0-9a-f]{64}", printed, re.MULTILINE)
     assert re.search(r"^verified   rate [0-9.]+: True$", printed, re.MULTILINE)
     assert re.search(r"^altered    rate [0-9.]+: added since: 0.0 at step 1$", printed, re.MULTILINE)
     assert "with the batch's time: True" in printed
@@ -62,7 +62,7 @@ def test_runs_from_before_take_one_transaction(lab, run):
 
 def test_what_is_logged_automatically_is_recorded(lab, run):
     printed = run("mlflow/autolog")
-    [record] = re.findall(r"^recorded   ([0-9a-f]{64}): final$", printed, re.MULTILINE)
+    [record] = re.findall(r"^recorded   (0x[0-9a-f]{64}): final$", printed, re.MULTILINE)
     assert lab.registry.status(record).recorded_at
     assert "verified   True" in printed
     assert "loaded     LogisticRegression, accuracy 0.9" in printed

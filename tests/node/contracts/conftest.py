@@ -12,7 +12,7 @@ from ape.contracts import ContractContainer, ContractInstance
 from eth_account.messages import encode_typed_data
 from ethpm_types import ContractType
 
-from blockchaintracer.core.record import NO_END, Domain, Link, RecordKey, Role, SubjectType, record_message
+from blockchaintracer.core.record import NO_END, Domain, Link, RecordKey, Role, SubjectType, from_hex, record_message
 from tests.model.registry import Event
 from tests.support.artifacts import artifact
 from tests.support.evm import interface_of
@@ -48,7 +48,7 @@ class Lab:
         return RecordKey(group, kind, subject_type, author.address, f"{subject:064x}", "ee" * 32, links)
 
     def id(self, key: RecordKey) -> bytes:
-        return bytes.fromhex(self.domain.record_id(key))
+        return from_hex(self.domain.record_id(key))
 
     def record(self, author: Any, group: int = 1, **fields: Any) -> tuple[RecordKey, bytes]:
         """Stores a record: its key and id."""

@@ -20,7 +20,7 @@ OPINIONS = [Verdict.REVIEWED, Verdict.DISPUTED]
 
 def reference_to(foreign, author, group=2, **other):
     """Its subject is the SHA-256 of a text that anyone can write down."""
-    name = f"eip155:{foreign.chain_id}:{foreign.registry}:0x{foreign.record.hex()}"
+    name = f"eip155:{foreign.chain_id}:{foreign.registry}/0x{foreign.record.hex()}"
     fields = {"kind": Kind.REFERENCE, "subject_type": SubjectType.IDENTIFIER}
     fields |= {"subject": hashlib.sha256(name.encode()).hexdigest()} | other
     return RecordKey(group=group, author=author.address, manifest="ee" * 32, parents=(), **fields)

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from blockchaintracer.core.record import Kind, Relation
+from blockchaintracer.core.record import Kind, Relation, to_hex
 from tests.model import merkle
 
 CLEAN, FOREIGN, INCOMPLETE, RETRACTED = range(4)
@@ -14,7 +14,7 @@ NOTHING = (CLEAN, bytes(32))
 
 
 def status(registry, path):
-    ids = [bytes(registry.idOf(key.as_abi())).hex() for key in path]
+    ids = [to_hex(registry.idOf(key.as_abi())) for key in path]
     places = [
         ids.index(link.parent) if link.parent in ids[:at] else len(ids)
         for at, key in enumerate(path)
@@ -56,7 +56,7 @@ def test_parents_come_before_their_children(lab, registry, path, order):
         if not {link.parent for link in key.parents} <= given:
             assert status(registry, shuffled) == (INCOMPLETE, lab.id(key))
             return
-        given.add(lab.id(key).hex())
+        given.add(to_hex(lab.id(key)))
     pytest.fail("every other order puts a child before its parent")
 
 

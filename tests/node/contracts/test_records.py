@@ -5,7 +5,7 @@ from __future__ import annotations
 import ape
 import pytest
 
-from blockchaintracer.core.record import NO_END, Kind, Relation, Role, Status
+from blockchaintracer.core.record import NO_END, Kind, Relation, Role, Status, from_hex
 from tests.node.contracts.conftest import lower, time_of
 
 
@@ -29,12 +29,12 @@ def test_record_with_parents(lab, registry, alice, bob):
     parents = sorted([(first, Relation.TRAINED_ON), (first, Relation.USES), (second, 200)])
     key = lab.key(alice, kind=Kind.MODEL, parents=parents)
     (event,) = lab.events(registry.record(key.as_abi(), sender=alice))
-    assert event.arguments[-1] == tuple((bytes.fromhex(parent), relation) for parent, relation in parents)
+    assert event.arguments[-1] == tuple((from_hex(parent), relation) for parent, relation in parents)
     for parent, relation in parents:
-        assert registry.isParent(key.as_abi(), bytes.fromhex(parent), relation)
-    assert not registry.isParent(key.as_abi(), bytes.fromhex(second), Relation.USES)
+        assert registry.isParent(key.as_abi(), from_hex(parent), relation)
+    assert not registry.isParent(key.as_abi(), from_hex(second), Relation.USES)
     unstored = lab.key(alice, kind=Kind.MODEL, subject=9, parents=parents)
-    assert not registry.isParent(unstored.as_abi(), bytes.fromhex(first), Relation.USES)
+    assert not registry.isParent(unstored.as_abi(), from_hex(first), Relation.USES)
 
 
 def test_record_twice(lab, registry, alice):

@@ -16,7 +16,7 @@ from web3 import HTTPProvider, Web3
 from blockchaintracer.core.chain import Chain, endpoints
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import Kind
+from blockchaintracer.core.record import Kind, from_hex
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -66,7 +66,7 @@ def require_true(lab: Lab, recorded: Recorded) -> None:
     """What was said of a record, held against the chain itself."""
     if recorded.state in ("included", "final"):
         assert lab.registry.status(recorded.id).exists
-        [event] = lab.registry.recorded(id=bytes.fromhex(recorded.id))
+        [event] = lab.registry.recorded(id=from_hex(recorded.id))
         assert (event.transaction, event.block) == (recorded.transaction, recorded.block)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.errors import BlockchainTracerError
-from blockchaintracer.core.record import Kind
+from blockchaintracer.core.record import Kind, from_hex
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Outbox
@@ -53,7 +53,7 @@ class Slow:
         return self.lab.outbox.entries_about(recorded.id)[0]
 
     def require_once(self, recorded: Recorded, nonce: int) -> None:
-        [event] = self.lab.registry.recorded(id=bytes.fromhex(recorded.id))
+        [event] = self.lab.registry.recorded(id=from_hex(recorded.id))
         found = self.lab.chain.transaction(event.transaction)
         assert found is not None
         assert found["nonce"] == nonce
@@ -189,5 +189,5 @@ def test_a_reorganisation_is_noticed_and_the_same_transaction_sent_again(lab: La
     [entry] = after.outbox.entries_about(recorded.id)
     assert entry.transaction == before.transaction
     assert entry.block != before.block
-    [event] = after.registry.recorded(id=bytes.fromhex(recorded.id))
+    [event] = after.registry.recorded(id=from_hex(recorded.id))
     assert (event.transaction, event.block_hash) == (entry.transaction, entry.block.hash if entry.block else None)
