@@ -6,7 +6,7 @@ LOCK := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --gener
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate prove reference artifacts lock clean
+.PHONY: help setup record test test-all test-frameworks node stop lint format gas bench fuzz faults mutate mutate-core prove reference artifacts lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 40
 mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
 	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)
 
+mutate-core: setup ## whether a test notices small changes to the verifier: one in forty; ARGS="--fast --sample 8 copies.py"
+	@$(VENV)/python tools/mutate_core.py $(ARGS)
+
 prove: setup ## prove the registry with halmos, which it installs; ARGS=IdsProof proves one contract of tests/symbolic
 	@$(VENV)/python tools/prove.py $(ARGS)
 
@@ -76,6 +79,7 @@ lock: setup ## resolve the Python packages anew; UPGRADE=1 takes the newest
 	@$(LOCK) pyproject.toml --extra dev $(if $(UPGRADE),--upgrade) --output-file locks/dev.txt
 	@printf 'setuptools\nuv\n' | $(LOCK) - --constraint locks/dev.txt --no-annotate --output-file locks/bootstrap.txt
 	@printf 'halmos==0.3.0\nrich<14.1\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/prove.txt
+	@printf 'cosmic-ray==8.7.0\n' | $(LOCK) - --no-annotate $(if $(UPGRADE),--upgrade) --output-file locks/mutate.txt
 	@# PyTorch comes by pip; Ape holds NumPy back, TensorFlow needs a newer one
 	@printf 'torch ; python_version < "3"\n' > .toolchain/without-torch.txt
 	@grep '==' locks/dev.txt | grep -v '^numpy==' | sed 's/ *\\$$//' > .toolchain/as-in-dev.txt

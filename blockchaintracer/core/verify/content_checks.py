@@ -249,9 +249,9 @@ class Shown:
             yield Check("executable", Outcome.PASS, detail, values)
 
     def _against_artifacts(self, artifacts: Sequence[Artifact]) -> list[Check]:
-        for artifact in artifacts:
-            if artifact.sha256 == self.sha256:
-                return [self._same(self.path, self.sha256, f"the record's {artifact.path}")]
+        equal = [artifact.path for artifact in artifacts if artifact.sha256 == self.sha256]
+        if own := self._own(equal, [artifact.path for artifact in artifacts]):
+            return [self._same(self.path, self.sha256, f"the record's {own}")]
         if self.folder:
             for artifact in artifacts:
                 if artifact.path == f"{self.path.name}/{LISTING}":
@@ -266,7 +266,7 @@ class Shown:
             ]
         else:
             named = [artifact for artifact in artifacts if Path(artifact.path).name == self.path.name]
-            checks = [self._changed(one.path, self.path, one.sha256, self.sha256) for one in named]
+            checks = [self._changed(one.path, self.path, one.sha256, self.sha256, equal) for one in named]
         return checks or [self._fail(f"the record names no file like {self.path}", None)]
 
     def _against_listing(self, digest: str) -> list[Check]:
@@ -303,13 +303,19 @@ class Shown:
         ]
         return checks
 
+    def _own(self, equal: Sequence[str], recorded: Sequence[str]) -> str | None:
+        """Return which of the recorded files with these bytes this one is. A file that has another's place has not the
+        place's bytes: that is a change."""
+        named = [path for path in recorded if same_name(path, self.path)]
+        return next((path for path in named if path in equal), None if named else next(iter(equal), None))
+
     def _one_of(self, recorded: dict[str, str]) -> list[Check]:
-        for path, digest in recorded.items():
-            if digest == self.sha256:
-                return [self._same(self.path, digest, f"the recorded folder's {path}")]
+        equal = [path for path, digest in recorded.items() if digest == self.sha256]
+        if own := self._own(equal, [*recorded]):
+            return [self._same(self.path, self.sha256, f"the recorded folder's {own}")]
         named = [path for path in recorded if same_name(path, self.path)]
         named = named or [path for path in recorded if Path(path).name == self.path.name]
-        return [self._changed(path, self.path, recorded[path], self.sha256) for path in named] or [
+        return [self._changed(path, self.path, recorded[path], self.sha256, equal) for path in named] or [
             self._fail(f"the recorded folder has no file like {self.path}", None)
         ]
 
@@ -319,10 +325,11 @@ class Shown:
     def _fail(self, detail: str, expected: str | None) -> Check:
         return Check("content", Outcome.FAIL, detail, {"expected": expected, "actual": self.sha256})
 
-    def _changed(self, name: str, path: Path, expected: str, actual: str) -> Check:
+    def _changed(self, name: str, path: Path, expected: str, actual: str, equal: Sequence[str] = ()) -> Check:
         with self._copies.find_copy(expected) as copy:
             differences = compare_files(copy.path, path) if copy.path else None
         place = f"; {differences}" if differences else "; where is unknown, for the original is not here"
+        place = f"; it has the bytes of the recorded {equal[0]}" if equal else place
         values = {
             "path": name,
             "expected": expected,

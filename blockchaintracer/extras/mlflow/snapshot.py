@@ -317,10 +317,30 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     if not repository.list_artifacts():
         yield None
         return
+    _require_apart(repository)
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         with without_bars():
             copy = Path(repository.download_artifacts("", dst_path=scratch))
         yield copy
+
+
+def _require_apart(repository: Any) -> None:
+    """Refuse names that MLflow's client changes on the way to a server: it would give one file's bytes for another's.
+
+    The client decodes names with ``%`` until nothing is left to decode, and sends what follows ``?`` as a query.
+    """
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    waiting = [""] if isinstance(repository, HttpArtifactRepository) else []
+    while waiting:
+        entries = repository.list_artifacts(waiting.pop() or None)
+        paths = [entry.path for entry in entries]
+        if wrong := next((path for path in paths if "?" in path or paths.count(path) > 1), None):
+            raise InputError(
+                f"expected artifacts whose names MLflow tells apart, got {wrong!r}",
+                hint="Log them by names without '%' and '?': MLflow's server gives another file for such a name.",
+            )
+        waiting += [entry.path for entry in entries if entry.is_dir]
 
 
 def local_source(dataset: Any) -> Path | None:

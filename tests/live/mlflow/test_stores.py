@@ -107,6 +107,21 @@ def test_a_server_over_http_with_its_artifacts(lab, home, server, monkeypatch, c
     }
 
 
+def test_a_name_that_the_client_changes_on_its_way_is_refused(server):
+    """The server keeps both files, and its client gives the bytes of one of them for both."""
+    client = mlflow.MlflowClient(tracking_uri=server)
+    run = client.create_run(client.create_experiment("names"))
+    for name in ("q", "q?1"):
+        answer = requests.put(
+            f"{server}/api/2.0/mlflow-artifacts/artifacts/"
+            f"{run.info.artifact_uri.partition(':/')[2]}/sub/{requests.utils.quote(name, safe='')}",
+            data=name.encode(), timeout=60,
+        )  # fmt: skip
+        assert answer.ok, answer.text
+    with pytest.raises(InputError, match="tells apart"), files_at(run.info.artifact_uri, server):
+        pass
+
+
 def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, empty_database, tmp_path):
     with serving(tmp_path, empty_database, "anchor+", BLOCKCHAINTRACER_HOME=str(home)) as uri:
         mlflow.set_tracking_uri(uri)

@@ -1,0 +1,316 @@
+"""Whether files are what a record names, without a chain: kept copies, and what somebody shows."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.digest import digest_bytes, digest_folder
+from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, RunOutput
+from blockchaintracer.core.record import Kind, RecordKey, SubjectType
+from blockchaintracer.core.verify.content_checks import (
+    Shown,
+    check_artifacts,
+    check_private,
+    check_subject,
+    passed_over,
+    read_listing,
+    same_name,
+)
+from blockchaintracer.core.verify.copies import Copy, Damaged, FolderCopies
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+from tests.fast.test_copies import put
+from tests.fast.test_executable import predicate
+from tests.fast.test_manifest import run_predicate
+
+PASS, FAIL, UNKNOWN = Outcome.PASS, Outcome.FAIL, Outcome.UNKNOWN
+FILES = {"a.txt": b"one", "sub/b.csv": b"two" * 9, "sub/c.csv": b"three"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, data in FILES.items():
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(data)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def store(folder: Path, tmp_path: Path) -> Path:
+    """A published folder with the listing of the folder, and its files."""
+    digest = digest_folder(folder)
+    put(tmp_path / "store", digest.listing, digest.sha256)
+    for entry in digest.files:
+        put(tmp_path / "store", FILES[entry.path], entry.sha256)
+    return tmp_path / "store"
+
+
+def key(subject: str, subject_type: SubjectType = SubjectType.FOLDER) -> RecordKey:
+    return RecordKey(1, Kind.DATASET, subject_type, "0x" + "11" * 20, subject, "22" * 32)
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def told(checks: list[Check]) -> list[tuple[str, Outcome]]:
+    return [(check.name, check.verdict) for check in checks]
+
+
+def test_a_folder_is_hashed_file_by_file(folder: Path, store: Path) -> None:
+    subject = digest_folder(folder).sha256
+    [check] = check_subject(FolderCopies([store]), key(subject), None)
+    assert check == Check(
+        "subject", PASS, f"re-hashed: 3 of 3 files of the folder {subject}", {"sha256": subject, "files": 3}
+    )
+
+
+def test_a_file_of_it_that_is_damaged_missing_or_unavailable_is_told_apart(
+    folder: Path, store: Path, tmp_path: Path
+) -> None:
+    subject = digest_folder(folder).sha256
+    a, b = sha256(FILES["a.txt"]), sha256(FILES["sub/b.csv"])
+    path = put(store, b"other", a)
+    fail, ok = check_subject(FolderCopies([store]), key(subject), None)
+    assert (fail.name, fail.verdict) == ("subject a.txt", FAIL)
+    assert fail.detail == f"expected the SHA-256 {a}: the copy at {path} is damaged: its SHA-256 is {sha256(b'other')}"
+    assert fail.values == {"expected": a, "actual": sha256(b"other"), "where": str(path), "differences": None}
+    assert "2 of 3 files" in ok.detail
+
+    good = tmp_path / "good"
+    put(good, FILES["a.txt"], a)
+    [ok] = check_subject(FolderCopies([store, good]), key(subject), None)
+    assert ok.verdict is PASS
+    assert ok.detail.startswith(f"re-hashed: 3 of 3 files of the folder {subject}; passed over: the copy at {path} is")
+
+    path.unlink()
+    missing, ok = check_subject(FolderCopies([store]), key(subject), None)
+    assert told([missing, ok]) == [("subject", UNKNOWN), ("subject", PASS)]
+    assert missing.detail == "1 of 3 files are not here: a.txt"
+    assert missing.values == {"sha256": subject, "missing": {"a.txt": a}}
+
+    (store / "objects" / b[:2] / b[2:]).unlink()
+    (store / "objects" / b[:2] / b[2:]).mkdir()
+    down, missing, ok = check_subject(FolderCopies([store]), key(subject), None)
+    assert told([down, missing, ok]) == [("subject", UNKNOWN), ("subject", UNKNOWN), ("subject", PASS)]
+    assert down.detail.startswith("1 of 3 files are unavailable: sub/b.csv (")
+    assert list(down.values["unavailable"]) == ["sub/b.csv"]
+    assert missing.values["missing"] == {"a.txt": a}
+
+
+def test_a_file_is_hashed_again(tmp_path: Path) -> None:
+    subject = sha256(b"x")
+    copies = FolderCopies([tmp_path / "store"])
+    [check] = check_subject(copies, key(subject, SubjectType.FILE), None)
+    assert check.detail == f"not here: {subject} ({tmp_path / 'store'} is no published folder)"
+    path = put(tmp_path / "store", b"x", subject)
+    [check] = check_subject(copies, key(subject, SubjectType.FILE), None)
+    assert (check.verdict, check.detail) == (PASS, f"re-hashed: {subject}, 1 bytes, {path}")
+    assert check.values == {"sha256": subject, "size": 1, "where": str(path)}
+    put(tmp_path / "store", b"y", subject)
+    [check] = check_subject(copies, key(subject, SubjectType.FILE), None)
+    assert check.verdict is FAIL
+    put(tmp_path / "good", b"x", subject)
+    [check] = check_subject(FolderCopies([tmp_path / "store", tmp_path / "good"]), key(subject, SubjectType.FILE), None)
+    assert check.verdict is PASS
+    assert f"; passed over: the copy at {path} is damaged" in check.detail
+
+
+def test_what_is_no_listing_is_no_folder(tmp_path: Path) -> None:
+    subject = sha256(b"no listing")
+    put(tmp_path, b"no listing", subject)
+    [check] = check_subject(FolderCopies([tmp_path]), key(subject), None)
+    assert check.verdict is FAIL
+    assert check.detail.startswith(f"{subject} is no folder: ")
+    assert read_listing(FolderCopies([tmp_path]), subject)[1].wrong
+
+
+def test_what_cannot_be_looked_up_is_unknown(tmp_path: Path) -> None:
+    for kind, part in ((SubjectType.COMMITMENT, "salted commitment"), (SubjectType.IDENTIFIER, "identifier")):
+        [check] = check_subject(FolderCopies([tmp_path]), key("33" * 32, kind), None)
+        assert check.verdict is UNKNOWN
+        assert part in check.detail
+
+
+def test_a_folder_that_is_shown_is_compared_file_by_file(folder: Path, store: Path) -> None:
+    subject = digest_folder(folder).sha256
+    copies = FolderCopies([store])
+    [same] = Shown(folder, copies).compare(key(subject), None)
+    assert same == Check(
+        "content", PASS, f"{folder} is what was recorded: {subject}", {"path": str(folder), "sha256": subject}
+    )
+    (folder / "a.txt").write_bytes(b"onE")
+    (folder / "sub" / "b.csv").unlink()
+    (folder / "new").write_bytes(b"new")
+    changed, missing, added = Shown(folder, copies).compare(key(subject), None)
+    assert told([changed, missing, added]) == [
+        ("content a.txt", FAIL), ("content sub/b.csv", FAIL), ("content new", FAIL)
+    ]  # fmt: skip
+    assert changed.detail == (
+        f"changed: expected {sha256(b'one')}, got {sha256(b'onE')}; "
+        "it differs from byte 2 on, in 1 of 1 chunks of 1 MiB: bytes 0-2"
+    )
+    assert changed.values["differences"]["first"] == 2
+    assert missing.detail == f"missing: expected {sha256(FILES['sub/b.csv'])}"
+    assert missing.values == {"path": "sub/b.csv", "expected": sha256(FILES["sub/b.csv"])}
+    assert added.detail == f"added: the record has no such file; it is {sha256(b'new')}"
+    [unknown] = Shown(folder, FolderCopies()).compare(key(subject), None)
+    assert unknown.verdict is FAIL
+    assert "which file is unknown" in unknown.detail
+
+
+def test_a_file_of_a_recorded_folder_is_found_by_its_bytes_or_its_name(
+    folder: Path, store: Path, tmp_path: Path
+) -> None:
+    subject = digest_folder(folder).sha256
+    copies = FolderCopies([store])
+    for name in FILES:
+        [check] = Shown(folder / name, copies).compare(key(subject), None)
+        assert (check.verdict, check.detail.partition(":")[0]) == (
+            PASS,
+            f"{folder / name} is the recorded folder's {name}",
+        )
+    # the place of one file, the bytes of another
+    (folder / "sub" / "c.csv").write_bytes(FILES["a.txt"])
+    [check] = Shown(folder / "sub" / "c.csv", copies).compare(key(subject), None)
+    assert (check.name, check.verdict) == ("content sub/c.csv", FAIL)
+    assert check.detail.endswith("; it has the bytes of the recorded a.txt")
+    (tmp_path / "renamed").write_bytes(FILES["a.txt"])
+    [check] = Shown(tmp_path / "renamed", copies).compare(key(subject), None)
+    assert check.detail.startswith(f"{tmp_path / 'renamed'} is the recorded folder's a.txt")
+    (tmp_path / "sub").mkdir()
+    for name, like in (("sub/c.csv", "content sub/c.csv"), ("c.csv", "content sub/c.csv")):
+        (tmp_path / name).write_bytes(b"changed")
+        [check] = Shown(tmp_path / name, copies).compare(key(subject), None)
+        assert (check.name, check.verdict) == (like, FAIL)
+    (tmp_path / "other").write_bytes(b"changed")
+    [check] = Shown(tmp_path / "other", copies).compare(key(subject), None)
+    assert check.detail == f"the recorded folder has no file like {tmp_path / 'other'}"
+    assert check.values == {"expected": None, "actual": sha256(b"changed")}
+
+
+def test_a_file_is_compared_with_a_recorded_file(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    subject = digest_bytes(b"x").sha256
+    assert Shown(tmp_path / "x", FolderCopies()).compare(key(subject, SubjectType.FILE), None)[0].verdict is PASS
+    [check] = Shown(folder, FolderCopies()).compare(key(subject, SubjectType.FILE), None)
+    assert check.detail == f"{folder} is a folder, and the record is of a file"
+    (tmp_path / "x").write_bytes(b"y")
+    [check] = Shown(tmp_path / "x", FolderCopies()).compare(key(subject, SubjectType.FILE), None)
+    assert check.detail.endswith("; where is unknown, for the original is not here")
+    [check] = Shown(tmp_path / "x", FolderCopies()).compare(key(subject, SubjectType.COMMITMENT), None)
+    assert check.verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("recorded", "path", "same"),
+    [("a/b", "/x/a/b", True), ("a/b", "/b", True), ("b", "/x/b", True), ("a/b", "/x/b", False), ("b", "/x/c", False)],
+)
+def test_a_path_that_ends_as_another_may_be_it(recorded: str, path: str, same: bool) -> None:
+    assert same_name(recorded, Path(path)) is same
+
+
+def test_many_damaged_copies_are_counted() -> None:
+    assert passed_over(Copy()) == ""
+    many = Copy(damaged=[Damaged(str(number), "ab") for number in range(23)])
+    assert passed_over(many).count("passed over") == 20
+    assert passed_over(many).endswith("; and 3 more")
+    assert "more" not in passed_over(Copy(damaged=many.damaged[:20]))
+
+
+def test_what_is_shown_is_compared_with_the_outputs_of_a_run(folder: Path, tmp_path: Path) -> None:
+    made = [Artifact.of(f"out/{name}", digest_bytes(name.encode())) for name in ("a", "b")]
+    run = run_predicate(outputs=[RunOutput(role="model", artifact=artifact) for artifact in made])
+    manifest, asked = Manifest.of(Kind.RUN, run), key("44" * 32, SubjectType.IDENTIFIER)
+
+    def shown(path: Path) -> list[Check]:
+        return Shown(path, FolderCopies()).compare(asked, manifest)
+
+    (tmp_path / "out").mkdir()
+    for name, data, verdict, detail in (
+        ("out/a", b"a", PASS, "is the record's out/a: "),
+        ("elsewhere", b"b", PASS, "is the record's out/b: "),
+        ("out/a", b"b", FAIL, "it has the bytes of the recorded out/b"),
+        ("a", b"x", FAIL, "where is unknown, for the original is not here"),
+        ("c", b"x", FAIL, "the record names no file like"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        [check] = shown(tmp_path / name)
+        assert check.verdict is verdict, (name, data)
+        assert detail in check.detail
+    # a folder in which some of the outputs lie under their names
+    (folder / "out").mkdir()
+    (folder / "out" / "a").write_bytes(b"a")
+    (folder / "out" / "b").write_bytes(b"changed")
+    same, changed = shown(folder)
+    assert (same.verdict, changed.verdict) == (PASS, FAIL)
+    assert same.detail == f"{folder / 'out' / 'a'} is the record's out/a: {made[0].sha256}"
+    assert (changed.name, changed.values["expected"]) == ("content out/b", made[1].sha256)
+    (folder / "out" / "a").unlink()
+    (folder / "out" / "b").unlink()
+    [check] = shown(folder)
+    assert "the record names no file like" in check.detail
+    assert Shown(folder, FolderCopies()).compare(asked, None)[0].verdict is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("recorded", "here", "verdict", "values"),
+    [
+        (("a.txt",), ("a.txt",), PASS, ([], [])), (("a.txt",), ("sub/b.csv",), FAIL, (["a.txt"], ["sub/b.csv"])),
+        (("a.txt",), ("a.txt", "sub/b.csv"), FAIL, ([], ["sub/b.csv"])), (("a.txt",), (), FAIL, (["a.txt"], [])),
+        ((), ("a.txt",), UNKNOWN, (None, ["a.txt"])), ((), (), None, None),
+    ],
+)  # fmt: skip
+def test_the_files_that_may_be_executed_are_those_of_the_manifest(
+    folder: Path, recorded: tuple[str, ...], here: tuple[str, ...], verdict: Outcome | None, values: object
+) -> None:
+    for name in here:
+        (folder / name).chmod(0o755)
+    manifest = Manifest.of(Kind.SOFTWARE, predicate(executable=recorded or None), "55" * 32)
+    checks = list(Shown(folder, FolderCopies()).check_executable(manifest))
+    assert [check.verdict for check in checks] == ([verdict] if verdict else [])
+    for check in checks:
+        assert (check.values.get("lost"), check.values["gained"]) == values
+        for path in {*recorded} ^ {*here}:
+            assert path in check.detail
+    assert not list(Shown(folder / "a.txt", FolderCopies()).check_executable(manifest))
+
+
+def test_a_list_of_programs_names_files_of_the_folder(folder: Path, store: Path) -> None:
+    subject, copies = digest_folder(folder).sha256, FolderCopies([store])
+    for paths, verdict in ((("a.txt",), PASS), (("a.txt", "none"), FAIL)):
+        manifest = Manifest.of(Kind.SOFTWARE, predicate(executable=paths), subject)
+        check = list(check_subject(copies, key(subject), manifest))[-1]
+        assert (check.name, check.verdict) == ("executable", verdict)
+        assert ("none" in check.detail) is (verdict is FAIL)
+
+
+def test_size_and_cid_of_a_manifest_are_checked(tmp_path: Path) -> None:
+    digest = digest_bytes(b"x")
+    put(tmp_path, b"x", digest.sha256)
+    for change, told_as in (
+        ({}, "re-hashed"), ({"size": 2}, "says 2 bytes, it has 1"),
+        ({"cid": digest_bytes(b"y").cid}, f"it is {digest.cid}"),
+    ):  # fmt: skip
+        values = {"size": 1, "cid": digest.cid, "cid_profile": digest.cid_profile} | change
+        content = ContentPredicate(subject_type="file", **values)
+        manifest = Manifest.of(Kind.DATASET, content, digest.sha256)
+        [check] = check_subject(FolderCopies([tmp_path]), key(digest.sha256, SubjectType.FILE), manifest)
+        assert check.verdict is (FAIL if change else PASS)
+        assert told_as in check.detail
+
+
+def test_every_artifact_of_a_run_is_hashed(folder: Path, store: Path) -> None:
+    listing = digest_folder(folder)
+    made = [
+        Artifact.of("out/SHA256SUMS", digest_bytes(listing.listing)),
+        Artifact.of("a.txt", digest_bytes(FILES["a.txt"])),
+        Artifact.of("gone", digest_bytes(b"gone")),
+    ]
+    run = run_predicate(outputs=[RunOutput(role="model", artifact=artifact) for artifact in made])
+    checks = list(check_artifacts(FolderCopies([store]), Manifest.of(Kind.RUN, run)))
+    assert told(checks) == [("artifact out/SHA256SUMS", PASS), ("artifact a.txt", PASS), ("artifact gone", UNKNOWN)]
+    assert "3 of 3 files" in checks[0].detail
+    assert list(check_private(Manifest.of(Kind.RUN, run))) == []
