@@ -287,14 +287,11 @@ class Lab:
         entry = self.outbox.add_transaction(self.chain_id, write, self.signer.address, manifest)
         chosen = {"key": self._key, "registry": self.registry.address if "registry" in self.__dict__ else None}
         self.choose(**{name: value for name, value in chosen.items() if value is not None})
-        name = node_name(self.rpc or DEVNET.name)
-        if (
-            not self.connect
-            and "chain" in self.__dict__
-            and self.settings().get("nodes", {}).get(name) != self.chain_id
-        ):
-            with self._changed_settings() as settings:
-                settings["nodes"] = {**settings.get("nodes", {}), name: self.chain_id}
+        if "chain" in self.__dict__ and not self.connect:
+            name = node_name(self.rpc or self.chain.address)
+            if self.settings().get("nodes", {}).get(name) != self.chain_id:
+                with self._changed_settings() as settings:
+                    settings["nodes"] = {**settings.get("nodes", {}), name: self.chain_id}
         return entry
 
     def write(self, *writes: Transaction, check: bool = True) -> list[Entry]:
