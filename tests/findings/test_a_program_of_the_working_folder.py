@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from contextlib import suppress
@@ -12,7 +13,7 @@ import pytest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.devnet.install import find_anvil, package
 from blockchaintracer.lab.programs import find_program
-from tests.support.labs import verb
+from tests.support.labs import shared_lab, verb
 
 pytestmark = pytest.mark.node
 
@@ -64,8 +65,11 @@ def test_a_name_with_a_folder_in_it_is_no_program(clone: Path, tmp_path: Path) -
     tool = planted(clone / "python-env", tmp_path / "started")
     assert find_program("./python-env") is None
     assert find_program(str(tool)) is None
-    (clone / "run.json").write_text('{"name": "run", "entry_point": "./python-env", "metrics": {"m": {"value": 1}}}')
-    verb("record", "--from", "run.json", home=tmp_path / "home")
+    document = {"schema": 1, "name": "run", "entry_point": "./python-env", "metrics": {"m": {"value": 1}}}
+    (clone / "run.json").write_text(json.dumps(document))
+    with shared_lab(tmp_path) as lab:
+        done = verb("record", "--from", "run.json", home=lab.home.path)
+    assert done.returncode == 0, done.stderr
     assert not (tmp_path / "started").exists()
 
 

@@ -113,6 +113,11 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
         document.recorded_metrics()
         check_template(document, complete=not code)
         declared = [(output.role, base / output.path) for output in document.outputs]
+        files = [*(path for _, path in declared), *(base / entry.path for entry in document.inputs if entry.path)]
+        away = [str(path) for path in files if not path.resolve().is_relative_to(base.resolve())]
+        if request.document and away:
+            # the document may be a stranger's
+            lab.say(f"{request.document} names files outside of its folder, which are recorded: {', '.join(away)}")
         named = {path.resolve() for _, path in declared}
         outputs = [
             *(("model", path) for path in request.models if path.resolve() not in named),
