@@ -37,6 +37,11 @@ NEW_SLOT = 22_100  # EIP-2929 and EIP-3529: 20,000 to set, 2,100 for the first a
 CHANGED_SLOT = 5_000
 COLD_READ = 2_100
 ECRECOVER = 3_000
+SLOT_SET = 20_000
+"""of NEW_SLOT the part that pays for the new state"""
+STATE_BYTE, SLOT_BYTES = 1_530, 64
+"""the announced repricing (EIP-8037, "Glamsterdam"): gas a byte of new state, and bytes that a new slot counts for"""
+SLOT_SET_REPRICED = STATE_BYTE * SLOT_BYTES
 LOG, LOG_TOPIC, LOG_BYTE = 375, 375, 8
 TOKEN, FLOOR_TOKEN = 4, 10  # EIP-7623: a zero byte is one token, any other byte four
 
@@ -84,12 +89,17 @@ class Sent:
 class Chain:
     """anvil with a fixed mnemonic, chain id and clock, on a free port of the loopback interface.
 
+    Args:
+        repriced: whether the gas of a transaction is what it would be if each slot that it fills from zero had the
+            announced price. Nothing else of that repricing is counted.
+
     >>> with Chain() as chain:
     ...     chain.transfer(b"").gas
     21000
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, repriced: bool = False) -> None:
+        self.repriced = repriced
         Account.enable_unaudited_hdwallet_features()
         self.accounts: list[LocalAccount] = [
             Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{i}") for i in range(5)
@@ -229,6 +239,18 @@ class Chain:
     def sign_message(self, signer: int, message: SignableMessage) -> bytes:
         return bytes(self.accounts[signer].sign_message(message).signature)
 
+    def new_slots(self, transaction: str) -> int:
+        """How many slots were zero before a transaction and are not after it, from a trace of its state."""
+        changes = self._ask(
+            "debug_traceTransaction", transaction, {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+        )
+        before, after = changes["pre"], changes["post"]
+        return sum(
+            int(value, 16) != 0 and int(before.get(address, {}).get("storage", {}).get(slot, "0x0"), 16) == 0
+            for address, account in after.items()
+            for slot, value in account.get("storage", {}).items()
+        )
+
     def _ask(self, method: str, *values: Any) -> Any:
         response = self.w3.provider.make_request(RPCEndpoint(method), list(values))
         if "error" in response:
@@ -245,7 +267,10 @@ class Chain:
             replayed: TxParams = {"from": sent["from"], "to": sent["to"], "data": sent["input"], "gas": sent["gas"]}
             self.w3.eth.call(replayed, receipt["blockNumber"] - 1)  # raises the contract's own error
             raise RuntimeError(f"expected a transaction to pass, it failed after {receipt['gasUsed']:,} gas")
-        return Sent(receipt["gasUsed"], bytes(sent["input"]), list(receipt["logs"]), receipt["contractAddress"])
+        gas = receipt["gasUsed"]
+        if self.repriced:
+            gas += self.new_slots("0x" + receipt["transactionHash"].hex()) * (SLOT_SET_REPRICED - SLOT_SET)
+        return Sent(gas, bytes(sent["input"]), list(receipt["logs"]), receipt["contractAddress"])
 
     def _listening_on(self) -> str:
         assert self._process.stdout

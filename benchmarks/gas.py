@@ -4,11 +4,13 @@ alone charges for the same work.
     python -m benchmarks.gas             measure, compare with gas.json, exit 1 on drift or a missed target
     python -m benchmarks.gas --update    measure and rewrite gas.json and the table in docs/gas.md
 
-Gas comes from receipts of whole transactions (`benchmarks.chain`) and is the same in every run. gas.json holds
-``{operation: {ours, eas, verax, floor, target}}``: gas for ``parent`` is that of each further parent, for ``batch_100``
-and ``leaves_1024`` that of one record of a hundred or 1,024, for ``verify_leaf_20`` and ``lineage_10`` what their code
-uses when a contract asks; for peers the figure with 128 bytes of content. null: the peer has no such operation or was
-not compared, or there is no target. What deploying costs is printed only: a comment in a contract moves it.
+Gas comes from receipts of whole transactions (`benchmarks.chain`) and is the same in every run. gas.json names its
+``fork``; ``figures`` holds ``{operation: {ours, eas, verax, floor, target}}``, and ``repriced`` ``{operation: {ours,
+eas}}`` under the announced price of a new slot. Gas for ``parent`` is that of each further parent, for ``batch_100``
+and ``leaves_1024`` that of one record of a hundred or 1,024, for ``verify_leaf_20``, ``lineage_10`` and each of the ids
+of ``lens_100`` what their code uses when a contract asks; for peers the figure with 128 bytes of content. null: the
+peer has no such operation or was not compared, or there is no target. What deploying costs is printed only: a comment
+in a contract moves it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,17 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import peers
-from benchmarks.chain import CODE_SIZE_LIMIT, HARDFORK, INITCODE_SIZE_LIMIT, ROOT, Chain
+from benchmarks.chain import (
+    CODE_SIZE_LIMIT,
+    HARDFORK,
+    INITCODE_SIZE_LIMIT,
+    ROOT,
+    SLOT_BYTES,
+    SLOT_SET,
+    SLOT_SET_REPRICED,
+    STATE_BYTE,
+    Chain,
+)
 from benchmarks.peers import eas, leaves, sign, verax
 from benchmarks.registry import MILLION, SIZES, Measured, measure
 from blockchaintracer.core.errors import BlockchainTracerError
@@ -50,16 +62,27 @@ TARGETS = {
 }
 PEERS = {"EAS": eas, "Verax": verax, "Sign": sign}
 BY_SIZE = ("batch", "leaves", "anchor")
+VIEWS = ("verify_leaf_20", "lineage_10", "lens_100")
+"""What writes nothing."""
 
 T = TypeVar("T")
 Snapshot = dict[str, dict[str, int | None]]
 
 
-def on_fresh_chain(run: Callable[[Chain], T]) -> T:
+def on_fresh_chain(run: Callable[[Chain], T], *, repriced: bool = False) -> T:
     """Runs a measurement on a chain of its own: addresses, and so signatures and their zero bytes, depend on what was
     sent before."""
-    with Chain() as chain:
+    with Chain(repriced=repriced) as chain:
         return run(chain)
+
+
+def repricing(ours: Measured, peers_eas: peers.Figures) -> Snapshot:
+    """Each operation and EAS's as measured on a repriced chain."""
+    return {
+        name: {"ours": figure.gas, "eas": peers_eas.get(name, [None])[0]}
+        for name, figure in ours.operations.items()
+        if name not in VIEWS
+    }
 
 
 def snapshot(
@@ -102,8 +125,8 @@ def missed(measured: Snapshot) -> list[str]:
     ]
 
 
-def document(text: str, measured: Snapshot) -> str:
-    """The text of docs/gas.md with its last table, that of the figures, as measured."""
+def document(text: str, measured: Snapshot, repriced: Snapshot) -> str:
+    """The text of docs/gas.md with its last two tables, those of the figures, as measured."""
     rows = [
         f"| `{name}` | "
         + " | ".join("" if figures[column] is None else f"{figures[column]:,}" for column in COLUMNS)
@@ -111,7 +134,15 @@ def document(text: str, measured: Snapshot) -> str:
         for name, figures in measured.items()
     ]
     head = "| operation | ours | EAS | Verax | floor | target |\n|---|---|---|---|---|---|\n"
-    return text[: text.rindex("| operation |")] + head + "\n".join(rows) + "\n"
+    dear = [
+        f"| `{name}` | {figures['ours']:,} | {'' if figures['eas'] is None else format(figures['eas'], ',')} |"
+        for name, figures in repriced.items()
+        if name in TARGETS
+    ]
+    second = "| repriced operation | ours | EAS |\n|---|---|---|\n"
+    start = text[: text.index("| operation |")] + head + "\n".join(rows) + "\n"
+    between = text[text.index("\n## Figures after the announced repricing") : text.index("| repriced operation |")]
+    return start + between + second + "\n".join(dear) + "\n"
 
 
 def table(measured: Snapshot, others: dict[str, peers.Figures]) -> Table:
@@ -120,8 +151,8 @@ def table(measured: Snapshot, others: dict[str, peers.Figures]) -> Table:
         title=f"Gas of whole transactions ({HARDFORK})",
         caption="Peers: with 128 bytes of content / with a 32 byte commitment, without any check of roles; none: no "
         "such operation. Floor: what the protocol charges for the calldata, logs and storage of this work. "
-        "verify_leaf_20 and lineage_10: what their code uses when a contract asks, storage cold; floor of the first: "
-        "Solady's MerkleProofLib in a contract that does nothing else.",
+        "verify_leaf_20, lineage_10 and lens_100: what their code uses when a contract asks, storage cold; floor of "
+        "the first: Solady's MerkleProofLib in a contract that does nothing else.",
     )
     shown.add_column("operation", no_wrap=True)
     for column in ("ours", *others, "floor", "target"):
@@ -140,6 +171,24 @@ def table(measured: Snapshot, others: dict[str, peers.Figures]) -> Table:
             _verdict(ours, target),
             end_section=name == [*TARGETS][-1],
         )
+    return shown
+
+
+def repriced_table(repriced: Snapshot, measured: Snapshot) -> Table:
+    """The comparison under the announced price of a new slot."""
+    shown = Table(
+        title=f"The same if a new slot has its announced price ({STATE_BYTE:,} gas a byte, {SLOT_BYTES} bytes a slot)",
+        caption=f"Measured under {HARDFORK}, with {SLOT_SET_REPRICED:,} in place of {SLOT_SET:,} for each slot that a "
+        "transaction fills from zero. Nothing else of the repricing is counted.",
+    )
+    for title in ("operation", "ours", "times today", "EAS", "times ours"):
+        shown.add_column(title, justify="left" if title == "operation" else "right", no_wrap=True)
+    for name, figures in repriced.items():
+        if name not in TARGETS and name.partition("_")[0] in BY_SIZE:
+            continue
+        ours, eas, today = figures["ours"] or 0, figures["eas"], measured[name]["ours"] or 1
+        peer = ("none", "") if eas is None else (f"{eas:,}", f"{eas / ours:.1f}")
+        shown.add_row(name, f"{ours:,}", f"{ours / today:.1f}", *peer)
     return shown
 
 
@@ -202,8 +251,11 @@ def main(update: bool) -> None:
         sys.exit(error.exit_code)
 
     measured = snapshot(ours, others["EAS"], others["Verax"], libraries)
+    dear = repricing(on_fresh_chain(measure, repriced=True), on_fresh_chain(eas.measure, repriced=True))
+    dear = {name: dear[name] for name in measured if name in dear}
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table(measured, others))
+    console.print(repriced_table(dear, measured))
     console.print(by_size(ours, others))
     solady, openzeppelin = libraries["verify_leaf_20"]
     deployments = ", ".join(f"{name} {gas:,}" for name, gas in ours.deployments.items())
@@ -218,12 +270,13 @@ def main(update: bool) -> None:
     if not ours.fits:
         problems.append("The registry is larger than a contract may be")
     if update:
-        SNAPSHOT.write_text(json.dumps(measured, indent=2) + "\n")
-        DOCUMENT.write_text(document(DOCUMENT.read_text(), measured))
+        whole = {"fork": HARDFORK, "figures": measured, "repriced": dear}
+        SNAPSHOT.write_text(json.dumps(whole, indent=2) + "\n")
+        DOCUMENT.write_text(document(DOCUMENT.read_text(), measured, dear))
         console.print(f"Wrote {SNAPSHOT.relative_to(ROOT)} and {DOCUMENT.relative_to(ROOT)}.", highlight=False)
     else:
-        committed = json.loads(SNAPSHOT.read_text()) if SNAPSHOT.exists() else {}
-        moved = drift(measured, committed, COLUMNS)
+        committed = json.loads(SNAPSHOT.read_text())
+        moved = drift(measured, committed["figures"], COLUMNS) + drift(dear, committed["repriced"], ("ours", "eas"))
         problems += [*moved, "If that is meant: python -m benchmarks.gas --update"] if moved else []
     for problem in problems:
         click.echo(problem, err=True)

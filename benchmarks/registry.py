@@ -49,6 +49,7 @@ NO_LIMIT = 1 << 30
 SIZES = (1, 10, 100, 1024)
 MILLION = 1_000_000
 LINEAGE = 10
+LENS = 100
 REASON = "wrong calibration"
 ALL_ROLES = int(Role.MAINTAINER | Role.RECORDER | Role.REVIEWER)  # web3 takes a flag for a collection
 ANCHOR = Work(new_slots=1, cold_reads=1)
@@ -138,6 +139,7 @@ class _Bench:
         self._leaves()
         self._foreign_verdicts()
         self._lineage()
+        self._lens()
         code = len(self.chain.w3.eth.get_code(self.registry.address))
         return Measured(self.figures, self.most, self._deployments(), code, len(self.deployed.data))
 
@@ -145,7 +147,13 @@ class _Bench:
         artifact = load_artifact("LabRegistryFactory")
         factory, deployed = self.chain.deploy(artifact["abi"], artifact["bytecode"])
         made = self.chain.send(factory.functions.deploy(self.author, True, _bytes(digest("salt"))))
-        return {"a registry": self.deployed.gas, "the factory": deployed.gas, "a registry by the factory": made.gas}
+        lens = load_artifact("RegistryLens")
+        return {
+            "a registry": self.deployed.gas,
+            "the factory": deployed.gas,
+            "a registry by the factory": made.gas,
+            "the lens": self.chain.deploy(lens["abi"], lens["bytecode"])[1].gas,
+        }
 
     def _groups(self) -> None:
         self.chain.send(self.f.createGroup(_bytes(digest("group 1")), ALL_ROLES))
@@ -349,6 +357,18 @@ class _Bench:
         if asked.call() != [0, bytes(32)]:
             raise RuntimeError(f"expected the lineage to be clean, it is {asked.call()}")
         self.figures[f"lineage_{LINEAGE}"] = Figure(self.chain.executed(asked), Work(cold_reads=LINEAGE).gas())
+
+    def _lens(self) -> None:
+        """A Lens that is asked for a hundred records that are stored."""
+        artifact = load_artifact("RegistryLens")
+        lens, _ = self.chain.deploy(artifact["abi"], artifact["bytecode"])
+        keys = [self._key(f"{number} of those asked of the lens") for number in range(LENS)]
+        self.chain.send(self.f.recordMany([key.as_abi() for key in keys]))
+        asked = lens.functions.statusesOf(self.registry.address, [self._id(key) for key in keys])
+        if {reading for reading, _ in asked.call()} != {3}:
+            raise RuntimeError("expected the Lens to read every record, it did not")
+        each = -(-self.chain.executed(asked) // LENS)
+        self.figures[f"lens_{LENS}"] = Figure(each, Work(cold_reads=1).gas())
 
     def _key(self, label: str, *links: tuple[str, Relation], kind: Kind = Kind.DATASET, group: int = 1) -> RecordKey:
         return RecordKey(

@@ -78,8 +78,9 @@ def verification(request: dict[str, Any], contracts: Iterable[dict[str, Any]]) -
 
 def gas() -> str:
     """What each operation costs, for `estimate`: the measured figures of benchmarks/gas.json."""
-    figures = json.loads((ROOT / "benchmarks" / "gas.json").read_text())
-    return json.dumps({name: row["ours"] for name, row in figures.items()}, indent=1, sort_keys=True) + "\n"
+    measured = json.loads((ROOT / "benchmarks" / "gas.json").read_text())
+    shipped = {part: {name: row["ours"] for name, row in measured[part].items()} for part in ("figures", "repriced")}
+    return json.dumps({"fork": measured["fork"], **shipped}, indent=1, sort_keys=True) + "\n"
 
 
 def fresh() -> dict[Path, str]:

@@ -11,11 +11,16 @@ from blockchaintracer.core.chain import Chain, load_artifact
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network
 from blockchaintracer.core.record import RecordKey
+from blockchaintracer.lab.slot_price import REPRICED_SLOT_GAS, SLOT_GAS, SlotPrice, slot_price
 
 _L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
 """GasPriceOracle of OP-stack chains: what publishing a transaction on Ethereum adds."""
 _BATCH, _LEAVES, _DEPTH = 100, 1024, 20
 """records of a stored batch, ids anchored as leaves, and length of a Merkle path (a million records), as measured"""
+_ADVICE = (
+    "A slot is dear here: put what can wait into one batch (`blockchaintracer batch`). Its root takes one slot, "
+    "however many records it has, and a record is stored only when somebody needs it"
+)
 _ENVELOPE_BYTES = 120
 """an EIP-1559 transaction around its calldata: fields, signature and RLP"""
 
@@ -35,11 +40,32 @@ class Cost:
     note: str | None = None
 
 
-def gas_figures() -> list[tuple[str, int, int]]:
-    """Operation, gas of its transaction as `make gas` measured it, and bytes of its transaction."""
+@dataclass(frozen=True)
+class Met:
+    """What a new slot costs on a network, and what follows.
+
+    Args:
+        gas_rules: ``measured`` if the costs are for the price of a slot that the node estimates, else ``unknown``: then
+            they are for the rules of `make gas`.
+    """
+
+    network: str
+    gas_rules: str
+    slot: SlotPrice
+    advice: str | None
+
+
+def gas_figures(slot_gas: int = SLOT_GAS) -> list[tuple[str, int, int]]:
+    """Operation, gas of its transaction as `make gas` measured it but for the price of a new slot, and bytes of its
+    transaction."""
     from web3 import Web3
 
-    gas = json.loads((resources.files("blockchaintracer.core") / "artifacts" / "gas.json").read_bytes())
+    measured = json.loads((resources.files("blockchaintracer.core") / "artifacts" / "gas.json").read_bytes())
+    dear = measured["repriced"]
+    gas = {
+        name: today + (dear.get(name, today) - today) * (slot_gas - SLOT_GAS) // (REPRICED_SLOT_GAS - SLOT_GAS)
+        for name, today in measured["figures"].items()
+    }
     functions = Web3().eth.contract(abi=load_artifact()["abi"]).functions
     word = b"\x11" * 32
     key = RecordKey(
@@ -56,14 +82,16 @@ def gas_figures() -> list[tuple[str, int, int]]:
     return [(name, gas_, _ENVELOPE_BYTES + len(call._encode_transaction_data()) // 2 - 1) for name, gas_, call in calls]
 
 
-def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> list[Cost]:
-    """Estimate a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, for each network."""
+def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> tuple[list[Cost], list[Met]]:
+    """Estimate a record, a batch of a hundred, a seal, a root, leaves and storing from a batch, for each network, and
+    say which price of a new slot was met there."""
     chosen = networks or [network for network in NETWORKS if network is not DEVNET]
     with ThreadPoolExecutor(max_workers=len(chosen)) as pool:
-        return [cost for costs in pool.map(lambda network: _of(network, gas_price_wei), chosen) for cost in costs]
+        answers = list(pool.map(lambda network: _of(network, gas_price_wei), chosen))
+    return [cost for costs, _ in answers for cost in costs], [met for _, met in answers]
 
 
-def _of(network: Network, gas_price_wei: int | None) -> list[Cost]:
+def _of(network: Network, gas_price_wei: int | None) -> tuple[list[Cost], Met]:
     chain, note, price = None, None, gas_price_wei
     if price is None:
         try:
@@ -75,13 +103,15 @@ def _of(network: Network, gas_price_wei: int | None) -> list[Cost]:
             note = f"no price: the network was not reached (set ${network.rpc_env}, or --gas-price)"
     elif network.kind == "op-stack":
         note = "without the data fee on Ethereum, which only the network itself tells"
+    slot = slot_price(chain) if chain else SlotPrice()
     rows = []
-    for operation, gas, size in gas_figures():
+    for operation, gas, size in gas_figures(slot.gas or SLOT_GAS):
         wei = None if price is None else gas * price
         if wei is not None and chain is not None and network.kind == "op-stack":
             wei += data_fee(chain, size)
         rows.append(Cost(network.title, operation, gas, wei, note))
-    return rows
+    advice = _ADVICE if slot.is_dear else None
+    return rows, Met(network.title, "unknown" if slot.gas is None else "measured", slot, advice)
 
 
 def data_fee(chain: Chain, size: int) -> int:

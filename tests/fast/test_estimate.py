@@ -15,7 +15,7 @@ GWEI = 10**9
 
 
 def ours(name: str) -> int:
-    return MEASURED[name]["ours"]
+    return MEASURED["figures"][name]["ours"]
 
 
 def test_every_operation_has_its_measured_gas():
@@ -44,7 +44,10 @@ def test_the_size_is_that_of_the_calldata_and_its_envelope():
 
 def test_a_price_is_applied_to_every_operation_of_every_network():
     networks = [network_by_name("sepolia"), network_by_name("base")]
-    costs = estimate(networks, gas_price_wei=2 * GWEI)
+    costs, prices = estimate(networks, gas_price_wei=2 * GWEI)
+    assert [(met.network, met.gas_rules, met.advice) for met in prices] == [
+        (network.title, "unknown", None) for network in networks
+    ]
     assert [cost.network for cost in costs] == [network.title for network in networks for _ in gas_figures()]
     assert all(cost.wei == cost.gas * 2 * GWEI for cost in costs)
     assert {cost.network for cost in costs if cost.note} == {networks[1].title}

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from benchmarks.chain import ROOT, Chain, Work, floor
-from benchmarks.gas import COLUMNS, DOCUMENT, SNAPSHOT, TARGETS, document, drift, missed, snapshot
+from benchmarks.chain import HARDFORK, ROOT, Chain, Work, floor
+from benchmarks.gas import COLUMNS, DOCUMENT, SNAPSHOT, TARGETS, document, drift, missed, repricing, snapshot
 from benchmarks.registry import MILLION, SIZES, Measured, measure
 
 
@@ -23,8 +23,13 @@ def measured(chain) -> Measured:
 
 
 @pytest.fixture(scope="module")
-def committed():
+def snapshot_file():
     return json.loads(SNAPSHOT.read_text())
+
+
+@pytest.fixture(scope="module")
+def committed(snapshot_file):
+    return snapshot_file["figures"]
 
 
 def test_gas_is_what_is_committed(measured, committed):
@@ -61,9 +66,33 @@ def test_a_transaction_holds_as_many_records_as_the_documents_say(measured):
     assert measured.most == {"batch_pool": 454, "batch_largest": 559, "leaves_largest": 4089}
 
 
-def test_the_documents_show_what_is_committed(committed):
+def test_the_snapshot_names_its_fork(snapshot_file):
+    assert snapshot_file["fork"] == HARDFORK
+
+
+def test_what_a_repriced_slot_makes_of_it_is_what_is_committed(snapshot_file):
+    with Chain(repriced=True) as dear:
+        fresh = repricing(measure(dear), {})
+    repriced = snapshot_file["repriced"]
+    assert not drift(fresh, repriced, ("ours",))
+    more = {name: figures["ours"] - snapshot_file["figures"][name]["ours"] for name, figures in repriced.items()}
+    slot = 97_920 - 20_000
+    # one slot a record, two for a foreign verdict with its reference, none for a parent
+    assert [more[name] / slot for name in ("record", "attest_foreign_reproduced", "parent", "retract")] == [1, 2, 0, 0]
+    assert all(figures["eas"] is None or figures["ours"] < figures["eas"] for figures in [repriced["record"]])
+
+
+def test_slots_that_are_filled_are_counted(chain):
+    # PUSH1 0, its place, SSTORE and so on: two are filled, one stays empty, one is filled and emptied again
+    code = "60016001556001600255600060035560016004556000600455"
+    sent = chain.w3.eth.send_transaction({"data": "0x" + code, "gas": 500_000, "gasPrice": 0})
+    chain.w3.eth.wait_for_transaction_receipt(sent)
+    assert chain.new_slots("0x" + sent.hex()) == 2
+
+
+def test_the_documents_show_what_is_committed(committed, snapshot_file):
     shown = DOCUMENT.read_text()
-    assert shown == document(shown, committed)
+    assert shown == document(shown, committed, snapshot_file["repriced"])
     known = {committed[name][column] for name in committed for column in ("ours", "eas")}
     for page in (ROOT / "README.md", ROOT / "docs" / "why.md"):
         section = page.read_text().partition("\n## What it costs")[2].partition("\n## ")[0]
