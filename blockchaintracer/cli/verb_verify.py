@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
+from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import verify_disclosure
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
@@ -87,19 +89,19 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     if target is None:
         _refuse(ctx, "--before", *_OF_AN_ID, "sources", "tracking_uri")
-        return _answer(verify_order(lab, *before), strict)
+        return _answer(verify_order(lab, *before), strict, lab)
     if target.startswith("mlflow:"):
         _refuse(ctx, "a run of MLflow", *_OF_AN_ID)
         run, uri = target.removeprefix("mlflow:"), options["tracking_uri"]
         checks = extra("mlflow", "run_checks")
         with progress_bar("hashing") as progress:
-            return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict)
+            return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict, lab)
     _refuse(ctx, "what is no run of MLflow", "tracking_uri")
     path, record, group, author = (options[name] for name in _OF_AN_ID)
     with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}
         report = verify(lab, target, **about, sources=sources, progress=progress)
-    return _answer(report, strict)
+    return _answer(report, strict, lab)
 
 
 def _typed(ctx: click.Context, name: str) -> bool:
@@ -132,13 +134,29 @@ def _one_target(ctx: click.Context, targets: Sequence[str], options: dict[str, A
     return given[0] if given else None
 
 
-def _lab(ctx: click.Context, options: dict[str, Any]) -> Any:
-    """Return the lab, whose chain must be the one that --chain-id names."""
+def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
+    """Return the lab to verify for, whose chain must be the one that --chain-id names. Somebody who has no lab names
+    chain and registry, and gets one in a folder that is deleted: no node is started, and no home is made."""
     chain_id = options.pop("chain_id")
+    if not Home(options.get("home")).path.is_dir():
+        network, rpc = options.get("network"), options.get("rpc")
+        is_devnet = network is not None and network_by_name(network).is_devnet
+        if not ("connect" in ctx.meta.get(GIVEN, {}) or rpc or (network and not is_devnet)):
+            raise InputError("expected a chain to ask, for there is no lab of yours here", hint=_CHOOSE_NODE)
+        if rpc and not (network or chain_id):
+            raise InputError("expected the chain of the node beside --rpc, got none", hint=_CHOOSE_NODE)
+        if not options.get("registry"):
+            raise InputError("expected the registry that you trust, got none", hint="Name it: --registry ADDRESS.")
+        if network and rpc:
+            chain_id = chain_id or network_by_name(network).chain_id
+        options["home"] = ctx.with_resource(TemporaryDirectory(prefix="blockchaintracer-"))
     lab = make_lab(ctx, options)
     if chain_id not in (None, lab.chain_id):
         raise InputError(f"expected a node of chain {chain_id}, got one of chain {lab.chain_id}")
     return lab
+
+
+_CHOOSE_NODE = "Name it: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."
 
 
 # -- proofs
@@ -158,10 +176,10 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
         _refuse(ctx, "a disclosure", "of_group")
         if data:
             raise InputError("expected no DATA beside a disclosure", hint="See `verify --help`.")
-        return _answer(verify_disclosure(lab, file, sources), strict)
+        return _answer(verify_disclosure(lab, file, sources), strict, lab)
     with progress_bar("hashing", data) as progress:
         report = verify_batch_proof(lab, file, content, files=data, group=group, sources=sources, progress=progress)
-    return _answer(report, strict)
+    return _answer(report, strict, lab)
 
 
 def _chooses_chain(ctx: click.Context, options: dict[str, Any]) -> bool:
@@ -286,15 +304,25 @@ def _summary(report: BundleReport) -> str:
 # -- reports
 
 
-def _answer(report: Report, strict: bool) -> Answer:
+def _answer(report: Report, strict: bool, lab: Lab) -> Answer:
     conclusion = report.conclusion
     if strict and report.unknown and conclusion is Conclusion.VERIFIED:
         conclusion = Conclusion.NOT_VERIFIED
     data = {**report.as_json(), "outcome": conclusion.value, "verified": conclusion.verified}
-    return Answer(data, *_lines(report, conclusion), exit_code=conclusion.exit_code)
+    return Answer(data, *_lines(report, conclusion, lab), exit_code=conclusion.exit_code)
 
 
-def _lines(report: Report, conclusion: Conclusion) -> Iterator[str]:
+def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
+    """Say how anybody else checks the same: with an empty folder, by a node of their own choice."""
+    network = network_by_chain_id(lab.chain_id)
+    node = f"--network {network.name}" if network and not network.is_devnet else f"--rpc URL --chain-id {lab.chain_id}"
+    yield "Check it yourself"
+    yield "  pip install blockchaintracer"
+    yield f"  blockchaintracer verify {record_id} {node} --registry {lab.registry.address}"
+    yield ""
+
+
+def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
     yield from (_line(check) for check in report.checks if check.record is None)
     for record in report.records:
         named = f" {plain(record.name)!r}" if record.name else ""
@@ -310,6 +338,8 @@ def _lines(report: Report, conclusion: Conclusion) -> Iterator[str]:
     yield "What this does not prove"
     yield from (f"  {plain(sentence)}" for sentence in report.does_not_prove)
     yield ""
+    if report.records:
+        yield from _yourself(lab, report.records[0].id)
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
         text = f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."

@@ -32,7 +32,7 @@ def recorded(lab: Lab, folder: Path, group: int) -> Any:
 
 
 def seen(lab: Lab, home: Path, target: str, *more: str) -> Any:
-    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+    where = ("--rpc", lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)
     return typed("verify", target, *where, *more, home=home)
 
 

@@ -32,7 +32,7 @@ def last(lab: Lab) -> str:
 
 
 def seen(lab: Lab, home: Path, transaction: str) -> str:
-    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+    where = ("--rpc", lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)
     done = typed("verify", transaction, *where, home=home)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent it" in done.stdout
@@ -136,7 +136,7 @@ def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> 
     terms = (me, "0x" + "00" * 20, 1, from_hex(record.id), now + days, now + 9 * days, [other.group()])
     fund = web3.eth.contract(bounty, abi=compiled.abi).functions.fund(terms)
     transaction = bytes(fund.transact({"from": me, "value": 1})).hex()
-    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+    where = ("--rpc", lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)
     done = typed("verify", transaction, *where, home=tmp_path / "stranger")
     assert done.returncode == 1
     assert f"{me} called {bounty}, a contract that says it reads this registry" in done.stdout

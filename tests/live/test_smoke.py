@@ -72,14 +72,18 @@ def test_what_is_recorded_is_verified(lab: Lab, run: str, project: Path) -> None
     assert verb("verify", str(changed), home=lab.home.path).returncode == 1
 
 
-def test_a_bundle_is_verified_by_a_stranger_without_a_chain(lab: Lab, run: str, tmp_path: Path) -> None:
+def test_a_bundle_is_verified_by_a_stranger_who_trusts_its_blocks(lab: Lab, run: str, tmp_path: Path) -> None:
     bundle = tmp_path / "paper.proof"
     told("export-proof", run, "-o", str(bundle), home=lab.home.path)
-    assert run in verb("verify", str(bundle), home=tmp_path / "stranger").stdout
+    alone = verb("verify", "--proof", str(bundle), home=tmp_path / "stranger")
+    assert (alone.returncode, run in alone.stdout) == (4, True), alone.stdout
+    blocks = [word for block in json.loads(bundle.read_bytes())["blocks"] for word in ("--trust-block", block)]
+    trusted = verb("verify", "--proof", str(bundle), *blocks, home=tmp_path / "stranger")
+    assert trusted.returncode == 0, trusted.stdout
     content = bytearray(bundle.read_bytes())
     content[len(content) // 2] ^= 1
     bundle.write_bytes(content)
-    assert verb("verify", str(bundle), home=tmp_path / "stranger").returncode == 1
+    assert verb("verify", "--proof", str(bundle), home=tmp_path / "stranger").returncode == 1
 
 
 def test_a_second_group_reproduces_what_was_published(lab: Lab, run: str, project: Path, tmp_path: Path) -> None:

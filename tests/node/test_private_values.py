@@ -57,7 +57,7 @@ def test_one_value_is_shown_and_the_others_stay_hidden(lab, run, tmp_path):
         assert secret not in text
     # a stranger has the file, the chain and the registry's address, and nothing else
     stranger = tmp_path / "stranger"
-    words = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address]
+    words = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address, "--chain-id", "77787"]
     done = typed("verify", "--proof", str(file), *words, home=stranger)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "parameters.lr = 0.0123" in done.stdout
@@ -219,7 +219,7 @@ def test_what_a_disclosure_cannot_be_held_against_is_refused(lab, run, tmp_path)
     disclose(lab, run["id"], ["lr"], tmp_path / "lr.json")
 
     # somebody who has neither the run's files nor its values
-    stranger = ["--home", str(tmp_path / "nobody"), "--rpc", lab.devnet.start().url]
+    stranger = ["--home", str(tmp_path / "nobody"), "--rpc", lab.devnet.start().url, "--chain-id", "77787"]
 
     def shown(*arguments):
         command = [
