@@ -15,8 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "blockchaintracer"
 ENTRY = f"{PACKAGE}.core.api"
-# refusing the homes of strangers took the package over the 39,500 lines that it had when it was put in three rings
-LIMITS = {"core": 7_500, "package": 40_000, "extra": 2_500}
+# strangers: proofs, seals, batches, sources, homes and signed writes that they give or look up took 3,800 lines more
+LIMITS = {"core": 8_500, "package": 44_000, "extra": 2_500}
 SAME_FOR_USERS = {"BlockchainTracerCallback"}
 """Class names that users import from several doors, one a framework."""
 STANDARD = set(sys.stdlib_module_names) - {"sqlite3", "subprocess"}

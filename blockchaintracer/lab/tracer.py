@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import ExperimentData
 from blockchaintracer.core.manifest.base import rfc3339
 from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
@@ -22,6 +21,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.experiment import ExperimentData
 from blockchaintracer.lab.seals import Revealed, Sealed, reveal, sealing
 from blockchaintracer.lab.traced_run import PathLike, Pending, Seeding, TracedRun, existing, masked
 

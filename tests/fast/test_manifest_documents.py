@@ -14,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import DEFAULT_TOLERANCE, ExperimentData, Tolerance
+from blockchaintracer.core.manifest import Tolerance
+from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, ExperimentData
 from blockchaintracer.lab.recording.run_document import load_run_document
 
 DOCUMENT = """

@@ -20,7 +20,7 @@ import pytest
 import sklearn
 
 from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import GivenMetric, Metric, RunPredicate, Tolerance, parse_manifest
+from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
 from blockchaintracer.extras.reproduce.reproduce import Reproduction, compare, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
@@ -30,6 +30,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_path
+from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import load_run_document
 from tests.live.ipfs.nodes import helia

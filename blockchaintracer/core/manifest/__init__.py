@@ -11,9 +11,6 @@ True
 from blockchaintracer.core.manifest.base import MAX_BYTES as MAX_BYTES
 from blockchaintracer.core.manifest.base import Part as Part
 from blockchaintracer.core.manifest.base import plain as plain
-from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE as DEFAULT_TOLERANCE
-from blockchaintracer.core.manifest.experiment import ExperimentData as ExperimentData
-from blockchaintracer.core.manifest.experiment import GivenMetric as GivenMetric
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
 from blockchaintracer.core.manifest.paths import check_paths as check_paths
 from blockchaintracer.core.manifest.paths import is_listing as is_listing

@@ -15,7 +15,6 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
     Experiment,
-    GivenMetric,
     Metric,
     RunEnvironment,
     RunInput,
@@ -29,6 +28,7 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 

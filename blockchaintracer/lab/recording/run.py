@@ -27,7 +27,6 @@ from blockchaintracer.core.manifest import (
     Checkpoints,
     Code,
     Experiment,
-    GivenMetric,
     NotBefore,
     PrivateValues,
     RunEnvironment,
@@ -66,6 +65,7 @@ from blockchaintracer.lab.recording.content import (
     record_run,
     used_record,
 )
+from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep, keep_attachment
 from blockchaintracer.lab.recording.metric_histories import keep_histories
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document, parse_yaml

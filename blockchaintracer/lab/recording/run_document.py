@@ -13,7 +13,6 @@ from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, Validati
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part, parse_json, plain, refuse
 from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
-from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE, GivenMetric
 from blockchaintracer.core.manifest.predicates import (
     CheckpointAnchor,
     Experiment,
@@ -27,6 +26,7 @@ from blockchaintracer.core.manifest.predicates import (
     Utc,
 )
 from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, label, normal_id, parse_number
+from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, GivenMetric
 
 MAX_DOCUMENT = 1 << 20
 """The largest run document, in bytes."""

@@ -14,9 +14,9 @@ from pydantic import Field, PositiveInt
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part, parse_json, shown
-from blockchaintracer.core.manifest.experiment import DEFAULT_TOLERANCE
 from blockchaintracer.core.manifest.predicates import Line, Prose, RunPredicate, Tolerance
 from blockchaintracer.core.record import Relation, label
+from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE
 from blockchaintracer.lab.recording.run_document import RunDocument
 
 _FILE = re.compile(r"([a-z0-9-]+)-([1-9][0-9]*)\.json")
