@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from blockchaintracer.core.digest import Progress
-from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import (
     ContentPredicate,
     Encrypted,
@@ -38,6 +38,8 @@ class GatheredRecord:
     record: RecordView
     manifest: Manifest | None
     problems: tuple[str, ...] = ()
+    unavailable: tuple[str, ...] = ()
+    """Why a source that may have the manifest could not be asked."""
 
     @property
     def id(self) -> str:
@@ -149,7 +151,8 @@ class Gatherer:
             manifest, checks = self.checks.manifest(record)
             view = replace(record, stored=stored, time=stored.recorded_at, name=name_of(manifest))
             problems = tuple(check.detail for check in checks if check.verdict is Outcome.FAIL)
-            self._gathered[record.id] = GatheredRecord(view, manifest, problems)
+            unavailable = tuple(check.detail for check in checks if check.values.get("unavailable"))
+            self._gathered[record.id] = GatheredRecord(view, manifest, problems, unavailable)
         records = {record_id: self._gathered[record_id] for record_id in ids if record_id in self._gathered}
         for gathered in records.values() if whole else ():
             if gathered.manifest is None and gathered.problems:
@@ -163,6 +166,8 @@ class Gatherer:
         gathered = self.records([record_id], whole=True).get(record_id)
         if gathered is None:
             raise InputError(f"record {record_id} is not stored in {self.registry.address} any more")
+        if gathered.unavailable:
+            raise ChainUnavailable(f"the manifest of record {record_id} is {gathered.unavailable[0]}")
         if gathered.manifest is None:
             raise StoreError(
                 f"the manifest {gathered.record.manifest} of record {record_id} is not here",

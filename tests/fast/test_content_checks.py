@@ -97,6 +97,13 @@ def test_a_file_of_it_that_is_damaged_missing_or_unavailable_is_told_apart(
     assert told([down, missing, ok]) == [("subject", UNKNOWN), ("subject", UNKNOWN), ("subject", PASS)]
     assert down.detail.startswith("1 of 3 files are unavailable: sub/b.csv (")
     assert list(down.values["unavailable"]) == ["sub/b.csv"]
+    # the first reason of the first of them is shown
+    (store / "objects" / b[:2] / b[2:]).chmod(0o755)
+    two = FolderCopies([tmp_path / "twice", store])
+    put(tmp_path / "twice", b"", subject)
+    (tmp_path / "twice" / "objects" / b[:2]).mkdir(parents=True)
+    (tmp_path / "twice" / "objects" / b[:2] / b[2:]).mkdir()
+    assert f"({tmp_path / 'twice'} " in next(iter(check_subject(two, key(subject), None))).detail
     assert missing.values["missing"] == {"a.txt": a}
 
 
@@ -222,6 +229,7 @@ def test_many_damaged_copies_are_counted() -> None:
 
 def test_what_is_shown_is_compared_with_the_outputs_of_a_run(folder: Path, tmp_path: Path) -> None:
     made = [Artifact.of(f"out/{name}", digest_bytes(name.encode())) for name in ("a", "b")]
+    made_digest = digest_bytes(b"sorts before")
     run = run_predicate(outputs=[RunOutput(role="model", artifact=artifact) for artifact in made])
     manifest, asked = Manifest.of(Kind.RUN, run), key("44" * 32, SubjectType.IDENTIFIER)
 
@@ -240,6 +248,17 @@ def test_what_is_shown_is_compared_with_the_outputs_of_a_run(folder: Path, tmp_p
         [check] = shown(tmp_path / name)
         assert check.verdict is verdict, (name, data)
         assert detail in check.detail
+    # a folder that was an output by its listing, beside outputs whose names sort before it
+    listing = digest_folder(folder)
+    put(tmp_path / "kept", listing.listing, listing.sha256)
+    output = Artifact.of(f"{folder.name}/SHA256SUMS", digest_bytes(listing.listing))
+    more = [RunOutput(role="model", artifact=artifact) for artifact in (*made, output)]
+    (folder / "a.txt").write_bytes(b"changed")
+    listed = Manifest.of(
+        Kind.RUN, run_predicate(outputs=[RunOutput(role="x", artifact=Artifact.of("a/b", made_digest)), *more])
+    )
+    [check] = Shown(folder, FolderCopies([tmp_path / "kept"])).compare(asked, listed)
+    assert (check.name, check.verdict) == ("content a.txt", FAIL)
     # a folder in which some of the outputs lie under their names
     (folder / "out").mkdir()
     (folder / "out" / "a").write_bytes(b"a")

@@ -23,6 +23,8 @@ from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import ChainUnavailable, NotVerified, SourceWarning, StoreError
 from blockchaintracer.core.verify import Outcome, Report
 from blockchaintracer.core.verify.copies import FolderCopies
+from blockchaintracer.extras.exports.exported_files import Content, ExportedFile
+from blockchaintracer.lab.gather import Gatherer
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
@@ -30,6 +32,7 @@ from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.download import download
 from blockchaintracer.lab.store.ipfs.gateway import Address
 from blockchaintracer.lab.store.store import Store
+from blockchaintracer.lab.store.stored_copies import StoredCopies
 from blockchaintracer.lab.verify_here import verify
 from tests.findings.test_hostile_gateways import gateway, honest
 from tests.support.labs import free_port, typed
@@ -255,3 +258,25 @@ def test_what_may_be_in_a_batch_is_open_while_its_source_is_down(stranger: Lab, 
         report = verify(stranger, "ab" * 32, sources=[sources[name]])
         assert next(check.verdict for check in report.checks if check.name == "recorded") is verdict
         assert bool(report.unavailable) is (name == "down")
+
+
+def test_reports_and_scores_tell_them_apart(stranger: Lab, run: str, sources: dict[str, str]) -> None:
+    for names, kind in (("down", ChainUnavailable), ("empty", StoreError), ("lying", NotVerified)):
+        with pytest.raises(kind) as caught:
+            Gatherer(stranger, [sources[names]]).required(run)
+        assert type(caught.value) is kind
+    assert Gatherer(stranger, [sources["lying"], sources["down"], sources["car"]]).required(run).manifest
+
+
+def test_a_file_that_changes_while_it_is_copied_is_not_written(
+    lab: Lab, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies = StoredCopies(lab.store)
+    digest = lab.store.put_bytes(b"as it was recorded")
+    content = Content((), (), copies)
+    file = ExportedFile("a", digest, "content", run)
+    assert content.copy(file, tmp_path / "good").read_bytes() == b"as it was recorded"
+    monkeypatch.setattr("shutil.copyfile", lambda source, target: Path(target).write_bytes(b"as it is by then"))
+    with pytest.raises(NotVerified, match="changed while"):
+        content.copy(file, tmp_path / "bad")
+    assert not (tmp_path / "bad" / "a").exists()

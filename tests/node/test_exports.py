@@ -276,7 +276,7 @@ def test_a_folder_that_a_run_wrote_is_its_files(lab: Lab, tmp_path: Path) -> Non
     gone = hashlib.sha256(b"weights/deep/b.bin of the run").hexdigest()
     lab.store.path_of(gone).unlink()
     done = export(lab, record, "sha256sums", tmp_path / "less" / "SHA256SUMS", with_files=True)
-    assert done.notes == ("outputs/weights/deep/b.bin is not here: it is named by its SHA-256 alone",)
+    assert done.notes == ("no whole copy of outputs/weights/deep/b.bin was found: it is named by its SHA-256 alone",)
     assert f"{gone}  outputs/weights/deep/b.bin" in (tmp_path / "less" / "SHA256SUMS").read_text()
     [listing] = [digest for path, digest in outputs(lab, record) if path == "weights/SHA256SUMS"]
     lab.store.path_of(listing).unlink()
@@ -409,7 +409,7 @@ def test_what_is_not_here_is_named_by_its_digest(lab: Lab, tmp_path: Path, monke
     digest = manifest.predicate.outputs[0].artifact.sha256  # type: ignore[union-attr]
     lab.store.path_of(digest).unlink()
     done = export(lab, record, "ro-crate", tmp_path / "crate")
-    assert done.notes == ("outputs/model.json is not here: it is named by its SHA-256 alone",)
+    assert done.notes == ("no whole copy of outputs/model.json was found: it is named by its SHA-256 alone",)
     assert digest in (tmp_path / "crate" / "ro-crate-metadata.json").read_text()
     lab.store.path_of(digest).write_bytes(b"another")
     with pytest.raises(NotVerified):

@@ -19,6 +19,7 @@ from blockchaintracer.core.manifest.checkpoint_list import (
 from blockchaintracer.core.record import checksummed, to_hex
 from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.content_checks import without_copy
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -36,10 +37,10 @@ def check_checkpoints(
     stated = run.checkpoints
     if stated is None:
         return
-    data, _ = copies.read_bytes(stated.listing.sha256, MAX_CHECKPOINT_LIST)
+    data, copy = copies.read_bytes(stated.listing.sha256, MAX_CHECKPOINT_LIST)
     listed: CheckpointList | None = None
     if data is None:
-        yield Check(_NAME, Outcome.UNKNOWN, f"their list is not here: {stated.listing.sha256}")
+        yield from without_copy(_NAME, stated.listing.sha256, copy)
     else:
         try:
             listed = CheckpointList.from_bytes(data)

@@ -325,9 +325,9 @@ class RecordChecks:
         return Check("retraction", Outcome.FAIL, detail, values)
 
     def _reason(self, digest: str) -> str:
-        data, _ = self._copies.read_bytes(digest, _REASON_LIMIT)
+        data, copy = self._copies.read_bytes(digest, _REASON_LIMIT)
         if data is None:
-            return f"the reason's text is not here ({digest})"
+            return f"the reason's text is {'unavailable' if copy.unavailable else 'not here'} ({digest})"
         text = data.decode(errors="replace")
         return text if len(text) <= _REASON_SHOWN else text[:_REASON_SHOWN] + " …"
 

@@ -72,7 +72,7 @@ def export(
         raise InputError(f"expected --with-files for sha256sums alone, got it for {form}")
     facts = gather_export(lab, record_id, sources=sources, progress=progress)
     content = Content.of(facts, facts.copies)
-    notes = [f"{file.path} is not here: it is named by its SHA-256 alone" for file in content.missing]
+    notes = [f"no whole copy of {file.path} was found: it is named by its SHA-256 alone" for file in content.missing]
     notes += [f"{file.path} is {CIPHERTEXT}" for file in content.files if file.encrypted]
     make = FORMATS[form]
     if make is None:

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
+from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing, sha256_file
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, RecordPredicate, RunOutput, is_listing
 from blockchaintracer.core.manifest.paths import normal_path
@@ -86,12 +86,15 @@ class Content:
         target = folder / file.path
         with self.copies.find_copy(file.sha256) as copy:
             if copy.path is None:
-                raise StoreError(f"{file.path}, SHA-256 {file.sha256}, is not here")
+                raise copy.error(f"expected {file.path}, SHA-256 {file.sha256}", "Name a source that has it: --from.")
             if target.exists() or target.is_symlink():
                 raise InputError(f"expected no file at {target} yet", hint="Choose another folder, or remove it.")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(copy.path, target)
+                if sha256_file(target) != file.sha256:
+                    target.unlink()
+                    raise NotVerified(f"{copy.where} changed while it was copied: {file.path} is not written")
             except OSError as error:
                 raise StoreError(f"can't write {target}: {error.strerror}") from error
         return target

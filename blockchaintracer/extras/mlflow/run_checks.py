@@ -17,7 +17,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.core.verify import Check, Outcome, Report
-from blockchaintracer.core.verify.content_checks import Shown
+from blockchaintracer.core.verify.content_checks import Shown, without_copy
 from blockchaintracer.extras.mlflow.logged_content import digest_of
 from blockchaintracer.extras.mlflow.recorder import output, own_records, salt
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
@@ -120,8 +120,7 @@ class _Comparison:
         """Compare a recorded run with what MLflow has now."""
         data, copy = self._copies.read_bytes(manifest, MAX_BYTES)
         if data is None:
-            detail = f"the record's manifest is not here: {'; '.join(copy.reasons) or manifest}"
-            yield Check("mlflow", Outcome.UNKNOWN, detail)
+            yield from without_copy("mlflow", manifest, copy)
             return
         run = parse_manifest(data).predicate
         snapshot = output(run, SNAPSHOT) if isinstance(run, RunPredicate) else None
@@ -171,7 +170,7 @@ class _Comparison:
     def _metrics(self, history: str, now: Snapshot) -> Iterator[Check]:
         data, copy = self._copies.read_bytes(history, HISTORY_LIMIT)
         if data is None:
-            yield Check("mlflow metrics", Outcome.UNKNOWN, f"not here: {history} {'; '.join(copy.reasons)}".strip())
+            yield from without_copy("mlflow metrics", history, copy)
             return
         if data == now.history():
             names = len({point.name for point in now.points})
@@ -192,7 +191,7 @@ class _Comparison:
                 return
             data, copy = self._copies.read_bytes(digest, LISTING_LIMIT)
             if data is None:
-                yield Check(what, Outcome.UNKNOWN, f"not here: {digest} {'; '.join(copy.reasons)}".strip())
+                yield from without_copy(what, digest, copy)
                 return
             files = parse_listing(data)
             if folder is None:
