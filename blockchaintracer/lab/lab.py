@@ -146,6 +146,14 @@ class Lab:
             raise
         return chain
 
+    def hand_over_to_last(self) -> None:
+        """Leave all records in the outbox, and ask no chain. Without a named node they are for the chain that the lab
+        wrote to last."""
+        last = self.settings().get("last")
+        self.connect, self.hand_over = _refuse_to_connect, True
+        if self.rpc is None and isinstance(last, int):
+            self._handed_to = last
+
     def prepare_hand_over(self) -> None:
         """Load everything that a record's id needs while the chain is available: later it is not asked."""
         _ = self.domain, self.signer.address, self.group(Role.RECORDER), self.store, self.outbox
@@ -288,10 +296,11 @@ class Lab:
         chosen = {"key": self._key, "registry": self.registry.address if "registry" in self.__dict__ else None}
         self.choose(**{name: value for name, value in chosen.items() if value is not None})
         if "chain" in self.__dict__ and not self.connect:
-            name = node_name(self.rpc or self.chain.address)
-            if self.settings().get("nodes", {}).get(name) != self.chain_id:
+            nodes = {**self.settings().get("nodes", {}), node_name(self.rpc or self.chain.address): self.chain_id}
+            known = {"last": self.chain_id, "nodes": nodes}
+            if self.settings() != self.settings() | known:
                 with self._changed_settings() as settings:
-                    settings["nodes"] = {**settings.get("nodes", {}), name: self.chain_id}
+                    settings.update(known)
         return entry
 
     def write(self, *writes: Transaction, check: bool = True) -> list[Entry]:
@@ -447,6 +456,10 @@ class Lab:
                 write_json(path, settings, problem=f"the lab's settings {path} can't be written")
         except OSError as error:
             raise StoreError(f"the lab's settings {path} can't be written: {error.strerror}") from error
+
+
+def _refuse_to_connect() -> Chain:
+    raise ChainUnavailable("the chain is not asked here")
 
 
 def node_name(rpc: str) -> str:

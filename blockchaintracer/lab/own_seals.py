@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.record import checksummed, is_one_of, record_commitment, verdict_commitment
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.seal_checks import check_commitment
@@ -30,7 +30,7 @@ def check_own(lab: Lab, digest: str, *, with_seal: bool) -> list[Check]:
         checks.append(_hides(lab, seal))
         if with_seal:
             on_chain = check_commitment(
-                History(lab.registry), lab.registry, seal.commitment, known=[(seal.group, seal.author)]
+                EventHistory(lab.registry), lab.registry, seal.commitment, known=[(seal.group, seal.author)]
             )
             hint = f"it is not on the chain: `blockchaintracer seal send {seal.commitment}`"
             checks += on_chain or [Check("seal", Outcome.FAIL, hint)]
@@ -44,7 +44,7 @@ def seal_state(lab: Lab, digest: str) -> dict[str, Any]:
         ``status`` (``sealed``, or ``revealed`` if every seal is), ``sealedBy`` (the values of each seal's check),
         ``commitment`` and ``hides`` (a sentence, if this folder knows). Or ``why``, if the node may have forgotten.
     """
-    own, history = own_seals(lab, digest), History(lab.registry)
+    own, history = own_seals(lab, digest), EventHistory(lab.registry)
     commitment = own[0].commitment if own else digest
     known = [(seal.group, seal.author) for seal in own]
     checks = check_commitment(history, lab.registry, commitment, known=known)

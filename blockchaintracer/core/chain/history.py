@@ -10,7 +10,7 @@ from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import ChainUnavailable
 
 
-class History:
+class EventHistory:
     """The events of a registry that a node still has."""
 
     def __init__(self, registry: Registry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.record import checksummed, counted, from_hex, label, to_hex
@@ -18,7 +18,7 @@ SEAL_LIMIT = "A seal does not prove what it hides before it is revealed, nor tha
 
 
 def check_commitment(
-    history: History,
+    history: EventHistory,
     registry: Registry,
     commitment: str,
     groups: Collection[int] = (),
@@ -46,7 +46,7 @@ def check_commitment(
 
 
 def check_one(
-    history: History, registry: Registry, commitment: str, group: int, author: str, event: Any | None
+    history: EventHistory, registry: Registry, commitment: str, group: int, author: str, event: Any | None
 ) -> list[Check]:
     """Check the seal of one author: the registry's state first, then its event, if the node still has it."""
     time = registry.sealed_at(group, author, commitment)

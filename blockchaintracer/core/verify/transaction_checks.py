@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import (
@@ -42,7 +42,7 @@ def check_transaction(registry: Registry, transaction: str, receipt: Any, events
         return [Check("transaction", Outcome.FAIL, detail, values)]
     detail = f"in block {number} ({when(block.timestamp)}), events of the registry: {', '.join(names)}"
     checks = [Check("transaction", Outcome.PASS, detail, values), _sent(registry, transaction)]
-    history = History(registry)
+    history = EventHistory(registry)
     for event in events:
         name, about = str(event["event"]), _plain(event["args"])
         if name == "Sealed":
@@ -53,7 +53,7 @@ def check_transaction(registry: Registry, transaction: str, receipt: Any, events
     return checks
 
 
-def check_root(history: History, registry: Registry, root: str, groups: Collection[int] = ()) -> list[Check]:
+def check_root(history: EventHistory, registry: Registry, root: str, groups: Collection[int] = ()) -> list[Check]:
     """Check every anchoring of a batch's root: who, for which group, when. Empty if there is no log of one."""
     checks: list[Check] = []
     for name in ("Anchored", "LeavesAnchored"):

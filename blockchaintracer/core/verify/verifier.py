@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Registry, load_artifact
-from blockchaintracer.core.chain.history import History
+from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import (
     GLOBAL_PREFIX,
@@ -83,7 +83,7 @@ class Verifier:
             text = self._registry.domain.parse_id(text)
         digest = normal_digest(text, "record id, transaction hash, SHA-256 or commitment")
         identifier = normal_id(text)
-        history = History(self._registry)
+        history = EventHistory(self._registry)
         if record := next(self._registry.recorded(history.start, id=from_hex(identifier)), None):
             return self._report(identifier, "record", [], [record])
         stored = self._registry.status(identifier)
@@ -125,7 +125,7 @@ class Verifier:
         limits = (SEAL_LIMIT,) if any(check.name == "seal" for check in checks) else ()
         return replace(report, proves=proves, does_not_prove=(*report.does_not_prove, *limits))
 
-    def _is_transaction(self, digest: str, history: History) -> bool:
+    def _is_transaction(self, digest: str, history: EventHistory) -> bool:
         try:
             return self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None
         except ChainUnavailable:

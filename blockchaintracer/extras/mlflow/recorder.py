@@ -21,7 +21,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import ChainUnavailable, InputError, RecordingWarning
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
@@ -70,7 +69,7 @@ class Target:
     def offline_lab(self, group: int | None = None) -> Lab:
         """Open the lab without its chain: records wait in the outbox."""
         lab = self.lab()
-        lab.connect, lab.hand_over = _refuse_to_connect, True
+        lab.hand_over_to_last()
         lab.group_number = self.group or group
         return lab
 
@@ -90,10 +89,6 @@ class Target:
                 hint="`blockchaintracer deploy`, `blockchaintracer group create NAME`; another chain by --rpc once.",
             ) from None
         return lab
-
-
-def _refuse_to_connect() -> Chain:
-    raise ChainUnavailable("the chain is not asked while a run ends")
 
 
 def capture(target: Target) -> Captured:

@@ -20,6 +20,7 @@ from blockchaintracer.core.record import Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
+from blockchaintracer.lab.lab import node_name
 from blockchaintracer.lab.verify_here import verify
 from tests.live.mlflow.conftest import data
 from tests.support.labs import typed
@@ -225,6 +226,9 @@ def test_the_chain_being_away_costs_a_run_nothing(lab, home, store):
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         rpc = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with lab._changed_settings() as settings:
+            # the lab has written to it before
+            settings["nodes"] = {**settings.get("nodes", {}), node_name(rpc): lab.chain_id}
         tracer = MLflowBlockchainTracer(home=home, rpc=rpc, background=False)
         with tracer.start_run():
             mlflow.log_metric("loss", 1.0)
