@@ -20,6 +20,7 @@ from blockchaintracer.core.record import Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.locate import locate
+from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -110,18 +111,33 @@ class Verification:
 
     checks: tuple[Check, ...]
     command: str
+    private: bool = False
+    """whether the chain is a private test chain"""
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """The outcome, as `verify` has it."""
+        failed = any(check.verdict is Outcome.FAIL for check in self.checks)
+        return Conclusion.NOT_VERIFIED if failed else Conclusion.VERIFIED
 
     @property
     def status(self) -> str:
-        """``verified``, ``not verified``, or ``verified in part`` if a check could not be made."""
-        outcomes = {check.verdict for check in self.checks}
-        if Outcome.FAIL in outcomes:
-            return "not verified"
-        return "verified in part" if Outcome.UNKNOWN in outcomes else "verified"
+        """The word of the outcome: ``verified`` or ``not verified``."""
+        return self.conclusion.value
+
+    @property
+    def colour(self) -> str:
+        """The colour of the outcome: ``green``, ``red``, or ``yellow`` on a private test chain."""
+        return self.conclusion.colour(private=self.private)
+
+    @property
+    def note(self) -> str:
+        """What is to be said beside the word; empty if nothing is."""
+        return PRIVATE_CHAIN if self.private and self.conclusion.verified else ""
 
     def require_verified(self, record_id: str, consequence: str) -> None:
         """Refuse to build on a record that did not verify."""
-        if self.status == "not verified":
+        if self.conclusion is Conclusion.NOT_VERIFIED:
             raise NotVerified(
                 f"record {record_id} did not verify: {consequence}", hint=f"`{self.command}` tells what is wrong."
             )
@@ -193,10 +209,12 @@ class Gatherer:
         """Verify a record, and the run that it came from."""
         ids = dict.fromkeys([asked.id, *([run.id] if run else [])])
         network = self.lab.chain.network
-        chosen = "" if network is None or network.is_devnet else f" --network {network.name}"
+        chosen = f" --network {network.name}" if network else f" --rpc URL --chain-id {self.lab.chain_id}"
+        chosen = "" if self.lab.on_devnet else chosen
         return Verification(
             tuple(check for record_id in ids for check in self._verify(record_id).checks),
             f"blockchaintracer verify {asked.id} --registry {self.registry.address}{chosen}",
+            self.lab.on_devnet,
         )
 
     def inputs(self, run: GatheredRecord) -> Iterator[GatheredInput]:

@@ -59,6 +59,8 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         "fields": [asdict(field) for field in facts.fields.values()],
         "verification": {
             "status": facts.status,
+            "colour": facts.verification.colour,
+            "note": facts.verification.note,
             "command": facts.verify_with,
             "chain": facts.chain,
             "time_source": facts.time_source,

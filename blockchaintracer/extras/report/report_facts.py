@@ -75,7 +75,7 @@ class ReportFacts:
 
     @property
     def status(self) -> str:
-        """``verified``, ``not verified``, or ``verified in part`` if a check could not be made."""
+        """The word of the outcome: ``verified`` or ``not verified``."""
         return self.verification.status
 
     @property
