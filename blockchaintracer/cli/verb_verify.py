@@ -220,8 +220,7 @@ def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, C
         "blocks": options["trusted_blocks"],
         "checkpoints": checkpoints,
     }
-    if GIVEN in ctx.meta:
-        ask = ctx.meta[GIVEN]["connect"]
+    if ask := ctx.meta.get(GIVEN, {}).get("connect"):
         return Trust(chain_id=ask().chain_id, **chosen), ask
     if options.get("home") and not (network or rpc or chain_id):
         network = DEVNET.name

@@ -7,11 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from blockchaintracer import Checkpoint, Trust, verify_bundle
-from blockchaintracer.cli import main
+from blockchaintracer.cli import main, verb_verify
+from blockchaintracer.cli.options import GIVEN
 from tests.support.forged_bundles import Forged, blocks_of
 
 pytestmark = pytest.mark.fast
@@ -87,6 +89,14 @@ def test_a_registry_that_anybody_could_have_filled_is_not_verified_unless_it_is_
         assert verify_bundle(data, Trust(blocks=blocks)).conclusion == "consistent"
         chosen = Trust(blocks=blocks, registry=json.loads(data)["registry"], chain_id=1)
         assert verify_bundle(data, chosen).conclusion == "verified"
+
+
+def test_under_ape_without_a_network_nothing_is_trusted() -> None:
+    """Ape's scripts leave an empty connection there for the devnet: it ended in a traceback."""
+    names = ("registry", "chain_id", "of_group", "checkpoints", "home")
+    with click.Context(verb_verify.command) as ctx:
+        ctx.meta[GIVEN] = {}
+        assert verb_verify._trust(ctx, dict.fromkeys(names) | {"trusted_blocks": ()}) == (None, None)
 
 
 def test_what_its_author_cancelled_does_not_stand() -> None:
