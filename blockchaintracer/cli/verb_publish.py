@@ -47,9 +47,10 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     kinds = ", ".join(f"{count} {what}" for what, count in Counter(it.what for it in done.objects).items())
     states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
+    global_id = lab.domain.global_id(done.record_id)
     verb = "verify" if done.batched else "reproduce"
     return Answer(
-        asdict(done) | {"size": done.size},
+        asdict(done) | {"size": done.size, "global_id": global_id},
         f"Published {published} ({states}): {kinds}.",
         *(
             f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"
@@ -57,5 +58,6 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
+        f"Its id with chain and registry: {global_id}",
         f"Others {verb} it with: blockchaintracer {verb} {done.record_id} --from {shlex.quote(done.folder)}",
     )

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import BATCH_PROOF, UnknownVersion
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.merkle import TREE_KIND, leads_to
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, normal_id
-
-PROOF_TYPE = "urn:blockchaintracer:batch-proof:v1"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Proof:
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values. `parse` takes them back."""
         return {
-            "type": PROOF_TYPE,
+            **BATCH_PROOF.header(),
             "tree": TREE_KIND,
             "chainId": str(self.chain_id),
             "registry": self.registry,
@@ -81,8 +80,9 @@ class Proof:
         """Read the content of a proof file of any origin. Messages call it `path`."""
         try:
             data = parse_json(content, "a batch's proof")
-            if data["type"] != PROOF_TYPE or data["tree"] != TREE_KIND:
-                raise ValueError(f"type {data['type']!r} with tree {data['tree']!r}")
+            BATCH_PROOF.check_header(data, path)
+            if data["tree"] != TREE_KIND:
+                raise ValueError(f"tree {data['tree']!r}")
             proof = cls(
                 int(data["chainId"]),
                 checksummed(data["registry"]),
@@ -94,6 +94,8 @@ class Proof:
             if canonical(proof.as_json()) != canonical(data):
                 raise ValueError("a field that is not the proof's own, or not in its one form")
             held = proof.holds
+        except UnknownVersion:
+            raise
         except Exception as error:
             # a stranger chose the numbers: encoding them for the id may fail in many ways
             raise InputError(

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from blockchaintracer.core.batch_proof import PROOF_TYPE
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE, UnknownVersion
 from blockchaintracer.core.manifest.base import parse_json
-from blockchaintracer.core.verify.bundle import FORMAT, MAX_BYTES, START
+from blockchaintracer.core.verify.bundle import MAX_BYTES, START
 
-DISCLOSURE_TYPE: Literal["urn:blockchaintracer:disclosure:v1"] = "urn:blockchaintracer:disclosure:v1"
 T = TypeVar("T")
 
 
@@ -22,6 +21,9 @@ class ProofKind(StrEnum):
     BUNDLE = "a proof bundle"
     BATCH = "the proof of a batched record"
     DISCLOSURE = "a disclosure"
+
+
+_KINDS = {BUNDLE: ProofKind.BUNDLE, BATCH_PROOF: ProofKind.BATCH, DISCLOSURE: ProofKind.DISCLOSURE}
 
 
 def read_proof(path: Path) -> tuple[ProofKind, bytes]:
@@ -56,6 +58,8 @@ def damaged(path: Path, read: Callable[[], T]) -> T:
     """Read a proof file. What is not well formed is damaged or forged, so not verified: it is no wrong question."""
     try:
         return read()
+    except UnknownVersion:
+        raise
     except InputError as error:
         raise _refusal(path, error.message) from None
 
@@ -70,8 +74,7 @@ def proof_kind(path: Path) -> ProofKind | None:
             if not start.startswith(b"{"):
                 return None
             data = (start + file.read()).rstrip()
-        known = (FORMAT, PROOF_TYPE, DISCLOSURE_TYPE)
-        return _kind(data) if any(f'"{name}"'.encode() in data for name in known) else None
+        return _kind(data) if any(f'"{known.prefix}'.encode() in data for known in _KINDS) else None
     except (OSError, InputError):
         return None
 
@@ -80,10 +83,7 @@ def _kind(data: bytes) -> ProofKind | None:
     plain = parse_json(data, "a proof")
     if not isinstance(plain, dict):
         return None
-    if plain.get("format") == FORMAT:
-        return ProofKind.BUNDLE
-    kinds = {PROOF_TYPE: ProofKind.BATCH, DISCLOSURE_TYPE: ProofKind.DISCLOSURE}
-    return kinds.get(plain["type"]) if isinstance(plain.get("type"), str) else None
+    return next((kind for known, kind in _KINDS.items() if known.names(plain.get("type"))), None)
 
 
 def _refusal(path: Path, problem: str) -> NotVerified:

@@ -18,6 +18,7 @@ import rfc8785
 
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.formats import BATCH
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label
@@ -39,7 +40,7 @@ from blockchaintracer.lab.outbox import ANCHORS, Entry, Op, Transaction
 from blockchaintracer.lab.recording.commit import described, progress_of, send
 from blockchaintracer.lab.store.store import Store
 
-MANIFEST_TYPE = "urn:blockchaintracer:batch:v1"
+MANIFEST_TYPE = str(BATCH)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import GROUP
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
@@ -146,9 +147,7 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
 
     if not name.strip():
         raise InputError("expected a name for the group, got an empty one")
-    profile = {"type": "urn:blockchaintracer:group:v1", "name": name} | (
-        {"description": description} if description else {}
-    )
+    profile = {"type": str(GROUP), "name": name} | ({"description": description} if description else {})
     manifest = lab.store.put_bytes(rfc8785.dumps(profile))
     fields = {"owner": lab.signer.address, "manifest": manifest, "roles": int(roles)}
     write = Transaction(Op.CREATE_GROUP, lab.registry.address, **fields)

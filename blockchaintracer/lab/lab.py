@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
+from blockchaintracer.core.formats import HOME
 from blockchaintracer.core.networks import DEVNET, NETWORKS
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
 from blockchaintracer.lab.deployments import forget_registries, registries
@@ -424,6 +425,7 @@ class Lab:
             data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
             if not isinstance(data, dict):
                 raise ValueError("no JSON object")
+            HOME.check_version(data.get("version", HOME.version), str(self.home.settings))
             if not isinstance(chains := data.get("chains", {}), dict) or not all(
                 isinstance(choices, dict) for choices in chains.values()
             ):
@@ -451,7 +453,7 @@ class Lab:
         path = self.home.settings
         try:
             with locked(path.with_suffix(".lock")):
-                settings = self.settings()
+                settings = {"version": HOME.version, **self.settings()}
                 yield settings
                 write_json(path, settings, problem=f"the lab's settings {path} can't be written")
         except OSError as error:

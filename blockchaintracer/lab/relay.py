@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
+from blockchaintracer.core.formats import SIGNED_WRITES, UnknownVersion
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import (
     Domain,
@@ -25,7 +26,6 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
 
-_TYPE = "urn:blockchaintracer:signed-writes:v1"
 EXISTS = "exists already"
 _SIGNED = {Op.RECORD: Op.RECORD_BY_SIGNATURE, Op.ATTEST: Op.ATTEST_BY_SIGNATURE}
 _MAX_BYTES = 1 << 20
@@ -50,7 +50,7 @@ class SignedWrites:
         names = {signed: op for op, signed in _SIGNED.items()}
         writes = [(write, write.payload()) for write in self.writes]
         return {
-            "type": _TYPE,
+            **SIGNED_WRITES.header(),
             "chainId": str(self.domain.chain_id),
             "registry": self.domain.registry,
             "signer": self.signer,
@@ -74,8 +74,9 @@ class SignedWrites:
             if len(content) > _MAX_BYTES:
                 raise ValueError(f"more than {_MAX_BYTES} bytes")
             data = parse_json(content, "a request")
-            if data["type"] != _TYPE or not 0 < len(data["writes"]) <= _MAX_WRITES:
-                raise ValueError(f"type {data['type']!r} with {len(data['writes'])} writes, at most {_MAX_WRITES}")
+            SIGNED_WRITES.check_header(data, str(path))
+            if not 0 < len(data["writes"]) <= _MAX_WRITES:
+                raise ValueError(f"{len(data['writes'])} writes, at most {_MAX_WRITES}")
             domain = Domain(int(data["chainId"]), checksummed(data["registry"], "a registry's address"))
             signer, deadline = checksummed(data["signer"], "the signer's address"), data["deadline"]
             # the registry takes times that no calendar has
@@ -84,6 +85,8 @@ class SignedWrites:
             request = cls(domain, signer, deadline, writes)
             if request.as_json() != data:
                 raise ValueError("other fields, or in another form, than this version writes")
+        except UnknownVersion:
+            raise
         except Exception as error:
             # a stranger chose every value: reading and encoding them may fail in many ways
             raise InputError(

@@ -86,7 +86,7 @@ def test_verify_of_the_run_says_that_it_tells_nothing_of_them(lab, run):
         (lambda data: data["fields"].append(data["fields"][0]), "disclosure"),
         (lambda data: data["manifest"]["predicate"].update(name="another"), "disclosure"),
         (lambda data: data["manifest"]["predicate"]["private"].update(root="00" * 32), "disclosure"),
-        (lambda data: data.update(record="00" * 32), "disclosure"),
+        (lambda data: data.update(record="0x" + "00" * 32), "disclosure"),
     ],
 )
 def test_anything_that_is_changed_is_noticed(lab, run, tmp_path, change, check):

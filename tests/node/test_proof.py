@@ -24,11 +24,11 @@ from blockchaintracer.cli import main
 from blockchaintracer.cli.render import when
 from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core import storage_layout as layout
-from blockchaintracer.core.batch_proof import PROOF_TYPE
 from blockchaintracer.core.chain import KnownCode, known_code
 from blockchaintracer.core.chain.known_code import registry_code
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
-from blockchaintracer.core.proof_file import DISCLOSURE_TYPE, ProofKind, proof_kind
+from blockchaintracer.core.proof_file import ProofKind, proof_kind
 from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict, from_hex, to_hex
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
 from blockchaintracer.core.verify.standing import genuine_code
@@ -273,7 +273,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
     topic = keccak(text="Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])").hex()
     return rfc8785.dumps(
         {
-            "format": "blockchaintracer-proof-1",
+            **BUNDLE.header(),
             "chainId": str(lab.chain.chain_id),
             "registry": lab.registry.address.lower(),
             "blocks": {block["hash"]: to_hex(header(block)) for block in (state, inclusion)},
@@ -548,11 +548,11 @@ def test_the_kind_of_a_proof_is_told_strictly(small: bytes, tmp_path: Path) -> N
     bundle.write_bytes(small)
     with tarfile.open(tmp_path / "paper.tar", "w") as tar:
         tar.add(bundle, "small.proof")
-    assert b'"format":"blockchaintracer-proof-1"' in (tmp_path / "paper.tar").read_bytes()
+    assert str(BUNDLE).encode() in (tmp_path / "paper.tar").read_bytes()
     (tmp_path / "empty.proof").write_bytes(b"")
     (tmp_path / "folder.proof").mkdir()
-    (tmp_path / "batched").write_text(json.dumps({"type": PROOF_TYPE}))
-    (tmp_path / "shown").write_text("\ufeff  " + json.dumps({"fields": ["x" * 64], "type": DISCLOSURE_TYPE}))
+    (tmp_path / "batched").write_text(json.dumps({"type": str(BATCH_PROOF)}))
+    (tmp_path / "shown").write_text("\ufeff  " + json.dumps({"fields": ["x" * 64], "type": str(DISCLOSURE)}))
     files = ["paper.tar", "empty.proof", "folder.proof", "nowhere.proof"]
     assert [name for name in files if proof_kind(tmp_path / name)] == []
     assert [page for page in (ROOT / "docs").glob("*.md") if proof_kind(page)] == []

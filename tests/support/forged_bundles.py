@@ -13,6 +13,7 @@ from eth_utils import keccak
 from trie import HexaryTrie
 
 from blockchaintracer.core.chain.known_code import factory_registry, registry_code
+from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.manifest import ContentPredicate, Manifest
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.networks import MAX_TIME
@@ -138,7 +139,7 @@ class Forged:
                 }
             )
         bundle = {
-            "format": "blockchaintracer-proof-1",
+            **BUNDLE.header(),
             "chainId": str(self.chain_id),
             "registry": registry,
             "deployment": {"owner": OWNER, "openGroupCreation": True, "salt": SALT},

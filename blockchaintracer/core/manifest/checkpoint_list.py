@@ -10,8 +10,9 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
+from blockchaintracer.core.formats import CHECKPOINT_BATCH, CHECKPOINTS
 from blockchaintracer.core.manifest.base import Part, canonical, parse_json, refuse
 from blockchaintracer.core.manifest.predicates import Digest, Hash, Line, State, Utc, Uuid
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
@@ -40,9 +41,7 @@ class Checkpoint(State):
 class CheckpointList(Part):
     """All checkpoints of a run, as they came. The attachment that a run's manifest names."""
 
-    type_: Literal["urn:blockchaintracer:checkpoints:v1"] = Field(
-        default="urn:blockchaintracer:checkpoints:v1", alias="type"
-    )
+    type_: Annotated[str, AfterValidator(CHECKPOINTS.checked)] = Field(default=str(CHECKPOINTS), alias="type")
     series: Uuid
     initial_state: State | None = None
     checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)] = ()
@@ -91,9 +90,7 @@ class CheckpointList(Part):
 class AnchoredCheckpoints(Part):
     """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root."""
 
-    type_: Literal["urn:blockchaintracer:checkpoint-batch:v1"] = Field(
-        default="urn:blockchaintracer:checkpoint-batch:v1", alias="type"
-    )
+    type_: Annotated[str, AfterValidator(CHECKPOINT_BATCH.checked)] = Field(default=str(CHECKPOINT_BATCH), alias="type")
     tree: Literal["openzeppelin-standard-v1-bytes32"] = TREE_KIND  # type: ignore[assignment]
     series: Uuid
     first: NonNegativeInt

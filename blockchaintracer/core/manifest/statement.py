@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import Format
 from blockchaintracer.core.manifest.base import MAX_BYTES, Part, canonical, parse_json, plain, refuse
 from blockchaintracer.core.manifest.predicates import (
     ContentPredicate,
@@ -29,6 +31,7 @@ UNNAMED = "_"
 """Name of the subject of content that was given none: the base name of a file is not part of its content."""
 
 _PREFIX, _SUFFIX = "urn:blockchaintracer:predicate:", ":v1"
+_VERSIONED = re.compile(r"urn:blockchaintracer:(predicate:[a-z0-9]+):v[1-9][0-9]*")
 
 
 def predicate_type(kind: int) -> str:
@@ -38,7 +41,14 @@ def predicate_type(kind: int) -> str:
 
 
 def kind_of(urn: str) -> int:
-    """Return the kind that the URN of a predicate names."""
+    """Return the kind that the URN of a predicate names.
+
+    Raises:
+        UnknownVersion: if it is of a version that this program does not read.
+        ValueError: if it is no such URN.
+    """
+    if match := _VERSIONED.fullmatch(urn):
+        Format(match[1]).check(urn, "the manifest")
     try:
         kind = parse_number(urn.removeprefix(_PREFIX).removesuffix(_SUFFIX), Kind)
         if predicate_type(kind) == urn:

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import BUNDLE, UnknownVersion
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
 from blockchaintracer.core.merkle import leads_to
@@ -35,8 +36,7 @@ from blockchaintracer.core.verify.chain_shapes import (
     read_word,
 )
 
-FORMAT: Literal["blockchaintracer-proof-1"] = "blockchaintracer-proof-1"
-START = b'{"blocks":{"'
+START = b'{"algorithms":["' + '","'.join(BUNDLE.algorithms).encode() + b'"],"blocks":{"'
 """how every bundle begins, as its canonical form has its keys in order"""
 MAX_BYTES = 64 << 20
 _MAX_DEPTH = MAX_DEPTH + 4
@@ -124,14 +124,32 @@ class _Deployment(_Strict):
     salt: Hash
 
 
+class _Evidence(BaseModel):
+    """Evidence of a witness, of an identity or of a renewal. Its type says what else it holds."""
+
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    type_: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")] = Field(alias="type")
+
+
 class _Bundle(_Strict):
-    format: Literal["blockchaintracer-proof-1"]
+    type_: str = Field(alias="type")
+    algorithms: list[str]
     chain_id: ChainId = Field(alias="chainId")
     registry: Address
     deployment: _Deployment = Field(default=None)  # type: ignore[assignment]  # absent, but never null
     blocks: dict[Hash, Hex]
     nodes: list[Hex]
     records: Annotated[list[_Record], Field(min_length=1)]
+    # absent, but never null or empty: what comes later has its place, and is not believed before it is checked
+    witnesses: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
+    identities: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
+    renewals: Annotated[list[_Evidence], Field(min_length=1)] = Field(default=())  # type: ignore[arg-type]
+
+    def unchecked(self) -> tuple[tuple[str, str], ...]:
+        """List the evidence that this version does not check: what it is, and its type."""
+        lists = {"witness": self.witnesses, "identity": self.identities, "renewal": self.renewals}
+        return tuple((name, item.type_) for name, items in lists.items() for item in items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +214,7 @@ class ProvenBundle:
         code_hash: Keccak-256 of the code at that address, 0x-hex.
         blocks: every block that something rests on, ascending.
         deployment: the settings that are said to have made the registry: owner, rule and salt.
+        unchecked: evidence that this version does not check: witness, identity or renewal, and its type.
     """
 
     chain_id: int
@@ -204,6 +223,7 @@ class ProvenBundle:
     records: tuple[ProvenRecord, ...]
     blocks: tuple[ProvenBlock, ...]
     deployment: tuple[str, bool, str] | None
+    unchecked: tuple[tuple[str, str], ...] = ()
 
 
 def read_bundle(data: bytes) -> ProvenBundle:
@@ -211,6 +231,7 @@ def read_bundle(data: bytes) -> ProvenBundle:
 
     Raises:
         BundleRefused: at the first thing that doesn't fit, with its place.
+        UnknownVersion: if it is of a version that this program does not read.
     """
     return _Reading(_parse(data)).result()
 
@@ -232,6 +253,12 @@ def _parse(data: bytes) -> _Bundle:
         raise BundleRefused(f"byte {len(error.doc[: error.pos].encode())}", f"expected JSON: {error.msg}") from None
     except (ValueError, UnicodeEncodeError, rfc8785.CanonicalizationError) as error:
         raise BundleRefused("byte 0", f"expected canonical JSON (RFC 8785): {error}") from None
+    try:
+        BUNDLE.check_header(plain, "the bundle")
+    except UnknownVersion:
+        raise
+    except InputError as error:
+        raise BundleRefused("byte 0", error.message) from None
     if canonical != data:
         at = next((i for i, (a, b) in enumerate(zip(canonical, data, strict=False)) if a != b), len(canonical))
         raise BundleRefused(f"byte {at}", "expected the canonical form of JSON (RFC 8785)")
@@ -295,6 +322,7 @@ class _Reading:
             records=tuple(records),
             blocks=blocks,
             deployment=(made.owner, made.open_group_creation, made.salt) if made else None,
+            unchecked=self._bundle.unchecked(),
         )
 
     def _record(self, place: str, record: _Record) -> ProvenRecord:

@@ -23,9 +23,13 @@ from blockchaintracer.core.digest import (
     sha256_file,
 )
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import PUBLISHED
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import normal_digest
 
 CHUNK = 1 << 20
+_VERSION_FILE = "blockchaintracer.json"
+"""A published folder has it from version 2 on."""
 
 
 _SHOWN = 8
@@ -227,6 +231,8 @@ class FolderCopies:
         """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none."""
         if not Path(source).is_dir():
             raise SourceError("is no published folder")
+        if (named := Path(source, _VERSION_FILE)).exists():
+            PUBLISHED.check_header(parse_json(named.read_bytes()[:CHUNK], _VERSION_FILE), source)
         path = Path(source, object_name(sha256))
         if not path.exists():
             raise SourceError("does not have it")

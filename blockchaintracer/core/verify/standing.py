@@ -5,6 +5,7 @@ Each thing that a bundle states, chain and registry included, is the word of a s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -27,7 +28,8 @@ from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusio
 
 Connect = Callable[[], Chain]
 _FORGOTTEN = "forgotten"
-_SEPARATE = ("node", _FORGOTTEN)
+_UNCHECKED = "not checked"
+_SEPARATE = ("node", _FORGOTTEN, _UNCHECKED)
 """Checks that decide nothing by being unknown: what they leave open is unknown by a check of its own."""
 
 
@@ -163,6 +165,9 @@ class _Standing:
     def checks(self) -> Iterator[Check]:
         count = f"{counted(len(self.bundle.records), 'record')} and {counted(len(self.bundle.blocks), 'block')}"
         yield Check("bundle", Outcome.PASS, f"{count}: everything fits together, by hashes that were computed here")
+        for (what, kind), times in Counter(self.bundle.unchecked).items():
+            detail = f"{times} of {what}, type {kind}: this version does not check it, and nothing rests on it"
+            yield Check(_UNCHECKED, Outcome.UNKNOWN, detail)
         chosen = [*self._chosen()]
         yield from chosen
         for record in self.bundle.records:

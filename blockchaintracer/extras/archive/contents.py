@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from blockchaintracer.core.formats import ARCHIVE
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.extras.search.logs import Event
-
-FORMAT: Literal["blockchaintracer-registry-1"] = "blockchaintracer-registry-1"
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _EVENT = re.compile(
@@ -43,7 +42,6 @@ class Head(_ArchivePart):
     """Of which registry an archive is, and how far it reaches.
 
     Args:
-        format: of the archive.
         chain_id: EIP-155 chain id, decimal.
         registry: its address, 0x-hex in lower case.
         version: of the contract, as its EIP-712 domain says it.
@@ -52,7 +50,8 @@ class Head(_ArchivePart):
         block: the block of the last one.
     """
 
-    format: Literal["blockchaintracer-registry-1"] = FORMAT
+    type_: str = Field(default=str(ARCHIVE), alias="type")
+    algorithms: list[str] = Field(default_factory=lambda: list(ARCHIVE.algorithms))
     chain_id: Decimal = Field(alias="chainId")
     registry: Address
     version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{1,40}$")]
@@ -72,6 +71,7 @@ def parse_head(data: bytes) -> Head:
         InputError, ValueError: if it is none, or not in its one form.
     """
     plain: Any = parse_json(data, "the head of an archive")
+    ARCHIVE.check_header(plain, "the archive")
     try:
         head = Head.model_validate(plain)
     except ValidationError as error:

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import CLAIMS
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_BYTES
 from blockchaintracer.core.record import normal_id
@@ -164,8 +165,13 @@ def _numbers(values: Any, prefix: str = "") -> Iterator[tuple[str, float]]:
 
 def _listed(path: Path, data: bytes) -> Iterator[Claim]:
     document = parse_yaml(data)
-    if not isinstance(document, dict) or document.get("schema") != 1 or not isinstance(document.get("results"), list):
+    if (
+        not isinstance(document, dict)
+        or type(document.get("schema")) is not int
+        or not isinstance(document.get("results"), list)
+    ):
         raise InputError(f"{path}: expected `schema: 1` and a list of `results`", hint="See docs/ci.md.")
+    CLAIMS.check_version(document["schema"], str(path))
     # again with every value as it's written: 0.930 is more exact than 0.93
     written = yaml.load(data, Loader=yaml.BaseLoader)["results"]  # noqa: S506 -- makes text, lists and copies alone
     for number, entry in enumerate(written, 1):

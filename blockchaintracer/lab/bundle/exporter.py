@@ -12,6 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.record import RecordKey, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
 
@@ -111,7 +112,7 @@ class _Export:
             if progress:
                 progress(done)
         return {
-            "format": "blockchaintracer-proof-1",
+            **BUNDLE.header(),
             "chainId": str(self._chain.chain_id),
             "registry": self._registry.address.lower(),
             "blocks": self._headers,

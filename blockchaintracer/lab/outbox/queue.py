@@ -21,6 +21,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
+from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
@@ -137,7 +138,10 @@ class Outbox:
         try:
             self._db = open_database(path, isolation_level=None, timeout=30)
             self._db.row_factory = sqlite3.Row
-            self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;" + _SCHEMA)
+            # 0 is a new file
+            OUTBOX.check_version(self._db.execute("PRAGMA user_version").fetchone()[0] or OUTBOX.version, str(path))
+            start = f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA user_version = {OUTBOX.version};"
+            self._db.executescript(start + _SCHEMA)
             self._add_columns()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error

@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import DISCLOSURE
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
-from blockchaintracer.core.proof_file import DISCLOSURE_TYPE, damaged, read_proof
+from blockchaintracer.core.proof_file import damaged, read_proof
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.locate import locate
@@ -46,7 +47,8 @@ class DisclosedField(Part):
 class Disclosure(Part):
     """A file that shows some private values of a run and proves them against its record."""
 
-    type_: Literal["urn:blockchaintracer:disclosure:v1"] = Field(default=DISCLOSURE_TYPE, alias="type")
+    type_: str = Field(default=str(DISCLOSURE), alias="type")
+    algorithms: Annotated[tuple[str, ...], Field(strict=False)] = DISCLOSURE.algorithms
     chain_id: Decimal
     registry: Address
     record: Hash
@@ -135,6 +137,7 @@ def read_disclosure(path: Path) -> Disclosure:
     if len(data) > _LIMIT:
         raise NotVerified(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
     plain = damaged(path, lambda: parse_json(data, "disclosure"))
+    damaged(path, lambda: DISCLOSURE.check_header(plain, str(path)))
     disclosure = damaged(path, lambda: Disclosure.from_plain(plain, "disclosure"))
     if canonical(disclosure.model_dump(mode="json", by_alias=True)) != canonical(plain):
         raise NotVerified(f"{path} is damaged: a field of the disclosure is not in its one form")

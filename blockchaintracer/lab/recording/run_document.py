@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import RUN_DOCUMENT
 from blockchaintracer.core.manifest.base import Part, parse_json, plain, refuse
 from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
 from blockchaintracer.core.manifest.predicates import (
@@ -230,11 +231,12 @@ def load_run_document(path: str | Path) -> RunDocument:
         if not isinstance(fields, dict):
             refuse("document", "an object", fields)
         schema = fields.get("schema")
-        if type(schema) is not int or schema != 1:
+        if type(schema) is not int:
             refuse("schema", "1, the version of this format", schema, "Begin the document with `schema: 1`.")
+        RUN_DOCUMENT.check_version(schema, "document")
         return RunDocument.from_plain(fields)
     except InputError as error:
-        raise InputError(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
+        raise type(error)(f"{path.name}: {error.message}", hint=error.hint, **error.values) from None
 
 
 def parse_yaml(data: bytes) -> Any:
