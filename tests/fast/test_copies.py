@@ -151,6 +151,8 @@ def test_nothing_is_decided_while_a_source_is_unavailable() -> None:
         (bytes(CHUNK) + b"a", bytes(CHUNK) + b"b", Differences(CHUNK, ((CHUNK, CHUNK),), 1, 2, (CHUNK + 1, CHUNK + 1))),
         (b"a" * 3 * CHUNK, b"b" * CHUNK + b"a" * CHUNK + b"c" * CHUNK,
          Differences(0, ((0, CHUNK - 1), (2 * CHUNK, 3 * CHUNK - 1)), 2, 3, (3 * CHUNK, 3 * CHUNK))),
+        (b"a" * 4 * CHUNK, b"b" * CHUNK + b"a" * CHUNK + b"c" * 2 * CHUNK,
+         Differences(0, ((0, CHUNK - 1), (2 * CHUNK, 4 * CHUNK - 1)), 3, 4, (4 * CHUNK, 4 * CHUNK))),
         (b"a" * 2 * CHUNK, b"b" * 2 * CHUNK, Differences(0, ((0, 2 * CHUNK - 1),), 2, 2, (2 * CHUNK, 2 * CHUNK))),
         (bytes(CHUNK), bytes(CHUNK + 5), Differences(CHUNK, ((CHUNK, CHUNK + 4),), 1, 2, (CHUNK, CHUNK + 5))),
     ],
