@@ -11,6 +11,7 @@ import pytest
 from eth_utils.address import to_checksum_address
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.formats import SIGNED_WRITES
 from blockchaintracer.core.record import NO_END, Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import invite, join
@@ -166,7 +167,7 @@ def test_what_is_no_signature_is_not_paid_for(lab, member, file, tmp_path, reque
     record_content(waiting(member), Kind.DATASET, file)
     request = signed(member)
     data = request.as_json()
-    data["writes"][0]["signature"] = "11" * 65
+    data["writes"][0]["signature"] = "0x" + "11" * 65
     request_file.write_text(json.dumps(data))
     before = balance(lab)
     done = typed("outbox", "relay", request_file, "--yes", home=lab.home.path)
@@ -186,8 +187,8 @@ def of_a_contract(lab: Lab, file: Path, code: str) -> SignedWrites:
     assert send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))["status"] == 1
     ask("anvil_setBalance", [wallet, "0x0"])
     ask("anvil_setCode", [wallet, f"0x{code}"])
-    write = {"operation": "record", "key": replace(key, author=wallet).as_json(), "signature": "00" * 900}
-    about = {"type": "urn:blockchaintracer:signed-writes:v1", "chainId": str(lab.chain_id), "signer": wallet}
+    write = {"operation": "record", "key": replace(key, author=wallet).as_json(), "signature": "0x" + "00" * 900}
+    about = {**SIGNED_WRITES.header(), "chainId": str(lab.chain_id), "signer": wallet}
     request = file.parent / "contract.json"
     deadline = int(time.time()) + 3600
     request.write_text(json.dumps({**about, "registry": lab.registry.address, "deadline": deadline, "writes": [write]}))
@@ -239,7 +240,7 @@ HOSTILE = {
     "too large": " " * (1 << 20) + "{}",
     "no writes": {"writes": []},
     "too many writes": {"writes": [{}] * 257},
-    "another type": {"type": "urn:blockchaintracer:signed-writes:v2"},
+    "another type": {"type": "urn:blockchaintracer:signed-write:v1"},
     "an operation that nobody signs": ("operation", "retract"),
     "an unknown operation": ("operation", "transfer"),
     "a chain that is no number": {"chainId": "one"},
