@@ -152,6 +152,8 @@ def test_a_backup_has_everything_that_exists_only_here(tmp_path, key) -> None:
         "mlflow/salts/6e8bc430-9c3a-41d9-9669-5f2b1a5b1f0e",
         f"{batch}/open/{'56' * 32}.json",
         f"{batch}/{'78' * 32}/{'56' * 32}.json",
+        f"seals/0x{'ab' * 32}.json",
+        f"{batch}/0x{'78' * 32}/0x{'56' * 32}.json",
         "settings.json",
     ]
     for name in names:

@@ -20,9 +20,10 @@ from blockchaintracer.lab.unpack import unpack_tar
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _BATCHES = r"batches/[0-9]{1,20}-0x[0-9A-Fa-f]{40}-[0-9]{1,10}-0x[0-9A-Fa-f]{40}"
+_ID = "(0x)?[0-9a-f]{64}"
 _KNOWN = re.compile(
-    rf"keys/{_NAME}\.(json|passphrase)|encryption-keys/{_NAME}\.(age|pub|passphrase)|seals/[0-9a-f]{{64}}\.json"
-    rf"|private/[0-9a-f]{{64}}(\.[0-9a-f]{{64}}\.content)?\.json|{_BATCHES}/(open|[0-9a-f]{{64}})/[0-9a-f]{{64}}\.json"
+    rf"keys/{_NAME}\.(json|passphrase)|encryption-keys/{_NAME}\.(age|pub|passphrase)|seals/{_ID}\.json"
+    rf"|private/{_ID}(\.[0-9a-f]{{64}}\.content)?\.json|{_BATCHES}/(open|{_ID})/{_ID}\.json"
     r"|mlflow/salts/[A-Za-z0-9_:-]{1,100}|settings\.json"
 )
 _PLACES = ("keys/*", "encryption-keys/*", "seals/*", "private/*", "mlflow/salts/*", "batches/*/*/*", "settings.json")
