@@ -87,16 +87,16 @@ def _made_up(rng: random.Random, number: int, ids: list[str]) -> tuple[list[Log]
     where = (block, sha256(b"%d" % block).digest(), sha256(b"tx %d" % number).digest())
     record_id = rng.randbytes(32)
     author = sha256(b"%d" % rng.randrange(50)).digest()[:20]
-    values = (record_id, rng.randbytes(32), 1 + number % 10, author, rng.choice((1, 2, 3, 3, 3, 4)), 1,
+    values = (record_id, rng.randbytes(32), 1 + number % 10, author, 1, rng.choice((1, 2, 3, 3, 3, 4)),
               sha256(manifest).digest(), [(from_hex(parent), 7) for parent in parents])  # fmt: skip
     logs = [Log("Recorded", values, *where, 4 * number)]
     if number % 250 == 0:
         # from a batch of half an hour before
         logs.append(Log("Materialized", (record_id, bytes(32), _time(block) - 1800), *where, 4 * number + 1))
     if number % 100 == 0:
-        logs.append(Log("Attested", (record_id, 11, author, 2, rng.randbytes(32), 1), *where, 4 * number + 2))
+        logs.append(Log("Attested", (11, author, record_id, 2, rng.randbytes(32), 1), *where, 4 * number + 2))
     if number % 1000 == 0:
-        logs.append(Log("Retracted", (record_id, values[2], author, bytes(32)), *where, 4 * number + 3))
+        logs.append(Log("Retracted", (values[2], author, record_id, bytes(32)), *where, 4 * number + 3))
     return logs, manifest
 
 
@@ -182,7 +182,7 @@ def measure_sync(events: int, say: Callable[[str], None] = print) -> tuple[float
     rng = random.Random(0)
     with Node() as node, tempfile.TemporaryDirectory() as folder:
         contract, _ = node.deploy(load_artifact()["abi"], load_artifact()["bytecode"], node.accounts[0].address, True)
-        node.send(contract.functions.createGroup(bytes(32), 7))
+        node.send(contract.functions.createGroup(7, bytes(32)))
         sender = node.accounts[0].address
         sent = []
         for _ in range(0, events, _BATCH):

@@ -44,7 +44,6 @@ from blockchaintracer.core.record import (
 # a tree of a million leaves in 5 s instead of 20; without effect where something was hashed before
 os.environ.setdefault("ETH_HASH_BACKEND", "pysha3")
 
-NO_EVIDENCE: tuple[Any, ...] = (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
 NO_LIMIT = 1 << 30
 SIZES = (1, 10, 100, 1024)
 MILLION = 1_000_000
@@ -156,17 +155,17 @@ class _Bench:
         }
 
     def _groups(self) -> None:
-        self.chain.send(self.f.createGroup(_bytes(digest("group 1")), ALL_ROLES))
-        created = self.chain.send(self.f.createGroup(_bytes(digest("group 2")), ALL_ROLES), 1)
+        self.chain.send(self.f.createGroup(ALL_ROLES, _bytes(digest("group 1"))))
+        created = self.chain.send(self.f.createGroup(ALL_ROLES, _bytes(digest("group 2"))), 1)
         self.figures["create_group"] = Figure.of(created, Work(new_slots=2, changed_slots=1))
 
         invitation = {
             "group": 1,
+            "inviter": self.author,
             "account": self.chain.accounts[3].address,
             "roles": int(Role.RECORDER),
             "until": NO_END,
             "version": 0,
-            "inviter": self.author,
             "deadline": DEADLINE,
         }
         joined = self.f.joinBySig(tuple(invitation.values()), self._sign(0, "Invitation", invitation))
@@ -217,13 +216,15 @@ class _Bench:
 
     def _verdicts(self) -> None:
         strain = self._id(self._key("strain"))
-        reviewed = self.chain.send(self.f.attest(strain, 2, Verdict.REVIEWED), 1)
+        reviewed = self.chain.send(self.f.attest(2, strain, Verdict.REVIEWED), 1)
         self.figures["attest_reviewed"] = Figure.of(reviewed, Work(new_slots=1, changed_slots=1, cold_reads=1))
 
         result = self._recorded(self._key("result", kind=Kind.RESULT))
         evidence = self._reproduction(result)
         self._record(evidence)
-        reproduced = self.chain.send(self.f.attest(_bytes(result), 2, Verdict.REPRODUCED, evidence.as_abi()), 1)
+        reproduced = self.chain.send(
+            self.f.attestWithEvidence(2, _bytes(result), Verdict.REPRODUCED, evidence.as_abi()), 1
+        )
         self.figures["attest_reproduced"] = Figure.of(reproduced, Work(new_slots=1, changed_slots=1, cold_reads=2))
 
         attested = _bytes(self._recorded(self._key("attested by signature")))
@@ -238,12 +239,12 @@ class _Bench:
         }
         signature = self._sign(1, "AttestationAuthorization", authorization)
         relayed = self.chain.send(
-            self.f.attestBySig(attested, 2, Verdict.REVIEWED, NO_EVIDENCE, self.attester, DEADLINE, signature), 2
+            self.f.attestBySig(2, self.attester, attested, Verdict.REVIEWED, DEADLINE, signature), 2
         )
         self.figures["attest_by_sig"] = Figure.of(
             relayed, Work(new_slots=1, changed_slots=1, cold_reads=1, signatures=1)
         )
-        withdrawn = self.chain.send(self.f.withdraw(strain, 2), 1)
+        withdrawn = self.chain.send(self.f.withdraw(2, strain), 1)
         self.figures["withdraw"] = Figure.of(withdrawn, Work(changed_slots=2, cold_reads=1))
 
     def _retractions(self) -> None:
@@ -260,7 +261,7 @@ class _Bench:
     def _seals(self) -> None:
         salt = digest("salt")
         plan = self._key("plan", kind=Kind.PLAN)
-        sealed = self.chain.send(self.f.seal(_bytes(record_commitment(self.domain.record_id(plan), salt)), 1))
+        sealed = self.chain.send(self.f.seal(1, _bytes(record_commitment(self.domain.record_id(plan), salt))))
         self.figures["seal"] = Figure.of(sealed, ANCHOR)
         revealed = self.chain.send(self.f.reveal(plan.as_abi(), _bytes(salt)))
         self.figures["reveal"] = Figure.of(revealed, Work(new_slots=1, cold_reads=2))
@@ -269,11 +270,13 @@ class _Bench:
             result = self._recorded(self._key(label, kind=Kind.RESULT))
             evidence = self._reproduction(result)
             evidence_id = self.domain.record_id(evidence)
-            commitment = verdict_commitment(result, 2, Verdict.REPRODUCED, evidence_id, self.attester, salt)
-            self.chain.send(self.f.seal(_bytes(commitment), 2), 1)
+            commitment = verdict_commitment(2, self.attester, result, Verdict.REPRODUCED, evidence_id, salt)
+            self.chain.send(self.f.seal(2, _bytes(commitment)), 1)
             if stored:
                 self._record(evidence)
-            shown = self.f.revealVerdict(_bytes(result), 2, Verdict.REPRODUCED, evidence.as_abi(), _bytes(salt))
+            shown = self.f.revealVerdictWithEvidence(
+                2, _bytes(result), Verdict.REPRODUCED, evidence.as_abi(), _bytes(salt)
+            )
             return self.chain.send(shown, 1)
 
         self.figures["reveal_verdict"] = Figure.of(
@@ -289,7 +292,7 @@ class _Bench:
         record_id = self.domain.record_id(key)
         trees = {size: tree_of(record_id, size) for size in (*SIZES, MILLION)}
         for size, tree in trees.items():
-            anchored = self.chain.send(self.f.anchor(1, size, _bytes(tree.root), manifest))
+            anchored = self.chain.send(self.f.anchor(1, _bytes(tree.root), size, manifest))
             self.figures[f"anchor_{size}"] = Figure.of(anchored, ANCHOR)
         # always the same work: they differ by the zero bytes of the root and the number
         self.figures["anchor_root"] = max(
@@ -297,7 +300,7 @@ class _Bench:
         )
 
         root, proof = _bytes(trees[MILLION].root), self._proof(trees[MILLION], record_id, depth=20)
-        verified = self.f.verifyBatched(1, self.author, root, _bytes(record_id), proof)
+        verified = self.f.verifyBatched(1, self.author, _bytes(record_id), root, proof)
         if verified.call() == 0:
             raise RuntimeError("expected the registry to find the record in its batch, it did not")
         self.figures["verify_leaf_20"] = Figure(self.chain.executed(verified), Work(cold_reads=1).gas())
@@ -330,7 +333,7 @@ class _Bench:
     def _foreign_verdicts(self) -> None:
         elsewhere = GlobalId(10, Web3.to_checksum_address("0x" + digest("registry")[:40]), digest("elsewhere"))
         another = GlobalId(elsewhere.chain_id, elsewhere.registry, digest("another one"))
-        reviewed = self.f.attestForeign(another.as_abi(), 2, Verdict.REVIEWED, (NO_EVIDENCE, NO_EVIDENCE))
+        reviewed = self.f.attestForeign(2, another.as_abi(), Verdict.REVIEWED)
         self.figures["attest_foreign"] = Figure.of(self.chain.send(reviewed, 1), ANCHOR)
 
         reference = RecordKey(
@@ -344,7 +347,9 @@ class _Bench:
         run = self._reproduction(self._recorded(reference))
         self._record(run)
         evidence = (reference.as_abi(), run.as_abi())
-        reproduced = self.chain.send(self.f.attestForeign(elsewhere.as_abi(), 2, Verdict.REPRODUCED, evidence), 1)
+        reproduced = self.chain.send(
+            self.f.attestForeignWithEvidence(2, elsewhere.as_abi(), Verdict.REPRODUCED, *evidence), 1
+        )
         self.figures["attest_foreign_reproduced"] = Figure.of(reproduced, Work(new_slots=2, cold_reads=2))
 
     def _lineage(self) -> None:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
@@ -23,11 +23,6 @@ import {Seals} from "./modules/Seals.sol";
 /// @notice Deployed and owned by a lab or a consortium. Its owner creates groups (or leaves that open) and announces a
 /// successor; over groups and records the owner has no power at all.
 contract LabRegistry is ILabRegistry, Seals, ForeignAttestations, Batches, LineageStatus, ERC165 {
-    /// @dev Solidity's interfaceId leaves inherited functions out.
-    bytes4 private constant INTERFACE_ID = type(ILabRegistry).interfaceId ^ type(IGroups).interfaceId
-        ^ type(IRecords).interfaceId ^ type(IAttestations).interfaceId ^ type(ISeals).interfaceId
-        ^ type(IBatches).interfaceId ^ type(ILineage).interfaceId ^ type(IForeignAttestations).interfaceId;
-
     /// @inheritdoc ILabRegistry
     address public successor;
 
@@ -46,7 +41,11 @@ contract LabRegistry is ILabRegistry, Seals, ForeignAttestations, Batches, Linea
     }
 
     /// @inheritdoc ERC165
-    function supportsInterface(bytes4 interfaceId) public view override returns (bool) {
-        return interfaceId == INTERFACE_ID || super.supportsInterface(interfaceId);
+    function supportsInterface(bytes4 interfaceId) public view virtual override returns (bool) {
+        return interfaceId == type(IRecords).interfaceId || interfaceId == type(IGroups).interfaceId
+            || interfaceId == type(IAttestations).interfaceId || interfaceId == type(ISeals).interfaceId
+            || interfaceId == type(IBatches).interfaceId || interfaceId == type(ILineage).interfaceId
+            || interfaceId == type(IForeignAttestations).interfaceId || interfaceId == type(ILabRegistry).interfaceId
+            || super.supportsInterface(interfaceId);
     }
 }

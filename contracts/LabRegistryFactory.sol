@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.37;
 
 import {Create2} from "@openzeppelin/contracts/utils/Create2.sol";
 
@@ -9,14 +9,17 @@ import {LabRegistry} from "./LabRegistry.sol";
 /// @title The factory of registries
 /// @notice Has no argument that could differ from chain to chain, so that its own address needn't either.
 contract LabRegistryFactory is ILabRegistryFactory {
-    /// @inheritdoc ILabRegistryFactory
-    address public immutable creationCode;
+    address private immutable _firstHalf;
+    address private immutable _secondHalf;
 
     /// @inheritdoc ILabRegistryFactory
     mapping(address registry => bool) public isGenuine;
 
     constructor() {
-        creationCode = address(new CreationCode(bytes.concat(hex"00", type(LabRegistry).creationCode)));
+        bytes memory code = type(LabRegistry).creationCode;
+        uint256 middle = code.length / 2;
+        _firstHalf = address(new CodePart(code, 0, middle));
+        _secondHalf = address(new CodePart(code, middle, code.length));
     }
 
     /// @inheritdoc ILabRegistryFactory
@@ -35,25 +38,35 @@ contract LabRegistryFactory is ILabRegistryFactory {
         return Create2.computeAddress(salt, keccak256(_codeOf(owner, openGroupCreation)));
     }
 
+    /// @inheritdoc ILabRegistryFactory
+    function creationCode() external view returns (address firstHalf, address secondHalf) {
+        return (_firstHalf, _secondHalf);
+    }
+
     /// @dev The registry's creation code and its constructor's arguments. The ABI decoder has refused an owner of more
     /// than 20 bytes and a flag other than 0 and 1, so that the same settings have one encoding.
     function _codeOf(address owner, bool openGroupCreation) private view returns (bytes memory) {
-        address data = creationCode;
-        // without the STOP in front
-        bytes memory code = new bytes(data.code.length - 1);
+        return bytes.concat(_partOf(_firstHalf), _partOf(_secondHalf), abi.encode(owner, openGroupCreation));
+    }
+
+    /// @dev What a contract holds behind the STOP in front.
+    function _partOf(address holder) private view returns (bytes memory part) {
+        part = new bytes(holder.code.length - 1);
         assembly ("memory-safe") {
-            extcodecopy(data, add(code, 32), 1, mload(code))
+            extcodecopy(holder, add(part, 32), 1, mload(part))
         }
-        return abi.encodePacked(code, abi.encode(owner, openGroupCreation));
     }
 }
 
-/// @title Creation code that is kept as a contract's code
-contract CreationCode {
-    /// @param data becomes the whole code; the chain refuses more than 24,576 bytes (EIP-170)
-    constructor(bytes memory data) {
+/// @title A part of some code that is kept as a contract's code, behind a STOP
+contract CodePart {
+    /// @param code of which the bytes from `start` to before `end` are kept
+    constructor(bytes memory code, uint256 start, uint256 end) {
         assembly ("memory-safe") {
-            return(add(data, 32), mload(data))
+            // the byte in front of the part: of the length, or of another part
+            let head := add(add(code, 31), start)
+            mstore8(head, 0)
+            return(head, add(sub(end, start), 1))
         }
     }
 }

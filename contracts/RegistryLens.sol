@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.37;
 
 import {ERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
 
@@ -15,8 +15,8 @@ import {IRegistryLens} from "../interfaces/IRegistryLens.sol";
 contract RegistryLens is IRegistryLens, ERC165 {
     /// @dev What each word of an answer may be, one byte a word: below 8 its largest value, ANY anything, else its number
     /// of bits.
-    bytes private constant STATUS = hex"0308082028282820202020";
-    bytes private constant ATTESTATION = hex"8828280420";
+    bytes private constant STATUS = hex"2008030828282820202020";
+    bytes private constant ATTESTATION = hex"0488282820";
     bytes private constant BATCH = hex"283001";
     bytes private constant LINEAGE = hex"03ff";
     bytes private constant MEMBERSHIP = hex"20282820";
@@ -109,7 +109,7 @@ contract RegistryLens is IRegistryLens, ERC165 {
         for (uint256 g = 0; g < groups.length; ++g) {
             VerdictReading[] memory row = new VerdictReading[](ids.length);
             for (uint256 i = 0; i < ids.length; ++i) {
-                bytes memory question = abi.encodeCall(IAttestations.verdictOf, (ids[i], groups[g]));
+                bytes memory question = abi.encodeCall(IAttestations.verdictOf, (groups[g], ids[i]));
                 row[i].reading = _read(asked, question, ATTESTATION, _place(row[i].attestation));
             }
             readings[g] = row;

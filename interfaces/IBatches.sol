@@ -6,8 +6,9 @@ import {RecordKey} from "./IRecords.sol";
 /// @title Batches: any number of records under one Merkle root
 /// @notice Whoever anchors a root is committed to every record under it from that block on. The records are proven by
 /// their keys and Merkle paths, and can be stored one by one when they are needed, with the batch's time.
-/// @dev Trees are OpenZeppelin's StandardMerkleTree over one `bytes32`, the record's id: a leaf is keccak256(keccak256(id)),
-/// so that an inner node never passes as a leaf. A batch belongs to its group and author, as each of its records must.
+/// @dev Trees are OpenZeppelin's StandardMerkleTree over one `bytes32`, the record's id: a leaf is
+/// keccak256(keccak256(id)), so that an inner node never passes as a leaf. A batch belongs to its group and author, as
+/// each of its records must.
 interface IBatches {
     /// @notice A group's author is committed to all records under this root. `manifest` is the SHA-256 of the batch's
     /// description, kept off chain; `declaredCount` is how many records the author says there are.
@@ -32,7 +33,7 @@ interface IBatches {
     /// @dev A root is anchored once, by either function: one that was declared is never counted.
     /// @param declaredCount how many there are; declared, not checked
     /// @param manifest SHA-256 of the batch's description
-    function anchor(uint32 group, uint48 declaredCount, bytes32 root, bytes32 manifest) external;
+    function anchor(uint32 group, bytes32 root, uint48 declaredCount, bytes32 manifest) external;
 
     /// @notice Commits the caller, a RECORDER of the group, to the records with these ids. The ids stay readable in the
     /// transaction, and their number is checked.
@@ -46,16 +47,17 @@ interface IBatches {
     /// @return id the record's id
     function materialize(RecordKey calldata key, bytes32 root, bytes32[] calldata proof) external returns (bytes32 id);
 
-    /// @notice When this group and author committed to a record with this id under this root, in Unix seconds; 0 if they
-    /// didn't. The record need not be stored, and may be cancelled or retracted: {IRecords-statusOf} tells.
+    /// @notice When this group and author committed to a record with this id under this root, in Unix seconds; 0 if
+    /// they didn't. The record need not be stored, and may be cancelled or retracted: {IRecords-statusOf} tells.
     /// @dev Anyone can put the id of another's record into a batch of their own. Whose record it is, its key says: ask
     /// with the group and author of the key.
-    function verifyBatched(uint32 group, address author, bytes32 root, bytes32 id, bytes32[] calldata proof)
+    function verifyBatched(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
         external
         view
         returns (uint40 anchoredAt);
 
-    /// @notice A batch's time in Unix seconds, 0 if there is none; its number of records; whether the registry counted them.
+    /// @notice A batch's time in Unix seconds, 0 if there is none; its number of records; whether the registry counted
+    /// them.
     function batchOf(uint32 group, address author, bytes32 root)
         external
         view

@@ -18,59 +18,56 @@ interface IForeignAttestations {
         bytes32 recordId;
     }
 
-    /// @notice What Reproduced and NotReproduced on a foreign record stand on.
-    /// @param referenceKey key of a Reference to the foreign record: its subject is the SHA-256 of the text
-    /// `eip155:<chain id>:<registry>/<record id>` (after CAIP-10), both as 0x-hex in lower case
-    /// @param run key of a stored, unretracted Run of the attesting group that names the Reference in relation Reproduces
-    struct ForeignEvidence {
-        RecordKey referenceKey;
-        RecordKey run;
-    }
-
     /// @notice A group's current verdict on a foreign record.
+    /// @param verdict None if there is none, or if its evidence was retracted since
     /// @param evidence id of the Run that it stands on, 0 for none
     /// @param attestedAt Unix time in seconds
-    /// @param verdict None if there is none, or if its evidence was retracted since
     /// @param version raised by every change
     struct ForeignAttestation {
+        IAttestations.Verdict verdict;
         bytes32 evidence;
         uint40 attestedAt;
-        IAttestations.Verdict verdict;
         uint32 version;
     }
 
     /// @notice The group's verdict on the foreign record is now this one; None takes it back.
     event ForeignAttested(
+        uint32 group,
+        address attester,
         uint256 indexed chainId,
         address indexed registry,
         bytes32 indexed recordId,
-        uint32 group,
-        address attester,
         IAttestations.Verdict verdict,
         bytes32 evidence,
         uint32 version
     );
 
     /// @notice There is no verdict on the foreign record to take back.
-    error NoVerdict(bytes32 recordId, uint32 group);
+    error NoVerdict(uint32 group, bytes32 recordId);
     /// @notice This record is of this very registry: use {IAttestations-attest}.
     error NotForeign(bytes32 recordId);
     /// @notice The key is not that of a Reference to this foreign record, whose subject would be `subject`.
     error NotTheReference(bytes32 id, bytes32 subject);
 
-    /// @notice Gives the group's verdict on a foreign record, in place of the one before; None takes it back. Only a REVIEWER
-    /// of the group.
-    /// @param evidence for Reproduced and NotReproduced: neither may be retracted, and the verdict falls when the Run is.
-    /// Ignored for others.
-    function attestForeign(
-        ForeignRecord calldata foreign,
+    /// @notice Gives the group's verdict Reviewed or Disputed on a foreign record, in place of the one before; None
+    /// takes it back. Only a REVIEWER of the group.
+    function attestForeign(uint32 group, ForeignRecord calldata foreign, IAttestations.Verdict verdict) external;
+
+    /// @notice Gives the group's verdict Reproduced or NotReproduced on a foreign record, in place of the one before,
+    /// which falls when the Run is retracted. Only a REVIEWER of the group.
+    /// @param referenceKey key of an unretracted Reference to the foreign record: its subject is the SHA-256 of the
+    /// text `eip155:<chain id>:<registry>/<record id>` (after CAIP-10), both as 0x-hex in lower case
+    /// @param run key of a stored, unretracted Run of `group` that names the Reference in relation Reproduces
+    function attestForeignWithEvidence(
         uint32 group,
+        ForeignRecord calldata foreign,
         IAttestations.Verdict verdict,
-        ForeignEvidence calldata evidence
+        RecordKey calldata referenceKey,
+        RecordKey calldata run
     ) external;
 
     /// @notice The group's current verdict on a foreign record.
-    function foreignAttestation(ForeignRecord calldata foreign, uint32 group)
+    function foreignVerdictOf(uint32 group, ForeignRecord calldata foreign)
         external
         view
         returns (ForeignAttestation memory);

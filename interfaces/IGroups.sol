@@ -26,19 +26,19 @@ interface IGroups {
 
     /// @notice What an inviter signs (EIP-712) and an account accepts: a membership needs the consent of both.
     /// @param group the group the account is invited to
+    /// @param inviter the group's owner, or a MAINTAINER for roles other than MAINTAINER
     /// @param account who is invited; only this account can accept
     /// @param roles bitmap of the roles offered; replaces the roles held before
     /// @param until Unix time in seconds at which the membership ends; type(uint40).max has no end
     /// @param version the account's membership version at the time of signing
-    /// @param inviter the group's owner, or a MAINTAINER for roles other than MAINTAINER
     /// @param deadline Unix time in seconds after which the invitation is refused
     struct Invitation {
         uint32 group;
+        address inviter;
         address account;
         uint32 roles;
         uint40 until;
         uint32 version;
-        address inviter;
         uint40 deadline;
     }
 
@@ -53,8 +53,8 @@ interface IGroups {
     /// @notice The membership of `account` is now this one. `by` gave it, or took it away.
     event MembershipChanged(
         uint32 indexed group,
-        address indexed account,
         address indexed by,
+        address indexed account,
         uint32 roles,
         uint40 since,
         uint40 until,
@@ -85,10 +85,10 @@ interface IGroups {
     error NotAllowedToManage(uint32 group, address account, address by);
 
     /// @notice Creates a group owned by the caller.
-    /// @param manifest SHA-256 of the group's description
     /// @param roles roles that the caller takes in it, without end; 0 for none
+    /// @param manifest SHA-256 of the group's description
     /// @return group its number, from 1
-    function createGroup(bytes32 manifest, uint32 roles) external returns (uint32 group);
+    function createGroup(uint32 roles, bytes32 manifest) external returns (uint32 group);
 
     /// @notice Replaces the group's description. Only its owner.
     function describeGroup(uint32 group, bytes32 manifest) external;
@@ -103,9 +103,9 @@ interface IGroups {
     /// @dev The inviter's right is checked now, not when the invitation was signed.
     function joinBySig(Invitation calldata invitation, bytes calldata signature) external;
 
-    /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there is
-    /// no membership to end, but only in a group that exists. Everybody their own; the owner any; a MAINTAINER those without
-    /// MAINTAINER.
+    /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there
+    /// is no membership to end, but only in a group that exists. Everybody their own; the owner any; a MAINTAINER those
+    /// without MAINTAINER.
     /// @dev Keeps what was held and since when; only the end and the version change.
     function removeMember(uint32 group, address account) external;
 

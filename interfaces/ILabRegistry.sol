@@ -11,8 +11,9 @@ import {ISeals} from "./ISeals.sol";
 import {ISignatures} from "./ISignatures.sol";
 
 /// @title A lab's registry of records
-/// @notice Its ERC-165 id is the exclusive or of all functions here and in the interfaces it inherits. The registry has no proxy, no upgrade,
-/// no pause, no payable function and calls no other contract but the wallet whose signature it checks.
+/// @notice It answers the ERC-165 id of each interface that it inherits and has functions, and of this one by itself.
+/// The registry has no proxy, no upgrade, no pause, no payable function and calls no other contract but the wallet
+/// whose signature it checks.
 interface ILabRegistry is
     IForeignAttestations,
     ISeals,

@@ -5,9 +5,10 @@ import {RecordKey} from "./IRecords.sol";
 
 /// @title Lineage: what a record rests on
 interface ILineage {
-    /// @notice Clean: every record stands, and every parent of every one of them is among them. Foreign: the same, but a
-    /// Reference is among them, whose own lineage is in another registry. Incomplete: a record is not stored, or a parent
-    /// is not given before its child, at the place that was named for it, or no record was given. Retracted: one of them is retracted.
+    /// @notice Clean: every record stands, and every parent of every one of them is among them. Foreign: the same, but
+    /// a Reference is among them, whose own lineage is in another registry. Incomplete: a record is not stored, or a
+    /// parent is not given before its child, at the place that was named for it, or no record was given. Retracted: one
+    /// of them is retracted.
     enum Lineage {
         Clean,
         Foreign,

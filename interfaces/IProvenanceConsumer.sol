@@ -8,7 +8,7 @@ import {IRecords} from "./IRecords.sol";
 /// @title What a contract that relies on a registry shows of it
 /// @notice Anyone can deploy a registry. Whoever uses a consumer looks at {registry} first: everything rests on it.
 interface IProvenanceConsumer {
-    /// @notice There is no contract at this address, or it doesn't say that it is a registry of this version (ERC-165).
+    /// @notice There is no contract at this address, or it doesn't answer yes to every interface used here (ERC-165).
     error NotALabRegistry(address candidate);
     /// @notice The record is not stored, was cancelled, or was retracted.
     error RecordNotStanding(bytes32 id, IRecords.Status status);
@@ -18,7 +18,8 @@ interface IProvenanceConsumer {
     error TooFewReproductions(bytes32 id, uint256 count, uint256 minimum);
     /// @notice The key's own group and author anchored no batch with this root that the path leads to.
     error NotBatched(bytes32 id, bytes32 root);
-    /// @notice What the record rests on doesn't stand, is elsewhere, or was not given whole; `culprit` is the first such record.
+    /// @notice What the record rests on doesn't stand, is elsewhere, or was not given whole; `culprit` is the first
+    /// such record.
     error LineageNotClean(ILineage.Lineage lineage, bytes32 culprit);
 
     /// @notice The registry that this contract trusts, for good.

@@ -10,21 +10,22 @@ struct Link {
 /// @notice Everything that identifies a record. Its EIP-712 digest under the registry's domain is the record's id, so
 /// whoever passes a key and finds its id stored has proven every field of it.
 /// @param group the lab group it belongs to, from 1
-/// @param kind 1 Dataset, 2 Model, 3 Run, 4 Result, 5 Plan, 6 Software, 7 Environment, 8 Document, 9 Deployment,
-/// 10 Reference; 128 to 255 are the lab's own
-/// @param subjectType what `subject` is: 1 the SHA-256 of a file, 2 the SHA-256 of a folder's canonical SHA256SUMS,
-/// 3 a salted commitment, 4 the SHA-256 of an identifier (a run's own UUID)
 /// @param author the account that answers for it
+/// @param subjectType what `subject` is: 1 the SHA-256 of a file, 2 the SHA-256 of a folder's canonical SHA256SUMS,
+/// 3 a salted commitment, 4 the SHA-256 of an identifier (a run's own UUID), 5 the EIP-712 digest of a signed
+/// statement, 6 the root of a hash tree that the manifest describes
 /// @param subject digest of what is recorded, as `subjectType` says
+/// @param kind 1 Dataset, 2 Model, 3 Run, 4 Result, 5 Plan, 6 Software, 7 Environment, 8 Document, 9 Deployment,
+/// 10 Reference, 11 IdentityClaim, 12 Witness, 13 Renewal, 14 Evaluation; 128 to 255 are the lab's own
 /// @param manifest SHA-256 of the RFC 8785 manifest
 /// @param parents strictly ascending by (parent, relation), every one of them recorded before, at most 1,024: so many
 /// verdicts can be taken back in one transaction
 struct RecordKey {
     uint32 group;
-    uint8 kind;
-    uint8 subjectType;
     address author;
+    uint8 subjectType;
     bytes32 subject;
+    uint8 kind;
     bytes32 manifest;
     Link[] parents;
 }
@@ -43,14 +44,15 @@ interface IRecords {
     }
 
     /// @notice What one storage slot says about a record.
-    /// @dev The counts say how many groups currently give each verdict; at 4,194,303 a count stays. They are information, not independence: one
-    /// person can own several groups. A consumer that acts on verdicts names the groups that it trusts.
+    /// @dev The counts say how many groups currently give each verdict; at 4,194,303 a count stays. They are
+    /// information, not independence: one person can own several groups. A consumer that acts on verdicts names the
+    /// groups it trusts.
     /// @param flags bit 0: stored from a batch; bit 1: a relayed signature is refused
     struct RecordStatus {
-        Status status;
-        uint8 kind;
-        uint8 flags;
         uint32 group;
+        uint8 kind;
+        Status status;
+        uint8 flags;
         uint40 recordedAt;
         uint40 retractedAt;
         uint40 sealedAt;
@@ -62,19 +64,19 @@ interface IRecords {
 
     /// @notice A record was written. The event holds its whole key.
     event Recorded(
-        bytes32 indexed id,
         uint32 group,
-        bytes32 indexed subject,
         address author,
-        uint8 kind,
+        bytes32 indexed id,
         uint8 subjectType,
+        bytes32 indexed subject,
+        uint8 kind,
         bytes32 manifest,
         Link[] parents
     );
     /// @notice The author refuses every signature over this record, and every batch that holds it, from now on.
-    event RecordCancelled(bytes32 indexed id, address indexed author);
+    event RecordCancelled(address indexed author, bytes32 indexed id);
     /// @notice The record was retracted. It keeps its time, and its parents and children keep their links.
-    event Retracted(bytes32 indexed id, uint32 indexed group, address indexed by, bytes32 reason);
+    event Retracted(uint32 indexed group, address indexed by, bytes32 indexed id, bytes32 reason);
 
     /// @notice The record is stored already, since this time.
     error RecordExists(bytes32 id, uint40 recordedAt);

@@ -15,8 +15,8 @@ import {IRecords, RecordKey} from "./IRecords.sol";
 /// cannot make the call fail. A contract that acts on an answer refuses every reading but Read: whoever sends the
 /// transaction chooses its gas, and can make any answer Refused.
 interface IRegistryLens {
-    /// @notice NoContract: no code is at the registry's address. Refused: the registry reverted, has no such function, or
-    /// needed more gas than its share. Malformed: what it returned is not an answer of this version. Read: this is
+    /// @notice NoContract: no code is at the registry's address. Refused: the registry reverted, has no such function,
+    /// or needed more gas than its share. Malformed: what it returned is not an answer of this version. Read: this is
     /// what it said. All but Read leave the rest of the answer zero.
     enum Reading {
         NoContract,

@@ -13,8 +13,8 @@ uint40 constant CLAIM_WINDOW = 30 days;
 uint40 constant MAX_DURATION = 1826 days;
 
 /// @title Bounties for reproducing a record, whatever comes out
-/// @notice A sponsor names a record, the groups that may try, and a fixed share for each. A group is paid for Reproduced
-/// or for NotReproduced, if it had committed to its verdict before any verdict that is paid was shown.
+/// @notice A sponsor names a record, the groups that may try, and a fixed share for each. A group is paid for
+/// Reproduced or for NotReproduced, if it had committed to its verdict before any verdict that is paid was shown.
 ///
 ///   fund ......... entryUntil ............. verdictUntil .............. + CLAIM_WINDOW
 ///   | seal, enter  | reveal in the registry | claim                     | refund
@@ -26,33 +26,33 @@ uint40 constant MAX_DURATION = 1826 days;
 interface IReplicationBounty {
     /// @notice The terms of a bounty, complete.
     /// @param sponsor who pays, and gets back what nobody earned
+    /// @param recordId record to reproduce
+    /// @param groups who is eligible, strictly ascending, without the record's own group
     /// @param token ERC-20 token of the shares, or zero for ether. A token can freeze, tax or shrink what is held: look
     /// at it before working for it
     /// @param share what each group gets, in the token's smallest unit
-    /// @param recordId record to reproduce
     /// @param entryUntil last time of entry, in Unix seconds. Verdicts given until then are not paid
     /// @param verdictUntil last time at which a verdict can be given, in Unix seconds
-    /// @param groups who is eligible, strictly ascending, without the record's own group
     struct Bounty {
         address sponsor;
+        bytes32 recordId;
+        uint32[] groups;
         address token;
         uint128 share;
-        bytes32 recordId;
         uint40 entryUntil;
         uint40 verdictUntil;
-        uint32[] groups;
     }
 
     /// @notice What a group is committed to in a bounty.
     /// @param attester who sealed, and must reveal; zero if the group hasn't entered
+    /// @param commitment what was sealed
     /// @param sealedAt Unix time in seconds of the seal
     /// @param paid whether the group has its share
-    /// @param commitment what was sealed
     struct Entry {
         address attester;
+        bytes32 commitment;
         uint40 sealedAt;
         bool paid;
-        bytes32 commitment;
     }
 
     /// @notice What a seal hid.
@@ -66,7 +66,7 @@ interface IReplicationBounty {
     }
 
     /// @notice The sponsor paid the shares of all groups in.
-    event Funded(bytes32 indexed id, bytes32 indexed recordId, address indexed sponsor, Bounty bounty);
+    event Funded(bytes32 indexed id, address indexed sponsor, bytes32 indexed recordId, Bounty bounty);
     /// @notice The group is committed to what the attester sealed.
     event Entered(bytes32 indexed id, uint32 indexed group, address indexed attester, bytes32 commitment);
     /// @notice The group's share was paid for this verdict.
@@ -125,12 +125,13 @@ interface IReplicationBounty {
     /// @return id the bounty's id
     function fund(Bounty calldata bounty) external payable returns (bytes32 id);
 
-    /// @notice Commits a group to one sealed verdict, once and for good. Only the group's owner, while the entry is open
-    /// and before the group's verdict is known.
-    /// @dev What else the group sealed is worth nothing here. The seal may be older than the bounty, and may be entered in
-    /// several bounties for the record: each of the sponsors pays for the same blind verdict, as each promised. A group has
-    /// one commitment for a record in all bounties of this contract, so it can't choose after seeing a rival's verdict. It keeps
-    /// that commitment for good: whoever loses the salt enters no other bounty for the record.
+    /// @notice Commits a group to one sealed verdict, once and for good. Only the group's owner, while the entry is
+    /// open and before the group's verdict is known.
+    /// @dev What else the group sealed is worth nothing here. The seal may be older than the bounty, and may be entered
+    /// in several bounties for the record: each of the sponsors pays for the same blind verdict, as each promised. A
+    /// group has one commitment for a record in all bounties of this contract, so it can't choose after seeing a
+    /// rival's verdict. It keeps that commitment for good: whoever loses the salt enters no other bounty for the
+    /// record.
     /// @param attester who sealed the commitment for the group, in the registry
     /// @param commitment see {ISeals-seal}, of a verdict on this bounty's record
     function enter(Bounty calldata bounty, uint32 group, address attester, bytes32 commitment) external;

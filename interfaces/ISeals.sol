@@ -16,7 +16,7 @@ interface ISeals {
     /// @notice The record that was just stored had been sealed at `sealedAt`, which its slot keeps.
     event Revealed(bytes32 indexed id, bytes32 indexed commitment, uint40 sealedAt);
     /// @notice The verdict that was just given had been sealed at `sealedAt`, which its slot keeps.
-    event VerdictRevealed(bytes32 indexed recordId, uint32 indexed group, bytes32 indexed commitment, uint40 sealedAt);
+    event VerdictRevealed(uint32 indexed group, bytes32 indexed recordId, bytes32 indexed commitment, uint40 sealedAt);
 
     /// @notice The author sealed this for the group already, at this time, which doesn't change.
     error AlreadySealed(bytes32 commitment, uint40 sealedAt);
@@ -24,24 +24,26 @@ interface ISeals {
     error NotSealed(uint32 group, address author, bytes32 commitment);
 
     /// @notice Commits the caller, a RECORDER or REVIEWER of the group, to something not shown yet.
-    /// @param commitment for a record keccak256(abi.encode(keccak256("RecordCommitment(bytes32 recordId,bytes32 salt)"),
-    /// recordId, salt)); for a verdict the same of "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32
-    /// evidence,address attester,bytes32 salt)", evidence being the id of its record or zero. The salt is 32 random bytes,
-    /// or the seal can be guessed.
-    function seal(bytes32 commitment, uint32 group) external;
+    /// @param commitment EIP-712's hashStruct of RecordCommitment (record id, salt) for a record, of VerdictCommitment
+    /// (group, attester, record id, verdict, evidence, salt) for a verdict, evidence being the id of its record or
+    /// zero. The salt is 32 random bytes, or the seal can be guessed. contracts/libraries/StructHash.sol has both
+    /// types.
+    function seal(uint32 group, bytes32 commitment) external;
 
-    /// @notice Stores a sealed record of the caller, with the time of the seal beside that of the record. Its author must
-    /// be a RECORDER of its group now.
+    /// @notice Stores a sealed record of the caller, with the time of the seal beside that of the record. Its author
+    /// must be a RECORDER of its group now.
     /// @dev A record that was stored without its seal can't be revealed any more: what is stored never changes.
     /// @return id the record's id
     function reveal(RecordKey calldata key, bytes32 salt) external returns (bytes32 id);
 
-    /// @notice Gives a sealed verdict, and stores its evidence first if it isn't stored, which the caller must be the author
-    /// of. Otherwise as {IAttestations-attest}.
-    /// @param evidence a key whose group is 0 is none
-    function revealVerdict(
-        bytes32 recordId,
+    /// @notice Gives a verdict that was sealed without evidence. Otherwise as {IAttestations-attest}.
+    function revealVerdict(uint32 group, bytes32 recordId, IAttestations.Verdict verdict, bytes32 salt) external;
+
+    /// @notice Gives a verdict that was sealed with evidence, and stores the evidence first if it isn't stored, which
+    /// the caller must be the author of. Otherwise as {IAttestations-attestWithEvidence}.
+    function revealVerdictWithEvidence(
         uint32 group,
+        bytes32 recordId,
         IAttestations.Verdict verdict,
         RecordKey calldata evidence,
         bytes32 salt

@@ -44,6 +44,10 @@ class Kind(IntEnum):
     DOCUMENT = 8
     DEPLOYMENT = 9
     REFERENCE = 10
+    IDENTITY_CLAIM = 11
+    WITNESS = 12
+    RENEWAL = 13
+    EVALUATION = 14
 
 
 class Relation(IntEnum):
@@ -58,10 +62,15 @@ class Relation(IntEnum):
     USES = 7
     REPRODUCES = 8
     SUPERSEDES = 9
+    EVALUATES = 10
+    CONFIRMS = 11
+    SUPPORTS = 12
+    WITNESSES = 13
+    RENEWS = 14
 
 
 class SubjectType(IntEnum):
-    """What the subject of a record is the SHA-256 of."""
+    """What the subject of a record is the digest of: SHA-256, unless the comment names another."""
 
     FILE = 1
     """the bytes of a file, as ``sha256sum`` prints it"""
@@ -71,6 +80,10 @@ class SubjectType(IntEnum):
     """a salted commitment"""
     IDENTIFIER = 4
     """the ASCII text of an identifier: a run's UUID"""
+    STATEMENT = 5
+    """a signed statement: its EIP-712 digest"""
+    TREE = 6
+    """a hash tree that the manifest describes: its root"""
 
 
 class Verdict(IntEnum):
@@ -214,10 +227,10 @@ class RecordKey:
     """
 
     group: int
-    kind: int
-    subject_type: int
     author: str
+    subject_type: int
     subject: str
+    kind: int
     manifest: str
     parents: tuple[Link, ...] = field(default=())
 
@@ -233,10 +246,10 @@ class RecordKey:
 
         return (
             self.group,
-            int(self.kind),
-            int(self.subject_type),
             to_checksum_address(self.author),
+            int(self.subject_type),
             bytes.fromhex(self.subject),
+            int(self.kind),
             bytes.fromhex(self.manifest),
             [(from_hex(link.parent), int(link.relation)) for link in self.parents],
         )
@@ -245,10 +258,10 @@ class RecordKey:
         """Return the key as JSON-ready values. `from_json` reads them back."""
         return {
             "group": self.group,
-            "kind": int(self.kind),
-            "subjectType": int(self.subject_type),
             "author": self.author,
+            "subjectType": int(self.subject_type),
             "subject": self.subject,
+            "kind": int(self.kind),
             "manifest": self.manifest,
             "parents": [{"parent": link.parent, "relation": int(link.relation)} for link in self.parents],
         }
@@ -258,10 +271,10 @@ class RecordKey:
         """Read what `as_json` wrote."""
         return cls(
             group=data["group"],
-            kind=data["kind"],
-            subject_type=data["subjectType"],
             author=data["author"],
+            subject_type=data["subjectType"],
             subject=data["subject"],
+            kind=data["kind"],
             manifest=data["manifest"],
             parents=tuple(Link(link["parent"], link["relation"]) for link in data["parents"]),
         )
@@ -361,14 +374,14 @@ def record_commitment(record_id: str, salt: str) -> str:
     return _struct_hash("RecordCommitment", {"recordId": from_hex(record_id), "salt": from_hex(salt)})
 
 
-def verdict_commitment(record_id: str, group: int, verdict: int, evidence: str | None, attester: str, salt: str) -> str:
+def verdict_commitment(group: int, attester: str, record_id: str, verdict: int, evidence: str | None, salt: str) -> str:
     """Compute the commitment that a seal shows of a verdict (0x-hex). `evidence` is a record id, or None."""
     message = {
-        "recordId": from_hex(record_id),
         "group": group,
+        "attester": attester,
+        "recordId": bytes.fromhex(record_id),
         "verdict": verdict,
         "evidence": from_hex(evidence) if evidence else bytes(32),
-        "attester": attester,
         "salt": from_hex(salt),
     }
     return _struct_hash("VerdictCommitment", message)
@@ -399,18 +412,18 @@ TYPES: dict[str, list[dict[str, str]]] = {
     "EIP712Domain": _fields("string name,string version,uint256 chainId,address verifyingContract"),
     "Link": _fields("bytes32 parent,uint8 relation"),
     "Record": _fields(
-        "uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents"
+        "uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents"
     ),
     "RecordAuthorization": _fields("Record record,uint40 deadline"),
     "AttestationAuthorization": _fields(
-        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,uint32 version,uint40 deadline"
+        "uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,uint32 version,uint40 deadline"
     ),
     "RecordCommitment": _fields("bytes32 recordId,bytes32 salt"),
     "VerdictCommitment": _fields(
-        "bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt"
+        "uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,bytes32 salt"
     ),
     "Invitation": _fields(
-        "uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline"
+        "uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline"
     ),
 }
 """EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol."""

@@ -26,10 +26,10 @@ class Position:
 class RecordStatus:
     """The registry's slot of a record. Times are Unix seconds, 0 for never. The counters count groups, not people."""
 
-    status: Status
-    kind: int
-    flags: int
     group: int
+    kind: int
+    status: Status
+    flags: int
     recorded_at: int
     retracted_at: int
     sealed_at: int

@@ -46,7 +46,7 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
     key = required_record(lab, evidence).key if evidence else None
-    version = lab.registry.verdict(record.id, group).version
+    version = lab.registry.verdict(group, record.id).version
     fields = {"record_id": record.id, "group": group, "version": version, "verdict": int(verdict), "evidence": key}
     return _write(lab, Transaction(Op.ATTEST, lab.registry.address, **fields), group, label(verdict))
 
@@ -59,7 +59,7 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     """
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
-    current = lab.registry.verdict(record.id, group)
+    current = lab.registry.verdict(group, record.id)
     if current.verdict is Verdict.NONE:
         raise in_words("NoVerdict", {"group": group, "recordId": from_hex(record.id)})
     version = current.version
@@ -88,7 +88,7 @@ def attest_foreign(lab: Lab, foreign: GlobalId, verdict: Verdict, *, evidence: s
             f"expected no evidence for {label(verdict)} on a record of another registry, got {evidence}",
             hint="Only reproduced and not-reproduced stand on evidence there.",
         )
-    current = lab.registry.foreign_verdict(foreign, group)
+    current = lab.registry.foreign_verdict(group, foreign)
     write = Transaction(
         Op.ATTEST_FOREIGN,
         lab.registry.address,
@@ -121,7 +121,7 @@ def foreign_verdicts(registry: Registry, foreign: GlobalId) -> list[dict[str, An
     """List the current verdicts of all groups on a record of another registry, without those whose evidence was
     retracted."""
     latest = {event["args"]["group"]: event for event in registry.foreign_attested(foreign)}
-    current = {group: registry.foreign_verdict(foreign, group) for group in sorted(latest)}
+    current = {group: registry.foreign_verdict(group, foreign) for group in sorted(latest)}
     return [
         _row(latest[group], verdict, evidence=verdict.evidence)
         for group, verdict in current.items()

@@ -69,13 +69,13 @@ def gas_figures(slot_gas: int = SLOT_GAS) -> list[tuple[str, int, int]]:
     functions = Web3().eth.contract(abi=load_artifact()["abi"]).functions
     word = b"\x11" * 32
     key = RecordKey(
-        group=1, kind=1, subject_type=1, author="0x" + "11" * 20, subject="11" * 32, manifest="11" * 32
+        group=1, author="0x" + "11" * 20, kind=1, subject_type=1, subject="11" * 32, manifest="11" * 32
     ).as_abi()
     calls = [
         ("record", gas["record"], functions.record(key)),
         (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, functions.recordMany([key] * _BATCH)),
-        ("seal", gas["seal"], functions.seal(word, 1)),
-        ("root of any number", gas["anchor_root"], functions.anchor(1, 1, word, word)),
+        ("seal", gas["seal"], functions.seal(1, word)),
+        ("root of any number", gas["anchor_root"], functions.anchor(1, word, 1, word)),
         (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, functions.anchorLeaves(1, [word] * _LEAVES)),
         ("materialize", gas[f"materialize_{_DEPTH}"], functions.materialize(key, word, [word] * _DEPTH)),
     ]

@@ -19,7 +19,7 @@ from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, rem
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
-_INVITATION_FIELDS = ("group", "account", "roles", "until", "version", "inviter", "deadline")
+_INVITATION_FIELDS = ("group", "inviter", "account", "roles", "until", "version", "deadline")
 _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
 
 
@@ -208,11 +208,11 @@ def invite(
     account = checksummed(account, "the account's address")
     message = {
         "group": group,
+        "inviter": lab.signer.address,
         "account": account,
         "roles": int(roles),
         "until": until,
         "version": lab.registry.membership(group, account).version,
-        "inviter": lab.signer.address,
         "deadline": int(time.time()) + valid_s,
     }
     document = lab.registry.domain.typed_data("Invitation", message)

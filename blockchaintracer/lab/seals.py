@@ -248,7 +248,7 @@ def _keep(lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: 
         commitment = record_commitment(record_id, salt)
     else:
         evidence = lab.domain.record_id(key) if key else None
-        commitment = verdict_commitment(record_id, group, int(verdict), evidence, author, salt)
+        commitment = verdict_commitment(group, author, record_id, int(verdict), evidence, salt)
     number = None if verdict is None else int(verdict)
     kept = KeptSeal(lab.chain_id, lab.domain.registry, group, author, commitment, record_id, key, number, salt)
     path = lab.home.seals / f"{commitment}.json"
@@ -369,7 +369,7 @@ def _reveal_of(registry: Registry, kept: KeptSeal) -> Transaction:
     about: dict[str, Any] = {"record_id": kept.record_id, "salt": kept.salt}
     if kept.verdict is None:
         return Transaction(Op.REVEAL, kept.registry, **about, key=kept.key)
-    about |= {"group": kept.group, "version": registry.verdict(kept.record_id, kept.group).version}
+    about |= {"group": kept.group, "version": registry.verdict(kept.group, kept.record_id).version}
     return Transaction(Op.REVEAL_VERDICT, kept.registry, **about, verdict=kept.verdict, evidence=kept.key)
 
 

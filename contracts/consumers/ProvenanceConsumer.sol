@@ -5,33 +5,36 @@ import {ERC165Checker} from "@openzeppelin/contracts/utils/introspection/ERC165C
 
 import {IAttestations} from "../../interfaces/IAttestations.sol";
 import {IBatches} from "../../interfaces/IBatches.sol";
-import {IForeignAttestations} from "../../interfaces/IForeignAttestations.sol";
-import {IGroups} from "../../interfaces/IGroups.sol";
 import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
 import {ILineage} from "../../interfaces/ILineage.sol";
 import {IProvenanceConsumer} from "../../interfaces/IProvenanceConsumer.sol";
 import {IRecords, RecordKey} from "../../interfaces/IRecords.sol";
-import {ISeals} from "../../interfaces/ISeals.sol";
 
 /// @title For contracts that act on what a registry says
 /// @notice Pins one registry and asks it the questions that are easily asked wrong.
 /// @dev All answers are of this moment: a record can be retracted and a verdict withdrawn in the next block. Ask when
 /// you act, and keep no answer.
 abstract contract ProvenanceConsumer is IProvenanceConsumer {
-    /// @dev Solidity's interfaceId leaves inherited functions out.
-    bytes4 private constant REGISTRY_ID = type(ILabRegistry).interfaceId ^ type(IGroups).interfaceId
-        ^ type(IRecords).interfaceId ^ type(IAttestations).interfaceId ^ type(ISeals).interfaceId
-        ^ type(IBatches).interfaceId ^ type(ILineage).interfaceId ^ type(IForeignAttestations).interfaceId;
-
     /// @inheritdoc IProvenanceConsumer
     ILabRegistry public immutable registry;
 
-    /// @dev ERC-165 keeps mistakes out, not lies: a hostile contract answers yes as well. Deploy with a registry that you know.
+    /// @dev ERC-165 keeps mistakes out, not lies: a hostile contract answers yes as well. Deploy with a registry that
+    /// you know.
     constructor(ILabRegistry registry_) {
-        if (!ERC165Checker.supportsInterface(address(registry_), REGISTRY_ID)) {
+        if (!ERC165Checker.supportsAllInterfaces(address(registry_), _usedInterfaces())) {
             revert NotALabRegistry(address(registry_));
         }
         registry = registry_;
+    }
+
+    /// @dev The ERC-165 ids of the registry's interfaces that this contract calls; a later registry that has these and
+    /// more will do. Override it if you call others, or only some of these.
+    function _usedInterfaces() internal pure virtual returns (bytes4[] memory ids) {
+        ids = new bytes4[](4);
+        ids[0] = type(IRecords).interfaceId;
+        ids[1] = type(IAttestations).interfaceId;
+        ids[2] = type(IBatches).interfaceId;
+        ids[3] = type(ILineage).interfaceId;
     }
 
     /// @notice The record of this key is stored and not retracted. Every field of the key is thereby proven.
@@ -63,7 +66,7 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         uint256 count = 0;
         for (uint256 i = 0; i < groups.length; ++i) {
             if (groups[i] == key.group || _isRepeated(groups, i)) continue;
-            if (registry.verdictOf(id, groups[i]).verdict == IAttestations.Verdict.Reproduced) ++count;
+            if (registry.verdictOf(groups[i], id).verdict == IAttestations.Verdict.Reproduced) ++count;
         }
         if (count < minimum) revert TooFewReproductions(id, count, minimum);
     }
@@ -85,13 +88,13 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         if (status != IRecords.Status.Unknown && status != IRecords.Status.Recorded) {
             revert RecordNotStanding(id, status);
         }
-        anchoredAt = registry.verifyBatched(key.group, key.author, root, id, proof);
+        anchoredAt = registry.verifyBatched(key.group, key.author, id, root, proof);
         if (anchoredAt == 0) revert NotBatched(id, root);
     }
 
     /// @notice The last record of the path and everything it rests on, in this registry, stands.
-    /// @dev Compare the id that is returned with the record that you mean: the caller chose the path. Its cost grows with
-    /// the path and its parents. A Reference in it is refused, because what that rests on is elsewhere.
+    /// @dev Compare the id that is returned with the record that you mean: the caller chose the path. Its cost grows
+    /// with the path and its parents. A Reference in it is refused, because what that rests on is elsewhere.
     /// @param path keys in topological order: every parent before its children, the record asked about last
     /// @param places for each key in turn, and each of its parents in their order, the parent's index in `path`
     /// @return id of the last record

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.37;
 
 import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
+import {IRecords} from "../../interfaces/IRecords.sol";
 import {EASAttestation, ISchemaResolver} from "../../interfaces/ISchemaResolver.sol";
 import {ProvenanceConsumer} from "./ProvenanceConsumer.sol";
 
@@ -51,6 +52,12 @@ contract RecordResolver is ISchemaResolver, ProvenanceConsumer {
     /// @inheritdoc ISchemaResolver
     function multiRevoke(EASAttestation[] calldata, uint256[] calldata) external view onlyEAS returns (bool) {
         return true;
+    }
+
+    /// @inheritdoc ProvenanceConsumer
+    function _usedInterfaces() internal pure override returns (bytes4[] memory ids) {
+        ids = new bytes4[](1);
+        ids[0] = type(IRecords).interfaceId;
     }
 
     /// @inheritdoc ISchemaResolver

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-pragma solidity ^0.8.24;
+pragma solidity 0.8.37;
 
 import {IERC20, SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
@@ -15,8 +15,10 @@ import {
     MAX_ELIGIBLE_GROUPS,
     MIN_VERDICT_WINDOW
 } from "../../interfaces/IReplicationBounty.sol";
+import {IRecords} from "../../interfaces/IRecords.sol";
 import {ISeals} from "../../interfaces/ISeals.sol";
 import {StructHash} from "../libraries/StructHash.sol";
+import {EntrySlot, EntrySlotLib} from "../types/EntrySlot.sol";
 import {ProvenanceConsumer} from "./ProvenanceConsumer.sol";
 
 /// @title Bounties for reproducing a record
@@ -28,8 +30,14 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
     /// @inheritdoc IReplicationBounty
     mapping(bytes32 id => uint256) public held;
 
-    mapping(bytes32 id => mapping(uint32 group => Entry)) private _entries;
-    /// @dev A group that had a commitment for each outcome, each in another bounty, could choose after seeing a rival's.
+    struct StoredEntry {
+        EntrySlot slot;
+        bytes32 commitment;
+    }
+
+    mapping(bytes32 id => mapping(uint32 group => StoredEntry)) private _entries;
+    /// @dev A group that had a commitment for each outcome, each in another bounty, could choose after seeing a
+    /// rival's.
     mapping(bytes32 recordId => mapping(uint32 group => bytes32)) private _commitments;
 
     constructor(ILabRegistry registry_) ProvenanceConsumer(registry_) {}
@@ -46,7 +54,7 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
 
         uint256 total = bounty.share * bounty.groups.length;
         held[id] = total;
-        emit Funded(id, bounty.recordId, msg.sender, bounty);
+        emit Funded(id, msg.sender, bounty.recordId, bounty);
         _receive(bounty.token, total);
     }
 
@@ -57,8 +65,8 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         if (block.timestamp > bounty.entryUntil) revert TooLate(bounty.entryUntil, block.timestamp);
         if (!_isEligible(bounty.groups, group)) revert NotEligible(group);
         _requireOwner(group);
-        Entry storage entry = _entries[id][group];
-        if (entry.attester != address(0)) revert AlreadyEntered(group, entry.commitment);
+        StoredEntry storage entry = _entries[id][group];
+        if (entry.slot.exists()) revert AlreadyEntered(group, entry.commitment);
         _requireNoVerdict(bounty.recordId, group);
         uint40 sealedAt = registry.sealedAt(group, attester, commitment);
         if (sealedAt == 0) revert ISeals.NotSealed(group, attester, commitment);
@@ -66,24 +74,24 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         if (earlier != 0 && earlier != commitment) revert OtherCommitment(group, earlier);
 
         _commitments[bounty.recordId][group] = commitment;
-        _entries[id][group] = Entry(attester, sealedAt, false, commitment);
+        _entries[id][group] = StoredEntry(EntrySlotLib.pack(attester, sealedAt), commitment);
         emit Entered(id, group, attester, commitment);
     }
 
     /// @inheritdoc IReplicationBounty
     function claim(Bounty calldata bounty, uint32 group, Opening calldata opening, address to) external nonReentrant {
         bytes32 id = idOf(bounty);
-        Entry storage entry = _entries[id][group];
-        if (entry.attester == address(0)) revert NotEntered(id, group);
-        if (entry.paid) revert AlreadyPaid(id, group);
+        StoredEntry storage entry = _entries[id][group];
+        if (!entry.slot.exists()) revert NotEntered(id, group);
+        if (entry.slot.paid()) revert AlreadyPaid(id, group);
         if (block.timestamp <= bounty.verdictUntil) revert TooEarly(bounty.verdictUntil, block.timestamp);
         uint256 until = _claimUntil(bounty);
         if (block.timestamp > until) revert TooLate(until, block.timestamp);
         _requireOwner(group);
         _requireOpening(bounty.recordId, group, entry, opening);
-        _requireVerdict(bounty, group, entry.sealedAt, opening);
+        _requireVerdict(bounty, group, entry.slot.sealedAt(), opening);
 
-        entry.paid = true;
+        entry.slot = entry.slot.withPayment();
         held[id] -= bounty.share;
         emit Claimed(id, group, to, opening.verdict);
         _pay(bounty.token, to, bounty.share);
@@ -105,12 +113,23 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
 
     /// @inheritdoc IReplicationBounty
     function entryOf(bytes32 id, uint32 group) external view returns (Entry memory) {
-        return _entries[id][group];
+        StoredEntry storage entry = _entries[id][group];
+        EntrySlot slot = entry.slot;
+        return Entry(slot.attester(), entry.commitment, slot.sealedAt(), slot.paid());
     }
 
     /// @inheritdoc IReplicationBounty
     function idOf(Bounty calldata bounty) public pure returns (bytes32 id) {
         return keccak256(abi.encode(bounty));
+    }
+
+    /// @inheritdoc ProvenanceConsumer
+    function _usedInterfaces() internal pure override returns (bytes4[] memory ids) {
+        ids = new bytes4[](4);
+        ids[0] = type(IRecords).interfaceId;
+        ids[1] = type(IAttestations).interfaceId;
+        ids[2] = type(ISeals).interfaceId;
+        ids[3] = type(IGroups).interfaceId;
     }
 
     /// @dev The exact sum: with less, the last group of a bounty would be paid from another's money.
@@ -147,7 +166,7 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         for (uint256 i = 0; i < count; ++i) {
             uint32 group = groups[i];
             if (group <= last) revert GroupsNotAscending(i);
-            if (group == own) revert IAttestations.OwnRecord(recordId, group);
+            if (group == own) revert IAttestations.OwnRecord(group, recordId);
             _requireNoVerdict(recordId, group);
             last = group;
         }
@@ -157,7 +176,7 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
 
     /// @dev A withdrawn verdict was seen, too.
     function _requireNoVerdict(bytes32 recordId, uint32 group) private view {
-        uint32 version = registry.verdictOf(recordId, group).version;
+        uint32 version = registry.verdictOf(group, recordId).version;
         if (version != 0) revert VerdictAlreadyGiven(group, version);
     }
 
@@ -167,12 +186,12 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
     }
 
     /// @dev Two seals of one block have one time; the noted commitment tells them apart.
-    function _requireOpening(bytes32 recordId, uint32 group, Entry storage entry, Opening calldata opening)
+    function _requireOpening(bytes32 recordId, uint32 group, StoredEntry storage entry, Opening calldata opening)
         private
         view
     {
         bytes32 shown = StructHash.verdictCommitment(
-            recordId, group, uint8(opening.verdict), opening.evidence, entry.attester, opening.salt
+            group, entry.slot.attester(), recordId, uint8(opening.verdict), opening.evidence, opening.salt
         );
         if (shown != entry.commitment) revert NotTheCommitment(entry.commitment, shown);
         bool paid = opening.verdict == IAttestations.Verdict.Reproduced
@@ -186,7 +205,7 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
         private
         view
     {
-        IAttestations.Attestation memory current = registry.verdictOf(bounty.recordId, group);
+        IAttestations.Attestation memory current = registry.verdictOf(group, bounty.recordId);
         bool stands = current.version == 1 && current.verdict == opening.verdict
             && current.evidence == uint136(uint256(opening.evidence)) && current.sealedAt == sealedAt;
         if (!stands) revert VerdictNotStanding(group, current);

@@ -3,8 +3,8 @@ pragma solidity ^0.8.24;
 
 /// @notice Lower-case hexadecimal digits, sixteen bytes at a time.
 library Hex {
-    /// @dev Each step moves the upper half of every piece up by as much as the piece is long, until every half byte has a
-    /// byte of its own. A half byte over 9 carries into bit 4 when 6 is added; 39 characters lie between '9' and 'a'.
+    /// @dev Each step moves the upper half of every piece up by as much as the piece is long, until every half byte has
+    /// a byte of its own. A half byte over 9 carries into bit 4 when 6 is added; 39 characters lie between '9' and 'a'.
     function digits(uint128 value) internal pure returns (bytes32) {
         unchecked {
             uint256 r = value;

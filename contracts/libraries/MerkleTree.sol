@@ -14,7 +14,8 @@ library MerkleTree {
         }
     }
 
-    /// @dev Whether a path leads from a node to a root: OpenZeppelin's MerkleProof.verifyCalldata for the price of its hashes.
+    /// @dev Whether a path leads from a node to a root: OpenZeppelin's MerkleProof.verifyCalldata for the price of its
+    /// hashes.
     function isUnder(bytes32 root_, bytes32 node, bytes32[] calldata path) internal pure returns (bool) {
         assembly ("memory-safe") {
             let end := add(path.offset, shl(5, path.length))
@@ -30,8 +31,8 @@ library MerkleTree {
         return node == root_;
     }
 
-    /// @dev The tree is complete: its nodes stand in a row that starts with the leaves. Two are taken from the head, their
-    /// parent joins the end, and the last one is the root.
+    /// @dev The tree is complete: its nodes stand in a row that starts with the leaves. Two are taken from the head,
+    /// their parent joins the end, and the last one is the root.
     /// @param nodes the leaves in order, at least one, and room for as many parents but one; filled
     function root(bytes32[] memory nodes) internal pure returns (bytes32) {
         uint256 left = 0;

@@ -9,33 +9,32 @@ library StructHash {
     bytes32 internal constant LINK_TYPEHASH = keccak256("Link(bytes32 parent,uint8 relation)");
 
     bytes32 internal constant RECORD_TYPEHASH = keccak256(
-        "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents)"
+        "Record(uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents)"
         "Link(bytes32 parent,uint8 relation)"
     );
 
     bytes32 internal constant RECORD_AUTHORIZATION_TYPEHASH = keccak256(
         "RecordAuthorization(Record record,uint40 deadline)" "Link(bytes32 parent,uint8 relation)"
-        "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents)"
+        "Record(uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents)"
     );
 
     bytes32 internal constant ATTESTATION_AUTHORIZATION_TYPEHASH = keccak256(
-        "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
-        "uint32 version,uint40 deadline)"
+        "AttestationAuthorization(uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,uint32 version,uint40 deadline)"
     );
 
     bytes32 internal constant INVITATION_TYPEHASH = keccak256(
-        "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
+        "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
     );
 
     bytes32 internal constant RECORD_COMMITMENT_TYPEHASH = keccak256("RecordCommitment(bytes32 recordId,bytes32 salt)");
 
     bytes32 internal constant VERDICT_COMMITMENT_TYPEHASH = keccak256(
-        "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt)"
+        "VerdictCommitment(uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,bytes32 salt)"
     );
 
     /// @dev The six static fields of a key stand side by side in calldata as EIP-712 wants them, so they are copied as
-    /// they are. `parents` are the key's. A field with dirty high bits would give an id that no valid key has: whoever stores a record reads
-    /// every field by its type first, which refuses such a key.
+    /// they are. `parents` are the key's. A field with dirty high bits would give an id that no valid key has: whoever
+    /// stores a record reads every field by its type first, which refuses such a key.
     function hash(RecordKey calldata key, Link[] calldata parents) internal pure returns (bytes32 result) {
         bytes32 typehash = RECORD_TYPEHASH;
         bytes32 lineage = _hash(parents);
@@ -53,17 +52,17 @@ library StructHash {
     }
 
     function attestationAuthorization(
-        bytes32 recordId,
         uint32 group,
+        address attester,
+        bytes32 recordId,
         uint8 verdict,
         bytes32 evidence,
-        address attester,
         uint32 version,
         uint40 deadline
     ) internal pure returns (bytes32) {
         return keccak256(
             abi.encode(
-                ATTESTATION_AUTHORIZATION_TYPEHASH, recordId, group, verdict, evidence, attester, version, deadline
+                ATTESTATION_AUTHORIZATION_TYPEHASH, group, attester, recordId, verdict, evidence, version, deadline
             )
         );
     }
@@ -78,17 +77,18 @@ library StructHash {
     }
 
     function verdictCommitment(
-        bytes32 recordId,
         uint32 group,
+        address attester,
+        bytes32 recordId,
         uint8 verdict,
         bytes32 evidence,
-        address attester,
         bytes32 salt
     ) internal pure returns (bytes32) {
-        return keccak256(abi.encode(VERDICT_COMMITMENT_TYPEHASH, recordId, group, verdict, evidence, attester, salt));
+        return keccak256(abi.encode(VERDICT_COMMITMENT_TYPEHASH, group, attester, recordId, verdict, evidence, salt));
     }
 
-    /// @dev EIP-712: an array is hashed as the concatenation of its members' hashes. Each link is two words of calldata.
+    /// @dev EIP-712: an array is hashed as the concatenation of its members' hashes. Each link is two words of
+    /// calldata.
     function _hash(Link[] calldata links) private pure returns (bytes32 result) {
         bytes32 typehash = LINK_TYPEHASH;
         assembly ("memory-safe") {

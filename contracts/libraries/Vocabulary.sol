@@ -13,6 +13,10 @@ library Vocabulary {
     uint8 internal constant KIND_DOCUMENT = 8;
     uint8 internal constant KIND_DEPLOYMENT = 9;
     uint8 internal constant KIND_REFERENCE = 10;
+    uint8 internal constant KIND_IDENTITY_CLAIM = 11;
+    uint8 internal constant KIND_WITNESS = 12;
+    uint8 internal constant KIND_RENEWAL = 13;
+    uint8 internal constant KIND_EVALUATION = 14;
 
     uint8 internal constant RELATION_TRAINED_ON = 1;
     uint8 internal constant RELATION_VALIDATED_ON = 2;
@@ -23,24 +27,31 @@ library Vocabulary {
     uint8 internal constant RELATION_USES = 7;
     uint8 internal constant RELATION_REPRODUCES = 8;
     uint8 internal constant RELATION_SUPERSEDES = 9;
+    uint8 internal constant RELATION_EVALUATES = 10;
+    uint8 internal constant RELATION_CONFIRMS = 11;
+    uint8 internal constant RELATION_SUPPORTS = 12;
+    uint8 internal constant RELATION_WITNESSES = 13;
+    uint8 internal constant RELATION_RENEWS = 14;
 
     uint8 internal constant SUBJECT_FILE = 1;
     uint8 internal constant SUBJECT_FOLDER = 2;
     uint8 internal constant SUBJECT_COMMITMENT = 3;
     uint8 internal constant SUBJECT_IDENTIFIER = 4;
+    uint8 internal constant SUBJECT_STATEMENT = 5;
+    uint8 internal constant SUBJECT_TREE = 6;
 
     uint8 private constant FIRST_OWN = 128;
 
     function isKind(uint8 kind) internal pure returns (bool) {
-        return _isFrom1To(KIND_REFERENCE, kind) || kind >= FIRST_OWN;
+        return _isFrom1To(KIND_EVALUATION, kind) || kind >= FIRST_OWN;
     }
 
     function isRelation(uint8 relation) internal pure returns (bool) {
-        return _isFrom1To(RELATION_SUPERSEDES, relation) || relation >= FIRST_OWN;
+        return _isFrom1To(RELATION_RENEWS, relation) || relation >= FIRST_OWN;
     }
 
     function isSubjectType(uint8 subjectType) internal pure returns (bool) {
-        return _isFrom1To(SUBJECT_IDENTIFIER, subjectType);
+        return _isFrom1To(SUBJECT_TREE, subjectType);
     }
 
     /// @dev One comparison: 0 wraps around to the largest number.

@@ -15,46 +15,54 @@ abstract contract Attestations is IAttestations, Records {
     mapping(bytes32 recordId => mapping(uint32 group => AttestationSlot)) private _attestations;
 
     /// @inheritdoc IAttestations
-    function attest(bytes32 recordId, uint32 group, Verdict verdict) external {
-        if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
-        _attest(recordId, group, verdict, 0, msg.sender, _attestations[recordId][group], 0);
+    function attest(uint32 group, bytes32 recordId, Verdict verdict) external {
+        _requireNoneNeeded(verdict);
+        _attest(group, msg.sender, recordId, verdict, 0, _attestations[recordId][group], 0);
     }
 
     /// @inheritdoc IAttestations
-    function attest(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence) external {
-        bytes32 evidenceId = _requireEvidence(recordId, group, verdict, evidence);
-        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group], 0);
+    function attestWithEvidence(uint32 group, bytes32 recordId, Verdict verdict, RecordKey calldata evidence) external {
+        bytes32 evidenceId = _requireEvidence(group, recordId, verdict, evidence);
+        _attest(group, msg.sender, recordId, verdict, evidenceId, _attestations[recordId][group], 0);
     }
 
     /// @inheritdoc IAttestations
     function attestBySig(
-        bytes32 recordId,
         uint32 group,
-        Verdict verdict,
-        RecordKey calldata evidence,
         address attester,
+        bytes32 recordId,
+        Verdict verdict,
         uint40 deadline,
         bytes calldata signature
     ) external {
-        bytes32 evidenceId = _evidenceOrNone(recordId, group, verdict, evidence);
-        AttestationSlot current = _attestations[recordId][group];
-        bytes32 structHash = StructHash.attestationAuthorization(
-            recordId, group, uint8(verdict), evidenceId, attester, current.version(), deadline
-        );
-        _requireSignature(attester, structHash, deadline, signature);
-        _attest(recordId, group, verdict, evidenceId, attester, current, 0);
+        _requireNoneNeeded(verdict);
+        _attestBySig(group, attester, recordId, verdict, 0, deadline, signature);
     }
 
     /// @inheritdoc IAttestations
-    function withdraw(bytes32 recordId, uint32 group) external {
+    function attestWithEvidenceBySig(
+        uint32 group,
+        address attester,
+        bytes32 recordId,
+        Verdict verdict,
+        RecordKey calldata evidence,
+        uint40 deadline,
+        bytes calldata signature
+    ) external {
+        bytes32 evidenceId = _requireEvidence(group, recordId, verdict, evidence);
+        _attestBySig(group, attester, recordId, verdict, evidenceId, deadline, signature);
+    }
+
+    /// @inheritdoc IAttestations
+    function withdraw(uint32 group, bytes32 recordId) external {
         _requireRole(group, msg.sender, ROLE_REVIEWER);
-        _withdraw(recordId, group, _attestations[recordId][group]);
+        _withdraw(group, recordId, _attestations[recordId][group]);
     }
 
     /// @inheritdoc IAttestations
-    function verdictOf(bytes32 recordId, uint32 group) external view returns (Attestation memory) {
+    function verdictOf(uint32 group, bytes32 recordId) external view returns (Attestation memory) {
         AttestationSlot slot = _attestations[recordId][group];
-        return Attestation(slot.evidence(), slot.attestedAt(), slot.sealedAt(), slot.verdict(), slot.version());
+        return Attestation(slot.verdict(), slot.evidence(), slot.attestedAt(), slot.sealedAt(), slot.version());
     }
 
     /// @inheritdoc Records
@@ -64,67 +72,68 @@ abstract contract Attestations is IAttestations, Records {
             if (link.relation != Vocabulary.RELATION_REPRODUCES) continue;
             AttestationSlot current = _attestations[link.parent][evidence.group];
             if (_needsEvidence(current.verdict()) && current.standsOn(evidenceId)) {
-                _withdraw(link.parent, evidence.group, current);
+                _withdraw(evidence.group, link.parent, current);
             }
         }
     }
 
-    /// @dev The verdict of the caller, from a seal.
-    function _attestSealed(
-        bytes32 recordId,
+    /// @dev The caller's verdict, from a seal. The caller of this function has checked the evidence.
+    function _attestSealed(uint32 group, bytes32 recordId, Verdict verdict, bytes32 evidenceId, uint40 sealedAt_)
+        internal
+    {
+        _attest(group, msg.sender, recordId, verdict, evidenceId, _attestations[recordId][group], sealedAt_);
+    }
+
+    function _attestBySig(
         uint32 group,
+        address attester,
+        bytes32 recordId,
         Verdict verdict,
-        RecordKey calldata evidence,
-        uint40 sealedAt_
-    ) internal {
-        bytes32 evidenceId = _evidenceOrNone(recordId, group, verdict, evidence);
-        _attest(recordId, group, verdict, evidenceId, msg.sender, _attestations[recordId][group], sealedAt_);
+        bytes32 evidenceId,
+        uint40 deadline,
+        bytes calldata signature
+    ) private {
+        AttestationSlot current = _attestations[recordId][group];
+        bytes32 structHash = StructHash.attestationAuthorization(
+            group, attester, recordId, uint8(verdict), evidenceId, current.version(), deadline
+        );
+        _requireSignature(attester, structHash, deadline, signature);
+        _attest(group, attester, recordId, verdict, evidenceId, current, 0);
     }
 
     function _attest(
-        bytes32 recordId,
         uint32 group,
+        address attester,
+        bytes32 recordId,
         Verdict verdict,
         bytes32 evidenceId,
-        address attester,
         AttestationSlot current,
         uint40 sealedAt_
     ) private {
         _requireRole(group, attester, ROLE_REVIEWER);
         RecordSlot slot = _requireRecord(recordId);
-        if (slot.group() == group) revert OwnRecord(recordId, group);
+        if (slot.group() == group) revert OwnRecord(group, recordId);
         if (verdict == Verdict.None) revert InvalidVerdict(verdict);
 
         uint32 version = current.nextVersion();
         if (current.verdict() != Verdict.None) slot = slot.decrement(current.verdict());
         _records[recordId] = slot.increment(verdict);
         _attestations[recordId][group] =
-            AttestationSlotLib.pack(evidenceId, uint40(block.timestamp), sealedAt_, verdict, version);
-        emit Attested(recordId, group, attester, verdict, evidenceId, version);
+            AttestationSlotLib.pack(verdict, evidenceId, uint40(block.timestamp), sealedAt_, version);
+        emit Attested(group, attester, recordId, verdict, evidenceId, version);
     }
 
-    function _withdraw(bytes32 recordId, uint32 group, AttestationSlot current) private {
+    function _withdraw(uint32 group, bytes32 recordId, AttestationSlot current) private {
         Verdict verdict = current.verdict();
         uint32 version = current.nextVersion();
         RecordSlot slot = _requireRecord(recordId);
         if (verdict != Verdict.None) _records[recordId] = slot.decrement(verdict);
-        _attestations[recordId][group] = AttestationSlotLib.pack(0, 0, 0, Verdict.None, version);
-        emit VerdictWithdrawn(recordId, group, msg.sender, verdict, version);
-    }
-
-    /// @dev The evidence's id, or zero for a key whose group is 0.
-    function _evidenceOrNone(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence)
-        private
-        view
-        returns (bytes32)
-    {
-        if (evidence.group != 0) return _requireEvidence(recordId, group, verdict, evidence);
-        if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
-        return 0;
+        _attestations[recordId][group] = AttestationSlotLib.pack(Verdict.None, 0, 0, 0, version);
+        emit VerdictWithdrawn(group, msg.sender, recordId, verdict, version);
     }
 
     /// @dev Returns the evidence's id. A record naming another as its parent was stored after it.
-    function _requireEvidence(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence)
+    function _requireEvidence(uint32 group, bytes32 recordId, Verdict verdict, RecordKey calldata evidence)
         internal
         view
         returns (bytes32 id)
@@ -139,6 +148,10 @@ abstract contract Attestations is IAttestations, Records {
         if (!_hasLink(evidence.parents, recordId, Vocabulary.RELATION_REPRODUCES)) {
             revert EvidenceUnusable(id, EvidenceFault.NotLinked);
         }
+    }
+
+    function _requireNoneNeeded(Verdict verdict) internal pure {
+        if (_needsEvidence(verdict)) revert EvidenceRequired(verdict);
     }
 
     function _needsEvidence(Verdict verdict) internal pure returns (bool) {

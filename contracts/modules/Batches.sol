@@ -15,7 +15,7 @@ abstract contract Batches is IBatches, Records {
     mapping(MemberId author => mapping(bytes32 root => BatchSlot)) private _batches;
 
     /// @inheritdoc IBatches
-    function anchor(uint32 group, uint48 declaredCount, bytes32 root, bytes32 manifest) external {
+    function anchor(uint32 group, bytes32 root, uint48 declaredCount, bytes32 manifest) external {
         if (declaredCount == 0) revert EmptyBatch();
         _anchor(group, root, declaredCount, false);
         emit Anchored(group, msg.sender, root, declaredCount, manifest);
@@ -51,7 +51,7 @@ abstract contract Batches is IBatches, Records {
     }
 
     /// @inheritdoc IBatches
-    function verifyBatched(uint32 group, address author, bytes32 root, bytes32 id, bytes32[] calldata proof)
+    function verifyBatched(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
         external
         view
         returns (uint40 anchoredAt)

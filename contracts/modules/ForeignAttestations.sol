@@ -8,53 +8,70 @@ import {ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
 import {RecordKey} from "../../interfaces/IRecords.sol";
 import {Hex} from "../libraries/Hex.sol";
 import {Vocabulary} from "../libraries/Vocabulary.sol";
+import {ForeignAttestationSlot, ForeignAttestationSlotLib} from "../types/ForeignAttestationSlot.sol";
 import {Attestations} from "./Attestations.sol";
 
 /// @notice Verdicts on records of other registries and chains, which nothing here counts.
 abstract contract ForeignAttestations is IForeignAttestations, Attestations {
-    mapping(bytes32 foreign => mapping(uint32 group => ForeignAttestation)) private _foreignAttestations;
+    /// @dev The evidence's whole id, because its retraction is looked up when the verdict is read.
+    struct StoredAttestation {
+        bytes32 evidence;
+        ForeignAttestationSlot slot;
+    }
+
+    mapping(bytes32 foreign => mapping(uint32 group => StoredAttestation)) private _foreignAttestations;
 
     /// @inheritdoc IForeignAttestations
-    function attestForeign(
-        ForeignRecord calldata foreign,
-        uint32 group,
-        Verdict verdict,
-        ForeignEvidence calldata evidence
-    ) external {
-        if (foreign.registry == address(this) && foreign.chainId == block.chainid) {
-            revert NotForeign(foreign.recordId);
+    function attestForeign(uint32 group, ForeignRecord calldata foreign, Verdict verdict) external {
+        _requireForeignReviewer(group, foreign);
+        _requireNoneNeeded(verdict);
+        if (verdict == Verdict.None && foreignVerdictOf(group, foreign).verdict == Verdict.None) {
+            revert NoVerdict(group, foreign.recordId);
         }
-        _requireRole(group, msg.sender, ROLE_REVIEWER);
-        bytes32 evidenceId;
-        if (_needsEvidence(verdict)) {
-            bytes32 referenceId = _requireReference(evidence.referenceKey, foreign);
-            evidenceId = _requireEvidence(referenceId, group, verdict, evidence.run);
-        }
-        if (verdict == Verdict.None && foreignAttestation(foreign, group).verdict == Verdict.None) {
-            revert NoVerdict(foreign.recordId, group);
-        }
-        ForeignAttestation storage current = _foreignAttestations[_foreignId(foreign)][group];
-        uint32 version = current.version + 1;
-        current.evidence = evidenceId;
-        current.attestedAt = verdict == Verdict.None ? 0 : uint40(block.timestamp);
-        current.verdict = verdict;
-        current.version = version;
-        emit ForeignAttested(
-            foreign.chainId, foreign.registry, foreign.recordId, group, msg.sender, verdict, evidenceId, version
-        );
+        _attestForeign(group, foreign, verdict, 0);
     }
 
     /// @inheritdoc IForeignAttestations
-    function foreignAttestation(ForeignRecord calldata foreign, uint32 group)
+    function attestForeignWithEvidence(
+        uint32 group,
+        ForeignRecord calldata foreign,
+        Verdict verdict,
+        RecordKey calldata referenceKey,
+        RecordKey calldata run
+    ) external {
+        _requireForeignReviewer(group, foreign);
+        if (!_needsEvidence(verdict)) revert InvalidVerdict(verdict);
+        bytes32 referenceId = _requireReference(referenceKey, foreign);
+        _attestForeign(group, foreign, verdict, _requireEvidence(group, referenceId, verdict, run));
+    }
+
+    /// @inheritdoc IForeignAttestations
+    function foreignVerdictOf(uint32 group, ForeignRecord calldata foreign)
         public
         view
-        returns (ForeignAttestation memory current)
+        returns (ForeignAttestation memory)
     {
-        current = _foreignAttestations[_foreignId(foreign)][group];
+        StoredAttestation storage stored = _foreignAttestations[_foreignId(foreign)][group];
+        (bytes32 evidence, ForeignAttestationSlot slot) = (stored.evidence, stored.slot);
         // no link leads from the evidence to a foreign verdict, so its retraction is seen here
-        if (_records[current.evidence].retractedAt() != 0) {
-            (current.verdict, current.evidence, current.attestedAt) = (Verdict.None, 0, 0);
-        }
+        if (_records[evidence].retractedAt() != 0) return ForeignAttestation(Verdict.None, 0, 0, slot.version());
+        return ForeignAttestation(slot.verdict(), evidence, slot.attestedAt(), slot.version());
+    }
+
+    function _attestForeign(uint32 group, ForeignRecord calldata foreign, Verdict verdict, bytes32 evidenceId) private {
+        StoredAttestation storage stored = _foreignAttestations[_foreignId(foreign)][group];
+        uint32 version = stored.slot.nextVersion();
+        uint40 attestedAt = verdict == Verdict.None ? 0 : uint40(block.timestamp);
+        stored.evidence = evidenceId;
+        stored.slot = ForeignAttestationSlotLib.pack(verdict, attestedAt, version);
+        emit ForeignAttested(
+            group, msg.sender, foreign.chainId, foreign.registry, foreign.recordId, verdict, evidenceId, version
+        );
+    }
+
+    function _requireForeignReviewer(uint32 group, ForeignRecord calldata foreign) private view {
+        if (foreign.registry == address(this) && foreign.chainId == block.chainid) revert NotForeign(foreign.recordId);
+        _requireRole(group, msg.sender, ROLE_REVIEWER);
     }
 
     /// @dev The Reference that a Run names instead of the foreign record, which can't be its parent.

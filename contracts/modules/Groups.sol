@@ -5,6 +5,7 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 
 import {IGroups, ROLE_MAINTAINER, ROLE_RECORDER, ROLE_REVIEWER} from "../../interfaces/IGroups.sol";
 import {StructHash} from "../libraries/StructHash.sol";
+import {GroupSlot, GroupSlotLib} from "../types/GroupSlot.sol";
 import {MemberId, memberId, MembershipSlot, MembershipSlotLib} from "../types/MembershipSlot.sol";
 import {Signatures} from "./Signatures.sol";
 
@@ -14,8 +15,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     uint40 private constant NO_END = type(uint40).max;
 
     struct Group {
-        address owner;
-        uint40 createdAt;
+        GroupSlot slot;
         address pendingOwner;
     }
 
@@ -32,15 +32,15 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     }
 
     modifier onlyGroupOwner(uint32 group) {
-        if (_groups[group].owner != msg.sender) revert NotGroupOwner(group, msg.sender);
+        if (_groups[group].slot.owner() != msg.sender) revert NotGroupOwner(group, msg.sender);
         _;
     }
 
     /// @inheritdoc IGroups
-    function createGroup(bytes32 manifest, uint32 roles) external returns (uint32 group) {
+    function createGroup(uint32 roles, bytes32 manifest) external returns (uint32 group) {
         if (!openGroupCreation && msg.sender != owner()) revert GroupCreationRestricted(msg.sender);
         group = ++lastGroup;
-        _groups[group] = Group({owner: msg.sender, createdAt: uint40(block.timestamp), pendingOwner: address(0)});
+        _groups[group].slot = GroupSlotLib.pack(msg.sender, uint40(block.timestamp));
         emit GroupCreated(group, msg.sender, manifest);
         if (roles != 0) _setMembership(group, msg.sender, msg.sender, roles, NO_END, 1);
     }
@@ -60,8 +60,8 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     function acceptGroup(uint32 group) external {
         Group storage stored = _groups[group];
         if (stored.pendingOwner != msg.sender) revert NotPendingGroupOwner(group, msg.sender);
-        address from = stored.owner;
-        stored.owner = msg.sender;
+        address from = stored.slot.owner();
+        stored.slot = GroupSlotLib.pack(msg.sender, stored.slot.createdAt());
         delete stored.pendingOwner;
         emit GroupTransferred(group, from, msg.sender);
     }
@@ -92,7 +92,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         uint32 version = current.version() + 1;
         _memberships[memberId(group, account)] =
             MembershipSlotLib.pack(current.roles(), current.since(), until, version);
-        emit MembershipChanged(group, account, msg.sender, current.roles(), current.since(), until, version);
+        emit MembershipChanged(group, msg.sender, account, current.roles(), current.since(), until, version);
     }
 
     /// @dev Without an owner a restricted registry could never have another group.
@@ -104,8 +104,9 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     /// @inheritdoc IGroups
     function groupOf(uint32 group) external view returns (address owner, address pendingOwner, uint40 createdAt) {
         Group storage stored = _groups[group];
-        if (stored.owner == address(0)) revert UnknownGroup(group);
-        return (stored.owner, stored.pendingOwner, stored.createdAt);
+        owner = stored.slot.owner();
+        if (owner == address(0)) revert UnknownGroup(group);
+        return (owner, stored.pendingOwner, stored.slot.createdAt());
     }
 
     /// @inheritdoc IGroups
@@ -127,7 +128,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         private
         view
     {
-        if (_groups[group].owner == by) return;
+        if (_groups[group].slot.owner() == by) return;
         bool touchesMaintainer = roles & ROLE_MAINTAINER != 0 || current.holds(ROLE_MAINTAINER);
         if (touchesMaintainer || !_hasRole(group, by, ROLE_MAINTAINER)) revert NotAllowedToManage(group, account, by);
     }
@@ -138,6 +139,6 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         if (roles == 0 || roles & ~ALL_ROLES != 0) revert InvalidRoles(roles);
         uint40 since = uint40(block.timestamp);
         _memberships[memberId(group, account)] = MembershipSlotLib.pack(roles, since, until, version);
-        emit MembershipChanged(group, account, by, roles, since, until, version);
+        emit MembershipChanged(group, by, account, roles, since, until, version);
     }
 }

@@ -10,8 +10,8 @@ import {Vocabulary} from "../libraries/Vocabulary.sol";
 import {RecordSlot} from "../types/RecordSlot.sol";
 import {Records} from "./Records.sol";
 
-/// @notice What a record rests on. Nothing is followed or searched: the caller brings the whole path and says where in it
-/// each parent is, and that is checked. The cost grows with the path and its parents, whatever their ids.
+/// @notice What a record rests on. Nothing is followed or searched: the caller brings the whole path and says where in
+/// it each parent is, and that is checked. The cost grows with the path and its parents, whatever their ids.
 abstract contract LineageStatus is ILineage, Records {
     /// @inheritdoc ILineage
     function lineageStatus(RecordKey[] calldata path, uint256[] calldata places)

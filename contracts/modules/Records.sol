@@ -59,7 +59,7 @@ abstract contract Records is IRecords, Groups {
         id = idOf(key);
         RecordSlot slot = _requireAbsent(id);
         _records[id] = slot.withFlag(RecordSlotLib.FLAG_CANCELLED);
-        emit RecordCancelled(id, key.author);
+        emit RecordCancelled(key.author, id);
     }
 
     /// @inheritdoc IRecords
@@ -71,7 +71,7 @@ abstract contract Records is IRecords, Groups {
         if (!byAuthor && !_hasRole(key.group, msg.sender, ROLE_MAINTAINER)) revert NotAllowedToRetract(id, msg.sender);
 
         _records[id] = slot.withRetraction(uint40(block.timestamp));
-        emit Retracted(id, key.group, msg.sender, reason);
+        emit Retracted(key.group, msg.sender, id, reason);
         if (key.kind == Vocabulary.KIND_RUN) _withdrawVerdictsOn(id, key);
     }
 
@@ -101,7 +101,8 @@ abstract contract Records is IRecords, Groups {
     /// @dev Takes back what its group said on the strength of a Run that is now retracted.
     function _withdrawVerdictsOn(bytes32 evidenceId, RecordKey calldata evidence) internal virtual;
 
-    /// @dev Stores a record as of now. The caller has checked that it isn't stored and that `author`, the key's, consents.
+    /// @dev Stores a record as of now. The caller has checked that it isn't stored and that `author`, the key's,
+    /// consents.
     /// @param sealedAt_ when it was sealed, 0 if it was not
     function _record(bytes32 id, RecordKey calldata key, Link[] calldata parents, address author, uint40 sealedAt_)
         internal
@@ -129,7 +130,7 @@ abstract contract Records is IRecords, Groups {
         if (parents.length != 0) _requireParents(parents, slot.recordedAt());
 
         _records[id] = slot.withKey(group, kind);
-        emit Recorded(id, group, key.subject, author, kind, subjectType, key.manifest, parents);
+        emit Recorded(group, author, id, subjectType, key.subject, kind, key.manifest, parents);
     }
 
     function _requireAbsent(bytes32 id) internal view returns (RecordSlot slot) {

@@ -13,7 +13,7 @@ abstract contract Seals is ISeals, Attestations {
     mapping(MemberId author => mapping(bytes32 commitment => uint256)) private _sealedAt;
 
     /// @inheritdoc ISeals
-    function seal(bytes32 commitment, uint32 group) external {
+    function seal(uint32 group, bytes32 commitment) external {
         _requireRole(group, msg.sender, ROLE_RECORDER | ROLE_REVIEWER);
         mapping(bytes32 commitment => uint256) storage seals = _sealedAt[memberId(group, msg.sender)];
         uint256 time = seals[commitment];
@@ -32,18 +32,28 @@ abstract contract Seals is ISeals, Attestations {
     }
 
     /// @inheritdoc ISeals
-    function revealVerdict(bytes32 recordId, uint32 group, Verdict verdict, RecordKey calldata evidence, bytes32 salt)
-        external
-    {
-        bytes32 evidenceId = evidence.group == 0 ? bytes32(0) : idOf(evidence);
-        bytes32 commitment = StructHash.verdictCommitment(recordId, group, uint8(verdict), evidenceId, msg.sender, salt);
-        uint40 time = _requireSeal(group, commitment);
-        if (evidenceId != 0 && !_records[evidenceId].exists()) {
+    function revealVerdict(uint32 group, bytes32 recordId, Verdict verdict, bytes32 salt) external {
+        (bytes32 commitment, uint40 time) = _requireVerdictSeal(group, recordId, verdict, 0, salt);
+        _requireNoneNeeded(verdict);
+        _revealVerdict(group, recordId, verdict, 0, commitment, time);
+    }
+
+    /// @inheritdoc ISeals
+    function revealVerdictWithEvidence(
+        uint32 group,
+        bytes32 recordId,
+        Verdict verdict,
+        RecordKey calldata evidence,
+        bytes32 salt
+    ) external {
+        bytes32 evidenceId = idOf(evidence);
+        (bytes32 commitment, uint40 time) = _requireVerdictSeal(group, recordId, verdict, evidenceId, salt);
+        if (!_records[evidenceId].exists()) {
             _requireAuthor(evidence);
             _recordSealed(evidenceId, evidence, commitment, time);
         }
-        _attestSealed(recordId, group, verdict, evidence, time);
-        emit VerdictRevealed(recordId, group, commitment, time);
+        _requireEvidence(group, recordId, verdict, evidence);
+        _revealVerdict(group, recordId, verdict, evidenceId, commitment, time);
     }
 
     /// @inheritdoc ISeals
@@ -54,6 +64,27 @@ abstract contract Seals is ISeals, Attestations {
     function _recordSealed(bytes32 id, RecordKey calldata key, bytes32 commitment, uint40 time) private {
         _record(id, key, key.parents, msg.sender, time);
         emit Revealed(id, commitment, time);
+    }
+
+    function _revealVerdict(
+        uint32 group,
+        bytes32 recordId,
+        Verdict verdict,
+        bytes32 evidenceId,
+        bytes32 commitment,
+        uint40 time
+    ) private {
+        _attestSealed(group, recordId, verdict, evidenceId, time);
+        emit VerdictRevealed(group, recordId, commitment, time);
+    }
+
+    function _requireVerdictSeal(uint32 group, bytes32 recordId, Verdict verdict, bytes32 evidenceId, bytes32 salt)
+        private
+        view
+        returns (bytes32 commitment, uint40 time)
+    {
+        commitment = StructHash.verdictCommitment(group, msg.sender, recordId, uint8(verdict), evidenceId, salt);
+        time = _requireSeal(group, commitment);
     }
 
     function _requireSeal(uint32 group, bytes32 commitment) private view returns (uint40 time) {

@@ -9,8 +9,8 @@ import {ISignatures} from "../../interfaces/ISignatures.sol";
 
 /// @notice The one place where a signature is checked.
 abstract contract Signatures is ISignatures, EIP712 {
-    /// @dev ECDSA first and ERC-1271 then, so that an EOA that delegates by EIP-7702 keeps its own signatures. A signature
-    /// is never an identifier: what makes one unusable twice is what it signs.
+    /// @dev ECDSA first and ERC-1271 then, so that an EOA that delegates by EIP-7702 keeps its own signatures. A
+    /// signature is never an identifier: what makes one unusable twice is what it signs.
     function _requireSignature(address signer, bytes32 structHash, uint40 deadline, bytes calldata signature)
         internal
         view

@@ -6,9 +6,9 @@ import {IAttestations} from "../../interfaces/IAttestations.sol";
 /// @notice A group's current verdict on a record, in one word.
 /// @dev From the lowest bit:
 ///
-///   0        136          176        216       224       256
-///   | evidence | attestedAt | sealedAt | verdict | version |
-///       136         40          40         8         32
+///   0         8         144          184        224       256
+///   | verdict | evidence | attestedAt | sealedAt | version |
+///        8        136          40          40        32
 ///
 /// `evidence` is the low 136 bits of the evidence's record id, 0 for none. A withdrawn verdict leaves only the version.
 type AttestationSlot is uint256;
@@ -16,26 +16,30 @@ type AttestationSlot is uint256;
 using AttestationSlotLib for AttestationSlot global;
 
 library AttestationSlotLib {
-    uint256 private constant ATTESTED_AT = 136;
-    uint256 private constant SEALED_AT = 176;
-    uint256 private constant VERDICT = 216;
+    uint256 private constant EVIDENCE = 8;
+    uint256 private constant ATTESTED_AT = 144;
+    uint256 private constant SEALED_AT = 184;
     uint256 private constant VERSION = 224;
 
     function pack(
+        IAttestations.Verdict verdict_,
         bytes32 evidence_,
         uint40 attestedAt_,
         uint40 sealedAt_,
-        IAttestations.Verdict verdict_,
         uint32 version_
     ) internal pure returns (AttestationSlot) {
         return AttestationSlot.wrap(
-            uint256(uint136(uint256(evidence_))) | uint256(attestedAt_) << ATTESTED_AT | uint256(sealedAt_) << SEALED_AT
-                | uint256(verdict_) << VERDICT | uint256(version_) << VERSION
+            uint256(verdict_) | uint256(uint136(uint256(evidence_))) << EVIDENCE | uint256(attestedAt_) << ATTESTED_AT
+                | uint256(sealedAt_) << SEALED_AT | uint256(version_) << VERSION
         );
     }
 
+    function verdict(AttestationSlot slot) internal pure returns (IAttestations.Verdict) {
+        return IAttestations.Verdict(uint8(AttestationSlot.unwrap(slot)));
+    }
+
     function evidence(AttestationSlot slot) internal pure returns (uint136) {
-        return uint136(AttestationSlot.unwrap(slot));
+        return uint136(AttestationSlot.unwrap(slot) >> EVIDENCE);
     }
 
     function standsOn(AttestationSlot slot, bytes32 evidence_) internal pure returns (bool) {
@@ -48,10 +52,6 @@ library AttestationSlotLib {
 
     function sealedAt(AttestationSlot slot) internal pure returns (uint40) {
         return uint40(AttestationSlot.unwrap(slot) >> SEALED_AT);
-    }
-
-    function verdict(AttestationSlot slot) internal pure returns (IAttestations.Verdict) {
-        return IAttestations.Verdict(uint8(AttestationSlot.unwrap(slot) >> VERDICT));
     }
 
     /// @dev Four billion changes would take more gas than a chain has: it doesn't wrap.

@@ -82,10 +82,10 @@ library RecordSlotLib {
         else if (slot.exists()) state = IRecords.Status.Recorded;
         else if (slot.has(FLAG_CANCELLED)) state = IRecords.Status.Cancelled;
         return IRecords.RecordStatus({
-            status: state,
-            kind: slot.kind(),
-            flags: slot.flags(),
             group: slot.group(),
+            kind: slot.kind(),
+            status: state,
+            flags: slot.flags(),
             recordedAt: slot.recordedAt(),
             retractedAt: slot.retractedAt(),
             sealedAt: slot.sealedAt(),

@@ -14,7 +14,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report
 from tests.support.labs import ROOT
 
 REGISTRY = "0x" + "11" * 20
-KEY = RecordKey(7, Kind.DATASET, SubjectType.FILE, "0x" + "22" * 20, "aa" * 32, "bb" * 32)
+KEY = RecordKey(7, "0x" + "22" * 20, SubjectType.FILE, "aa" * 32, Kind.DATASET, "bb" * 32)
 
 
 def test_a_network_names_chain_and_node():

@@ -214,7 +214,7 @@ cells = st.none() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20) | st
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "outbox.sqlite"
     outbox = Outbox(path)
-    key = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST)
+    key = RecordKey(1, ADDRESS, 1, DIGEST, 1, DIGEST)
     outbox.add_transaction(5, Transaction(Op.RECORD, ADDRESS, record_id=DIGEST, key=key), ADDRESS)
     outbox.close()
     return path

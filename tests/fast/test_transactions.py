@@ -14,8 +14,8 @@ from blockchaintracer.lab.outbox.transactions import Op, Transaction, from_paylo
 ADDRESS = "0x1111111111111111111111111111111111111111"
 DIGEST = "ab" * 32
 ID = "0x" + DIGEST
-KEY = RecordKey(1, 1, 1, ADDRESS, DIGEST, DIGEST, (Link("0x" + "cd" * 32, 1),)).as_json()
-INVITATION = {"group": 1, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "inviter": ADDRESS, "deadline": 5}
+KEY = RecordKey(1, ADDRESS, 1, DIGEST, 1, DIGEST, (Link("0x" + "cd" * 32, 1),)).as_json()
+INVITATION = {"group": 1, "inviter": ADDRESS, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "deadline": 5}
 OF_RECORD = {"record_id": ID, "key": KEY}
 VERDICT = {"record_id": ID, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
 SIGNED = {"deadline": 5, "signature": "0x" + "ab" * 65}

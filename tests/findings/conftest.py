@@ -12,7 +12,7 @@ from tests.support.actors import Actor
 from tests.support.evm import Chain, Contract
 
 ALICE, BOB, CAROL, MALLORY = (Actor.named(name) for name in ("alice", "bob", "carol", "mallory"))
-DATA = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+DATA = Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32)
 RUN = 3
 
 
@@ -20,7 +20,7 @@ def found(registry: Contract) -> Contract:
     """Alice's group 1 and Bob's group 2, each with all roles for its founder."""
     for founder in (ALICE, BOB):
         registry.chain.tick()
-        registry.send(founder.address, "createGroup", bytes(32), ALL_ROLES)
+        registry.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
     return registry
 
 
@@ -32,14 +32,14 @@ def join(registry: Contract, member: Actor | str, roles: int, group: int = 1, in
     """Makes an account, or the contract at an address, a member."""
     address = member if isinstance(member, str) else member.address
     version = registry.read("membershipOf", group, address)[3]
-    invitation = Invitation(group, address, roles, NO_END, version, inviter.address, NO_END)
+    invitation = Invitation(group, inviter.address, address, roles, NO_END, version, NO_END)
     registry.chain.tick()
     registry.send(address, "joinBySig", invitation, inviter.sign(domain(registry).invitation(invitation)))
 
 
 def run_reproducing(*records: bytes, author: Actor = BOB, group: int = 2, subject: int = 1) -> Key:
     parents = tuple((record, 8) for record in sorted(records))
-    return Key(group, RUN, 4, author.address, subject.to_bytes(32, "big"), b"\4" * 32, parents)
+    return Key(group, author.address, 4, subject.to_bytes(32, "big"), RUN, b"\4" * 32, parents)
 
 
 def refusal(act: Callable[[], object]) -> tuple[str, tuple[object, ...]]:

@@ -13,7 +13,6 @@ from tests.support.evm import Chain
 pytestmark = pytest.mark.evm
 
 SALT = b"\x5a" * 32
-NONE = DATA._replace(group=0)
 
 
 def sealed(registry, key=DATA, salt=SALT) -> bytes:
@@ -27,11 +26,11 @@ def test_a_copied_commitment_can_be_revealed_by_its_author_alone(registry, same_
         join(registry, MALLORY, ALL_ROLES)
         group = 1
     else:
-        group, _ = registry.send(MALLORY.address, "createGroup", bytes(32), ALL_ROLES)
+        group, _ = registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
     commitment, start = sealed(registry), registry.chain.now
-    registry.send(MALLORY.address, "seal", commitment, group)
+    registry.send(MALLORY.address, "seal", group, commitment)
     registry.chain.now += 10
-    registry.send(ALICE.address, "seal", commitment, 1)
+    registry.send(ALICE.address, "seal", 1, commitment)
     assert registry.read("sealedAt", 1, ALICE.address, commitment) == start + 10
 
     # the key and the salt are in the mempool now
@@ -42,7 +41,7 @@ def test_a_copied_commitment_can_be_revealed_by_its_author_alone(registry, same_
     met = refusal(lambda: registry.send(MALLORY.address, "reveal", as_her_own, SALT))
     assert met == ("NotSealed", (group, MALLORY.address, sealed(registry, as_her_own)))
     # to seal and reveal it now is to say that she has it since now
-    registry.send(MALLORY.address, "seal", sealed(registry, as_her_own), group)
+    registry.send(MALLORY.address, "seal", group, sealed(registry, as_her_own))
     copy, _ = registry.send(MALLORY.address, "reveal", as_her_own, SALT)
     record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
     assert registry.read("statusOf", copy)[6] == start + 20
@@ -55,19 +54,19 @@ def test_a_copied_verdict_is_not_the_copiers(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     run_id = domain(registry).record_id(run)
-    commitment = verdict_commitment(record, 2, REPRODUCED, run_id, BOB.address, SALT)
-    registry.send(BOB.address, "seal", commitment, 2)
-    registry.send(MALLORY.address, "seal", commitment, 2)
-    arguments = (record, 2, REPRODUCED, run, SALT)
-    hers = verdict_commitment(record, 2, REPRODUCED, run_id, MALLORY.address, SALT)
-    met = refusal(lambda: registry.send(MALLORY.address, "revealVerdict", *arguments))
+    commitment = verdict_commitment(2, BOB.address, record, REPRODUCED, run_id, SALT)
+    registry.send(BOB.address, "seal", 2, commitment)
+    registry.send(MALLORY.address, "seal", 2, commitment)
+    arguments = (2, record, REPRODUCED, run, SALT)
+    hers = verdict_commitment(2, MALLORY.address, record, REPRODUCED, run_id, SALT)
+    met = refusal(lambda: registry.send(MALLORY.address, "revealVerdictWithEvidence", *arguments))
     assert met == ("NotSealed", (2, MALLORY.address, hers))
-    registry.send(MALLORY.address, "seal", hers, 2)
-    met = refusal(lambda: registry.send(MALLORY.address, "revealVerdict", *arguments))
+    registry.send(MALLORY.address, "seal", 2, hers)
+    met = refusal(lambda: registry.send(MALLORY.address, "revealVerdictWithEvidence", *arguments))
     assert met == ("NotAuthor", (BOB.address, MALLORY.address)), "the evidence is not stored, and Bob's"
-    _, events = registry.send(BOB.address, "revealVerdict", *arguments)
+    _, events = registry.send(BOB.address, "revealVerdictWithEvidence", *arguments)
     assert [event.name for event in events] == ["Recorded", "Revealed", "Attested", "VerdictRevealed"]
-    assert registry.read("verdictOf", record, 2)[:1] == (int.from_bytes(run_id[15:]),)
+    assert registry.read("verdictOf", 2, record)[1] == int.from_bytes(run_id[15:])
 
 
 @pytest.mark.parametrize("way", ["relayed", "materialized"])
@@ -76,7 +75,7 @@ def test_a_record_stored_before_its_reveal(registry, way) -> None:
     nothing from the reveal."""
     record = domain(registry).record_id(DATA)
     signature = ALICE.sign(domain(registry).record_authorization(DATA, NO_END))
-    registry.send(ALICE.address, "seal", sealed(registry), 1)
+    registry.send(ALICE.address, "seal", 1, sealed(registry))
     (root, _) = registry.send(ALICE.address, "anchorLeaves", 1, [record])
     overtaking = {"relayed": ("recordBySig", DATA, NO_END, signature), "materialized": ("materialize", DATA, root, ())}
 
@@ -96,33 +95,33 @@ def test_a_seal_is_for_one_chain_and_one_registry(registry) -> None:
     other_chain = found(Chain(chain_id=5).deploy("LabRegistry", CAROL.address, True))
     other_registry = found(registry.chain.deploy("LabRegistry", CAROL.address, True))
     for elsewhere in (other_chain, other_registry):
-        elsewhere.send(ALICE.address, "seal", sealed(registry), 1)
+        elsewhere.send(ALICE.address, "seal", 1, sealed(registry))
         met = refusal(lambda where=elsewhere: where.send(ALICE.address, "reveal", DATA, SALT))
         assert met == ("NotSealed", (1, ALICE.address, sealed(elsewhere)))
 
 
 def test_another_salt_key_or_verdict(registry) -> None:
-    registry.send(ALICE.address, "seal", sealed(registry), 1)
+    registry.send(ALICE.address, "seal", 1, sealed(registry))
     for key, salt in ((DATA, b"\x5b" + SALT[1:]), (DATA._replace(manifest=b"\3" * 32), SALT)):
         met = refusal(lambda key=key, salt=salt: registry.send(ALICE.address, "reveal", key, salt))
         assert met == ("NotSealed", (1, ALICE.address, sealed(registry, key, salt)))
     theirs, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
-    registry.send(ALICE.address, "seal", verdict_commitment(theirs, 1, REVIEWED, bytes(32), ALICE.address, SALT), 1)
-    other = verdict_commitment(theirs, 1, 4, bytes(32), ALICE.address, SALT)
-    met = refusal(lambda: registry.send(ALICE.address, "revealVerdict", theirs, 1, 4, NONE, SALT))
+    registry.send(ALICE.address, "seal", 1, verdict_commitment(1, ALICE.address, theirs, REVIEWED, bytes(32), SALT))
+    other = verdict_commitment(1, ALICE.address, theirs, 4, bytes(32), SALT)
+    met = refusal(lambda: registry.send(ALICE.address, "revealVerdict", 1, theirs, 4, SALT))
     assert met == ("NotSealed", (1, ALICE.address, other))
 
 
 def test_a_seal_outlasts_the_role_and_a_reveal_needs_it(registry) -> None:
     join(registry, MALLORY, ALL_ROLES)
     own = DATA._replace(author=MALLORY.address)
-    registry.send(MALLORY.address, "seal", sealed(registry, own), 1)
+    registry.send(MALLORY.address, "seal", 1, sealed(registry, own))
     since = registry.chain.now
     registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
     registry.chain.now += 100
     met = refusal(lambda: registry.send(MALLORY.address, "reveal", own, SALT))
     assert met == ("MissingRole", (1, MALLORY.address, 2))
-    met = refusal(lambda: registry.send(MALLORY.address, "seal", b"\1" * 32, 1))
+    met = refusal(lambda: registry.send(MALLORY.address, "seal", 1, b"\1" * 32))
     assert met == ("MissingRole", (1, MALLORY.address, 2 | 4))
     join(registry, MALLORY, ALL_ROLES)
     record, _ = registry.send(MALLORY.address, "reveal", own, SALT)
@@ -132,10 +131,10 @@ def test_a_seal_outlasts_the_role_and_a_reveal_needs_it(registry) -> None:
 def test_a_seal_is_not_renewed(registry) -> None:
     """Neither before nor after its reveal: its time is the first."""
     commitment, start = sealed(registry), registry.chain.now
-    registry.send(ALICE.address, "seal", commitment, 1)
+    registry.send(ALICE.address, "seal", 1, commitment)
     registry.chain.now += 10
     again = ("AlreadySealed", (commitment, start))
-    assert refusal(lambda: registry.send(ALICE.address, "seal", commitment, 1)) == again
+    assert refusal(lambda: registry.send(ALICE.address, "seal", 1, commitment)) == again
     record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
-    assert refusal(lambda: registry.send(ALICE.address, "seal", commitment, 1)) == again
+    assert refusal(lambda: registry.send(ALICE.address, "seal", 1, commitment)) == again
     assert registry.read("statusOf", record)[6] == start

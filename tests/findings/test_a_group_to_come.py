@@ -24,7 +24,7 @@ def test_versions_grow_strictly_from_a_groups_creation_on(registry) -> None:
     events = []
     for _ in range(2):
         refusal(lambda: registry.send(MALLORY.address, "removeMember", registry.read("lastGroup") + 1, MALLORY.address))
-    group, emitted = registry.send(MALLORY.address, "createGroup", bytes(32), ALL_ROLES)
+    group, emitted = registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
     events += emitted
     for _ in range(3):
         _, emitted = registry.send(MALLORY.address, "removeMember", group, MALLORY.address)

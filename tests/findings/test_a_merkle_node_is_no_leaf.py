@@ -15,7 +15,7 @@ SIZES = (2, 3, 4, 5, 8)
 
 
 def proven(registry, root: bytes, value: bytes, path: tuple[bytes, ...]) -> bool:
-    return registry.read("verifyBatched", 1, ALICE.address, root, value, path) != 0
+    return registry.read("verifyBatched", 1, ALICE.address, value, root, path) != 0
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_leaf_of_64_bytes(registry, ids) -> None:
     for drawn in (lambda record: record, keccak):
         one, other = map(drawn, ids[:2])
         root = merkle.parent(one, other)
-        registry.send(ALICE.address, "anchor", 1, 2, root, bytes(32))
+        registry.send(ALICE.address, "anchor", 1, root, 2, bytes(32))
         for value, path in ((ids[0], (other,)), (one, (other,)), (root, ()), (keccak(one + other), ())):
             assert not proven(registry, root, value, path)
 

@@ -19,7 +19,7 @@ def test_what_is_meant_for_a_public_network_never_waits_for_the_devnet(lab: Lab,
     file = tmp_path / "data.csv"
     file.write_text(str(tmp_path))
     before = waiting(lab)
-    for verbs in (("record", "--dataset"), ("seal", "record", "--dataset")):
+    for verbs in (("record", "--dataset"), ("seal", "--dataset", "record")):
         done = verb(
             *verbs, str(file), "--network", "base-sepolia", home=lab.home.path, BLOCKCHAINTRACER_RPC_BASE_SEPOLIA=CLOSED
         )

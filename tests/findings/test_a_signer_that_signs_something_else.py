@@ -35,11 +35,11 @@ TRANSACTION: dict[str, Any] = {
 NOWHERE = "http://127.0.0.1:9"
 INVITATION = {
     "group": 1,
+    "inviter": ACCOUNT.address,
     "account": OTHER.address,
     "roles": 2,
     "until": 2**40 - 1,
     "version": 0,
-    "inviter": ACCOUNT.address,
     "deadline": 2**40 - 1,
 }
 

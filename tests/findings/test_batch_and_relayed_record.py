@@ -18,6 +18,6 @@ def test_a_relayed_signature_cannot_break_a_batch(registry) -> None:
     registry.chain.now += 60
     ids, events = registry.send(ALICE.address, "recordMany", batch)
     assert ids == tuple(domain(registry).record_id(key) for key in batch)
-    assert [event.arguments[0] for event in events] == [record for record in ids if record != front_run]
+    assert [event.arguments[2] for event in events] == [record for record in ids if record != front_run]
     times = [registry.read("statusOf", record)[4] for record in ids]
     assert times == [first if record == front_run else first + 60 for record in ids]

@@ -36,7 +36,7 @@ def test_who_reveals_early_locks_nobody_out_and_earns_nothing(market: Market) ->
 def test_who_has_spoken_does_not_enter(market: Market, verdict: int) -> None:
     bounty = market.funded()
     work = market.work()
-    market.registry.send(BOB.address, "attest", market.record, 2, verdict)
+    market.registry.send(BOB.address, "attest", 2, market.record, verdict)
     assert refusal(lambda: market.enter(bounty, work)) == ("VerdictAlreadyGiven", (2, 1))
     market.entered(bounty, 3)
 
@@ -96,8 +96,8 @@ def test_a_stranger_with_a_group_of_its_own_stops_nobody(market: Market) -> None
     """A verdict, a seal of the same commitment, an entry, a claim: of somebody whom the sponsor didn't name."""
     bounty = market.funded(groups=(2, 4))
     work = market.work()
-    market.registry.send(DAVE.address, "seal", work.commitment, 3)
-    market.registry.send(DAVE.address, "attest", market.record, 3, DISPUTED)
+    market.registry.send(DAVE.address, "seal", 3, work.commitment)
+    market.registry.send(DAVE.address, "attest", 3, market.record, DISPUTED)
     assert refusal(lambda: market.enter(bounty, work._replace(group=3, attester=DAVE.address), by=DAVE.address)) == (
         "NotEligible",
         (3,),

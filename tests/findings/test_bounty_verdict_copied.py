@@ -23,7 +23,7 @@ def market() -> Market:
 def accept(market: Market, group: int, account: str) -> None:
     """The account becomes a member with all roles by its owner's invitation."""
     owner = REPRODUCERS[group]
-    invitation = Invitation(group, account, ALL_ROLES, NO_END, 0, owner.address, NO_END)
+    invitation = Invitation(group, owner.address, account, ALL_ROLES, NO_END, 0, NO_END)
     signature = owner.sign(market.domain.invitation(invitation))
     market.registry.send(account, "joinBySig", invitation, signature)
 
@@ -70,18 +70,14 @@ def test_one_run_does_not_carry_the_other_verdict(market: Market) -> None:
     """Both verdicts sealed in one block on the same Run: in the registry they differ in nothing but the verdict."""
     bounty = market.funded()
     noted = market.work(2, REPRODUCED)
-    other = verdict_commitment(market.record, 2, NOT_REPRODUCED, noted.evidence, BOB.address, SALT)
-    market.registry.send(BOB.address, "seal", other, 2)
+    other = verdict_commitment(2, BOB.address, market.record, NOT_REPRODUCED, noted.evidence, SALT)
+    market.registry.send(BOB.address, "seal", 2, other)
     market.enter(bounty, noted)
     market.chain.now = bounty.entry_until + 1
     market.reveal(noted._replace(verdict=NOT_REPRODUCED, salt=SALT))
     market.chain.now = bounty.verdict_until + 1
     name, (_, current) = refusal(lambda: market.claim(bounty, noted))
-    assert (name, current[0], current[3]) == (
-        "VerdictNotStanding",
-        int.from_bytes(noted.evidence[15:]),
-        NOT_REPRODUCED,
-    )
+    assert (name, current[:2]) == ("VerdictNotStanding", (NOT_REPRODUCED, int.from_bytes(noted.evidence[15:])))
 
 
 def test_two_seals_of_one_verdict_are_two(market: Market) -> None:
@@ -94,7 +90,7 @@ def test_two_seals_of_one_verdict_are_two(market: Market) -> None:
     market.chain.now = bounty.verdict_until + 1
     name, (_, current) = refusal(lambda: market.claim(bounty, noted))
     assert name == "VerdictNotStanding"
-    assert current[0] == int.from_bytes(other.evidence[15:])
+    assert current[1] == int.from_bytes(other.evidence[15:])
 
 
 def test_a_seal_of_another_time_is_another(market: Market) -> None:
@@ -104,15 +100,15 @@ def test_a_seal_of_another_time_is_another(market: Market) -> None:
     run = run_by(2, BOB.address, market.record, SALT)
     evidence = market.registry.read("idOf", run)
     commitments = {
-        actor: verdict_commitment(market.record, 2, REPRODUCED, evidence, actor.address, SALT) for actor in (BOB, ERIN)
+        actor: verdict_commitment(2, actor.address, market.record, REPRODUCED, evidence, SALT) for actor in (BOB, ERIN)
     }
     for actor, commitment in commitments.items():
-        market.registry.send(actor.address, "seal", commitment, 2)
+        market.registry.send(actor.address, "seal", 2, commitment)
         market.chain.now += 1
     market.bounty.send(BOB.address, "enter", bounty, 2, BOB.address, commitments[BOB])
     market.registry.send(BOB.address, "record", run)
     market.chain.now = bounty.entry_until + 1
-    market.registry.send(ERIN.address, "revealVerdict", market.record, 2, REPRODUCED, run, SALT)
+    market.registry.send(ERIN.address, "revealVerdictWithEvidence", 2, market.record, REPRODUCED, run, SALT)
     market.chain.now = bounty.verdict_until + 1
     opening = (REPRODUCED, evidence, SALT)
     name, _ = refusal(lambda: market.bounty.send(BOB.address, "claim", bounty, 2, opening, BOB.address))
@@ -125,7 +121,7 @@ def test_a_copied_commitment_opens_for_nobody_else(market: Market) -> None:
     work = market.entered(bounty, 2)
     stolen = work._replace(group=3, attester=DAVE.address)
     assert refusal(lambda: market.enter(bounty, work._replace(group=3)))[0] == "NotSealed"
-    market.registry.send(DAVE.address, "seal", work.commitment, 3)
+    market.registry.send(DAVE.address, "seal", 3, work.commitment)
     market.enter(bounty, stolen)
     market.chain.now = bounty.entry_until + 1
     market.reveal(work)

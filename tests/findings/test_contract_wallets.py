@@ -18,7 +18,7 @@ REVERT, NOTHING, SHORT, DIRTY, FLOOD, BURN, CALL = range(7)
 def wallet(registry):
     """A member of Bob's group whose key is Carol's."""
     wallet = registry.chain.deploy("Wallet", CAROL.address)
-    invitation = Invitation(2, wallet.address, RECORDER | REVIEWER, NO_END, 0, BOB.address, NO_END)
+    invitation = Invitation(2, BOB.address, wallet.address, RECORDER | REVIEWER, NO_END, 0, NO_END)
     registry.send(wallet.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     return wallet
 
@@ -28,15 +28,14 @@ def test_a_wallet_that_changes_its_answer_changes_nothing_stored(registry, walle
     own = DATA._replace(group=2, author=wallet.address)
     authorization = CAROL.sign(domain(registry).record_authorization(own, NO_END))
     stored, _ = registry.send(MALLORY.address, "recordBySig", own, NO_END, authorization)
-    fields = (record, 2, 1, bytes(32), wallet.address, 0, NO_END)
+    fields = (2, wallet.address, record, 1, bytes(32), 0, NO_END)
     signature = CAROL.sign(domain(registry).attestation_authorization(*fields))
-    none = DATA._replace(group=0)
-    registry.send(MALLORY.address, "attestBySig", record, 2, 1, none, wallet.address, NO_END, signature)
-    before = registry.read("statusOf", stored), registry.read("verdictOf", record, 2)
+    registry.send(MALLORY.address, "attestBySig", 2, wallet.address, record, 1, NO_END, signature)
+    before = registry.read("statusOf", stored), registry.read("verdictOf", 2, record)
 
     wallet.send(CAROL.address, "replaceKey", NOBODY)
 
-    assert (registry.read("statusOf", stored), registry.read("verdictOf", record, 2)) == before
+    assert (registry.read("statusOf", stored), registry.read("verdictOf", 2, record)) == before
     refused = refusal(lambda: registry.send(MALLORY.address, "recordBySig", own, NO_END, authorization))
     assert refused == ("RecordExists", (stored, before[0][4]))
     later = own._replace(subject=b"\7" * 32)
@@ -48,8 +47,8 @@ def test_a_wallet_that_changes_its_answer_changes_nothing_stored(registry, walle
 
 
 def test_a_wallet_can_own_invite_and_cancel(registry, wallet) -> None:
-    registry.send(wallet.address, "createGroup", bytes(32), 0)
-    invitation = Invitation(3, ALICE.address, RECORDER, NO_END, 0, wallet.address, NO_END)
+    registry.send(wallet.address, "createGroup", 0, bytes(32))
+    invitation = Invitation(3, wallet.address, ALICE.address, RECORDER, NO_END, 0, NO_END)
     signature = CAROL.sign(domain(registry).invitation(invitation))
     registry.send(ALICE.address, "joinBySig", invitation, signature)
     own = DATA._replace(group=2, author=wallet.address)
@@ -80,7 +79,7 @@ def test_a_wrong_answer_is_no_consent(registry, answer) -> None:
 def test_a_wallet_cannot_act_while_it_is_asked(registry) -> None:
     """The question is a static call: answering it can't create a group, and so fails as a whole."""
     hostile = registry.chain.deploy("HostileWallet")
-    create = registry.interface.encode_call("createGroup", bytes(32), 0)
+    create = registry.interface.encode_call("createGroup", 0, bytes(32))
     hostile.send(MALLORY.address, "set", CALL, registry.address, create)
     own = DATA._replace(author=hostile.address)
     signature = MALLORY.sign(domain(registry).record_authorization(own, NO_END))

@@ -54,7 +54,7 @@ def test_an_account_with_delegated_code_keeps_its_signatures(chain, registry) ->
     chain.tick()
     registry.send(MALLORY.address, "recordBySig", DATA, NO_END, before)
 
-    invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
     chain.tick()
     registry.send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain(registry).invitation(invitation)))
 
@@ -117,7 +117,7 @@ def test_a_delegation_that_ends_changes_nothing_stored(chain, registry) -> None:
         MALLORY.address, "recordBySig", DATA, NO_END, CAROL.sign(domain(registry).record_authorization(DATA, NO_END))
     )
     delegate(chain, account, NOBODY)
-    assert registry.read("statusOf", stored)[0] == RECORDED
+    assert registry.read("statusOf", stored)[2] == RECORDED
     digest = domain(registry).record_authorization(other, NO_END)
     chain.tick()
     refused = refusal(lambda: registry.send(MALLORY.address, "recordBySig", other, NO_END, CAROL.sign(digest)))

@@ -64,8 +64,8 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
 @pytest.mark.parametrize(
     ("event", "field", "call"),
     [
-        ("Sealed", "commitment", ("seal", b"\1" * 32, 1)),
-        ("Anchored", "root", ("anchor", 1, 5, b"\1" * 32, b"\2" * 32)),
+        ("Sealed", "commitment", ("seal", 1, b"\1" * 32)),
+        ("Anchored", "root", ("anchor", 1, b"\1" * 32, 5, b"\2" * 32)),
         ("LeavesAnchored", "root", ("anchorLeaves", 1, [b"\1" * 32])),
     ],
 )

@@ -18,7 +18,7 @@ def test_a_status_has_a_reason(registry) -> None:
     record = domain(registry).record_id(DATA)
 
     def status() -> int:
-        return registry.read("statusOf", record)[0]
+        return registry.read("statusOf", record)[2]
 
     assert status() == UNKNOWN
     registry.send(ALICE.address, "cancel", DATA)
@@ -34,14 +34,14 @@ def test_a_commitment_is_no_record(registry) -> None:
     """A seal and a batch say since when, and nothing else, whatever became of the record since."""
     record, salt = domain(registry).record_id(DATA), b"\x5a" * 32
     commitment, start = record_commitment(record, salt), registry.chain.now
-    registry.send(ALICE.address, "seal", commitment, 1)
+    registry.send(ALICE.address, "seal", 1, commitment)
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, [record])
 
     def said() -> tuple[int, int, int]:
         """By the status, by the seal, by the batch."""
         sealed_at = registry.read("sealedAt", 1, ALICE.address, commitment)
-        batched_at = registry.read("verifyBatched", 1, ALICE.address, root, record, ())
-        return registry.read("statusOf", record)[0], sealed_at, batched_at
+        batched_at = registry.read("verifyBatched", 1, ALICE.address, record, root, ())
+        return registry.read("statusOf", record)[2], sealed_at, batched_at
 
     assert said() == (UNKNOWN, start, start)
     assert registry.read("lineageStatus", (DATA,), ()) == (INCOMPLETE, record)
@@ -61,7 +61,7 @@ def test_a_record_that_stands_on_a_retracted_one(registry) -> None:
     child = DATA._replace(kind=2, parents=((parent, 1),))
     child_id, _ = registry.send(ALICE.address, "record", child)
     registry.send(ALICE.address, "retract", DATA, bytes(32))
-    assert registry.read("statusOf", child_id)[0] == RECORDED
+    assert registry.read("statusOf", child_id)[2] == RECORDED
     assert registry.read("lineageStatus", (DATA, child), (0,)) == (LINEAGE_RETRACTED, parent)
     assert registry.read("lineageStatus", (child,), (1,)) == (INCOMPLETE, child_id)
 
@@ -71,11 +71,11 @@ def test_a_verdict_on_a_retracted_record_and_on_none(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     registry.send(BOB.address, "record", run)
-    registry.send(BOB.address, "attest", record, 2, REPRODUCED, run)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, REPRODUCED, run)
     registry.send(ALICE.address, "retract", DATA, bytes(32))
-    assert registry.read("verdictOf", record, 2)[3] == REPRODUCED
-    assert registry.read("statusOf", record)[0] == RETRACTED
-    nowhere, none = (1, "0x" + "ab" * 20, b"\x66" * 32), DATA._replace(group=0)
-    registry.send(BOB.address, "attestForeign", nowhere, 2, REVIEWED, (none, none))
-    assert registry.read("foreignAttestation", nowhere, 2)[2] == REVIEWED
-    assert registry.read("statusOf", nowhere[2])[0] == UNKNOWN
+    assert registry.read("verdictOf", 2, record)[0] == REPRODUCED
+    assert registry.read("statusOf", record)[2] == RETRACTED
+    nowhere = (1, "0x" + "ab" * 20, b"\x66" * 32)
+    registry.send(BOB.address, "attestForeign", 2, nowhere, REVIEWED)
+    assert registry.read("foreignVerdictOf", 2, nowhere)[0] == REVIEWED
+    assert registry.read("statusOf", nowhere[2])[2] == UNKNOWN

@@ -17,7 +17,6 @@ from tests.model.registry import NOT_A_RUN, NOT_LINKED, NOT_RECORDED, OTHER_GROU
 pytestmark = pytest.mark.evm
 
 ELSEWHERE = "0x" + "ab" * 20
-NONE = (DATA._replace(group=0), DATA._replace(group=0))
 
 
 def subject_of(foreign: tuple[int, str, bytes]) -> bytes:
@@ -27,7 +26,7 @@ def subject_of(foreign: tuple[int, str, bytes]) -> bytes:
 
 
 def reference_to(foreign: tuple[int, str, bytes], author=BOB, group: int = 2) -> Key:
-    return Key(group, 10, 4, author.address, subject_of(foreign), b"\5" * 32)
+    return Key(group, author.address, 4, subject_of(foreign), 10, b"\5" * 32)
 
 
 @pytest.fixture
@@ -47,17 +46,18 @@ def evidence(registry, foreign) -> tuple[Key, Key]:
 
 def test_it_counts_nowhere_here(registry, foreign, evidence) -> None:
     """Also where the id is that of a record of this registry."""
-    for index, verdict in enumerate((REPRODUCED, REVIEWED), 1):
-        before = registry.read("statusOf", foreign[2]), registry.read("verdictOf", foreign[2], 2)
-        registry.send(BOB.address, "attestForeign", foreign, 2, verdict, evidence)
-        assert (registry.read("statusOf", foreign[2]), registry.read("verdictOf", foreign[2], 2)) == before
-        assert registry.read("foreignAttestation", foreign, 2)[2:] == (verdict, index)
+    given = (("attestForeignWithEvidence", REPRODUCED, evidence), ("attestForeign", REVIEWED, ()))
+    for index, (function, verdict, shown) in enumerate(given, 1):
+        before = registry.read("statusOf", foreign[2]), registry.read("verdictOf", 2, foreign[2])
+        registry.send(BOB.address, function, 2, foreign, verdict, *shown)
+        assert (registry.read("statusOf", foreign[2]), registry.read("verdictOf", 2, foreign[2])) == before
+        assert registry.read("foreignVerdictOf", 2, foreign)[::3] == (verdict, index)
     assert registry.read("statusOf", domain(registry).record_id(evidence[0]))[-4:] == (0, 0, 0, 0)
 
 
 def test_each_foreign_record_has_its_own(registry, foreign) -> None:
     chain_id, contract, record = foreign
-    registry.send(BOB.address, "attestForeign", foreign, 2, REVIEWED, NONE)
+    registry.send(BOB.address, "attestForeign", 2, foreign, REVIEWED)
     others = (
         (chain_id + 1, contract, record),
         (chain_id, "0x" + "ac" * 20, record),
@@ -66,12 +66,12 @@ def test_each_foreign_record_has_its_own(registry, foreign) -> None:
         (chain_id, registry.address, record),
         (registry.chain.chain_id, contract, record),
     )
-    assert [registry.read("foreignAttestation", other, 2)[2] for other in others] == [0] * len(others)
-    assert registry.read("foreignAttestation", foreign, 1)[2] == 0
+    assert [registry.read("foreignVerdictOf", 2, other)[0] for other in others] == [0] * len(others)
+    assert registry.read("foreignVerdictOf", 1, foreign)[0] == 0
     for other in others:
-        registry.send(BOB.address, "attestForeign", other, 2, REVIEWED, NONE)
+        registry.send(BOB.address, "attestForeign", 2, other, REVIEWED)
     here = (registry.chain.chain_id, registry.address, record)
-    met = refusal(lambda: registry.send(BOB.address, "attestForeign", here, 2, REVIEWED, NONE))
+    met = refusal(lambda: registry.send(BOB.address, "attestForeign", 2, here, REVIEWED))
     assert met == ("NotForeign", (record,))
 
 
@@ -92,7 +92,7 @@ def test_a_reference_to_something_else(registry, foreign, evidence) -> None:
         for given in (run, evidence[1]):
             met = refusal(
                 lambda reference=reference, given=given: registry.send(
-                    BOB.address, "attestForeign", foreign, 2, REPRODUCED, (reference, given)
+                    BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, reference, given
                 )
             )
             assert met == ("NotTheReference", (reference_id, subject_of(foreign)))
@@ -113,29 +113,33 @@ def test_a_run_that_is_no_evidence(registry, foreign, evidence) -> None:
         (no_run, NOT_A_RUN),
     ):
         met = refusal(
-            lambda run=run: registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, (reference, run))
+            lambda run=run: registry.send(
+                BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, reference, run
+            )
         )
         assert met == ("EvidenceUnusable", (domain(registry).record_id(run), fault))
 
 
 def test_a_retracted_run_takes_its_verdict_along(registry, foreign, evidence) -> None:
-    registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, evidence)
+    registry.send(BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, *evidence)
     run_id = domain(registry).record_id(evidence[1])
     now = registry.chain.now
-    assert registry.read("foreignAttestation", foreign, 2) == (run_id, now, REPRODUCED, 1)
+    assert registry.read("foreignVerdictOf", 2, foreign) == (REPRODUCED, run_id, now, 1)
     registry.send(BOB.address, "retract", evidence[1], bytes(32))
-    assert registry.read("foreignAttestation", foreign, 2) == (bytes(32), 0, 0, 1)
-    met = refusal(lambda: registry.send(BOB.address, "attestForeign", foreign, 2, 0, NONE))
-    assert met == ("NoVerdict", (foreign[2], 2))
-    name, _ = refusal(lambda: registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, evidence))
+    assert registry.read("foreignVerdictOf", 2, foreign) == (0, bytes(32), 0, 1)
+    met = refusal(lambda: registry.send(BOB.address, "attestForeign", 2, foreign, 0))
+    assert met == ("NoVerdict", (2, foreign[2]))
+    name, _ = refusal(
+        lambda: registry.send(BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, *evidence)
+    )
     assert name == "EvidenceUnusable"
     # a new Run, and then a plain review that stands on nothing
     again = run_reproducing(domain(registry).record_id(evidence[0]), subject=2)
     registry.send(BOB.address, "record", again)
-    registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, (evidence[0], again))
-    registry.send(BOB.address, "attestForeign", foreign, 2, REVIEWED, evidence)
+    registry.send(BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, evidence[0], again)
+    registry.send(BOB.address, "attestForeign", 2, foreign, REVIEWED)
     registry.send(BOB.address, "retract", again, bytes(32))
-    assert registry.read("foreignAttestation", foreign, 2) == (bytes(32), now, REVIEWED, 3)
+    assert registry.read("foreignVerdictOf", 2, foreign) == (REVIEWED, bytes(32), now, 3)
 
 
 def test_only_a_reviewer_of_the_group(registry, foreign, evidence) -> None:
@@ -143,7 +147,7 @@ def test_only_a_reviewer_of_the_group(registry, foreign, evidence) -> None:
         for verdict in (0, REVIEWED, REPRODUCED):
             met = refusal(
                 lambda by=by, group=group, verdict=verdict: registry.send(
-                    by.address, "attestForeign", foreign, group, verdict, evidence
+                    by.address, "attestForeignWithEvidence", group, foreign, verdict, *evidence
                 )
             )
             assert met == ("MissingRole", (group, by.address, REVIEWER))
@@ -152,5 +156,7 @@ def test_only_a_reviewer_of_the_group(registry, foreign, evidence) -> None:
 def test_a_retracted_reference_carries_no_verdict(registry, foreign, evidence) -> None:
     reference, run = evidence
     registry.send(BOB.address, "retract", reference, bytes(32))
-    met = refusal(lambda: registry.send(BOB.address, "attestForeign", foreign, 2, REPRODUCED, (reference, run)))
+    met = refusal(
+        lambda: registry.send(BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, reference, run)
+    )
     assert met == ("EvidenceUnusable", (domain(registry).record_id(reference), RETRACTED))

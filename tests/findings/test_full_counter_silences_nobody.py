@@ -23,11 +23,11 @@ def test_a_verdict_is_stored_when_its_counter_is_full(registry, verdict) -> None
     slot = int.from_bytes(keccak(record + artifact("LabRegistry").slots["_records"].to_bytes(32, "big")))
     full = registry.load(slot) | FULL << 168 + 22 * (verdict - 1)
     registry.store(slot, full)
-    registry.send(BOB.address, "attest", record, 2, verdict, run)
-    assert registry.read("verdictOf", record, 2)[3] == verdict
+    registry.send(BOB.address, "attestWithEvidence", 2, record, verdict, run)
+    assert registry.read("verdictOf", 2, record)[0] == verdict
     assert registry.load(slot) == full, "it stays at its largest and touches no neighbour"
-    registry.send(BOB.address, "withdraw", record, 2)
-    assert registry.read("verdictOf", record, 2)[3] == 0
+    registry.send(BOB.address, "withdraw", 2, record)
+    assert registry.read("verdictOf", 2, record)[0] == 0
     assert registry.load(slot) == full, "how many there were beyond it is not known"
 
 
@@ -35,6 +35,6 @@ def test_changing_a_verdict_leaves_a_full_counter(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     slot = int.from_bytes(keccak(record + artifact("LabRegistry").slots["_records"].to_bytes(32, "big")))
     registry.store(slot, registry.load(slot) | FULL << 168)
-    registry.send(BOB.address, "attest", record, 2, REVIEWED)
-    registry.send(BOB.address, "attest", record, 2, 4)
+    registry.send(BOB.address, "attest", 2, record, REVIEWED)
+    registry.send(BOB.address, "attest", 2, record, 4)
     assert registry.read("statusOf", record)[-4:] == (FULL, 0, 0, 1)

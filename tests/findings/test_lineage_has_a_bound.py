@@ -66,11 +66,11 @@ def test_strangers_make_it_no_longer(registry, line) -> None:
     path = line[:20]
     before = asked(registry, path)
     record = domain(registry).record_id(path[-1])
-    group, _ = registry.send(MALLORY.address, "createGroup", bytes(32), ALL_ROLES)
+    group, _ = registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
     for index in range(1, 20):
         child = run_reproducing(record, author=MALLORY, group=group, subject=index)
         registry.send(MALLORY.address, "record", child)
-    registry.send(MALLORY.address, "attest", record, group, REPRODUCED, child)
+    registry.send(MALLORY.address, "attestWithEvidence", group, record, REPRODUCED, child)
     registry.send(MALLORY.address, "retract", child, bytes(32))
     (status, culprit), gas = asked(registry, path)
     assert ((status, culprit), gas) == before
@@ -106,13 +106,13 @@ def test_ground_ids_cost_no_more(registry) -> None:
     count = 60
     costs = []
     for ground in (1, 2 * (count + 1)):
-        group, _ = registry.send(MALLORY.address, "createGroup", bytes(32), ALL_ROLES)
+        group, _ = registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
         keys: list[Key] = []
         parents: tuple[tuple[bytes, int], ...] = ()
         subject = 0
         while len(keys) < count:
             subject += 1
-            key = Key(group, 1, 1, MALLORY.address, subject.to_bytes(32, "big"), b"\2" * 32, parents)
+            key = Key(group, MALLORY.address, 1, subject.to_bytes(32, "big"), 1, b"\2" * 32, parents)
             record = domain(registry).record_id(key)
             if int.from_bytes(record, "big") % ground == 0:
                 keys.append(key)

@@ -77,32 +77,33 @@ def test_more_parents_than_calldata_holds(registry, parent, count) -> None:
 def test_a_batchs_key_that_begins_before_calldata(registry) -> None:
     """Its hash is taken over zeros, while its author and what follows wrap around to real bytes. The group is always
     among the zeros, and group 0 has no member."""
-    back = 60
-    # selector, then at 36 what the wrapped key's fourth field and those after it find
-    fields = word(ALICE.address) + EMPTY.subject + EMPTY.manifest + signed(0)
+    back = 28
+    # selector, then at 4 what the wrapped key's second field and those after it find: the array's place is the author
+    fields = word(EMPTY.subject_type) + EMPTY.subject + word(EMPTY.kind) + EMPTY.manifest + signed(0)
     array = 32 + len(fields)
+    author = f"0x{array:040x}"
     data = raw(registry, "recordMany", word(array), fields, word(1), signed(-back - (4 + array + 32)))
-    assert data[96 - back : 128 - back] == word(ALICE.address)
-    met = refusal(lambda: registry.send_raw(ALICE.address, data))
-    assert met == ("MissingRole", (0, ALICE.address, RECORDER))
+    assert data[32 - back : 64 - back] == word(author)
+    met = refusal(lambda: registry.send_raw(author, data))
+    assert met == ("MissingRole", (0, author, RECORDER))
     assert refusal(lambda: registry.send_raw(MALLORY.address, data))[0] == "NotAuthor"
 
 
-@pytest.mark.parametrize("field", range(4))
-@pytest.mark.parametrize("function", ["recordMany", "recordBySig", "attestBySig"])
+@pytest.mark.parametrize("field", ["group", "author", "subject_type", "kind"])
+@pytest.mark.parametrize("function", ["recordMany", "recordBySig", "attestWithEvidenceBySig"])
 def test_dirt_above_a_field_is_refused_at_every_door(registry, function, field) -> None:
     """Even where its author has signed the key with the dirt in it."""
-    dirt = int.from_bytes(word(DATA[field])) | 1 << 248
-    hashed = DATA._replace(**{DATA._fields[field]: dirt})
+    dirt = int.from_bytes(word(getattr(DATA, field))) | 1 << 248
+    hashed = DATA._replace(**{field: dirt})
     signature = ALICE.sign(domain(registry).record_authorization(hashed, NO_END))
     arguments = {
         "recordMany": [(DATA,)],
         "recordBySig": [DATA, NO_END, signature],
-        "attestBySig": [bytes(32), 1, 1, DATA, ALICE.address, NO_END, signature],
+        "attestWithEvidenceBySig": [1, ALICE.address, bytes(32), 1, DATA, NO_END, signature],
     }
     clean = registry.interface.encode_call(function, *arguments[function])
-    at = clean.index(b"".join(map(word, DATA[:-1]))) + 32 * field
+    at = clean.index(b"".join(map(word, DATA[:-1]))) + 32 * Key._fields.index(field)
     dirty = clean[:at] + b"\1" + clean[at + 1 :]
     name, values = refusal(lambda: registry.send_raw(ALICE.address, dirty))
-    unstored = function == "attestBySig" and field > 0
+    unstored = function == "attestWithEvidenceBySig"
     assert (name, values[:1]) == (("EvidenceUnusable", (domain(registry).record_id(hashed),)) if unstored else ("", ()))

@@ -37,8 +37,8 @@ def test_a_batch_of_somebody_else(registry, group) -> None:
     join(registry, CAROL, RECORDER, group=group, inviter=ALICE if group == 1 else BOB)
     batch = Batch(registry, DATA, OTHER, by=CAROL, group=group)
     record = domain(registry).record_id(DATA)
-    assert registry.read("verifyBatched", group, CAROL.address, batch.root, record, batch.proof(DATA)) == batch.time
-    assert registry.read("verifyBatched", 1, ALICE.address, batch.root, record, batch.proof(DATA)) == 0
+    assert registry.read("verifyBatched", group, CAROL.address, record, batch.root, batch.proof(DATA)) == batch.time
+    assert registry.read("verifyBatched", 1, ALICE.address, record, batch.root, batch.proof(DATA)) == 0
     for by in (ALICE, CAROL, MALLORY):
         assert refusal(lambda by=by: batch.materialize(DATA, by)) == (
             "UnknownBatch",
@@ -65,8 +65,8 @@ def test_anchored_in_a_role_and_materialized_after_it(registry) -> None:
     registry.send(ALICE.address, "removeMember", 1, CAROL.address)
     registry.chain.now += 1000
     record = batch.materialize(own)
-    # status, kind, flags, group, recordedAt
-    assert registry.read("statusOf", record)[:5] == (RECORDED, 1, 1, 1, batch.time)
+    # group, kind, status, flags, recordedAt
+    assert registry.read("statusOf", record)[:5] == (1, 1, RECORDED, 1, batch.time)
     # and the group keeps its own remedy
     registry.send(ALICE.address, "retract", own, bytes(32))
     assert refusal(lambda: batch.materialize(own)) == ("RecordExists", (record, batch.time))
@@ -82,11 +82,11 @@ def test_anchoring_without_the_role(registry, lost) -> None:
         until = registry.chain.now + 10
         registry.send(ALICE.address, "removeMember", 1, CAROL.address)
         version = registry.read("membershipOf", 1, CAROL.address)[3]
-        invitation = Invitation(1, CAROL.address, RECORDER, until, version, ALICE.address, NO_END)
+        invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, until, version, NO_END)
         registry.send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain(registry).invitation(invitation)))
         registry.chain.now = until
     record = domain(registry).record_id(DATA._replace(author=CAROL.address))
-    for call in (("anchor", 1, 1, merkle.root([record]), bytes(32)), ("anchorLeaves", 1, [record])):
+    for call in (("anchor", 1, merkle.root([record]), 1, bytes(32)), ("anchorLeaves", 1, [record])):
         met = refusal(lambda call=call: registry.send(CAROL.address, *call))
         assert met == ("MissingRole", (1, CAROL.address, RECORDER))
 
@@ -105,7 +105,7 @@ def test_a_cancelled_record_stays_out(registry, first) -> None:
     batch.materialize(OTHER)
     registry.chain.now += 100
     registry.send(ALICE.address, "record", DATA)
-    assert registry.read("statusOf", record)[2:5] == (0, 1, batch.time + 100)
+    assert registry.read("statusOf", record)[3:5] == (0, batch.time + 100)
 
 
 def test_a_parent_recorded_after_the_batch(registry) -> None:
@@ -164,13 +164,13 @@ def test_a_reproduction_older_than_its_record(registry) -> None:
     registry.chain.now += 100
     registry.send(ALICE.address, "record", DATA)
     assert refusal(lambda: batch.materialize(run))[0] == "ParentRecordedLater"
-    assert refusal(lambda: registry.send(BOB.address, "attest", record, 2, 2, run))[0] == "EvidenceUnusable"
+    assert refusal(lambda: registry.send(BOB.address, "attestWithEvidence", 2, record, 2, run))[0] == "EvidenceUnusable"
 
 
 def test_a_batch_anchored_again_keeps_its_first_time(registry) -> None:
     batch = Batch(registry, DATA, OTHER)
     registry.chain.now += 100
-    for call in (("anchor", 1, 9, batch.root, bytes(32)), ("anchorLeaves", 1, batch.ids)):
+    for call in (("anchor", 1, batch.root, 9, bytes(32)), ("anchorLeaves", 1, batch.ids)):
         met = refusal(lambda call=call: registry.send(ALICE.address, *call))
         assert met == ("BatchExists", (batch.root, batch.time))
     assert registry.read("batchOf", 1, ALICE.address, batch.root) == (batch.time, 2, True)
@@ -184,8 +184,8 @@ def test_a_batch_anchored_again_keeps_its_first_time(registry) -> None:
 
 def test_what_no_record_may_be_stays_out(registry) -> None:
     for wrong, error in (
-        (DATA._replace(kind=11), "InvalidKind"),
-        (DATA._replace(subject_type=5), "InvalidSubjectType"),
+        (DATA._replace(kind=15), "InvalidKind"),
+        (DATA._replace(subject_type=7), "InvalidSubjectType"),
         (DATA._replace(parents=((bytes(32), 0),)), "InvalidRelation"),
     ):
         registry.chain.now += 1
@@ -195,7 +195,7 @@ def test_what_no_record_may_be_stays_out(registry) -> None:
 
 def test_a_batched_record_has_no_seal(registry) -> None:
     """A seal is proven by its salt; without it nobody says since when."""
-    registry.send(ALICE.address, "seal", record_commitment(domain(registry).record_id(DATA), SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(domain(registry).record_id(DATA), SALT))
     registry.chain.now += 100
     batch = Batch(registry, DATA)
     assert registry.read("statusOf", batch.materialize(DATA))[4:7] == (batch.time, 0, 0)

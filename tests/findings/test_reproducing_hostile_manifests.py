@@ -23,7 +23,7 @@ AUTHOR = "0x" + "11" * 20
 
 def placed(lab: Lab, place: Workspace, target: Path) -> None:
     content = lab.store.put_bytes(b"[core]\n\thooksPath = /anywhere\n")
-    key = RecordKey(1, int(Kind.DATASET), int(SubjectType.FILE), AUTHOR, content, "00" * 32, ())
+    key = RecordKey(1, AUTHOR, int(SubjectType.FILE), content, int(Kind.DATASET), "00" * 32, ())
     _put(lab, RecordView(id="00" * 32, key=key), target, place, ())
 
 

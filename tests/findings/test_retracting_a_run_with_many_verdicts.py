@@ -40,9 +40,9 @@ def gas_to_retract(registry: NodeContract, verdicts: int) -> int:
     run = run_reproducing(*records, subject=verdicts)
     gas_of(registry, BOB.address, "record", run)
     for record in records:
-        gas_of(registry, BOB.address, "attest", record, 2, REPRODUCED, run)
+        gas_of(registry, BOB.address, "attestWithEvidence", 2, record, REPRODUCED, run)
     gas = gas_of(registry, BOB.address, "retract", run, bytes(32))
-    assert all(registry.read("verdictOf", record, 2)[3] == 0 for record in records)
+    assert all(registry.read("verdictOf", 2, record)[0] == 0 for record in records)
     return gas
 
 

@@ -20,17 +20,17 @@ def test_a_retracted_record_still_says_when_it_was_made(registry) -> None:
     registry.chain.now += 1000
     run = run_reproducing(record)
     registry.send(BOB.address, "record", run)
-    registry.send(BOB.address, "attest", record, 2, 2, run)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, 2, run)
     registry.chain.now += 1000
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     # status, kind, flags, group, recordedAt, retractedAt, sealedAt and the four counts
-    assert registry.read("statusOf", record) == (3, 1, 0, 1, made, made + 2000, 0, 0, 1, 0, 0)
+    assert registry.read("statusOf", record) == (1, 1, 3, 0, made, made + 2000, 0, 0, 1, 0, 0)
     assert registry.read("isParent", run, record, 8)
 
 
 def test_a_sealed_record_keeps_the_time_of_its_seal(registry) -> None:
     start, commitment = registry.chain.now, record_commitment(domain(registry).record_id(DATA), SALT)
-    registry.send(ALICE.address, "seal", commitment, 1)
+    registry.send(ALICE.address, "seal", 1, commitment)
     registry.chain.now += 100
     record, _ = registry.send(ALICE.address, "reveal", DATA, SALT)
     registry.chain.now += 100
@@ -46,19 +46,19 @@ def test_a_batched_record_keeps_the_time_of_its_batch(registry) -> None:
     registry.send(ALICE.address, "materialize", DATA, root, ())
     registry.chain.now += 100
     registry.send(ALICE.address, "retract", DATA, bytes(32))
-    assert registry.read("statusOf", record)[2:7] == (1, 1, start, start + 200, 0)
-    assert registry.read("verifyBatched", 1, ALICE.address, root, record, ()) == start
+    assert registry.read("statusOf", record)[3:7] == (1, start, start + 200, 0)
+    assert registry.read("verifyBatched", 1, ALICE.address, record, root, ()) == start
 
 
 def test_a_verdict_keeps_its_times_when_its_record_is_retracted(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     registry.send(BOB.address, "record", run)
-    registry.send(BOB.address, "attest", record, 2, 2, run)
-    before = registry.read("verdictOf", record, 2)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, 2, run)
+    before = registry.read("verdictOf", 2, record)
     registry.chain.now += 100
     registry.send(ALICE.address, "retract", DATA, bytes(32))
-    assert registry.read("verdictOf", record, 2) == before
+    assert registry.read("verdictOf", 2, record) == before
 
 
 def test_a_recorder_cannot_retract_anothers_record(registry) -> None:
@@ -79,4 +79,4 @@ def test_an_author_who_is_no_recorder_any_more_cannot_retract_but_a_maintainer_c
     assert met == ("NotAllowedToRetract", (record, CAROL.address))
     join(registry, CAROL, MAINTAINER)
     registry.send(CAROL.address, "retract", data, bytes(32))
-    assert registry.read("statusOf", record)[0] == RETRACTED
+    assert registry.read("statusOf", record)[2] == RETRACTED

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.evm
 
 
 def invite(registry, account: Actor, roles: int, version: int = 0, until: int = NO_END):
-    invitation = Invitation(1, account.address, roles, until, version, ALICE.address, NO_END)
+    invitation = Invitation(1, ALICE.address, account.address, roles, until, version, NO_END)
     return invitation, ALICE.sign(domain(registry).invitation(invitation))
 
 

@@ -16,7 +16,7 @@ SALT = b"\x5a" * 32
 
 def commitment(registry, record: bytes, verdict: int, run) -> bytes:
     run_id = domain(registry).record_id(run)
-    return verdict_commitment(record, 2, verdict, run_id, BOB.address, SALT)
+    return verdict_commitment(2, BOB.address, record, verdict, run_id, SALT)
 
 
 def unrevealed(events: list[Event]) -> set[bytes]:
@@ -51,15 +51,15 @@ def test_the_one_not_shown_is_counted(registry, record, history) -> None:
     run, since = run_reproducing(record), registry.chain.now
     both = {verdict: commitment(registry, record, verdict, run) for verdict in (REPRODUCED, NOT_REPRODUCED)}
     for sealed in both.values():
-        registry.send(BOB.address, "seal", sealed, 2)
+        registry.send(BOB.address, "seal", 2, sealed)
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
-    assert registry.read("verdictOf", record, 2)[2:] == (since, REPRODUCED, 1)
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
+    assert registry.read("verdictOf", 2, record)[0::3] == (REPRODUCED, since)
     assert unrevealed(history) == {both[NOT_REPRODUCED]}
 
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, NOT_REPRODUCED, run, SALT)
-    assert registry.read("verdictOf", record, 2)[1:] == (since + 200, since, NOT_REPRODUCED, 2)
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, NOT_REPRODUCED, run, SALT)
+    assert registry.read("verdictOf", 2, record)[2:] == (since + 200, since, 2)
     assert registry.read("statusOf", record)[-4:] == (0, 0, 1, 0)
     assert unrevealed(history) == set()
     assert [event.arguments[3] for event in history if event.name == "Attested"] == [REPRODUCED, NOT_REPRODUCED]
@@ -69,15 +69,15 @@ def test_a_verdict_taken_back_and_given_again(registry, record, history) -> None
     """The same salt reveals the same verdict again. `sealedAt` stays the seal's; that it did not stand all the time is
     in `attestedAt` and `version`, which a consumer that cares about it compares."""
     run, since = run_reproducing(record), registry.chain.now
-    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
+    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
     registry.chain.now += 100
-    registry.send(BOB.address, "withdraw", record, 2)
-    assert registry.read("verdictOf", record, 2) == (0, 0, 0, 0, 2)
+    registry.send(BOB.address, "withdraw", 2, record)
+    assert registry.read("verdictOf", 2, record) == (0, 0, 0, 0, 2)
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
-    assert registry.read("verdictOf", record, 2)[1:] == (since + 300, since, REPRODUCED, 3)
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
+    assert registry.read("verdictOf", 2, record)[2:] == (since + 300, since, 3)
     assert registry.read("statusOf", record)[-4:] == (0, 1, 0, 0)
     run_status = registry.read("statusOf", domain(registry).record_id(run))
     assert (run_status[4], run_status[6]) == (since + 100, since), "stored by the first reveal, once"
@@ -86,21 +86,21 @@ def test_a_verdict_taken_back_and_given_again(registry, record, history) -> None
 
 def test_a_retracted_run_does_not_come_back_with_its_salt(registry, record) -> None:
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
+    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
     run_id, _ = registry.send(BOB.address, "retract", run, bytes(32))
-    assert registry.read("verdictOf", record, 2)[3] == 0
-    met = refusal(lambda: registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT))
+    assert registry.read("verdictOf", 2, record)[0] == 0
+    met = refusal(lambda: registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT))
     assert met == ("EvidenceUnusable", (run_id, EVIDENCE_RETRACTED))
 
 
 def test_a_plain_verdict_loses_the_seal(registry, record) -> None:
     """The seal's time is that of the verdict that stands, not of an earlier one."""
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
-    registry.send(BOB.address, "attest", record, 2, REPRODUCED, run)
-    assert registry.read("verdictOf", record, 2)[2:] == (0, REPRODUCED, 2)
+    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, REPRODUCED, run)
+    assert registry.read("verdictOf", 2, record)[3:] == (0, 2)
 
 
 def test_a_seal_older_than_the_record(registry) -> None:
@@ -108,13 +108,13 @@ def test_a_seal_older_than_the_record(registry) -> None:
     asks for a `sealedAt` after the record's `recordedAt`. The Run itself is stored after the record in any case."""
     record, since = domain(registry).record_id(DATA), registry.chain.now
     run = run_reproducing(record)
-    registry.send(BOB.address, "seal", commitment(registry, record, REPRODUCED, run), 2)
+    registry.send(BOB.address, "seal", 2, commitment(registry, record, REPRODUCED, run))
     registry.chain.now += 100
-    met = refusal(lambda: registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT))
+    met = refusal(lambda: registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT))
     assert met == ("UnknownParent", (record,))
     registry.send(ALICE.address, "record", DATA)
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
-    assert registry.read("verdictOf", record, 2)[2] == since < registry.read("statusOf", record)[4]
+    registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
+    assert registry.read("verdictOf", 2, record)[3] == since < registry.read("statusOf", record)[4]
     run_status = registry.read("statusOf", domain(registry).record_id(run))
     assert run_status[4] == since + 200

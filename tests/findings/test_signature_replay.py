@@ -15,19 +15,17 @@ pytestmark = pytest.mark.evm
 def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:
     """One of each signed operation, signed for one registry, with a signer that it must name when it refuses."""
     here = domain(signed_for)
-    invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, deadline)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, deadline)
     record = here.record_id(DATA._replace(group=2, author=BOB.address))
-    verdict = (record, 1, 1, bytes(32), ALICE.address, 0, deadline)
-    none = DATA._replace(group=0)
+    verdict = (1, ALICE.address, record, 1, bytes(32), 0, deadline)
     return {
         "recordBySig": (DATA, deadline, ALICE.sign(here.record_authorization(DATA, deadline))),
         "joinBySig": (invitation, ALICE.sign(here.invitation(invitation))),
         "attestBySig": (
+            1,
+            ALICE.address,
             record,
             1,
-            1,
-            none,
-            ALICE.address,
             deadline,
             ALICE.sign(here.attestation_authorization(*verdict)),
         ),
@@ -76,7 +74,7 @@ def test_a_withdrawn_verdict_does_not_come_back(registry) -> None:
     registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
     arguments = relayed(registry)["attestBySig"]
     registry.send(MALLORY.address, "attestBySig", *arguments)
-    registry.send(ALICE.address, "withdraw", arguments[0], 1)
+    registry.send(ALICE.address, "withdraw", 1, arguments[2])
     met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
     assert met == ("InvalidSignature", (ALICE.address,))
 
@@ -84,9 +82,9 @@ def test_a_withdrawn_verdict_does_not_come_back(registry) -> None:
 def test_a_signed_verdict_is_overtaken_by_a_revealed_one(registry) -> None:
     """Signed before the group revealed what it had sealed, it names the version of then."""
     record, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
-    arguments, salt, none = relayed(registry)["attestBySig"], b"\x5a" * 32, DATA._replace(group=0)
-    registry.send(ALICE.address, "seal", verdict_commitment(record, 1, DISPUTED, bytes(32), ALICE.address, salt), 1)
-    registry.send(ALICE.address, "revealVerdict", record, 1, DISPUTED, none, salt)
+    arguments, salt = relayed(registry)["attestBySig"], b"\x5a" * 32
+    registry.send(ALICE.address, "seal", 1, verdict_commitment(1, ALICE.address, record, DISPUTED, bytes(32), salt))
+    registry.send(ALICE.address, "revealVerdict", 1, record, DISPUTED, salt)
     met = refusal(lambda: registry.send(MALLORY.address, "attestBySig", *arguments))
     assert met == ("InvalidSignature", (ALICE.address,))
-    assert registry.read("verdictOf", record, 1)[3] == DISPUTED
+    assert registry.read("verdictOf", 1, record)[0] == DISPUTED

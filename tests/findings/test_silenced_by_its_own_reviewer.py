@@ -14,11 +14,11 @@ pytestmark = pytest.mark.evm
 
 def test_a_group_outlasts_a_rogue_reviewer(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
-    invitation = Invitation(2, CAROL.address, REVIEWER, NO_END, 0, BOB.address, NO_END)
+    invitation = Invitation(2, BOB.address, CAROL.address, REVIEWER, NO_END, 0, NO_END)
     registry.send(CAROL.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     for _ in range(254):
-        registry.send(CAROL.address, "attest", record, 2, REVIEWED)
+        registry.send(CAROL.address, "attest", 2, record, REVIEWED)
     registry.send(BOB.address, "removeMember", 2, CAROL.address)
-    registry.send(BOB.address, "attest", record, 2, DISPUTED)
-    assert registry.read("verdictOf", record, 2)[3] == DISPUTED
+    registry.send(BOB.address, "attest", 2, record, DISPUTED)
+    assert registry.read("verdictOf", 2, record)[0] == DISPUTED
     assert registry.read("statusOf", record)[-4:] == (0, 0, 0, 1)

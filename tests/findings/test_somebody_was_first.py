@@ -26,11 +26,11 @@ def test_a_root_or_a_commitment_that_somebody_else_had_first(registry, theirs) -
     join(registry, CAROL, ALL_ROLES, group=theirs, inviter=ALICE if theirs == 1 else BOB)
     ids, start = ids_of(registry), registry.chain.now
     root = merkle.root(ids)
-    registry.send(CAROL.address, "anchor", theirs, 4, root, bytes(32))
-    registry.send(CAROL.address, "seal", root, theirs)
+    registry.send(CAROL.address, "anchor", theirs, root, 4, bytes(32))
+    registry.send(CAROL.address, "seal", theirs, root)
     registry.chain.now += 100
     registry.send(ALICE.address, "anchorLeaves", 1, ids)
-    registry.send(ALICE.address, "seal", root, 1)
+    registry.send(ALICE.address, "seal", 1, root)
     assert registry.read("batchOf", 1, ALICE.address, root) == (start + 100, 4, True)
     assert registry.read("batchOf", theirs, CAROL.address, root) == (start, 4, False)
     assert registry.read("sealedAt", 1, ALICE.address, root) == start + 100
@@ -43,7 +43,7 @@ def test_the_same_author_in_two_groups(registry) -> None:
     for index, group in enumerate((2, 1)):
         registry.chain.now = start + index
         root, _ = registry.send(ALICE.address, "anchorLeaves", group, ids)
-        registry.send(ALICE.address, "seal", root, group)
+        registry.send(ALICE.address, "seal", group, root)
     assert [registry.read("batchOf", group, ALICE.address, root)[0] - start for group in (1, 2)] == [1, 0]
     assert [registry.read("sealedAt", group, ALICE.address, root) - start for group in (1, 2)] == [1, 0]
 
@@ -53,13 +53,13 @@ def test_a_stranger_materializes_one_of_many(registry) -> None:
     ids, start = ids_of(registry), registry.chain.now
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, ids)
     one, two, three, four = (domain(registry).record_id(key) for key in KEYS)
-    registry.send(ALICE.address, "seal", record_commitment(four, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(four, SALT))
     registry.chain.now += 100
     registry.send(MALLORY.address, "materialize", KEYS[0], root, merkle.proof(ids, ids.index(one)))
 
     returned, events = registry.send(ALICE.address, "recordMany", KEYS[:2])
     assert returned == (one, two)
-    assert [event.arguments[0] for event in events] == [two]
+    assert [event.arguments[2] for event in events] == [two]
     registry.send(ALICE.address, "materialize", KEYS[2], root, merkle.proof(ids, ids.index(three)))
     registry.send(ALICE.address, "reveal", KEYS[3], SALT)
     # recordedAt and sealedAt
@@ -73,7 +73,7 @@ def test_sealed_evidence_that_somebody_stored_first(registry, way) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     run_id, start = domain(registry).record_id(run), registry.chain.now
-    registry.send(BOB.address, "seal", verdict_commitment(record, 2, REPRODUCED, run_id, BOB.address, SALT), 2)
+    registry.send(BOB.address, "seal", 2, verdict_commitment(2, BOB.address, record, REPRODUCED, run_id, SALT))
     if way == "relayed":
         signature = BOB.sign(domain(registry).record_authorization(run, NO_END))
         registry.send(MALLORY.address, "recordBySig", run, NO_END, signature)
@@ -81,9 +81,9 @@ def test_sealed_evidence_that_somebody_stored_first(registry, way) -> None:
         root, _ = registry.send(BOB.address, "anchorLeaves", 2, [run_id])
         registry.send(MALLORY.address, "materialize", run, root, ())
     registry.chain.now += 100
-    _, events = registry.send(BOB.address, "revealVerdict", record, 2, REPRODUCED, run, SALT)
+    _, events = registry.send(BOB.address, "revealVerdictWithEvidence", 2, record, REPRODUCED, run, SALT)
     assert [event.name for event in events] == ["Attested", "VerdictRevealed"]
-    assert registry.read("verdictOf", record, 2)[1:4] == (start + 100, start, REPRODUCED)
+    assert registry.read("verdictOf", 2, record)[2:4] == (start + 100, start)
     assert registry.read("statusOf", run_id)[4:7] == (start, 0, 0)
 
 
@@ -93,7 +93,7 @@ def test_nobody_is_first_without_the_author(registry) -> None:
     ids = ids_of(registry)
     root, _ = registry.send(CAROL.address, "anchorLeaves", 1, ids)
     path = merkle.proof(ids, ids.index(domain(registry).record_id(DATA)))
-    registry.send(CAROL.address, "seal", record_commitment(domain(registry).record_id(DATA), SALT), 1)
+    registry.send(CAROL.address, "seal", 1, record_commitment(domain(registry).record_id(DATA), SALT))
     signature = CAROL.sign(domain(registry).record_authorization(DATA, NO_END))
     for call, error in (
         (("record", DATA), "NotAuthor"),

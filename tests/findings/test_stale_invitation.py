@@ -12,7 +12,7 @@ pytestmark = pytest.mark.evm
 
 
 def invite(registry, roles=RECORDER, version=0, account=CAROL, inviter=ALICE):
-    invitation = Invitation(1, account.address, roles, NO_END, version, inviter.address, NO_END)
+    invitation = Invitation(1, inviter.address, account.address, roles, NO_END, version, NO_END)
     return invitation, inviter.sign(domain(registry).invitation(invitation))
 
 
@@ -29,7 +29,7 @@ def test_after_removal_and_after_leaving(registry, by) -> None:
 
 def test_after_a_membership_ended_by_itself(registry) -> None:
     until = registry.chain.now + 10
-    invitation = Invitation(1, CAROL.address, RECORDER, until, 0, ALICE.address, NO_END)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, until, 0, NO_END)
     signature = ALICE.sign(domain(registry).invitation(invitation))
     registry.send(CAROL.address, "joinBySig", invitation, signature)
     registry.chain.now = until

@@ -71,7 +71,7 @@ def test_a_second_group_reproduced_and_a_third_reviewed(recorded):
         assert (verdict["group"], verdict["verdict"]) == (2, "reproduced")
         assert lab.registry.find_record(verdict["evidence"]).key.group == 2
     for record_id in result["reviewed"]:
-        assert lab.registry.verdict(record_id, 3).verdict is Verdict.REVIEWED
+        assert lab.registry.verdict(3, record_id).verdict is Verdict.REVIEWED
 
 
 def test_the_lineage_leads_from_the_model_to_the_strain(recorded):

@@ -173,7 +173,7 @@ def manifest_of(lab: Lab, run: str) -> RunPredicate:
 
 
 def verdict_of(other: Lab, run: str) -> Verdict:
-    return other.registry.verdict(run, other.group()).verdict
+    return other.registry.verdict(other.group(), run).verdict
 
 
 def verb(*arguments: str, folder: Path, home: Path, **more: str) -> tuple[int, dict[str, Any]]:

@@ -95,7 +95,7 @@ def test_a_second_group_reproduces_what_was_published(lab: Lab, run: str, projec
     source = ("--from", str(published), "--yes", "--python", sys.executable)
     answer = told("reproduce", run, *source, *where, home=other.home.path, folder=tmp_path)
     assert answer["verdict"] == "reproduced"
-    assert other.registry.verdict(run, other.group()).verdict is Verdict.REPRODUCED
+    assert other.registry.verdict(other.group(), run).verdict is Verdict.REPRODUCED
 
 
 def test_an_mlflow_run_is_recorded(lab: Lab, tmp_path: Path) -> None:

@@ -11,19 +11,19 @@ from eth_hash.auto import keccak
 
 LINK = "Link(bytes32 parent,uint8 relation)"
 RECORD = (
-    "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents)"
+    "Record(uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents)"
 )
 RECORD_AUTHORIZATION = "RecordAuthorization(Record record,uint40 deadline)"
 ATTESTATION_AUTHORIZATION = (
-    "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
+    "AttestationAuthorization(uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,"
     "uint32 version,uint40 deadline)"
 )
 INVITATION = (
-    "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
+    "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
 )
 RECORD_COMMITMENT = "RecordCommitment(bytes32 recordId,bytes32 salt)"
 VERDICT_COMMITMENT = (
-    "VerdictCommitment(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,bytes32 salt)"
+    "VerdictCommitment(uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,bytes32 salt)"
 )
 DOMAIN = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
@@ -42,10 +42,10 @@ class Key(NamedTuple):
     """The contract's RecordKey as given, in whatever order and with whatever numbers."""
 
     group: int
-    kind: int
-    subject_type: int
     author: str
+    subject_type: int
     subject: bytes
+    kind: int
     manifest: bytes
     parents: tuple[tuple[bytes, int], ...] = ()
 
@@ -54,11 +54,11 @@ class Invitation(NamedTuple):
     """The contract's Invitation."""
 
     group: int
+    inviter: str
     account: str
     roles: int
     until: int
     version: int
-    inviter: str
     deadline: int
 
 
@@ -85,9 +85,9 @@ def record_commitment(record: bytes, salt: bytes) -> bytes:
     return struct(RECORD_COMMITMENT_TYPE, record, salt)
 
 
-def verdict_commitment(record: bytes, group: int, verdict: int, evidence: bytes, attester: str, salt: bytes) -> bytes:
+def verdict_commitment(group: int, attester: str, record: bytes, verdict: int, evidence: bytes, salt: bytes) -> bytes:
     """What a reviewer seals of a verdict to come."""
-    return struct(VERDICT_COMMITMENT_TYPE, record, group, verdict, evidence, attester, salt)
+    return struct(VERDICT_COMMITMENT_TYPE, group, attester, record, verdict, evidence, salt)
 
 
 class Domain(NamedTuple):
@@ -111,10 +111,10 @@ class Domain(NamedTuple):
         return self.digest(struct(RECORD_AUTHORIZATION_TYPE, record_struct(key), deadline))
 
     def attestation_authorization(
-        self, record: bytes, group: int, verdict: int, evidence: bytes, attester: str, version: int, deadline: int
+        self, group: int, attester: str, record: bytes, verdict: int, evidence: bytes, version: int, deadline: int
     ) -> bytes:
         """What an attester signs for a relayed verdict."""
-        fields = (record, group, verdict, evidence, attester, version, deadline)
+        fields = (group, attester, record, verdict, evidence, version, deadline)
         return self.digest(struct(ATTESTATION_AUTHORIZATION_TYPE, *fields))
 
     def invitation(self, invitation: Invitation) -> bytes:

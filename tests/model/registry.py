@@ -21,6 +21,7 @@ MAX_PARENTS = 1024
 MAX_COUNT = 2**22 - 1
 NO_END = 2**40 - 1
 RUN, REFERENCE = 3, 10
+LAST_KIND, LAST_SUBJECT_TYPE, LAST_RELATION, FIRST_OWN = 14, 6, 14, 128
 IDENTIFIER = 4
 REPRODUCES = 8
 NONE, REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED = range(5)
@@ -82,10 +83,10 @@ class Record(NamedTuple):
 
 
 class Attestation(NamedTuple):
+    verdict: int = NONE
     evidence: bytes = ZERO
     attested_at: int = 0
     sealed_at: int = 0
-    verdict: int = NONE
     version: int = 0
 
 
@@ -110,19 +111,12 @@ class ForeignRecord(NamedTuple):
         return f"eip155:{self.chain_id}:{self.registry}/0x{self.record.hex()}"
 
 
-class ForeignEvidence(NamedTuple):
-    """The contract's ForeignEvidence."""
-
-    reference: Key
-    run: Key
-
-
 class ForeignAttestation(NamedTuple):
     """The contract's ForeignAttestation."""
 
+    verdict: int = NONE
     evidence: bytes = ZERO
     attested_at: int = 0
-    verdict: int = NONE
     version: int = 0
 
 
@@ -137,10 +131,10 @@ class State:
     memberships: dict[tuple[int, str], Membership] = field(default_factory=dict)
     records: dict[bytes, Record] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
-    attestations: dict[tuple[bytes, int], Attestation] = field(default_factory=dict)
+    attestations: dict[tuple[int, bytes], Attestation] = field(default_factory=dict)
     seals: dict[tuple[int, str, bytes], int] = field(default_factory=dict)
     batches: dict[tuple[int, str, bytes], Batch] = field(default_factory=dict)
-    foreign_attestations: dict[tuple[ForeignRecord, int], ForeignAttestation] = field(default_factory=dict)
+    foreign_attestations: dict[tuple[int, ForeignRecord], ForeignAttestation] = field(default_factory=dict)
 
     def copy(self) -> State:
         return replace(
@@ -196,7 +190,7 @@ class Registry:
 
     # groups
 
-    def create_group(self, caller: str, manifest: bytes, roles: int) -> int:
+    def create_group(self, caller: str, roles: int, manifest: bytes) -> int:
         if not self.open_groups and caller != self.state.owner:
             raise Refused("GroupCreationRestricted", caller)
         group = len(self.state.groups) + 1
@@ -274,7 +268,7 @@ class Registry:
         self._require_author(caller, key)
         record_id = self._require_absent(key)
         self.state.cancelled.add(record_id)
-        self._emit("RecordCancelled", record_id, key.author)
+        self._emit("RecordCancelled", key.author, record_id)
         return record_id
 
     def retract(self, caller: str, key: Key, reason: bytes) -> bytes:
@@ -286,48 +280,60 @@ class Registry:
         if not by_author and not self.holds(key.group, caller, MAINTAINER):
             raise Refused("NotAllowedToRetract", record_id, caller)
         self.state.records[record_id] = stored._replace(retracted_at=self.now)
-        self._emit("Retracted", record_id, key.group, caller, reason)
+        self._emit("Retracted", key.group, caller, record_id, reason)
         for parent, relation in key.parents:
-            current = self.attestation(parent, key.group)
+            current = self.attestation(key.group, parent)
             stands_on_it = current.verdict in (REPRODUCED, NOT_REPRODUCED) and current.evidence == record_id
             if relation == REPRODUCES and stands_on_it:
-                self._withdraw(caller, parent, key.group)
+                self._withdraw(caller, key.group, parent)
         self.state.drop_foreign_verdicts_on(record_id)
         return record_id
 
     # verdicts
 
-    def attest(self, caller: str, record_id: bytes, group: int, verdict: int, evidence: Key | None = None) -> None:
-        evidence_id = self._require_evidence(record_id, group, verdict, evidence)
-        self._attest(record_id, group, verdict, evidence_id, caller)
+    def attest(self, caller: str, group: int, record_id: bytes, verdict: int) -> None:
+        self._require_none_needed(verdict)
+        self._attest(group, caller, record_id, verdict, ZERO)
+
+    def attest_with_evidence(self, caller: str, group: int, record_id: bytes, verdict: int, evidence: Key) -> None:
+        evidence_id = self._require_evidence(group, record_id, verdict, evidence)
+        self._attest(group, caller, record_id, verdict, evidence_id)
 
     def attest_by_sig(
         self,
         caller: str,
-        record_id: bytes,
         group: int,
-        verdict: int,
-        evidence: Key,
         attester: str,
+        record_id: bytes,
+        verdict: int,
         deadline: int,
         signature: Signature,
     ) -> None:
-        evidence_id = self._require_evidence(record_id, group, verdict, evidence if evidence.group else None)
-        version = self.attestation(record_id, group).version
-        digest = self.domain.attestation_authorization(
-            record_id, group, verdict, evidence_id, attester, version, deadline
-        )
-        self._require_signature(attester, digest, deadline, signature)
-        self._attest(record_id, group, verdict, evidence_id, attester)
+        self._require_none_needed(verdict)
+        self._attest_by_sig(group, attester, record_id, verdict, ZERO, deadline, signature)
 
-    def withdraw(self, caller: str, record_id: bytes, group: int) -> None:
+    def attest_with_evidence_by_sig(
+        self,
+        caller: str,
+        group: int,
+        attester: str,
+        record_id: bytes,
+        verdict: int,
+        evidence: Key,
+        deadline: int,
+        signature: Signature,
+    ) -> None:
+        evidence_id = self._require_evidence(group, record_id, verdict, evidence)
+        self._attest_by_sig(group, attester, record_id, verdict, evidence_id, deadline, signature)
+
+    def withdraw(self, caller: str, group: int, record_id: bytes) -> None:
         self._require_role(group, caller, REVIEWER)
         self._require_record(record_id)
-        self._withdraw(caller, record_id, group)
+        self._withdraw(caller, group, record_id)
 
     # seals
 
-    def seal(self, caller: str, commitment: bytes, group: int) -> None:
+    def seal(self, caller: str, group: int, commitment: bytes) -> None:
         self._require_role(group, caller, RECORDER | REVIEWER)
         if time := self.sealed_at(group, caller, commitment):
             raise Refused("AlreadySealed", commitment, time)
@@ -343,24 +349,30 @@ class Registry:
         self._emit("Revealed", record_id, commitment, time)
         return record_id
 
-    def reveal_verdict(
-        self, caller: str, record_id: bytes, group: int, verdict: int, evidence: Key, salt: bytes
-    ) -> None:
-        given = evidence if evidence.group else None
-        evidence_id = self.domain.record_id(given) if given else ZERO
-        commitment = verdict_commitment(record_id, group, verdict, evidence_id, caller, salt)
+    def reveal_verdict(self, caller: str, group: int, record_id: bytes, verdict: int, salt: bytes) -> None:
+        commitment = verdict_commitment(group, caller, record_id, verdict, ZERO, salt)
         time = self._require_seal(group, caller, commitment)
-        if given and evidence_id not in self.state.records:
-            self._require_author(caller, given)
-            self._record(evidence_id, given, sealed_at=time)
+        self._require_none_needed(verdict)
+        self._attest(group, caller, record_id, verdict, ZERO, sealed_at=time)
+        self._emit("VerdictRevealed", group, record_id, commitment, time)
+
+    def reveal_verdict_with_evidence(
+        self, caller: str, group: int, record_id: bytes, verdict: int, evidence: Key, salt: bytes
+    ) -> None:
+        evidence_id = self.domain.record_id(evidence)
+        commitment = verdict_commitment(group, caller, record_id, verdict, evidence_id, salt)
+        time = self._require_seal(group, caller, commitment)
+        if evidence_id not in self.state.records:
+            self._require_author(caller, evidence)
+            self._record(evidence_id, evidence, sealed_at=time)
             self._emit("Revealed", evidence_id, commitment, time)
-        self._require_evidence(record_id, group, verdict, given)
-        self._attest(record_id, group, verdict, evidence_id, caller, sealed_at=time)
-        self._emit("VerdictRevealed", record_id, group, commitment, time)
+        self._require_evidence(group, record_id, verdict, evidence)
+        self._attest(group, caller, record_id, verdict, evidence_id, sealed_at=time)
+        self._emit("VerdictRevealed", group, record_id, commitment, time)
 
     # batches
 
-    def anchor(self, caller: str, group: int, declared_count: int, root: bytes, manifest: bytes) -> None:
+    def anchor(self, caller: str, group: int, root: bytes, declared_count: int, manifest: bytes) -> None:
         if declared_count == 0:
             raise Refused("EmptyBatch")
         self._anchor(caller, group, root, declared_count, counted=False)
@@ -392,27 +404,26 @@ class Registry:
 
     # verdicts on records elsewhere
 
-    def attest_foreign(
-        self, caller: str, foreign: ForeignRecord, group: int, verdict: int, evidence: ForeignEvidence
+    def attest_foreign(self, caller: str, group: int, foreign: ForeignRecord, verdict: int) -> None:
+        self._require_foreign_reviewer(caller, group, foreign)
+        self._require_none_needed(verdict)
+        if verdict == NONE and self.foreign_verdict_of(group, foreign).verdict == NONE:
+            raise Refused("NoVerdict", group, foreign.record)
+        self._attest_foreign(caller, group, foreign, verdict, ZERO)
+
+    def attest_foreign_with_evidence(
+        self, caller: str, group: int, foreign: ForeignRecord, verdict: int, reference: Key, run: Key
     ) -> None:
-        if (foreign.chain_id, foreign.registry) == self.domain:
-            raise Refused("NotForeign", foreign.record)
-        self._require_role(group, caller, REVIEWER)
-        current, evidence_id = self.foreign_attestation(foreign, group), ZERO
-        if verdict in (REPRODUCED, NOT_REPRODUCED):
-            reference, subject = evidence.reference, hashlib.sha256(foreign.name.encode()).digest()
-            reference_id = self.domain.record_id(reference)
-            if (reference.kind, reference.subject_type, reference.subject) != (REFERENCE, IDENTIFIER, subject):
-                raise Refused("NotTheReference", reference_id, subject)
-            if reference_id in self.state.records and self.state.records[reference_id].retracted_at:
-                raise Refused("EvidenceUnusable", reference_id, EVIDENCE_RETRACTED)
-            evidence_id = self._require_evidence(reference_id, group, verdict, evidence.run)
-        if verdict == NONE and current.verdict == NONE:
-            raise Refused("NoVerdict", foreign.record, group)
-        attested_at, version = self.now if verdict else 0, current.version + 1
-        said = ForeignAttestation(evidence_id, attested_at, verdict, version)
-        self.state.foreign_attestations[foreign, group] = said
-        self._emit("ForeignAttested", *foreign, group, caller, verdict, evidence_id, version)
+        self._require_foreign_reviewer(caller, group, foreign)
+        if verdict not in (REPRODUCED, NOT_REPRODUCED):
+            raise Refused("InvalidVerdict", verdict)
+        reference_id, subject = self.domain.record_id(reference), hashlib.sha256(foreign.name.encode()).digest()
+        if (reference.kind, reference.subject_type, reference.subject) != (REFERENCE, IDENTIFIER, subject):
+            raise Refused("NotTheReference", reference_id, subject)
+        if reference_id in self.state.records and self.state.records[reference_id].retracted_at:
+            raise Refused("EvidenceUnusable", reference_id, EVIDENCE_RETRACTED)
+        evidence_id = self._require_evidence(group, reference_id, verdict, run)
+        self._attest_foreign(caller, group, foreign, verdict, evidence_id)
 
     # the registry itself
 
@@ -447,30 +458,30 @@ class Registry:
         held = self.membership(group, account)
         return held.roles & roles != 0 and held.since <= self.now < held.until
 
-    def attestation(self, record_id: bytes, group: int) -> Attestation:
-        return self.state.attestations.get((record_id, group), Attestation())
+    def attestation(self, group: int, record_id: bytes) -> Attestation:
+        return self.state.attestations.get((group, record_id), Attestation())
 
     def count(self, record_id: bytes, verdict: int) -> int:
         """How many groups currently say this of a record; MAX_COUNT stands for that many or more."""
         given = self.state.attestations.items()
-        return min(sum(record == record_id and said.verdict == verdict for (record, _), said in given), MAX_COUNT)
+        return min(sum(record == record_id and said.verdict == verdict for (_, record), said in given), MAX_COUNT)
 
     def status_of(self, record_id: bytes) -> tuple[int, ...]:
         """The fields of the contract's RecordStatus."""
         stored = self.state.records.get(record_id)
         if stored is None:
             cancelled = record_id in self.state.cancelled
-            return (CANCELLED if cancelled else UNKNOWN, 0, CANCELLED_FLAG if cancelled else 0, *[0] * 8)
+            return (0, 0, CANCELLED if cancelled else UNKNOWN, CANCELLED_FLAG if cancelled else 0, *[0] * 7)
         counts = [self.count(record_id, verdict) for verdict in (REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED)]
         status = RETRACTED if stored.retracted_at else RECORDED
         flags, key = BATCHED_FLAG if stored.batched else 0, stored.key
         times = (stored.recorded_at, stored.retracted_at, stored.sealed_at)
-        return (status, key.kind, flags, key.group, *times, *counts)
+        return (key.group, key.kind, status, flags, *times, *counts)
 
-    def verdict_of(self, record_id: bytes, group: int) -> tuple[int, ...]:
+    def verdict_of(self, group: int, record_id: bytes) -> tuple[int, ...]:
         """The fields of the contract's Attestation."""
-        evidence, *rest = self.attestation(record_id, group)
-        return (int.from_bytes(evidence[15:]), *rest)
+        verdict, evidence, *rest = self.attestation(group, record_id)
+        return (verdict, int.from_bytes(evidence[15:]), *rest)
 
     def is_parent(self, key: Key, parent: bytes, relation: int) -> bool:
         return self.domain.record_id(key) in self.state.records and (parent, relation) in key.parents
@@ -481,11 +492,11 @@ class Registry:
     def batch(self, group: int, author: str, root: bytes) -> Batch:
         return self.state.batches.get((group, author, root), Batch())
 
-    def verify_batched(self, group: int, author: str, root: bytes, record_id: bytes, proof: tuple[bytes, ...]) -> int:
+    def verify_batched(self, group: int, author: str, record_id: bytes, root: bytes, proof: tuple[bytes, ...]) -> int:
         return self.batch(group, author, root).anchored_at if merkle.climb(record_id, proof) == root else 0
 
-    def foreign_attestation(self, foreign: ForeignRecord, group: int) -> ForeignAttestation:
-        return self.state.foreign_attestations.get((foreign, group), ForeignAttestation())
+    def foreign_verdict_of(self, group: int, foreign: ForeignRecord) -> ForeignAttestation:
+        return self.state.foreign_attestations.get((group, foreign), ForeignAttestation())
 
     def places(self, path: Iterable[Key]) -> tuple[int, ...]:
         """Where in a path each parent of each key is; one beyond the path if it isn't before its child."""
@@ -548,7 +559,7 @@ class Registry:
 
     def _change_membership(self, group: int, account: str, by: str, membership: Membership) -> None:
         self.state.memberships[group, account] = membership
-        self._emit("MembershipChanged", group, account, by, *membership)
+        self._emit("MembershipChanged", group, by, account, *membership)
 
     def _require_signature(self, signer: str, digest: bytes, deadline: int, signature: Signature) -> None:
         if self.now > deadline:
@@ -598,15 +609,15 @@ class Registry:
 
     def _store(self, record_id: bytes, record: Record) -> None:
         key = record.key
-        if not (1 <= key.kind <= 10 or key.kind >= 128):
+        if not (1 <= key.kind <= LAST_KIND or key.kind >= FIRST_OWN):
             raise Refused("InvalidKind", key.kind)
-        if not 1 <= key.subject_type <= 4:
+        if not 1 <= key.subject_type <= LAST_SUBJECT_TYPE:
             raise Refused("InvalidSubjectType", key.subject_type)
         if len(key.parents) > MAX_PARENTS:
             raise Refused("TooManyParents", len(key.parents), MAX_PARENTS)
         last = (ZERO, 0)
         for index, (parent, relation) in enumerate(key.parents):
-            if not (1 <= relation <= 9 or relation >= 128):
+            if not (1 <= relation <= LAST_RELATION or relation >= FIRST_OWN):
                 raise Refused("InvalidRelation", relation)
             if (parent, relation) <= last:
                 raise Refused("ParentsNotAscending", index)
@@ -620,22 +631,52 @@ class Registry:
         self.state.cancelled.discard(record_id)
         self._emit(
             "Recorded",
-            record_id,
             key.group,
-            key.subject,
             key.author,
-            key.kind,
+            record_id,
             key.subject_type,
+            key.subject,
+            key.kind,
             key.manifest,
             key.parents,
         )
 
-    def _require_evidence(self, record_id: bytes, group: int, verdict: int, evidence: Key | None) -> bytes:
+    def _require_foreign_reviewer(self, caller: str, group: int, foreign: ForeignRecord) -> None:
+        if (foreign.chain_id, foreign.registry) == self.domain:
+            raise Refused("NotForeign", foreign.record)
+        self._require_role(group, caller, REVIEWER)
+
+    def _attest_foreign(
+        self, caller: str, group: int, foreign: ForeignRecord, verdict: int, evidence_id: bytes
+    ) -> None:
+        attested_at, version = self.now if verdict else 0, self.foreign_verdict_of(group, foreign).version + 1
+        said = ForeignAttestation(verdict, evidence_id, attested_at, version)
+        self.state.foreign_attestations[group, foreign] = said
+        self._emit("ForeignAttested", group, caller, *foreign, verdict, evidence_id, version)
+
+    def _require_none_needed(self, verdict: int) -> None:
+        if verdict in (REPRODUCED, NOT_REPRODUCED):
+            raise Refused("EvidenceRequired", verdict)
+
+    def _attest_by_sig(
+        self,
+        group: int,
+        attester: str,
+        record_id: bytes,
+        verdict: int,
+        evidence_id: bytes,
+        deadline: int,
+        signature: Signature,
+    ) -> None:
+        version = self.attestation(group, record_id).version
+        digest = self.domain.attestation_authorization(
+            group, attester, record_id, verdict, evidence_id, version, deadline
+        )
+        self._require_signature(attester, digest, deadline, signature)
+        self._attest(group, attester, record_id, verdict, evidence_id)
+
+    def _require_evidence(self, group: int, record_id: bytes, verdict: int, evidence: Key) -> bytes:
         needed = verdict in (REPRODUCED, NOT_REPRODUCED)
-        if evidence is None:
-            if needed:
-                raise Refused("EvidenceRequired", verdict)
-            return ZERO
         evidence_id = self.domain.record_id(evidence)
         stored = self.state.records.get(evidence_id)
         if stored is None:
@@ -651,19 +692,19 @@ class Registry:
         return evidence_id
 
     def _attest(
-        self, record_id: bytes, group: int, verdict: int, evidence_id: bytes, attester: str, sealed_at: int = 0
+        self, group: int, attester: str, record_id: bytes, verdict: int, evidence_id: bytes, sealed_at: int = 0
     ) -> None:
         self._require_role(group, attester, REVIEWER)
         if self._require_record(record_id).key.group == group:
-            raise Refused("OwnRecord", record_id, group)
+            raise Refused("OwnRecord", group, record_id)
         if verdict == NONE:
             raise Refused("InvalidVerdict", verdict)
-        version = self.attestation(record_id, group).version + 1
-        self.state.attestations[record_id, group] = Attestation(evidence_id, self.now, sealed_at, verdict, version)
-        self._emit("Attested", record_id, group, attester, verdict, evidence_id, version)
+        version = self.attestation(group, record_id).version + 1
+        self.state.attestations[group, record_id] = Attestation(verdict, evidence_id, self.now, sealed_at, version)
+        self._emit("Attested", group, attester, record_id, verdict, evidence_id, version)
 
-    def _withdraw(self, caller: str, record_id: bytes, group: int) -> None:
-        current = self.attestation(record_id, group)
+    def _withdraw(self, caller: str, group: int, record_id: bytes) -> None:
+        current = self.attestation(group, record_id)
         version = current.version + 1
-        self.state.attestations[record_id, group] = Attestation(version=version)
-        self._emit("VerdictWithdrawn", record_id, group, caller, current.verdict, version)
+        self.state.attestations[group, record_id] = Attestation(version=version)
+        self._emit("VerdictWithdrawn", group, caller, record_id, current.verdict, version)

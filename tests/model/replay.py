@@ -38,38 +38,38 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 state.groups[group] = state.groups[group]._replace(pending_owner=to)
             case "GroupTransferred", (group, _, owner):
                 state.groups[group] = state.groups[group]._replace(owner=owner, pending_owner=NOBODY)
-            case "MembershipChanged", (group, account, _, *membership):
+            case "MembershipChanged", (group, _, account, *membership):
                 state.memberships[group, account] = Membership(*membership)
-            case "Recorded", (record, group, subject, author, kind, subject_type, manifest, parents):
-                key = Key(group, kind, subject_type, author, subject, manifest, parents)
+            case "Recorded", (group, author, record, subject_type, subject, kind, manifest, parents):
+                key = Key(group, author, subject_type, subject, kind, manifest, parents)
                 state.records[record] = Record(key, time)
                 state.cancelled.discard(record)
-            case "RecordCancelled", (record, _):
+            case "RecordCancelled", (_, record):
                 state.cancelled.add(record)
-            case "Retracted", (record, _, _, _):
+            case "Retracted", (_, _, record, _):
                 state.records[record] = state.records[record]._replace(retracted_at=time)
                 state.drop_foreign_verdicts_on(record)
-            case "Attested", (record, group, _, verdict, evidence, version):
-                state.attestations[record, group] = Attestation(evidence, time, 0, verdict, version)
-            case "VerdictWithdrawn", (record, group, _, _, version):
-                state.attestations[record, group] = Attestation(version=version)
+            case "Attested", (group, _, record, verdict, evidence, version):
+                state.attestations[group, record] = Attestation(verdict, evidence, time, 0, version)
+            case "VerdictWithdrawn", (group, _, record, _, version):
+                state.attestations[group, record] = Attestation(version=version)
             case "Sealed", (group, author, commitment):
                 state.seals[group, author, commitment] = time
             case "Revealed", (record, _, sealed_at):
                 state.records[record] = state.records[record]._replace(sealed_at=sealed_at)
-            case "VerdictRevealed", (record, group, _, sealed_at):
-                current = state.attestations[record, group]
-                state.attestations[record, group] = current._replace(sealed_at=sealed_at)
+            case "VerdictRevealed", (group, record, _, sealed_at):
+                current = state.attestations[group, record]
+                state.attestations[group, record] = current._replace(sealed_at=sealed_at)
             case "Anchored", (group, author, root, count, _):
                 state.batches[group, author, root] = Batch(time, count, counted=False)
             case "LeavesAnchored", (group, author, root, count):
                 state.batches[group, author, root] = Batch(time, count, counted=True)
             case "Materialized", (record, _, recorded_at):
                 state.records[record] = state.records[record]._replace(recorded_at=recorded_at, batched=True)
-            case "ForeignAttested", (chain_id, registry, record, group, _, verdict, evidence, version):
-                place = ForeignRecord(chain_id, registry, record), group
+            case "ForeignAttested", (group, _, chain_id, registry, record, verdict, evidence, version):
+                place = group, ForeignRecord(chain_id, registry, record)
                 state.foreign_attestations[place] = ForeignAttestation(
-                    evidence, time if verdict else 0, verdict, version
+                    verdict, evidence, time if verdict else 0, version
                 )
             case _:
                 raise ValueError(f"expected an event of the registry, got {name}{values}")

@@ -103,7 +103,7 @@ class Lab:
 
     def attest(self, record_id: str, signer: Any, verdict: Verdict, evidence: RecordKey | None = None) -> None:
         group = self.groups[signer.address]
-        version = self.registry.verdict(record_id, group).version
+        version = self.registry.verdict(group, record_id).version
         write = Transaction(
             Op.ATTEST,
             registry=self.registry.address,
@@ -315,7 +315,7 @@ def test_what_is_no_manifest_is_left_empty_for_good(lab, index):
     rows = {}
     for data in (b"\xff\xfe", b"[1]", b"{", deep, odd):
         digest = lab.store.put_bytes(data)
-        key = RecordKey(1, 1, SubjectType.FILE, lab.one.address, os.urandom(32).hex(), digest)
+        key = RecordKey(1, lab.one.address, SubjectType.FILE, os.urandom(32).hex(), 1, digest)
         record_id = lab.registry.domain.record_id(key)
         lab.write(Transaction(Op.RECORD, lab.registry.address, record_id=record_id, key=key), lab.one)
         rows[data] = key.subject

@@ -301,10 +301,10 @@ def test_identity_of_a_write_is_its_content(lab, file):
 def test_a_change_that_somebody_else_made_first_is_not_taken_for_ones_own(lab, tmp_path, file):
     recorded = record_content(lab, Kind.DATASET, file)
     reviewer = second_lab(lab, tmp_path / "reviewer")
-    seen = reviewer.registry.verdict(recorded.id, reviewer.group()).version
+    seen = reviewer.registry.verdict(reviewer.group(), recorded.id).version
     attest(reviewer, recorded.id, Verdict.DISPUTED)
     fields = {"record_id": recorded.id, "group": reviewer.group(), "version": seen}
     late = Transaction(Op.ATTEST, reviewer.registry.address, **fields, verdict=int(Verdict.REVIEWED), evidence=None)
     with pytest.raises(InputError, match="somebody else changed the same thing first"):
         reviewer.write(late)
-    assert reviewer.registry.verdict(recorded.id, reviewer.group()).verdict is Verdict.DISPUTED
+    assert reviewer.registry.verdict(reviewer.group(), recorded.id).verdict is Verdict.DISPUTED

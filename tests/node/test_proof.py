@@ -149,13 +149,13 @@ def test_an_older_state_is_proven_as_of_its_block(lab: Lab, recorded: list[str])
 
 def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
     keys = [
-        RecordKey(lab.group(), Kind.RESULT, SubjectType.FILE, lab.signer.address, f"{i:064x}", f"{i + 9:064x}")
+        RecordKey(lab.group(), lab.signer.address, SubjectType.FILE, f"{i:064x}", Kind.RESULT, f"{i + 9:064x}")
         for i in range(2)
     ]
     ids = [lab.domain.record_id(key) for key in keys]
     leaves = [keccak(keccak(from_hex(record_id))) for record_id in ids]
     root = keccak(min(leaves) + max(leaves))
-    anchored = send(lab, "anchor", lab.group(), 2, root, bytes(32))
+    anchored = send(lab, "anchor", lab.group(), root, 2, bytes(32))
     stored = send(lab, "materialize", keys[1].as_abi(), root, [leaves[0]])
     paths = [BatchPath(to_hex(root), (to_hex(leaves[1 - i]),), anchored) for i in range(2)]
 
@@ -195,7 +195,7 @@ def test_a_hundred_records_take_little_more_than_half_of_a_hundred_bundles(lab: 
         lab.store.put_bytes(manifest.to_bytes())
         author = lab.signer.address
         keys.append(
-            RecordKey(lab.group(), Kind.DATASET, SubjectType.COMMITMENT, author, f"{number:064x}", manifest.digest())
+            RecordKey(lab.group(), author, SubjectType.COMMITMENT, f"{number:064x}", Kind.DATASET, manifest.digest())
         )
     stored = [send(lab, "record", key.as_abi()) for key in keys]
     each = [

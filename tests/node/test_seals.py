@@ -271,14 +271,14 @@ def test_a_blind_verdict_has_its_run_inside_and_is_given_in_one_transaction(lab,
     secret = kept(reviewer, seal["commitment"])
     assert secret.salt not in done.stdout + done.stderr
     assert seal["commitment"] == verdict_commitment(
-        judged.id, reviewer.group(), int(Verdict.REPRODUCED), seal["evidence"], reviewer.signer.address, secret.salt
+        reviewer.group(), reviewer.signer.address, judged.id, int(Verdict.REPRODUCED), seal["evidence"], secret.salt
     )
     assert not lab.registry.status(seal["evidence"]).exists
-    assert lab.registry.verdict(judged.id, reviewer.group()).verdict is Verdict.NONE
+    assert lab.registry.verdict(reviewer.group(), judged.id).verdict is Verdict.NONE
     paid = nonce(reviewer)
     shown = reveal(reviewer, seal["commitment"])
     assert nonce(reviewer) == paid + 1
-    attestation = lab.registry.verdict(judged.id, reviewer.group())
+    attestation = lab.registry.verdict(reviewer.group(), judged.id)
     assert (attestation.verdict, attestation.sealed_at) == (Verdict.REPRODUCED, seal["time"])
     assert lab.registry.status(seal["evidence"]).sealed_at == seal["time"]
     assert (shown.what, shown.evidence, shown.unrevealed) == ("reproduced", seal["evidence"], 0)
@@ -302,7 +302,7 @@ def test_a_blind_verdict_on_a_run_that_is_there_or_on_none(lab, file, tmp_path):
     assert seal_verdict(again(reviewer), judged.id, Verdict.DISPUTED, own.id) == seal
     shown = reveal(reviewer, judged.id)
     assert (shown.what, shown.evidence) == ("disputed", own.id)
-    assert lab.registry.verdict(judged.id, reviewer.group()).verdict is Verdict.DISPUTED
+    assert lab.registry.verdict(reviewer.group(), judged.id).verdict is Verdict.DISPUTED
     # two groups of one account don't mix
     create_group(reviewer, "second group of the same account")
     assert seals_of(lab.registry, reviewer.group(), reviewer.signer.address) == []

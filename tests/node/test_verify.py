@@ -390,7 +390,7 @@ def test_files_of_a_folder_that_are_not_here_are_named(lab, folder):
 
 def test_a_subject_that_is_no_listing_fails_and_an_identifier_without_its_manifest_is_unknown(lab, tmp_path):
     bogus = lab.store.put_bytes(os.urandom(40))
-    key = RecordKey(1, Kind.DATASET, SubjectType.FOLDER, lab.signer.address, bogus, os.urandom(32).hex())
+    key = RecordKey(1, lab.signer.address, SubjectType.FOLDER, bogus, Kind.DATASET, os.urandom(32).hex())
     assert "is no folder" in failures(verifier(lab).hash(raw_record(lab, key)))["subject"]
     run = run_of(lab)
     report = lab_verifier(lab.registry, Store(tmp_path / "empty")).hash(run.id)
@@ -503,7 +503,7 @@ def test_a_manifest_that_is_not_canonical_or_says_otherwise_than_its_record_fail
     record = record_content(lab, Kind.DATASET, file)
     key = verifier(lab).hash(record.id).records[0]
     data = lab.store.get_bytes(record.manifest)
-    base = RecordKey(1, Kind.DATASET, SubjectType.FILE, key.author, record.subject, record.manifest)
+    base = RecordKey(1, key.author, SubjectType.FILE, record.subject, Kind.DATASET, record.manifest)
     spaced = raw_record(lab, replace(base, manifest=lab.store.put_bytes(data.replace(b'":', b'": ', 1))))
     assert failures(verifier(lab).hash(spaced)).keys() == {"manifest"}
     other_subject = raw_record(lab, replace(base, subject="ab" * 32))
@@ -549,7 +549,7 @@ def test_a_record_relayed_by_a_signature_is_its_author_s(lab, file):
 
 def test_a_transaction_that_its_author_did_not_sign_fails(lab, file):
     digest = lab.store.put_file(file).sha256
-    key = RecordKey(1, Kind.DATASET, SubjectType.FILE, lab.signer.address, digest, "ab" * 32)
+    key = RecordKey(1, lab.signer.address, SubjectType.FILE, digest, Kind.DATASET, "ab" * 32)
     # whoever runs a devnet can send in anybody's name, and the registry can't know
     send(lab, lab.signer.address, to=lab.registry.address, data=lab.registry.call_data("record", key.as_abi()))
     report = verifier(lab).hash(lab.registry.domain.record_id(key))
@@ -619,7 +619,7 @@ def test_a_contract_that_records_by_itself_is_named_with_who_sent_for_it(lab, fi
     offer = invite(lab, lab.group(), author, Role.RECORDER)
     joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
     relay(lab, author, to + lab.registry.call_data(*joining)[2:])
-    key = RecordKey(1, Kind.DATASET, SubjectType.COMMITMENT, author, os.urandom(32).hex(), "ab" * 32)
+    key = RecordKey(1, author, SubjectType.COMMITMENT, os.urandom(32).hex(), Kind.DATASET, "ab" * 32)
     sender = relay(lab, author, to + lab.registry.call_data("record", key.as_abi())[2:])
     report = verifier(lab).hash(lab.registry.domain.record_id(key))
     [check] = [check for check in report.checks if check.name == "author"]
@@ -953,7 +953,7 @@ def test_a_transaction_leads_to_its_records(lab, file, tmp_path):
 def test_a_transaction_of_another_contract_and_one_that_was_refused_prove_nothing(lab, file):
     plain = send(lab, STRANGER, to=STRANGER)["transactionHash"].hex()
     assert "holds no event" in failures(verifier(lab).hash(plain))["transaction"]
-    data = lab.registry.call_data("withdraw", b"\0" * 32, 1)
+    data = lab.registry.call_data("withdraw", 1, b"\0" * 32)
     refused = send(lab, STRANGER, to=lab.registry.address, data=data, gas=hex(200_000))["transactionHash"].hex()
     assert "was refused" in failures(verifier(lab).hash(refused))["transaction"]
     assert "has no record" in failures(verifier(lab).hash("ef" * 32))["recorded"]
@@ -1004,7 +1004,7 @@ def test_the_order_of_two_records_holds_one_way_alone(lab, file):
 
 def test_two_records_of_one_transaction_are_ordered_by_their_place_in_it(lab, file):
     author = lab.signer.address
-    keys = [RecordKey(1, kind, SubjectType.FILE, author, os.urandom(32).hex(), "ab" * 32) for kind in (4, 5)]
+    keys = [RecordKey(1, author, SubjectType.FILE, os.urandom(32).hex(), kind, "ab" * 32) for kind in (4, 5)]
     send(
         lab, author, to=lab.registry.address, data=lab.registry.call_data("recordMany", [key.as_abi() for key in keys])
     )

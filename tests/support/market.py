@@ -16,7 +16,7 @@ AUTHOR, SPONSOR, STRANGER, BOB, DAVE, ERIN = (
 )
 OWN_GROUP = 1
 REPRODUCERS = {2: BOB, 3: DAVE, 4: ERIN}
-RESULT = Key(OWN_GROUP, 4, 1, AUTHOR.address, b"\1" * 32, b"\2" * 32)
+RESULT = Key(OWN_GROUP, AUTHOR.address, 1, b"\1" * 32, 4, b"\2" * 32)
 SHARE = 10**18
 RICH = 10**30
 HOUR, DAY = 3600, 86400
@@ -29,12 +29,12 @@ class Bounty(NamedTuple):
     """The contract's Bounty."""
 
     sponsor: str
+    record: bytes
+    groups: tuple[int, ...]
     token: str
     share: int
-    record: bytes
     entry_until: int
     verdict_until: int
-    groups: tuple[int, ...]
 
     @property
     def claim_until(self) -> int:
@@ -70,7 +70,7 @@ class Work(NamedTuple):
 
 
 def run_by(group: int, attester: str, record: bytes, subject: bytes) -> Key:
-    return Key(group, RUN, 4, attester, subject, b"\4" * 32, ((record, REPRODUCES),))
+    return Key(group, attester, 4, subject, RUN, b"\4" * 32, ((record, REPRODUCES),))
 
 
 class PayingChain(Chain):
@@ -99,7 +99,7 @@ class Market:
         self.bounty = self.chain.deploy("ReplicationBounty", self.registry.address)
         self.token = self.chain.deploy("Token")
         for founder in (AUTHOR, *REPRODUCERS.values()):
-            self.registry.send(founder.address, "createGroup", bytes(32), ALL_ROLES)
+            self.registry.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
         self.record, _ = self.registry.send(AUTHOR.address, "record", RESULT)
         self.chain.evm.set_balance(SPONSOR.address, RICH)
         self.token.send(SPONSOR.address, "mint", SPONSOR.address, RICH)
@@ -113,7 +113,7 @@ class Market:
     def terms(self, **changes: Any) -> Bounty:
         """A bounty in ether for all reproducers, with a day to enter and a week for verdicts."""
         start = self.chain.now
-        bounty = Bounty(SPONSOR.address, NOBODY, SHARE, self.record, start + DAY, start + 8 * DAY, tuple(REPRODUCERS))
+        bounty = Bounty(SPONSOR.address, self.record, tuple(REPRODUCERS), NOBODY, SHARE, start + DAY, start + 8 * DAY)
         return bounty._replace(**changes)
 
     def fund(self, bounty: Bounty, by: str = SPONSOR.address, value: int | None = None) -> tuple[bytes, list[Event]]:
@@ -142,8 +142,8 @@ class Market:
         salt = keccak(b"salt %d" % self.works)
         run = run_by(group, attester, record, keccak(b"run %d" % self.works))
         evidence = self.domain.record_id(run)
-        commitment = verdict_commitment(record, group, verdict, evidence, attester, salt)
-        self.registry.send(attester, "seal", commitment, group)
+        commitment = verdict_commitment(group, attester, record, verdict, evidence, salt)
+        self.registry.send(attester, "seal", group, commitment)
         return Work(group, attester, verdict, run, evidence, salt, commitment)
 
     def enter(self, bounty: Bounty, work: Work, by: str | None = None, **changes: Any) -> list[Event]:
@@ -158,7 +158,13 @@ class Market:
 
     def reveal(self, work: Work, record: bytes | None = None) -> None:
         self.registry.send(
-            work.attester, "revealVerdict", record or self.record, work.group, work.verdict, work.run, work.salt
+            work.attester,
+            "revealVerdictWithEvidence",
+            work.group,
+            record or self.record,
+            work.verdict,
+            work.run,
+            work.salt,
         )
 
     def claim(self, bounty: Bounty, work: Work, by: str | None = None, to: str | None = None) -> list[Event]:

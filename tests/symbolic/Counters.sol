@@ -17,7 +17,7 @@ contract CountersProof is Proof {
         _anyTime();
         (uint256 word, uint256 current, uint256 others) = _before(id, group);
         vm.prank(caller);
-        registry.attest(id, group, verdict);
+        registry.attest(group, id, verdict);
         assert(_verdict(_attestation(id, group)) == uint256(verdict));
         _after(id, group, word, current, others);
     }
@@ -32,7 +32,7 @@ contract CountersProof is Proof {
         _anyTime();
         (uint256 word, uint256 current, uint256 others) = _before(id, group);
         vm.prank(caller);
-        registry.attest(id, group, verdict, evidence);
+        registry.attestWithEvidence(group, id, verdict, evidence);
         assert(_verdict(_attestation(id, group)) == uint256(verdict));
         _after(id, group, word, current, others);
     }
@@ -41,7 +41,7 @@ contract CountersProof is Proof {
         _anyTime();
         (uint256 word, uint256 current, uint256 others) = _before(id, group);
         vm.prank(caller);
-        registry.withdraw(id, group);
+        registry.withdraw(group, id);
         assert(_verdict(_attestation(id, group)) == 0);
         _after(id, group, word, current, others);
     }
@@ -82,7 +82,7 @@ contract CountersProof is Proof {
     }
 
     function _verdict(uint256 attestation) private pure returns (uint256) {
-        return uint8(attestation >> 216);
+        return uint8(attestation);
     }
 
     function _count(uint256 word, uint256 verdict) private pure returns (uint256) {

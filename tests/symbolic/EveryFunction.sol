@@ -32,15 +32,19 @@ abstract contract EveryFunction is Proof {
     }
 
     function check_attestWithEvidence(address caller) public {
-        _check(caller, ATTEST_WITH_EVIDENCE);
+        _check(caller, IAttestations.attestWithEvidence.selector);
     }
 
     function check_attestBySig(address caller) public {
         _check(caller, IAttestations.attestBySig.selector);
     }
 
-    function check_attestForeign(address caller) public {
-        _check(caller, IForeignAttestations.attestForeign.selector);
+    function check_attestWithEvidenceBySig(address caller) public {
+        _check(caller, IAttestations.attestWithEvidenceBySig.selector);
+    }
+
+    function check_attestForeignWithEvidence(address caller) public {
+        _check(caller, IForeignAttestations.attestForeignWithEvidence.selector);
     }
 
     function check_materialize(address caller) public {
@@ -51,8 +55,8 @@ abstract contract EveryFunction is Proof {
         _check(caller, ISeals.reveal.selector);
     }
 
-    function check_revealVerdict(address caller) public {
-        _check(caller, ISeals.revealVerdict.selector);
+    function check_revealVerdictWithEvidence(address caller) public {
+        _check(caller, ISeals.revealVerdictWithEvidence.selector);
     }
 
     function check_everyOther(address caller) public {
@@ -61,9 +65,12 @@ abstract contract EveryFunction is Proof {
         vm.assume(
             selector != IRecords.record.selector && selector != IRecords.recordMany.selector
                 && selector != IRecords.recordBySig.selector && selector != IRecords.retract.selector
-                && selector != ATTEST_WITH_EVIDENCE && selector != IAttestations.attestBySig.selector
-                && selector != IForeignAttestations.attestForeign.selector && selector != IBatches.materialize.selector
-                && selector != ISeals.reveal.selector && selector != ISeals.revealVerdict.selector
+                && selector != IAttestations.attestWithEvidence.selector
+                && selector != IAttestations.attestBySig.selector
+                && selector != IAttestations.attestWithEvidenceBySig.selector
+                && selector != IForeignAttestations.attestForeignWithEvidence.selector
+                && selector != IBatches.materialize.selector && selector != ISeals.reveal.selector
+                && selector != ISeals.revealVerdictWithEvidence.selector
         );
         _anyTime();
         _around(caller, data, selector);

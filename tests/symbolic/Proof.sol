@@ -43,11 +43,6 @@ abstract contract Proof {
     uint256 internal constant SLOT_SEALED_AT = 9;
     uint256 internal constant SLOT_BATCHES = 11;
 
-    bytes4 internal constant ATTEST = bytes4(keccak256("attest(bytes32,uint32,uint8)"));
-    bytes4 internal constant ATTEST_WITH_EVIDENCE = bytes4(
-        keccak256("attest(bytes32,uint32,uint8,(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[]))")
-    );
-
     LabRegistry internal registry;
 
     function setUp() public virtual {
@@ -81,9 +76,9 @@ abstract contract Proof {
         data = _anyCall();
         vm.assume(bytes4(data) == selector);
         // of a foreign record's chain the digits are written, which needs their number: chain 1 stands for all
-        if (selector == IForeignAttestations.attestForeign.selector) {
+        if (selector == IForeignAttestations.attestForeignWithEvidence.selector) {
             assembly ("memory-safe") {
-                mstore(add(data, 0x24), 1)
+                mstore(add(data, 0x44), 1)
             }
         }
     }
@@ -164,17 +159,17 @@ abstract contract Proof {
             links[i] = keccak256(abi.encode(linkTypehash, key.parents[i].parent, key.parents[i].relation));
         }
         bytes32 typehash = keccak256(
-            "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,"
-            "Link[] parents)Link(bytes32 parent,uint8 relation)"
+            "Record(uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents)"
+            "Link(bytes32 parent,uint8 relation)"
         );
         return keccak256(
             abi.encode(
                 typehash,
                 key.group,
-                key.kind,
-                key.subjectType,
                 key.author,
+                key.subjectType,
                 key.subject,
+                key.kind,
                 key.manifest,
                 keccak256(abi.encodePacked(links))
             )

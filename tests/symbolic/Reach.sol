@@ -18,11 +18,11 @@ import {Proof} from "./Proof.sol";
 /// @custom:halmos --default-array-lengths 1 --default-bytes-lengths 65 --loop 8 --early-exit
 contract Reach is Proof {
     function reach_attest() public {
-        _claimUnreachable(ATTEST);
+        _claimUnreachable(IAttestations.attest.selector);
     }
 
     function reach_attestWithEvidence() public {
-        _claimUnreachable(ATTEST_WITH_EVIDENCE);
+        _claimUnreachable(IAttestations.attestWithEvidence.selector);
     }
 
     function reach_createGroup() public {
@@ -73,6 +73,10 @@ contract Reach is Proof {
         _claimUnreachable(IAttestations.attestBySig.selector);
     }
 
+    function reach_attestWithEvidenceBySig() public {
+        _claimUnreachable(IAttestations.attestWithEvidenceBySig.selector);
+    }
+
     function reach_withdraw() public {
         _claimUnreachable(IAttestations.withdraw.selector);
     }
@@ -89,6 +93,10 @@ contract Reach is Proof {
         _claimUnreachable(ISeals.revealVerdict.selector);
     }
 
+    function reach_revealVerdictWithEvidence() public {
+        _claimUnreachable(ISeals.revealVerdictWithEvidence.selector);
+    }
+
     function reach_anchor() public {
         _claimUnreachable(IBatches.anchor.selector);
     }
@@ -103,6 +111,10 @@ contract Reach is Proof {
 
     function reach_attestForeign() public {
         _claimUnreachable(IForeignAttestations.attestForeign.selector);
+    }
+
+    function reach_attestForeignWithEvidence() public {
+        _claimUnreachable(IForeignAttestations.attestForeignWithEvidence.selector);
     }
 
     function reach_announceSuccessor() public {

@@ -41,7 +41,7 @@ contract RolesProof is EveryFunction {
         if (_attestation(id, group) != attestation) {
             if (selector == IRecords.retract.selector) assert(rights.records || rights.maintains);
             // of a signed one, see SignaturesProof
-            else assert(selector == IAttestations.attestBySig.selector || rights.reviews);
+            else assert(_isSigned(selector) || rights.reviews);
         }
         if (selector == IGroups.createGroup.selector && group == lastGroup + 1) return;
         _assertMembership(membership, _membership(group, account), account == caller, selector, rights);
@@ -57,22 +57,27 @@ contract RolesProof is EveryFunction {
         }
     }
 
-    /// @dev The group of a call is one of its first words.
+    /// @dev The group of a call is its first word.
     function _assertRole(bytes4 selector, bytes memory data, uint32 group, Rights memory rights) private pure {
-        bool first = uint256(_word(data, 0)) == group;
-        bool second = uint256(_word(data, 1)) == group;
+        if (uint256(_word(data, 0)) != group) return;
         if (selector == IBatches.anchor.selector || selector == IBatches.anchorLeaves.selector) {
-            assert(!first || rights.records);
+            assert(rights.records);
         } else if (selector == ISeals.seal.selector) {
-            assert(!second || rights.records || rights.reviews);
+            assert(rights.records || rights.reviews);
         } else if (
-            selector == ATTEST || selector == ATTEST_WITH_EVIDENCE || selector == IAttestations.withdraw.selector
-                || selector == ISeals.revealVerdict.selector
+            selector == IAttestations.attest.selector || selector == IAttestations.attestWithEvidence.selector
+                || selector == IAttestations.withdraw.selector || selector == ISeals.revealVerdict.selector
+                || selector == ISeals.revealVerdictWithEvidence.selector
+                || selector == IForeignAttestations.attestForeign.selector
+                || selector == IForeignAttestations.attestForeignWithEvidence.selector
         ) {
-            assert(!second || rights.reviews);
-        } else if (selector == IForeignAttestations.attestForeign.selector) {
-            assert(uint256(_word(data, 3)) != group || rights.reviews);
+            assert(rights.reviews);
         }
+    }
+
+    function _isSigned(bytes4 selector) private pure returns (bool) {
+        return selector == IAttestations.attestBySig.selector
+            || selector == IAttestations.attestWithEvidenceBySig.selector;
     }
 
     function _assertMembership(uint256 before, uint256 after_, bool own, bytes4 selector, Rights memory rights)

@@ -22,39 +22,45 @@ contract SignaturesProof is Proof {
         assert(_record(id) == _fresh(key, time, 0, 0));
         bytes32 typehash = keccak256(
             "RecordAuthorization(Record record,uint40 deadline)Link(bytes32 parent,uint8 relation)"
-            "Record(uint32 group,uint8 kind,uint8 subjectType,address author,bytes32 subject,bytes32 manifest,Link[] parents)"
+            "Record(uint32 group,address author,uint8 subjectType,bytes32 subject,uint8 kind,bytes32 manifest,Link[] parents)"
         );
         _assertSigned(key.author, keccak256(abi.encode(typehash, structHash, deadline)), signature);
     }
 
-    /// @custom:halmos --default-array-lengths 0
     function check_attestBySig(
-        bytes32 recordId,
         uint32 group,
-        IAttestations.Verdict verdict,
-        RecordKey memory evidence,
         address attester,
+        bytes32 recordId,
+        IAttestations.Verdict verdict,
         uint40 deadline,
         bytes memory signature,
         address relayer
     ) public {
         uint40 time = _anyTime();
-        uint32 version = uint32(_attestation(recordId, group) >> 224);
-        bytes32 evidenceId = evidence.group == 0 ? bytes32(0) : registry.idOf(evidence);
+        uint256 before = _attestation(recordId, group);
         vm.prank(relayer);
-        registry.attestBySig(recordId, group, verdict, evidence, attester, deadline, signature);
-        assert(_holds(group, attester, ROLE_REVIEWER) && time <= deadline);
-        // so that the same signature never serves again
-        assert(uint32(_attestation(recordId, group) >> 224) != version);
-        bytes32 typehash = keccak256(
-            "AttestationAuthorization(bytes32 recordId,uint32 group,uint8 verdict,bytes32 evidence,address attester,"
-            "uint32 version,uint40 deadline)"
-        );
-        _assertSigned(
-            attester,
-            keccak256(abi.encode(typehash, recordId, group, verdict, evidenceId, attester, version, deadline)),
-            signature
-        );
+        registry.attestBySig(group, attester, recordId, verdict, deadline, signature);
+        assert(time <= deadline);
+        _assertAttested(group, attester, recordId, verdict, 0, deadline, before, signature);
+    }
+
+    /// @custom:halmos --default-array-lengths 0
+    function check_attestWithEvidenceBySig(
+        uint32 group,
+        address attester,
+        bytes32 recordId,
+        IAttestations.Verdict verdict,
+        RecordKey memory evidence,
+        uint40 deadline,
+        bytes memory signature,
+        address relayer
+    ) public {
+        uint40 time = _anyTime();
+        uint256 before = _attestation(recordId, group);
+        vm.prank(relayer);
+        registry.attestWithEvidenceBySig(group, attester, recordId, verdict, evidence, deadline, signature);
+        assert(time <= deadline);
+        _assertAttested(group, attester, recordId, verdict, registry.idOf(evidence), deadline, before, signature);
     }
 
     function check_joinBySig(IGroups.Invitation memory invitation, bytes memory signature, address caller) public {
@@ -77,9 +83,33 @@ contract SignaturesProof is Proof {
                     | (uint256(invitation.version) + 1) << 112
         );
         bytes32 typehash = keccak256(
-            "Invitation(uint32 group,address account,uint32 roles,uint40 until,uint32 version,address inviter,uint40 deadline)"
+            "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
         );
         _assertSigned(invitation.inviter, keccak256(abi.encode(typehash, invitation)), signature);
+    }
+
+    function _assertAttested(
+        uint32 group,
+        address attester,
+        bytes32 recordId,
+        IAttestations.Verdict verdict,
+        bytes32 evidenceId,
+        uint40 deadline,
+        uint256 before,
+        bytes memory signature
+    ) private view {
+        uint32 version = uint32(before >> 224);
+        assert(_holds(group, attester, ROLE_REVIEWER));
+        // so that the same signature never serves again
+        assert(uint32(_attestation(recordId, group) >> 224) != version);
+        bytes32 typehash = keccak256(
+            "AttestationAuthorization(uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,uint32 version,uint40 deadline)"
+        );
+        _assertSigned(
+            attester,
+            keccak256(abi.encode(typehash, group, attester, recordId, verdict, evidenceId, version, deadline)),
+            signature
+        );
     }
 
     function _assertSigned(address signer, bytes32 structHash, bytes memory signature) private view {

@@ -5,6 +5,9 @@ import {IAttestations} from "../../interfaces/IAttestations.sol";
 import {IRecords} from "../../interfaces/IRecords.sol";
 import {AttestationSlot, AttestationSlotLib} from "../../contracts/types/AttestationSlot.sol";
 import {BatchSlot, BatchSlotLib} from "../../contracts/types/BatchSlot.sol";
+import {EntrySlot, EntrySlotLib} from "../../contracts/types/EntrySlot.sol";
+import {ForeignAttestationSlot, ForeignAttestationSlotLib} from "../../contracts/types/ForeignAttestationSlot.sol";
+import {GroupSlot, GroupSlotLib} from "../../contracts/types/GroupSlot.sol";
 import {MemberId, memberId, MembershipSlot, MembershipSlotLib} from "../../contracts/types/MembershipSlot.sol";
 import {RecordSlot, RecordSlotLib} from "../../contracts/types/RecordSlot.sol";
 
@@ -99,19 +102,45 @@ contract SlotsProof {
     }
 
     function check_attestationSlotRoundTrips(
+        IAttestations.Verdict verdict,
         bytes32 evidence,
         uint40 attestedAt,
         uint40 sealedAt,
-        IAttestations.Verdict verdict,
         uint32 version
     ) public pure {
-        AttestationSlot slot = AttestationSlotLib.pack(evidence, attestedAt, sealedAt, verdict, version);
+        AttestationSlot slot = AttestationSlotLib.pack(verdict, evidence, attestedAt, sealedAt, version);
         assert(slot.evidence() == uint136(uint256(evidence)));
         assert(slot.standsOn(evidence));
         assert(slot.attestedAt() == attestedAt);
         assert(slot.sealedAt() == sealedAt);
         assert(slot.verdict() == verdict);
         assert(slot.version() == version);
+    }
+
+    function check_foreignAttestationSlotRoundTrips(IAttestations.Verdict verdict, uint40 attestedAt, uint32 version)
+        public
+        pure
+    {
+        ForeignAttestationSlot slot = ForeignAttestationSlotLib.pack(verdict, attestedAt, version);
+        assert(slot.verdict() == verdict);
+        assert(slot.attestedAt() == attestedAt);
+        assert(slot.version() == version);
+        assert(ForeignAttestationSlot.unwrap(slot) >> 80 == 0);
+    }
+
+    function check_groupSlotRoundTrips(address owner, uint40 createdAt) public pure {
+        GroupSlot slot = GroupSlotLib.pack(owner, createdAt);
+        assert(slot.owner() == owner);
+        assert(slot.createdAt() == createdAt);
+        assert(GroupSlot.unwrap(slot) >> 200 == 0);
+    }
+
+    function check_entrySlotRoundTrips(address attester, uint40 sealedAt) public pure {
+        EntrySlot slot = EntrySlotLib.pack(attester, sealedAt);
+        assert(slot.attester() == attester && slot.exists() == (attester != address(0)));
+        assert(slot.sealedAt() == sealedAt);
+        assert(!slot.paid() && slot.withPayment().paid());
+        assert(slot.withPayment().attester() == attester && slot.withPayment().sealedAt() == sealedAt);
     }
 
     function check_membershipSlotRoundTrips(uint32 roles, uint40 since, uint40 until, uint32 version) public pure {

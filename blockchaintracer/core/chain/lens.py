@@ -31,7 +31,7 @@ def verdicts(registry: Registry, groups: Sequence[int], record_id: str) -> list[
         groups,
         lambda part: ("verdictsOf", part, [from_hex(record_id)]),
         registry.attestation,
-        lambda group: registry.verdict(record_id, group),
+        lambda group: registry.verdict(group, record_id),
     )
 
 

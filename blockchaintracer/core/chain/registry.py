@@ -45,10 +45,10 @@ def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
 class Attestation:
     """A group's current verdict; `evidence` is the low 136 bits of a record id, 34 hex digits of 0 for none."""
 
+    verdict: Verdict
     evidence: str
     attested_at: int
     sealed_at: int
-    verdict: Verdict
     version: int
 
 
@@ -99,9 +99,9 @@ class Batch:
 class ForeignAttestation:
     """A group's current verdict on a record of another registry; `evidence` is a record id, or None."""
 
+    verdict: Verdict
     evidence: str | None
     attested_at: int
-    verdict: Verdict
     version: int
 
 
@@ -151,12 +151,12 @@ class Registry:
     # -- calls
 
     def read_function(self, function: str, *arguments: Any) -> Any:
-        """Call a view. `function` is a name, or a signature where a name is overloaded."""
+        """Call a view."""
         return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call())
 
     def call_data(self, function: str, *arguments: Any) -> str:
         """Encode a call, 0x-hex."""
-        data: str = self._function(function)(*arguments)._encode_transaction_data()
+        data: str = self.contract.get_function_by_name(function)(*arguments)._encode_transaction_data()
         return data
 
     def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
@@ -165,12 +165,7 @@ class Registry:
         Raises:
             ContractRevert: if it would be refused: told before anything is paid.
         """
-        return self._run(lambda: self._function(function)(*arguments).call({"from": sender}))
-
-    def _function(self, function: str) -> Any:
-        if "(" in function:
-            return self.contract.get_function_by_signature(function)
-        return self.contract.get_function_by_name(function)
+        return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call({"from": sender}))
 
     def _run(self, call: Any) -> Any:
         from web3.exceptions import BadFunctionCallOutput, ContractCustomError, ContractLogicError
@@ -221,7 +216,7 @@ class Registry:
         """Return what the registry stores of a record."""
         values = self.read_function("statusOf", from_hex(record_id))
         with self._known():
-            return RecordStatus(Status(values[0]), *values[1:])
+            return _status(values)
 
     def statuses(self, ids: Sequence[str]) -> list[RecordStatus]:
         """Return what the registry stores of each record, in the same order."""
@@ -230,17 +225,17 @@ class Registry:
             part = [from_hex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
             rows += self.read_function("statusOfRecords", part)
         with self._known():
-            return [RecordStatus(Status(values[0]), *values[1:]) for values in rows]
+            return [_status(values) for values in rows]
 
-    def verdict(self, record_id: str, group: int) -> Attestation:
+    def verdict(self, group: int, record_id: str) -> Attestation:
         """Return the current verdict of a group on a record."""
-        return self.attestation(self.read_function("verdictOf", from_hex(record_id), group))
+        return self.attestation(self.read_function("verdictOf", group, from_hex(record_id)))
 
     def attestation(self, values: Any) -> Attestation:
         """Return what ``verdictOf`` returned."""
-        evidence, attested_at, sealed_at, verdict, version = values
+        verdict, evidence, *rest = values
         with self._known():
-            return Attestation(f"{evidence:034x}", attested_at, sealed_at, Verdict(verdict), version)
+            return Attestation(Verdict(verdict), f"{evidence:034x}", *rest)
 
     def sealed_at(self, group: int, author: str, commitment: str) -> int:
         """Return when an author sealed a commitment for a group, Unix seconds, or 0."""
@@ -250,13 +245,11 @@ class Registry:
         """Return what the registry stores of a batch."""
         return Batch(*self.read_function("batchOf", group, checksummed(author), from_hex(root)))
 
-    def foreign_verdict(self, foreign: GlobalId, group: int) -> ForeignAttestation:
+    def foreign_verdict(self, group: int, foreign: GlobalId) -> ForeignAttestation:
         """Return the current verdict of a group on a record of another registry."""
-        evidence, attested_at, verdict, version = self.read_function("foreignAttestation", foreign.as_abi(), group)
+        verdict, evidence, *rest = self.read_function("foreignVerdictOf", group, foreign.as_abi())
         with self._known():
-            return ForeignAttestation(
-                to_hex(evidence) if any(evidence) else None, attested_at, Verdict(verdict), version
-            )
+            return ForeignAttestation(Verdict(verdict), to_hex(evidence) if any(evidence) else None, *rest)
 
     def membership(self, group: int, account: str) -> Membership:
         """Return the last membership of an account in a group."""
@@ -361,14 +354,20 @@ class Registry:
         return sorted(events, key=lambda event: int(event["logIndex"]))
 
 
+def _status(values: Sequence[Any]) -> RecordStatus:
+    """Return what ``statusOf`` answers."""
+    group, kind, status, *rest = values
+    return RecordStatus(group, kind, Status(status), *rest)
+
+
 def recorded_event(event: Any) -> RecordView:
     """Build the record that a decoded ``Recorded`` event tells of."""
     values = event["args"]
     key = RecordKey(
         group=values["group"],
+        author=values["author"],
         kind=values["kind"],
         subject_type=values["subjectType"],
-        author=values["author"],
         subject=bytes(values["subject"]).hex(),
         manifest=bytes(values["manifest"]).hex(),
         parents=tuple(Link(to_hex(link["parent"]), link["relation"]) for link in values["parents"]),

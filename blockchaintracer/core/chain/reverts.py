@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert
-from blockchaintracer.core.record import Role, Verdict, label, named_hex
+from blockchaintracer.core.record import Kind, Relation, Role, SubjectType, Verdict, label, named_hex
 
 _FAULTS = (
     "is not recorded",
@@ -37,14 +37,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "Ask the owner, or deploy a registry of your own.",
     ),
     "IdsNotAscending": ("id number {index} is out of order or repeated", "This is a fault of the client."),
-    "InvalidKind": ("{kind} is no kind of record", "Use 1 to 10, or your own from 128 to 255."),
-    "InvalidRelation": ("{relation} is no relation", "Use 1 to 9, or your own from 128 to 255."),
+    "InvalidKind": ("{kind} is no kind of record", f"Use 1 to {max(Kind)}, or your own from 128 to 255."),
+    "InvalidRelation": ("{relation} is no relation", f"Use 1 to {max(Relation)}, or your own from 128 to 255."),
     "InvalidRoles": ("{roles} is no set of roles", "Use maintainer, recorder and reviewer."),
     "InvalidSignature": (
         "the signature is not one of {signer}",
         "Sign again, with this account and for this registry.",
     ),
-    "InvalidSubjectType": ("{subjectType} is no type of subject", "Use 1 to 4."),
+    "InvalidSubjectType": ("{subjectType} is no type of subject", f"Use 1 to {max(SubjectType)}."),
     "InvalidVerdict": ("{verdict} is not a verdict to give", "Use withdraw to take a verdict back."),
     "MembershipEnded": ("the membership would have ended at {until}", "Ask for an invitation that lasts longer."),
     "MissingRole": (

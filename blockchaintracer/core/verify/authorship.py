@@ -168,15 +168,15 @@ def _account_with_code(registry: Registry, address: str, block: int) -> str | No
 
 
 def _key(values: Any) -> RecordKey:
-    group, kind, subject_type, author, subject, manifest, parents = (
+    group, author, subject_type, subject, kind, manifest, parents = (
         values.values() if isinstance(values, dict) else values
     )
     links = [tuple(link.values()) if isinstance(link, dict) else link for link in parents]
     return RecordKey(
         group=group,
+        author=author,
         kind=kind,
         subject_type=subject_type,
-        author=author,
         subject=bytes(subject).hex(),
         manifest=bytes(manifest).hex(),
         parents=tuple(Link(to_hex(parent), relation) for parent, relation in links),

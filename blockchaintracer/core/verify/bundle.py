@@ -42,7 +42,7 @@ MAX_BYTES = 64 << 20
 _MAX_DEPTH = MAX_DEPTH + 4
 """a manifest stands four levels deep in a bundle"""
 
-_RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
+_RECORDED = "Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes32,uint8)[])"
 _RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
 _MAX_PARENTS = 1024
@@ -442,9 +442,9 @@ class _Reading:
         from eth_abi.abi import encode
 
         block, log = self._log(place, where)
-        _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
+        _, author, subject_type, subject, kind, manifest, parents = key.as_abi()
         expected = (_topic(_RECORDED), from_hex(record_id), subject)
-        values = (key.group, author, kind, subject_type, manifest, parents)
+        values = (key.group, author, subject_type, kind, manifest, parents)
         if log.topics != expected or log.data != encode(_RECORDED_DATA, values):
             raise BundleRefused(f"{place}.log", f"expected the event that recorded {record_id}, got another")
         if (stored.group, stored.kind) != (key.group, key.kind):

@@ -154,11 +154,10 @@ def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
     transaction = to_hex(event["transactionHash"])
     if arguments := arguments_of(registry, transaction, "reveal"):
         return record_commitment(record.id, to_hex(arguments["salt"]))
-    if arguments := arguments_of(registry, transaction, "revealVerdict"):
+    if arguments := arguments_of(registry, transaction, "revealVerdictWithEvidence"):
         about, salt = to_hex(arguments["recordId"]), to_hex(arguments["salt"])
-        return verdict_commitment(
-            about, arguments["group"], arguments["verdict"], record.id, checksummed(record.key.author), salt
-        )
+        author = checksummed(record.key.author)
+        return verdict_commitment(arguments["group"], author, about, arguments["verdict"], record.id, salt)
     return None
 
 

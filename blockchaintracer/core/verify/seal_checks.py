@@ -87,7 +87,7 @@ def check_one(
         detail = f"revealed as record {seen.record_id} {place}; it is {label(there.status)} today"
         stands = there.exists and there.sealed_at == time
     else:
-        current = registry.verdict(seen.record_id, group)
+        current = registry.verdict(group, seen.record_id)
         stands = True
         today = f"that group's verdict today is {label(current.verdict)}"
         detail = f"revealed as the verdict {seen.revealed_as} on record {seen.record_id} {place}; {today}"

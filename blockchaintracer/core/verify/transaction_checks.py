@@ -122,15 +122,15 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
         case "RecordCancelled" | "Retracted" | "Materialized" | "Revealed":
             return _of_record(registry, name, about, time)
         case "Attested" | "VerdictWithdrawn":
-            current = registry.verdict(about["recordId"], about["group"])
+            current = registry.verdict(about["group"], about["recordId"])
             return _verdict(about, f"record {about['recordId']}", name, current.verdict, current.version)
         case "ForeignAttested":
             foreign = GlobalId(about["chainId"], checksummed(about["registry"]), about["recordId"])
-            theirs = registry.foreign_verdict(foreign, about["group"])
+            theirs = registry.foreign_verdict(about["group"], foreign)
             what = f"record {foreign.record_id} of registry {foreign.registry} on chain {foreign.chain_id}"
             return _verdict(about, what, name, theirs.verdict, theirs.version)
         case "VerdictRevealed":
-            current = registry.verdict(about["recordId"], about["group"])
+            current = registry.verdict(about["group"], about["recordId"])
             said = f"the seal {about['commitment']} of group {group} ({when(about['sealedAt'])}) was revealed as its"
             today = f"the group's verdict is {label(current.verdict)}"
             return f"{said} verdict on record {about['recordId']}", today, current.version > 0

@@ -255,10 +255,10 @@ def _keys(logs: Iterable[Log]) -> dict[str, RecordKey]:
     keys = {}
     for log in logs:
         if log.event == "Recorded":
-            record_id, subject, group, author, kind, subject_type, manifest, parents = log.values
+            record_id, subject, group, author, subject_type, kind, manifest, parents = log.values
             links = tuple(Link(to_hex(parent), relation) for parent, relation in parents)
             author = checksummed(to_hex(author))
-            keys[to_hex(record_id)] = RecordKey(group, kind, subject_type, author, subject.hex(), manifest.hex(), links)
+            keys[to_hex(record_id)] = RecordKey(group, author, subject_type, subject.hex(), kind, manifest.hex(), links)
     return keys
 
 

@@ -444,7 +444,7 @@ class Writer:
         registry, values = self._registry, log.values
         match log.event:
             case "Recorded":
-                record_id, subject, group, author, kind, subject_type, manifest, parents = values
+                record_id, subject, group, author, subject_type, kind, manifest, parents = values
                 links = [(self._record(parent, "parent"), relation) for parent, relation in parents]
                 about = [registry, record_id, group, kind, subject_type, author, subject, self._document(manifest)]
                 columns = "registry, id, lab_group, kind, subject_type, author, subject, document, block, time, tx"
@@ -452,15 +452,15 @@ class Writer:
                 self._made["records"] = record_id, pk
                 self._db.executemany("INSERT INTO links VALUES (?, ?, ?)", ((pk, *link) for link in links))
             case "Attested":
-                record_id, group, attester, verdict, evidence, version = values
+                group, attester, record_id, verdict, evidence, version = values
                 self._take_verdict(record_id, [group, verdict, attester, evidence, version, *where])
             case "VerdictWithdrawn":
-                record_id, group, by, verdict, version = values
+                group, by, record_id, verdict, version = values
                 # without a verdict only signed ones end, and the record need not exist
                 if verdict:
                     self._take_verdict(record_id, [group, 0, by, bytes(32), version, *where])
             case "Retracted":
-                record_id, _, by, reason = values
+                _, by, record_id, reason = values
                 row = [self._touch(record_id, "retracted record"), registry, by, reason, *where]
                 if not self._db.execute("INSERT OR IGNORE INTO retractions VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
                     self._unexpected.append(f"the record {to_hex(record_id)} was retracted more than once")
@@ -468,12 +468,12 @@ class Writer:
                 row = [registry, values[0], self._document(values[-1]), log.block]
                 self._insert("group_descriptions", "registry, lab_group, document, block", row)
             case "MembershipChanged":
-                self._take_membership(values[0], values[1], values[-1], log.block)
+                self._take_membership(values[0], values[2], values[-1], log.block)
             case "Revealed":
                 record_id, _, sealed_at = values
                 self._amend("records", record_id, "sealed_at = ?", sealed_at)
             case "VerdictRevealed":
-                record_id, _, _, sealed_at = values
+                _, record_id, _, sealed_at = values
                 self._amend("verdicts", record_id, "sealed_at = ?", sealed_at)
             case "Materialized":
                 record_id, root, anchored_at = values

@@ -74,24 +74,26 @@ class Factory:
         self.chain = chain
         self.address = factory_address() if address is None else checksummed(address, "the factory's address")
 
-    @property
-    def creation_code(self) -> str:
-        """Address of the contract that holds the registry's creation code: the first that the factory created."""
+    def _created(self, number: int) -> str:
+        """Address of the contract that the factory created as its first or second: they hold the creation code."""
         from eth_utils.crypto import keccak
 
-        # RLP of [address, 1]
-        return checksummed("0x" + keccak(b"\xd6\x94" + bytes.fromhex(self.address[2:]) + b"\x01")[12:].hex())
+        # RLP of [address, number]
+        rlp = b"\xd6\x94" + bytes.fromhex(self.address[2:]) + bytes([number])
+        return checksummed("0x" + keccak(rlp)[12:].hex())
 
     def code(self) -> dict[str, bytes]:
-        """What the chain has to hold, by address: the factory, and the creation code after a STOP."""
+        """What the chain has to hold, by address: the factory, and each half of the creation code after a STOP."""
         artifact = load_artifact("LabRegistryFactory")
         runtime = bytearray.fromhex(artifact["runtimeBytecode"][2:])
-        for start in artifact["immutables"]["creationCode"]:
-            runtime[start : start + 32] = bytes(12) + bytes.fromhex(self.creation_code[2:])
-        return {
-            self.address: bytes(runtime),
-            self.creation_code: b"\x00" + bytes.fromhex(load_artifact()["bytecode"][2:]),
-        }
+        code = bytes.fromhex(load_artifact()["bytecode"][2:])
+        middle = len(code) // 2
+        first, second = self._created(1), self._created(2)
+        for name, holder in (("_firstHalf", first), ("_secondHalf", second)):
+            for start in artifact["immutables"][name]:
+                runtime[start : start + 32] = bytes(12) + bytes.fromhex(holder[2:])
+        halves = {first: b"\x00" + code[:middle], second: b"\x00" + code[middle:]}
+        return {self.address: bytes(runtime), **halves}
 
     def exists(self) -> bool:
         """Whether a contract is at its address."""

@@ -19,11 +19,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.lab.chain import factory as factories
 
-_KEY = "(uint32,uint8,uint8,address,bytes32,bytes32,(bytes32,uint8)[])"
 _ADDRESS_LENGTH = 42
-_NO_KEY: tuple[Any, ...] = (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
-"""What the registry takes for no key: one of group 0."""
-
 
 class Op(StrEnum):
     """The operations, as the journal names them."""
@@ -206,7 +202,7 @@ class _Operation:
     """A row of the table.
 
     Args:
-        call: the registry's function, with its signature where the name is overloaded, and its arguments.
+        call: the registry's function and its arguments.
         event: the event that shows it.
         deployment: address and calldata of what is no call of a registry.
         check: what is checked before instead of simulating the call.
@@ -223,8 +219,6 @@ class _Operation:
 def _abi(value: Any) -> Any:
     """A field as the registry's functions and events have it."""
     match value:
-        case None:
-            return _NO_KEY
         case RecordKey():
             return value.as_abi()
         case dict():
@@ -307,7 +301,7 @@ def _verdict(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Eve
         yield from registry.events("VerdictWithdrawn", **about)
 
     return _versioned(
-        lambda write, registry: registry.verdict(write["record_id"], write["group"]).version, changes, is_this
+        lambda write, registry: registry.verdict(write["group"], write["record_id"]).version, changes, is_this
     )
 
 
@@ -317,11 +311,22 @@ def _is_verdict(write: Transaction, event: Any) -> bool:
     return write["evidence"] is not None or not any(event["args"]["evidence"])
 
 
-def _attest(write: Transaction) -> tuple[Any, ...]:
-    types = "bytes32,uint32,uint8"
+def _with_evidence(function: str, *fields: str) -> _Call:
+    """The function for no evidence, or its sibling ``...WithEvidence``, which takes the field ``evidence`` too."""
+    given = tuple(field for field in fields if field != "evidence")
+
+    def call(write: Transaction) -> tuple[Any, ...]:
+        without = write["evidence"] is None
+        return _call(*((function, *given) if without else (f"{function}WithEvidence", *fields)))(write)
+
+    return call
+
+
+def _attest_by_signature(write: Transaction) -> tuple[Any, ...]:
+    said = ("group", "attester", "record_id", "verdict")
     if write["evidence"] is None:
-        return _call(f"attest({types})", "record_id", "group", "verdict")(write)
-    return _call(f"attest({types},{_KEY})", "record_id", "group", "verdict", "evidence")(write)
+        return _call("attestBySig", *said, "deadline", "signature")(write)
+    return _call("attestWithEvidenceBySig", *said, "evidence", "deadline", "signature")(write)
 
 
 def _foreign(write: Transaction) -> GlobalId:
@@ -329,8 +334,10 @@ def _foreign(write: Transaction) -> GlobalId:
 
 
 def _attest_foreign(write: Transaction) -> tuple[Any, ...]:
-    evidence = (_abi(write["reference"]), _abi(write["evidence"]))
-    return "attestForeign", _foreign(write).as_abi(), write["group"], write["verdict"], evidence
+    said = (write["group"], _foreign(write).as_abi(), write["verdict"])
+    if write["evidence"] is None:
+        return ("attestForeign", *said)
+    return ("attestForeignWithEvidence", *said, write["reference"].as_abi(), write["evidence"].as_abi())
 
 
 def _group_created(write: Transaction, registry: Registry) -> Any | None:
@@ -430,7 +437,7 @@ _OPERATIONS: dict[Op, _Operation] = {
     ),
     Op.CREATE_GROUP: _Operation(
         "owner manifest roles",
-        _call("createGroup", "manifest", "roles"),
+        _call("createGroup", "roles", "manifest"),
         lambda write, registry: _group_created(write, registry) is not None,
         _group_created,
     ),
@@ -471,29 +478,33 @@ _OPERATIONS: dict[Op, _Operation] = {
         lambda write, registry: registry.status(write["record_id"]).status is Status.RETRACTED,
         _newest("Retracted", id="record_id"),
     ),
-    Op.ATTEST: _Operation("record_id group version verdict evidence", _attest, *_verdict(_is_verdict)),
+    Op.ATTEST: _Operation(
+        "record_id group version verdict evidence",
+        _with_evidence("attest", "group", "record_id", "verdict", "evidence"),
+        *_verdict(_is_verdict),
+    ),
     Op.ATTEST_BY_SIGNATURE: _Operation(
         "record_id group version verdict evidence attester deadline signature",
-        _call("attestBySig", "record_id", "group", "verdict", "evidence", "attester", "deadline", "signature"),
+        _attest_by_signature,
         *_verdict(_is_verdict),
     ),
     Op.WITHDRAW: _Operation(
         "record_id group version",
-        _call("withdraw", "record_id", "group"),
+        _call("withdraw", "group", "record_id"),
         *_verdict(lambda write, event: event["event"] == "VerdictWithdrawn"),
     ),
     Op.ATTEST_FOREIGN: _Operation(
         "chain_id foreign_registry record_id group version verdict reference evidence",
         _attest_foreign,
         *_versioned(
-            lambda write, registry: registry.foreign_verdict(_foreign(write), write["group"]).version,
+            lambda write, registry: registry.foreign_verdict(write["group"], _foreign(write)).version,
             lambda write, registry: registry.foreign_attested(_foreign(write), write["group"]),
             lambda write, event: event["args"]["verdict"] == write["verdict"],
         ),
     ),
     Op.SEAL: _Operation(
         "group author commitment",
-        _call("seal", "commitment", "group"),
+        _call("seal", "group", "commitment"),
         lambda write, registry: registry.sealed_at(write["group"], write["author"], write["commitment"]) != 0,
         _newest("Sealed", group="group", author="author", commitment="commitment"),
     ),
@@ -505,12 +516,12 @@ _OPERATIONS: dict[Op, _Operation] = {
     ),
     Op.REVEAL_VERDICT: _Operation(
         "record_id group version verdict evidence salt",
-        _call("revealVerdict", "record_id", "group", "verdict", "evidence", "salt"),
+        _with_evidence("revealVerdict", "group", "record_id", "verdict", "evidence", "salt"),
         *_verdict(_is_verdict),
     ),
     Op.ANCHOR: _Operation(
         "group author root count manifest",
-        _call("anchor", "group", "count", "root", "manifest"),
+        _call("anchor", "group", "root", "count", "manifest"),
         _is_anchored,
         _anchored,
     ),

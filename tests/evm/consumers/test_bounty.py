@@ -35,7 +35,7 @@ def test_a_bounty_is_known_by_its_terms(market: Market) -> None:
     bounty_id, (event,) = market.fund(bounty)
     assert bounty_id == market.id_of(bounty)
     assert event.name == "Funded"
-    assert event.arguments == (bounty_id, market.record, SPONSOR.address, tuple(bounty))
+    assert event.arguments == (bounty_id, SPONSOR.address, market.record, tuple(bounty))
     assert market.held(bounty) == market.ether(market.bounty.address) == 3 * SHARE
     assert market.id_of(bounty._replace(verdict_until=bounty.verdict_until + 1)) != bounty_id
 
@@ -100,12 +100,12 @@ def test_groups_are_named_once_and_exist(market: Market, groups: tuple[int, ...]
 
 def test_the_records_own_group_is_not_eligible(market: Market) -> None:
     terms = market.terms(groups=(OWN_GROUP, 2))
-    assert refusal(lambda: market.fund(terms)) == ("OwnRecord", (market.record, OWN_GROUP))
+    assert refusal(lambda: market.fund(terms)) == ("OwnRecord", (OWN_GROUP, market.record))
 
 
 def test_as_many_groups_as_can_be_named(market: Market) -> None:
     for _ in range(30):
-        market.registry.send(ERIN.address, "createGroup", bytes(32), 7)
+        market.registry.send(ERIN.address, "createGroup", 7, bytes(32))
     bounty = market.funded(groups=tuple(range(2, 34)))
     assert market.held(bounty) == 32 * SHARE
     assert market.chain.evm.result.gas_used < 1_000_000
@@ -113,9 +113,9 @@ def test_as_many_groups_as_can_be_named(market: Market) -> None:
 
 @pytest.mark.parametrize("withdrawn", [False, True])
 def test_a_verdict_that_is_known_is_not_paid_for(market: Market, withdrawn: bool) -> None:
-    market.registry.send(DAVE.address, "attest", market.record, 3, REVIEWED)
+    market.registry.send(DAVE.address, "attest", 3, market.record, REVIEWED)
     if withdrawn:
-        market.registry.send(DAVE.address, "withdraw", market.record, 3)
+        market.registry.send(DAVE.address, "withdraw", 3, market.record)
     assert refusal(lambda: market.fund(market.terms())) == ("VerdictAlreadyGiven", (3, 1 + withdrawn))
     market.funded(groups=(2, 4))
 
@@ -159,7 +159,7 @@ def test_a_group_enters_with_what_its_reviewer_sealed(market: Market) -> None:
     (event,) = market.enter(bounty, work)
     bounty_id = market.id_of(bounty)
     assert event.arguments == (bounty_id, 2, BOB.address, work.commitment)
-    assert market.bounty.read("entryOf", bounty_id, 2) == (BOB.address, sealed, False, work.commitment)
+    assert market.bounty.read("entryOf", bounty_id, 2) == (BOB.address, work.commitment, sealed, False)
 
 
 def test_only_the_groups_owner_enters(market: Market) -> None:
@@ -321,7 +321,7 @@ def test_what_is_shown_is_what_was_committed_to(market: Market) -> None:
 
 
 def withdraw(market: Market, work) -> None:
-    market.registry.send(BOB.address, "withdraw", market.record, 2)
+    market.registry.send(BOB.address, "withdraw", 2, market.record)
 
 
 def retract_evidence(market: Market, work) -> None:
@@ -329,7 +329,7 @@ def retract_evidence(market: Market, work) -> None:
 
 
 def give_another(market: Market, work) -> None:
-    market.registry.send(BOB.address, "attest", market.record, 2, DISPUTED)
+    market.registry.send(BOB.address, "attest", 2, market.record, DISPUTED)
 
 
 def reveal_again(market: Market, work) -> None:
@@ -356,10 +356,10 @@ def test_a_verdict_given_without_its_seal_is_not_paid(market: Market) -> None:
     work = market.entered(bounty)
     market.chain.now = bounty.entry_until + 1
     market.registry.send(BOB.address, "record", work.run)
-    market.registry.send(BOB.address, "attest", market.record, 2, REPRODUCED, work.run)
+    market.registry.send(BOB.address, "attestWithEvidence", 2, market.record, REPRODUCED, work.run)
     market.chain.now = bounty.verdict_until + 1
     name, (_, current) = refusal(lambda: market.claim(bounty, work))
-    assert (name, current[2]) == ("VerdictNotStanding", 0)
+    assert (name, current[3]) == ("VerdictNotStanding", 0)
 
 
 # refunds
@@ -389,7 +389,7 @@ def test_a_bounty_is_not_opened_again(market: Market) -> None:
     assert refusal(lambda: market.fund(bounty))[0] == "InvalidTimes"
 
 
-@pytest.mark.parametrize("word", [1, 2, 3, 5, 6, 9], ids=["sponsor", "token", "share", "entry", "verdict", "group"])
+@pytest.mark.parametrize("word", [1, 4, 5, 6, 7, 9], ids=["sponsor", "token", "share", "entry", "verdict", "group"])
 def test_dirt_above_a_field_is_no_second_spelling_of_terms(market: Market, word: int) -> None:
     """Each field is narrower than its word of calldata: the same terms must not be funded twice under two ids."""
     bounty = market.funded()
@@ -415,11 +415,11 @@ def test_a_group_has_one_commitment_for_a_record_in_all_bounties(market: Market)
 def test_a_group_that_took_back_what_it_signed_has_spent_its_word(market: Market) -> None:
     """Only version 0 enters and only version 1 claims, whatever raised it."""
     bounty, work = market.funded(), market.work()
-    market.registry.send(work.attester, "withdraw", market.record, 2)
+    market.registry.send(work.attester, "withdraw", 2, market.record)
     assert refusal(lambda: market.enter(bounty, work)) == ("VerdictAlreadyGiven", (2, 1))
     late = market.work(3)
     market.enter(bounty, late)
-    market.registry.send(late.attester, "withdraw", market.record, 3)
+    market.registry.send(late.attester, "withdraw", 3, market.record)
     market.chain.now = bounty.entry_until + 1
     market.reveal(late)
     market.chain.now = bounty.verdict_until + 1

@@ -142,7 +142,7 @@ class BountyMachine(RuleBasedStateMachine):
         now, record = self.market.chain.now, self.records[number]
         currency = self.market.token.address if token else NOBODY
         terms = Bounty(
-            SPONSOR.address, currency, share, record, now + entry, now + entry + verdict, tuple(sorted(groups))
+            SPONSOR.address, record, tuple(sorted(groups)), currency, share, now + entry, now + entry + verdict
         )
         value = error + (0 if token else terms.total)
         allowed = not (
@@ -196,7 +196,7 @@ class BountyMachine(RuleBasedStateMachine):
     @rule(round_=rounds, group=GROUPS)
     def say_something_else(self, round_: Round, group: int) -> None:
         record = round_.terms.record
-        self.market.registry.send(REPRODUCERS[group].address, "attest", record, group, DISPUTED)
+        self.market.registry.send(REPRODUCERS[group].address, "attest", group, record, DISPUTED)
         self.said.setdefault((record, group), []).append((None, self.market.chain.now))
 
     @rule(work=works, how=st.sampled_from(["withdraw", "retract"]))
@@ -207,7 +207,7 @@ class BountyMachine(RuleBasedStateMachine):
             return
         reviewer = REPRODUCERS[work.group].address
         if how == "withdraw":
-            self.market.registry.send(reviewer, "withdraw", record, work.group)
+            self.market.registry.send(reviewer, "withdraw", work.group, record)
         else:
             self.market.registry.send(reviewer, "retract", work.run, bytes(32))
             self.retracted.add(work.evidence)

@@ -29,6 +29,9 @@ from tests.model.registry import (
     CLEAN,
     FOREIGN,
     IDENTIFIER,
+    LAST_KIND,
+    LAST_RELATION,
+    LAST_SUBJECT_TYPE,
     MAINTAINER,
     NO_END,
     NOBODY,
@@ -42,7 +45,6 @@ from tests.model.registry import (
     RUN,
     ZERO,
     Event,
-    ForeignEvidence,
     ForeignRecord,
     Refused,
     Registry,
@@ -59,11 +61,9 @@ OWNER, ALICE, BOB, CAROL, DAVE, MALLORY = (
 )
 PEOPLE = (OWNER, ALICE, BOB, CAROL, DAVE, MALLORY)
 BY_ADDRESS = {actor.address: actor for actor in PEOPLE}
-NO_KEY = Key(0, 0, 0, NOBODY, ZERO, ZERO)
-NO_EVIDENCE = ForeignEvidence(NO_KEY, NO_KEY)
 ELSEWHERE = "0x" + "f0" * 20
 FINDINGS = (REPRODUCED, NOT_REPRODUCED)
-SIGNED = {"joinBySig": 1, "recordBySig": 2, "attestBySig": 6}
+SIGNED = {"joinBySig": 1, "recordBySig": 2, "attestBySig": 5, "attestWithEvidenceBySig": 6}
 """Which argument is the signature."""
 
 
@@ -106,10 +106,10 @@ def in_process() -> Setting:
 class Status(NamedTuple):
     """RecordStatus in the contract's order."""
 
-    status: int
-    kind: int
-    flags: int
     group: int
+    kind: int
+    status: int
+    flags: int
     recorded_at: int
     retracted_at: int
     sealed_at: int
@@ -142,8 +142,8 @@ class Seen(NamedTuple):
     """What the chain says, read through the registry's views."""
 
     records: dict[bytes, Status]
-    verdicts: dict[tuple[bytes, int], tuple[int, ...]]
-    foreign_verdicts: dict[tuple[ForeignRecord, int], tuple[Any, ...]]
+    verdicts: dict[tuple[int, bytes], tuple[int, ...]]
+    foreign_verdicts: dict[tuple[int, ForeignRecord], tuple[Any, ...]]
     seals: dict[tuple[int, str, bytes], int]
     batches: dict[tuple[int, str, bytes], tuple[Any, ...]]
     memberships: dict[tuple[int, str], tuple[int, ...]]
@@ -163,13 +163,13 @@ seldom = st.sampled_from([False] * 7 + [True])
 mostly = st.sampled_from([True] * 3 + [False])
 anyone = st.sampled_from([*(actor.address for actor in PEOPLE), "wallet"])
 group_number = st.integers(0, 5)
-relations = st.sampled_from([REPRODUCES, REPRODUCES, 1, 6, 9, 128, 255, 0, 10, 127])
+relations = st.sampled_from([REPRODUCES, REPRODUCES, 1, 6, 14, 128, 255, 0, 15, 127])
 digests = st.integers(0, 6).map(lambda value: value.to_bytes(32, "big"))
 templates = st.builds(
     Key,
     group=group_number,
-    kind=st.sampled_from([1, RUN, RUN, 2, 4, 10, 128, 255, 0, 11, 127]),
-    subject_type=st.sampled_from([1, 1, 2, 3, 4, 0, 5]),
+    kind=st.sampled_from([1, RUN, RUN, 2, 4, 10, 14, 128, 255, 0, 15, 127]),
+    subject_type=st.sampled_from([1, 1, 2, 3, 4, 6, 0, 7]),
     author=anyone,
     subject=digests,
     manifest=digests,
@@ -227,20 +227,20 @@ class RegistryMachine(RuleBasedStateMachine):
     def found_two_labs(self) -> None:
         """Most of what can go wrong needs two groups with members and a record."""
         for founder in (ALICE, BOB):
-            self.step(founder.address, "createGroup", ZERO, ALL_ROLES)
+            self.step(founder.address, "createGroup", ALL_ROLES, ZERO)
         second = max(self.model.state.groups)
         first = second - 1
         self._invite(ALICE, first, CAROL.address, RECORDER)
         self._invite(BOB, second, DAVE.address, REVIEWER)
         self._invite(BOB, second, self.wallet.address, RECORDER | REVIEWER)
-        dataset = Key(first, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+        dataset = Key(first, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32)
         self._remember(dataset)
         self.step(ALICE.address, "record", dataset)
 
     @rule(caller=anyone, roles=st.sampled_from([0, 1, 2, 7, 8, 2**32 - 1]))
     @precondition(lambda self: len(self.model.state.groups) < self.most_groups)
     def create_group(self, caller: str, roles: int) -> None:
-        self.step(self._address(caller), "createGroup", ZERO, roles)
+        self.step(self._address(caller), "createGroup", roles, ZERO)
 
     @rule(caller=anyone, group=group_number)
     def describe_group(self, caller: str, group: int) -> None:
@@ -274,7 +274,7 @@ class RegistryMachine(RuleBasedStateMachine):
         account = self._address(account)
         inviter = self._owner(group) if honest else self._address(inviter)
         version = max(0, self.model.membership(group, account).version + mistake)
-        invitation = Invitation(group, account, roles, self._time(until), version, inviter, self._time(deadline))
+        invitation = Invitation(group, inviter, account, roles, self._time(until), version, self._time(deadline))
         signature = self._sign(inviter, self.domain.invitation(invitation), form)
         self.relayed.append(("joinBySig", (invitation, signature)))
         if thief and not honest:
@@ -348,14 +348,14 @@ class RegistryMachine(RuleBasedStateMachine):
         group = pick(labs, lab)
         targets = sorted({pick(stored, which), pick(stored, which // 7)})
         parents = tuple((target, REPRODUCES) for target in targets)
-        run = Key(group, RUN, 4, pick(self._holders(group, RECORDER), lab), subject or b"\1" * 32, b"\4" * 32, parents)
+        run = Key(group, pick(self._holders(group, RECORDER), lab), 4, subject or b"\1" * 32, RUN, b"\4" * 32, parents)
         self._remember(run)
         self.step(run.author, "record", run)
         attester = pick(self._holders(group, REVIEWER) or [run.author], which)
         if which % 2:
             self._relay_verdict(run.author, targets[0], group, verdict, run, attester, self._time(50))
         else:
-            self.step(attester, "attest", targets[0], group, verdict, run)
+            self.step(attester, "attestWithEvidence", group, targets[0], verdict, run)
 
     @rule(
         which=number, other=number, caller=anyone, group=group_number, verdict=st.integers(0, 4), honest=st.booleans()
@@ -363,8 +363,11 @@ class RegistryMachine(RuleBasedStateMachine):
     def attest(self, which: int, other: int, caller: str, group: int, verdict: int, honest: bool) -> None:
         record, group, evidence = self._claim(which, other, group, honest)
         attesters = self._holders(group, REVIEWER) if honest else []
-        given = [] if evidence is NO_KEY and other % 2 else [evidence]
-        self.step(pick(attesters or [self._address(caller)], which), "attest", record, group, verdict, *given)
+        by = pick(attesters or [self._address(caller)], which)
+        if evidence is None:
+            self.step(by, "attest", group, record, verdict)
+        else:
+            self.step(by, "attestWithEvidence", group, record, verdict, evidence)
 
     @rule(
         which=number,
@@ -392,9 +395,9 @@ class RegistryMachine(RuleBasedStateMachine):
         record, by = pick(list(self.keys), which), self._address(caller)
         given = [place for place, current in self.model.state.attestations.items() if current.verdict]
         if honest and given:
-            record, group = pick(given, which)
+            group, record = pick(given, which)
             by = pick(self._holders(group, REVIEWER) or [by], which)
-        self.step(by, "withdraw", record, group)
+        self.step(by, "withdraw", group, record)
 
     @rule(
         template=templates,
@@ -423,7 +426,7 @@ class RegistryMachine(RuleBasedStateMachine):
         by = sealed.author if honest or what in ("copy", "again") else self._address(caller)
         self.seals.append(sealed)
         self.seal_places.add((sealed.group, by, sealed.commitment))
-        self.step(by, "seal", sealed.commitment, sealed.group)
+        self.step(by, "seal", sealed.group, sealed.commitment)
         if shown:
             self._wait(1)
             self.step(sealed.author, sealed.function, *sealed.arguments)
@@ -475,7 +478,7 @@ class RegistryMachine(RuleBasedStateMachine):
             record = tree.ids[0]
             tree = tree._replace(root=keccak(record) if which % 2 else record, ids=())
         count = 0 if what == "nothing" else which + 1
-        self.step(self._anchored(tree), "anchor", tree.group, count, tree.root, b"\x0b" * 32)
+        self.step(self._anchored(tree), "anchor", tree.group, tree.root, count, b"\x0b" * 32)
 
     @rule(
         which=number,
@@ -501,10 +504,10 @@ class RegistryMachine(RuleBasedStateMachine):
         else:
             proof = self._path(tree, record, path)
         author = tree.author if leaf % 3 else self._address(whose)
-        asked = (tree.group, author, tree.root, record, proof)
+        asked = (tree.group, author, record, tree.root, proof)
         (answer,) = self.registry.read_all([("verifyBatched", *asked)])
         assert answer == self.model.verify_batched(*asked)
-        assert not answer or (record in tree.ids and answer == self.seen.batches[asked[:3]][0])
+        assert not answer or (record in tree.ids and answer == self.seen.batches[tree.group, author, tree.root][0])
         self._answered("verifyBatched", bool(answer))
 
     @rule(which=number, other=number, order=st.sampled_from(["right"] * 5 + ["reversed", "hole", "more", "nothing"]))
@@ -546,15 +549,16 @@ class RegistryMachine(RuleBasedStateMachine):
             else self._address(caller)
         )
         recorders = self._holders(group, RECORDER)
-        given = NO_EVIDENCE
+        given: tuple[Key, ...] = ()
         if evidence == "its run" and recorders and verdict in FINDINGS:
             given = self._foreign_evidence(foreign, group, pick(recorders, which))
         elif evidence != "none":
-            given = ForeignEvidence(*(pick(list(self.keys.values()), number) for number in (which, which // 7)))
-        self.foreign_places.add((foreign, group))
-        self.step(by, "attestForeign", foreign, group, verdict, given)
-        if retracted and given.run.group:
-            self.step(given.run.author, "retract", given.run, ZERO)
+            given = tuple(pick(list(self.keys.values()), number) for number in (which, which // 7))
+        self.foreign_places.add((group, foreign))
+        function = "attestForeignWithEvidence" if given else "attestForeign"
+        self.step(by, function, group, foreign, verdict, *given)
+        if retracted and given:
+            self.step(given[1].author, "retract", given[1], ZERO)
 
     @rule(which=number, caller=anyone, honest=st.booleans())
     @precondition(lambda self: self.relayed)
@@ -597,8 +601,10 @@ class RegistryMachine(RuleBasedStateMachine):
 
     def step(self, caller: str, function: str, *arguments: Any) -> None:
         """One operation in the model and on the chain, which must agree on what comes of it."""
-        if function in ("attest", "attestBySig", "withdraw", "revealVerdict"):
+        if function in ("attest", "attestWithEvidence", "withdraw", "revealVerdict", "revealVerdictWithEvidence"):
             self.verdict_places.add(arguments[:2])
+        elif function in ("attestBySig", "attestWithEvidenceBySig"):
+            self.verdict_places.add((arguments[0], arguments[2]))
         if not self._sees_all():
             self.seen = self._look()
         before, self.settled = self.seen, False
@@ -642,11 +648,11 @@ class RegistryMachine(RuleBasedStateMachine):
             consenting.add(self.wallet.address)
         for name, values in events:
             match name, values:
-                case "Recorded", (record, group, _, author, *_) if function == "materialize":
+                case "Recorded", (group, author, record, *_) if function == "materialize":
                     assert before.batches[group, author, arguments[1]][0], "its author never anchored it"
                     under = [tree.ids for tree in self.trees if tree.root == arguments[1]]
                     assert any(record in ids for ids in under)
-                case "Recorded", (_, group, _, author, *_):
+                case "Recorded", (group, author, *_):
                     assert author in consenting
                     assert self._held(before, group, author, RECORDER)
                 case "Anchored" | "LeavesAnchored", (group, author, *_):
@@ -655,18 +661,18 @@ class RegistryMachine(RuleBasedStateMachine):
                 case "Sealed", (group, author, _):
                     assert author == caller
                     assert self._held(before, group, author, RECORDER | REVIEWER)
-                case "ForeignAttested", (_, _, _, group, attester, *_):
+                case "ForeignAttested", (group, attester, *_):
                     assert attester == caller
                     assert self._held(before, group, attester, REVIEWER)
-                case "RecordCancelled", (_, author):
+                case "RecordCancelled", (author, _):
                     assert author == caller
-                case "Attested", (_, group, attester, *_):
+                case "Attested", (group, attester, *_):
                     assert attester in consenting
                     assert self._held(before, group, attester, REVIEWER)
-                case "Retracted", (_, group, by, _):
+                case "Retracted", (group, by, *_):
                     assert by == caller
                     assert self._held(before, group, by, RECORDER) or self._held(before, group, by, MAINTAINER)
-                case "MembershipChanged", (group, account, by, *_, version):
+                case "MembershipChanged", (group, by, account, *_, version):
                     assert by in consenting
                     # as IGroups documents it, whatever the model does: created in this call or before, and growing
                     assert group in before.groups or function == "createGroup"
@@ -687,7 +693,7 @@ class RegistryMachine(RuleBasedStateMachine):
         sealed_at = {event.arguments[0]: event.arguments[2] for event in events if event.name == "Revealed"}
         for name, values in events:
             match name, values:
-                case "Recorded", (record, group, _, author, *_):
+                case "Recorded", (group, author, record, *_):
                     written = self.seen.records[record]
                     batch = before.batches[group, author, arguments[1]][0] if function == "materialize" else 0
                     assert written.recorded_at == (batch or self.clock.now)
@@ -696,8 +702,8 @@ class RegistryMachine(RuleBasedStateMachine):
                 case "Revealed", (record, commitment, time):
                     assert 0 < time == before.seals[self.keys[record].group, caller, commitment]
                     assert self.keys[record].author == caller
-                case "VerdictRevealed", (record, group, commitment, time):
-                    assert 0 < time == before.seals[group, caller, commitment] == self.seen.verdicts[record, group][2]
+                case "VerdictRevealed", (group, record, commitment, time):
+                    assert 0 < time == before.seals[group, caller, commitment] == self.seen.verdicts[group, record][3]
 
     # what must hold at any time, by what the chain says
 
@@ -706,7 +712,7 @@ class RegistryMachine(RuleBasedStateMachine):
         model, seen = self.model, self.seen
         assert seen.records == {record: model.status_of(record) for record in seen.records}
         assert seen.verdicts == {place: model.verdict_of(*place) for place in seen.verdicts}
-        assert seen.foreign_verdicts == {place: model.foreign_attestation(*place) for place in seen.foreign_verdicts}
+        assert seen.foreign_verdicts == {place: model.foreign_verdict_of(*place) for place in seen.foreign_verdicts}
         assert seen.seals == {place: model.sealed_at(*place) for place in seen.seals}
         assert seen.batches == {place: model.batch(*place) for place in seen.batches}
         assert seen.memberships == {place: model.membership(*place) for place in seen.memberships}
@@ -739,7 +745,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def nothing_is_sealed_after_it_is_shown(self) -> None:
         for status in self.seen.records.values():
             assert status.sealed_at <= status.recorded_at <= self.clock.now
-        for _, attested_at, sealed_at, *_ in self.seen.verdicts.values():
+        for _, _, attested_at, sealed_at, _ in self.seen.verdicts.values():
             assert sealed_at <= attested_at <= self.clock.now
 
     @invariant()
@@ -756,14 +762,14 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def counters_count_current_verdicts(self) -> None:
         for record, status in self.seen.records.items():
-            places = [(record, group) for group in self.seen.groups if (record, group) in self.seen.verdicts]
-            given = [self.seen.verdicts[place][3] for place in places]
+            places = [(group, record) for group in self.seen.groups if (group, record) in self.seen.verdicts]
+            given = [self.seen.verdicts[place][0] for place in places]
             assert list(status[-4:]) == [given.count(verdict) for verdict in range(1, 5)]
 
     @invariant()
     def findings_stand_on_an_unretracted_run(self) -> None:
         """A current Reproduced or NotReproduced has its evidence: a Run of the same group linked to the record."""
-        for (record, group), (evidence, _, _, verdict, _) in self.seen.verdicts.items():
+        for (group, record), (verdict, evidence, *_) in self.seen.verdicts.items():
             if verdict in FINDINGS:
                 (run,) = [known for known in self.keys if int.from_bytes(known[15:]) == evidence]
                 self._assert_run(run, group)
@@ -773,7 +779,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def findings_on_foreign_records_stand_on_an_unretracted_run(self) -> None:
         """The Run is linked to a Reference to that very record."""
-        for (foreign, group), (evidence, attested_at, verdict, _) in self.seen.foreign_verdicts.items():
+        for (group, foreign), (verdict, evidence, attested_at, _) in self.seen.foreign_verdicts.items():
             assert (attested_at > 0) == (verdict > 0)
             if verdict in FINDINGS:
                 self._assert_run(evidence, group)
@@ -785,14 +791,14 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_group_judges_itself(self) -> None:
-        for (record, group), (_, _, _, verdict, _) in self.seen.verdicts.items():
+        for (group, record), (verdict, *_) in self.seen.verdicts.items():
             assert not verdict or self.seen.records[record].group != group
 
     def teardown(self) -> None:
         """The state can be rebuilt from the events alone; and no verdict was changed where nobody gave any."""
         if self.settled:
             assert replay(self.history) == self.model.state
-            self.verdict_places |= {(record, group) for record in self.keys for group in self.model.state.groups}
+            self.verdict_places |= {(group, record) for record in self.keys for group in self.model.state.groups}
             self.seen = self._look()
             self.chain_equals_model()
 
@@ -814,7 +820,7 @@ class RegistryMachine(RuleBasedStateMachine):
                 [
                     ("statusOfRecords", ids),
                     *(("verdictOf", *place) for place in verdicts),
-                    *(("foreignAttestation", *place) for place in foreign),
+                    *(("foreignVerdictOf", *place) for place in foreign),
                     *(("sealedAt", *place) for place in seals),
                     *(("batchOf", *place) for place in batches),
                     *(("membershipOf", *place) for place in members),
@@ -899,19 +905,21 @@ class RegistryMachine(RuleBasedStateMachine):
         return form(signature) if form else signature
 
     def _invite(self, inviter: Actor, group: int, account: str, roles: int) -> None:
-        invitation = Invitation(group, account, roles, NO_END, 0, inviter.address, NO_END)
+        invitation = Invitation(group, inviter.address, account, roles, NO_END, 0, NO_END)
         self.step(account, "joinBySig", invitation, inviter.sign(self.domain.invitation(invitation)))
 
     def _relay_verdict(
         self, relayer, record, group, verdict, evidence, attester, deadline, *, mistake=0, form=None
     ) -> None:
-        evidence_id = self.domain.record_id(evidence) if evidence.group else ZERO
-        version = max(0, self.model.attestation(record, group).version + mistake)
-        fields = (record, group, verdict, evidence_id, attester, version, deadline)
+        evidence_id = self.domain.record_id(evidence) if evidence else ZERO
+        version = max(0, self.model.attestation(group, record).version + mistake)
+        fields = (group, attester, record, verdict, evidence_id, version, deadline)
         signature = self._sign(attester, self.domain.attestation_authorization(*fields), form)
-        arguments = (record, group, verdict, evidence, attester, deadline, signature)
-        self.relayed.append(("attestBySig", arguments))
-        self.step(relayer, "attestBySig", *arguments)
+        function = "attestWithEvidenceBySig" if evidence else "attestBySig"
+        given = [evidence] if evidence else []
+        arguments = (group, attester, record, verdict, *given, deadline, signature)
+        self.relayed.append((function, arguments))
+        self.step(relayer, function, *arguments)
 
     def _remember(self, key: Key) -> None:
         self.keys[self.domain.record_id(key)] = key
@@ -935,15 +943,18 @@ class RegistryMachine(RuleBasedStateMachine):
         order = sum(which for which, _ in template.parents) % 8
         if honest and order > 1:
             stored = self.model.state.records
-            valid = sorted({link for link in links if link[0] in stored and (1 <= link[1] <= 9 or link[1] >= 128)})
+            valid = sorted(
+                {link for link in links if link[0] in stored and (1 <= link[1] <= LAST_RELATION or link[1] >= 128)}
+            )
             key = key._replace(parents=tuple([*valid, *valid[:1]] if order == 2 else valid))
         if honest and order != 1:
-            key = key._replace(kind=key.kind % 10 + 1, subject_type=key.subject_type % 4 + 1)
+            key = key._replace(kind=key.kind % LAST_KIND + 1, subject_type=key.subject_type % LAST_SUBJECT_TYPE + 1)
         return key
 
     def _blind_verdict(self, which: int, other: int, salt: bytes) -> Seal:
         """A reviewer's verdict on another group's record, with a Run that nobody has seen, or any evidence."""
-        verdict, evidence = (which + 1) % 5, NO_KEY
+        verdict: int = (which + 1) % 5
+        evidence: Key | None = None
         group, attester = self._member(REVIEWER, other)
         if verdict in FINDINGS and not self.model.holds(group, attester, RECORDER):
             # mostly one who may store a Run too
@@ -951,13 +962,16 @@ class RegistryMachine(RuleBasedStateMachine):
         stored = self.model.state.records
         record = pick([record for record in stored if stored[record].key.group != group] or list(self.keys), which)
         if verdict in FINDINGS or other % 3 == 0:
-            run = Key(group, RUN, 4, attester, bytes([other % 4]) * 32, b"\5" * 32, ((record, REPRODUCES),))
-            evidence = pick([NO_KEY, *self.keys.values()], other // 8) if other % 8 == 7 else run
-        if evidence.group:
+            run = Key(group, attester, 4, bytes([other % 4]) * 32, RUN, b"\5" * 32, ((record, REPRODUCES),))
+            evidence = pick([None, *self.keys.values()], other // 8) if other % 8 == 7 else run
+        if evidence:
             self._remember(evidence)
-        evidence_id = self.domain.record_id(evidence) if evidence.group else ZERO
-        commitment = verdict_commitment(record, group, verdict, evidence_id, attester, salt)
-        return Seal(group, attester, commitment, "revealVerdict", (record, group, verdict, evidence, salt))
+        evidence_id = self.domain.record_id(evidence) if evidence else ZERO
+        commitment = verdict_commitment(group, attester, record, verdict, evidence_id, salt)
+        if evidence is None:
+            return Seal(group, attester, commitment, "revealVerdict", (group, record, verdict, salt))
+        shown = (group, record, verdict, evidence, salt)
+        return Seal(group, attester, commitment, "revealVerdictWithEvidence", shown)
 
     def _batch(self, templates: list[Key], author: str, which: int, honest: bool) -> Tree:
         """Records of one author, a child of the first among them, and what belongs to others or is stored already."""
@@ -1035,25 +1049,25 @@ class RegistryMachine(RuleBasedStateMachine):
         visit(record)
         return found
 
-    def _foreign_evidence(self, foreign: ForeignRecord, group: int, recorder: str) -> ForeignEvidence:
+    def _foreign_evidence(self, foreign: ForeignRecord, group: int, recorder: str) -> tuple[Key, ...]:
         """A Reference to a foreign record and a Run that reproduced it, stored by one of the group."""
         subject = hashlib.sha256(foreign.name.encode()).digest()
-        reference = Key(group, REFERENCE, IDENTIFIER, recorder, subject, ZERO)
+        reference = Key(group, recorder, IDENTIFIER, subject, REFERENCE, ZERO)
         parents = ((self.domain.record_id(reference), REPRODUCES),)
-        run = Key(group, RUN, 4, recorder, subject, b"\6" * 32, parents)
+        run = Key(group, recorder, 4, subject, RUN, b"\6" * 32, parents)
         for key in (reference, run):
             self._remember(key)
         self.step(recorder, "recordMany", (reference, run))
-        return ForeignEvidence(reference, run)
+        return reference, run
 
-    def _claim(self, which: int, other: int, group: int, honest: bool) -> tuple[bytes, int, Key]:
+    def _claim(self, which: int, other: int, group: int, honest: bool) -> tuple[bytes, int, Key | None]:
         """What to attest to, for which group and on what evidence."""
         record, key = pick(list(self.keys.items()), which)
         runs = [(parent, run) for run in self.keys.values() for parent, link in run.parents if link == REPRODUCES]
         if honest and runs:
             record, run = pick(runs, other)
             return record, run.group, run
-        return record, group, key if which % 5 == 0 else pick([NO_KEY, *self.keys.values()], other)
+        return record, group, key if which % 5 == 0 else pick([None, *self.keys.values()], other)
 
 
 def run_on(setting: Callable[[], Setting], operations: int) -> type[RegistryMachine]:

@@ -12,18 +12,17 @@ from hypothesis import strategies as st
 from blockchaintracer.core.record import Domain, Link, RecordKey, record_message
 from tests.model import eip712, merkle
 from tests.model.eip712 import Invitation, Key
-from tests.model.registry import NO_END, RECORDER, REVIEWER, ForeignEvidence, ForeignRecord, Refused
+from tests.model.registry import NO_END, RECORDER, REVIEWER, ForeignRecord, Refused
 from tests.support.actors import Actor
 from tests.support.artifacts import artifact
 from tests.support.evm import CHAIN_ID, Chain, Contract
 
 ALICE = Actor.named("alice")
-NO_KEY = Key(0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32))
 uint8, uint32, uint40 = (st.integers(0, 2**bits - 1) for bits in (8, 32, 40))
 words = st.binary(min_size=32, max_size=32)
 addresses = st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex())
 keys = st.builds(
-    Key, uint32, uint8, uint8, addresses, words, words, st.lists(st.tuples(words, uint8), max_size=5).map(tuple)
+    Key, uint32, addresses, uint8, words, uint8, words, st.lists(st.tuples(words, uint8), max_size=5).map(tuple)
 )
 many = settings(max_examples=300, deadline=None)
 
@@ -36,7 +35,7 @@ def registry() -> Contract:
 def client_key(key: Key) -> RecordKey:
     """The client's form of a key, which sorts the parents and drops repetitions."""
     links = tuple(Link(parent.hex(), relation) for parent, relation in key.parents)
-    return RecordKey(*key[:4], key.subject.hex(), key.manifest.hex(), links)
+    return RecordKey(*key[:3], key.subject.hex(), key.kind, key.manifest.hex(), links)
 
 
 def in_order(key: Key) -> Key:
@@ -45,8 +44,8 @@ def in_order(key: Key) -> Key:
 
 @many
 @given(keys)
-@example(Key(0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32)))
-@example(Key(2**32 - 1, 255, 255, "0x" + "ff" * 20, b"\xff" * 32, b"\xff" * 32, ((b"\xff" * 32, 255),)))
+@example(Key(0, "0x" + "00" * 20, 0, bytes(32), 0, bytes(32)))
+@example(Key(2**32 - 1, "0x" + "ff" * 20, 255, b"\xff" * 32, 255, b"\xff" * 32, ((b"\xff" * 32, 255),)))
 def test_contract_model_client_and_wallet_agree(registry: Contract, key: Key) -> None:
     key = in_order(key)
     expected = registry.read("idOf", key)
@@ -69,11 +68,11 @@ def test_what_is_signed_is_what_a_wallet_shows(key: Key, deadline: int, contract
     client, model = Domain(CHAIN_ID, address), eip712.Domain(CHAIN_ID, address)
     record = {"record": record_message(client_key(key)), "deadline": deadline}
     assert client.typed_digest("RecordAuthorization", record) == model.record_authorization(key, deadline)
-    verdict = (evidence, key.group, key.kind, key.subject, key.author, key.subject_type, deadline)
-    names = ("recordId", "group", "verdict", "evidence", "attester", "version", "deadline")
+    verdict = (key.group, key.author, evidence, key.kind, key.subject, key.subject_type, deadline)
+    names = ("group", "attester", "recordId", "verdict", "evidence", "version", "deadline")
     message = dict(zip(names, verdict, strict=True))
     assert client.typed_digest("AttestationAuthorization", message) == model.attestation_authorization(*verdict)
-    invitation = Invitation(key.group, key.author, key.group, deadline, key.group, address, deadline)
+    invitation = Invitation(key.group, address, key.author, key.group, deadline, key.group, deadline)
     assert client.typed_digest("Invitation", invitation._asdict()) == model.invitation(invitation)
     document = encode_typed_data(full_message=client.typed_data("RecordAuthorization", record))
     assert document.version == b"\x01"
@@ -112,7 +111,7 @@ def test_ids_are_bound_to_chain_and_registry(key: Key, chain_id: int, address: s
 
 
 def test_another_chain_and_another_registry_give_another_id() -> None:
-    key = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+    key = Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32)
     chain = Chain()
     first, second = (chain.deploy("LabRegistry", ALICE.address, True) for _ in range(2))
     elsewhere = Chain(chain_id=5).deploy("LabRegistry", ALICE.address, True)
@@ -125,13 +124,13 @@ HEAD = 7 * 32
 """Bytes of a key before the parents: six fields and the offset of the seventh."""
 
 
-@pytest.mark.parametrize("field", ["group", "kind", "subject_type", "author"])
+@pytest.mark.parametrize("field", ["group", "author", "kind", "subject_type"])
 def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
     """Calldata words have more bits than the fields; a key with dirt there must not be stored, under any id."""
     registry = Chain().deploy("LabRegistry", ALICE.address, True)
-    registry.send(ALICE.address, "createGroup", bytes(32), RECORDER)
-    key = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
-    registry.send(ALICE.address, "seal", eip712.record_commitment(registry.read("idOf", key), bytes(32)), 1)
+    registry.send(ALICE.address, "createGroup", RECORDER, bytes(32))
+    key = Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32)
+    registry.send(ALICE.address, "seal", 1, eip712.record_commitment(registry.read("idOf", key), bytes(32)))
 
     def dirty(function: str, *arguments: object) -> bytes:
         clean = registry.interface.encode_call(function, key, *arguments)
@@ -145,7 +144,7 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
     digest = here.record_id(soiled)
     assert registry.send_raw(ALICE.address, dirty("idOf"))[0] == digest
     # what can be committed to as bare words, for an id that no key has
-    registry.send(ALICE.address, "seal", eip712.record_commitment(digest, bytes(32)), 1)
+    registry.send(ALICE.address, "seal", 1, eip712.record_commitment(digest, bytes(32)))
     registry.send(ALICE.address, "anchorLeaves", 1, (digest,))
     for attempt in (
         dirty("record"),
@@ -156,15 +155,15 @@ def test_dirt_above_a_field_is_no_second_spelling_of_a_key(field: str) -> None:
         with pytest.raises(Refused) as refusal:
             registry.send_raw(ALICE.address, attempt)
         assert refusal.value.name == "", "refused by the ABI, without words"
-        assert registry.read("statusOf", digest)[0] == 0
+        assert registry.read("statusOf", digest)[2] == 0
     registry.send(ALICE.address, "reveal", key, bytes(32))
 
 
 def test_dirt_above_a_relation_is_refused() -> None:
     registry = Chain().deploy("LabRegistry", ALICE.address, True)
-    registry.send(ALICE.address, "createGroup", bytes(32), RECORDER)
-    parent, _ = registry.send(ALICE.address, "record", Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32))
-    child = Key(1, 1, 1, ALICE.address, b"\3" * 32, b"\2" * 32, ((parent, 4),))
+    registry.send(ALICE.address, "createGroup", RECORDER, bytes(32))
+    parent, _ = registry.send(ALICE.address, "record", Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32))
+    child = Key(1, ALICE.address, 1, b"\3" * 32, 1, b"\2" * 32, ((parent, 4),))
     clean = registry.interface.encode_call("record", child)
     relation = len(clean) - 32
     with pytest.raises(Refused) as refusal:
@@ -176,9 +175,9 @@ def test_dirt_above_a_relation_is_refused() -> None:
 def test_parents_may_lie_anywhere_in_calldata() -> None:
     """The ABI lets an encoder put them where it likes; the id and the event must not depend on it."""
     registry = Chain().deploy("LabRegistry", ALICE.address, True)
-    registry.send(ALICE.address, "createGroup", bytes(32), RECORDER)
-    parent, _ = registry.send(ALICE.address, "record", Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32))
-    child = Key(1, 1, 1, ALICE.address, b"\3" * 32, b"\2" * 32, ((parent, 4),))
+    registry.send(ALICE.address, "createGroup", RECORDER, bytes(32))
+    parent, _ = registry.send(ALICE.address, "record", Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32))
+    child = Key(1, ALICE.address, 1, b"\3" * 32, 1, b"\2" * 32, ((parent, 4),))
     clean = registry.interface.encode_call("record", child)
     start = 4 + 32
     offset = start + 6 * 32
@@ -214,36 +213,36 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     registry = chain.deploy("LabRegistry", ALICE.address, True)
     began, bob = chain.now, Actor.named("bob")
     for founder in (ALICE, bob):
-        registry.send(founder.address, "createGroup", bytes(32), RECORDER | REVIEWER)
+        registry.send(founder.address, "createGroup", RECORDER | REVIEWER, bytes(32))
     chain.now += 7
-    data = Key(1, 2, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
+    data = Key(1, ALICE.address, 1, b"\1" * 32, 2, b"\2" * 32)
     record, _ = registry.send(ALICE.address, "record", data)
     chain.now += 7
-    run = Key(2, 3, 4, bob.address, b"\3" * 32, b"\4" * 32, ((record, 8),))
+    run = Key(2, bob.address, 4, b"\3" * 32, 3, b"\4" * 32, ((record, 8),))
     evidence, _ = registry.send(bob.address, "record", run)
-    registry.send(bob.address, "attest", record, 2, 3, run)
+    registry.send(bob.address, "attestWithEvidence", 2, record, 3, run)
     chain.now += 7
     registry.send(ALICE.address, "retract", data, bytes(32))
     cancelled, _ = registry.send(ALICE.address, "cancel", data._replace(kind=128))
     here, salt = eip712.Domain(chain.chain_id, registry.address), b"\5" * 32
     plan, batched = data._replace(kind=5), data._replace(kind=9)
     commitment = eip712.record_commitment(here.record_id(plan), salt)
-    registry.send(ALICE.address, "seal", commitment, 1)
-    blind = eip712.verdict_commitment(record, 2, 1, bytes(32), bob.address, salt)
-    registry.send(bob.address, "seal", blind, 2)
+    registry.send(ALICE.address, "seal", 1, commitment)
+    blind = eip712.verdict_commitment(2, bob.address, record, 1, bytes(32), salt)
+    registry.send(bob.address, "seal", 2, blind)
     root, _ = registry.send(ALICE.address, "anchorLeaves", 1, (here.record_id(batched),))
-    registry.send(ALICE.address, "anchor", 1, 2**32 - 1, b"\6" * 32, bytes(32))
+    registry.send(ALICE.address, "anchor", 1, b"\6" * 32, 2**32 - 1, bytes(32))
     chain.now += 7
     registry.send(ALICE.address, "reveal", plan, salt)
     registry.send(ALICE.address, "materialize", batched, root, ())
     other = data._replace(subject=b"\7" * 32)
     registry.send(ALICE.address, "record", other)
-    unseen = eip712.verdict_commitment(here.record_id(other), 2, 1, bytes(32), bob.address, salt)
-    registry.send(bob.address, "seal", unseen, 2)
+    unseen = eip712.verdict_commitment(2, bob.address, here.record_id(other), 1, bytes(32), salt)
+    registry.send(bob.address, "seal", 2, unseen)
     chain.now += 7
-    registry.send(bob.address, "revealVerdict", here.record_id(other), 2, 1, NO_KEY, salt)
+    registry.send(bob.address, "revealVerdict", 2, here.record_id(other), 1, salt)
     foreign = ForeignRecord(5, registry.address, b"\x0b" * 32)
-    registry.send(bob.address, "attestForeign", foreign, 2, 4, ForeignEvidence(NO_KEY, NO_KEY))
+    registry.send(bob.address, "attestForeign", 2, foreign, 4)
 
     picture = (40, 40, 40, 32, 8, 8, 22, 22, 22, 22)
     records = {name: registry.load(place(slots["_records"], name)) for name in (record, evidence, cancelled)}
@@ -252,8 +251,10 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     assert bits(records[cancelled], *picture) == [0, 0, 0, 0, 0, 2, 0, 0, 0, 0]
     group = (2).to_bytes(32, "big")
     verdict = registry.load(place(slots["_attestations"], record, group))
-    assert bits(verdict, 136, 40, 40, 8, 32) == [int.from_bytes(evidence[15:]), began + 14, 0, 3, 1]
+    assert bits(verdict, 8, 136, 40, 40, 32) == [3, int.from_bytes(evidence[15:]), began + 14, 0, 1]
     member = (2 << 160 | int(bob.address, 16)).to_bytes(32, "big")
+    owned = registry.load(place(slots["_groups"], group))
+    assert bits(owned, 160, 40) == [int(bob.address, 16), began]
     membership = registry.load(place(slots["_memberships"], member))
     assert bits(membership, 32, 40, 40, 32) == [RECORDER | REVIEWER, began, NO_END, 1]
 
@@ -261,7 +262,7 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     assert bits(revealed, *picture) == [began + 28, 0, began + 21, 1, 5, 0, 0, 0, 0, 0]
     assert bits(stored, *picture) == [began + 21, 0, 0, 1, 9, 1, 0, 0, 0, 0]
     verdict = registry.load(place(slots["_attestations"], here.record_id(other), group))
-    assert bits(verdict, 136, 40, 40, 8, 32) == [0, began + 35, began + 28, 1, 1]
+    assert bits(verdict, 8, 136, 40, 40, 32) == [1, 0, began + 35, began + 28, 1]
     author = (1 << 160 | int(ALICE.address, 16)).to_bytes(32, "big")
     assert registry.load(place(slots["_sealedAt"], author, commitment)) == began + 21
     assert registry.load(place(slots["_sealedAt"], member, blind)) == began + 21
@@ -269,4 +270,4 @@ def test_each_word_of_storage_is_as_its_picture_shows() -> None:
     assert bits(batches[0], 40, 48, 8) == [began + 21, 1, 1]
     assert bits(batches[1], 40, 48, 8) == [began + 21, 2**32 - 1, 0]
     at = place(slots["_foreignAttestations"], eip712.keccak(b"".join(map(eip712.word, foreign))), group)
-    assert (registry.load(at), bits(registry.load(at + 1), 40, 8, 32)) == (0, [began + 35, 4, 1])
+    assert (registry.load(at), bits(registry.load(at + 1), 8, 40, 32)) == (0, [4, began + 35, 1])

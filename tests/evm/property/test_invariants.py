@@ -20,7 +20,6 @@ from tests.model.registry import (
     RECORDER,
     REVIEWER,
     Event,
-    ForeignEvidence,
     ForeignRecord,
     Refused,
     Registry,
@@ -32,11 +31,9 @@ from tests.support.artifacts import artifact
 from tests.support.evm import START, Chain, Contract
 
 OWNER, ALICE, BOB, MALLORY = (Actor.named(name) for name in ("owner", "alice", "bob", "mallory"))
-DATA = Key(1, 1, 1, ALICE.address, b"\1" * 32, b"\2" * 32)
-NO_KEY = Key(0, 0, 0, NOBODY, bytes(32), bytes(32))
+DATA = Key(1, ALICE.address, 1, b"\1" * 32, 1, b"\2" * 32)
 SALT = b"\5" * 32
 ELSEWHERE = ForeignRecord(5, "0x" + "f0" * 20, b"\x0e" * 32)
-NO_EVIDENCE = ForeignEvidence(NO_KEY, NO_KEY)
 quick = settings(max_examples=60, deadline=None)
 
 
@@ -44,7 +41,7 @@ def two_labs() -> Contract:
     """Two groups, Alice's and Bob's, with all roles for themselves; the registry is somebody else's."""
     registry = Chain().deploy("LabRegistry", OWNER.address, True)
     for founder in (ALICE, BOB):
-        registry.send(founder.address, "createGroup", bytes(32), ALL_ROLES)
+        registry.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
     return registry
 
 
@@ -64,12 +61,12 @@ def refusal(registry: Contract, caller: Actor, function: str, *arguments: object
 
 
 def run_reproducing(record: bytes, **other: object) -> Key:
-    return Key(2, 3, 4, BOB.address, b"\3" * 32, b"\4" * 32, ((record, 8),))._replace(**other)
+    return Key(2, BOB.address, 4, b"\3" * 32, 3, b"\4" * 32, ((record, 8),))._replace(**other)
 
 
 def reference_to(foreign: ForeignRecord) -> Key:
     """Bob's, for his group."""
-    return Key(2, 10, 4, BOB.address, hashlib.sha256(foreign.name.encode()).digest(), bytes(32))
+    return Key(2, BOB.address, 4, hashlib.sha256(foreign.name.encode()).digest(), 10, bytes(32))
 
 
 def state_of(registry: Contract, record: bytes) -> Any:
@@ -83,7 +80,7 @@ def test_a_record_is_written_once(registry: Contract) -> None:
     """Whatever way it came, there is no second way to store it; what comes later leaves it as it was."""
     here = domain(registry)
     record = here.record_id(DATA)
-    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     signature = ALICE.sign(here.record_authorization(DATA, NO_END))
     ways: dict[str, tuple[Any, ...]] = {
@@ -112,33 +109,33 @@ def test_recorded_at_and_sealed_at_never_change(registry: Contract) -> None:
     """Not by verdicts, retraction, children, another seal, another batch."""
     here, chain = domain(registry), registry.chain
     record = here.record_id(DATA)
-    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
     chain.now += 10
     registry.send(ALICE.address, "reveal", DATA, SALT)
     times = (START + 10, START)
     run = run_reproducing(record)
     for caller, function, *arguments in (
-        (ALICE, "seal", record_commitment(record, bytes(32)), 1),
+        (ALICE, "seal", 1, record_commitment(record, bytes(32))),
         (ALICE, "anchorLeaves", 1, (record,)),
         (ALICE, "record", DATA._replace(kind=2, parents=((record, 4),))),
         (BOB, "record", run),
-        (BOB, "attest", record, 2, 2, run),
-        (BOB, "attest", record, 2, 4),
-        (BOB, "withdraw", record, 2),
+        (BOB, "attestWithEvidence", 2, record, 2, run),
+        (BOB, "attest", 2, record, 4),
+        (BOB, "withdraw", 2, record),
         (ALICE, "retract", DATA, bytes(32)),
     ):
         chain.now += 10
         registry.send(caller.address, function, *arguments)
         status = state_of(registry, record)
         assert (status[RECORDED_AT], status[SEALED_AT]) == times, function
-    assert refusal(registry, ALICE, "seal", record_commitment(record, SALT), 1)[0] == "AlreadySealed"
+    assert refusal(registry, ALICE, "seal", 1, record_commitment(record, SALT))[0] == "AlreadySealed"
     assert registry.read("sealedAt", 1, ALICE.address, record_commitment(record, SALT)) == START
 
 
 @pytest.mark.parametrize("way", ["record", "reveal", "materialize"])
 def test_a_record_is_retracted_once_and_for_good(registry: Contract, way: str) -> None:
     record = domain(registry).record_id(DATA)
-    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     arguments = {"record": (), "reveal": (SALT,), "materialize": (merkle.root((record,)), ())}[way]
     registry.send(ALICE.address, way, DATA, *arguments)
@@ -149,7 +146,7 @@ def test_a_record_is_retracted_once_and_for_good(registry: Contract, way: str) -
     registry.chain.now += 10
     assert refusal(registry, ALICE, "retract", DATA, SALT) == ("AlreadyRetracted", (record, START + 10))
     assert refusal(registry, ALICE, way, DATA, *arguments) == ("RecordExists", (record, START))
-    registry.send(BOB.address, "attest", record, 2, 1)
+    registry.send(BOB.address, "attest", 2, record, 1)
     assert state_of(registry, record)[:7] == retracted[:7], "a verdict may still be given, and unretracts nothing"
 
 
@@ -161,17 +158,17 @@ def test_a_signature_is_used_once_on_one_chain_and_one_registry(registry: Contra
     assert other_chain.address == registry.address
     for other in (second, other_chain):
         for founder in (ALICE, BOB):
-            other.send(founder.address, "createGroup", bytes(32), ALL_ROLES)
+            other.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
         other.send(ALICE.address, "record", DATA)
     here, key = domain(registry), DATA._replace(kind=2)
-    invitation = Invitation(1, MALLORY.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
-    verdict = (record, 2, 1, bytes(32), BOB.address, 0, NO_END)
+    invitation = Invitation(1, ALICE.address, MALLORY.address, RECORDER, NO_END, 0, NO_END)
+    verdict = (2, BOB.address, record, 1, bytes(32), 0, NO_END)
     calls: list[tuple[Actor, str, tuple[Any, ...], Signature]] = [
         (MALLORY, "recordBySig", (key, NO_END), ALICE.sign(here.record_authorization(key, NO_END))),
         (
             MALLORY,
             "attestBySig",
-            (record, 2, 1, NO_KEY, BOB.address, NO_END),
+            (2, BOB.address, record, 1, NO_END),
             BOB.sign(here.attestation_authorization(*verdict)),
         ),
         (MALLORY, "joinBySig", (invitation,), ALICE.sign(here.invitation(invitation))),
@@ -193,7 +190,7 @@ def test_every_parent_precedes_its_child(registry: Contract, way: str) -> None:
     here = domain(registry)
     child = DATA._replace(kind=2, parents=((here.record_id(DATA), 4),))
     record = here.record_id(child)
-    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     arguments: dict[str, tuple[Any, ...]] = {
         "record": (child,),
@@ -219,7 +216,7 @@ def test_nothing_is_stored_with_a_time_before_its_parents(registry: Contract, pa
     """A batch's records take the batch's time, so that a parent stored later keeps its child out of that batch."""
     here, chain = domain(registry), registry.chain
     parent, child = here.record_id(DATA), DATA._replace(kind=2, parents=((here.record_id(DATA), 4),))
-    registry.send(ALICE.address, "seal", record_commitment(parent, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(parent, SALT))
     first, _ = registry.send(ALICE.address, "anchorLeaves", 1, (here.record_id(child),))
     chain.now += late
     second, _ = registry.send(ALICE.address, "anchorLeaves", 1, (parent,))
@@ -256,44 +253,44 @@ def test_counters_equal_the_groups_with_that_verdict(verdicts: list[tuple[int, i
     """Any groups change their minds any number of times; 0 takes a verdict back."""
     registry = two_labs()
     for _ in range(2):
-        registry.send(BOB.address, "createGroup", bytes(32), ALL_ROLES)
+        registry.send(BOB.address, "createGroup", ALL_ROLES, bytes(32))
     record, _ = registry.send(ALICE.address, "record", DATA)
     current: dict[int, int] = {}
     for group, verdict in verdicts:
         run = run_reproducing(record, group=group)
-        if not state_of(registry, domain(registry).record_id(run))[0]:
+        if not state_of(registry, domain(registry).record_id(run))[2]:
             registry.send(BOB.address, "record", run)
         if verdict:
-            registry.send(BOB.address, "attest", record, group, verdict, run)
+            registry.send(BOB.address, "attestWithEvidence", group, record, verdict, run)
         elif current.get(group):
-            registry.send(BOB.address, "withdraw", record, group)
+            registry.send(BOB.address, "withdraw", group, record)
         current[group] = verdict
         assert list(state_of(registry, record)[-4:]) == [list(current.values()).count(which) for which in range(1, 5)]
 
 
 @pytest.mark.parametrize("verdict", [2, 3])
-@pytest.mark.parametrize("way", ["attest", "attestBySig", "revealVerdict"])
+@pytest.mark.parametrize("way", ["attestWithEvidence", "attestWithEvidenceBySig", "revealVerdictWithEvidence"])
 def test_a_finding_stands_on_its_unretracted_run(registry: Contract, way: str, verdict: int) -> None:
     """However it was given, it goes with its Run and does not come back on it."""
     here = domain(registry)
     record, _ = registry.send(ALICE.address, "record", DATA)
     run = run_reproducing(record)
     evidence = here.record_id(run)
-    registry.send(BOB.address, "seal", verdict_commitment(record, 2, verdict, evidence, BOB.address, SALT), 2)
-    if way != "revealVerdict":
+    registry.send(BOB.address, "seal", 2, verdict_commitment(2, BOB.address, record, verdict, evidence, SALT))
+    if way != "revealVerdictWithEvidence":
         registry.send(BOB.address, "record", run)
-    signature = BOB.sign(here.attestation_authorization(record, 2, verdict, evidence, BOB.address, 0, NO_END))
+    signature = BOB.sign(here.attestation_authorization(2, BOB.address, record, verdict, evidence, 0, NO_END))
     arguments: dict[str, tuple[Any, ...]] = {
-        "attest": (record, 2, verdict, run),
-        "attestBySig": (record, 2, verdict, run, BOB.address, NO_END, signature),
-        "revealVerdict": (record, 2, verdict, run, SALT),
+        "attestWithEvidence": (2, record, verdict, run),
+        "attestWithEvidenceBySig": (2, BOB.address, record, verdict, run, NO_END, signature),
+        "revealVerdictWithEvidence": (2, record, verdict, run, SALT),
     }
     registry.send(BOB.address, way, *arguments[way])
     assert state_of(registry, record)[-4:].count(1) == 1
     registry.send(BOB.address, "retract", run, bytes(32))
     assert state_of(registry, record)[-4:] == (0, 0, 0, 0)
-    assert registry.read("verdictOf", record, 2) == (0, 0, 0, 0, 2)
-    for again in ("attest", "revealVerdict"):
+    assert registry.read("verdictOf", 2, record) == (0, 0, 0, 0, 2)
+    for again in ("attestWithEvidence", "revealVerdictWithEvidence"):
         assert refusal(registry, BOB, again, *arguments[again]) == ("EvidenceUnusable", (evidence, 1))
 
 
@@ -301,17 +298,19 @@ def test_a_finding_stands_on_its_unretracted_run(registry: Contract, way: str, v
 def test_a_finding_on_a_foreign_record_stands_on_its_unretracted_run(registry: Contract, verdict: int) -> None:
     here, reference = domain(registry), reference_to(ELSEWHERE)
     run = run_reproducing(here.record_id(reference))
-    evidence = ForeignEvidence(reference, run)
-    assert refusal(registry, BOB, "attestForeign", ELSEWHERE, 2, verdict, evidence)[0] == "EvidenceUnusable"
+    evidence = (reference, run)
+    assert (
+        refusal(registry, BOB, "attestForeignWithEvidence", 2, ELSEWHERE, verdict, *evidence)[0] == "EvidenceUnusable"
+    )
     registry.send(BOB.address, "recordMany", (reference, run))
-    registry.send(BOB.address, "attestForeign", ELSEWHERE, 2, verdict, evidence)
-    assert registry.read("foreignAttestation", ELSEWHERE, 2) == (here.record_id(run), START, verdict, 1)
+    registry.send(BOB.address, "attestForeignWithEvidence", 2, ELSEWHERE, verdict, *evidence)
+    assert registry.read("foreignVerdictOf", 2, ELSEWHERE) == (verdict, here.record_id(run), START, 1)
     registry.send(BOB.address, "retract", run, bytes(32))
-    assert registry.read("foreignAttestation", ELSEWHERE, 2) == (bytes(32), 0, 0, 1)
-    refused = refusal(registry, BOB, "attestForeign", ELSEWHERE, 2, verdict, evidence)
+    assert registry.read("foreignVerdictOf", 2, ELSEWHERE) == (0, bytes(32), 0, 1)
+    refused = refusal(registry, BOB, "attestForeignWithEvidence", 2, ELSEWHERE, verdict, *evidence)
     assert refused == ("EvidenceUnusable", (here.record_id(run), 1))
-    refused = refusal(registry, BOB, "attestForeign", ELSEWHERE, 2, 0, NO_EVIDENCE)
-    assert refused == ("NoVerdict", (ELSEWHERE.record, 2)), "what has fallen can't be taken back"
+    refused = refusal(registry, BOB, "attestForeign", 2, ELSEWHERE, 0)
+    assert refused == ("NoVerdict", (2, ELSEWHERE.record)), "what has fallen can't be taken back"
 
 
 @pytest.mark.parametrize("caller", [MALLORY, BOB, OWNER])
@@ -320,14 +319,14 @@ def test_nobody_causes_a_record_in_anothers_name(registry: Contract, caller: Act
     here = domain(registry)
     record = here.record_id(DATA)
     root = merkle.root((record,))
-    registry.send(ALICE.address, "seal", record_commitment(record, SALT), 1)
+    registry.send(ALICE.address, "seal", 1, record_commitment(record, SALT))
     registry.send(BOB.address, "anchorLeaves", 2, (record,))
     for function, *arguments in (
         ("record", DATA),
         ("recordMany", (DATA,)),
         ("recordBySig", DATA, NO_END, caller.sign(here.record_authorization(DATA, NO_END))),
         ("reveal", DATA, SALT),
-        ("revealVerdict", record, 2, 1, DATA, SALT),
+        ("revealVerdictWithEvidence", 2, record, 1, DATA, SALT),
         ("materialize", DATA, root, ()),
         # the same record of another group or author is another record
         ("materialize", DATA._replace(group=2), root, ()),
@@ -335,10 +334,10 @@ def test_nobody_causes_a_record_in_anothers_name(registry: Contract, caller: Act
     ):
         name, _ = refusal(registry, caller, function, *arguments)
         assert name in {"NotAuthor", "InvalidSignature", "NotSealed", "UnknownBatch", "NotInBatch"}, function
-        assert state_of(registry, record)[0] == 0
+        assert state_of(registry, record)[2] == 0
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     _, (recorded, _) = registry.send(caller.address, "materialize", DATA, root, ())
-    assert recorded.arguments[3] == ALICE.address
+    assert recorded.arguments[1] == ALICE.address
 
 
 def test_a_cancelled_record_comes_from_no_batch(registry: Contract) -> None:
@@ -359,7 +358,7 @@ def test_anchor_leaves_equals_the_tree_off_chain(ids: set[bytes]) -> None:
     assert root == merkle.root(in_order)
     assert event == Event("LeavesAnchored", (1, ALICE.address, root, len(ids)))
     for index, value in enumerate(in_order):
-        asked = (1, ALICE.address, root, value, merkle.proof(in_order, index))
+        asked = (1, ALICE.address, value, root, merkle.proof(in_order, index))
         assert registry.read("verifyBatched", *asked) == START
 
 
@@ -372,7 +371,7 @@ def test_a_verified_leaf_is_in_the_set_and_an_inner_node_never_is(ids: set[bytes
     nodes = merkle.tree(in_order)
 
     def verified(value: bytes, path: tuple[bytes, ...]) -> bool:
-        return bool(registry.read("verifyBatched", 1, ALICE.address, root, value, path))
+        return bool(registry.read("verifyBatched", 1, ALICE.address, value, root, path))
 
     for node, value in enumerate(nodes):
         assert not verified(value, merkle.siblings(nodes, node)), "a node, and the hash of an id, is no id"
@@ -403,7 +402,7 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
     run = run_reproducing(record)
     commitments = (
         record_commitment(here.record_id(plan), SALT),
-        verdict_commitment(record, 2, 2, here.record_id(run), BOB.address, SALT),
+        verdict_commitment(2, BOB.address, record, 2, here.record_id(run), SALT),
     )
     elsewhere = ELSEWHERE._replace(chain_id=6)
     root = merkle.root((here.record_id(batched),))
@@ -416,22 +415,22 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
         (BOB, "acceptOwnership"),
         (BOB, "transferOwnership", MALLORY.address),
         (ALICE, "record", DATA),
-        (ALICE, "seal", commitments[0], 1),
-        (BOB, "seal", commitments[1], 2),
+        (ALICE, "seal", 1, commitments[0]),
+        (BOB, "seal", 2, commitments[1]),
         (ALICE, "anchorLeaves", 1, (here.record_id(batched),)),
-        (ALICE, "anchor", 1, 77, b"\6" * 32, bytes(32)),
+        (ALICE, "anchor", 1, b"\6" * 32, 77, bytes(32)),
         (ALICE, "cancel", cancelled),
         (ALICE, "cancel", batched._replace(kind=128)),
         (ALICE, "record", cancelled),
         (ALICE, "reveal", plan, SALT),
-        (BOB, "revealVerdict", record, 2, 2, run, SALT),
+        (BOB, "revealVerdictWithEvidence", 2, record, 2, run, SALT),
         (MALLORY, "materialize", batched, root, ()),
         (BOB, "recordMany", (reference, foreign_run)),
-        (BOB, "attestForeign", ELSEWHERE, 2, 2, ForeignEvidence(reference, foreign_run)),
-        (BOB, "attestForeign", elsewhere, 2, 4, NO_EVIDENCE),
+        (BOB, "attestForeignWithEvidence", 2, ELSEWHERE, 2, reference, foreign_run),
+        (BOB, "attestForeign", 2, elsewhere, 4),
         (BOB, "retract", foreign_run, bytes(32)),
-        (BOB, "attest", here.record_id(plan), 2, 1),
-        (BOB, "withdraw", here.record_id(plan), 2),
+        (BOB, "attest", 2, here.record_id(plan), 1),
+        (BOB, "withdraw", 2, here.record_id(plan)),
         (BOB, "removeMember", 2, BOB.address),
     ):
         chain.now += 10
@@ -445,9 +444,9 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
     for key in (DATA, plan, batched, cancelled, batched._replace(kind=128), run, reference, foreign_run):
         assert model.status_of(here.record_id(key)) == state_of(registry, here.record_id(key))
     for name in (record, here.record_id(plan)):
-        assert model.verdict_of(name, 2) == registry.read("verdictOf", name, 2)
+        assert model.verdict_of(2, name) == registry.read("verdictOf", 2, name)
     for foreign in (ELSEWHERE, elsewhere):
-        assert model.foreign_attestation(foreign, 2) == registry.read("foreignAttestation", foreign, 2)
+        assert model.foreign_verdict_of(2, foreign) == registry.read("foreignVerdictOf", 2, foreign)
     for group, author, commitment in ((1, ALICE, commitments[0]), (2, BOB, commitments[1]), (1, BOB, commitments[0])):
         place = (group, author.address, commitment)
         assert model.sealed_at(*place) == registry.read("sealedAt", *place)
@@ -465,9 +464,9 @@ keys = st.builds(
     Key,
     st.just(1),
     st.sampled_from([1, 2, 3, 10, 128, 255]),
-    st.integers(1, 4),
     st.just(ALICE.address),
     st.integers(0, 3).map(lambda value: value.to_bytes(32, "big")),
+    st.integers(1, 4),
     st.binary(min_size=32, max_size=32),
     st.just(()),
 )
@@ -489,7 +488,7 @@ def test_a_batch_equals_a_loop(keys: list[Key], already: set[int]) -> None:
 
     expected: list[Event] = []
     for record, key in zip(ids, batch, strict=True):
-        if not looped.read("statusOf", record)[0]:
+        if not looped.read("statusOf", record)[2]:
             expected += looped.send(ALICE.address, "record", key)[1]
     assert (list(returned), events) == (ids, expected)
     assert batched.read("statusOfRecords", tuple(ids)) == looped.read("statusOfRecords", tuple(ids))
@@ -498,7 +497,7 @@ def test_a_batch_equals_a_loop(keys: list[Key], already: set[int]) -> None:
 def test_a_batch_is_all_or_nothing(registry: Contract) -> None:
     bad = DATA._replace(kind=11)
     assert refusal(registry, ALICE, "recordMany", (DATA, bad)) == ("InvalidKind", (11,))
-    assert registry.read("statusOf", domain(registry).record_id(DATA))[0] == 0
+    assert registry.read("statusOf", domain(registry).record_id(DATA))[2] == 0
 
 
 @pytest.mark.parametrize("form", FORGERIES)
@@ -534,8 +533,8 @@ def test_a_signature_names_one_operation(registry: Contract) -> None:
         here.record_id(DATA),
         here.record_authorization(DATA, deadline - 1),
         here.record_authorization(DATA._replace(manifest=b"\3" * 32), deadline),
-        here.attestation_authorization(here.record_id(DATA), 1, 1, bytes(32), ALICE.address, 0, deadline),
-        here.invitation(Invitation(1, ALICE.address, RECORDER, NO_END, 0, ALICE.address, deadline)),
+        here.attestation_authorization(1, ALICE.address, here.record_id(DATA), 1, bytes(32), 0, deadline),
+        here.invitation(Invitation(1, ALICE.address, ALICE.address, RECORDER, NO_END, 0, deadline)),
         keccak(b"\x19Ethereum Signed Message:\n32" + here.record_authorization(DATA, deadline)),
     ]
     for digest in others:
@@ -545,17 +544,17 @@ def test_a_signature_names_one_operation(registry: Contract) -> None:
 
 def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registry: Contract) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
-    run = Key(2, 3, 4, BOB.address, b"\3" * 32, b"\4" * 32, ((record, 8),))
+    run = Key(2, BOB.address, 4, b"\3" * 32, 3, b"\4" * 32, ((record, 8),))
     registry.send(BOB.address, "record", run)
-    registry.send(BOB.address, "attest", record, 2, 2, run)
-    before = registry.read("statusOf", record), registry.read("verdictOf", record, 2), registry.read("groupOf", 1)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, 2, run)
+    before = registry.read("statusOf", record), registry.read("verdictOf", 2, record), registry.read("groupOf", 1)
     own = DATA._replace(author=OWNER.address)
-    invitation = Invitation(1, OWNER.address, ALL_ROLES, NO_END, 0, OWNER.address, NO_END)
+    invitation = Invitation(1, OWNER.address, OWNER.address, ALL_ROLES, NO_END, 0, NO_END)
     invited = OWNER.sign(domain(registry).invitation(invitation))
     plan = DATA._replace(kind=5)
-    registry.send(ALICE.address, "seal", record_commitment(domain(registry).record_id(plan), SALT), 1)
-    registry.send(BOB.address, "seal", verdict_commitment(record, 2, 1, bytes(32), BOB.address, SALT), 2)
-    blind = verdict_commitment(record, 2, 1, bytes(32), OWNER.address, SALT)
+    registry.send(ALICE.address, "seal", 1, record_commitment(domain(registry).record_id(plan), SALT))
+    registry.send(BOB.address, "seal", 2, verdict_commitment(2, BOB.address, record, 1, bytes(32), SALT))
+    blind = verdict_commitment(2, OWNER.address, record, 1, bytes(32), SALT)
     registry.send(ALICE.address, "anchorLeaves", 1, (record,))
     forged = OWNER.sign(domain(registry).record_authorization(DATA._replace(kind=2), NO_END))
     attempts = {
@@ -565,29 +564,29 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
         ("recordBySig", DATA._replace(kind=2), NO_END, forged): ("InvalidSignature", (ALICE.address,)),
         ("cancel", DATA): ("NotAuthor", (ALICE.address, OWNER.address)),
         ("retract", DATA, bytes(32)): ("NotAllowedToRetract", (record, OWNER.address)),
-        ("attest", record, 2, 4): ("MissingRole", (2, OWNER.address, REVIEWER)),
+        ("attest", 2, record, 4): ("MissingRole", (2, OWNER.address, REVIEWER)),
         ("withdraw", record, 2): ("MissingRole", (2, OWNER.address, REVIEWER)),
         ("describeGroup", 1, bytes(32)): ("NotGroupOwner", (1, OWNER.address)),
         ("transferGroup", 1, OWNER.address): ("NotGroupOwner", (1, OWNER.address)),
         ("acceptGroup", 1): ("NotPendingGroupOwner", (1, OWNER.address)),
         ("joinBySig", invitation, invited): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
         ("removeMember", 1, ALICE.address): ("NotAllowedToManage", (1, ALICE.address, OWNER.address)),
-        ("seal", SALT, 1): ("MissingRole", (1, OWNER.address, RECORDER | REVIEWER)),
+        ("seal", 1, SALT): ("MissingRole", (1, OWNER.address, RECORDER | REVIEWER)),
         ("reveal", plan, SALT): ("NotAuthor", (ALICE.address, OWNER.address)),
-        ("revealVerdict", record, 2, 1, NO_KEY, SALT): ("NotSealed", (2, OWNER.address, blind)),
-        ("anchor", 1, 1, SALT, SALT): ("MissingRole", (1, OWNER.address, RECORDER)),
+        ("revealVerdict", 2, record, 1, SALT): ("NotSealed", (2, OWNER.address, blind)),
+        ("anchor", 1, SALT, 1, SALT): ("MissingRole", (1, OWNER.address, RECORDER)),
         ("anchorLeaves", 1, (SALT,)): ("MissingRole", (1, OWNER.address, RECORDER)),
         ("materialize", own, merkle.root((record,)), ()): (
             "UnknownBatch",
             (1, OWNER.address, merkle.root((record,))),
         ),
-        ("attestForeign", ELSEWHERE, 1, 1, NO_EVIDENCE): ("MissingRole", (1, OWNER.address, REVIEWER)),
+        ("attestForeign", 1, ELSEWHERE, 1): ("MissingRole", (1, OWNER.address, REVIEWER)),
     }
     for (function, *arguments), expected in attempts.items():
         assert refusal(registry, OWNER, function, *arguments) == expected
     registry.send(OWNER.address, "announceSuccessor", MALLORY.address)
     registry.send(OWNER.address, "renounceOwnership")
-    after = registry.read("statusOf", record), registry.read("verdictOf", record, 2), registry.read("groupOf", 1)
+    after = registry.read("statusOf", record), registry.read("verdictOf", 2, record), registry.read("groupOf", 1)
     assert after == before
     tried = {function for function, *_ in attempts} | {"announceSuccessor", "renounceOwnership"}
     untried = {"attestBySig", "createGroup", "transferOwnership", "acceptOwnership"}
@@ -598,21 +597,21 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
 @pytest.mark.parametrize("role", [MAINTAINER, RECORDER, REVIEWER])
 def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> None:
     """Mallory owns group 3 and holds every role there; in group 1 she can do nothing."""
-    registry.send(MALLORY.address, "createGroup", bytes(32), ALL_ROLES)
+    registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
     record, _ = registry.send(ALICE.address, "record", DATA)
     other, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
-    invitation = Invitation(1, BOB.address, role, NO_END, 0, MALLORY.address, NO_END)
+    invitation = Invitation(1, MALLORY.address, BOB.address, role, NO_END, 0, NO_END)
     signature = MALLORY.sign(domain(registry).invitation(invitation))
     refused = refusal(registry, BOB, "joinBySig", invitation, signature)
     assert refused == ("NotAllowedToManage", (1, BOB.address, MALLORY.address))
     for function, *arguments in (
         ("retract", DATA, bytes(32)),
         ("record", DATA._replace(author=MALLORY.address)),
-        ("seal", SALT, 1),
-        ("anchor", 1, 1, SALT, SALT),
+        ("seal", 1, SALT),
+        ("anchor", 1, SALT, 1, SALT),
         ("anchorLeaves", 1, (SALT,)),
-        ("attestForeign", ELSEWHERE, 1, 1, NO_EVIDENCE),
-        ("attest", other, 1, 1),
+        ("attestForeign", 1, ELSEWHERE, 1),
+        ("attest", 1, other, 1),
         ("withdraw", other, 1),
         ("removeMember", 1, ALICE.address),
     ):
@@ -625,15 +624,15 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
 def test_a_counter_fills_and_never_runs_over(registry: Contract, verdict: int) -> None:
     """Four million groups can't be made here, so the counter is set to what they would leave."""
     record, _ = registry.send(ALICE.address, "record", DATA)
-    run = Key(2, 3, 4, BOB.address, b"\3" * 32, b"\4" * 32, ((record, 8),))
+    run = Key(2, BOB.address, 4, b"\3" * 32, 3, b"\4" * 32, ((record, 8),))
     registry.send(BOB.address, "record", run)
     slot = int.from_bytes(keccak(record + artifact("LabRegistry").slots["_records"].to_bytes(32, "big")))
     full, shift = 2**22 - 1, 168 + 22 * (verdict - 1)
     empty = registry.load(slot)
     registry.store(slot, empty | (full - 1) << shift)
-    registry.send(BOB.address, "attest", record, 2, verdict, run)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, verdict, run)
     assert registry.load(slot) == empty | full << shift
-    registry.send(BOB.address, "attest", record, 2, verdict, run)
+    registry.send(BOB.address, "attestWithEvidence", 2, record, verdict, run)
     assert registry.load(slot) == empty | full << shift
 
 

@@ -62,7 +62,7 @@ def broken(field: str, change: Callable[[Any], Any]) -> Callable[[Seen], Seen]:
         ("seals_and_batches_are_written_once", broken("seals", lambda time: time + 1)),
         ("seals_and_batches_are_written_once", broken("batches", lambda batch: (batch[0] + 1, *batch[1:]))),
         ("nothing_is_sealed_after_it_is_shown", broken("records", lambda was: was._replace(sealed_at=2**40 - 1))),
-        ("nothing_is_sealed_after_it_is_shown", broken("verdicts", lambda said: (said[0], 1, 2, *said[3:]))),
+        ("nothing_is_sealed_after_it_is_shown", broken("verdicts", lambda said: (*said[:2], 1, 2, said[4]))),
         ("every_group_has_an_owner", broken("groups", lambda group: (NOBODY, *group[1:]))),
         (
             "parents_precede_children",
@@ -83,25 +83,25 @@ def test_each_invariant_can_fail(invariant: str, damage: Callable[[Seen], Seen])
     machine.found_two_labs()
     here = machine.domain
     (data,) = machine.keys.values()
-    plan = Key(1, 5, 1, ALICE.address, b"\3" * 32, ZERO)
+    plan = Key(1, ALICE.address, 1, b"\3" * 32, 5, ZERO)
     record, foreign = here.record_id(data), ForeignRecord(5, ELSEWHERE, ZERO)
-    run = Key(2, RUN, 4, BOB.address, b"\4" * 32, ZERO, ((record, REPRODUCES),))
+    run = Key(2, BOB.address, 4, b"\4" * 32, RUN, ZERO, ((record, REPRODUCES),))
     for key in (plan, run):
         machine._remember(key)
     machine.seal_places.add((1, ALICE.address, record_commitment(here.record_id(plan), ZERO)))
     machine.batch_places.add((1, ALICE.address, merkle.root((record,))))
-    machine.foreign_places.add((foreign, 2))
+    machine.foreign_places.add((2, foreign))
     for caller, function, *arguments in (
-        (ALICE, "seal", record_commitment(here.record_id(plan), ZERO), 1),
+        (ALICE, "seal", 1, record_commitment(here.record_id(plan), ZERO)),
         (ALICE, "reveal", plan, ZERO),
         (ALICE, "anchorLeaves", 1, (record,)),
         (BOB, "record", run),
-        (BOB, "attest", record, 2, REPRODUCED, run),
+        (BOB, "attestWithEvidence", 2, record, REPRODUCED, run),
         (ALICE, "retract", data, ZERO),
     ):
         machine.step(caller.address, function, *arguments)
     evidence = machine._foreign_evidence(foreign, 2, BOB.address)
-    machine.step(BOB.address, "attestForeign", foreign, 2, REPRODUCED, evidence)
+    machine.step(BOB.address, "attestForeignWithEvidence", 2, foreign, REPRODUCED, *evidence)
     check = getattr(machine, invariant)
     check()
     machine.seen = damage(machine.seen)

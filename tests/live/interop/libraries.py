@@ -29,14 +29,14 @@ def ask(*requests: dict[str, Any]) -> list[Any]:
 
 def message(key: Key) -> dict[str, Any]:
     """A record's key as an application writes it down."""
-    group, kind, subject_type, author, subject, manifest, parents = key
+    group, author, subject_type, subject, kind, manifest, parents = key
     links = [{"parent": parent, "relation": relation} for parent, relation in parents]
     return {
         "group": group,
-        "kind": kind,
-        "subjectType": subject_type,
         "author": author,
+        "subjectType": subject_type,
         "subject": subject,
+        "kind": kind,
         "manifest": manifest,
         "parents": links,
     }

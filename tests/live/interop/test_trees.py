@@ -34,9 +34,9 @@ def test_every_leaf_of_the_librarys_tree(registry, sort) -> None:
     start = registry.chain.now
     for index, (leaves, (root, proofs)) in enumerate(zip(ids, trees(ids, sortLeaves=sort), strict=True)):
         registry.chain.now = start + 10 * index
-        registry.send(ALICE.address, "anchor", 1, len(leaves), root, bytes(32))
+        registry.send(ALICE.address, "anchor", 1, root, len(leaves), bytes(32))
         for record, proof in zip(leaves, proofs, strict=True):
-            asked = (1, ALICE.address, root, record, tuple(proof))
+            asked = (1, ALICE.address, record, root, tuple(proof))
             assert registry.read("verifyBatched", *asked) == start + 10 * index
             assert registry.read("verifyBatched", 2, BOB.address, *asked[2:]) == 0
             if len(proof) > 1:
@@ -55,7 +55,7 @@ def test_the_registrys_root_is_the_librarys(registry) -> None:
         assert returned == root
         assert registry.read("batchOf", 1, ALICE.address, root) == (registry.chain.now, len(leaves), True)
         for record, proof in zip(leaves, proofs, strict=True):
-            assert registry.read("verifyBatched", 1, ALICE.address, root, record, tuple(proof)) == registry.chain.now
+            assert registry.read("verifyBatched", 1, ALICE.address, record, root, tuple(proof)) == registry.chain.now
 
 
 def test_our_trees_for_the_library(registry) -> None:
@@ -77,9 +77,9 @@ def test_a_tree_of_unhashed_leaves_proves_nothing(registry) -> None:
     keys = records(registry, 5)
     (tree,) = ask({"call": "simpleTree", "ids": list(keys)})
     root = raw(tree["root"])
-    registry.send(ALICE.address, "anchor", 1, 5, root, bytes(32))
+    registry.send(ALICE.address, "anchor", 1, root, 5, bytes(32))
     for (record, key), path in zip(keys.items(), tree["proofs"], strict=True):
         proof = tuple(map(raw, path))
-        assert registry.read("verifyBatched", 1, ALICE.address, root, record, proof) == 0
+        assert registry.read("verifyBatched", 1, ALICE.address, record, root, proof) == 0
         met = refusal(lambda key=key, proof=proof: registry.send(ALICE.address, "materialize", key, root, proof))
         assert met == ("NotInBatch", (record, root))

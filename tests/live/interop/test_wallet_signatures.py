@@ -13,7 +13,6 @@ from tests.model.registry import NO_END, RECORDER, REPRODUCED, REVIEWED, Signatu
 from tests.support.actors import Actor
 from tests.support.evm import Contract
 
-NONE = DATA._replace(group=0)
 SALT = b"\x5a" * 32
 FORMS = ("highS", "compact")
 
@@ -77,34 +76,35 @@ def test_record(registry, family, which) -> None:
 @pytest.mark.parametrize("verdict", [REVIEWED, REPRODUCED])
 def test_verdict(registry, verdict) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
-    evidence = run_reproducing(record) if verdict == REPRODUCED else NONE
-    evidence_id = registry.send(BOB.address, "record", evidence)[0] if evidence.group else bytes(32)
+    evidence = (run_reproducing(record),) if verdict == REPRODUCED else ()
+    evidence_id = registry.send(BOB.address, "record", *evidence)[0] if evidence else bytes(32)
     values = {
-        "recordId": record,
         "group": 2,
+        "attester": BOB.address,
+        "recordId": record,
         "verdict": verdict,
         "evidence": evidence_id,
-        "attester": BOB.address,
         "version": 0,
         "deadline": NO_END,
     }
     forms = signed(registry, BOB, "AttestationAuthorization", values)
-    arguments = (record, 2, verdict, evidence, BOB.address, NO_END)
+    arguments = (2, BOB.address, record, verdict, *evidence, NO_END)
+    function = "attestWithEvidenceBySig" if evidence else "attestBySig"
     for form in FORMS:
-        met = refusal(lambda form=form: registry.send(MALLORY.address, "attestBySig", *arguments, forms[form]))
+        met = refusal(lambda form=form: registry.send(MALLORY.address, function, *arguments, forms[form]))
         assert met == ("InvalidSignature", (BOB.address,))
-    registry.send(MALLORY.address, "attestBySig", *arguments, forms["signature"])
-    assert registry.read("verdictOf", record, 2)[3] == verdict
+    registry.send(MALLORY.address, function, *arguments, forms["signature"])
+    assert registry.read("verdictOf", 2, record)[0] == verdict
 
 
 def test_invitation(registry) -> None:
     invitation = {
         "group": 1,
+        "inviter": ALICE.address,
         "account": CAROL.address,
         "roles": RECORDER,
         "until": registry.chain.now + 1000,
         "version": 0,
-        "inviter": ALICE.address,
         "deadline": registry.chain.now,
     }
     forms = signed(registry, ALICE, "Invitation", invitation)
@@ -120,7 +120,7 @@ def test_invitation(registry) -> None:
 def test_a_sealed_record(registry, family) -> None:
     key = family[1]
     sealed = commitment("RecordCommitment", recordId=registry.read("idOf", key), salt=SALT)
-    registry.send(ALICE.address, "seal", sealed, 1)
+    registry.send(ALICE.address, "seal", 1, sealed)
     time = registry.chain.now
     registry.chain.now += 100
     record, _ = registry.send(ALICE.address, "reveal", key, SALT)
@@ -131,21 +131,22 @@ def test_a_sealed_record(registry, family) -> None:
 @pytest.mark.parametrize("verdict", [REVIEWED, REPRODUCED])
 def test_a_sealed_verdict(registry, verdict) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
-    evidence = run_reproducing(record) if verdict == REPRODUCED else NONE
+    evidence = (run_reproducing(record),) if verdict == REPRODUCED else ()
     sealed = commitment(
         "VerdictCommitment",
-        recordId=record,
         group=2,
-        verdict=verdict,
-        evidence=registry.read("idOf", evidence) if evidence.group else bytes(32),
         attester=BOB.address,
+        recordId=record,
+        verdict=verdict,
+        evidence=registry.read("idOf", *evidence) if evidence else bytes(32),
         salt=SALT,
     )
-    registry.send(BOB.address, "seal", sealed, 2)
+    registry.send(BOB.address, "seal", 2, sealed)
     time = registry.chain.now
     registry.chain.now += 100
-    registry.send(BOB.address, "revealVerdict", record, 2, verdict, evidence, SALT)
-    assert registry.read("verdictOf", record, 2)[1:4] == (time + 100, time, verdict)
+    function = "revealVerdictWithEvidence" if evidence else "revealVerdict"
+    registry.send(BOB.address, function, 2, record, verdict, *evidence, SALT)
+    assert registry.read("verdictOf", 2, record)[2:4] == (time + 100, time)
 
 
 def test_a_wallet_of_several_owners(registry) -> None:
@@ -153,8 +154,8 @@ def test_a_wallet_of_several_owners(registry) -> None:
     owners = (ALICE, BOB, CAROL)
     wallet = registry.chain.deploy("MultiOwnerWallet", [raw(owner.address) for owner in owners], 2)
     registry.chain.at("Wallet", wallet.address)
-    invitation = (2, wallet.address, RECORDER, NO_END, 0, BOB.address, NO_END)
-    names = ("group", "account", "roles", "until", "version", "inviter", "deadline")
+    invitation = (2, BOB.address, wallet.address, RECORDER, NO_END, 0, NO_END)
+    names = ("group", "inviter", "account", "roles", "until", "version", "deadline")
     consent = signed(registry, BOB, "Invitation", dict(zip(names, invitation, strict=True)))["signature"]
     registry.send(wallet.address, "joinBySig", invitation, consent)
     verifier = erc5267(wallet) | {"salt": bytes(32)}

@@ -18,7 +18,6 @@ from tests.support.artifacts import artifact
 from tests.support.evm import interface_of
 
 ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
-NO_EVIDENCE = (0, 0, 0, "0x" + "00" * 20, bytes(32), bytes(32), [])
 
 
 def container(name: str) -> ContractContainer:
@@ -45,7 +44,7 @@ class Lab:
     def key(self, author: Any, group: int = 1, *, kind: int = 1, subject: int = 1, parents: Any = ()) -> RecordKey:
         links = tuple(Link(parent, relation) for parent, relation in parents)
         subject_type = SubjectType.IDENTIFIER if kind == 3 else SubjectType.FILE
-        return RecordKey(group, kind, subject_type, author.address, f"{subject:064x}", "ee" * 32, links)
+        return RecordKey(group, author.address, subject_type, f"{subject:064x}", kind, "ee" * 32, links)
 
     def id(self, key: RecordKey) -> bytes:
         return from_hex(self.domain.record_id(key))
@@ -68,8 +67,8 @@ class Lab:
     def sign_verdict(
         self, attester: Any, record: bytes, group: int, verdict: int, evidence: bytes = bytes(32), version: int = 0
     ) -> bytes:
-        names = ("recordId", "group", "verdict", "evidence", "attester", "version", "deadline")
-        values = (record, group, verdict, evidence, attester.address, version, NO_END)
+        names = ("group", "attester", "recordId", "verdict", "evidence", "version", "deadline")
+        values = (group, attester.address, record, verdict, evidence, version, NO_END)
         return self.sign(attester, "AttestationAuthorization", dict(zip(names, values, strict=True)))
 
     def invitation(
@@ -78,11 +77,11 @@ class Lab:
         """What `joinBySig` takes."""
         message = {
             "group": group,
+            "inviter": inviter.address,
             "account": account.address,
             "roles": int(roles),
             "until": NO_END,
             "version": 0,
-            "inviter": inviter.address,
             "deadline": NO_END,
         } | other
         return tuple(message.values()), self.sign(inviter, "Invitation", message)
@@ -132,7 +131,7 @@ def lab(people: dict[str, Any]) -> Lab:
     """Group 1 is Alice's, group 2 Bob's; both hold every role in their own. The registry is the owner's."""
     registry = people["owner"].deploy(container("LabRegistry"), people["owner"], True)
     for founder in ("alice", "bob"):
-        registry.createGroup(bytes(32), ALL_ROLES, sender=people[founder])
+        registry.createGroup(ALL_ROLES, bytes(32), sender=people[founder])
     return Lab(registry, people)
 
 

@@ -32,14 +32,14 @@ def proof_of(ids: tuple[bytes, ...], record: bytes) -> tuple[bytes, ...]:
 
 def test_anchor(lab, registry, alice):
     assert tuple(registry.batchOf(1, alice, ROOT)) == (0, 0, False)
-    receipt = registry.anchor(1, 77, ROOT, MANIFEST, sender=alice)
+    receipt = registry.anchor(1, ROOT, 77, MANIFEST, sender=alice)
     assert lab.events(receipt) == [("Anchored", (1, lower(alice), ROOT, 77, MANIFEST))]
     assert tuple(registry.batchOf(1, alice, ROOT)) == (time_of(receipt), 77, False)
 
 
 def test_anchor_nothing(lab, registry, alice):
     with lab.refuses("EmptyBatch"):
-        registry.anchor(1, 0, ROOT, MANIFEST, sender=alice)
+        registry.anchor(1, ROOT, 0, MANIFEST, sender=alice)
     with lab.refuses("EmptyBatch"):
         registry.anchorLeaves(1, [], sender=alice)
 
@@ -48,11 +48,11 @@ def test_anchor_nothing(lab, registry, alice):
 def test_anchor_with_another_role(lab, registry, alice, carol, role):
     lab.join(1, carol, role, alice)
     with lab.refuses("MissingRole", group=1, account=carol.address, role=Role.RECORDER):
-        registry.anchor(1, 1, ROOT, MANIFEST, sender=carol)
+        registry.anchor(1, ROOT, 1, MANIFEST, sender=carol)
     with lab.refuses("MissingRole", group=1, account=carol.address, role=Role.RECORDER):
         registry.anchorLeaves(1, [ROOT], sender=carol)
     with lab.refuses("MissingRole", group=2, account=alice.address, role=Role.RECORDER):
-        registry.anchor(2, 1, ROOT, MANIFEST, sender=alice)
+        registry.anchor(2, ROOT, 1, MANIFEST, sender=alice)
 
 
 def test_anchor_twice(lab, registry, alice, bob):
@@ -61,10 +61,10 @@ def test_anchor_twice(lab, registry, alice, bob):
     first = time_of(registry.anchorLeaves(1, [ROOT], sender=alice))
     wait()
     with lab.refuses("BatchExists", root=root, anchoredAt=first):
-        registry.anchor(1, 9, root, MANIFEST, sender=alice)
+        registry.anchor(1, root, 9, MANIFEST, sender=alice)
     with lab.refuses("BatchExists", root=root, anchoredAt=first):
         registry.anchorLeaves(1, [ROOT], sender=alice)
-    assert time_of(registry.anchor(2, 9, root, MANIFEST, sender=bob)) > first
+    assert time_of(registry.anchor(2, root, 9, MANIFEST, sender=bob)) > first
     assert tuple(registry.batchOf(1, alice, root)) == (first, 1, True)
 
 
@@ -101,11 +101,11 @@ def test_trees_of_all_sizes(registry: ContractInstance, alice: Any, size: int) -
     some = range(size) if size <= 33 else (0, 1, 511, 512, size - 1)
     for index in some:
         path = merkle.proof(ids, index)
-        assert registry.verifyBatched(1, alice, root, ids[index], path) == anchored_at
-        assert registry.verifyBatched(1, alice, root, merkle.leaf(ids[index]), path) == 0
+        assert registry.verifyBatched(1, alice, ids[index], root, path) == anchored_at
+        assert registry.verifyBatched(1, alice, merkle.leaf(ids[index]), root, path) == 0
         if path:
-            assert registry.verifyBatched(1, alice, root, ids[index], path[1:]) == 0
-            assert registry.verifyBatched(1, alice, root, ids[index - 1], path) == 0
+            assert registry.verifyBatched(1, alice, ids[index], root, path[1:]) == 0
+            assert registry.verifyBatched(1, alice, ids[index - 1], root, path) == 0
 
 
 def test_a_path_of_depth_20(lab, registry, alice, mallory):
@@ -113,11 +113,11 @@ def test_a_path_of_depth_20(lab, registry, alice, mallory):
     key = lab.key(alice)
     siblings = tuple(hashlib.sha256(bytes([level])).digest() for level in range(20))
     root = merkle.climb(lab.id(key), siblings)
-    anchored_at = time_of(registry.anchor(1, 2**20, root, MANIFEST, sender=alice))
-    assert registry.verifyBatched(1, alice, root, lab.id(key), siblings) == anchored_at
+    anchored_at = time_of(registry.anchor(1, root, 2**20, MANIFEST, sender=alice))
+    assert registry.verifyBatched(1, alice, lab.id(key), root, siblings) == anchored_at
     for level in range(20):
         wrong = (*siblings[:level], MANIFEST, *siblings[level + 1 :])
-        assert registry.verifyBatched(1, alice, root, lab.id(key), wrong) == 0
+        assert registry.verifyBatched(1, alice, lab.id(key), root, wrong) == 0
     registry.materialize(key.as_abi(), root, siblings, sender=mallory)
     assert registry.statusOf(lab.id(key)).recordedAt == anchored_at
 
@@ -128,7 +128,7 @@ def test_a_batch_is_its_groups_and_authors_alone(lab, registry, alice, bob):
     registry.anchorLeaves(1, ids, sender=alice)
     path = merkle.proof(ids, 0)
     for group, author in ((2, alice), (1, bob), (2, bob)):
-        assert registry.verifyBatched(group, author, root, ids[0], path) == 0
+        assert registry.verifyBatched(group, author, ids[0], root, path) == 0
 
 
 def test_materialize(lab, registry, alice, mallory):
@@ -143,7 +143,7 @@ def test_materialize(lab, registry, alice, mallory):
     assert time_of(receipt) > anchored_at
     subject, manifest = bytes.fromhex(key.subject), bytes.fromhex(key.manifest)
     assert lab.events(receipt) == [
-        ("Recorded", (record, 1, subject, lower(alice), 1, 1, manifest, ())),
+        ("Recorded", (1, lower(alice), record, 1, subject, 1, manifest, ())),
         ("Materialized", (record, root, anchored_at)),
     ]
     stored = (Status.RECORDED, Kind.DATASET, 1, 1, anchored_at, 0, 0, 0, 0, 0, 0)
@@ -205,7 +205,7 @@ def test_a_root_that_is_no_tree(lab, registry, alice, hashes):
     """The id itself, or hashed once instead of twice, is not the root of anything."""
     key = lab.key(alice)
     root = merkle.keccak(lab.id(key)) if hashes else lab.id(key)
-    registry.anchor(1, 1, root, MANIFEST, sender=alice)
+    registry.anchor(1, root, 1, MANIFEST, sender=alice)
     with lab.refuses("NotInBatch", id=lab.id(key), root=root):
         registry.materialize(key.as_abi(), root, [], sender=alice)
 
@@ -248,7 +248,7 @@ def test_materialize_a_child_whose_parent_came_later(lab, registry, alice):
 
 def test_a_batched_record_obeys_the_rules_of_all(lab, registry, alice):
     fields = list(lab.key(alice).as_abi())
-    for position, value, error, name in ((1, 11, "InvalidKind", "kind"), (2, 5, "InvalidSubjectType", "subjectType")):
+    for position, value, error, name in ((4, 15, "InvalidKind", "kind"), (2, 7, "InvalidSubjectType", "subjectType")):
         wrong = (*fields[:position], value, *fields[position + 1 :])
         record = bytes(registry.idOf(wrong))
         registry.anchorLeaves(1, [record], sender=alice)

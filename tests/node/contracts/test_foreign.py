@@ -9,10 +9,9 @@ import pytest
 
 from blockchaintracer.core.record import Kind, RecordKey, Relation, Role, SubjectType, Verdict
 from tests.model.registry import ForeignRecord
-from tests.node.contracts.conftest import NO_EVIDENCE, lower, time_of
+from tests.node.contracts.conftest import lower, time_of
 
 THERE = ForeignRecord(5, "0x" + "ab" * 20, b"\xcd" * 32)
-NOTHING = (NO_EVIDENCE, NO_EVIDENCE)
 NOT_RECORDED, RETRACTED, NOT_A_RUN, OTHER_GROUP, NOT_LINKED = range(5)
 FINDINGS = [Verdict.REPRODUCED, Verdict.NOT_REPRODUCED]
 OPINIONS = [Verdict.REVIEWED, Verdict.DISPUTED]
@@ -46,62 +45,60 @@ def evidence(reference, run):
 
 @pytest.mark.parametrize("verdict", OPINIONS)
 def test_an_opinion(lab, registry, bob, verdict):
-    assert tuple(registry.foreignAttestation(THERE, 2)) == (bytes(32), 0, Verdict.NONE, 0)
-    receipt = registry.attestForeign(THERE, 2, verdict, NOTHING, sender=bob)
-    assert lab.events(receipt) == [("ForeignAttested", (*THERE, 2, lower(bob), verdict, bytes(32), 1))]
-    assert tuple(registry.foreignAttestation(THERE, 2)) == (bytes(32), time_of(receipt), verdict, 1)
-    assert registry.foreignAttestation(THERE, 1).version == 0, "of each group its own"
+    assert tuple(registry.foreignVerdictOf(2, THERE)) == (Verdict.NONE, bytes(32), 0, 0)
+    receipt = registry.attestForeign(2, THERE, verdict, sender=bob)
+    assert lab.events(receipt) == [("ForeignAttested", (2, lower(bob), *THERE, verdict, bytes(32), 1))]
+    assert tuple(registry.foreignVerdictOf(2, THERE)) == (verdict, bytes(32), time_of(receipt), 1)
+    assert registry.foreignVerdictOf(1, THERE).version == 0, "of each group its own"
 
 
 @pytest.mark.parametrize("verdict", OPINIONS)
-def test_evidence_of_an_opinion_is_ignored(lab, registry, bob, found, verdict):
-    receipt = registry.attestForeign(THERE, 2, verdict, evidence(*found), sender=bob)
-    assert lab.events(receipt)[0].arguments[6] == bytes(32)
-    registry.retract(found[1].as_abi(), bytes(32), sender=bob)
-    assert registry.foreignAttestation(THERE, 2).verdict == verdict
+def test_an_opinion_stands_on_no_evidence(lab, registry, bob, found, verdict):
+    with lab.refuses("InvalidVerdict", verdict=verdict):
+        registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(*found), sender=bob)
 
 
 @pytest.mark.parametrize("verdict", FINDINGS)
 def test_a_finding(lab, registry, bob, found, verdict):
-    receipt = registry.attestForeign(THERE, 2, verdict, evidence(*found), sender=bob)
+    receipt = registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(*found), sender=bob)
     run = lab.id(found[1])
-    assert lab.events(receipt) == [("ForeignAttested", (*THERE, 2, lower(bob), verdict, run, 1))]
-    assert tuple(registry.foreignAttestation(THERE, 2)) == (run, time_of(receipt), verdict, 1)
+    assert lab.events(receipt) == [("ForeignAttested", (2, lower(bob), *THERE, verdict, run, 1))]
+    assert tuple(registry.foreignVerdictOf(2, THERE)) == (verdict, run, time_of(receipt), 1)
     assert list(registry.statusOf(THERE.record))[-4:] == [0] * 4, "nothing counts it"
 
 
 @pytest.mark.parametrize("verdict", FINDINGS)
 def test_retracting_the_run_makes_the_finding_fall(lab, registry, bob, found, verdict):
-    registry.attestForeign(THERE, 2, verdict, evidence(*found), sender=bob)
+    registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(*found), sender=bob)
     registry.retract(found[1].as_abi(), bytes(32), sender=bob)
-    assert tuple(registry.foreignAttestation(THERE, 2)) == (bytes(32), 0, Verdict.NONE, 1)
+    assert tuple(registry.foreignVerdictOf(2, THERE)) == (Verdict.NONE, bytes(32), 0, 1)
     with lab.refuses("NoVerdict", recordId=THERE.record, group=2):
-        registry.attestForeign(THERE, 2, Verdict.NONE, NOTHING, sender=bob)
+        registry.attestForeign(2, THERE, Verdict.NONE, sender=bob)
     with lab.refuses("EvidenceUnusable", evidence=lab.id(found[1]), fault=RETRACTED):
-        registry.attestForeign(THERE, 2, verdict, evidence(*found), sender=bob)
-    registry.attestForeign(THERE, 2, Verdict.DISPUTED, NOTHING, sender=bob)
-    assert registry.foreignAttestation(THERE, 2).version == 2
+        registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(*found), sender=bob)
+    registry.attestForeign(2, THERE, Verdict.DISPUTED, sender=bob)
+    assert registry.foreignVerdictOf(2, THERE).version == 2
 
 
 def test_take_it_back(lab, registry, bob, carol):
     with lab.refuses("NoVerdict", recordId=THERE.record, group=2):
-        registry.attestForeign(THERE, 2, Verdict.NONE, NOTHING, sender=bob)
-    registry.attestForeign(THERE, 2, Verdict.REVIEWED, NOTHING, sender=bob)
+        registry.attestForeign(2, THERE, Verdict.NONE, sender=bob)
+    registry.attestForeign(2, THERE, Verdict.REVIEWED, sender=bob)
     lab.join(2, carol, Role.REVIEWER, bob)
-    receipt = registry.attestForeign(THERE, 2, Verdict.NONE, NOTHING, sender=carol)
-    assert lab.events(receipt) == [("ForeignAttested", (*THERE, 2, lower(carol), Verdict.NONE, bytes(32), 2))]
-    assert tuple(registry.foreignAttestation(THERE, 2)) == (bytes(32), 0, Verdict.NONE, 2)
+    receipt = registry.attestForeign(2, THERE, Verdict.NONE, sender=carol)
+    assert lab.events(receipt) == [("ForeignAttested", (2, lower(carol), *THERE, Verdict.NONE, bytes(32), 2))]
+    assert tuple(registry.foreignVerdictOf(2, THERE)) == (Verdict.NONE, bytes(32), 0, 2)
     with lab.refuses("NoVerdict", recordId=THERE.record, group=2):
-        registry.attestForeign(THERE, 2, Verdict.NONE, NOTHING, sender=bob)
+        registry.attestForeign(2, THERE, Verdict.NONE, sender=bob)
 
 
 def test_a_later_verdict_replaces_the_earlier(registry, bob, found):
-    registry.attestForeign(THERE, 2, Verdict.REPRODUCED, evidence(*found), sender=bob)
-    registry.attestForeign(THERE, 2, Verdict.REVIEWED, NOTHING, sender=bob)
-    current = registry.foreignAttestation(THERE, 2)
+    registry.attestForeignWithEvidence(2, THERE, Verdict.REPRODUCED, *evidence(*found), sender=bob)
+    registry.attestForeign(2, THERE, Verdict.REVIEWED, sender=bob)
+    current = registry.foreignVerdictOf(2, THERE)
     assert (bytes(current.evidence), current.verdict, current.version) == (bytes(32), Verdict.REVIEWED, 2)
     registry.retract(found[1].as_abi(), bytes(32), sender=bob)
-    assert registry.foreignAttestation(THERE, 2).verdict == Verdict.REVIEWED, "it doesn't stand on the Run any more"
+    assert registry.foreignVerdictOf(2, THERE).verdict == Verdict.REVIEWED, "it doesn't stand on the Run any more"
 
 
 @pytest.mark.parametrize("verdict", [*FINDINGS, *OPINIONS, Verdict.NONE])
@@ -109,22 +106,22 @@ def test_a_record_of_this_registry_is_not_foreign(lab, registry, alice, bob, ver
     _, record = lab.record(alice)
     here = ForeignRecord(ape.chain.chain_id, registry.address, record)
     with lab.refuses("NotForeign", recordId=record):
-        registry.attestForeign(here, 2, verdict, NOTHING, sender=bob)
+        registry.attestForeign(2, here, verdict, sender=bob)
 
 
 def test_the_same_address_elsewhere_and_another_address_here_are_foreign(registry, bob):
     for there in ((5, registry.address, THERE.record), (ape.chain.chain_id, THERE.registry, THERE.record)):
-        registry.attestForeign(there, 2, Verdict.REVIEWED, NOTHING, sender=bob)
-        assert registry.foreignAttestation(there, 2).version == 1
+        registry.attestForeign(2, there, Verdict.REVIEWED, sender=bob)
+        assert registry.foreignVerdictOf(2, there).version == 1
 
 
 @pytest.mark.parametrize("role", [Role.MAINTAINER, Role.RECORDER])
 def test_with_another_role(lab, registry, bob, carol, role):
     lab.join(2, carol, role, bob)
     with lab.refuses("MissingRole", group=2, account=carol.address, role=Role.REVIEWER):
-        registry.attestForeign(THERE, 2, Verdict.REVIEWED, NOTHING, sender=carol)
+        registry.attestForeign(2, THERE, Verdict.REVIEWED, sender=carol)
     with lab.refuses("MissingRole", group=1, account=bob.address, role=Role.REVIEWER):
-        registry.attestForeign(THERE, 1, Verdict.REVIEWED, NOTHING, sender=bob)
+        registry.attestForeign(1, THERE, Verdict.REVIEWED, sender=bob)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +142,13 @@ def test_a_run_that_reproduced_something_else(lab, registry, bob, other):
     registry.recordMany([wrong.as_abi(), run.as_abi()], sender=bob)
     subject = bytes.fromhex(reference_to(THERE, bob).subject)
     with lab.refuses("NotTheReference", id=lab.id(wrong), subject=subject):
-        registry.attestForeign(THERE, 2, Verdict.REPRODUCED, evidence(wrong, run), sender=bob)
+        registry.attestForeignWithEvidence(2, THERE, Verdict.REPRODUCED, *evidence(wrong, run), sender=bob)
 
 
 @pytest.mark.parametrize("verdict", FINDINGS)
 def test_a_finding_needs_evidence(lab, registry, bob, verdict):
-    subject = bytes.fromhex(reference_to(THERE, bob).subject)
-    with lab.refuses("NotTheReference", subject=subject):
-        registry.attestForeign(THERE, 2, verdict, NOTHING, sender=bob)
+    with lab.refuses("EvidenceRequired", verdict=verdict):
+        registry.attestForeign(2, THERE, verdict, sender=bob)
 
 
 @pytest.mark.parametrize("verdict", FINDINGS)
@@ -167,8 +163,8 @@ def test_evidence_that_cannot_carry_a_finding(lab, registry, alice, bob, found, 
     faults = {NOT_RECORDED: unstored, OTHER_GROUP: alices, NOT_A_RUN: result, NOT_LINKED: user}
     for fault, key in faults.items():
         with lab.refuses("EvidenceUnusable", evidence=lab.id(key), fault=fault):
-            registry.attestForeign(THERE, 2, verdict, evidence(reference, key), sender=bob)
-    registry.attestForeign(THERE, 2, verdict, evidence(reference, run), sender=bob)
+            registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(reference, key), sender=bob)
+    registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(reference, run), sender=bob)
 
 
 def test_the_reference_may_be_another_groups(lab, registry, alice, bob):
@@ -177,6 +173,6 @@ def test_the_reference_may_be_another_groups(lab, registry, alice, bob):
     registry.record(reference.as_abi(), sender=alice)
     run = run_of(lab, bob, reference)
     registry.record(run.as_abi(), sender=bob)
-    registry.attestForeign(THERE, 2, Verdict.REPRODUCED, evidence(reference, run), sender=bob)
+    registry.attestForeignWithEvidence(2, THERE, Verdict.REPRODUCED, *evidence(reference, run), sender=bob)
     registry.retract(reference.as_abi(), bytes(32), sender=alice)
-    assert registry.foreignAttestation(THERE, 2).verdict == Verdict.REPRODUCED, "nobody else takes a verdict away"
+    assert registry.foreignVerdictOf(2, THERE).verdict == Verdict.REPRODUCED, "nobody else takes a verdict away"

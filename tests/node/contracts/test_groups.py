@@ -12,7 +12,7 @@ NOBODY = "0x" + "00" * 20
 
 
 def test_create(lab, registry, carol):
-    receipt = registry.createGroup(b"\7" * 32, Role.RECORDER, sender=carol)
+    receipt = registry.createGroup(Role.RECORDER, b"\7" * 32, sender=carol)
     now = time_of(receipt)
     assert lab.events(receipt) == [
         ("GroupCreated", (3, lower(carol), b"\7" * 32)),
@@ -24,7 +24,7 @@ def test_create(lab, registry, carol):
 
 
 def test_create_without_roles(lab, registry, carol):
-    receipt = registry.createGroup(bytes(32), 0, sender=carol)
+    receipt = registry.createGroup(0, bytes(32), sender=carol)
     assert [event.name for event in lab.events(receipt)] == ["GroupCreated"]
     assert tuple(registry.membershipOf(3, carol)) == (0, 0, 0, 0)
 
@@ -36,7 +36,7 @@ def test_create_returns_the_number(registry, carol):
 @pytest.mark.parametrize("roles", [8, 15, 2**32 - 1])
 def test_create_with_roles_that_do_not_exist(lab, registry, carol, roles):
     with lab.refuses("InvalidRoles", roles=roles):
-        registry.createGroup(bytes(32), roles, sender=carol)
+        registry.createGroup(roles, bytes(32), sender=carol)
 
 
 def test_describe(lab, registry, alice, mallory):
@@ -75,7 +75,7 @@ def test_an_unknown_group(lab, registry):
 def test_join(lab, registry, alice, carol):
     receipt = lab.join(1, carol, Role.RECORDER, alice, until=NO_END - 1)
     now = time_of(receipt)
-    joined = (1, lower(carol), lower(alice), Role.RECORDER, now, NO_END - 1, 1)
+    joined = (1, lower(alice), lower(carol), Role.RECORDER, now, NO_END - 1, 1)
     assert lab.events(receipt) == [("MembershipChanged", joined)]
     assert tuple(registry.membershipOf(1, carol)) == (Role.RECORDER, now, NO_END - 1, 1)
 
@@ -107,7 +107,7 @@ def test_join_after_the_deadline(lab, alice, carol):
 
 def test_join_with_roles_that_were_not_offered(lab, registry, alice, carol):
     invitation, signature = lab.invitation(1, carol, Role.RECORDER, alice)
-    more = (*invitation[:2], int(ALL_ROLES), *invitation[3:])
+    more = (*invitation[:3], int(ALL_ROLES), *invitation[4:])
     with lab.refuses("InvalidSignature", signer=alice.address):
         registry.joinBySig(more, signature, sender=carol)
 
@@ -153,7 +153,7 @@ def test_remove(lab, registry, alice, carol, mallory):
         registry.removeMember(1, carol, sender=mallory)
     receipt = registry.removeMember(1, carol, sender=alice)
     now = time_of(receipt)
-    ended = (1, lower(carol), lower(alice), Role.RECORDER, since, now, 2)
+    ended = (1, lower(alice), lower(carol), Role.RECORDER, since, now, 2)
     assert lab.events(receipt) == [("MembershipChanged", ended)]
     assert tuple(registry.membershipOf(1, carol)) == (Role.RECORDER, since, now, 2), "kept, with its end"
     registry.removeMember(1, carol, sender=alice)

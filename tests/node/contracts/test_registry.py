@@ -21,8 +21,8 @@ def test_the_constructor_sets_owner_and_openness(owner, alice):
     assert not closed.openGroupCreation()
     assert closed.lastGroup() == 0
     with ape.reverts(closed.GroupCreationRestricted, caller=owner.address):
-        closed.createGroup(bytes(32), 0, sender=owner)
-    closed.createGroup(bytes(32), 0, sender=alice)
+        closed.createGroup(0, bytes(32), sender=owner)
+    closed.createGroup(0, bytes(32), sender=alice)
     assert closed.lastGroup() == 1
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from blockchaintracer.core.record import Kind, Relation, Role, Status, Verdict
 from tests.model.eip712 import record_commitment, verdict_commitment
-from tests.node.contracts.conftest import NO_EVIDENCE, lower, time_of, wait
+from tests.node.contracts.conftest import lower, time_of, wait
 
 SALT, OTHER_SALT = b"\x5a" * 32, b"\x5b" * 32
 NOT_RECORDED, RETRACTED, NOT_A_RUN, OTHER_GROUP, NOT_LINKED = range(5)
@@ -23,12 +23,12 @@ def run_of(lab, author, group, record, **fields):
 
 
 def blind(record, group, verdict, attester, evidence=bytes(32), salt=SALT):
-    return verdict_commitment(record, group, verdict, evidence, lower(attester), salt)
+    return verdict_commitment(group, lower(attester), record, verdict, evidence, salt)
 
 
 def test_seal(lab, registry, alice):
     assert registry.sealedAt(1, alice, SALT) == 0
-    receipt = registry.seal(SALT, 1, sender=alice)
+    receipt = registry.seal(1, SALT, sender=alice)
     assert lab.events(receipt) == [("Sealed", (1, lower(alice), SALT))]
     assert registry.sealedAt(1, alice, SALT) == time_of(receipt)
 
@@ -36,43 +36,43 @@ def test_seal(lab, registry, alice):
 @pytest.mark.parametrize("role", [Role.RECORDER, Role.REVIEWER])
 def test_one_of_two_roles_seals(lab, registry, alice, carol, role):
     lab.join(1, carol, role, alice)
-    registry.seal(SALT, 1, sender=carol)
+    registry.seal(1, SALT, sender=carol)
 
 
 @pytest.mark.parametrize("group", [0, 1, 9])
 def test_seal_without_a_role(lab, registry, alice, carol, group):
     lab.join(1, carol, Role.MAINTAINER, alice)
     with lab.refuses("MissingRole", group=group, account=carol.address, role=Role.RECORDER | Role.REVIEWER):
-        registry.seal(SALT, group, sender=carol)
+        registry.seal(group, SALT, sender=carol)
 
 
 def test_seal_twice(lab, registry, alice, carol):
-    first = time_of(registry.seal(SALT, 1, sender=alice))
+    first = time_of(registry.seal(1, SALT, sender=alice))
     wait()
     with lab.refuses("AlreadySealed", commitment=SALT, sealedAt=first):
-        registry.seal(SALT, 1, sender=alice)
+        registry.seal(1, SALT, sender=alice)
     lab.join(1, carol, Role.RECORDER, alice)
-    registry.seal(SALT, 1, sender=carol)
+    registry.seal(1, SALT, sender=carol)
     assert registry.sealedAt(1, alice, SALT) == first, "a copy is another's seal"
 
 
 def test_reveal(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    sealed_at = time_of(registry.seal(commitment, 1, sender=alice))
+    sealed_at = time_of(registry.seal(1, commitment, sender=alice))
     wait()
     assert bytes(registry.reveal.call(key.as_abi(), SALT, sender=alice)) == lab.id(key)
     receipt = registry.reveal(key.as_abi(), SALT, sender=alice)
     now, record = time_of(receipt), lab.id(key)
     recorded, revealed = lab.events(receipt)
-    assert (recorded.name, recorded.arguments[0]) == ("Recorded", record)
+    assert (recorded.name, recorded.arguments[2]) == ("Recorded", record)
     assert revealed == ("Revealed", (record, commitment, sealed_at))
     assert now > sealed_at
-    assert tuple(registry.statusOf(record)) == (Status.RECORDED, Kind.PLAN, 0, 1, now, 0, sealed_at, 0, 0, 0, 0)
+    assert tuple(registry.statusOf(record)) == (1, Kind.PLAN, Status.RECORDED, 0, now, 0, sealed_at, 0, 0, 0, 0)
 
 
 def test_reveal_with_another_salt(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     other = record_commitment(lab.id(key), OTHER_SALT)
     with lab.refuses("NotSealed", group=1, author=alice.address, commitment=other):
         registry.reveal(key.as_abi(), OTHER_SALT, sender=alice)
@@ -80,7 +80,7 @@ def test_reveal_with_another_salt(lab, registry, alice):
 
 def test_reveal_another_key(lab, registry, alice):
     _, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     other, its_commitment = plan_of(lab, alice, subject=2)
     with lab.refuses("NotSealed", group=1, author=alice.address, commitment=its_commitment):
         registry.reveal(other.as_abi(), SALT, sender=alice)
@@ -89,23 +89,23 @@ def test_reveal_another_key(lab, registry, alice):
 def test_a_seal_of_one_group_reveals_nothing_in_another(lab, registry, alice, bob):
     lab.join(2, alice, Role.RECORDER, bob)
     key, commitment = plan_of(lab, alice, group=2)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     with lab.refuses("NotSealed", group=2, author=alice.address, commitment=commitment):
         registry.reveal(key.as_abi(), SALT, sender=alice)
 
 
 def test_reveal_anothers_seal(lab, registry, alice, carol):
     key, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     lab.join(1, carol, Role.RECORDER, alice)
-    registry.seal(commitment, 1, sender=carol)
+    registry.seal(1, commitment, sender=carol)
     with lab.refuses("NotAuthor", author=alice.address, caller=carol.address):
         registry.reveal(key.as_abi(), SALT, sender=carol)
 
 
 def test_reveal_twice(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     first = time_of(registry.reveal(key.as_abi(), SALT, sender=alice))
     with lab.refuses("RecordExists", id=lab.id(key), recordedAt=first):
         registry.reveal(key.as_abi(), SALT, sender=alice)
@@ -113,7 +113,7 @@ def test_reveal_twice(lab, registry, alice):
 
 def test_what_was_stored_openly_is_not_revealed_any_more(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     stored = time_of(registry.record(key.as_abi(), sender=alice))
     with lab.refuses("RecordExists", id=lab.id(key), recordedAt=stored):
         registry.reveal(key.as_abi(), SALT, sender=alice)
@@ -123,7 +123,7 @@ def test_what_was_stored_openly_is_not_revealed_any_more(lab, registry, alice):
 def test_reveal_after_leaving_the_group(lab, registry, alice, carol):
     lab.join(1, carol, Role.RECORDER, alice)
     key, commitment = plan_of(lab, carol)
-    registry.seal(commitment, 1, sender=carol)
+    registry.seal(1, commitment, sender=carol)
     registry.removeMember(1, carol, sender=alice)
     with lab.refuses("MissingRole", group=1, account=carol.address, role=Role.RECORDER):
         registry.reveal(key.as_abi(), SALT, sender=carol)
@@ -136,7 +136,7 @@ def test_reveal_after_leaving_the_group(lab, registry, alice, carol):
 
 def test_its_author_may_reveal_what_is_cancelled(lab, registry, alice):
     key, commitment = plan_of(lab, alice)
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     registry.cancel(key.as_abi(), sender=alice)
     registry.reveal(key.as_abi(), SALT, sender=alice)
     assert registry.statusOf(lab.id(key)).flags == 0
@@ -144,13 +144,13 @@ def test_its_author_may_reveal_what_is_cancelled(lab, registry, alice):
 
 def test_a_sealed_record_obeys_the_rules_of_all(lab, registry, alice):
     key, commitment = plan_of(lab, alice, parents=[("09" * 32, Relation.USES)])
-    registry.seal(commitment, 1, sender=alice)
+    registry.seal(1, commitment, sender=alice)
     with lab.refuses("UnknownParent", parent=b"\x09" * 32):
         registry.reveal(key.as_abi(), SALT, sender=alice)
     fields = list(lab.key(alice, kind=Kind.PLAN).as_abi())
-    fields[1] = 11
-    registry.seal(record_commitment(bytes(registry.idOf(tuple(fields))), SALT), 1, sender=alice)
-    with lab.refuses("InvalidKind", kind=11):
+    fields[4] = 15
+    registry.seal(1, record_commitment(bytes(registry.idOf(tuple(fields))), SALT), sender=alice)
+    with lab.refuses("InvalidKind", kind=15):
         registry.reveal(tuple(fields), SALT, sender=alice)
 
 
@@ -158,13 +158,13 @@ def test_a_sealed_record_obeys_the_rules_of_all(lab, registry, alice):
 def test_reveal_a_verdict_without_evidence(lab, registry, alice, bob, verdict):
     _, record = lab.record(alice)
     commitment = blind(record, 2, verdict, bob)
-    sealed_at = time_of(registry.seal(commitment, 2, sender=bob))
-    receipt = registry.revealVerdict(record, 2, verdict, NO_EVIDENCE, SALT, sender=bob)
+    sealed_at = time_of(registry.seal(2, commitment, sender=bob))
+    receipt = registry.revealVerdict(2, record, verdict, SALT, sender=bob)
     assert lab.events(receipt) == [
-        ("Attested", (record, 2, lower(bob), verdict, bytes(32), 1)),
-        ("VerdictRevealed", (record, 2, commitment, sealed_at)),
+        ("Attested", (2, lower(bob), record, verdict, bytes(32), 1)),
+        ("VerdictRevealed", (2, record, commitment, sealed_at)),
     ]
-    assert tuple(registry.verdictOf(record, 2)) == (0, time_of(receipt), sealed_at, verdict, 1)
+    assert tuple(registry.verdictOf(2, record)) == (verdict, 0, time_of(receipt), sealed_at, 1)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.REPRODUCED, Verdict.NOT_REPRODUCED])
@@ -174,17 +174,17 @@ def test_reveal_a_verdict_with_its_evidence(lab, registry, alice, bob, verdict):
     run = run_of(lab, bob, 2, record)
     evidence = lab.id(run)
     commitment = blind(record, 2, verdict, bob, evidence)
-    sealed_at = time_of(registry.seal(commitment, 2, sender=bob))
-    receipt = registry.revealVerdict(record, 2, verdict, run.as_abi(), SALT, sender=bob)
+    sealed_at = time_of(registry.seal(2, commitment, sender=bob))
+    receipt = registry.revealVerdictWithEvidence(2, record, verdict, run.as_abi(), SALT, sender=bob)
     recorded, *others = lab.events(receipt)
-    assert (recorded.name, recorded.arguments[0]) == ("Recorded", evidence)
+    assert (recorded.name, recorded.arguments[2]) == ("Recorded", evidence)
     assert others == [
         ("Revealed", (evidence, commitment, sealed_at)),
-        ("Attested", (record, 2, lower(bob), verdict, evidence, 1)),
-        ("VerdictRevealed", (record, 2, commitment, sealed_at)),
+        ("Attested", (2, lower(bob), record, verdict, evidence, 1)),
+        ("VerdictRevealed", (2, record, commitment, sealed_at)),
     ]
-    assert registry.statusOf(evidence).sealedAt == registry.verdictOf(record, 2).sealedAt == sealed_at
-    assert registry.verdictOf(record, 2).evidence == int.from_bytes(evidence[15:])
+    assert registry.statusOf(evidence).sealedAt == registry.verdictOf(2, record).sealedAt == sealed_at
+    assert registry.verdictOf(2, record).evidence == int.from_bytes(evidence[15:])
 
 
 def test_reveal_a_verdict_whose_evidence_is_stored(lab, registry, alice, bob, carol):
@@ -193,8 +193,8 @@ def test_reveal_a_verdict_whose_evidence_is_stored(lab, registry, alice, bob, ca
     lab.join(2, carol, Role.RECORDER, bob)
     run = run_of(lab, carol, 2, record)
     registry.record(run.as_abi(), sender=carol)
-    registry.seal(blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), 2, sender=bob)
-    receipt = registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
+    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), sender=bob)
+    receipt = registry.revealVerdictWithEvidence(2, record, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
     assert [event.name for event in lab.events(receipt)] == ["Attested", "VerdictRevealed"]
     assert registry.statusOf(lab.id(run)).sealedAt == 0
 
@@ -203,18 +203,26 @@ def test_reveal_a_verdict_with_anothers_unstored_evidence(lab, registry, alice, 
     _, record = lab.record(alice)
     lab.join(2, carol, Role.RECORDER, bob)
     run = run_of(lab, carol, 2, record)
-    registry.seal(blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), 2, sender=bob)
+    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, bob, lab.id(run)), sender=bob)
     with lab.refuses("NotAuthor", author=carol.address, caller=bob.address):
-        registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
+        registry.revealVerdictWithEvidence(2, record, Verdict.REPRODUCED, run.as_abi(), SALT, sender=bob)
 
 
 def test_reveal_a_verdict_with_evidence_as_a_mere_reviewer(lab, registry, alice, bob, carol):
     _, record = lab.record(alice)
     lab.join(2, carol, Role.REVIEWER, bob)
     run = run_of(lab, carol, 2, record)
-    registry.seal(blind(record, 2, Verdict.REPRODUCED, carol, lab.id(run)), 2, sender=carol)
+    registry.seal(2, blind(record, 2, Verdict.REPRODUCED, carol, lab.id(run)), sender=carol)
     with lab.refuses("MissingRole", group=2, account=carol.address, role=Role.RECORDER):
-        registry.revealVerdict(record, 2, Verdict.REPRODUCED, run.as_abi(), SALT, sender=carol)
+        registry.revealVerdictWithEvidence(2, record, Verdict.REPRODUCED, run.as_abi(), SALT, sender=carol)
+
+
+def show(registry, record, verdict, evidence, salt, by):
+    """Group 2 reveals a verdict, with evidence or without."""
+    if evidence:
+        registry.revealVerdictWithEvidence(2, record, verdict, evidence.as_abi(), salt, sender=by)
+    else:
+        registry.revealVerdict(2, record, verdict, salt, sender=by)
 
 
 @pytest.mark.parametrize("change", ["record", "verdict", "evidence", "salt", "attester"])
@@ -226,7 +234,7 @@ def test_reveal_another_verdict_than_the_sealed(lab, registry, alice, bob, carol
     run = run_of(lab, bob, 2, record)
     commitment = blind(record, 2, Verdict.REVIEWED, bob)
     for sealer in (bob, carol):
-        registry.seal(commitment, 2, sender=sealer)
+        registry.seal(2, commitment, sender=sealer)
     said = {"record": record, "verdict": Verdict.REVIEWED, "evidence": None, "salt": SALT, "attester": bob}
     said[change] = {
         "record": other,
@@ -238,9 +246,8 @@ def test_reveal_another_verdict_than_the_sealed(lab, registry, alice, bob, carol
     who, evidence = said["attester"], said["evidence"]
     evidence_id = lab.id(evidence) if evidence else bytes(32)
     expected = blind(said["record"], 2, said["verdict"], who, evidence_id, said["salt"])
-    given = evidence.as_abi() if evidence else NO_EVIDENCE
     with lab.refuses("NotSealed", group=2, author=who.address, commitment=expected):
-        registry.revealVerdict(said["record"], 2, said["verdict"], given, said["salt"], sender=who)
+        show(registry, said["record"], said["verdict"], evidence, said["salt"], who)
 
 
 def test_a_sealed_verdict_obeys_the_rules_of_all(lab, registry, alice, bob):
@@ -268,10 +275,9 @@ def test_a_sealed_verdict_obeys_the_rules_of_all(lab, registry, alice, bob):
     ]
     for target, verdict, evidence, error, values in refused:
         evidence_id = lab.id(evidence) if evidence else bytes(32)
-        registry.seal(blind(target, 2, verdict, bob, evidence_id), 2, sender=bob)
+        registry.seal(2, blind(target, 2, verdict, bob, evidence_id), sender=bob)
         with lab.refuses(error, **values):
-            given = evidence.as_abi() if evidence else NO_EVIDENCE
-            registry.revealVerdict(target, 2, verdict, given, SALT, sender=bob)
+            show(registry, target, verdict, evidence, SALT, bob)
     for evidence in (result, elsewhere):
         assert registry.statusOf(lab.id(evidence)).status == Status.UNKNOWN, "refused whole"
 
@@ -279,15 +285,15 @@ def test_a_sealed_verdict_obeys_the_rules_of_all(lab, registry, alice, bob):
 def test_reveal_a_verdict_as_a_reviewer_no_more(lab, registry, alice, bob, carol):
     _, record = lab.record(alice)
     lab.join(2, carol, Role.REVIEWER, bob)
-    registry.seal(blind(record, 2, Verdict.REVIEWED, carol), 2, sender=carol)
+    registry.seal(2, blind(record, 2, Verdict.REVIEWED, carol), sender=carol)
     registry.removeMember(2, carol, sender=bob)
     with lab.refuses("MissingRole", group=2, account=carol.address, role=Role.REVIEWER):
-        registry.revealVerdict(record, 2, Verdict.REVIEWED, NO_EVIDENCE, SALT, sender=carol)
+        registry.revealVerdict(2, record, Verdict.REVIEWED, SALT, sender=carol)
 
 
 def test_an_open_verdict_replaces_a_sealed_one(lab, registry, alice, bob):
     _, record = lab.record(alice)
-    registry.seal(blind(record, 2, Verdict.REVIEWED, bob), 2, sender=bob)
-    registry.revealVerdict(record, 2, Verdict.REVIEWED, NO_EVIDENCE, SALT, sender=bob)
-    registry.attest(record, 2, Verdict.DISPUTED, sender=bob)
-    assert registry.verdictOf(record, 2).sealedAt == 0
+    registry.seal(2, blind(record, 2, Verdict.REVIEWED, bob), sender=bob)
+    registry.revealVerdict(2, record, Verdict.REVIEWED, SALT, sender=bob)
+    registry.attest(2, record, Verdict.DISPUTED, sender=bob)
+    assert registry.verdictOf(2, record).sealedAt == 0

@@ -8,19 +8,19 @@ from typing import NamedTuple
 import pytest
 
 from blockchaintracer.core.networks import DEVNET
-from tests.evm.property.machine import ALICE, BOB, CAROL, DAVE, ELSEWHERE, NO_KEY, OWNER, Setting
+from tests.evm.property.machine import ALICE, BOB, CAROL, DAVE, ELSEWHERE, OWNER, Setting
 from tests.model import merkle
 from tests.model.eip712 import Domain, Invitation, Key, record_commitment
-from tests.model.registry import ALL_ROLES, NO_END, RECORDER, REVIEWER, Event, ForeignEvidence, ForeignRecord
+from tests.model.registry import ALL_ROLES, NO_END, RECORDER, REVIEWER, Event, ForeignRecord
 from tests.support.evm import Chain
 from tests.support.node import NodeChain, NodeContract, anvil
 
 FORK_SECONDS = 100
 """A fork goes on this much later than its upstream stopped."""
-PLAN = Key(1, 5, 1, ALICE.address, b"\xb1" * 32, b"\xb2" * 32)
+PLAN = Key(1, ALICE.address, 1, b"\xb1" * 32, 5, b"\xb2" * 32)
 """Sealed in the past with this salt, and not revealed."""
 SALT = b"\xb3" * 32
-BATCHED = tuple(Key(1, 4, 1, CAROL.address, bytes([0xC0 + index]) * 32, b"\xb4" * 32) for index in range(5))
+BATCHED = tuple(Key(1, CAROL.address, 1, bytes([0xC0 + index]) * 32, 4, b"\xb4" * 32) for index in range(5))
 """Anchored in the past, in the order of their ids; the first one is stored."""
 
 
@@ -66,28 +66,28 @@ def live(chain: NodeChain, registry: NodeContract) -> None:
         chain.tick()
         return registry.send(caller, function, *arguments)[0]
 
-    send(ALICE.address, "createGroup", bytes(32), ALL_ROLES)
-    send(BOB.address, "createGroup", bytes(32), RECORDER | REVIEWER)
-    invitation = Invitation(1, CAROL.address, RECORDER, NO_END, 0, ALICE.address, NO_END)
+    send(ALICE.address, "createGroup", ALL_ROLES, bytes(32))
+    send(BOB.address, "createGroup", RECORDER | REVIEWER, bytes(32))
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
     domain = Domain(chain.chain_id, registry.address)
     send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain.invitation(invitation)))
-    data = Key(1, 1, 1, ALICE.address, b"\xa1" * 32, b"\xa2" * 32)
+    data = Key(1, ALICE.address, 1, b"\xa1" * 32, 1, b"\xa2" * 32)
     dataset = send(ALICE.address, "record", data)
-    model = Key(1, 2, 1, CAROL.address, b"\xa3" * 32, b"\xa4" * 32, ((dataset, 1),))
+    model = Key(1, CAROL.address, 1, b"\xa3" * 32, 2, b"\xa4" * 32, ((dataset, 1),))
     trained = send(CAROL.address, "record", model)
-    run = Key(2, 3, 4, BOB.address, b"\xa5" * 32, b"\xa6" * 32, ((trained, 8),))
+    run = Key(2, BOB.address, 4, b"\xa5" * 32, 3, b"\xa6" * 32, ((trained, 8),))
     send(BOB.address, "record", run)
-    send(BOB.address, "attest", trained, 2, 2, run)
-    send(BOB.address, "attest", dataset, 2, 1)
+    send(BOB.address, "attestWithEvidence", 2, trained, 2, run)
+    send(BOB.address, "attest", 2, dataset, 1)
     send(ALICE.address, "retract", data, b"\xa7" * 32)
     send(CAROL.address, "cancel", model._replace(kind=4))
-    send(ALICE.address, "seal", record_commitment(domain.record_id(PLAN), SALT), 1)
+    send(ALICE.address, "seal", 1, record_commitment(domain.record_id(PLAN), SALT))
     shown = PLAN._replace(kind=8)
-    send(ALICE.address, "seal", record_commitment(domain.record_id(shown), SALT), 1)
+    send(ALICE.address, "seal", 1, record_commitment(domain.record_id(shown), SALT))
     send(ALICE.address, "reveal", shown, SALT)
     ids = ids_of(domain)
     root = send(CAROL.address, "anchorLeaves", 1, ids)
-    send(ALICE.address, "anchor", 1, 1000, b"\xa8" * 32, b"\xa9" * 32)
+    send(ALICE.address, "anchor", 1, b"\xa8" * 32, 1000, b"\xa9" * 32)
     send(BOB.address, "materialize", BATCHED[0], root, merkle.proof(ids, ids.index(domain.record_id(BATCHED[0]))))
     foreign = ForeignRecord(5, ELSEWHERE, b"\xaa" * 32)
-    send(BOB.address, "attestForeign", foreign, 2, 4, ForeignEvidence(NO_KEY, NO_KEY))
+    send(BOB.address, "attestForeign", 2, foreign, 4)
