@@ -13,8 +13,8 @@ import {IRegistryLens} from "../interfaces/IRegistryLens.sol";
 /// @title The Lens: many questions to one registry in one call
 /// @notice Has no storage, owner or argument, so that it can have one address on every chain.
 contract RegistryLens is IRegistryLens, ERC165 {
-    /// @dev What each word of an answer may be, one byte a word: below 8 its largest value, ANY anything, else its number
-    /// of bits.
+    /// @dev What each word of an answer may be, one byte a word: below 8 its largest value, ANY anything, else its
+    /// number of bits.
     bytes private constant STATUS = hex"2008030828282820202020";
     bytes private constant ATTESTATION = hex"0488282820";
     bytes private constant BATCH = hex"283001";

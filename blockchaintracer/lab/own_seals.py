@@ -66,7 +66,7 @@ def _hides(lab: Lab, seal: KeptSeal) -> Check:
     else:
         evidence = lab.domain.record_id(key) if key else None
         author = checksummed(seal.author)
-        computed = verdict_commitment(record_id, seal.group, seal.verdict, evidence, author, seal.salt)
+        computed = verdict_commitment(seal.group, author, record_id, seal.verdict, evidence, seal.salt)
         what = f"the verdict {seal.what} on record {record_id}"
     if computed != seal.commitment:
         return Check(

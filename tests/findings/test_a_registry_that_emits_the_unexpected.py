@@ -51,8 +51,8 @@ def test_versions_that_grow_are_nothing_to_tell(index) -> None:
 
 
 def test_a_second_retraction_is_told_and_the_first_stands(index) -> None:
-    record = log("Recorded", b"r" * 32, bytes(32), 1, ACCOUNT, 3, 4, b"m" * 32, [], position=0)
-    retracted = [log("Retracted", b"r" * 32, 1, ACCOUNT, bytes([at]) * 32, position=at) for at in (1, 2)]
+    record = log("Recorded", b"r" * 32, bytes(32), 1, ACCOUNT, 4, 3, b"m" * 32, [], position=0)
+    retracted = [log("Retracted", 1, ACCOUNT, b"r" * 32, bytes([at]) * 32, position=at) for at in (1, 2)]
     told = write(index, [record, *retracted])
     assert told == [f"the record {to_hex(b'r' * 32)} was retracted more than once"]
     assert [row[0] for row in index.rows("SELECT reason FROM retractions")] == [b"\1" * 32]
@@ -60,6 +60,6 @@ def test_a_second_retraction_is_told_and_the_first_stands(index) -> None:
 
 def test_a_withdrawal_where_there_was_no_verdict_stops_nothing(index) -> None:
     """Any reviewer could end what was signed of a record that nobody recorded, and the index asked for that record."""
-    withdrawn = log("VerdictWithdrawn", b"x" * 32, 2, ACCOUNT, 0, 1, position=0)
+    withdrawn = log("VerdictWithdrawn", 2, ACCOUNT, b"x" * 32, 0, 1, position=0)
     assert write(index, [withdrawn]) == []
     assert not index.rows("SELECT * FROM verdicts")

@@ -93,7 +93,7 @@ def test_delegated_code_acts_as_its_account(chain, registry) -> None:
 
     assert execute("record", DATA) == ["Recorded"]
     assert execute("record", theirs) == [], "the author is not the account"
-    assert execute("seal", record_commitment(sealed_id, salt), 1) == ["Sealed"]
+    assert execute("seal", 1, record_commitment(sealed_id, salt)) == ["Sealed"]
     assert execute("reveal", sealed, salt) == ["Recorded", "Revealed"]
     assert execute("anchorLeaves", 1, [domain(registry).record_id(sealed)]) == ["LeavesAnchored"]
     assert execute("retract", DATA, bytes(32)) == ["Retracted"]

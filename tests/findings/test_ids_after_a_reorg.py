@@ -64,7 +64,7 @@ def test_a_reorganised_record_has_its_id_and_a_new_time(chain, registry) -> None
 def test_a_reorganised_seal_is_sealed_again_and_then_revealed(chain, registry) -> None:
     """Where the seal is gone its reveal is refused; it says nothing new, key and salt were in the dropped block."""
     commitment = record_commitment(domain(registry).record_id(DATA), SALT)
-    sent(registry, "seal", commitment, 1)
+    sent(registry, "seal", 1, commitment)
     record = sent(registry, "reveal", DATA, SALT)
     before = registry.read("statusOf", record)
 
@@ -73,7 +73,7 @@ def test_a_reorganised_seal_is_sealed_again_and_then_revealed(chain, registry) -
     assert registry.read("sealedAt", 1, ALICE.address, commitment) == 0
     met = refusal(lambda: sent(registry, "reveal", DATA, SALT))
     assert met == ("NotSealed", (1, ALICE.address, commitment))
-    sent(registry, "seal", commitment, 1)
+    sent(registry, "seal", 1, commitment)
     sealed_at = chain.now
     assert sent(registry, "reveal", DATA, SALT) == record
     status = registry.read("statusOf", record)
@@ -83,7 +83,7 @@ def test_a_reorganised_seal_is_sealed_again_and_then_revealed(chain, registry) -
 
 def test_a_reveal_alone_is_dropped(chain, registry) -> None:
     """The seal stays as old as it was."""
-    sent(registry, "seal", record_commitment(domain(registry).record_id(DATA), SALT), 1)
+    sent(registry, "seal", 1, record_commitment(domain(registry).record_id(DATA), SALT))
     sealed_at = chain.now
     record = sent(registry, "reveal", DATA, SALT)
     reorganise(chain, 1)

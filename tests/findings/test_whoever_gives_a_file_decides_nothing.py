@@ -27,7 +27,7 @@ def typed(*words: str | Path) -> Result:
 
 def batch_proof() -> bytes:
     domain = Domain(1, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
-    keys = [RecordKey(7, Kind.DATASET, SubjectType.FILE, "0x" + "22" * 20, f"{it:064x}", "bb" * 32) for it in range(3)]
+    keys = [RecordKey(7, "0x" + "22" * 20, SubjectType.FILE, f"{it:064x}", Kind.DATASET, "bb" * 32) for it in range(3)]
     tree = MerkleTree([domain.record_id(key) for key in keys])
     path = tuple(tree.proof(domain.record_id(keys[0])))
     return json.dumps(Proof(1, domain.registry, keys[0], tree.root, path).as_json(), indent=2).encode()

@@ -88,8 +88,8 @@ def singly(registry: Registry, here: Here) -> list[Any]:
     groups = range(GROUPS + 3)
     accounts = [here.lab.signer.address, here.other.signer.address, PROXY]
     return [
-        [registry.verdict(here.record, group) for group in groups],
-        [registry.verdict("00" * 32, group) for group in groups],
+        [registry.verdict(group, here.record) for group in groups],
+        [registry.verdict(group, "00" * 32) for group in groups],
         [registry.membership(group, here.other.signer.address) for group in groups],
         [registry.membership(1, account) for account in accounts],
     ]

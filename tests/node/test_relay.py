@@ -97,7 +97,7 @@ def test_a_member_without_coin_by_the_command_line(lab, member, file, request_fi
     assert f"{lab.signer.address} pays at most 0.0" in done.stderr
     assert balance(lab) < before
     assert lab.registry.status(record["id"]).exists
-    assert lab.registry.verdict(theirs.id, lab.group()).verdict is Verdict.REVIEWED
+    assert lab.registry.verdict(lab.group(), theirs.id).verdict is Verdict.REVIEWED
 
     done = typed("outbox", "flush", "--rpc", member.rpc, home=mine)
     assert done.returncode == 0, done.stderr
@@ -160,7 +160,7 @@ def test_a_verdict_with_evidence(lab, member, file, tmp_path) -> None:
         # the version is used: neither this nor the member's own try is made again
         assert results(again(lab), request) == ["exists already"]
         assert again(member).flush()
-    assert lab.registry.verdict(theirs.id, lab.group()).version == 2
+    assert lab.registry.verdict(lab.group(), theirs.id).version == 2
 
 
 def test_what_is_no_signature_is_not_paid_for(lab, member, file, tmp_path, request_file) -> None:

@@ -23,7 +23,7 @@ from blockchaintracer.core.storage_layout import batch_slot, record_slot
 OWNER, SALT = "0x" + "77" * 20, "0x" + "aa" * 32
 AUTHOR = "0xd8da6bf26964af9d7eed9e03e53415d37aa96045"
 TIME = 1_438_270_000
-RECORDED = "Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])"
+RECORDED = "Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes32,uint8)[])"
 RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 FIELDS_AFTER_NONCE = [b"\x07", b"\x11" * 32, b"", b"", b"\x12" * 32, b"\x13" * 32, b"\x14" * 32, b"\x09"]
 """Of London, Shanghai, Cancun (three), Prague and Amsterdam (two)."""
@@ -81,12 +81,12 @@ class Forged:
             content = ContentPredicate(subject_type="commitment", name=f"content {index}")
             manifest = Manifest.of(Kind.DATASET, content, subject)
             manifests.append(json.loads(manifest.to_bytes()) if self.manifest else None)
-            keys.append(RecordKey(7, Kind.DATASET, SubjectType.COMMITMENT, self.author, subject, manifest.digest()))
+            keys.append(RecordKey(7, self.author, SubjectType.COMMITMENT, subject, Kind.DATASET, manifest.digest()))
         ids = [domain.record_id(key) for key in keys]
         logs, words = [], {}
         for record_id, key in zip(ids, keys, strict=True):
-            _, kind, subject_type, author, subject, manifest, parents = key.as_abi()
-            values = (key.group, author, kind, subject_type, manifest, parents)
+            _, author, subject_type, subject, kind, manifest, parents = key.as_abi()
+            values = (key.group, author, subject_type, kind, manifest, parents)
             topics = self.topics if self.topics is not None else [keccak(text=RECORDED), from_hex(record_id), subject]
             logs.append([address, topics, encode(RECORDED_DATA, values)])
             words[record_slot(record_id)] = self.time | 7 << 120 | key.kind << 152 | self.word

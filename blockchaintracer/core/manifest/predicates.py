@@ -25,7 +25,7 @@ from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part, rfc3339
 from blockchaintracer.core.manifest.paths import check_paths, normal_path
-from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType
+from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
 """Kinds whose manifest holds content only: equal content gives equal bytes at any place and time."""
@@ -484,10 +484,20 @@ class ReferencePredicate(Lineage):
 
 
 Predicate = ContentPredicate | RunPredicate | RecordPredicate | ReferencePredicate
+_WITHOUT_PREDICATE = frozenset({Kind.IDENTITY_CLAIM, Kind.WITNESS, Kind.RENEWAL, Kind.EVALUATION})
 
 
 def predicate_class(kind: int) -> type[Predicate]:
-    """Return the class of predicate of a kind."""
+    """Return the class of predicate of a kind.
+
+    Raises:
+        InputError: if this version has none for the kind.
+    """
+    if kind in _WITHOUT_PREDICATE:
+        raise InputError(
+            f"expected a kind that this version can describe, got {label(kind, Kind)}: it has no predicate for it",
+            hint="The registry takes such records; a newer version of this package reads and writes them.",
+        )
     if kind in CONTENT_KINDS:
         return ContentPredicate
     if kind == Kind.RUN:
