@@ -48,7 +48,7 @@ def store(folder: Path, tmp_path: Path) -> Path:
 
 
 def key(subject: str, subject_type: SubjectType = SubjectType.FOLDER) -> RecordKey:
-    return RecordKey(1, Kind.DATASET, subject_type, "0x" + "11" * 20, subject, "22" * 32)
+    return RecordKey(1, "0x" + "11" * 20, subject_type, subject, Kind.DATASET, "22" * 32)
 
 
 def sha256(data: bytes) -> str:

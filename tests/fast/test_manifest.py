@@ -421,7 +421,7 @@ def test_content_says_exactly_what_its_subject_has(changed: dict[str, Any], fiel
     assert ContentPredicate(subject_type="commitment").size is None
 
 
-@pytest.mark.parametrize("kind", [*Kind, 128, 255])
+@pytest.mark.parametrize("kind", [*range(1, 11), 128, 255])
 def test_every_kind_reads_back(kind: int) -> None:
     if kind in (Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT):
         manifest = Manifest.of(kind, file_content(), "ab" * 32)

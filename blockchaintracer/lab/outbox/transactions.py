@@ -21,6 +21,7 @@ from blockchaintracer.lab.chain import factory as factories
 
 _ADDRESS_LENGTH = 42
 
+
 class Op(StrEnum):
     """The operations, as the journal names them."""
 
