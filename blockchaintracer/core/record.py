@@ -379,7 +379,7 @@ def verdict_commitment(group: int, attester: str, record_id: str, verdict: int, 
     message = {
         "group": group,
         "attester": attester,
-        "recordId": bytes.fromhex(record_id),
+        "recordId": from_hex(record_id),
         "verdict": verdict,
         "evidence": from_hex(evidence) if evidence else bytes(32),
         "salt": from_hex(salt),

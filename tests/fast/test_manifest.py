@@ -314,7 +314,7 @@ def test_a_key_given_twice_is_refused() -> None:
         (("predicate", "inputs", 0, "relation"), 2, "predicate.inputs: expected every input among the parents"),
         (
             ("predicate", "parents", 0, "relation"),
-            10,
+            15,
             "predicate.parents[0].relation: expected the number of a relation",
         ),
         (("predicate", "parents", 0, "record"), "aa", "predicate.parents[0].record: expected 0x and 64 hex digits"),
