@@ -46,7 +46,7 @@ def test_an_error_is_decoded_into_words_with_its_values(registry, name):
     assert error.message.startswith("the registry refused it: ")
     assert "{" not in error.message
     assert error.hint
-    for _, field, _, _ in string.Formatter().parse(WORDS[name][0]):
+    for _, field, _, _ in string.Formatter().parse(WORDS[name]["meaning"]):
         if field:
             assert str(error.arguments[field]) in error.message
 
