@@ -107,7 +107,7 @@ def test_one_that_is_stuck_is_replaced_while_it_is_waited_for(slow: Slow, file: 
     assert len(entry.replaced) >= 2
     pool = slow.ask("txpool_content")
     mine = {name.lower(): sent for name, sent in pool["pending"].items()}[entry.sender.lower()]
-    assert [one["hash"][2:] for one in mine.values()] == [entry.transaction]
+    assert [one["hash"] for one in mine.values()] == [entry.transaction]
     slow.ask("anvil_mine", "0x1")
     slow.client().flush()
     slow.require_once(recorded, entry.nonce or 0)
