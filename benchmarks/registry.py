@@ -341,7 +341,7 @@ class _Bench:
             kind=Kind.REFERENCE,
             subject_type=SubjectType.IDENTIFIER,
             author=self.attester,
-            subject=sha256(elsewhere.identifier.encode()).hexdigest(),
+            subject=sha256(str(elsewhere).encode()).hexdigest(),
             manifest=digest("the reference's manifest"),
         )
         run = self._reproduction(self._recorded(reference))
