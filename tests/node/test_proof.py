@@ -270,7 +270,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
     proof = ask("eth_getProof", lab.registry.address, [slot], state["number"])
     nodes |= {*proof["accountProof"], *proof["storageProof"][0]["proof"]}
     inclusion = ask("eth_getBlockByHash", receipt["blockHash"], False)
-    topic = keccak(text="Recorded(bytes32,uint32,bytes32,address,uint8,uint8,bytes32,(bytes32,uint8)[])").hex()
+    topic = keccak(text="Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes32,uint8)[])").hex()
     return rfc8785.dumps(
         {
             **BUNDLE.header(),

@@ -114,7 +114,7 @@ def test_documentation_from_python(lab: Lab, run: str, tmp_path: Path) -> None:
     [row] = frame.to_dict("records")
     assert row["metrics"] == {"accuracy": 0.93}
     assert row["parameters"]["test_fraction"] == 0.4
-    assert row["blockchain_ref"] == f"eip155:{lab.chain_id}:{lab.registry.address.lower()}:0x{run}"
+    assert row["blockchain_ref"] == f"eip155:{lab.chain_id}:{lab.registry.address.lower()}/{run}"
     event = lab.registry.find_record(run)
     block = lab.chain.block(event.block)
     assert (row["date"].timestamp(), row["mlflow_run"]) == (block.timestamp, None)

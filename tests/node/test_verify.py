@@ -705,7 +705,7 @@ def test_a_changed_event_has_another_id(lab, file):
 
 
 @pytest.mark.parametrize(
-    ("word", "value", "failing"), [(4, 12345, "time"), (3, 7, "status"), (4, 0, "status"), (7, 1, "verdict counts")]
+    ("word", "value", "failing"), [(4, 12345, "time"), (0, 7, "status"), (4, 0, "status"), (7, 1, "verdict counts")]
 )
 def test_a_state_that_is_not_what_the_events_tell_fails(lab, file, word, value, failing):
     record = record_content(lab, Kind.DATASET, file)
@@ -863,7 +863,7 @@ def test_a_verdict_on_retracted_evidence_fails(lab, other, file):
 
 @pytest.mark.parametrize(
     ("word", "value", "problem"),
-    [(0, 5, "the registry holds"), (3, 4, "the registry holds"), (4, 9, "the registry holds"), (1, 5, "its time")],
+    [(1, 5, "the registry holds"), (0, 4, "the registry holds"), (4, 9, "the registry holds"), (2, 5, "its time")],
 )
 def test_a_verdict_that_the_registry_does_not_hold_fails(lab, other, file, word, value, problem):
     record = record_content(lab, Kind.DATASET, file)
@@ -929,7 +929,7 @@ def test_a_withdrawn_verdict_that_the_registry_holds_and_a_retraction_without_it
 
     def lie(method: str, params: Any, result: Any) -> Any:
         if method == "eth_call" and params[0]["data"].startswith(selector("verdictOf")):
-            return _with_word({"data": result}, 3, 1)["data"]
+            return _with_word({"data": result}, 0, 1)["data"]
         return [] if method == "eth_getLogs" and params[0]["topics"][0] == topic("Retracted") else None
 
     found = failures(lied_to(lab, lie).hash(record.id))
