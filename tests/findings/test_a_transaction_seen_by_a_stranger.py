@@ -133,7 +133,7 @@ def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> 
     receipt = web3.eth.wait_for_transaction_receipt(made.transact({"from": me}))
     bounty, now = receipt["contractAddress"], lab.chain.head().timestamp
     days = 86_400
-    terms = (me, "0x" + "00" * 20, 1, from_hex(record.id), now + days, now + 9 * days, [other.group()])
+    terms = (me, from_hex(record.id), [other.group()], "0x" + "00" * 20, 1, now + days, now + 9 * days)
     fund = web3.eth.contract(bounty, abi=compiled.abi).functions.fund(terms)
     transaction = bytes(fund.transact({"from": me, "value": 1})).hex()
     where = ("--rpc", lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)

@@ -16,6 +16,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Checkpoints, RunPredicate, State, parse_manifest
 from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
 from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.record import to_hex
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
@@ -186,7 +187,7 @@ def test_anchors_left_out_or_made_up_are_told(lab, honest):
     assert set(found) == {"anchors left out"}
     found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, whole, anchors[::-1])))
     assert "anchored before the one that it follows" in found["anchor 2"]
-    made_up = anchors[0].model_copy(update={"root": "11" * 32})
+    made_up = anchors[0].model_copy(update={"root": "0x" + "11" * 32})
     found = failures(lab, recorded_with(lab, run, keep_checkpoints(lab.store, whole, [made_up, anchors[1]])))
     assert "never anchored" in found["anchor 1"]
 
@@ -278,7 +279,7 @@ def test_a_run_that_is_killed_leaves_its_list_and_its_anchors(lab, folder):
     lines = (lab.home.checkpoints / f"{done.stdout.strip()}.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 1, 2, 3, 4]
     lab.flush()
-    roots = {bytes(event["args"]["root"]).hex() for event in lab.registry.events("Anchored")}
+    roots = {to_hex(event["args"]["root"]) for event in lab.registry.events("Anchored")}
     links = [json.loads(line)["link"] for line in lines]
     assert {MerkleTree(links[0:2]).root, MerkleTree(links[2:4]).root} <= roots
 
