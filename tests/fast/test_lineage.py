@@ -44,10 +44,10 @@ def made(
         manifests[name] = json.dumps({"predicate": {"name": (names or {}).get(name, name)}}).encode()
         digest = sha256(manifests[name]).digest()
         links_bytes = [(from_hex(id_of(parent)), int(relation)) for parent, relation in links]
-        values = (from_hex(id_of(name)), bytes(32), 1, b"a" * 20, int(Kind.RUN), 4, digest, links_bytes)
+        values = (from_hex(id_of(name)), bytes(32), 1, b"a" * 20, 4, int(Kind.RUN), digest, links_bytes)
         logs.append(Log("Recorded", values, 1, BLOCK, b"t" * 32, len(logs)))
     for name in retracted:
-        values = (from_hex(id_of(name)), 1, b"a" * 20, bytes(32))
+        values = (1, b"a" * 20, from_hex(id_of(name)), bytes(32))
         logs.append(Log("Retracted", values, 1, BLOCK, b"t" * 32, len(logs)))
     index._db.execute("INSERT INTO registries (pk, chain_id, address, first_block) VALUES (1, 1, '0x00', 0)")
     with index._transaction():

@@ -296,7 +296,11 @@ def test_a_key_given_twice_is_refused() -> None:
     ("path", "value", "message"),
     [
         (("_type",), "https://in-toto.io/Statement/v0.1", "_type: expected"),
-        (("predicateType",), "urn:blockchaintracer:predicate:run:v2", "predicateType: expected urn:blockchaintracer"),
+        (
+            ("predicateType",),
+            "urn:blockchaintracer:predicate:run:v2",
+            "in version 2 of predicate:run; this program",
+        ),
         (("predicateType",), "urn:blockchaintracer:predicate:Run:v1", "predicateType: expected"),
         (("predicateType",), "https://slsa.dev/provenance/v1", "predicateType: expected"),
         (("predicateType",), "urn:blockchaintracer:predicate:dataset:v1", "predicate.subjectType: expected a value"),

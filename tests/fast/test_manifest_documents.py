@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import Tolerance
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, ExperimentData
 from blockchaintracer.lab.recording.run_document import load_run_document
@@ -120,11 +121,17 @@ def test_what_is_wrong_with_a_document_is_named(tmp_path: Path, line: str, messa
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "name: x", "schema: 2\nname: x", 'schema: "1"\nname: x', "schema: true\nname: x"]
+    "text", ["", "[]", "name: x", 'schema: "1"\nname: x', 'schema: "2"\nname: x', "schema: true\nname: x"]
 )
 def test_a_document_names_the_version_of_its_format(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"schema|an object"):
         load_run_document(written(tmp_path, text))
+
+
+def test_a_document_of_a_later_version_asks_for_a_later_program(tmp_path: Path) -> None:
+    with pytest.raises(UnknownVersion, match="version 2 of run-document; this program reads version 1") as caught:
+        load_run_document(written(tmp_path, "schema: 2\nname: x"))
+    assert "Upgrade" in str(caught.value.hint)
 
 
 def test_what_is_no_document(tmp_path: Path) -> None:

@@ -17,14 +17,15 @@ from tests.support.mutations import changes
 
 SIGNER = to_checksum_address("0x" + "1a" * 20)
 DOMAIN = Domain(5, to_checksum_address("0x" + "2b" * 20))
+ID = "0x" + "ef" * 32
 KEY = RecordKey(
-    group=1, kind=3, subject_type=4, author=SIGNER, subject="ab" * 32, manifest="cd" * 32, parents=(Link("ef" * 32, 8),)
+    group=1, kind=3, subject_type=4, author=SIGNER, subject="ab" * 32, manifest="cd" * 32, parents=(Link(ID, 8),)
 )
-SIGNED = {"deadline": 1_800_000_000, "signature": "12" * 65}
+SIGNED = {"deadline": 1_800_000_000, "signature": "0x" + "12" * 65}
 
 
 def request() -> dict[str, Any]:
-    verdict = {"record_id": "ef" * 32, "group": 1, "version": 0, "verdict": 2, "evidence": KEY, "attester": SIGNER}
+    verdict = {"record_id": ID, "group": 1, "version": 0, "verdict": 2, "evidence": KEY, "attester": SIGNER}
     writes = (
         Transaction(Op.RECORD_BY_SIGNATURE, DOMAIN.registry, record_id=DOMAIN.record_id(KEY), key=KEY, **SIGNED),
         Transaction(Op.ATTEST_BY_SIGNATURE, DOMAIN.registry, **verdict, **SIGNED),
