@@ -168,6 +168,12 @@ def install_tools(node: Path) -> None:
     (site / "blockchaintracer_toolchain.pth").write_text("import _blockchaintracer_toolchain\n")
 
 
+def make_home(folder: Path) -> None:
+    """The lab's working folder for everything that is typed in this project, which this user trusts if it is new."""
+    program = "import sys; from blockchaintracer.lab.lab_folder import Home; Home(sys.argv[1]).make()"
+    run(VENV / "bin" / "python", "-c", program, folder, what="making the lab's working folder")
+
+
 def main() -> None:
     began = time.monotonic()
     if sys.version_info < SUPPORTED[0]:
@@ -185,8 +191,7 @@ def main() -> None:
     node = node_folder()
     install_node_packages(node)
     install_tools(node)
-    # the lab's working folder for everything that is typed in this project
-    (ROOT / ".blockchaintracer").mkdir(mode=0o700, exist_ok=True)
+    make_home(ROOT / ".blockchaintracer")
     STAMP.write_text(wanted)
     print(f"setup: done in {time.monotonic() - began:.0f} s. Activate it with `. .venv/bin/activate`")
 

@@ -35,7 +35,7 @@ batch = verb("batch", "anchor")
 print(f"anchored   {batch['count']} records under {batch['root']}, block {batch['block']}")
 
 proof = Path(batch["proofs"], f"{added[7]['id']}.json")
-checked = verb("verify", str(proof))
+checked = verb("verify", "--proof", str(proof))
 print(f"verified   {files[7]} by its proof, not stored: {checked['proves'][0]}")
 
 stored = verb("materialize", added[42]["id"])["records"][-1]

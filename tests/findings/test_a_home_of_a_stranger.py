@@ -13,6 +13,7 @@ from blockchaintracer.lab.lab_folder import VARIABLE, Home
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.trusted_homes import trust
 from tests.support.labs import ROOT, running_lab, verb
+from tools.bootstrap import make_home
 
 pytestmark = pytest.mark.node
 
@@ -38,6 +39,18 @@ def test_one_that_was_planted_is_refused_with_the_way_to_trust_it(reader: Path) 
 def test_one_that_this_user_created_is_used_again(reader: Path) -> None:
     assert Home(reader / ".blockchaintracer").keys.is_dir()
     assert Home().path == reader / ".blockchaintracer"
+
+
+def test_one_that_setup_made_is_used_where_it_lies(reader: Path) -> None:
+    make_home(reader / ".blockchaintracer")
+    assert Home().path == reader / ".blockchaintracer"
+
+
+def test_one_that_setup_found_is_not_trusted_by_it(reader: Path) -> None:
+    (reader / ".blockchaintracer").mkdir()
+    make_home(reader / ".blockchaintracer")
+    with pytest.raises(InputError, match="not in the list"):
+        Home()
 
 
 def test_one_that_the_variable_named_is_used_again(reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
