@@ -7,21 +7,27 @@ The member signs; the lab's key sends and pays. `sponsored.py` beside this file 
 
 from __future__ import annotations
 
+import json
 import secrets
+import subprocess
+import sys
 from hashlib import sha256
 from typing import Any
 
 from eth_account import Account
+from eth_utils.crypto import keccak
+from eth_utils.hexadecimal import decode_hex
 
-from blockchaintracer.core.record import Role, from_hex, record_commitment
-from blockchaintracer.lab.groups import invite
-from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer import open_lab
 from examples.without_coin.sponsored import ENTRY_POINT, authorization, document, handle, user_operation
 from tests.support.artifacts import artifact
 
 FIFTEEN_MINUTES = 900
-lab = Lab(Home(None))
+RECORDER = 2
+"""The role's bit (interfaces/IGroups.sol)."""
+RECORD_COMMITMENT = keccak(b"RecordCommitment(bytes32 recordId,bytes32 salt)")
+"""The type of what a seal of a record shows (interfaces/ISeals.sol)."""
+lab = open_lab()
 web3, signer, registry = lab.chain.web3, lab.signer, lab.registry
 
 
@@ -57,7 +63,7 @@ class Member:
         """A call of the registry, to be sent by anybody, once, until the deadline. Values have the ABI's names."""
         inputs = registry.contract.get_function_by_name(function).abi["inputs"]
         arguments = [values[entry["name"]] for entry in inputs]
-        call = (registry.address, bytes.fromhex(registry.call_data(function, *arguments)[2:]))
+        call = (registry.address, decode_hex(registry.call_data(function, *arguments)))
         numbers: Any = {"sequence": self.sequence, "deadline": self.deadline, "gas": 500_000}
         operation = user_operation(self.address, [call], delegated=True, **numbers)
         self.sequence += 1
@@ -69,15 +75,16 @@ code = prepare()
 member = Member(code)
 once = authorization(bytes(member.account.key), lab.chain_id, code, nonce=0)
 
-offer = invite(lab, lab.group(), member.address, Role.RECORDER)
+command = ["group", "invite", member.address, "--role", "recorder", "--group", str(lab.group())]
+offer = json.loads(subprocess.check_output([sys.executable, "-m", "blockchaintracer", *command]))
 invitation = tuple(offer["invitation"].values())
-joining = member.sign("joinBySig", invitation=invitation, signature=from_hex(offer["signature"]))
+joining = member.sign("joinBySig", invitation=invitation, signature=decode_hex(offer["signature"]))
 send(ENTRY_POINT, handle(*joining, signer.address), [once])
-joined = registry.membership(lab.group(), member.address).holds(Role.RECORDER, lab.chain.head().timestamp)
+joined = bool(registry.membership(lab.group(), member.address).roles & RECORDER)
 print(f"joined   {member.address}: {joined}")
 
-plan, salt = sha256(b"threshold 8, three seeds").hexdigest(), secrets.token_hex(32)
-sealing = member.sign("seal", group=lab.group(), commitment=from_hex(record_commitment(plan, salt)))
+plan, salt = sha256(b"threshold 8, three seeds").digest(), secrets.token_bytes(32)
+sealing = member.sign("seal", group=lab.group(), commitment=keccak(RECORD_COMMITMENT + plan + salt))
 receipt = send(ENTRY_POINT, handle(*sealing, signer.address))
 [event] = registry.events_of(receipt)
 print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}: {receipt['gasUsed']:,} gas")
