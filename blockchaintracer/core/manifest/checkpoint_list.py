@@ -21,7 +21,7 @@ MAX_CHECKPOINT_LIST = 16 << 20
 """The largest list or description that is read, in bytes."""
 
 
-class Checkpoint(State):
+class ListedCheckpoint(State):
     """A state of the training, by its digest."""
 
     step: NonNegativeInt
@@ -44,7 +44,7 @@ class CheckpointList(Part):
     type_: Annotated[str, AfterValidator(CHECKPOINTS.checked)] = Field(default=str(CHECKPOINTS), alias="type")
     series: Uuid
     initial_state: State | None = None
-    checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)] = ()
+    checkpoints: Annotated[tuple[ListedCheckpoint, ...], Field(strict=False)] = ()
 
     @property
     def genesis(self) -> str:
@@ -62,7 +62,7 @@ class CheckpointList(Part):
         if self.checkpoints and step <= self.checkpoints[-1].step:
             refuse("step", f"a step after the last checkpoint's, {self.checkpoints[-1].step}", step)
         values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
-        unlinked = Checkpoint.from_plain({**values, "link": "00" * 32})
+        unlinked = ListedCheckpoint.from_plain({**values, "link": "00" * 32})
         link = unlinked.chained(self.head, len(self.checkpoints))
         made = unlinked.model_copy(update={"link": link})
         return self.model_copy(update={"checkpoints": (*self.checkpoints, made)})
@@ -97,7 +97,7 @@ class AnchoredCheckpoints(Part):
     count: PositiveInt
     previous: Digest
     root: Hash
-    checkpoints: Annotated[tuple[Checkpoint, ...], Field(strict=False)]
+    checkpoints: Annotated[tuple[ListedCheckpoint, ...], Field(strict=False)]
 
     @classmethod
     def from_place(cls, whole: CheckpointList, first: int) -> Self:
@@ -118,7 +118,7 @@ class AnchoredCheckpoints(Part):
         return cls.from_plain(parse_json(data, "checkpoint batch"))
 
 
-def root_of(checkpoints: Sequence[Checkpoint]) -> str:
+def root_of(checkpoints: Sequence[ListedCheckpoint]) -> str:
     """Compute the Merkle root over the links of one or more checkpoints. Each link must be there once."""
     return MerkleTree(checkpoint.link for checkpoint in checkpoints).root
 

@@ -24,10 +24,10 @@ from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
 from blockchaintracer.core.verify.chain_shapes import (
-    Log,
     Malformed,
     MissingNode,
     Receipt,
+    ReceiptLog,
     TrieNodes,
     bloom_holds,
     read_account,
@@ -414,7 +414,7 @@ class _Reading:
         except Malformed as error:
             raise BundleRefused(place, f"its proof is no Merkle Patricia trie: {error}") from None
 
-    def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, Log]:
+    def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, ReceiptLog]:
         """Return a log of the registry, proven against the block's receipts."""
         block = self._block(f"{place}.block", where.block)
         if (where.block, where.transaction) not in self._receipts:

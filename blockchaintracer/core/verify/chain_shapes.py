@@ -49,7 +49,7 @@ class Header(NamedTuple):
     unknown_fields: int
 
 
-class Log(NamedTuple):
+class ReceiptLog(NamedTuple):
     """A log: who emitted it, its topics and its data."""
 
     emitter: bytes
@@ -62,7 +62,7 @@ class Receipt:
     """The logs of a transaction that succeeded."""
 
     bloom: bytes
-    logs: tuple[Log, ...]
+    logs: tuple[ReceiptLog, ...]
 
 
 class MissingNode(Malformed):
@@ -182,12 +182,12 @@ def read_receipt(data: bytes) -> Receipt:
     return Receipt(_sized(bloom, 256, "a bloom filter"), tuple(map(_read_log, logs)))
 
 
-def _read_log(item: Any) -> Log:
+def _read_log(item: Any) -> ReceiptLog:
     emitter, topics, data = _list(item, (3,), "a log: emitter, topics and data")
     if not isinstance(data, bytes):
         raise Malformed("expected a log's data as bytes")
     named = _list(topics, range(5), "at most four topics")
-    return Log(_sized(emitter, 20, "an emitter"), tuple(_sized(topic, 32, "a topic") for topic in named), data)
+    return ReceiptLog(_sized(emitter, 20, "an emitter"), tuple(_sized(topic, 32, "a topic") for topic in named), data)
 
 
 def bloom_holds(bloom: bytes, values: Iterable[bytes]) -> bool:

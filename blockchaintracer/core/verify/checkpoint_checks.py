@@ -12,8 +12,8 @@ from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, RunPre
 from blockchaintracer.core.manifest.checkpoint_list import (
     MAX_CHECKPOINT_LIST,
     AnchoredCheckpoints,
-    Checkpoint,
     CheckpointList,
+    ListedCheckpoint,
     root_of,
 )
 from blockchaintracer.core.record import checksummed, to_hex
@@ -153,10 +153,10 @@ class _Anchors:
 
     def _steps(self, place: int, count: int, part: AnchoredCheckpoints | None) -> str:
         listed = self._listed.checkpoints[place : place + count] if self._listed else ()
-        entries: Sequence[Checkpoint] = part.checkpoints if part else listed
+        entries: Sequence[ListedCheckpoint] = part.checkpoints if part else listed
         return f"steps {entries[0].step} to {entries[-1].step}" if entries else f"{count} checkpoints"
 
-    def _order(self, was: list[Checkpoint], count: int) -> Check:
+    def _order(self, was: list[ListedCheckpoint], count: int) -> Check:
         """Compare the list with the anchored checkpoints, entry by entry."""
         assert self._listed is not None  # noqa: S101 -- asked before
         now = self._listed.checkpoints[:count]
@@ -198,7 +198,7 @@ def _description(event: Any) -> str:
     return bytes(event["args"]["manifest"]).hex()
 
 
-def _changes(was: list[Checkpoint], now: list[Checkpoint]) -> list[str]:
+def _changes(was: list[ListedCheckpoint], now: list[ListedCheckpoint]) -> list[str]:
     """Describe what happened to the anchored checkpoints, each named by its step."""
     before, after = ({entry.step: entry for entry in was}, {entry.step: entry for entry in now})
     anchored_until = max(before)
@@ -215,7 +215,7 @@ def _changes(was: list[Checkpoint], now: list[Checkpoint]) -> list[str]:
     return changes or ["the entries were given other names, sizes or times than were anchored"]
 
 
-def _identities(entries: Sequence[Checkpoint]) -> list[str]:
+def _identities(entries: Sequence[ListedCheckpoint]) -> list[str]:
     return [checkpoint.link for checkpoint in entries]
 
 

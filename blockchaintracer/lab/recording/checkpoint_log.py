@@ -21,7 +21,12 @@ from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, State
 from blockchaintracer.core.manifest.base import rfc3339
-from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, Checkpoint, CheckpointList, root_of
+from blockchaintracer.core.manifest.checkpoint_list import (
+    AnchoredCheckpoints,
+    CheckpointList,
+    ListedCheckpoint,
+    root_of,
+)
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction
@@ -63,7 +68,7 @@ class CheckpointLog:
         self.listed = self.listed.model_copy(update={"initial_state": state})
         return state
 
-    def log(self, path: Path, step: int, *, copy: bool = False) -> Checkpoint:
+    def log(self, path: Path, step: int, *, copy: bool = False) -> ListedCheckpoint:
         """Commit to a file or folder as it is now; it may be overwritten afterwards.
 
         Args:
@@ -142,7 +147,7 @@ class CheckpointLog:
             require_never_encrypted(self._lab, path, state.sha256)
         return state
 
-    def _note(self, lab: Lab, made: Checkpoint) -> None:
+    def _note(self, lab: Lab, made: ListedCheckpoint) -> None:
         """Add a line to the list in the lab's folder, on the disk: what a run that is killed leaves behind."""
         file = lab.home.checkpoints / f"{self.listed.series}.jsonl"
         line = made.model_dump_json(by_alias=True) + "\n"
