@@ -86,7 +86,7 @@ def verify_bundle(
 
     Raises:
         BundleRefused: if the bundle does not fit together, with the place.
-        InputError: if the node is of another chain than `trust` says.
+        InputError: if it is of a later version, or the node of another chain than `trust` says.
     """
     asks = trust is not None and trust.rpc is not None
     paths = [Path(os.fspath(file)) for file in files]
