@@ -31,7 +31,7 @@ def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Ans
       blockchaintracer attest ID reviewed
       blockchaintracer attest ID reproduced --evidence RUN_ID
       blockchaintracer attest ID withdraw
-      blockchaintracer attest 1:0x…:ID reproduced --evidence RUN_ID
+      blockchaintracer attest eip155:1:0x…/ID reproduced --evidence RUN_ID
     """
     result = give_verdict(lab, record_id, verdict, evidence)
     return Answer(

@@ -32,7 +32,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
       blockchaintracer record --dataset data.csv -- python train.py --data data.csv --seed 7
       blockchaintracer record --artifact result.json --kind result --parent ID:derived-from
       blockchaintracer record --dataset data.csv --wait final
-      blockchaintracer record --reproduces 1:0x…:ID --metric accuracy=0.93 -- python train.py
+      blockchaintracer record --reproduces eip155:1:0x…/ID --metric accuracy=0.93 -- python train.py
     """
     with progress_bar("hashing and keeping", request.paths) as progress:
         recorded, code = record_request(lab, request, progress)

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.errors import ContractRevert, NotVerified
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest, attest_foreign, retract
 from blockchaintracer.lab.batches import anchor, batching, materialize
@@ -225,9 +225,11 @@ def test_foreign_verdicts_are_told_and_fall_with_their_evidence(lab, tmp_path):
     assert attest_foreign(lab, foreign, Verdict.REVIEWED).what == "reviewed"
     assert typed("attest", named, "withdraw", home=home).returncode == 0
     assert typed("attest", named, "withdraw", home=home).returncode == 2
-    own = f"{lab.chain_id}:{lab.registry.address}:{unrelated.id}"
-    refused = typed("attest", own, "reviewed", "--json", home=home)
-    assert "is of this registry" in refused.stdout
+    own = GlobalId(lab.chain_id, lab.registry.address, unrelated.id)
+    with pytest.raises(ContractRevert, match="is of this registry"):
+        attest_foreign(lab, own, Verdict.REVIEWED)
+    refused = typed("attest", str(own), "reviewed", "--json", home=home)
+    assert "can't attest to its own record" in refused.stdout
 
 
 def changed_input(lab, transaction, word):
