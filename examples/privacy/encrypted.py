@@ -36,4 +36,4 @@ print(f"reviewer   reads {shown['name']}: {Path(shown['path']).read_bytes() == p
 print(f"reviewer   reads {verb('decrypt', run.recorded.id, '--values', '--identity', 'reviewer.txt')['values']}")
 
 verb("disclose", run.recorded.id, "effect", "-o", "effect.json")
-print(f"anyone     {verb('verify', 'effect.json')['proves'][-1]}")
+print(f"anyone     {verb('verify', '--proof', 'effect.json')['proves'][-1]}")
