@@ -146,7 +146,7 @@ def test_materialize(lab, registry, alice, mallory):
         ("Recorded", (1, lower(alice), record, 1, subject, 1, manifest, ())),
         ("Materialized", (record, root, anchored_at)),
     ]
-    stored = (Status.RECORDED, Kind.DATASET, 1, 1, anchored_at, 0, 0, 0, 0, 0, 0)
+    stored = (1, Kind.DATASET, Status.RECORDED, 1, anchored_at, 0, 0, 0, 0, 0, 0)
     assert tuple(registry.statusOf(record)) == stored
     with lab.refuses("RecordExists", id=record, recordedAt=anchored_at):
         registry.materialize(key.as_abi(), root, path, sender=alice)
