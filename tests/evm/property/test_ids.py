@@ -9,7 +9,7 @@ from eth_account.messages import encode_typed_data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.core.record import Domain, Link, RecordKey, record_message
+from blockchaintracer.core.record import Domain, Link, RecordKey, record_message, to_hex
 from tests.model import eip712, merkle
 from tests.model.eip712 import Invitation, Key
 from tests.model.registry import NO_END, RECORDER, REVIEWER, ForeignRecord, Refused
@@ -34,7 +34,7 @@ def registry() -> Contract:
 
 def client_key(key: Key) -> RecordKey:
     """The client's form of a key, which sorts the parents and drops repetitions."""
-    links = tuple(Link(parent.hex(), relation) for parent, relation in key.parents)
+    links = tuple(Link(to_hex(parent), relation) for parent, relation in key.parents)
     return RecordKey(*key[:3], key.subject.hex(), key.kind, key.manifest.hex(), links)
 
 
@@ -50,7 +50,7 @@ def test_contract_model_client_and_wallet_agree(registry: Contract, key: Key) ->
     key = in_order(key)
     expected = registry.read("idOf", key)
     assert eip712.Domain(registry.chain.chain_id, registry.address).record_id(key) == expected
-    assert Domain(registry.chain.chain_id, registry.address).record_id(client_key(key)) == expected.hex()
+    assert Domain(registry.chain.chain_id, registry.address).record_id(client_key(key)) == to_hex(expected)
 
 
 @many
