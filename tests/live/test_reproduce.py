@@ -360,7 +360,7 @@ def test_a_missing_or_changed_object_is_no_finding(lab: Lab, other: Lab, project
         whole = path.read_bytes()
         path.chmod(0o600)
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-        with pytest.raises(StoreError, match=f"{digest}.*gave {len(whole)} bytes with the SHA-256"):
+        with pytest.raises(NotVerified, match=f"{digest}.*damaged: gave {len(whole)} bytes with the SHA-256"):
             repeat(other, run, done.folder, python=None)
         path.unlink()
         with pytest.raises(StoreError, match=f"{digest}.*does not have it"):
