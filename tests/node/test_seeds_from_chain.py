@@ -135,13 +135,13 @@ def _claimed_as_named(said, derivation):
 
 
 def _made_up_hash(said, derivation):
-    made = derivation.model_copy(update={"block_hash": "ab" * 32})
+    made = derivation.model_copy(update={"block_hash": "0x" + "ab" * 32})
     made = made.model_copy(update={"seeds": derive_seeds(int(made.chain_id), made.block_hash, made.commitment)})
     return {"seed_derivation": made, "seeds": {}}, "seed block", "the chain has"
 
 
 def _never_sealed(said, derivation):
-    made = derivation.model_copy(update={"commitment": "cd" * 32})
+    made = derivation.model_copy(update={"commitment": "0x" + "cd" * 32})
     made = made.model_copy(update={"seeds": derive_seeds(int(made.chain_id), made.block_hash, made.commitment)})
     return {"seed_derivation": made, "seeds": {}}, "seed plan", "never sealed"
 
