@@ -64,7 +64,9 @@ def test_a_backup_holds_only_the_files_that_a_backup_has(tmp_path, key, name) ->
     assert files(tmp_path / "home") == []
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff", b"[" * 100_000], ids=["none", "open", "list", "byte", "deep"]
+)
 def test_a_file_that_is_cut_off_is_not_restored(tmp_path, key, content) -> None:
     with pytest.raises(NotVerified, match="a whole file"):
         restored(tmp_path, key, tar("keys/mine.json", content=content))

@@ -421,7 +421,7 @@ def test_a_contract_that_is_not_the_factory_is_refused_before_anything_is_paid(t
             with pytest.raises(InputError, match="got no contract"):
                 refused(lab, factory=lab.signer.address, name="second")
         # the right factory over other creation code: its registries would be somebody else's
-        data = Factory(lab.chain).creation_code
+        *_, data = Factory(lab.chain).code()
         kept = node.rpc("eth_getCode", [data, "latest"])
         node.rpc("anvil_setCode", [data, kept[:-2] + f"{int(kept[-2:], 16) ^ 1:02x}"])
         with pytest.raises(NotVerified, match=data):
