@@ -728,7 +728,7 @@ def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
         sender = Account.recover_transaction(entry.raw)
     except Exception:  # the decoders let their own errors through
         return False
-    asked = (chain.chain_id, to[2:].lower(), data.removeprefix("0x").lower())
+    asked = (chain.chain_id, to.lower(), data.lower())
     return bool(call == asked and sender.lower() == signer.address.lower())
 
 
