@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import tarfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
 from blockchaintracer.lab.unpack import unpack_tar
@@ -115,10 +115,8 @@ def _is_plain(path: Path) -> bool:
 
 
 def _require_whole(file: Path, name: str) -> None:
-    try:
-        if name.endswith(".json") and isinstance(json.loads(file.read_bytes()), dict):
+    with suppress(InputError):
+        if name.endswith(".json") and isinstance(parse_json(file.read_bytes(), name), dict):
             return
-    except (ValueError, RecursionError):
-        pass
     if file.suffix == ".json" or not file.stat().st_size:
         raise NotVerified(f"expected a whole file {name} in a backup, got something else")
