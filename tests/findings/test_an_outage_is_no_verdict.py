@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager
+from contextlib import chdir
 from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pytest
@@ -36,6 +34,7 @@ from blockchaintracer.lab.store.stored_copies import StoredCopies
 from blockchaintracer.lab.verify_here import verify
 from tests.findings.test_hostile_gateways import gateway, honest
 from tests.support.labs import free_port, typed
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.node
 
@@ -54,17 +53,6 @@ class Lying(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
-
-
-@contextmanager
-def serving(handler: Any) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import email
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import quote, unquote
@@ -37,6 +36,7 @@ from blockchaintracer.lab.store.ipfs.pinning import Pin, Service, unpin
 from blockchaintracer.lab.store.store import Store
 from tests.findings.test_hostile_gateways import gateway, honest
 from tests.support.labs import verb
+from tests.support.serving import serving
 from tests.support.stores import published_store
 
 pytestmark = pytest.mark.node
@@ -166,17 +166,6 @@ def test_the_verb_writes_the_file_of_the_name(name: str, tmp_path: Path) -> None
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *args: object) -> None:
         pass
-
-
-@contextmanager
-def serving(handler: object) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type]
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("name", [name for name in NASTY if len(name) < 200])
