@@ -20,11 +20,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from locked import install
+
 ROOT = Path(__file__).resolve().parents[1]
 CORE = Path("blockchaintracer", "core", "verify")
 LOCK = ROOT / "locks" / "mutate.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "mutate"
-STAMP = ENVIRONMENT / "mutate.txt"
 BUILD = ROOT / ".build" / "mutate-core"
 LEAST = 0.95
 TIMEOUT_S = 900
@@ -49,20 +50,6 @@ SLOW = {
     "seed_checks.py": ["tests/node/test_seeds_from_chain.py"],
 }
 """Tests on a node, for what the fast ones let through; tests/node/test_verify.py for every file that is not named."""
-
-
-def install() -> None:
-    if STAMP.exists() and STAMP.read_text() == LOCK.read_text():
-        return
-    print("mutate-core: installing Cosmic Ray, by hash", flush=True)
-    uv = ROOT / ".venv" / "bin" / "uv"
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    python = ENVIRONMENT / "bin" / "python"
-    certificates = {"UV_SYSTEM_CERTS": "true"} | os.environ
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
-    sync = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", LOCK]
-    subprocess.run(sync, env=certificates, check=True)
-    STAMP.write_text(LOCK.read_text())
 
 
 def copy_tree(folder: Path) -> None:
@@ -149,7 +136,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=40, metavar="N", help="one mutant in N (40)")
     parser.add_argument("--fast", action="store_true", help="leave out the tests on a node, and files that need them")
     options = parser.parse_args()
-    install()
+    install("mutate-core", ENVIRONMENT, LOCK)
     tree = BUILD / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     copy_tree(tree)

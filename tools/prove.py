@@ -15,29 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from compiler import COMPILER, ROOT, SOLIDITY
+from locked import install
 
 PROOFS = Path("tests", "symbolic")
 BUILD = Path(".build", "prove")
 LOCK = ROOT / "locks" / "prove.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "prove"
-STAMP = ENVIRONMENT / "prove.txt"
 SHIPPED = ROOT / "blockchaintracer" / "core" / "artifacts" / "LabRegistry.json"
 PASS, COUNTEREXAMPLE = 0, 1
-
-
-def install() -> None:
-    if STAMP.exists() and STAMP.read_text() == LOCK.read_text():
-        return
-    print("prove: installing halmos, by hash", flush=True)
-    uv = ROOT / ".venv" / "bin" / "uv"
-    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-    python = ENVIRONMENT / "bin" / "python"
-    # as in tools/bootstrap.py: certificates that an organisation adds to the machine
-    certificates = {"UV_SYSTEM_CERTS": "true"} | os.environ
-    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, ENVIRONMENT], check=True)
-    sync = [uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", LOCK]
-    subprocess.run(sync, env=certificates, check=True)
-    STAMP.write_text(LOCK.read_text())
 
 
 def environment() -> dict[str, str]:
@@ -103,7 +88,7 @@ def halmos(contracts: str, prefix: str) -> list[dict[str, Any]]:
 def main() -> int:
     began = time.monotonic()
     contracts = "|".join(sys.argv[1:]) or "."
-    install()
+    install("prove", ENVIRONMENT, LOCK)
     build()
     proofs = halmos(contracts, "check_")
     # a proof about calls that never succeed proves nothing: each `reach_` claims so and must be refuted
