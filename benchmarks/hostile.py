@@ -1,25 +1,27 @@
 """Input of strangers that lies: `python -m benchmarks.hostile [KIND]` counts cases and wrong verdicts of each kind.
 
 A row is a function of the honest files of a real lab on a devnet. It yields cases: a name, and a call that returns the
-outcome. A verdict is wrong if it is "verified", or if the call ends in an exception that is no refusal. Then the exit
-code is 1.
+outcome. A verdict is wrong if it is "verified" of what the honest file does not show, or if the call ends in an
+exception that is no refusal. Then the exit code is 1.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rfc8785
 
 from blockchaintracer import Trust, verify_batch_proof, verify_bundle
 from blockchaintracer.core.errors import NotVerified
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.record import Kind
+from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.groups import create_group, deploy
@@ -33,11 +35,12 @@ from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.support.forged_bundles import SHAPES, Forged, blocks_of
 from tests.support.mutations import changes
 
+_STEP = 500
+"""Cases after which the progress is told."""
 Case = tuple[str, Callable[[], str]]
-_LEFT_OUT = re.compile(r"records = \d+|records\.\d+ left out|records\.\d+\.manifest = 0|deployment left out")
-"""Bundles that say less and are as true: without a record or a manifest, or by the registry that is named."""
-REFUSALS = ("not verified", "consistent")
-"""What hostile input may end in. The node answers, so nothing is unavailable."""
+REFUSALS = ("not verified", "consistent", "of a newer version", "as true")
+"""What hostile input may end in. The node answers, so nothing is unavailable. A file that calls itself one of a newer
+version is not judged: the reader is told to upgrade. Of "as true", see `bundle_outcome`."""
 
 
 @dataclass
@@ -52,11 +55,34 @@ class Honest:
     disclosure: bytes
 
 
+def bundle_outcome(honest: Honest, data: bytes, trust: Trust) -> str:
+    """Judge a changed bundle.
+
+    It may say less than the honest one and stay true: without a record, a manifest, or the settings that made the
+    registry, where the verifier chose that registry. Then all that it shows is compared with what the honest one shows.
+    """
+    report = verify_bundle(data, trust)
+    if not report.conclusion.verified:
+        return str(report.conclusion)
+    whole, shown = read_bundle(honest.bundle), report.bundle
+    of_registry = (None, whole.deployment) if trust.registry else (whole.deployment,)
+    records = [it for record in whole.records for it in (record, replace(record, manifest=None))]
+    is_less = shown.deployment in of_registry and all(record in records for record in shown.records)
+    same = replace(shown, records=whole.records, blocks=whole.blocks, deployment=whole.deployment) == whole
+    return "as true" if is_less and same and {*shown.blocks} <= {*whole.blocks} else "verified"
+
+
 def bundle_fields(honest: Honest) -> Iterator[Case]:
-    """Change each field of a bundle. What says less is no lie."""
+    """Change each field of a bundle of a registry that the verifier chose."""
     for name, data in _changed(honest.bundle):
-        if not _LEFT_OUT.fullmatch(name):
-            yield name, lambda data=data: str(verify_bundle(data, honest.trust).conclusion)
+        yield name, lambda data=data: bundle_outcome(honest, data, honest.trust)
+
+
+def bundle_fields_by_factory(honest: Honest) -> Iterator[Case]:
+    """Change each field of a bundle whose registry the bundle has to show to be the factory's."""
+    trust = replace(honest.trust, registry=None)
+    for name, data in _changed(honest.bundle):
+        yield name, lambda data=data: bundle_outcome(honest, data, trust)
 
 
 def bundle_bytes(honest: Honest) -> Iterator[Case]:
@@ -109,6 +135,7 @@ def disclosure_fields(honest: Honest) -> Iterator[Case]:
 
 ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "bundle, a field": bundle_fields,
+    "bundle, by the factory": bundle_fields_by_factory,
     "bundle, a byte": bundle_bytes,
     "bundle, forged": forged_bundles,
     "bundle, impossible": chain_shapes,
@@ -135,6 +162,8 @@ def judge(case: Callable[[], str]) -> str:
         return case()
     except NotVerified:
         return "not verified"
+    except UnknownVersion:
+        return "of a newer version"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 
@@ -173,14 +202,17 @@ def honest_files(lab: Lab, folder: Path) -> Honest:
 def run(honest: Honest, kinds: Iterable[str] = ROWS) -> int:
     """Judge every case of some kinds, print a line for each kind, and return the number of wrong verdicts."""
     wrong: list[str] = []
-    print(f"{'kind':<24}{'cases':>8}{'wrong verdicts':>16}")
+    print(f"{'kind':<24}{'cases':>8}{'wrong verdicts':>16}{'seconds':>9}", flush=True)
     for kind in kinds:
-        count, before = 0, len(wrong)
+        count, before, start = 0, len(wrong), time.monotonic()
         for name, case in ROWS[kind](honest):
             count += 1
             if (outcome := judge(case)) not in REFUSALS:
                 wrong.append(f"{kind}: {name}: {outcome}")
-        print(f"{kind:<24}{count:>8,}{len(wrong) - before:>16,}", flush=True)
+            if count % _STEP == 0:
+                print(f"  {kind}: {count:,} cases", file=sys.stderr, flush=True)
+        seconds = time.monotonic() - start
+        print(f"{kind:<24}{count:>8,}{len(wrong) - before:>16,}{seconds:>9.0f}", flush=True)
     print(*wrong, sep="\n", end="\n" if wrong else "")
     return len(wrong)
 
