@@ -41,7 +41,6 @@ VERBS = {
     "reproduce": ("reproduce", "Re-run somebody's run from its record, compare, and attest."),
     "retract": (None, "Retract a record, once and for good."),
     "reveal": (None, "Show what was sealed: a record or a verdict."),
-    "review": ("search", "The records that wait for your group's verdict."),
     "score": ("score", "What a run documents, and what evidence there is."),
     "seal": (None, "Commit to a record or a verdict now, and show it later."),
     "signature": ("report", "Check a signature of a model, and record it."),

@@ -219,9 +219,6 @@ record_it_option = click.option(
 offline_option = click.option("--offline", is_flag=True, help="Use what was read before, without the chain.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-kind_option = click.option("--kind", help="dataset, model, run, result, …, or your own number.")
-author_option = click.option("--author", metavar="ADDRESS", help="Only records of this account.")
-limit_option = click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 profile_option = click.option(
     "--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True, help="CID profile."
 )

@@ -15,7 +15,7 @@ from rich.console import Console
 from blockchaintracer.core.chain import Block
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Relation, from_hex, to_hex
-from blockchaintracer.extras.search import Edge, Index, LineageGraph, downstream, impact, lineage, query, retraction
+from blockchaintracer.extras.search import Edge, Index, LineageGraph, downstream, lineage, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
 
@@ -124,9 +124,8 @@ def test_what_a_retraction_reaches_is_flagged_even_by_paths_that_are_not_shown(i
         "short": (id_of("data"), id_of("right")),
     }
     assert not any(node.is_affected for node in lineage(index, id_of("on fixed")).nodes.values())
-    assert [row.name for row in impact(index, id_of("left"))] == ["joined", "short"]
-    assert impact(index, id_of("short")) == []
-    assert [row.name for row in impact(index)] == ["left", "right", "joined", "short"]
+    assert named(downstream(index, id_of("left")).nodes.values()) == ["left", "joined", "short"]
+    assert named(downstream(index, id_of("short")).nodes.values()) == ["short"]
     cut = lineage(index, id_of("short"), depth=0)
     assert cut.nodes[cut.root].retracted_ancestors == (id_of("data"), id_of("right"))
 
@@ -141,7 +140,7 @@ def test_neither_length_nor_the_number_of_paths_is_a_limit(index):
     found = lineage(index, id_of(str(length - 1)))
     assert len(found.nodes) == 2 * (length - 1) + 1
     assert found.nodes[found.root].retracted_ancestors == (id_of("0"),)
-    assert len(impact(index, id_of("0"))) == 2 * (length - 1)
+    assert len(downstream(index, id_of("0")).nodes) == 2 * (length - 1) + 1
     assert len(query(index, ancestors_of=found.root, limit=None)) == 2 * (length - 1)
     assert found.mermaid().count("-->") == found.dot().count("->") == len(found.edges)
     assert "too deep" in shown(found)
@@ -224,6 +223,9 @@ def test_an_svg_shows_every_record_and_link_above_one_another(index):
         assert float(place[edge.parent].get("y")) < float(place[edge.child].get("y"))
     assert place[id_of("right")].get("stroke-dasharray")
     assert [record for record, box in place.items() if box.get("stroke-width") == "3"] == [id_of("joined")]
+    few = found.svg(most=3)
+    assert len([box for box in ET.fromstring(few).iter(f"{SVG}rect") if box.get("rx")]) == 3 + 1
+    assert "2 more are not drawn" in texts(few)
 
 
 def test_an_svg_holds_whatever_people_call_things(index):
@@ -244,7 +246,6 @@ def test_what_stands_on_a_record_is_shown_with_the_links(index):
     made(index, graph, retracted=["data", "joined"])
     found = downstream(index, id_of("data"))
     assert [node.row.name for node in found.nodes.values()] == ["data", "left", "right", "short", "joined", "on fixed"]
-    assert {row.id for row in impact(index, id_of("data"))} == set(found.nodes) - {id_of("data")}
     assert all(edge.relation != "supersedes" and {edge.child, edge.parent} <= set(found.nodes) for edge in found.edges)
     text = shown(found)
     assert "made from" not in text
@@ -260,7 +261,7 @@ def test_what_stands_on_a_record_is_shown_with_the_links(index):
 
 def test_a_record_that_is_not_there_is_said_to_be_missing(index):
     made(index, DIAMOND)
-    for ask in (lineage, impact):
+    for ask in (lineage, downstream):
         with pytest.raises(InputError, match="ab" * 32):
             ask(index, "ab" * 32)
         with pytest.raises(InputError, match="64 hex"):

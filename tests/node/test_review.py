@@ -8,7 +8,7 @@ import pytest
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Verdict
-from blockchaintracer.extras.search import Index, waiting
+from blockchaintracer.extras.search import Index, query
 from blockchaintracer.lab.attest import attest, retract, withdraw
 from blockchaintracer.lab.recording.content import record_path
 from tests.support.labs import again, second_lab, typed
@@ -32,7 +32,7 @@ def made(lab, tmp_path: Path, kind=Kind.DATASET) -> str:
 def ids(lab, reviewer, tmp_path, **wanted):
     with Index(tmp_path / "index.sqlite") as index:
         index.sync(lab.registry, lab.store)
-        return [row.id for row in waiting(index, lab.registry, reviewer, **wanted)]
+        return [row.id for row in query(index, registry=lab.registry, waiting_for=reviewer, descending=False, **wanted)]
 
 
 def test_what_waits_and_what_does_not(labs, tmp_path):
@@ -61,11 +61,10 @@ def test_what_waits_and_what_does_not(labs, tmp_path):
         ids(two, groups[1], tmp_path, kind="poem")
 
     home = {"home": two.home.path, "BLOCKCHAINTRACER_RPC": two.rpc}
-    done = typed("review", "list", "--json", **home)
+    done = typed("query", "--waiting-for", str(groups[1]), "--ascending", "--json", **home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["group"], [row["id"] for row in told["records"]]) == (groups[1], [data, result, others])
-    assert result in typed("review", "list", "--kind", "result", **home).stdout
+    assert [row["id"] for row in told["records"]] == [data, result, others]
     for record_id in (data, result, others):
         attest(again(two), record_id, Verdict.REVIEWED)
-    assert "No record waits" in typed("review", "list", **home).stderr
+    assert ids(two, groups[1], tmp_path) == []

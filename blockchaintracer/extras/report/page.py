@@ -13,12 +13,14 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.report.card import template_values
 from blockchaintracer.extras.report.fill_template import PAGE, PAPER, STYLE, render, template_source
-from blockchaintracer.extras.report.pictures import data_uri, lineage_picture, metric_pictures
+from blockchaintracer.extras.report.pictures import data_uri, metric_pictures
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import LATEST, flat, printable
 
 _CODE = (("commit", "commit"), ("branch", "branch"), ("remote", "remote"), ("entry point", "entryPoint"))
+_DRAWN = 48
+"""Records of a lineage that are drawn; the table beside the picture has them all."""
 _TIMES = {"startedAt": "started", "endedAt": "ended", "declaredTimestamp": "declared time"}
 
 
@@ -42,7 +44,7 @@ def html(facts: ReportFacts, templates: Path | None = None) -> bytes:
             "plots": [
                 {"alt": alt, "src": markup(data_uri(svg))} for alt, svg in metric_pictures(facts, values["metrics"])
             ],
-            "picture": {"src": markup(data_uri(lineage_picture(facts.lineage)))},
+            "picture": {"src": markup(data_uri(facts.lineage.svg(_DRAWN).encode()))},
         },
         templates,
     )
@@ -86,7 +88,7 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
         root = Path(scratch, "root")
         root.mkdir()
         (root / PAPER).write_text(template_source(PAPER, templates), encoding="utf-8")
-        for name, svg in {**pictures, "lineage.svg": lineage_picture(facts.lineage)}.items():
+        for name, svg in {**pictures, "lineage.svg": facts.lineage.svg(_DRAWN).encode()}.items():
             (root / name).write_bytes(svg)
         try:
             made = typst.compile(

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from blockchaintracer.extras.search import LineageGraph
-from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import printable
 
@@ -21,10 +19,8 @@ if TYPE_CHECKING:
     from blockchaintracer.extras.report.report_facts import ReportFacts
 
 MAX_METRICS = 24
-MAX_NODES = 48
-"""Records of a lineage that are drawn; the table beside the picture has them all."""
 _SHORT = 22
-_BLUE, _GREY, _RED, _GREEN, _AMBER = "#1f4e79", "#5b6672", "#a32020", "#1d6b3a", "#b26a00"
+_BLUE, _GREY, _RED, _GREEN = "#1f4e79", "#5b6672", "#a32020", "#1d6b3a"
 
 
 def data_uri(svg: bytes) -> str:
@@ -87,76 +83,6 @@ def _histories(histories: Sequence[tuple[str, list[tuple[float, float]]]], facts
 def _plain_axes(axes: Any, ticks: str, hidden: tuple[str, ...]) -> None:
     axes.tick_params(axis=ticks, labelsize=7.5, colors=_GREY)
     axes.spines[list(hidden)].set_visible(False)
-
-
-def lineage_picture(lineage: LineageGraph) -> bytes:
-    """Draw a lineage as SVG: what was recorded first at the left, arrows from a record to what was made of it."""
-    nodes, left_out = _nearest(lineage)
-    columns = _columns(lineage, nodes)
-    height = max(len(column) for column in columns)
-    text = {"ha": "center", "va": "center", "parse_math": False}
-    with _drawing(lineage.root, max(7.6, 2.15 * len(columns)), max(1.6, 0.95 * height + 0.3)) as (figure, save):
-        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_axis_off()
-        axes.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.55, height - 0.45))
-        places = {
-            record: (float(x), height - 1 - y - (height - len(column)) / 2)
-            for x, column in enumerate(columns)
-            for y, record in enumerate(column)
-        }
-        boxes = {}
-        for record, place in places.items():
-            row, is_root = lineage.nodes[record].row, record == lineage.root
-            is_retracted = row.status == "retracted"
-            lines = [f"{row.kind}, group {row.group}", _short(row.name or ""), f"{row.id[:12]}…", utc(row.time)]
-            lines += ["RETRACTED"] if is_retracted else []
-            box = {
-                "boxstyle": "round,pad=0.45",
-                "fc": "#eaf1f8" if is_root else "white",
-                "ec": _RED if is_retracted else _AMBER if lineage.nodes[record].is_affected else _BLUE,
-                "lw": 2.0 if is_root else 1.0,
-            }
-            boxes[record] = axes.text(*place, "\n".join(filter(None, lines)), fontsize=6.8, bbox=box, **text)
-        for edge in lineage.edges:
-            if edge.child not in boxes or edge.parent not in boxes:
-                continue
-            start, end = places[edge.parent], places[edge.child]
-            arrow = {"arrowstyle": "-|>", "color": _GREY, "lw": 0.9}
-            arrow |= {"patchA": boxes[edge.parent].get_bbox_patch(), "patchB": boxes[edge.child].get_bbox_patch()}
-            axes.annotate("", end, start, zorder=0, arrowprops=arrow)
-            middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-            box = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}
-            axes.text(*middle, _short(edge.relation), fontsize=6, color=_GREY, bbox=box, **text)
-        if left_out:
-            axes.text(-0.45, -0.5, f"{left_out} more are not drawn", fontsize=7, color=_GREY, va="bottom")
-        return save()
-
-
-def _nearest(lineage: LineageGraph) -> tuple[list[str], int]:
-    order = sorted(lineage.nodes.values(), key=lambda node: (abs(node.depth), node.row.time, node.row.id))
-    return [node.row.id for node in order[:MAX_NODES]], max(0, len(order) - MAX_NODES)
-
-
-def _columns(lineage: LineageGraph, nodes: Sequence[str]) -> list[list[str]]:
-    """Records by the longest path from what has no parent: every arrow leads to the right."""
-    kept = set(nodes)
-    parents: dict[str, list[str]] = {record: [] for record in nodes}
-    for edge in lineage.edges:
-        if edge.child in kept and edge.parent in kept:
-            parents[edge.child].append(edge.parent)
-    column = dict.fromkeys(nodes, 0)
-    # a parent is recorded no later than its child, so one pass in the order of recording is enough
-    order = sorted(nodes, key=lambda record: (lineage.nodes[record].row.block, lineage.nodes[record].row.time))
-    for _ in range(len(order)):
-        before = dict(column)
-        for record in order:
-            column[record] = max([column[parent] + 1 for parent in parents[record]], default=0)
-        if column == before:
-            break
-    columns: list[list[str]] = [[] for _ in range(max(column.values()) + 1)]
-    for record in sorted(nodes, key=lambda record: (lineage.nodes[record].row.time, record)):
-        columns[column[record]].append(record)
-    return columns
 
 
 def _short(text: str) -> str:

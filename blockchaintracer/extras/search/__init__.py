@@ -14,11 +14,9 @@ from blockchaintracer.extras.search.lineage import Edge as Edge
 from blockchaintracer.extras.search.lineage import LineageGraph as LineageGraph
 from blockchaintracer.extras.search.lineage import LineageNode as LineageNode
 from blockchaintracer.extras.search.lineage import downstream as downstream
-from blockchaintracer.extras.search.lineage import impact as impact
 from blockchaintracer.extras.search.lineage import lineage as lineage
 from blockchaintracer.extras.search.query import STATUSES as STATUSES
 from blockchaintracer.extras.search.query import query as query
-from blockchaintracer.extras.search.query import waiting as waiting
 from blockchaintracer.extras.search.rows import Retraction as Retraction
 from blockchaintracer.extras.search.rows import Row as Row
 from blockchaintracer.extras.search.rows import VerdictRow as VerdictRow

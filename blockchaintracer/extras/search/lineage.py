@@ -15,6 +15,7 @@ from blockchaintracer.core.record import Relation, label, to_hex
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.lineage_svg import Box, draw
 from blockchaintracer.extras.search.rows import Row, records, required_number, utc
+from blockchaintracer.lab.plain_text import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -25,7 +26,6 @@ _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
 _RETRACTED, _AFFECTED = "RETRACTED", "stands on a retracted record"
 _COLOURS = {"retracted": "#cc0000", "affected": "#cc6600", "recorded": "#555555"}
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +153,20 @@ class LineageGraph:
         ]
         return "\n".join([*lines, "}"]) + "\n"
 
-    def svg(self) -> str:
-        """An SVG image; arrows lead up from a record to what it was made from."""
+    def svg(self, most: int | None = None) -> str:
+        """An SVG image; arrows lead up from a record to what it was made from. Of more than `most` records the nearest
+        are drawn."""
+        order = sorted(self.nodes.values(), key=lambda node: (abs(node.depth), node.row.time, node.row.id))
+        near = {node.row.id for node in order[:most]}
         boxes = {
             record: Box(tuple(_lines(node)), _COLOURS[node.state], node.state == "retracted", record == self.root)
             for record, node in self.nodes.items()
+            if record in near
         }
-        return draw(boxes, [(edge.child, edge.parent, edge.relation) for edge in self.edges])
+        edges = [(edge.child, edge.parent, edge.relation) for edge in self.edges if {edge.child, edge.parent} <= near]
+        if left_out := len(order) - len(near):
+            boxes[""] = Box((f"{left_out} more are not drawn",))
+        return draw(boxes, edges)
 
     def _neighbours(self, up: bool) -> dict[str, list[tuple[str, str]]]:
         """By record: relation and id of its parents, or of its children."""
@@ -195,7 +202,9 @@ def lineage(
 
 
 def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
-    """Find a record and everything that stands on it, as `impact` finds it, with the links between them.
+    """Find a record and everything that stands on it: what its retraction reaches, or would reach.
+
+    Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
 
     Raises:
         InputError: if the record isn't in the index.
@@ -204,26 +213,6 @@ def downstream(index: Index, record_id: str, *, registry: Registry | None = None
     depths, _ = _reach(index, [root], up=False, except_relation=Relation.SUPERSEDES)
     links = [link for link in _links(index, depths) if link[2] != Relation.SUPERSEDES]
     return _graph(index, root, {root: 0} | depths, links, True)
-
-
-def impact(index: Index, record_id: str | None = None, *, registry: Registry | None = None) -> list[Row]:
-    """Find everything downstream of a record, oldest first: what its retraction reaches, or would reach.
-
-    Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
-
-    Args:
-        record_id: 0x-hex; None for all retracted records.
-
-    Raises:
-        InputError: if the record isn't in the index.
-    """
-    if record_id is not None:
-        roots = [required_number(index, record_id, registry)]
-    else:
-        retracted = "SELECT record FROM retractions WHERE registry IN (SELECT value FROM json_each(?))"
-        roots = [row[0] for row in index.rows(retracted, (json.dumps(index.registry_numbers(registry)),))]
-    reached, _ = _reach(index, roots, up=False, except_relation=Relation.SUPERSEDES)
-    return records(index, sorted(reached))
 
 
 def _graph(
@@ -291,7 +280,7 @@ def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[st
 def _lines(node: LineageNode) -> list[str]:
     """The lines of a record in a picture. Names are their authors' choice: nothing in them may act on the medium."""
     row = node.row
-    name = _UNPRINTABLE.sub("\ufffd", row.name or "")
+    name = " ".join(printable(row.name or "").split())
     name = name if len(name) <= _SHOWN_NAME else name[: _SHOWN_NAME - 1] + "…"
     lines = [f"{row.kind} {name}".strip(), f"{row.id[:12]}… group {row.group}", utc(row.time)]
     lines += [_RETRACTED] if row.status == "retracted" else []

@@ -20,11 +20,6 @@ from blockchaintracer.lab.store.ipfs.blocks import Cid
 STATUSES = tuple(STATUS)
 """What can be asked of a record's state."""
 
-_WAITING = (
-    "SELECT r.pk FROM records r WHERE r.registry = :registry AND r.lab_group != :reviewer AND r.retracted_at IS NULL"
-    " AND NOT EXISTS (SELECT 1 FROM verdicts v WHERE v.record = r.pk AND v.lab_group = :reviewer AND v.current)"
-)
-
 
 def query(
     index: Index,
@@ -33,6 +28,7 @@ def query(
     text: str | None = None,
     kind: int | str | None = None,
     group: int | None = None,
+    waiting_for: int | None = None,
     author: str | None = None,
     since: str | int | datetime | None = None,
     until: str | int | datetime | None = None,
@@ -55,6 +51,8 @@ def query(
         text: words that all occur in name, description, parameters, metrics, file names or git commit; ``word*`` and
             abbreviated git commits match what begins so.
         kind: a `Kind`, its name, or the lab's own number.
+        waiting_for: number of a group: only records of other groups, not retracted, on which it has no current verdict;
+            one that was withdrawn is none.
         since: earliest time by the chain: a date (its start, UTC), RFC 3339 text, Unix seconds or a datetime.
         until: latest time; a date counts to its end.
         subject: SHA-256 of what is recorded, 64 hex digits: all records of it, by whomever.
@@ -79,6 +77,7 @@ def query(
         words=_words(text),
         kind=_kind(kind),
         group=_within(group, 2**32 - 1, "a group's number"),
+        waiting_for=waiting_for,
         author=_author(author),
         since=_time(since, end=False),
         until=_time(until, end=True),
@@ -97,35 +96,6 @@ def query(
         entries = [entry for number in numbers for entry in Statement(index, number, search).run(end)]
         entries = sorted(entries, reverse=descending)[offset:end]
     return records(index, [number for _, number in entries])
-
-
-def waiting(
-    index: Index,
-    registry: Registry,
-    reviewer: int,
-    *,
-    kind: int | str | None = None,
-    author: str | None = None,
-    group: int | None = None,
-    limit: int | None = 50,
-) -> list[Row]:
-    """The records of other groups that are not retracted and have no current verdict of a group, oldest first.
-
-    A verdict that was withdrawn is none, so its record waits again.
-
-    Args:
-        reviewer: number of the group that would give the verdict.
-        kind, author, group, limit: as `query`.
-
-    Raises:
-        InputError: if an argument isn't what it should be, or the registry isn't in the index.
-    """
-    columns = {"kind": _kind(kind), "author": _author(author), "lab_group": group}
-    [number] = index.registry_numbers(registry)
-    values = {**columns, "registry": number, "reviewer": reviewer, "limit": -1 if limit is None else limit}
-    terms = "".join(f" AND r.{column} = :{column}" for column, value in columns.items() if value is not None)
-    rows = index.rows(f"{_WAITING}{terms} ORDER BY r.pk LIMIT :limit", values)
-    return records(index, [row[0] for row in rows])
 
 
 # -- arguments

@@ -41,6 +41,7 @@ class Search:
     words: tuple[str, ...]
     kind: int | None
     group: int | None
+    waiting_for: int | None
     author: bytes | None
     since: int | None
     until: int | None
@@ -114,7 +115,11 @@ class Statement:
         search = self._search
         columns = {"lab_group": search.group, "kind": search.kind, "author": search.author, "subject": search.subject}
         terms = [f"r.{column} = {self._bind(value)}" for column, value in columns.items() if value is not None]
-        return [f"r.registry = {self._registry}", *terms, *(STATUS[status] for status in self._search.statuses)]
+        if search.waiting_for is not None:
+            reviewer = self._bind(search.waiting_for)
+            given = f"SELECT 1 FROM verdicts v WHERE v.record = r.pk AND v.lab_group = {reviewer} AND v.current"  # noqa: S608
+            terms += [f"r.lab_group != {reviewer}", "r.retracted_at IS NULL", f"NOT EXISTS ({given})"]
+        return [f"r.registry = {self._registry}", *terms, *(STATUS[status] for status in search.statuses)]
 
     def _times(self, number: str) -> list[str]:
         """Bound the record's time, and first its number, because numbers are in the order of the blocks' times.

@@ -9,7 +9,7 @@ import click
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.search import impact, lineage
+from blockchaintracer.extras.search import lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
@@ -28,14 +28,9 @@ _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
     show_default=True,
     help="How to show it.",
 )
-@click.option(
-    "--impact", "only_impact", is_flag=True, help="Only list what stands on the record, as if it were retracted."
-)
 @click.option("-o", "--output", type=NEW_FILE, help="Write it to this file: .mmd, .dot or .svg.")
 @offline_option
-def command(
-    lab: Lab, record_id: str, depth: int | None, form: str, only_impact: bool, output: Path | None, offline: bool
-) -> Answer:
+def command(lab: Lab, record_id: str, depth: int | None, form: str, output: Path | None, offline: bool) -> Answer:
     """Show what a record was made from and what was made from it; retracted ancestors are marked.
 
     \b
@@ -43,7 +38,6 @@ def command(
       blockchaintracer lineage ID
       blockchaintracer lineage ID --format mermaid
       blockchaintracer lineage ID -o lineage.svg
-      blockchaintracer lineage ID --impact
     """
     if output:
         if output.suffix not in _ENDINGS:
@@ -52,9 +46,6 @@ def command(
     record_id = lab.parse_id(record_id)
     with up_to_date(lab, offline=offline) as index:
         registry = None if offline else lab.registry
-        if only_impact:
-            rows = impact(index, record_id, registry=registry)
-            return Answer({"impact": rows}, *(f"{row.id}  {row.kind}  {row.name or ''}".rstrip() for row in rows))
         found = lineage(index, record_id, depth, registry=registry)
     if form == "tree":
         return Answer(found, tree(found.tree()))

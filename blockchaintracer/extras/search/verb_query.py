@@ -9,11 +9,8 @@ import click
 
 from blockchaintracer.cli.options import (
     NEW_FILE,
-    author_option,
     csv_option,
-    kind_option,
     lab_verb,
-    limit_option,
     offline_option,
 )
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
@@ -27,9 +24,12 @@ from blockchaintracer.lab.lab import Lab
 @lab_verb()
 @click.argument("words", nargs=-1, metavar="[WORD]...")
 @click.option("--where", metavar="EXPRESSION", help='Such as "metrics.accuracy > 0.9 and params.lr <= 0.01".')
-@kind_option
+@click.option("--kind", help="dataset, model, run, result, …, or your own number.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group.")
-@author_option
+@click.option(
+    "--waiting-for", type=int, metavar="GROUP", help="What others recorded and this group gave no verdict on."
+)
+@click.option("--author", metavar="ADDRESS", help="Only records of this account.")
 @click.option("--since", metavar="TIME", help="Not recorded earlier: a date, or RFC 3339.")
 @click.option("--until", metavar="TIME", help="Not recorded later.")
 @click.option("--subject", metavar="SHA256", help="All records of these bytes, of every author.")
@@ -39,7 +39,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--descendants-of", metavar="ID", help="What was made from this record.")
 @click.option("--sort", default="time", show_default=True, help="time, or a number such as metrics.accuracy.")
 @click.option("--ascending", "descending", flag_value=False, default=True, help="Oldest or smallest first.")
-@limit_option
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="Rows to leave out at the start.")
 @csv_option
 @click.option(
@@ -66,6 +66,7 @@ def command(
       blockchaintracer query --kind run --where "metrics.accuracy > 0.9" --sort metrics.accuracy
       blockchaintracer query --status reproduced --since 2026-01-01 --json
       blockchaintracer query --descendants-of ID --csv
+      blockchaintracer query --waiting-for 2 --ascending
       blockchaintracer query --kind run --limit 100000 --parquet runs.parquet
     """
     with up_to_date(lab, offline=offline) as index:

@@ -1,5 +1,0 @@
-"""`ape run review`: the client's verb under Ape."""
-
-from scripts._door import door
-
-cli = door("review")
