@@ -20,7 +20,6 @@ from blockchaintracer.core.api import connect
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
-from blockchaintracer.core.proof_file import ProofKind, damaged, proof_kind, read_proof
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -30,6 +29,7 @@ from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import verify_disclosure
+from blockchaintracer.lab.proof_file import ProofKind, damaged, proof_kind, read_proof
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 
 _OF_A_PATH = ("path", "record", "of_group")
@@ -45,7 +45,7 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--data", type=PATH, metavar="PATH", help="Look this file or folder up, whatever it looks like.")
 @click.option("--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you trust; --rpc must be of it.")
 @click.option("--trust-block", "trusted_blocks", multiple=True, metavar="HASH", help="A block that you trust.")
-@click.option("--checkpoints", type=FILE, help='Blocks that you trust: [{"chainId", "number", "hash"}].')
+@click.option("--checkpoints", type=FILE, help="A file of blocks that you trust.")
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
 @click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
@@ -109,10 +110,24 @@ class Format:
         return version
 
 
+def read_limited(path: Path, limit: int, what: str) -> bytes:
+    """Read a file of any origin that may have at most `limit` bytes. Messages say `what` was expected."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise InputError(f"expected {what} in {path}: {error.strerror}") from None
+    if len(data) > limit:
+        raise InputError(f"{path}: expected {what} of at most {limit} bytes, got more")
+    return data
+
+
 _CHAIN = ("eip-712", "keccak-256", "sha2-256")
 
 PUBLISHED = Format("published")
 BUNDLE = Format("bundle", algorithms=("eip-712", "keccak-256", "merkle-patricia-trie", "rlp", "sha2-256"))
+TRUSTED_BLOCKS = Format("trusted-blocks", algorithms=("keccak-256",))
+RECORD_KEY = Format("record-key", algorithms=_CHAIN)
 BATCH = Format("batch")
 BATCH_PROOF = Format("batch-proof", algorithms=_CHAIN)
 SIGNED_WRITES = Format("signed-writes", algorithms=("eip-712", "keccak-256"))

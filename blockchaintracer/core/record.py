@@ -21,6 +21,9 @@ DOMAIN_VERSION = "1"
 FIRST_OWN_NUMBER = 128
 """Kinds and relations from 128 to 255 are the lab's own."""
 
+MAX_PARENTS = 1024
+"""How many parents a record can have (contracts/modules/Records.sol)."""
+
 GLOBAL_PREFIX = "eip155:"
 """How an id with its chain and registry begins: the CAIP-2 namespace of the chains of Ethereum's kind."""
 
@@ -194,6 +197,13 @@ def _digits(text: str, what: str, form: str) -> str:
     return digits
 
 
+def unsigned(value: Any, bits: int) -> int:
+    """Return a whole number of a file if it fits into so many bits."""
+    if type(value) is not int or not 0 <= value < 1 << bits:
+        raise InputError(f"expected a whole number below {1 << bits}, got {str(value)[:80]!r}")
+    return value
+
+
 def checksummed(text: str, what: str = "an address") -> str:
     """Return an address with its EIP-55 checksum."""
     from eth_utils.address import is_address, to_checksum_address
@@ -268,15 +278,28 @@ class RecordKey:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RecordKey:
-        """Read what `as_json` wrote."""
+        """Read what `as_json` wrote, of any origin: every key that is returned has an id.
+
+        Raises:
+            InputError: if a field is missing, or is not of its form.
+        """
+        try:
+            return cls._from_json(data)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(f"expected a record key, got: {type(error).__name__} {str(error)[:80]}") from None
+
+    @classmethod
+    def _from_json(cls, data: dict[str, Any]) -> RecordKey:
+        if len(data["parents"]) > MAX_PARENTS:
+            raise InputError(f"expected at most {MAX_PARENTS} parents, got {len(data['parents'])}")
         return cls(
-            group=data["group"],
-            author=data["author"],
-            subject_type=data["subjectType"],
+            group=unsigned(data["group"], 32),
+            author=checksummed(data["author"]),
+            subject_type=unsigned(data["subjectType"], 8),
             subject=data["subject"],
-            kind=data["kind"],
+            kind=unsigned(data["kind"], 8),
             manifest=data["manifest"],
-            parents=tuple(Link(link["parent"], link["relation"]) for link in data["parents"]),
+            parents=tuple(Link(link["parent"], unsigned(link["relation"], 8)) for link in data["parents"]),
         )
 
 

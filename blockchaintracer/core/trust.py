@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.formats import TRUSTED_BLOCKS, read_limited
+from blockchaintracer.core.manifest.base import read_strictly
 from blockchaintracer.core.networks import network_by_name
-from blockchaintracer.core.record import checksummed, normal_id
+from blockchaintracer.core.record import checksummed, normal_id, unsigned
 
 _MAX_CHECKPOINTS = 16 << 20
 
@@ -64,25 +65,25 @@ class Trust:
 
 
 def read_checkpoints(path: Path) -> tuple[Checkpoint, ...]:
-    """Read blocks that are trusted from a file: ``[{"chainId": 1, "number": 2, "hash": "0x…"}]``."""
-    try:
-        with path.open("rb") as file:
-            entries = parse_json(file.read(_MAX_CHECKPOINTS), "a list of checkpoints")
-    except OSError as error:
-        raise InputError(f"expected checkpoints in {path}: {error.strerror}") from None
-    if not isinstance(entries, list) or not entries:
-        raise InputError(f'{path}: expected [{{"chainId", "number", "hash"}}], got something else')
-    return tuple(_checkpoint(entry, f"{path}, entry {index}") for index, entry in enumerate(entries))
+    """Read the blocks that are trusted from a file (docs/formats.md)."""
+    content = read_limited(path, _MAX_CHECKPOINTS, "trusted blocks")
+    return read_strictly(content, TRUSTED_BLOCKS, str(path), _from_json, checkpoints_json)
 
 
-def _checkpoint(entry: Any, place: str) -> Checkpoint:
-    if not isinstance(entry, dict) or set(entry) != {"chainId", "number", "hash"}:
-        raise InputError(f"{place}: expected chainId, number and hash, and nothing else")
-    chain_id, number, block_hash = entry["chainId"], entry["number"], entry["hash"]
-    chain_id = int(chain_id) if isinstance(chain_id, str) and chain_id.isascii() and chain_id.isdigit() else chain_id
-    for name, value in (("chainId", chain_id), ("number", number)):
-        if type(value) is not int or value < 0:
-            raise InputError(f"{place}: expected {name} as a whole number")
-    if not isinstance(block_hash, str):
-        raise InputError(f"{place}: expected hash as 0x and 64 hex digits")
-    return Checkpoint(chain_id, number, normal_id(block_hash, "hash of a block"))
+def checkpoints_json(blocks: tuple[Checkpoint, ...]) -> dict[str, Any]:
+    """Return the JSON of a file that `read_checkpoints` reads."""
+    values = ({"chainId": str(block.chain_id), "number": str(block.number), "hash": block.hash} for block in blocks)
+    return TRUSTED_BLOCKS.header() | {"blocks": list(values)}
+
+
+def _from_json(data: dict[str, Any]) -> tuple[Checkpoint, ...]:
+    if not data["blocks"]:
+        raise InputError("it names no block")
+    return tuple(
+        Checkpoint(
+            unsigned(int(block["chainId"]), 256),
+            unsigned(int(block["number"]), 64),
+            normal_id(block["hash"], "hash of a block"),
+        )
+        for block in data["blocks"]
+    )

@@ -6,7 +6,6 @@ transaction into the outbox then: a process may die anywhere in between, and the
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -22,6 +21,7 @@ from blockchaintracer.core.formats import BATCH
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label
+from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import locked, make_private, private, write_json
 from blockchaintracer.lab.kept_proofs import (
@@ -32,7 +32,6 @@ from blockchaintracer.lab.kept_proofs import (
     batches_folder,
     find_proof,
     is_open,
-    required_here,
 )
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lab_folder import Home
@@ -98,7 +97,7 @@ def _add(lab: Lab, made: Draft) -> Recorded:
         file = batches_folder(lab, group) / OPEN / f"{made.id}.json"
         existing = file.exists()
         if not existing:
-            write_json(file, made.key.as_json(), hint="Nothing was added.")
+            write_json(file, KeyFile(lab.chain_id, lab.domain.registry, made.key).as_json(), hint="Nothing was added.")
     return Batched(**about, **progress_of(None, "open"), existing=existing, root=None, proof=None)
 
 
@@ -191,7 +190,7 @@ def batched_keys(lab: Lab) -> Iterator[tuple[str, RecordKey]]:
     roots = {entry.write["root"] for entry in lab.outbox.entries(None, *ANCHORS)}
     for file in sorted(lab.home.batches.glob("*/*/*.json")):
         if file.parent.name == OPEN or file.parent.name in roots:
-            yield file.stem, _read_key(file)
+            yield file.stem, (KeyFile if file.parent.name == OPEN else Proof).read_file(file).key
 
 
 def materialize(lab: Lab, target: str) -> list[Recorded]:
@@ -205,7 +204,7 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
     """
     path = Path(target)
     first = Proof.read_file(path) if path.is_file() else _required_proof(lab, target)
-    required_here(lab, first)
+    first.require(lab.domain)
     proofs = list(_with_parents(lab, first, path.parent if path.is_file() else None))
     writes = [
         Transaction(
@@ -281,16 +280,7 @@ def _open_keys(lab: Lab, group: int) -> dict[str, RecordKey]:
         anchored = [file.stem for file in waiting.glob("*.json") if (batch / file.name).exists()]
         if anchored and batch_entry(lab, group, batch.name):
             _close(folder, anchored)
-    return {file.stem: _read_key(file) for file in sorted(waiting.glob("*.json"))}
-
-
-def _read_key(file: Path) -> RecordKey:
-    """The key in a file of an open batch, or in a proof."""
-    try:
-        data = json.loads(file.read_bytes())
-        return RecordKey.from_json(data.get("key", data))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
-        raise StoreError(f"expected a record of a batch in {file}, got: {type(error).__name__}") from None
+    return {file.stem: KeyFile.read_file(file).key for file in sorted(waiting.glob("*.json"))}
 
 
 def _write_proofs(domain: Domain, folder: Path, tree: MerkleTree, keys: dict[str, RecordKey]) -> None:
@@ -298,8 +288,8 @@ def _write_proofs(domain: Domain, folder: Path, tree: MerkleTree, keys: dict[str
     try:
         for record_id, key in keys.items():
             proof = Proof(domain.chain_id, domain.registry, key, tree.root, tuple(tree.proof(record_id)))
-            with open(folder / f"{record_id}.json", "w", opener=private) as file:
-                file.write(json.dumps(proof.as_json(), indent=2) + "\n")
+            with open(folder / f"{record_id}.json", "wb", opener=private) as file:
+                file.write(proof.to_bytes())
     except OSError as error:
         raise StoreError(
             f"the proofs can't be written to {folder}: {error.strerror}", hint="Nothing was sent."

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
-from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import checksummed, normal_digest
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab import Lab
@@ -61,17 +60,6 @@ def keep_proof(home: Home, proof: Proof) -> Path:
     if not file.exists():
         write_json(file, proof.as_json())
     return file
-
-
-def required_here(lab: Lab, proof: Proof) -> Proof:
-    """Return the proof if it is for the lab's registry."""
-    if (proof.chain_id, proof.registry) != (lab.chain_id, lab.registry.address):
-        raise InputError(
-            f"the proof is for the registry {proof.registry} on chain {proof.chain_id}, not for"
-            f" {lab.registry.address} on chain {lab.chain_id}",
-            hint="Choose them with --registry and --network or --rpc.",
-        )
-    return proof
 
 
 def is_open(lab: Lab, record_id: str) -> bool:

@@ -30,7 +30,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.published_proofs import json_bytes, proof_name, write_proof
+from blockchaintracer.lab.published_proofs import proof_name, write_proof
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
@@ -328,7 +328,7 @@ def _stored_or_batched(lab: Lab, record_id: str) -> RecordView:
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
     """Put the proof of a batched record into the store; return the name that it gets, and its SHA-256."""
     proof = find_proof(lab, record.id) if record.batch else None
-    return {proof_name(record.id): lab.store.put_bytes(json_bytes(proof))} if proof else {}
+    return {proof_name(record.id): lab.store.put_bytes(proof.to_bytes())} if proof else {}
 
 
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:

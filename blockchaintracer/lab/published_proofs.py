@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,22 +9,17 @@ from pathlib import Path
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import Domain, is_one_of, normal_digest, normal_id
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.store.sources import is_url, public_name, read_source
 
 _FOLDER = "proofs"
-_LIMIT = 1 << 20
 
 
 def proof_name(record_id: str) -> str:
     """Return the name of a record's proof in a published store."""
     return f"{_FOLDER}/{normal_id(record_id)}.json"
-
-
-def json_bytes(proof: Proof) -> bytes:
-    """Return a proof as the bytes of its file."""
-    return (json.dumps(proof.as_json(), indent=2) + "\n").encode()
 
 
 def write_proof(path: Path, data: bytes) -> None:
@@ -73,7 +67,7 @@ def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
     """Read the proofs that may be about a digest."""
     if not is_url(source) and not Path(source).is_file():
         for file in sorted(Path(source, _FOLDER).glob("*.json")):
-            if file.is_file() and file.stat().st_size <= _LIMIT:
+            if file.is_file() and file.stat().st_size <= MAX_KEY_FILE_BYTES:
                 data = file.read_bytes()
                 if is_one_of(digest, file.stem) or normal_digest(digest).encode() in data:
                     yield f"{_FOLDER}/{file.name}", data
@@ -82,8 +76,8 @@ def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
     try:
         for block in read_source(source, proof_name(digest)):
             data += block
-            if len(data) > _LIMIT:
-                raise InputError(f"{public_name(source)} gives more than {_LIMIT} bytes for a proof")
+            if len(data) > MAX_KEY_FILE_BYTES:
+                raise InputError(f"{public_name(source)} gives more than {MAX_KEY_FILE_BYTES} bytes for a proof")
     except SourceError as error:
         if error.unavailable:
             raise ChainUnavailable(f"{public_name(source)} {error}") from None

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
-from blockchaintracer.core.formats import SIGNED_WRITES, UnknownVersion
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.formats import SIGNED_WRITES, read_limited
+from blockchaintracer.core.manifest.base import read_strictly
 from blockchaintracer.core.record import (
     Domain,
     RecordKey,
@@ -21,6 +21,7 @@ from blockchaintracer.core.record import (
     normal_id,
     record_message,
     to_hex,
+    unsigned,
 )
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
@@ -68,32 +69,19 @@ class SignedWrites:
         Raises:
             InputError: if it isn't a request of this version.
         """
-        try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_BYTES + 1)
-            if len(content) > _MAX_BYTES:
-                raise ValueError(f"more than {_MAX_BYTES} bytes")
-            data = parse_json(content, "a request")
-            SIGNED_WRITES.check_header(data, str(path))
-            if not 0 < len(data["writes"]) <= _MAX_WRITES:
-                raise ValueError(f"{len(data['writes'])} writes, at most {_MAX_WRITES}")
-            domain = Domain(int(data["chainId"]), checksummed(data["registry"], "a registry's address"))
-            signer, deadline = checksummed(data["signer"], "the signer's address"), data["deadline"]
-            # the registry takes times that no calendar has
-            datetime.fromtimestamp(deadline, UTC)
-            writes = tuple(_parsed(write, domain, signer, deadline) for write in data["writes"])
-            request = cls(domain, signer, deadline, writes)
-            if request.as_json() != data:
-                raise ValueError("other fields, or in another form, than this version writes")
-        except UnknownVersion:
-            raise
-        except Exception as error:
-            # a stranger chose every value: reading and encoding them may fail in many ways
-            raise InputError(
-                f"expected signed writes in {path}, got: {type(error).__name__} {str(error)[:200]}",
-                hint="`blockchaintracer outbox sign` writes such a file, of the same version as yours.",
-            ) from None
-        return request
+        content = read_limited(path, _MAX_BYTES, "signed writes")
+        return read_strictly(content, SIGNED_WRITES, str(path), cls._from_json, cls.as_json)
+
+    @classmethod
+    def _from_json(cls, data: dict[str, Any]) -> SignedWrites:
+        if not 0 < len(data["writes"]) <= _MAX_WRITES:
+            raise InputError(f"{len(data['writes'])} writes, at most {_MAX_WRITES}")
+        domain = Domain(int(data["chainId"]), checksummed(data["registry"], "a registry's address"))
+        signer, deadline = checksummed(data["signer"], "the signer's address"), unsigned(data["deadline"], 40)
+        # the registry takes times that no calendar has
+        datetime.fromtimestamp(deadline, UTC)
+        writes = tuple(_parsed(write, domain, signer, deadline) for write in data["writes"])
+        return cls(domain, signer, deadline, writes)
 
 
 def _parsed(data: dict[str, Any], domain: Domain, signer: str, deadline: int) -> Transaction:

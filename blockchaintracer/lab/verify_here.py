@@ -11,13 +11,13 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.proof_file import damaged
 from blockchaintracer.core.record import is_hash
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.batched_here import with_batched
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
+from blockchaintracer.lab.proof_file import damaged
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies

@@ -137,7 +137,7 @@ def test_a_document_of_a_later_version_asks_for_a_later_program(tmp_path: Path) 
 def test_what_is_no_document(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"named \*\.yaml"):
         load_run_document(written(tmp_path, DOCUMENT, "run.txt"))
-    with pytest.raises(InputError, match="readable run document"):
+    with pytest.raises(InputError, match="expected a run document in"):
         load_run_document(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="at most"):
         load_run_document(written(tmp_path, b"#" * (1 << 20) + b"#"))

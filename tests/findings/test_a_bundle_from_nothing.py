@@ -14,6 +14,8 @@ from click.testing import CliRunner, Result
 from blockchaintracer import Checkpoint, Trust, verify_bundle
 from blockchaintracer.cli import main, verb_verify
 from blockchaintracer.cli.options import GIVEN
+from blockchaintracer.core.formats import TRUSTED_BLOCKS
+from blockchaintracer.core.trust import checkpoints_json
 from tests.support.forged_bundles import Forged, blocks_of
 
 pytestmark = pytest.mark.fast
@@ -71,12 +73,13 @@ def test_checkpoints_are_of_a_chain_and_a_height(tmp_path: Path) -> None:
         ([right[0], right[1]._replace(hash=one)], "not verified"),
     ):
         assert verify_bundle(data, Trust(checkpoints=tuple(given))).conclusion == outcome
-        entries = [{"chainId": it.chain_id, "number": it.number, "hash": it.hash} for it in given]
-        points.write_text(json.dumps(entries))
+        points.write_text(json.dumps(checkpoints_json(tuple(given))))
         shown = typed("--proof", file, "--checkpoints", points, "--json")
         assert json.loads(shown.stdout)["outcome"] == outcome
-    for wrong in ([], {}, [[]], [{"chainId": 1, "number": -1, "hash": one}], [{"chainId": 1, "number": 1, "hash": 2}]):
-        points.write_text(json.dumps(wrong))
+    good = {"chainId": "1", "number": "1", "hash": one}
+    bad: tuple[dict[str, Any], ...] = ({"number": 1}, {"number": "-1"}, {"hash": 2}, {"hash": one[2:]}, {"more": 1})
+    for wrong in ([], [[]], *([good | values] for values in bad)):
+        points.write_text(json.dumps(TRUSTED_BLOCKS.header() | {"blocks": wrong}))
         assert typed("--proof", file, "--checkpoints", points).exit_code == 2, wrong
 
 

@@ -25,7 +25,6 @@ from blockchaintracer.core.formats import (
 )
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList
-from blockchaintracer.core.proof_file import read_proof
 from blockchaintracer.core.record import Domain, normal_digest
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
@@ -37,6 +36,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox.queue import Outbox
 from blockchaintracer.lab.private.disclose import read_disclosure
+from blockchaintracer.lab.proof_file import read_proof
 from blockchaintracer.lab.recording.run_document import load_run_document
 from blockchaintracer.lab.relay import SignedWrites
 from tests.support.forged_bundles import Forged

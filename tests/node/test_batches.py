@@ -118,7 +118,7 @@ def test_a_proof_file_is_checked_before_anything_is_paid(lab, tmp_path):
             materialize(lab, str(path))
     for text in ("", "[]", "{}", '{"type": 1}'):
         path.write_text(text)
-        with pytest.raises(InputError, match="expected a batch's proof file"):
+        with pytest.raises(InputError, match="expected urn:blockchaintracer:batch-proof:v1"):
             materialize(lab, str(path))
     with pytest.raises(InputError, match="no proof of record"):
         materialize(lab, "ab" * 32)

@@ -28,7 +28,6 @@ from blockchaintracer.core.chain import KnownCode, known_code
 from blockchaintracer.core.chain.known_code import registry_code
 from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
-from blockchaintracer.core.proof_file import ProofKind, proof_kind
 from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict, from_hex, to_hex
 from blockchaintracer.core.verify.bundle import BundleRefused, read_bundle
 from blockchaintracer.core.verify.standing import genuine_code
@@ -37,6 +36,7 @@ from blockchaintracer.lab.bundle.exporter import BatchPath, ProofRequest, export
 from blockchaintracer.lab.chain.factory import Factory, settings_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
+from blockchaintracer.lab.proof_file import ProofKind, proof_kind
 from blockchaintracer.lab.recording.content import not_before, record_content, record_run
 from tests.support.artifacts import ROOT, artifact
 from tests.support.labs import second_lab, shared_lab, typed

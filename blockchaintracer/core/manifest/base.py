@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeVar
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import Format, UnknownVersion
 
 MAX_BYTES = 1 << 20
 """The largest manifest, in bytes. Anything larger is an attachment, named by its digest."""
@@ -22,6 +23,8 @@ MAX_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8785, section 3.1, and RFC 7493)."""
 MAX_DEPTH = 64
 MAX_VALUES = 1 << 18
+
+T = TypeVar("T")
 
 _BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 _ESCAPED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -160,6 +163,32 @@ def parse_json(data: bytes, what: str) -> Any:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else _json_reason(error)
         raise InputError(f"{what}: expected JSON in UTF-8, got something else: {reason}") from None
     return plain(value)
+
+
+def read_strictly(
+    data: bytes, format_: Format, where: str, read: Callable[[dict[str, Any]], T], write: Callable[[T], Any]
+) -> T:
+    """Read a JSON file of any origin whose values have one form each: what `write` makes of what `read` returns.
+
+    Raises:
+        UnknownVersion: if its version is not read here.
+        InputError: if it is no such file, or has a field that is not its own.
+    """
+    try:
+        plain_data = parse_json(data, where)
+        format_.check_header(plain_data, where)
+        value = read(plain_data)
+        if canonical(write(value)) != canonical(plain_data):
+            raise ValueError("a field that does not belong to it, or is not in its one form")
+    except UnknownVersion:
+        raise
+    except Exception as error:
+        # a stranger chose every value: reading and encoding them may fail in many ways
+        raise InputError(
+            f"{where}: expected {format_}, got: {type(error).__name__} {str(error)[:200]}",
+            hint="docs/formats.md says what writes it. It has to be of the same version as this program.",
+        ) from None
+    return value
 
 
 def nested(data: bytes) -> int:

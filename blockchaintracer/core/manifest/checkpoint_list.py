@@ -38,7 +38,18 @@ class ListedCheckpoint(State):
         return _sha256(values)
 
 
-class CheckpointList(Part):
+class _Kept(Part):
+    def to_bytes(self) -> bytes:
+        """Return the bytes that are kept."""
+        return canonical(self.to_json())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read bytes of any origin."""
+        return cls.from_plain(parse_json(data, "checkpoints"))
+
+
+class CheckpointList(_Kept):
     """All checkpoints of a run, as they came. The attachment that a run's manifest names."""
 
     type_: Annotated[str, AfterValidator(CHECKPOINTS.checked)] = Field(default=str(CHECKPOINTS), alias="type")
@@ -77,17 +88,8 @@ class CheckpointList(Part):
                 yield f"{checkpoint} at place {index + 1} comes after step {last}"
             previous, last = checkpoint.link, checkpoint.step
 
-    def to_bytes(self) -> bytes:
-        """Return the list as it is kept."""
-        return canonical(self.to_json())
 
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read a list of any origin."""
-        return cls.from_plain(parse_json(data, "checkpoints"))
-
-
-class AnchoredCheckpoints(Part):
+class AnchoredCheckpoints(_Kept):
     """The checkpoints of one anchored batch: what the description says whose digest is on the chain with their root."""
 
     type_: Annotated[str, AfterValidator(CHECKPOINT_BATCH.checked)] = Field(default=str(CHECKPOINT_BATCH), alias="type")
@@ -107,15 +109,6 @@ class AnchoredCheckpoints(Part):
         return cls(
             series=whole.series, first=first, count=len(part), previous=previous, root=root_of(part), checkpoints=part
         )
-
-    def to_bytes(self) -> bytes:
-        """Return the description as it is kept."""
-        return canonical(self.to_json())
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read a description of any origin."""
-        return cls.from_plain(parse_json(data, "checkpoint batch"))
 
 
 def root_of(checkpoints: Sequence[ListedCheckpoint]) -> str:

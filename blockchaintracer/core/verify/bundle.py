@@ -45,7 +45,6 @@ _MAX_DEPTH = MAX_DEPTH + 4
 _RECORDED = "Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes32,uint8)[])"
 _RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
-_MAX_PARENTS = 1024
 _LONGEST_PATH = 64
 _FLAGS, _BATCHED = 160, 1
 """where the flags of a stored record begin, and the only one of a record that is stored"""
@@ -58,7 +57,6 @@ Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 ChainId = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,76}$")]
 """below 2^256, which is all that an EIP-712 domain can hold"""
 Index = Annotated[int, Field(ge=0, lt=2**32)]
-Byte = Annotated[int, Field(ge=0, lt=2**8)]
 T = TypeVar("T")
 
 
@@ -82,21 +80,6 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class _Link(_Strict):
-    parent: Hash
-    relation: Byte
-
-
-class _Key(_Strict):
-    group: Index
-    kind: Byte
-    subject_type: Byte = Field(alias="subjectType")
-    author: Address
-    subject: Digest
-    manifest: Digest
-    parents: Annotated[list[_Link], Field(max_length=_MAX_PARENTS)]
-
-
 class _Where(_Strict):
     block: Hash
     transaction: Index
@@ -111,7 +94,7 @@ class _Batched(_Strict):
 
 class _Record(_Strict):
     id: Hash
-    key: _Key
+    key: dict[str, Any]
     manifest: dict[str, Any] | None
     recorded: _Where | None
     batched: _Batched | None
@@ -355,10 +338,9 @@ class _Reading:
         return ProvenRecord(record.id, key, record.manifest, status, stored, recorded, batch, as_of)
 
     def _key(self, place: str, record: _Record) -> RecordKey:
-        key = RecordKey.from_json(record.key.model_dump(by_alias=True))
-        parents = [(link.parent, link.relation) for link in record.key.parents]
-        if parents != [(link.parent, link.relation) for link in key.parents]:
-            raise BundleRefused(f"{place}.key.parents", "expected parents in ascending order, each once")
+        key = _shaped(f"{place}.key", lambda: RecordKey.from_json(record.key))
+        if key.as_json() != record.key:
+            raise BundleRefused(f"{place}.key", "expected the one form of a key, its parents ascending, each once")
         record_id = self._domain.record_id(key)
         if record_id != record.id:
             raise BundleRefused(
@@ -497,7 +479,7 @@ def _read_block(block_hash: str, text: str) -> ProvenBlock:
 def _shaped(place: str, read: Callable[[], T]) -> T:
     try:
         return read()
-    except Malformed as error:
+    except (Malformed, InputError) as error:
         raise BundleRefused(place, str(error)) from None
 
 

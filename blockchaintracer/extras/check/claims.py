@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import CLAIMS
+from blockchaintracer.core.formats import CLAIMS, read_limited
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_BYTES
 from blockchaintracer.core.record import normal_id
@@ -74,16 +74,11 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         InputError: naming file and place, for what is marked and can't be read. A mark is never passed over.
     """
+    data = read_limited(path, _LIMIT, "results")
     try:
-        with path.open("rb") as file:
-            data = file.read(_LIMIT + 1)
         text = data.decode()
-    except OSError as error:
-        raise InputError(f"expected a readable file of results at {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected UTF-8, got another byte at {error.start}") from None
-    if len(data) > _LIMIT:
-        raise InputError(f"{path}: expected at most {_LIMIT} bytes, got more")
     suffix = path.suffix.lower()
     if suffix in {".yaml", ".yml"}:
         return list(_listed(path, data))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import RunPredicate
 from blockchaintracer.core.record import Relation
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
@@ -174,11 +175,7 @@ def declared_fields(texts: Sequence[str], file: Path | None = None) -> dict[str,
     """Return the fields that texts, each ``name=value``, and a YAML file declare."""
     fields: dict[str, str] = {}
     if file is not None:
-        with file.open("rb") as opened:
-            data = opened.read(MAX_DOCUMENT + 1)
-        if len(data) > MAX_DOCUMENT:
-            raise InputError(f"{file.name}: expected at most {MAX_DOCUMENT} bytes, got more")
-        values = parse_yaml(data)
+        values = parse_yaml(read_limited(file, MAX_DOCUMENT, "fields"))
         if not isinstance(values, dict):
             raise InputError(f"{file.name}: expected names with values, got something else")
         for name, value in values.items():

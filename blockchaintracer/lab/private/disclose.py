@@ -18,7 +18,6 @@ from blockchaintracer.core.formats import DISCLOSURE
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
-from blockchaintracer.core.proof_file import damaged, read_proof
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.locate import locate
@@ -28,6 +27,7 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import encrypt, written
 from blockchaintracer.lab.private.field_tree import Context, FieldTree, Opening, require_own_salts, root_of
+from blockchaintracer.lab.proof_file import damaged, read_proof
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier
 

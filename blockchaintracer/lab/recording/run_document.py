@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, ValidationInfo, field_validator
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import RUN_DOCUMENT
+from blockchaintracer.core.formats import RUN_DOCUMENT, read_limited
 from blockchaintracer.core.manifest.base import Part, parse_json, plain, refuse
 from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
 from blockchaintracer.core.manifest.predicates import (
@@ -216,16 +216,7 @@ def load_run_document(path: str | Path) -> RunDocument:
     suffix = path.suffix.lower()
     if suffix not in {".yaml", ".yml", ".json"}:
         raise InputError(f"expected a run document named *.yaml, *.yml or *.json, got {path.name!r}")
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_DOCUMENT + 1)
-    except OSError as error:
-        raise InputError(f"expected a readable run document at {path}: {error.strerror}") from None
-    if len(data) > MAX_DOCUMENT:
-        raise InputError(
-            f"{path.name}: expected at most {MAX_DOCUMENT} bytes, got more",
-            hint="Keep large values in a file of their own.",
-        )
+    data = read_limited(path, MAX_DOCUMENT, "a run document")
     try:
         fields = parse_json(data, "document") if suffix == ".json" else parse_yaml(data)
         if not isinstance(fields, dict):
