@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups
 from blockchaintracer.lab.lab import Lab, roles_of
@@ -83,13 +82,10 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
 
 
 @command.lab_verb(writes=True)
-@click.argument("invitation", type=click.File())
+@click.argument("invitation", type=click.File("rb"))
 def join(lab: Lab, invitation: Any) -> Answer:
     """Accept an invitation: a file that `group invite` printed, or - for standard input."""
-    try:
-        data = json.load(invitation)
-    except ValueError as error:
-        raise InputError(f"expected an invitation as JSON in {invitation.name}: {error}") from None
+    data = parse_json(invitation.read(MAX_BYTES), f"the invitation in {invitation.name}")
     entry = groups.join(lab, data)
     group, account = data["invitation"]["group"], lab.signer.address
     return Answer(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from blockchaintracer.core.errors import StoreError
+from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab_folder import Home
@@ -77,11 +77,11 @@ def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
     if not path.exists():
         return []
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes(), path.name)
         if data["chainId"] != chain_id:
             raise ValueError(f"it is of chain {data['chainId']}")
         return [KnownRegistry(**entry) for entry in data["registries"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"expected the registries of chain {chain_id} in {path}, got: {error}",
             hint='Expected is {"chainId", "registries": [{"address", "owner", "transaction", "block", "version"}]}: '

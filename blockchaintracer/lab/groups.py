@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -13,13 +13,15 @@ from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import GROUP
+from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
-_INVITATION_FIELDS = ("group", "inviter", "account", "roles", "until", "version", "deadline")
+_ADDRESS_FIELDS = ("inviter", "account")
+_INVITATION_FIELDS = ("group", *_ADDRESS_FIELDS, "roles", "until", "version", "deadline")
 _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
 
 
@@ -168,13 +170,16 @@ def describe_group(lab: Lab, group: int) -> dict[str, Any]:
     for name in ("GroupCreated", "GroupDescribed"):
         for event in lab.registry.events(name, group=group):
             manifest = bytes(event["args"]["manifest"]).hex()
-    profile: dict[str, Any] = {}
+    profile = None
     if manifest and lab.store.has(manifest):
-        profile = json.loads(lab.store.get_bytes(manifest))
+        # what a stranger wrote is shown where it is a description, and never stops the others from being shown
+        with suppress(InputError):
+            profile = parse_json(lab.store.get_bytes(manifest, MAX_BYTES), "description")
+    texts = {name: text for name, text in profile.items() if isinstance(text, str)} if isinstance(profile, dict) else {}
     return {
         "group": group,
-        "name": profile.get("name"),
-        "description": profile.get("description"),
+        "name": texts.get("name"),
+        "description": texts.get("description"),
         "owner": known.owner,
         "offeredTo": known.pending_owner,
         "createdAt": known.created_at,
@@ -228,6 +233,8 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
     """Accept an invitation that `invite` made for the signer."""
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
+        if any(type(value) is not (str if name in _ADDRESS_FIELDS else int) for name, value in message.items()):
+            raise TypeError("a field has another type")
         signature = str(invitation["signature"])
         from_hex(signature)
         where = (int(invitation["chainId"]), str(invitation["registry"]).lower())

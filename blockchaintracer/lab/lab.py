@@ -5,7 +5,6 @@ What was chosen once on a chain is kept in the lab's settings for later commands
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -18,6 +17,7 @@ from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.formats import HOME
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, NETWORKS
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
 from blockchaintracer.lab.deployments import forget_registries, registries
@@ -422,7 +422,7 @@ class Lab:
     def settings(self) -> dict[str, Any]:
         """Return what was chosen on each chain: registry, key and group."""
         try:
-            data: dict[str, Any] = json.loads(self.home.settings.read_bytes())
+            data: dict[str, Any] = parse_json(self.home.settings.read_bytes(), self.home.settings.name)
             if not isinstance(data, dict):
                 raise ValueError("no JSON object")
             HOME.check_version(data.get("version", HOME.version), str(self.home.settings))
@@ -434,7 +434,7 @@ class Lab:
                 raise ValueError("nodes that are none")
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError, InputError) as error:
             raise StoreError(
                 f"expected the lab's settings in {self.home.settings}, got: {error}", hint="Mend or delete the file."
             ) from error

@@ -6,7 +6,6 @@ sealed can never be shown. The salt is nowhere else until it is revealed.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -18,6 +17,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import (
     Domain,
     Kind,
@@ -82,9 +82,9 @@ class KeptSeal:
     def read(cls, path: Path) -> KeptSeal:
         """Read a seal's file."""
         try:
-            data = json.loads(path.read_bytes())
+            data = parse_json(path.read_bytes(), path.name)
             return cls(**{**data, "key": RecordKey.from_json(data["key"]) if data["key"] else None})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, InputError, ValueError, KeyError, TypeError) as error:
             # what the file holds is not shown: it may be a salt
             raise StoreError(
                 f"expected a seal in {path}, got: {type(error).__name__}", hint="Take it from a copy of the folder."

@@ -73,13 +73,13 @@ def plain(value: Any, field: str = "") -> Any:
 class _Walk:
     """Counts values, because a few bytes of YAML aliases can stand for billions of them."""
 
-    def __init__(self) -> None:
-        self._left = MAX_VALUES
+    def __init__(self, values: int = MAX_VALUES) -> None:
+        self._most = self._left = values
 
     def plain(self, value: Any, field: str, depth: int) -> Any:
         self._left -= 1
         if self._left < 0:
-            refuse(field, f"at most {MAX_VALUES} values in all", None, "Keep large listings in a file and attach it.")
+            refuse(field, f"at most {self._most} values in all", None, "Keep large listings in a file and attach it.")
         if depth > MAX_DEPTH:
             refuse(field, f"at most {MAX_DEPTH} levels", "more")
         if value is None or isinstance(value, bool | Part):
@@ -149,8 +149,11 @@ def canonical(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def parse_json(data: bytes, what: str) -> Any:
-    """Read JSON (RFC 8259, UTF-8) strictly, as plain values.
+def parse_json(data: bytes, what: str, values: int = MAX_VALUES, constant: Callable[[str], Any] = float) -> Any:
+    """Read JSON (RFC 8259, UTF-8) strictly, as at most so many plain values.
+
+    Args:
+        constant: makes a plain value of ``NaN`` and ``Infinity``, which are no JSON. Default: they are refused.
 
     Raises:
         InputError: if it isn't JSON, repeats a key, or holds a value that `plain` refuses.
@@ -158,11 +161,13 @@ def parse_json(data: bytes, what: str) -> Any:
     if nested(data) > MAX_DEPTH:
         raise InputError(f"{what}: expected JSON in UTF-8, got something else: it is nested too deeply")
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer_literal, parse_constant=float)
+        value = json.loads(
+            data.decode(), object_pairs_hook=_object, parse_int=_integer_literal, parse_constant=constant
+        )
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else _json_reason(error)
         raise InputError(f"{what}: expected JSON in UTF-8, got something else: {reason}") from None
-    return plain(value)
+    return _Walk(values).plain(value, "", 0)
 
 
 def read_strictly(

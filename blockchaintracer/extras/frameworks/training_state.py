@@ -7,7 +7,6 @@ values have the equal digest.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -15,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, plain
+from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, parse_json, plain
 
 FORMAT = "blockchaintracer/state/v1"
 """Name of the encoding. A change that changes a digest changes this name."""
@@ -157,9 +156,9 @@ def _plain(place: str, value: Any) -> Any:
 
 def _read(document: bytes) -> dict[str, Any]:
     try:
-        state = json.loads(document)
+        state = parse_json(document, FORMAT)
         if state["format"] == FORMAT:
             return {**{tensor["name"]: tensor for tensor in state["tensors"]}, **state["values"]}
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (InputError, KeyError, TypeError):
         pass
     raise InputError(f"expected a document of {FORMAT}, got something else")

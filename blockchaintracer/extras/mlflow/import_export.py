@@ -13,6 +13,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, is_listing, parse_manifest
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, label
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
@@ -131,8 +132,8 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     snapshot, history = output(run, SNAPSHOT), output(run, HISTORY)
     if snapshot is None or history is None:
         raise InputError(f"expected the record of an MLflow run, got {record_id}, which is of another run")
-    values = json.loads(lab.store.get_bytes(snapshot, LISTING_LIMIT))
-    points = [json.loads(line) for line in lab.store.get_bytes(history, HISTORY_LIMIT).splitlines()]
+    values = parse_json(lab.store.get_bytes(snapshot, LISTING_LIMIT), SNAPSHOT)
+    points = [parse_json(line, HISTORY) for line in lab.store.get_bytes(history, HISTORY_LIMIT).splitlines()]
     client = client_of(tracking_uri)
     name = experiment or values["run"]["experiment"] or "exported"
     known = client.get_experiment_by_name(name)

@@ -6,7 +6,6 @@ the number of a model's layers and parameters. From a model's files: its framewo
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,10 +13,10 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.datasets import digest_dataset
+from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 
 _COLUMNS = 200
 """So many columns are described. The digest is of all."""
@@ -200,8 +199,8 @@ def size_of_model(model: Any) -> dict[str, int]:
 
 def _schema(text: Any) -> list[dict[str, Any]] | None:
     try:
-        columns = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        columns = parse_json(text.encode(), "signature") if isinstance(text, str) else None
+    except (InputError, UnicodeEncodeError):
         return None
     if not isinstance(columns, list):
         return None
@@ -222,6 +221,7 @@ def _mapping(value: Any) -> dict[str, Any]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping from a YAML file; empty if the file has none."""
     try:
-        return _mapping(yaml.safe_load(path.read_text()))
-    except (OSError, ValueError, yaml.YAMLError):
+        with path.open("rb") as file:
+            return _mapping(parse_yaml(file.read(MAX_DOCUMENT)))
+    except (OSError, InputError):
         return {}

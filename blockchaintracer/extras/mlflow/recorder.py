@@ -23,6 +23,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, RecordingWarning
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
 from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
@@ -239,10 +240,10 @@ def _tag_pending(lab: Lab) -> list[dict[str, Any]]:
     tagged = []
     for file in sorted((lab.home.mlflow / "pending").glob("*.json")):
         try:
-            note = json.loads(file.read_bytes())
+            note = parse_json(file.read_bytes(), file.name)
             entries = lab.outbox.entries_about(note["recordId"], Op.RECORD)
             entry = next(entry for entry in entries if str(entry.chain_id) == note["chainId"])
-        except (OSError, ValueError, KeyError, StopIteration):
+        except (OSError, InputError, KeyError, TypeError, StopIteration):
             continue
         values = position(str(entry.state), entry.transaction, entry.block.number if entry.block else None)
         try:

@@ -15,6 +15,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown, without_copy
@@ -129,7 +130,7 @@ class _Comparison:
             yield Check("mlflow", Outcome.UNKNOWN, "the record is not of an MLflow run")
             return
         data, _ = self._copies.read_bytes(snapshot, LISTING_LIMIT)
-        recorded = json.loads(data) if data is not None else None
+        recorded = parse_json(data, SNAPSHOT) if data is not None else None
         personal = recorded is not None and not recorded["run"]["user"].startswith(HIDDEN)
         now = take_snapshot(self._client, self._run_id, Hide(self._key, personal=personal))
         if recorded is None:
@@ -177,7 +178,7 @@ class _Comparison:
             detail = f"all {len(now.points)} values of {names} metrics are what was recorded"
             yield Check("mlflow metrics", Outcome.PASS, detail)
             return
-        lines = (json.loads(line) for line in data.splitlines())
+        lines = (parse_json(line, HISTORY) for line in data.splitlines())
         before = Counter(Point(name, int(step), int(time), value) for name, step, time, value in lines)
         after = Counter(now.points)
         yield from islice(_metric_changes(_by_step(before - after), _by_step(after - before)), _MAX_CHANGES)

@@ -26,6 +26,7 @@ from uuid import UUID
 import rfc8785
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require
@@ -108,8 +109,8 @@ class Hide:
         if not text:
             return None
         try:
-            return self._inside(name, json.loads(text))
-        except ValueError:
+            return self._inside(name, parse_json(text.encode(), name))
+        except (InputError, UnicodeEncodeError):
             return self.text(name, text)
 
     def _inside(self, name: str, value: Any) -> Any:
@@ -346,8 +347,8 @@ def _require_apart(repository: Any) -> None:
 def local_source(dataset: Any) -> Path | None:
     """Return the file or folder on this machine that a dataset was read from, or None."""
     uri = None
-    with suppress(ValueError):
-        source = json.loads(dataset.source)
+    with suppress(InputError, UnicodeEncodeError):
+        source = parse_json((dataset.source or "").encode(), "source")
         uri = source.get("uri") or source.get("path") if isinstance(source, dict) else None
     if isinstance(uri, str) and uri.startswith("file:"):
         uri = unquote(urlsplit(uri).path)

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import hashlib
 import io
-import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, digest_bytes, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Artifact, Manifest, RecordPredicate
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation, SubjectType
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -125,7 +125,8 @@ def _check(
 def _covered(bundle: bytes) -> set[str]:
     """Names of the files in the signed statement. In shards (``name:start:end``) none: model-signing 1.1 can't verify a
     signature over these either."""
-    statement: dict[str, Any] = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
+    payload = base64.b64decode(parse_json(bundle, "the signature")["dsseEnvelope"]["payload"])
+    statement: dict[str, Any] = parse_json(payload, "the signed statement")
     return {str(entry["name"]) for entry in statement["predicate"]["resources"]}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from typing import Any
 
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RunPredicate
-from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 MAX_FILE = 16 << 20
@@ -34,21 +34,14 @@ def parse_history(data: bytes, name: str = "value") -> Points:
     """Read a history: CSV with a column ``value`` (or of the metric's name), JSON (numbers, pairs, or copies with
     ``step`` and ``value``) or one JSON object a line; empty if it is none of these."""
     try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return []
-    if nested(data) > MAX_DEPTH:
-        return []
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
-        lines = text.splitlines()
+        values = _read(data)
+    except InputError:
         try:
-            values = [json.loads(line) for line in lines if line.strip()]
-        except (ValueError, RecursionError):
+            values = [_read(line) for line in data.splitlines() if line.strip()]
+        except InputError:
             try:
-                values = list(csv.DictReader(lines))
-            except csv.Error:
+                values = list(csv.DictReader(data.decode().splitlines()))
+            except (csv.Error, UnicodeDecodeError):
                 return []
     if isinstance(values, dict):
         values = values.get(name, values.get("history"))
@@ -57,6 +50,11 @@ def parse_history(data: bytes, name: str = "value") -> Points:
     points = [point for number, value in enumerate(values) if (point := _point(number, value, name))]
     every = -(-len(points) // MAX_POINTS) or 1
     return points[::every]
+
+
+def _read(data: bytes) -> Any:
+    """Read JSON; a NaN of Python's writer is no point, and takes no other point along."""
+    return parse_json(data, "history", MAX_FILE, lambda _: None)
 
 
 def _point(number: int, value: Any, name: str) -> tuple[float, float] | None:

@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
+
 MOST_ROWS = 5_000_000
 """Rows of one side at most: their digests are held in memory."""
 _NPY, _PARQUET = b"\x93NUMPY", b"PAR1"
@@ -152,10 +155,10 @@ def read_split(path: Path) -> dict[str, Any]:
         Unreadable: if it is none.
     """
     try:
-        split = json.loads(path.read_bytes())
+        split = parse_json(path.read_bytes(), "split", path.stat().st_size)
         sides = {name: split[name] for name in ("train", "test")}
         header = split.get("header", True)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (InputError, KeyError, TypeError, AttributeError):
         raise Unreadable('the split is no JSON object with "train" and "test"') from None
     for numbers in sides.values():
         if not isinstance(numbers, list) or not numbers or not all(type(row) is int and row >= 0 for row in numbers):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.capture.environment import parse_toml
 
 _HASH = re.compile(r"--hash=sha(?:256|384|512):[0-9a-f]{64,}")
 
@@ -18,12 +20,12 @@ def unhashed(name: str, data: bytes) -> tuple[int, list[str]] | None:
         data: its content.
     """
     try:
-        text = data.decode()
         if name == "uv.lock":
-            return _packages(tomllib.loads(text).get("package", []), _of_uv)
+            return _packages(parse_toml(data, name).get("package", []), _of_uv)
         if name.endswith(".toml"):
-            return _packages(tomllib.loads(text).get("packages", []), _of_pylock)
-    except (ValueError, AttributeError, TypeError, KeyError):
+            return _packages(parse_toml(data, name).get("packages", []), _of_pylock)
+        text = data.decode()
+    except (InputError, ValueError, AttributeError, TypeError, KeyError):
         return None
     lines = [line.strip() for line in re.sub(r"\\\r?\n", " ", text).splitlines()]
     packages = [line for line in lines if line and not line.startswith(("#", "--"))]

@@ -4,13 +4,13 @@ it holds, this reads on, and what it can't use it leaves out. Whether a manifest
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
 
 Value = float | int | str
 MAX_FACTS = 2_000
@@ -41,12 +41,10 @@ class SearchableFields:
 
 
 def read_json(data: bytes) -> dict[str, Any] | None:
-    """The bytes as a JSON object; None if they are none, or are nested deeper than any manifest."""
-    if nested(data) > MAX_DEPTH:
-        return None
+    """The bytes as a JSON object; None if the strict reader of manifests refuses them."""
     try:
-        value = json.loads(data.decode())
-    except (ValueError, RecursionError):
+        value = parse_json(data, "manifest")
+    except InputError:
         return None
     return value if isinstance(value, dict) else None
 

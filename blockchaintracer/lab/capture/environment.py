@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.manifest.base import plain
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 
@@ -242,14 +243,22 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
+def parse_toml(data: bytes, what: str) -> dict[str, Any]:
+    """Read TOML as plain values, and refuse what `plain` refuses."""
+    try:
+        return dict(plain(tomllib.loads(data.decode())))
+    except (ValueError, RecursionError):
+        raise InputError(f"{what}: expected TOML in UTF-8, got something else") from None
+
+
 def _require_packages(requirements: Path) -> None:
     """Refuse a lock that installs from a folder, a repository or an address, or from another index without hashes."""
     if requirements.suffix == ".toml":
         try:
-            packages = tomllib.loads(requirements.read_text()).get("packages", [])
+            packages = parse_toml(requirements.read_bytes(), requirements.name).get("packages", [])
             elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
-        except (ValueError, TypeError, AttributeError):
-            raise InputError(f"expected a lock in TOML, got something else in {requirements.name}") from None
+        except (TypeError, AttributeError):
+            raise InputError(f"{requirements.name}: expected packages in a lock, got something else") from None
     else:
         lines = _lines(requirements)
         hashed = all(_HASHED.search(line) for line in lines if not line.startswith("-"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.keys import without_secrets
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
@@ -60,8 +60,8 @@ def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str
     command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
     try:
         done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
-        return recorded_parts(json.loads(done.stdout))
-    except (OSError, subprocess.CalledProcessError, ValueError):
+        return recorded_parts(parse_json(done.stdout, "environment"))
+    except (OSError, subprocess.CalledProcessError, InputError):
         return None
 
 

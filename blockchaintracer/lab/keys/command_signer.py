@@ -13,7 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.core.manifest.base import parse_json
 
 COMMAND = "command:"
 """What the name of a key begins with that is a program."""
@@ -106,8 +107,8 @@ class CommandSigner:
         except subprocess.TimeoutExpired:
             raise self._problem(f"it gave no answer within {_TIMEOUT_S} s") from None
         try:
-            answer = json.loads(done.stdout) if len(done.stdout) <= _ANSWER_LIMIT else None
-        except (ValueError, RecursionError):
+            answer = parse_json(done.stdout, "answer") if len(done.stdout) <= _ANSWER_LIMIT else None
+        except InputError:
             answer = None
         if done.returncode or not isinstance(answer, dict):
             reason = answer.get("error") if isinstance(answer, dict) else None

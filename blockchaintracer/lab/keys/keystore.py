@@ -12,7 +12,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder
@@ -31,10 +32,10 @@ class KeystoreSigner(AccountSigner):
         from eth_utils.address import to_checksum_address
 
         try:
-            document = json.loads(path.read_bytes())
+            document = parse_json(path.read_bytes(), path.name)
             self.address: str = to_checksum_address(str(document["address"]))
             """Checksummed address."""
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, InputError, ValueError, KeyError, TypeError) as error:
             raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
 
     @override
@@ -43,7 +44,7 @@ class KeystoreSigner(AccountSigner):
             from eth_account import Account
 
             try:
-                key = Account.decrypt(json.loads(self._path.read_bytes()), self._passphrase())
+                key = Account.decrypt(parse_json(self._path.read_bytes(), self._path.name), self._passphrase())
             except ValueError:
                 raise KeyStoreError(
                     f"the passphrase does not open {self._path}",
@@ -120,11 +121,11 @@ def _keystore(text: str, where: str) -> dict[str, Any]:
     from eth_utils.address import is_address
 
     try:
-        document = json.loads(text)
+        document = parse_json(text.encode(), where)
         crypto = {key.lower(): value for key, value in document.items()}["crypto"]
         if document["version"] == 3 and is_address(document["address"]) and {"ciphertext", "kdf", "mac"} <= {*crypto}:
             return dict(document)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (InputError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise KeyStoreError(
         f"expected a keystore (Web3 Secret Storage, version 3, with its address) in {where}, got something else"

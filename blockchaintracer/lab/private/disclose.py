@@ -116,7 +116,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
         chain_id=str(lab.chain_id),
         registry=lab.domain.registry,
         record=record.id,
-        manifest=json.loads(manifest.to_bytes()),
+        manifest=parse_json(manifest.to_bytes(), "manifest"),
         fields=tuple(DisclosedField(**asdict(tree.opening(name)), path=tuple(tree.path(name))) for name in names),
     )
     for check in _checks(disclosure, record.key):

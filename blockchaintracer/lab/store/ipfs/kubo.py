@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from urllib.parse import quote
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, Progress, profile_named
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
@@ -127,10 +127,10 @@ class Kubo:
                 hint=f"Start one (`ipfs daemon`), or set ${RPC_VARIABLE}.",
             ) from None
         try:
-            answers = [json.loads(line) for line in data.splitlines() if line.strip()]
+            answers = [parse_json(line, command) for line in data.splitlines() if line.strip()]
             if not all(isinstance(entry, dict) for entry in answers):
                 raise ValueError("not an object")
-        except ValueError:
+        except (InputError, ValueError):
             answers = [{"Message": data[:200].decode(errors="replace")}] if status != 200 else []
         failed = next(
             (str(entry.get("Message", entry)) for entry in answers if entry.get("Type") == "error" or status != 200),

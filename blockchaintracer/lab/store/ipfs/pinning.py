@@ -6,7 +6,6 @@ is sent to its service alone, over TLS unless that is on this machine.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.store.ipfs.blocks import Cid
@@ -184,8 +184,8 @@ def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None =
     except requests.RequestException as error:
         raise ChainUnavailable(f"{service.name} can't be reached ({type(error).__name__})") from None
     try:
-        reply = json.loads(data) if data else {}
-    except ValueError:
+        reply = parse_json(data, service.name) if data else {}
+    except InputError:
         reply = {}
     reply = reply if isinstance(reply, dict) else {}
     if code in (200, 202):
@@ -208,14 +208,14 @@ class _Bearer:
 
 def _read(file: Path) -> dict[str, dict[str, str]]:
     try:
-        known = json.loads(file.read_bytes())
+        known = parse_json(file.read_bytes(), file.name)
         if not isinstance(known, dict) or not all(
             isinstance(entry, dict) and entry.get("endpoint") for entry in known.values()
         ):
             raise ValueError("no object of services")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, InputError, ValueError) as error:
         raise InputError(f"expected the pinning services in {file}, got: {error}", hint="Mend or delete it.") from error
     return known
 
