@@ -15,6 +15,7 @@ from blockchaintracer.cli.render import Answer, coins, plain, print_json, table,
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.record import checksummed, counted
+from blockchaintracer.lab.chain.gas_price import gas_price
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab, Until
@@ -177,7 +178,7 @@ def relay_writes(lab: Lab, file: Path, yes: bool) -> Answer:
     """
     request = SignedWrites.read_file(file)
     require_payable(lab, request)
-    price = (2 * lab.chain.base_fee() + lab.chain.tip()) * 5 // 4
+    price = gas_price(lab.chain).most * 5 // 4
     most = 0
     click.echo(f"Signed by {request.signer}, good until {when(request.deadline)}:", err=True)
     for write in request.writes:

@@ -11,7 +11,9 @@ from blockchaintracer.core.chain.known_code import PROXY, lens_address
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
+from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory
+from blockchaintracer.lab.chain.gas_price import GasPrice, gas_price
 from blockchaintracer.lab.estimate import data_fee
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.groups import salt_of
@@ -85,6 +87,7 @@ def plan_deployment(
         if owner is None and not factory_only:
             raise
     chain, maker = lab.chain, Factory(lab.chain, factory)
+    require_cancun(chain)
     if maker.exists() or factory:
         maker.require()
     writes: list[tuple[str, Transaction]] = []
@@ -100,8 +103,8 @@ def plan_deployment(
         salt = salt_of(name)
         write = deployment(chain, owner, open_group_creation=open_group_creation, salt=salt, factory=factory)
         writes.append(("registry", write))
-    base_fee, tip = chain.base_fee(), chain.tip()
-    steps = tuple(_step(lab, what, write, maker, base_fee, tip) for what, write in writes)
+    price = gas_price(chain)
+    steps = tuple(_step(lab, what, write, maker, price) for what, write in writes)
     missing = [step.cost_wei for step in steps if not step.exists]
     return DeploymentPlan(
         chain_id=lab.chain_id,
@@ -111,7 +114,7 @@ def plan_deployment(
         salt=None if factory_only else salt,
         factory=maker.address,
         registry=None if factory_only else write.registry,
-        gas_price_wei=base_fee + tip,
+        gas_price_wei=price.now,
         steps=steps,
         cost_wei=None if None in missing else sum(cost for cost in missing if cost is not None),
         payer=payer,
@@ -119,16 +122,14 @@ def plan_deployment(
     )
 
 
-def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int, tip: int) -> Step:
+def _step(lab: Lab, name: str, write: Transaction, maker: Factory, price: GasPrice) -> Step:
     chain = lab.chain
     if chain.has_code(write.registry):
         return Step(name, write.registry, exists=True)
     if write.op is Op.FUND_PROXY:
         # what the signer does not spend is lost: it has no key
         transfer = 21_000 if write.value(chain) else 0
-        cost, most = (
-            transfer * price + write.value(chain) for price in (base_fee + tip, (2 * base_fee + tip) * 5 // 4)
-        )
+        cost, most = (transfer * wei + write.value(chain) for wei in (price.now, price.most * 5 // 4))
         problem = factories.proxy_problem(chain)
         paid = f"{write.value(chain) / 10**18:g} of it to {factories.PROXY_SIGNER}, whose transaction creates the proxy"
         return Step(name, write.registry, False, transfer + factories.PROXY_GAS, cost, most, problem or paid)
@@ -137,8 +138,7 @@ def _step(lab: Lab, name: str, write: Transaction, maker: Factory, base_fee: int
         note = "the node can't estimate it before the steps above are done"
         return Step(name, write.registry, False, note=note)
     fee, remark = _data_fee(lab.chain, write)
-    cost, most = (units * price + fee for units, price in ((gas, base_fee + tip), (gas * 5 // 4, 2 * base_fee + tip)))
-    return Step(name, write.registry, False, gas, cost, most, remark)
+    return Step(name, write.registry, False, gas, gas * price.now + fee, gas * 5 // 4 * price.most + fee, remark)
 
 
 def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:

@@ -15,6 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import GROUP
 from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
+from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
@@ -116,9 +117,11 @@ def deploy_factory(lab: Lab) -> Factory:
     """Return the factory of registries on the chain. Factory and Lens are deployed if missing, the deployment proxy
     before them."""
     steps = factory_steps(lab.chain)
-    if steps[0].op is Op.FUND_PROXY:
-        # several transactions are not checked before they are entered: this one is wasted if the next is refused
-        steps[0].check(lab.chain, lab.signer.address)
+    if not all(step.is_done(lab.chain) for step in steps):
+        # several transactions are not checked before they are entered: the first is wasted if the next is refused
+        require_cancun(lab.chain)
+        if steps[0].op is Op.FUND_PROXY:
+            steps[0].check(lab.chain, lab.signer.address)
     lab.write(*steps)
     return Factory(lab.chain).require()
 

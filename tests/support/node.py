@@ -57,9 +57,11 @@ class NodeChain:
                     raise
                 time.sleep(0.01)
         self.rpc("anvil_autoImpersonateAccount", [True])
-        # so that nobody needs money
-        self.rpc("anvil_setNextBlockBaseFeePerGas", ["0x0"])
-        self.now = int(self.block("latest")["timestamp"], 16)
+        latest = self.block("latest")
+        if "baseFeePerGas" in latest:
+            # so that nobody needs money
+            self.rpc("anvil_setNextBlockBaseFeePerGas", ["0x0"])
+        self.now = int(latest["timestamp"], 16)
 
     @property
     def url(self) -> str:

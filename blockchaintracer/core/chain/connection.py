@@ -153,21 +153,10 @@ class Chain:
 
     def head(self) -> Block:
         """Return the newest block."""
-        return _identified(self._newest())
-
-    def base_fee(self) -> int:
-        """Return the base fee of the newest block in wei for a unit of gas, 0 where the chain has none."""
-        return int(self._newest().get("baseFeePerGas", 0))
-
-    def tip(self) -> int:
-        """Return the tip that the node suggests, in wei for a unit of gas."""
-        return int(self.ask(lambda: self.web3.eth.max_priority_fee))
-
-    def _newest(self) -> BlockData:
         data = self._block("latest")
         if data is None:
             raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
-        return data
+        return _identified(data)
 
     def finalized(self) -> Block | None:
         """Return the newest block that the chain calls final, or None where the chain does not say."""

@@ -18,6 +18,7 @@ from blockchaintracer.core.chain.registry import Registry, load_artifact
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.record import checksummed, from_hex, to_hex
+from blockchaintracer.lab.chain.gas_price import gas_price
 
 __all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address", "factory_init_code"]
 
@@ -141,7 +142,7 @@ def require_owner(owner: str) -> None:
 
 def proxy_problem(chain: Chain) -> str | None:
     """Why the proxy's transaction would fail on this chain as it is now; None if nothing is known against it."""
-    base_fee = chain.base_fee()
+    base_fee = gas_price(chain).base_fee or 0
     with chain.reaching():
         gas = chain.web3.eth.estimate_gas({"from": PROXY, "data": PROXY_INIT_CODE})
     if base_fee > PROXY_GAS_PRICE_WEI:

@@ -15,6 +15,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.lab.keys.transaction_bytes import encode_signed, signing_digest
 
 COMMAND = "command:"
 """What the name of a key begins with that is a program."""
@@ -63,17 +64,10 @@ class CommandSigner:
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
         """The signed transaction, ready to send. The program sees all its fields and answers with a signature: the
         transaction itself is put together here."""
-        from eth_account.typed_transactions.typed_transaction import TypedTransaction
-
-        asked = TypedTransaction.from_dict(transaction)
         shown = {name: hex(value) if isinstance(value, int) else value for name, value in transaction.items()}
-        signature = self._signature("sign_transaction", bytes(asked.hash()), transaction=shown)
-        parts = {
-            "v": signature[64] % 27,
-            "r": int.from_bytes(signature[:32], "big"),
-            "s": int.from_bytes(signature[32:64], "big"),
-        }
-        return bytes(TypedTransaction.from_dict({**transaction, **parts}).encode())
+        signature = self._signature("sign_transaction", signing_digest(transaction), transaction=shown)
+        r, s = (int.from_bytes(signature[start : start + 32], "big") for start in (0, 32))
+        return encode_signed(transaction, signature[64] % 27, r, s)
 
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """65 bytes of ECDSA over an EIP-712 document."""

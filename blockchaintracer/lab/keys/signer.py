@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from blockchaintracer.core.errors import KeyStoreError
+from blockchaintracer.lab.keys.transaction_bytes import decode_signed, encode_signed
 
 
 class Signer(Protocol):
@@ -45,21 +46,18 @@ class CheckedSigner:
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
         """The signed transaction, ready to send."""
         from eth_account import Account
-        from eth_account.typed_transactions.typed_transaction import TypedTransaction
-        from hexbytes import HexBytes
 
         raw = bytes(self._signer.sign_transaction(dict(transaction)))
         try:
-            signed = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-            signature = {name: signed[name] for name in ("v", "r", "s")}
+            signed = decode_signed(raw)
             # the fields that were asked for, with the signature that came, are the bytes that came, or it is another's
-            asked = bytes(TypedTransaction.from_dict({**transaction, **signature}).encode())
+            asked = encode_signed(transaction, signed["parity"], signed["r"], signed["s"])
             sender = Account.recover_transaction(raw)
         except Exception as error:
             # whatever these libraries raise on bytes that are no transaction; their text may quote what was signed
             raise self._refused("the transaction", f"something else came ({type(error).__name__})") from None
         if asked != raw:
-            differs = [name for name in _FIELDS if _value(signed.get(name)) != _value(transaction.get(name))]
+            differs = [name for name in transaction if _value(signed.get(name)) != _value(transaction[name])]
             raise self._refused("the transaction as it was asked for", f"{', '.join(differs) or 'its form'} differs")
         self._require(sender, "the transaction")
         return raw
@@ -89,9 +87,6 @@ class CheckedSigner:
             f"{self.source}: expected {expected}, but {got}",
             hint="Nothing was sent. Look at the signer before you use it again.",
         )
-
-
-_FIELDS = ("chainId", "nonce", "to", "value", "data", "gas", "maxFeePerGas", "maxPriorityFeePerGas", "type")
 
 
 def _value(value: Any) -> Any:

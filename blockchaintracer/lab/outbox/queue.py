@@ -20,11 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.chain import Block, Chain
+from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
 from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
+from blockchaintracer.lab.chain.gas_price import gas_price, offer
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
+from blockchaintracer.lab.keys.transaction_bytes import decode_signed
 from blockchaintracer.lab.outbox.transactions import Op, Overtaken, Transaction, from_payload
 
 _SCHEMA = """
@@ -60,8 +63,6 @@ _POLL_S = 0.05
 _MAX_POLL_S = 2.0
 _STUCK_S = 30
 _STUCK_BLOCKS = 3
-_RISE = (9, 8)
-"""A replacement pays 12.5% more, so that nodes accept it: geth asks for 10%."""
 _CONFLICTS = 20
 _PAGE = 100
 _entered: set[tuple[Path, int]] = set()
@@ -251,12 +252,9 @@ class Outbox:
             to, data = entry.write.call(chain)
             value = entry.write.value(chain)
             call = {"from": entry.sender, "to": to, "data": data, "value": value}
-            with chain.reaching():
-                gas = chain.web3.eth.estimate_gas(call) * 5 // 4  # type: ignore[arg-type]
-            base_fee, tip = self._market(chain)
+            return _estimate(chain, call) * gas_price(chain, self._tip).most + value
         except Exception:  # a stranger may have written it: the encoders let their own errors through
             return None
-        return int(gas * (2 * base_fee + tip) + value)
 
     def flush(self, chain: Chain, signer: Signer, *, left: Collection[int] = ()) -> list[Entry]:
         """Bring every pending transaction of this signer into a block, in order; return those that moved.
@@ -392,12 +390,18 @@ class Outbox:
         return False
 
     def _sign(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
-        web3 = chain.web3
         if entry.write.presigned:
             # its price is fixed and may be far above the market, which the node then suggests for what comes behind
-            self._tip = chain.tip()
+            self._tip = gas_price(chain).tip
         try:
             entry.write.check(chain, signer.address)
+            if raw := entry.write.presigned:
+                return self._update(entry, EntryState.SIGNED, raw=raw, tx=_hash(raw))
+            to, data = entry.write.call(chain)
+            value = entry.write.value(chain)
+            nonce = self._count(chain, signer, "pending")
+            call = {"from": signer.address, "to": to, "data": data, "value": value}
+            gas = _estimate(chain, call) if chain.balance(signer.address) else 0
         except (ContractRevert, InputError) as error:
             if self._is_done(entry, chain):
                 # somebody else was faster by a moment
@@ -405,30 +409,18 @@ class Outbox:
             self._update(entry, EntryState.FAILED, error=error.message)
             raise
 
-        if raw := entry.write.presigned:
-            return self._update(entry, EntryState.SIGNED, raw=raw, tx=_hash(raw))
-        to, data = entry.write.call(chain)
-        value = entry.write.value(chain)
-        base_fee, tip = self._market(chain)
-        with chain.reaching():
-            nonce = web3.eth.get_transaction_count(signer.address, "pending")  # type: ignore[arg-type]
-            call = {"from": signer.address, "to": to, "data": data, "value": value}
-            funded = web3.eth.get_balance(signer.address) > 0  # type: ignore[arg-type]
-            gas = web3.eth.estimate_gas(call) * 5 // 4 if funded else 0  # type: ignore[arg-type]
         if gas > (entry.write.most_gas or gas):
             reason = f"{entry.write.op} may take {gas:,} gas, and at most {entry.write.most_gas:,} are paid for another"
             self._update(entry, EntryState.FAILED, error=reason)
             raise InputError(reason, hint="Nothing was sent. The account's contract burns gas to check its signature.")
         transaction = {
-            "type": 2,
             "chainId": chain.chain_id,
             "nonce": nonce,
             "to": to,
             "data": data,
             "value": value,
             "gas": gas,
-            "maxFeePerGas": 2 * base_fee + tip,
-            "maxPriorityFeePerGas": tip,
+            **gas_price(chain, self._tip).fields(),
         }
         return self._signed(entry, transaction, chain, signer)
 
@@ -439,24 +431,19 @@ class Outbox:
                 f"{chain.address} does not take {entry.write.op} at its fixed price now",
                 hint="It stays in the outbox: try again when the chain is cheaper.",
             )
-        old = _decoded(entry.raw)
-        base_fee, tip = self._market(chain)
-        tip = max(tip, _raised(old["maxPriorityFeePerGas"]))
-        price = max(2 * base_fee + tip, _raised(old["maxFeePerGas"]))
+        old = decode_signed(entry.raw)
         transaction = {
-            "type": 2,
             "chainId": chain.chain_id,
             **{name: old[name] for name in ("nonce", "value", "gas")},
             "to": checksummed(to_hex(old["to"]), "a transaction's address"),
             "data": to_hex(old["data"]),
-            "maxFeePerGas": price,
-            "maxPriorityFeePerGas": tip,
+            **gas_price(chain, self._tip).fields(replaced=old),
         }
         return self._signed(entry, transaction, chain, signer)
 
     def _signed(self, entry: Entry, transaction: dict[str, Any], chain: Chain, signer: Signer) -> Entry:
         balance = chain.balance(signer.address)
-        cost = transaction["gas"] * transaction["maxFeePerGas"] + transaction["value"]
+        cost = transaction["gas"] * offer(transaction)[1] + transaction["value"]
         most = _most_wei()
         if cost > most:
             raise BlockchainTracerError(
@@ -490,15 +477,10 @@ class Outbox:
             replaced=" ".join(dict.fromkeys(before)),
         )
 
-    def _market(self, chain: Chain) -> tuple[int, int]:
-        """The newest block's base fee and the tip that the node suggests, in wei."""
-        return chain.base_fee(), chain.tip() if self._tip is None else self._tip
-
     def _is_too_cheap(self, entry: Entry, chain: Chain) -> bool:
-        """Whether a signed transaction might not pay the next block's base fee, which can be an eighth higher."""
         if entry.write.presigned or entry.raw is None:
             return False
-        return bool(_decoded(entry.raw)["maxFeePerGas"] < _raised(self._market(chain)[0]))
+        return not gas_price(chain, self._tip).covers_next_block(decode_signed(entry.raw))
 
     def _count(self, chain: Chain, signer: Signer, block: str) -> int:
         return int(chain.ask(lambda: chain.web3.eth.get_transaction_count(signer.address, block)))  # type: ignore[arg-type]
@@ -518,8 +500,12 @@ class Outbox:
                     if any(words in answer for words in _UNDERPRICED):
                         raise _Underpriced from None
                     # the node has it already: sent before the process died, or by an answer that was lost
-                    if not any(words in answer for words in _KNOWN):
-                        raise
+                    if any(words in answer for words in _KNOWN):
+                        return
+                    # refused for what it did before: the proxy's signer has no coin left once the proxy is there
+                    if self._is_done(entry, chain):
+                        raise _NonceTaken(entry) from None
+                    raise
         except ChainUnavailable as error:
             raise ChainUnavailable(error.message, hint="It is signed and kept; the next flush sends it.") from None
 
@@ -702,18 +688,20 @@ def _transactions(entry: Entry) -> list[str]:
     return list(dict.fromkeys([*([entry.transaction] if entry.transaction else []), *reversed(entry.replaced)]))
 
 
+def _estimate(chain: Chain, call: Any) -> int:
+    """The gas that a call takes, with a quarter more: other transactions may come first."""
+    from web3.exceptions import ContractLogicError
+
+    try:
+        return int(chain.ask(lambda: chain.web3.eth.estimate_gas(call))) * 5 // 4
+    except ContractLogicError as error:
+        raise in_words("Revert", {"message": str(error.message)}) from None
+
+
 def _hash(raw: bytes) -> str:
     from eth_utils.crypto import keccak
 
     return to_hex(keccak(raw))
-
-
-def _decoded(raw: bytes) -> dict[str, Any]:
-    """The fields of a signed EIP-1559 transaction."""
-    from eth_account.typed_transactions import TypedTransaction  # type: ignore[attr-defined]
-    from hexbytes import HexBytes
-
-    return dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
 
 
 def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
@@ -723,17 +711,13 @@ def _is_signed(entry: Entry, chain: Chain, signer: Signer) -> bool:
     from eth_account import Account
 
     try:
-        fields, (to, data) = _decoded(entry.raw), entry.write.call(chain)
+        fields, (to, data) = decode_signed(entry.raw), entry.write.call(chain)
         call = (fields["chainId"], to_hex(fields["to"]), to_hex(fields["data"]))
         sender = Account.recover_transaction(entry.raw)
     except Exception:  # the decoders let their own errors through
         return False
     asked = (chain.chain_id, to.lower(), data.lower())
     return bool(call == asked and sender.lower() == signer.address.lower())
-
-
-def _raised(wei: int) -> int:
-    return -(-wei * _RISE[0] // _RISE[1])
 
 
 def _entry(row: sqlite3.Row) -> Entry:

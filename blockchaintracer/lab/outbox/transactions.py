@@ -18,6 +18,7 @@ from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_addres
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.lab.chain import factory as factories
+from blockchaintracer.lab.chain.evm_rules import require_cancun
 
 _ADDRESS_LENGTH = 42
 
@@ -381,9 +382,15 @@ def _missing_wei(chain: Chain) -> int:
 
 def _check_funding(write: Transaction, chain: Chain) -> None:
     """Ask whether the proxy's transaction would pass once its signer is paid."""
+    require_cancun(chain)
     if problem := factories.proxy_problem(chain):
         raise InputError(f"the deployment proxy can't be put on {chain.name}: {problem}")
     factories.offer_proxy_transaction(chain)
+
+
+def _check_code(write: Transaction, chain: Chain) -> None:
+    # it can also run out of gas, which estimating tells
+    require_cancun(chain)
 
 
 def _call_proxy(write: Transaction, chain: Chain) -> tuple[str, str]:
@@ -400,6 +407,7 @@ def _call_factory(write: Transaction, chain: Chain) -> tuple[str, str]:
 def _check_deployment(write: Transaction, chain: Chain) -> None:
     """Ask whether the registry takes this owner, and the factory is there to be called."""
     factories.require_owner(write["owner"])
+    require_cancun(chain)
     maker = factories.Factory(chain, write["factory"])
     if not maker.exists():
         raise InputError(
@@ -423,10 +431,9 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.DEPLOY_PROXY: _Operation(
         "", _no_call, _has_code, _no_event, check=lambda write, chain: factories.offer_proxy_transaction(chain)
     ),
-    # they can only run out of gas, which estimating tells
     **dict.fromkeys(
         (Op.DEPLOY_FACTORY, Op.DEPLOY_LENS),
-        _Operation("", _no_call, _has_code, _no_event, deployment=_call_proxy, check=lambda write, chain: None),
+        _Operation("", _no_call, _has_code, _no_event, deployment=_call_proxy, check=_check_code),
     ),
     Op.DEPLOY: _Operation(
         "owner open_group_creation salt factory",

@@ -12,9 +12,10 @@ import pytest
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.record import Kind, from_hex
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.keys.transaction_bytes import decode_signed
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Outbox
-from blockchaintracer.lab.outbox.queue import MAX_COST, _decoded
+from blockchaintracer.lab.outbox.queue import MAX_COST
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import running_lab
 
@@ -74,7 +75,7 @@ def slow(lab: Lab) -> Iterator[Slow]:
 
 def fees(entry: Entry) -> tuple[int, int]:
     assert entry.raw
-    signed = _decoded(entry.raw)
+    signed = decode_signed(entry.raw)
     return signed["maxFeePerGas"], signed["maxPriorityFeePerGas"]
 
 
@@ -115,7 +116,7 @@ def test_one_that_is_stuck_is_replaced_while_it_is_waited_for(slow: Slow, file: 
 
 def test_no_replacement_costs_more_than_is_allowed(slow: Slow, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded, first = waits(slow, file)
-    signed = _decoded(first.raw or b"")
+    signed = decode_signed(first.raw or b"")
     monkeypatch.setenv(MAX_COST, f"{2 * signed['gas'] * signed['maxFeePerGas'] / 10**18:.18f}")
     slow.rise(50 * fees(first)[0])
     with pytest.raises(BlockchainTracerError, match="is allowed"):

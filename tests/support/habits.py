@@ -1,0 +1,77 @@
+"""Habits of nodes that are not anvil, as faults of `tests.support.proxy`: what they lack, add, limit and refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support.proxy import Answer, Ask, Fault
+
+BLOCKS = ("eth_getBlockByNumber", "eth_getBlockByHash")
+
+
+def refusal(request: dict[str, Any], code: int, message: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": request["id"], "error": {"code": code, "message": message}}
+
+
+def lacks(*methods: str) -> Fault:
+    """Methods that the node does not have."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+        method = request["method"]
+        return refusal(request, -32601, f"the method {method} does not exist") if method in methods else ask()
+
+    return fault
+
+
+def changes_blocks(**fields: Any) -> Fault:
+    """Blocks with other fields; None takes one away."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+        answer = ask()
+        block = answer.get("result")
+        if request["method"] in BLOCKS and isinstance(block, dict):
+            _change(block, fields)
+        return answer
+
+    return fault
+
+
+def changes_logs(**fields: Any) -> Fault:
+    """Logs with other fields; None takes one away."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+        answer = ask()
+        for log in answer.get("result") or [] if request["method"] == "eth_getLogs" else []:
+            _change(log, fields)
+        return answer
+
+    return fault
+
+
+def _change(item: dict[str, Any], fields: dict[str, Any]) -> None:
+    item.update(fields)
+    for name, value in fields.items():
+        if value is None:
+            del item[name]
+
+
+def without_tags(request: dict[str, Any], ask: Ask) -> Answer:
+    """The tags of final blocks are unknown."""
+    if any(tag in ("finalized", "safe") for tag in request["params"] if isinstance(tag, str)):
+        return refusal(request, -39001, "Unknown block")
+    return ask()
+
+
+def both(*faults: Fault) -> Fault:
+    """Several habits at once, the first asked first."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+        first, *others = faults
+        return first(request, (lambda: both(*others)(request, ask)) if others else ask)  # type: ignore[arg-type,return-value]
+
+    return fault
+
+
+WITHOUT_1559 = both(lacks("eth_feeHistory", "eth_maxPriorityFeePerGas"), changes_blocks(baseFeePerGas=None))
+LONG_EXTRA = changes_blocks(extraData="0x" + "d7" * 97)
+"""A clique, BSC or Besu block: signatures of those who made it."""
