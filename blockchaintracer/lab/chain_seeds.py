@@ -12,6 +12,7 @@ from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, pars
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Role, from_hex, to_hex
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
+from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.seals import KeptSeal, kept_seal
 
@@ -119,13 +120,13 @@ def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None
 def _final_hash(lab: Lab, number: int, wait_s: float) -> str:
     deadline = time.monotonic() + wait_s
     while True:
-        final = lab.chain.finalized()
+        final, _ = final_block(lab.chain)
         if lab.is_embedded and (final is None or final.number < number <= lab.chain.head().number + 1):
             # a chain that makes a block only when it is asked to
             lab.devnet.finalize()
             lab.devnet.finalize()
             lab.devnet.persist()
-            final = lab.chain.finalized()
+            final, _ = final_block(lab.chain)
         block = lab.chain.block(number) if final and final.number >= number else None
         if block:
             return block.hash

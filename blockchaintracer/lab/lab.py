@@ -20,6 +20,7 @@ from blockchaintracer.core.formats import HOME
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, NETWORKS
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
+from blockchaintracer.lab.chain.finality import DEPTH, final_block
 from blockchaintracer.lab.deployments import forget_registries, registries
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.files import locked, write_json
@@ -388,19 +389,22 @@ class Lab:
         """
         if until in ("stored", "included"):
             return
-        deadline, pause, silent = time.monotonic() + _REACH_S, _REACH_POLL_S, 0
+        deadline, pause, silent, told = time.monotonic() + _REACH_S, _REACH_POLL_S, 0, False
         while True:
             try:
                 if self.outbox.pending(self.chain_id) or self.outbox.recheck(self.chain):
                     self.send()
                 self.outbox.settle(self.chain)
-                head, final = self.chain.head(), self.chain.finalized()
+                head, (final, by_depth) = self.chain.head(), final_block(self.chain)
+                if by_depth and until == "final" and not told:
+                    told = True
+                    self.say(f"{self.chain.address} does not say which blocks are final: waiting for {DEPTH} blocks")
                 included = self.outbox.unsettled(self.chain_id)
                 if isinstance(until, int):
                     included = [entry for entry in included if entry.block and head.number - entry.block.number < until]
                 if not included:
                     return
-                silent = silent + 1 if final is None and until == "final" else 0
+                silent = silent + 1 if final is None and until == "final" and not by_depth else 0
             except ChainUnavailable:
                 if time.monotonic() > deadline:
                     raise

@@ -8,11 +8,15 @@ import pytest
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind
+from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.lab.bundle.export_proof import export_proof
+from blockchaintracer.lab.chain.finality import BY_DEPTH, DEPTH
 from blockchaintracer.lab.deploy import plan_deployment
 from blockchaintracer.lab.groups import create_group, deploy
+from blockchaintracer.lab.outbox import EntryState
 from blockchaintracer.lab.recording.content import record_content
 from tests.node.test_deploy import NO_PROXY, lab_on, state
-from tests.support.habits import WITHOUT_1559
+from tests.support.habits import WITHOUT_1559, both, lacks, without_tags
 from tests.support.node import anvil
 from tests.support.proxy import proxied
 
@@ -34,9 +38,10 @@ def test_a_chain_that_cannot_run_the_contracts_is_refused_before_anything_is_pai
         assert state(node, lab) == before
 
 
-def test_where_blocks_have_no_base_fee_one_price_is_paid(tmp_path: Path, file: Path) -> None:
+def test_a_node_without_base_fees_final_blocks_and_receipts_of_a_block(tmp_path: Path, file: Path) -> None:
+    told: list[str] = []
     with anvil(chain_id=4748) as node, proxied(node.url) as proxy:
-        proxy.fault = WITHOUT_1559
+        proxy.fault = both(WITHOUT_1559, without_tags)
         lab = lab_on(node, tmp_path, rpc=proxy.url)
         deploy(lab, open_group_creation=True)
         create_group(lab, "The lab")
@@ -44,3 +49,15 @@ def test_where_blocks_have_no_base_fee_one_price_is_paid(tmp_path: Path, file: P
         assert recorded.block
         assert node.rpc("eth_getTransactionByHash", [recorded.transaction])["type"] == "0x0"
         assert not {"eth_feeHistory", "eth_maxPriorityFeePerGas"} & set(proxy.asked)
+
+        proxy.fault = both(lacks("eth_getBlockReceipts"), without_tags)
+        export_proof(lab, [recorded.id], tmp_path / "proof.json")
+        assert read_bundle((tmp_path / "proof.json").read_bytes()).records[0].id == recorded.id
+
+        assert lab.outbox.entries_about(recorded.id)[0].state is EntryState.INCLUDED
+        node.rpc("anvil_mine", [hex(DEPTH)])
+        lab.say = told.append
+        lab.reach("final")
+        [entry] = lab.outbox.entries_about(recorded.id)
+        assert (entry.state, entry.error) == (EntryState.FINAL, BY_DEPTH)
+        assert "does not say which blocks are final" in "".join(told)

@@ -194,13 +194,25 @@ class _Receipts:
         from trie import HexaryTrie
 
         self._trie = HexaryTrie({})
-        for index, receipt in enumerate(_ask(chain, "eth_getBlockReceipts", block_hash)):
+        for index, receipt in enumerate(_receipts_of(chain, block_hash)):
             self._trie[rlp.encode(index)] = _encode_receipt(receipt)
 
     def proof(self, index: int) -> list[str]:
         import rlp
 
         return [to_hex(rlp.encode(node)) for node in self._trie.get_proof(rlp.encode(index))]
+
+
+def _receipts_of(chain: Chain, block_hash: str) -> Iterable[Any]:
+    """All receipts of a block in order, one by one where the node cannot give them at once."""
+    try:
+        receipts = _ask(chain, "eth_getBlockReceipts", block_hash)
+    except ChainUnavailable:
+        receipts = None
+    if receipts is not None:
+        return receipts  # type: ignore[no-any-return]
+    block = _ask(chain, "eth_getBlockByHash", block_hash, False)
+    return [_ask(chain, "eth_getTransactionReceipt", transaction) for transaction in block["transactions"]]
 
 
 def _encode_receipt(receipt: Any) -> bytes:

@@ -24,6 +24,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
 from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
+from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
@@ -299,7 +300,7 @@ class Outbox:
             # the same signed transaction is sent again: it can't happen twice
             raw = None if entry.write.presigned else entry.raw
             tx = _hash(raw) if raw else None
-            self._update(entry, EntryState.SIGNED if raw else EntryState.STORED, raw=raw, tx=tx, block=None)
+            self._update(entry, EntryState.SIGNED if raw else EntryState.STORED, raw=raw, tx=tx, block=None, error=None)
         return sorted(lost, key=lambda entry: entry.seq, reverse=True)
 
     def _is_held(self, entry: Entry, chain: Chain, seen: dict[int, Block | None]) -> bool:
@@ -318,14 +319,14 @@ class Outbox:
         return block is not None and block.hash == entry.block.hash
 
     def settle(self, chain: Chain) -> None:
-        """Mark as final what is in or before the newest final block, and still there."""
-        final = chain.finalized()
+        """Mark as final what is in or before the newest final block, and still there; its note says if by depth."""
+        final, note = final_block(chain)
         if final is None:
             return
         seen: dict[int, Block | None] = {}
         for entry in self.unsettled(chain.chain_id):
             if entry.block and entry.block.number <= final.number and self._is_held(entry, chain, seen):
-                self._update(entry, EntryState.FINAL)
+                self._update(entry, EntryState.FINAL, error=note)
 
     def _drive(self, entry: Entry, chain: Chain, signer: Signer) -> Entry:
         deadline = time.monotonic() + self.wait_s

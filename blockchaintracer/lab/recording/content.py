@@ -24,6 +24,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, label, parse_number
+from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op
@@ -185,7 +186,7 @@ def not_before(lab: Lab) -> NotBefore | None:
     """Return the newest final block, whose hash nobody knew much earlier; None if the chain is unavailable or names no
     final block."""
     try:
-        block = lab.chain.finalized()
+        block, _ = final_block(lab.chain)
     except ChainUnavailable:
         return None
     if block is None:
