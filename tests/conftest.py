@@ -35,16 +35,29 @@ os.environ.setdefault("SOLCX_BINARY_PATH", str(ROOT / ".toolchain" / "solc"))
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 COSTS = ("fast", "evm", "node", "live")
+FIRST = ("test_machine.py", "test_smoke.py", "test_bounty_machine.py")
+LONGEST_NAME = 200
+"""Characters of a value in a test's name, which stands in every log and in the environment of what it starts."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test has the mark of its folder; in findings/ each file says its own."""
+    """A test has the mark of its folder; in findings/ each file says its own. Long files run first, so that one process
+    compiles the contracts while the other works, and short ones fill what is left at the end."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0] if item.path.is_relative_to(ROOT / "tests") else ""
         if folder in COSTS:
             item.add_marker(folder)
         elif folder == "findings" and sum(item.get_closest_marker(cost) is not None for cost in COSTS) != 1:
             raise pytest.UsageError(f"{item.nodeid} has to carry one of the marks {', '.join(COSTS)}")
+    items.sort(key=lambda item: (item.path.name not in FIRST, -_cost(item)))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > LONGEST_NAME else None
+
+
+def _cost(item: pytest.Item) -> int:
+    return max((COSTS.index(mark.name) for mark in item.iter_markers() if mark.name in COSTS), default=0)
 
 
 def _guarded(item: pytest.Item) -> Generator[None, Any, Any]:
