@@ -42,7 +42,6 @@ ALLOWED = {
     "lab/estimate.py": (1, PACKED),
     "extras/exports/provenance.py": (1, OWN),
     "extras/frameworks/optuna.py": (1, OWN),
-    "extras/score/data_rows.py": (1, "the head of an NPY array is a Python literal: at most 64 KiB of plain values"),
     "lab/bundle/exporter.py": (1, "a manifest that was checked; the exporter shares no reader with the verifier"),
     "lab/devnet/chain_state.py": (1, "the state that this user's anvil dumped; its numbers are longer than JSON's"),
     "lab/devnet/keeper.py": (1, "a note of the node's own start; the keeper takes the standard library alone"),

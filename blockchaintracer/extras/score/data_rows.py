@@ -1,21 +1,18 @@
 """The rows of data files as digests, to see whether two files share one. Rows are equal if their bytes or cells are.
 
-CSV and NPY need the standard library alone, Parquet needs pyarrow.
+CSV needs the standard library alone, NPY needs numpy, Parquet pyarrow.
 """
 
 from __future__ import annotations
 
-import ast
 import csv
 import hashlib
 import importlib
 import json
-import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import parse_json
@@ -23,7 +20,6 @@ from blockchaintracer.core.manifest.base import parse_json
 MOST_ROWS = 5_000_000
 """Rows of one side at most: their digests are held in memory."""
 _NPY, _PARQUET = b"\x93NUMPY", b"PAR1"
-_TYPE = re.compile(r"[<>|=][biufcSUV][0-9]{1,9}")
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -48,9 +44,6 @@ class Table:
 
         Args:
             header: whether a CSV's first line is left out.
-
-        Raises:
-            Unreadable: if it is no such file, or has more than `MOST_ROWS`.
         """
         for count, row in enumerate(self._read(header)):
             if count == MOST_ROWS:
@@ -62,16 +55,11 @@ class Table:
         return next(self._cells(), []) if self._format() in _DELIMITERS else None
 
     def layout(self) -> str:
-        """Describe what rows must have in common to be compared: columns, and of arrays their type.
-
-        Raises:
-            Unreadable: as `rows`.
-        """
+        """Describe what rows must have in common to be compared: columns, and of arrays their type."""
         form = self._format()
         if form == "npy":
-            with self.path.open("rb") as file:
-                kind, shape = self._npy_header(file)
-            return f"NPY {kind} {list(shape[1:])}"
+            array = self._npy_array()
+            return f"NPY {array.dtype.str} {list(array.shape[1:])}"
         if form == "parquet":
             return f"Parquet {self._parquet_file().schema_arrow.names}"
         return f"{len(next(self._cells(), []))} columns"
@@ -88,7 +76,7 @@ class Table:
     def _read(self, header: bool) -> Iterator[bytes]:
         form = self._format()
         if form == "npy":
-            return self._npy()
+            return (row.tobytes() for row in self._npy_array())
         if form == "parquet":
             return self._parquet()
         cells = self._cells()
@@ -107,29 +95,15 @@ class Table:
         except (csv.Error, UnicodeDecodeError):
             raise Unreadable(f"{self.name} can't be read as CSV in UTF-8") from None
 
-    def _npy(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
-            kind, shape = self._npy_header(file)
-            size = int(kind[2:]) * (4 if kind[1] == "U" else 1) * math.prod(shape[1:])
-            for _ in range(shape[0]):
-                row = file.read(size)
-                if len(row) != size:
-                    raise Unreadable(f"{self.name} is shorter than its header says")
-                yield row
-
-    def _npy_header(self, file: BinaryIO) -> tuple[str, tuple[int, ...]]:
-        """Type and shape, as numpy.lib.format writes them in versions 1 to 3: a Python literal before the array."""
-        major = file.read(8)[6]
-        length = int.from_bytes(file.read(2 if major == 1 else 4), "little")
+    def _npy_array(self) -> Any:
+        numpy = self._library("numpy", "NPY")
         try:
-            header = ast.literal_eval(file.read(min(length, 1 << 16)).decode())
-            kind, shape, fortran = header["descr"], header["shape"], header["fortran_order"]
-            plain = bool(_TYPE.fullmatch(kind)) and all(type(axis) is int and axis >= 0 for axis in shape)
-        except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
-            plain = False
-        if not plain or not shape or (fortran and len(shape) > 1):
+            array = numpy.load(self.path, mmap_mode="r", allow_pickle=False)
+        except Exception:  # its parser lets the tokenizer's own errors through
+            raise Unreadable(f"{self.name} can't be read as NPY, or holds Python objects") from None
+        if array.ndim == 0 or array.dtype.names or not array.flags.c_contiguous:
             raise Unreadable(f"{self.name} is no NPY array of numbers or text with its rows one after another")
-        return kind, shape
+        return array
 
     def _parquet(self) -> Iterator[bytes]:
         for batch in self._parquet_file().iter_batches():
@@ -137,22 +111,22 @@ class Table:
                 yield repr(list(row.items())).encode()
 
     def _parquet_file(self) -> Any:
-        try:
-            parquet: Any = importlib.import_module("pyarrow.parquet")
-        except ImportError:
-            raise Unreadable(f"{self.name} is Parquet, which takes pyarrow to read") from None
+        parquet = self._library("pyarrow.parquet", "Parquet")
         try:
             return parquet.ParquetFile(self.path)
         except (OSError, ValueError):
             raise Unreadable(f"{self.name} can't be read as Parquet") from None
 
+    def _library(self, module: str, form: str) -> Any:
+        try:
+            return importlib.import_module(module)
+        except ImportError:
+            raise Unreadable(f"{self.name} is {form}, which takes {module.partition('.')[0]} to read") from None
+
 
 def read_split(path: Path) -> dict[str, Any]:
     """Read a split file: ``train`` and ``test`` as row numbers from 0, and ``header`` (true by default): whether row 0
     of a CSV is the line after its first.
-
-    Raises:
-        Unreadable: if it is none.
     """
     try:
         split = parse_json(path.read_bytes(), "split", path.stat().st_size)

@@ -83,11 +83,7 @@ def score(
 
 
 def record_score(lab: Lab, result: Score) -> Recorded:
-    """Record a score as a Document that is derived from the run. The same score again costs nothing.
-
-    Raises:
-        NotVerified: if the score is withheld.
-    """
+    """Record a score as a Document that is derived from the run. The same score again costs nothing."""
     if result.documentation is None or result.evidence is None:
         raise NotVerified("there is no score to record: a digest is not what was recorded")
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
@@ -123,11 +119,7 @@ class _EvidenceGatherer(Gatherer):
         super().__init__(lab, self._sources, progress)
 
     def run_of(self, record_id: str, group_runs: Sequence[str]) -> GatheredRecord:
-        """Return the run that a record is, came from, or is an output of.
-
-        Raises:
-            InputError: if there is none, or several are equally near.
-        """
+        """Return the run that a record is, came from, or is an output of."""
         asked = self.records([record_id])[record_id]
         if asked.record.kind == "run":
             return asked

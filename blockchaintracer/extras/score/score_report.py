@@ -10,7 +10,7 @@ from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
-from blockchaintracer.extras.score.rubric import Rubric, load_rubric
+from blockchaintracer.extras.score.rubric import load_rubric
 from blockchaintracer.lab.gather import GatheredRecord
 
 LEVELS = {
@@ -100,15 +100,9 @@ class Score:
 _STATUSES: tuple[Status, ...] = ("pass", "fail", "unknown")
 
 
-def assess(evidence: RunEvidence, record: str, rubric: Rubric | None = None) -> Score:
-    """Make every check of the rubric, and find the level of the evidence.
-
-    Args:
-        evidence: of the run.
-        record: id of the record that was asked for.
-        rubric: the newest if not given.
-    """
-    rubric = rubric or load_rubric()
+def assess(evidence: RunEvidence, record: str) -> Score:
+    """Make every check of the newest rubric, and find the level of the evidence; `record` is what was asked for."""
+    rubric = load_rubric()
     items = []
     for item in rubric.items:
         finding = CHECKS[item.id](evidence)
