@@ -32,6 +32,15 @@ def required_record(lab: Lab, record_id: str) -> RecordView:
     return record
 
 
+def stored_or_batched(lab: Lab, record_id: str) -> RecordView:
+    """A record by its id, also one that is only in an anchored batch whose proof is kept here."""
+    from blockchaintracer.lab.kept_proofs import find_proof
+
+    record_id = lab.parse_id(record_id)
+    proof = None if lab.registry.status(record_id).exists else find_proof(lab, record_id)
+    return RecordView(id=record_id, key=proof.key, batch=proof.root) if proof else required_record(lab, record_id)
+
+
 def read_manifest(store: Store, record: RecordView) -> Manifest:
     """A record's manifest from the lab's store, held against its key."""
     manifest = parse_manifest(store.get_bytes(record.key.manifest, MAX_BYTES))

@@ -28,7 +28,7 @@ from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.published_proofs import proof_name, write_proof
 from blockchaintracer.lab.store.ipfs.blocks import Cid
@@ -110,7 +110,7 @@ def publish(
         ChainUnavailable: if the node can't be reached.
     """
     put = _target(lab, os.fspath(to), profile, quick, progress)
-    record = _stored_or_batched(lab, record_id)
+    record = stored_or_batched(lab, record_id)
     manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
     proofs = dict(_proof(lab, record))
@@ -275,7 +275,7 @@ def _ciphertext(predicate: Predicate | RunOutput) -> Iterator[tuple[str, str, st
 
 def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
     for entry in run.inputs:
-        yield from _subject(lab.store, _stored_or_batched(lab, entry.record), "input")
+        yield from _subject(lab.store, stored_or_batched(lab, entry.record), "input")
     for output in run.outputs:
         artifact = output.artifact
         yield from _ciphertext(output)
@@ -319,12 +319,6 @@ def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
     return "diff", diff.path, diff.sha256
 
 
-def _stored_or_batched(lab: Lab, record_id: str) -> RecordView:
-    record_id = lab.parse_id(record_id)
-    proof = None if lab.registry.status(record_id).exists else find_proof(lab, record_id)
-    return RecordView(id=record_id, key=proof.key, batch=proof.root) if proof else required_record(lab, record_id)
-
-
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
     """Put the proof of a batched record into the store; return the name that it gets, and its SHA-256."""
     proof = find_proof(lab, record.id) if record.batch else None
@@ -338,6 +332,6 @@ def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:
         for link in waiting.pop().key.parents:
             if link.parent not in seen:
                 seen.add(link.parent)
-                parent = _stored_or_batched(lab, link.parent)
+                parent = stored_or_batched(lab, link.parent)
                 waiting.append(parent)
                 yield parent

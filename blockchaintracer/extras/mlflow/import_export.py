@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.digest import LISTING_LIMIT
-from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
-from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, is_listing, parse_manifest
+from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
 from blockchaintracer.core.manifest.base import parse_json
-from blockchaintracer.core.record import Kind, label
+from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     output,
@@ -30,8 +30,8 @@ from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, OWN_TAGS, client_of, pages, run_uuid, without_bars
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
-from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
 
 _PAGE = 200
@@ -191,13 +191,8 @@ def _readable(value: Any) -> Any:
 
 
 def _recorded_run(lab: Lab, record_id: str) -> RunPredicate:
-    evidence = lab.registry.find_record(record_id) or find_proof(lab, record_id)
-    key = evidence.key if evidence else None
-    if key is None:
-        raise InputError(f"no record {record_id} is on the chain, and no proof of it here")
-    if key.kind != Kind.RUN:
-        raise InputError(f"expected the record of a run, got {record_id}, which is a {label(key.kind, Kind)}")
-    manifest = parse_manifest(lab.store.get_bytes(key.manifest, MAX_BYTES))
-    if manifest.subject_digest != key.subject or not isinstance(manifest.predicate, RunPredicate):
-        raise NotVerified(f"the manifest of {record_id} is not what the record says")
-    return manifest.predicate
+    record = stored_or_batched(lab, record_id)
+    predicate = read_manifest(lab.store, record).predicate
+    if not isinstance(predicate, RunPredicate):
+        raise InputError(f"expected the record of a run, got {record_id}, which is a {record.kind}")
+    return predicate

@@ -1,4 +1,4 @@
-"""What is known of logged datasets and models, and of the frameworks that made them.
+"""What is known of logged datasets and models.
 
 From memory, while a program logs them: digests of whole datasets (MLflow's own digest reads 10,000 rows at most), and
 the number of a model's layers and parameters. From a model's files: its framework, flavors, inputs and outputs.
@@ -6,7 +6,6 @@ the number of a model's layers and parameters. From a model's files: its framewo
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
@@ -20,24 +19,6 @@ from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 
 _COLUMNS = 200
 """So many columns are described. The digest is of all."""
-_FRAMEWORKS = [
-    "catboost",
-    "jax",
-    "keras",
-    "lightgbm",
-    "lightning",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "sklearn",
-    "statsmodels",
-    "tensorflow",
-    "torch",
-    "transformers",
-    "xgboost",
-]
 _sizes: dict[str, dict[str, int]] = {}
 _contents: dict[tuple[str, str], dict[str, Any]] = {}
 
@@ -105,12 +86,8 @@ def _size(model: Any) -> dict[str, int]:
 
 
 def digest_of(dataset: Any) -> dict[str, Any] | None:
-    """Digest all that an MLflow dataset, or a table or array, holds.
-
-    Returns:
-        by part (``data``, ``features``, ``targets``, …) ``sha256``, ``kind``, ``rows`` and ``columns``, as
-        docs/datasets.md explains; None if it holds no table or array that can be digested.
-    """
+    """Digest all that an MLflow dataset, or a table or array, holds, by part (``data``, ``features``, …; see
+    docs/datasets.md). None if it holds no table or array that can be digested."""
     parts: dict[str, Any] = {}
     for name in ("features", "targets", "predictions"):
         value = getattr(dataset, name, None)
@@ -133,29 +110,8 @@ def _digest(value: Any) -> dict[str, Any] | None:
     return {"sha256": digest.sha256, "kind": digest.kind, "rows": digest.rows, "columns": columns}
 
 
-def frameworks() -> dict[str, Any]:
-    """List the frameworks that this process uses with their versions; of PyTorch and TensorFlow also CUDA and GPUs."""
-    versions = ((name, getattr(sys.modules.get(name), "__version__", None)) for name in _FRAMEWORKS)
-    used: dict[str, Any] = {name: {"version": version} for name, version in versions if isinstance(version, str)}
-    if "torch" in used:
-        torch = sys.modules["torch"]
-        used["torch"] |= {"cuda": torch.version.cuda, "gpuCount": torch.cuda.device_count()}
-    if "tensorflow" in used:
-        tensorflow = sys.modules["tensorflow"]
-        used["tensorflow"] |= {
-            "cuda": tensorflow.sysconfig.get_build_info().get("cuda_version"),
-            "gpuCount": len(tensorflow.config.list_physical_devices("GPU")),
-        }
-    return used
-
-
 def model_details(folder: Path) -> dict[str, Any]:
-    """Read the details of a logged model from its files. What is missing is left out.
-
-    Returns:
-        ``framework``, ``flavors``, ``uuid``, ``sizeBytes``, ``inputs`` and ``outputs`` (names, types and shapes),
-        ``channels`` (conda), ``python``, ``layerCount`` and ``parameterCount``.
-    """
+    """Read the details of a logged model from its files. What is missing is left out."""
     model, conda = read_yaml(folder / "MLmodel"), read_yaml(folder / "conda.yaml")
     flavors = {
         name: {key: value for key, value in flavor.items() if key.endswith("version") or key == "serialization_format"}

@@ -15,7 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.logged_content import content_of, frameworks, model_details, size_of
+from blockchaintracer.extras.mlflow.logged_content import content_of, model_details, size_of
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
 from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
@@ -59,11 +59,8 @@ class Captured:
 
 
 def facts_of(lab: Lab, run: Snapshot, kept: list[tuple[str, Artifact]], captured: Captured | None = None) -> RunFacts:
-    """Record the datasets and models of a run, and convert the run for `finish_run`.
-
-    Args:
-        captured: what this process captured. Without it, nothing of this machine is recorded with the run.
-    """
+    """Record the datasets and models of a run, and convert the run for `finish_run`. Nothing of this machine is
+    recorded with a run of which this process captured nothing."""
     inputs, datasets = _inputs(lab, run)
     trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
     models = list(_keep_models(lab, run, trained_on))
@@ -136,7 +133,6 @@ def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDo
             "children": captured.children if captured else None,
         },
         "source": {name.removeprefix("git."): _shown(tags.get(f"mlflow.source.{name}")) for name in _SOURCE_TAGS},
-        "frameworks": frameworks() if captured else None,
         **details,
         "tags": {name: _shown(value) for name, value in tags.items() if not name.startswith("mlflow.")},
         "metricsShown": len(metrics),
@@ -144,7 +140,7 @@ def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDo
     }
     if len(json.dumps(about)) > _SHOWN_BYTES // 2:
         # the attached snapshot has all of it
-        about = {key: about[key] for key in ("context", "source", "frameworks", "metricsShown", "metricsLogged")}
+        about = {key: about[key] for key in ("context", "source", "metricsShown", "metricsLogged")}
     error = captured.error if captured else None
     document = RunDocument.from_plain(
         {

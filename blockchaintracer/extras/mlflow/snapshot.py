@@ -76,11 +76,7 @@ def pages(search: Callable[..., Any], *arguments: Any, **named: Any) -> Iterator
 
 
 class Hide:
-    """Replaces values that others must not read by a keyed digest.
-
-    Args:
-        key: 32 random bytes that stay with the lab; None if they are lost: then hidden values cannot be compared.
-    """
+    """Replaces values that others must not read by a keyed digest. Without the key hidden values can't be compared."""
 
     def __init__(self, key: bytes | None, *, personal: bool = False) -> None:
         self._key = key
@@ -141,12 +137,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as MLflow holds it now.
-
-    Args:
-        values: everything but metrics and files, hidden where it must be.
-        models: MLflow's own entities of the models that it logged, in the order of ``values["models"]``.
-    """
+    """A run as MLflow holds it now. `values` has everything but metrics and files, hidden where it must be."""
 
     values: dict[str, Any]
     points: list[Point]

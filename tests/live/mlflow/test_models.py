@@ -59,7 +59,7 @@ def test_autolog_of_scikit_learn_is_recorded_with_its_model_and_data(lab, home, 
     assert model["sizeBytes"] > 0
     assert model["inputs"] == [{"type": "float64", "shape": [-1, 2]}]
     assert model["channels"] == ["conda-forge"]
-    assert about["frameworks"]["sklearn"]["version"]
+    assert said.environment.model_extra["packages"]["scikit-learn"]
     [dataset] = about["datasets"]
     assert {name: (part["rows"], part["columns"][0]["dtype"]) for name, part in dataset["content"].items()} == {
         "features": (20, "float64"),
