@@ -6,7 +6,6 @@ with tracer.start_run("fit") as run:
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from blockchaintracer.extras.frameworks.framework_run import RunCallback, described, log_digest, never_fails
@@ -21,24 +20,6 @@ def callback(run: TracedRun, name: str = "model") -> Any:
     Args:
         name: of the model's files: ``NAME.keras``, of role ``model``, and ``NAME.state.json``.
     """
-    return _class()(run, name)
-
-
-def digest_weights(model: Any) -> StateDigest:
-    """Digest all weights, each named by its place in ``model.weights`` and its own name, such as ``0/kernel``.
-
-    Paths are left out: Keras numbers layers through, and a loaded model has other paths than the saved one.
-    """
-    weights = {f"{place}/{weight.name}": weight for place, weight in enumerate(model.weights)}
-    return digest_state(weights, lambda name, weight: array_tensor(name, _numpy(weight)))
-
-
-def _numpy(weight: Any) -> Any:
-    return require("numpy", "keras").asarray(require("keras", "keras").ops.convert_to_numpy(weight))
-
-
-@cache
-def _class() -> type[Any]:
     keras = require("keras", "keras")
 
     class BlockchainTracerCallback(RunCallback, keras.callbacks.Callback):  # type: ignore[misc, name-defined]
@@ -69,4 +50,17 @@ def _class() -> type[Any]:
             self._run.log_output(path, role="model")
             log_digest(self._run, digest_weights(self.model), self._name)
 
-    return BlockchainTracerCallback
+    return BlockchainTracerCallback(run, name)
+
+
+def digest_weights(model: Any) -> StateDigest:
+    """Digest all weights, each named by its place in ``model.weights`` and its own name, such as ``0/kernel``.
+
+    Paths are left out: Keras numbers layers through, and a loaded model has other paths than the saved one.
+    """
+    weights = {f"{place}/{weight.name}": weight for place, weight in enumerate(model.weights)}
+    return digest_state(weights, lambda name, weight: array_tensor(name, _numpy(weight)))
+
+
+def _numpy(weight: Any) -> Any:
+    return require("numpy", "keras").asarray(require("keras", "keras").ops.convert_to_numpy(weight))

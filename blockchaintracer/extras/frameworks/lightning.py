@@ -7,7 +7,6 @@ with tracer.start_run("fit") as run:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,6 @@ _SETTINGS = ("max_epochs", "max_steps", "precision", "accumulate_grad_batches", 
 
 def callback(run: TracedRun) -> Any:
     """Make a callback of one training for ``Trainer``. Only the process of rank zero logs."""
-    return _class()(run)
-
-
-@cache
-def _class() -> type[Any]:
     lightning = require("lightning.pytorch", "lightning")
 
     class BlockchainTracerCallback(RunCallback, lightning.Callback):  # type: ignore[misc, name-defined]
@@ -65,7 +59,7 @@ def _class() -> type[Any]:
             if trainer.is_global_zero and trainer.callback_metrics:
                 self._log_metrics(trainer.callback_metrics, step=trainer.global_step, epoch=trainer.current_epoch)
 
-    return BlockchainTracerCallback
+    return BlockchainTracerCallback(run)
 
 
 def _checkpoints(trainer: Any) -> list[Path]:

@@ -6,7 +6,6 @@ with tracer.start_run("fine-tune") as run:
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,6 @@ _PERSONAL = ("_dir", "_token", "_key", "_private_repo", "run_name", "hub_model_i
 
 def callback(run: TracedRun) -> Any:
     """Make a callback of one training for ``Trainer``. Only the world's process zero logs."""
-    return _class()(run)
-
-
-@cache
-def _class() -> type[Any]:
     transformers = require("transformers", "transformers")
 
     class BlockchainTracerCallback(RunCallback, transformers.TrainerCallback):  # type: ignore[misc, name-defined]
@@ -58,4 +52,4 @@ def _class() -> type[Any]:
             if model is not None:
                 log_state(self._run, model, self._name)
 
-    return BlockchainTracerCallback
+    return BlockchainTracerCallback(run)

@@ -128,11 +128,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
 
 
 def read_disclosure(path: Path) -> Disclosure:
-    """Read the disclosure in a file. Nothing in it is checked yet.
-
-    Raises:
-        NotVerified: if it is damaged.
-    """
+    """Read the disclosure in a file. Nothing in it is checked yet."""
     _, data = read_proof(path)
     if len(data) > _LIMIT:
         raise NotVerified(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
@@ -145,11 +141,7 @@ def read_disclosure(path: Path) -> Disclosure:
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Report:
-    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it.
-
-    Raises:
-        NotVerified: if it is damaged, or of another registry or chain than the lab's.
-    """
+    """Verify a disclosure: the record it names on the lab's chain and registry, and each value against it."""
     disclosure = read_disclosure(path)
     here = (str(lab.chain_id), lab.registry.address.lower())
     if (disclosure.chain_id, disclosure.registry) != here:

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes, digest_folder
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Artifact, Encrypted
 from blockchaintracer.core.manifest.base import Part, canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Digest
@@ -164,10 +165,9 @@ def digest_of(
 
 def _read_note(place: Path) -> EncryptionNote:
     try:
-        with place.open("rb") as file:
-            return EncryptionNote.from_plain(parse_json(file.read(_NOTE_LIMIT), place.name))
-    except (OSError, BlockchainTracerError) as error:
+        return EncryptionNote.from_plain(parse_json(read_limited(place, _NOTE_LIMIT, "a note"), place.name))
+    except BlockchainTracerError as error:
         raise StoreError(
-            f"expected a note of what was encrypted in {place}: {getattr(error, 'message', error)}",
+            f"expected a note of what was encrypted in {place}: {error.message}",
             hint="Remove it: then the content is encrypted anew when it's recorded.",
         ) from None

@@ -96,9 +96,6 @@ class FieldTree:
     Args:
         subject: of the run's record, 64 hex digits.
         filler: secret of 32 bytes, 64 hex digits, from which the other leaves follow.
-
-    Raises:
-        InputError: if a salt is short or comes twice, a name comes twice, or two names have one place.
     """
 
     def __init__(
@@ -207,11 +204,7 @@ def place(context: Context, subject: str, name: str, leaves: int) -> int:
 
 
 def require_own_salts(openings: Sequence[Opening]) -> None:
-    """Refuse salts that are short or shared: a person who is shown one value could guess another with its salt.
-
-    Raises:
-        InputError: naming the fields, never a salt.
-    """
+    """Refuse salts that are short or shared: a person who is shown one value could guess another with its salt."""
     seen: dict[str, str] = {}
     for opening in openings:
         name, salt = opening.field, opening.salt

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import tarfile
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
@@ -35,6 +34,7 @@ from blockchaintracer.core.digest import (
 )
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest.base import canonical, parse_json
+from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
 from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context
 from blockchaintracer.lab.unpack import unpack_tar
@@ -127,30 +127,18 @@ def decrypt_content(
             if _decrypted(source, file, identities, progress) != opening.sha256:
                 raise NotVerified("what was decrypted is not the file that was committed to")
         return
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=_parent(target)))
     try:
-        with tempfile.TemporaryFile(dir=partial.parent) as packed:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with placing(target) as partial, tempfile.TemporaryFile(dir=target.parent) as packed:
             _decrypted(source, packed, identities, progress)
             size = packed.tell()
             packed.seek(0)
+            partial.mkdir(mode=0o700)
             unpack_tar(packed, partial, "the encrypted folder", limit=size)
-        if digest_folder(partial).sha256 != opening.sha256:
-            raise NotVerified("what was decrypted is not the folder that was committed to")
-        partial.rename(target)
+            if digest_folder(partial).sha256 != opening.sha256:
+                raise NotVerified("what was decrypted is not the folder that was committed to")
     except OSError as error:
         raise InputError(f"{target} can't be written: {error.strerror}") from None
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _parent(target: Path) -> Path:
-    if target.exists() or target.is_symlink():
-        raise InputError(f"expected no file or folder at {target} yet", hint="Choose another name, or remove it.")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{target} can't be written: {error.strerror}") from None
-    return target.parent
 
 
 def _decrypted(source: BinaryIO, target: Any, identities: Sequence[Any], progress: Progress | None) -> str:
