@@ -1,7 +1,6 @@
 """Results that a repository states, against records on a real chain: what holds, and every way in which one doesn't."""
 
 import re
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,38 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.check.stated_number import read_last_number, read_number
-from blockchaintracer.lab.recording.content import record_document
-from tests.support.labs import ROOT, typed
-
-
-@pytest.fixture(scope="module")
-def runs(lab, tmp_path_factory):
-    """Ids by name: a good run, one that was retracted, one that rests on it, one that failed, a result, a dataset."""
-    folder = tmp_path_factory.mktemp("runs")
-    tracer = MLTracer(lab.home.path)
-    found = {}
-    for name, inputs in (("good", None), ("retracted", None), ("on_retracted", "retracted")):
-        with tracer.start_run(name) as run:
-            run.log_metrics({"accuracy": 0.9345, "loss_1": 1.25e-3, "shift": -2.5})
-            if inputs:
-                run.log_input(record=found[inputs], relation="derived-from")
-        found[name] = run.recorded.id
-    with suppress(ValueError), tracer.start_run("failed") as run:
-        run.log_metric("accuracy", 0.9345)
-        raise ValueError("diverged")
-    found["failed"] = run.recorded.id
-    file = folder / "result.json"
-    file.write_text("{}")
-    values = {"metrics": {"snr": 18.56}, "outcomes": {"passed": 3}, "note": "text"}
-    found["result"] = record_document(lab, Kind.RESULT, file, name="result", values=values).id
-    done = typed("retract", found["retracted"], "--reason", "wrong labels", "--yes", home=lab.home.path)
-    assert done.returncode == 0, done.stderr
-    return found
+from tests.support.labs import ROOT
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, Manifest, Metric, RunPredicate
 from blockchaintracer.extras.compare import Compared, RunComparison, compare, compared, draw, flat
 from blockchaintracer.extras.compare.statistics import holm
-from blockchaintracer.lab.lab import Lab
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
 SLEEP_B = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -299,26 +298,3 @@ def test_a_picture_needs_a_metric_and_a_known_form():
         draw(without, "png")
     with pytest.raises(InputError, match="png, svg, pdf"):
         draw(comparison(), "exe")
-
-
-# at the terminal
-
-
-@pytest.fixture(scope="module")
-def runs(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Two learning rates with three seeds each, really recorded; the data differ for the second rate."""
-    from blockchaintracer import MLTracer
-
-    folder = tmp_path_factory.mktemp("runs")
-    ids = []
-    tracer = MLTracer(home=str(lab.home.path))
-    for rate in (0.1, 0.2):
-        data = folder / f"{rate}.csv"
-        data.write_text(f"x\n{rate}\n")
-        for seed in (1, 2, 3):
-            with tracer.start_run(f"run {rate} {seed}") as run:
-                run.log_params({"lr": rate, "seed": seed})
-                run.log_input(data)
-                run.log_metric("accuracy", 0.8 + rate * seed / 10 + rate)
-            ids.append(run.recorded.id)
-    return ids

@@ -16,18 +16,6 @@ from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.recording.content import executable_of
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    content = os.urandom(8).hex()
-    for name in ("bin/run.sh", "data.csv", "setup", "ü/läuft"):
-        path = tmp_path / "tool" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n# {name} {content}\n")
-    for name in ("bin/run.sh", "ü/läuft"):
-        (tmp_path / "tool" / name).chmod(0o744)
-    return tmp_path / "tool"
-
-
 def predicate(**more: Any) -> ContentPredicate:
     cid = digest_bytes(b"").cid
     values = {"subject_type": "folder", "size": 0, "cid": cid, "cid_profile": "unixfs-v1-2025", "file_count": 9}

@@ -7,20 +7,13 @@ import io
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from blockchaintracer.extras.compare import Compared, flat
 from blockchaintracer.extras.compare.verb_compare import command
 from blockchaintracer.lab.lab import Lab
 from tests.support.labs import verb
-
-
-def run(name: str, metrics: dict[str, float], seed: int | None = None, **params: Any) -> Compared:
-    fields = flat(metrics, "metrics") | flat(params, "params")
-    return Compared(name, name, fields | ({} if seed is None else {"seeds.random": seed}))
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +84,7 @@ def test_wrong_use_is_answered_before_anything_is_written(lab: Lab, runs: list[s
         ([runs[0]], "two or more runs"),
         ([runs[0], "ab" * 32], "not stored"),
         ([*runs[:2], "--by", "params.rate"], "params.rate"),
-        ([*runs[:2], "--plot", str(tmp_path / "plot.exe")], "ends in .png"),
+        ([*runs[:2], "--plot", str(tmp_path / "plot.exe")], "png, svg, pdf, got 'exe'"),
         ([*runs[:2], "--plot", str(tmp_path / "no" / "plot.png")], "can be written"),
     ):
         done = compared_by_verb(lab, *arguments)

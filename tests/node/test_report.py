@@ -152,7 +152,14 @@ def test_the_card_has_every_required_field_and_says_where_from(lab: Lab, run: st
     assert card.data.to_dict()["blockchaintracer"]["record"] == run
     assert "| Preprocessing | none | *declared, not recorded* |" in text
     assert "| Type | least squares | parameters.algorithm |" in text
-    for value in (run, facts.verify_with, facts.asked.record.transaction, "1.2", "0.93", "Tested at sea level only"):
+    for value in (
+        run,
+        facts.verification.command,
+        facts.asked.record.transaction,
+        "1.2",
+        "0.93",
+        "Tested at sea level only",
+    ):
         assert value in text
 
 
@@ -334,7 +341,7 @@ def test_nothing_is_recorded_of_what_does_not_verify(lab: Lab, tmp_path: Path) -
     output.chmod(0o600)
     output.write_bytes(b"tampered")
     facts = gather(lab, record, DECLARED)
-    assert facts.status == "not verified"
+    assert facts.verification.status == "not verified"
     page = make(facts, ["html", "model-card"])
     assert b"not verified" in page["report.html"]
     assert b"is damaged" in page["report.html"]

@@ -71,8 +71,7 @@ class Checked:
 def read_claims(path: Path) -> list[Claim]:
     """The results that a file states: ``*.yaml`` and ``*.yml`` list them, ``*.md`` and ``*.tex`` mark them.
 
-    Raises:
-        InputError: naming file and place, for what is marked and can't be read. A mark is never passed over.
+    A mark that can't be read is an error: none is passed over.
     """
     data = read_limited(path, _LIMIT, "results")
     try:

@@ -79,20 +79,12 @@ class Stated:
 
 
 def read_number(text: str) -> Stated:
-    """Read a text that is a number and nothing else, in plain text or LaTeX.
-
-    Raises:
-        InputError: if it is not, or can be read in two ways.
-    """
+    """Read a text that is a number and nothing else, in plain text or LaTeX."""
     return _number(_ALONE.match(_plain(_latex(text.strip()))) if len(text) <= _LONGEST else None, text)
 
 
 def read_last_number(text: str) -> Stated:
-    """Read the number that a running text ends with.
-
-    Raises:
-        InputError: if it ends otherwise, or what stands before may belong to the number.
-    """
+    """Read the number that a running text ends with."""
     end = text.rstrip().rpartition("\n")[2]
     if between := _BETWEEN_DOLLARS.search(end):
         _require_apart(end[: between.start()], end)

@@ -11,7 +11,6 @@ It compares what the records declare, from whatever source they come; nothing he
 from blockchaintracer.extras.compare.comparison import ComparedField as ComparedField
 from blockchaintracer.extras.compare.comparison import RunComparison as RunComparison
 from blockchaintracer.extras.compare.comparison import compare as compare
-from blockchaintracer.extras.compare.plot import PLOT_FORMATS as PLOT_FORMATS
 from blockchaintracer.extras.compare.plot import draw as draw
 from blockchaintracer.extras.compare.runs import Compared as Compared
 from blockchaintracer.extras.compare.runs import Scalar as Scalar

@@ -78,9 +78,6 @@ def compare(
         pair_by: the field that says which runs of two groups belong together; the seeds if not said.
         metrics: names of those to look at; all numbers if not said.
         confidence: of the intervals, between 0 and 1; one minus it is the level of the tests.
-
-    Raises:
-        InputError: for fewer than two runs, or a field or metric that no run has.
     """
     once = tuple({run.id: run for run in runs}.values())
     if len(once) < 2:

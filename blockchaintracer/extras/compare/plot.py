@@ -27,9 +27,6 @@ def draw(comparison: RunComparison, form: str, metrics: Sequence[str] = ()) -> b
     Args:
         form: one of `PLOT_FORMATS`.
         metrics: names of those to draw; the first twelve that there are if not said.
-
-    Raises:
-        InputError: if there is no metric to draw, or matplotlib is not installed.
     """
     if form not in PLOT_FORMATS:
         raise InputError(f"expected a picture as {', '.join(PLOT_FORMATS)}, got {form!r}")

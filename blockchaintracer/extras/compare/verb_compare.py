@@ -12,8 +12,9 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
-from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test
-from blockchaintracer.extras.compare.compare_records import compare_records, write_plot
+from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test, draw
+from blockchaintracer.extras.compare.compare_records import compare_records
+from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 
 _SIDE_BY_SIDE = 5
@@ -58,7 +59,7 @@ def command(
     """
     comparison = compare_records(lab, record_ids, **options)
     if plot:
-        write_plot(comparison, plot, options["metrics"])
+        write_output(plot, draw(comparison, plot.suffix.lower().removeprefix("."), options["metrics"]))
     data = {**comparison.as_json(), "plot": str(plot) if plot else None}
     if as_csv:
         return Answer(data, csv_rows(*_csv(comparison, which)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.extras.exports import codemeta, crate, croissant, dsse, provenance
 from blockchaintracer.extras.exports.export_facts import ExportFacts, gather_export
 from blockchaintracer.extras.exports.exported_files import Content, listing
-from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.files import placing, write_whole
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.plain_text import CIPHERTEXT
 
@@ -71,19 +69,20 @@ def export(
     if with_files and form != "sha256sums":
         raise InputError(f"expected --with-files for sha256sums alone, got it for {form}")
     facts = gather_export(lab, record_id, sources=sources, progress=progress)
-    content = Content.of(facts, facts.copies)
+    content = Content.of(facts)
     notes = [f"no whole copy of {file.path} was found: it is named by its SHA-256 alone" for file in content.missing]
     notes += [f"{file.path} is {CIPHERTEXT}" for file in content.files if file.encrypted]
     make = FORMATS[form]
-    if make is None:
-        _write_folder(target, lambda folder: crate.write_crate(facts, content, folder))
-        return ExportedRecord(facts.asked.id, form, target, tuple(notes))
-    data = make(facts, content) if sign_with is None else dsse.envelope(facts, sign_with)
     if form == "dsse" and sign_with is None:
         notes.append("it has no signature: what vouches for it is the record on the chain, not this file")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, data, 0o666)
+        if make is None:
+            with placing(target, over_empty=True) as folder:
+                crate.write_crate(facts, content, folder)
+        else:
+            data = make(facts, content) if sign_with is None else dsse.envelope(facts, sign_with)
+            write_whole(target, data, 0o666)
     except OSError as error:
         raise StoreError(f"can't write {target}: {error.strerror}") from error
     if with_files:
@@ -91,17 +90,3 @@ def export(
             if file not in content.missing:
                 content.copy(file, target.parent)
     return ExportedRecord(facts.asked.id, form, target, tuple(notes))
-
-
-def _write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
-        raise InputError(f"expected an empty folder or none at {target}")
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fill(partial)
-        partial.rename(target)
-    except OSError as error:
-        raise StoreError(f"can't write {target}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -52,9 +52,9 @@ class Content:
     copies: StoredCopies
 
     @classmethod
-    def of(cls, facts: ExportFacts, copies: StoredCopies) -> Content:
+    def of(cls, facts: ExportFacts) -> Content:
         """Find a run's inputs and outputs; of any other record its own content and attachments."""
-        asked, run = facts.asked, facts.asked.run
+        asked, run, copies = facts.asked, facts.asked.run, facts.copies
         if run is not None:
             files = [
                 replace(file, role="input")

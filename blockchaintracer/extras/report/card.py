@@ -95,7 +95,7 @@ def template_values(facts: ReportFacts) -> dict[str, Any]:
         "fields": {field["name"]: field for field in values["fields"]},
         "titles": TITLES,
         # made here of hex digits, an address and a network's name
-        "command": require("markupsafe", "reports").Markup(facts.verify_with),
+        "command": require("markupsafe", "reports").Markup(facts.verification.command),
         "never_proven": NEVER_PROVEN,
     }
 
@@ -110,7 +110,7 @@ def _reference(facts: ReportFacts) -> dict[str, Any]:
         "registry": facts.registry,
         "chain_id": facts.chain_id,
         "transaction": facts.asked.record.transaction,
-        "verify": facts.verify_with,
+        "verify": facts.verification.command,
     }
 
 

@@ -59,8 +59,8 @@ class Documentation(Mapping[str, Any]):
         values = plain_values(facts)
         record, verification = values["record"], values["verification"]
         self.blockchain_verification = {
-            "status": facts.status,
-            "verified": facts.status == "verified",
+            "status": facts.verification.status,
+            "verified": facts.verification.status == "verified",
             "record": record["id"],
             **{name: record[name] for name in ("transaction", "block", "registry", "chain_id", "author", "group")},
             "timestamp": record["time"],
@@ -96,7 +96,8 @@ class Documentation(Mapping[str, Any]):
     __hash__ = object.__hash__
 
     def __repr__(self) -> str:
-        return f"<Documentation of {self.facts.asked.record.kind} {self.facts.asked.id}: {self.facts.status}>"
+        asked = self.facts.asked
+        return f"<Documentation of {asked.record.kind} {asked.id}: {self.facts.verification.status}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: who, when, whether it verified, and the metrics. Names in it are escaped."""

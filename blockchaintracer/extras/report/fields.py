@@ -69,9 +69,6 @@ def fields_of(
     Args:
         model, run: the records that the card is about; None for no card.
         by_chain: fields that the chain gives to a card.
-
-    Raises:
-        InputError: if a declared field is unknown, can't be declared, or differs from what a record says.
     """
     known = {field.name: field for field in _recorded(model, run, inputs)}
     if run or model:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.plain_text import printable
 
@@ -40,13 +41,9 @@ def template_source(name: str, folder: Path | None) -> str:
             raise InputError(f"expected a template inside {folder}, got {name!r}, which leads outside of it")
         if file.is_file():
             try:
-                with file.open("rb") as opened:
-                    data = opened.read(_MAX_TEMPLATE + 1)
-                if len(data) <= _MAX_TEMPLATE:
-                    return data.decode()
-            except (OSError, UnicodeDecodeError):
-                pass
-            raise InputError(f"expected a template of at most {_MAX_TEMPLATE} bytes of UTF-8 at {file}")
+                return read_limited(file, _MAX_TEMPLATE, "a template").decode()
+            except UnicodeDecodeError:
+                raise InputError(f"expected a template in UTF-8 at {file}") from None
     if name not in NAMES:
         raise InputError(f"expected one of the templates {', '.join(NAMES)}, got {name!r}")
     return (resources.files("blockchaintracer.extras.report") / "templates" / name).read_text(encoding="utf-8")

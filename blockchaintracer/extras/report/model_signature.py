@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.digest import LISTING_LIMIT, digest_bytes, parse_listing
-from blockchaintracer.core.errors import InputError, NotVerified, StoreError
+from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Artifact, Manifest, RecordPredicate
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation, SubjectType
@@ -89,7 +90,8 @@ def _check(
     key = record.key
     if key.subject_type not in (SubjectType.FILE, SubjectType.FOLDER):
         raise InputError(f"expected the record of a file or folder, got {record.id}")
-    bundle, pem = _read(signature, _LIMIT), _read(public_key, _KEY_LIMIT)
+    bundle = read_limited(signature, _LIMIT, "a signature")
+    pem = read_limited(public_key, _KEY_LIMIT, "a public key")
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         model = Path(scratch, "model")
         if key.subject_type == SubjectType.FOLDER:
@@ -128,14 +130,3 @@ def _covered(bundle: bytes) -> set[str]:
     payload = base64.b64decode(parse_json(bundle, "the signature")["dsseEnvelope"]["payload"])
     statement: dict[str, Any] = parse_json(payload, "the signed statement")
     return {str(entry["name"]) for entry in statement["predicate"]["resources"]}
-
-
-def _read(path: Path, limit: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise StoreError(f"can't read {path}: {error.strerror}") from error
-    if len(data) > limit:
-        raise InputError(f"expected at most {limit} bytes in {path}, got more")
-    return data

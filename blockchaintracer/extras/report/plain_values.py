@@ -58,10 +58,10 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         },
         "fields": [asdict(field) for field in facts.fields.values()],
         "verification": {
-            "status": facts.status,
+            "status": facts.verification.status,
             "colour": facts.verification.colour,
             "note": facts.verification.note,
-            "command": facts.verify_with,
+            "command": facts.verification.command,
             "chain": facts.chain,
             "time_source": facts.time_source,
             "checks": [

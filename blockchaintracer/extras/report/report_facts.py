@@ -74,16 +74,6 @@ class ReportFacts:
     missing: tuple[str, ...]
 
     @property
-    def status(self) -> str:
-        """The word of the outcome: ``verified`` or ``not verified``."""
-        return self.verification.status
-
-    @property
-    def verify_with(self) -> str:
-        """The command that checks the record."""
-        return self.verification.command
-
-    @property
     def has_card(self) -> bool:
         """Whether there is a model to make a card of."""
         return self.run is not None and self.asked.record.kind in ("run", "model", "result")
@@ -156,7 +146,7 @@ def gather(
         {
             "transaction": f"{asked.record.transaction} (block {asked.record.block}, {facts.chain})",
             "timestamp": utc(asked.record.time),
-            "verification": f"{facts.status}: {facts.verify_with}",
+            "verification": f"{facts.verification.status}: {facts.verification.command}",
         },
         declared or {},
     )

@@ -98,11 +98,11 @@ def make_report(
     written = write(files, output or Path(f"report-{record.id[:12]}"))
     recorded = record_report(lab, facts, files) if to_record else None
     return Answer(
-        {"record": record.id, "status": facts.status, "files": written, "recorded": recorded},
-        f"{record.kind} {record.id}: {facts.status}",
+        {"record": record.id, "status": facts.verification.status, "files": written, "recorded": recorded},
+        f"{record.kind} {record.id}: {facts.verification.status}",
         *(f"  {file}" for file in written),
         *([recorded_line("Report", recorded)] if recorded else []),
-        exit_code=1 if facts.status == "not verified" else 0,
+        exit_code=1 if facts.verification.status == "not verified" else 0,
     )
 
 

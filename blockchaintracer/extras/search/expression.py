@@ -90,11 +90,7 @@ class _Token(NamedTuple):
 
 
 def parse(text: str) -> Condition:
-    """The condition of a text.
-
-    Raises:
-        InputError: with what was expected and what came, and the place as ``values["position"]``, counted from 1.
-    """
+    """The condition of a text."""
     if len(text) > MAX_LENGTH:
         raise InputError(f"expected an expression of at most {MAX_LENGTH} characters, got {len(text)}", position=1)
     return _Parser(text).parse()

@@ -187,10 +187,6 @@ def lineage(
         record_id: 0x-hex.
         depth: links to follow at most in each direction; None for all.
         registry: where to look; None for all in the index.
-
-    Raises:
-        InputError: if the record isn't in the index.
-        StoreError: if the index can't be read.
     """
     if depth is not None and depth < 0:
         raise InputError(f"expected a depth from 0, got {depth}")
@@ -205,9 +201,6 @@ def downstream(index: Index, record_id: str, *, registry: Registry | None = None
     """Find a record and everything that stands on it: what its retraction reaches, or would reach.
 
     Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
-
-    Raises:
-        InputError: if the record isn't in the index.
     """
     root = required_number(index, record_id, registry)
     depths, _ = _reach(index, [root], up=False, except_relation=Relation.SUPERSEDES)

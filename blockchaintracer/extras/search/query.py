@@ -66,10 +66,6 @@ def query(
         descending: newest or largest first.
         limit: rows at most; None for all.
         offset: rows to leave out at the start.
-
-    Raises:
-        InputError: if an argument isn't what it should be; of `where` with the position.
-        StoreError: if the index can't be read.
     """
     if offset < 0 or (limit is not None and limit < 0):
         raise InputError(f"expected limit and offset from 0, got {limit} and {offset}")

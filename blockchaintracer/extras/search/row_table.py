@@ -26,9 +26,6 @@ def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
     """Write the table as Parquet. The columns of all records have the same types in every file. A parameter or metric
     is a number if it is one in all rows, else text.
-
-    Raises:
-        InputError: if the file cannot be written.
     """
     arrow, files = require("pyarrow", "tables"), require("pyarrow.parquet", "tables")
     names, values = columns_of(rows)

@@ -166,21 +166,13 @@ def verdicts(index: Index, record_id: str, *, registry: Registry | None = None) 
 
 
 def retraction(index: Index, record_id: str, *, registry: Registry | None = None) -> Retraction | None:
-    """The retraction of a record; None if it is not retracted.
-
-    Raises:
-        InputError: if the record isn't in the index.
-    """
+    """The retraction of a record; None if it is not retracted."""
     rows = index.rows(_RETRACTIONS, (required_number(index, record_id, registry),))
     return Retraction(**_values(rows[0])) if rows else None
 
 
 def required_number(index: Index, record_id: str, registry: Registry | None) -> int:
-    """The number of a record in the tables.
-
-    Raises:
-        InputError: if the record isn't in the index.
-    """
+    """The number of a record in the tables."""
     where = from_hex(normal_id(record_id)), json.dumps(index.registry_numbers(registry))
     rows = index.rows("SELECT pk FROM records WHERE id = ? AND registry IN (SELECT value FROM json_each(?))", where)
     if not rows:

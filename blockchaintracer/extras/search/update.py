@@ -17,9 +17,6 @@ def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
 
     Args:
         offline: do not ask the chain; use what the index holds.
-
-    Raises:
-        ChainUnavailable: if the chain is unavailable and `offline` is not set.
     """
     with Index(lab.home.index) as index:
         if not offline:

@@ -178,10 +178,6 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
 
     Args:
         pack_path: the pack; it may come from a stranger.
-
-    Raises:
-        InputError: if `target` holds something, or git is not installed.
-        NotVerified: if the pack is damaged, or isn't that commit and everything in it.
     """
     target = Path(target).resolve()
     if len(commit) not in (40, 64) or not all(digit in "0123456789abcdef" for digit in commit):
@@ -210,11 +206,7 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
 
 
 def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
-    """Apply what `capture_git` found changed to a restored commit.
-
-    Raises:
-        NotVerified: if it doesn't apply to what is there, or would write outside `target`.
-    """
+    """Apply what `capture_git` found changed to a restored commit."""
     if diff:
         _isolated(Path(target).resolve(), "apply", "--whitespace=nowarn", "-", input=diff)
 

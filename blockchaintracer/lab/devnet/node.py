@@ -104,10 +104,6 @@ class Devnet:
 
         Args:
             port: TCP port; without it the one used before, else 8645, else the next one that no other devnet uses.
-
-        Raises:
-            InputError: if it already runs on another port than the one asked for.
-            ChainUnavailable: if there is no anvil, the port is taken, the saved chain is damaged, or the node hangs.
         """
         with self._exclusive():
             if info := self.status():

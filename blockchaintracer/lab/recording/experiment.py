@@ -41,12 +41,7 @@ class GivenMetric(Part):
 
 
 class ExperimentData(Part):
-    """The arguments of `MLTracer.update_experiment`.
-
-    Raises:
-        InputError: naming the field (``metrics.accuracy``), for NaN, infinity, types that JSON can't hold and
-            unknown names.
-    """
+    """The arguments of `MLTracer.update_experiment`."""
 
     model_config = ConfigDict(alias_generator=None)
 

@@ -133,9 +133,6 @@ def run_keeping(
 
     Args:
         also: further paths that are to be encrypted, and so must not be part of the code.
-
-    Raises:
-        InputError: naming what is not a recipient, or what is in the recorded code.
     """
     recipients = {path: recipients_of(lab.home, names) for path, names in document.encrypted().items()}
     by_path = {**keeping.by_path, **{(base / path).resolve(): names for path, names in recipients.items()}}

@@ -235,11 +235,7 @@ def _private(lab: Lab, document: RunDocument, run_id: str, recipients: Sequence[
 
 
 def check_template(document: RunDocument, *, complete: bool) -> None:
-    """Check a run document against the template that it names, if it names one.
-
-    Raises:
-        InputError: naming what is missing, unless the run isn't `complete`, and what is out of range.
-    """
+    """Check a run document against the template that it names, if it names one."""
     if document.template:
         private = document.private
         metrics = {name: GivenMetric(value=value) for name, value in private.metrics.items()}

@@ -231,12 +231,7 @@ def load_run_document(path: str | Path) -> RunDocument:
 
 
 def parse_yaml(data: bytes) -> Any:
-    """Read YAML (UTF-8) as plain values.
-
-    Raises:
-        InputError: if it isn't YAML, repeats a key, has a tag beyond the core schema, or holds a value that
-            `blockchaintracer.core.manifest.base.plain` refuses.
-    """
+    """Read YAML (UTF-8) as plain values."""
     # only a program that reads YAML waits for it
     import yaml
 

@@ -138,9 +138,6 @@ def validate_against_template(
     Args:
         run: to be checked; of a document, metrics must have their values.
         complete: False for a run that failed: what it didn't come to may be missing.
-
-    Raises:
-        InputError: naming everything that is missing or out of range, also as ``values["fields"]``.
     """
     template = load_template(name, version)
     fields: list[dict[str, str]] = []
