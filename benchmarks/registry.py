@@ -165,12 +165,13 @@ class _Bench:
             "account": self.chain.accounts[3].address,
             "roles": int(Role.RECORDER),
             "until": NO_END,
+            "inviterVersion": 1,
             "version": 0,
             "deadline": DEADLINE,
         }
         joined = self.f.joinBySig(tuple(invitation.values()), self._sign(0, "Invitation", invitation))
         self.figures["join_by_sig"] = Figure.of(
-            self.chain.send(joined, 3), Work(new_slots=1, cold_reads=1, signatures=1)
+            self.chain.send(joined, 3), Work(new_slots=1, cold_reads=2, signatures=1)
         )
 
     def _records(self) -> None:

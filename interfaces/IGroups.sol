@@ -24,13 +24,15 @@ interface IGroups {
         uint32 version;
     }
 
-    /// @notice What an inviter signs (EIP-712) and an account accepts: a membership needs the consent of both.
+    /// @notice What an inviter signs (EIP-712) or sends, and an account accepts: a membership needs the consent of both.
     /// @param group the group the account is invited to
     /// @param inviter the group's owner, or a MAINTAINER for roles other than MAINTAINER
     /// @param account who is invited; only this account can accept
     /// @param roles bitmap of the roles offered; replaces the roles held before
     /// @param until Unix time in seconds at which the membership ends; type(uint40).max has no end
-    /// @param version the account's membership version at the time of signing
+    /// @param inviterVersion the inviter's own membership version, 0 if it never had one. It grows when the inviter's
+    /// membership changes and when the inviter hands the group over: the invitation has ended then
+    /// @param version the account's membership version
     /// @param deadline Unix time in seconds after which the invitation is refused
     struct Invitation {
         uint32 group;
@@ -38,6 +40,7 @@ interface IGroups {
         address account;
         uint32 roles;
         uint40 until;
+        uint32 inviterVersion;
         uint32 version;
         uint40 deadline;
     }
@@ -48,9 +51,20 @@ interface IGroups {
     event GroupDescribed(uint32 indexed group, bytes32 manifest);
     /// @notice The owner offered the group to `to`; the zero address takes an offer back.
     event GroupTransferStarted(uint32 indexed group, address indexed from, address indexed to);
-    /// @notice `to` accepted and owns the group.
+    /// @notice `to` accepted and owns the group. A {MembershipChanged} of `from` follows, with another version only.
     event GroupTransferred(uint32 indexed group, address indexed from, address indexed to);
-    /// @notice The membership of `account` is now this one. `by` gave it, or took it away.
+    /// @notice The inviter made this invitation by a transaction; {join} accepts it.
+    event Invited(
+        uint32 indexed group,
+        address indexed inviter,
+        address indexed account,
+        uint32 roles,
+        uint40 until,
+        uint32 inviterVersion,
+        uint32 version,
+        uint40 deadline
+    );
+    /// @notice The membership of `account` is now this one. `by` gave it, took it away, or took the group over.
     event MembershipChanged(
         uint32 indexed group,
         address indexed by,
@@ -77,8 +91,14 @@ interface IGroups {
     error InvalidRoles(uint32 roles);
     /// @notice An invitation can be accepted only by the account it names.
     error NotInvited(address account, address caller);
-    /// @notice The invitation was used, or the membership changed since it was signed.
-    error StaleInvitation(uint32 version, uint32 current);
+    /// @notice The invitation was used, or the membership of this account, the invited or the inviter, changed since.
+    error StaleInvitation(address account, uint32 version, uint32 current);
+    /// @notice Only the inviter it names makes an invitation.
+    error NotInviter(address inviter, address caller);
+    /// @notice The inviter never made this invitation by a transaction, or a field of it is another.
+    error UnknownInvitation(bytes32 invitationHash);
+    /// @notice The invitation's deadline has passed.
+    error InvitationExpired(uint40 deadline, uint40 time);
     /// @notice The membership would have ended already.
     error MembershipEnded(uint40 until);
     /// @notice The inviter may not give these roles, or the caller may not change this membership.
@@ -96,16 +116,25 @@ interface IGroups {
     /// @notice Offers the group to another account, which must accept. Only its owner.
     function transferGroup(uint32 group, address to) external;
 
-    /// @notice Takes over a group that was offered to the caller.
+    /// @notice Takes over a group that was offered to the caller. Invitations by the owner before have ended; its
+    /// membership stays.
     function acceptGroup(uint32 group) external;
+
+    /// @notice Makes an invitation by a transaction, for an inviter that can't sign. Only the inviter it names, who must
+    /// have the right to now. {removeMember} of the account or of the inviter ends it.
+    function invite(Invitation calldata invitation) external;
+
+    /// @notice Accepts an invitation that its inviter made by {invite}. Only the account it names.
+    /// @dev The inviter's right is checked again, as it is now.
+    function join(Invitation calldata invitation) external;
 
     /// @notice Accepts an invitation, signed by its inviter. Only the account it names.
     /// @dev The inviter's right is checked now, not when the invitation was signed.
     function joinBySig(Invitation calldata invitation, bytes calldata signature) external;
 
-    /// @notice Ends a membership, and with it every invitation that the account has not accepted yet, also where there
-    /// is no membership to end, but only in a group that exists. Everybody their own; the owner any; a MAINTAINER those
-    /// without MAINTAINER.
+    /// @notice Ends a membership, and with it every invitation to the account or by the account that is not accepted
+    /// yet, also where there is no membership to end, but only in a group that exists. Everybody their own; the owner
+    /// any; a MAINTAINER those without MAINTAINER.
     /// @dev Keeps what was held and since when; only the end and the version change.
     function removeMember(uint32 group, address account) external;
 

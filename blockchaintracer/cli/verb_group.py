@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups
@@ -20,7 +21,7 @@ _ROLES = [label(role) for role in Role]
 def command() -> None:
     """Lab groups: a lab, a collaboration or a team, with one owner and members with roles.
 
-    A membership needs both: an invitation signed by the group's owner, and the account that accepts it.
+    A membership needs both: an invitation by the group's owner or a maintainer, and the account that accepts it.
 
     \b
     Examples:
@@ -82,10 +83,16 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
 
 
 @command.lab_verb(writes=True)
-@click.argument("invitation", type=click.File("rb"))
-def join(lab: Lab, invitation: Any) -> Answer:
-    """Accept an invitation: a file that `group invite` printed, or - for standard input."""
-    data = parse_json(invitation.read(MAX_BYTES), f"the invitation in {invitation.name}")
+@click.argument("invitation", type=click.File("rb"), required=False)
+@click.option("--of", "inviting", type=int, help="The group whose owner or maintainer invited by a transaction.")
+def join(lab: Lab, invitation: Any, inviting: int | None) -> Answer:
+    """Accept an invitation: a file that `group invite` printed, - for standard input, or one on the chain (--of)."""
+    if (invitation is None) == (inviting is None):
+        raise InputError("expected a file with an invitation, or --of with the number of a group")
+    if inviting is None:
+        data = parse_json(invitation.read(MAX_BYTES), f"the invitation in {invitation.name}")
+    else:
+        data = groups.invited_on_chain(lab, inviting)
     entry = groups.join(lab, data)
     group, account = data["invitation"]["group"], lab.signer.address
     return Answer(

@@ -446,7 +446,8 @@ TYPES: dict[str, list[dict[str, str]]] = {
         "uint32 group,address attester,bytes32 recordId,uint8 verdict,bytes32 evidence,bytes32 salt"
     ),
     "Invitation": _fields(
-        "uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline"
+        "uint32 group,address inviter,address account,uint32 roles,uint40 until,"
+        "uint32 inviterVersion,uint32 version,uint40 deadline"
     ),
 }
 """EIP-712 types of everything that is identified, signed or sealed, as in contracts/libraries/StructHash.sol."""

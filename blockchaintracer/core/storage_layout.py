@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from blockchaintracer.core.record import from_hex
 
-RECORDS_SLOT = 7
+RECORDS_SLOT = 8
 """Base of ``mapping(bytes32 id => RecordSlot)``; a test holds it against the compiler's storage layout."""
-BATCHES_SLOT = 11
+BATCHES_SLOT = 12
 """Base of ``mapping(MemberId author => mapping(bytes32 root => BatchSlot))``."""
 CANCELLED = 2 << 160
 """The whole word of a record that was cancelled and is not stored."""

@@ -22,7 +22,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
 _ADDRESS_FIELDS = ("inviter", "account")
-_INVITATION_FIELDS = ("group", *_ADDRESS_FIELDS, "roles", "until", "version", "deadline")
+_INVITATION_FIELDS = ("group", *_ADDRESS_FIELDS, "roles", "until", "inviterVersion", "version", "deadline")
 _ALL_ROLES = Role.MAINTAINER | Role.RECORDER | Role.REVIEWER
 
 
@@ -197,6 +197,9 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
     accounts = list(dict.fromkeys(event["args"]["account"] for event in events))
     rows = []
     for account, membership in zip(accounts, lens.members(lab.registry, group, accounts), strict=True):
+        if not membership.roles:
+            # only what had been offered to the account, or by it, has ended
+            continue
         rows.append(
             {
                 "account": account,
@@ -220,6 +223,7 @@ def invite(
         "account": account,
         "roles": int(roles),
         "until": until,
+        "inviterVersion": lab.registry.membership(group, lab.signer.address).version,
         "version": lab.registry.membership(group, account).version,
         "deadline": int(time.time()) + valid_s,
     }
@@ -232,8 +236,20 @@ def invite(
     }
 
 
+def invited_on_chain(lab: Lab, group: int) -> dict[str, Any]:
+    """Return the signer's newest invitation that was made by a transaction, as `join` takes it."""
+    events = [*lab.registry.events("Invited", group=group, account=lab.signer.address)]
+    if not events:
+        raise InputError(
+            f"nobody invited {lab.signer.address} to group {group} by a transaction",
+            hint="Type `group join FILE` with the file that the inviter sent.",
+        )
+    message = {name: events[-1]["args"][name] for name in _INVITATION_FIELDS}
+    return {"chainId": lab.chain_id, "registry": lab.registry.address, "invitation": message, "signature": "0x"}
+
+
 def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
-    """Accept an invitation that `invite` made for the signer."""
+    """Accept an invitation for the signer: signed, as `invite` makes it, or made by a transaction (signature 0x)."""
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
         if any(type(value) is not (str if name in _ADDRESS_FIELDS else int) for name, value in message.items()):

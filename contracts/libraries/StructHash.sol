@@ -23,7 +23,7 @@ library StructHash {
     );
 
     bytes32 internal constant INVITATION_TYPEHASH = keccak256(
-        "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
+        "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 inviterVersion,uint32 version,uint40 deadline)"
     );
 
     bytes32 internal constant RECORD_COMMITMENT_TYPEHASH = keccak256("RecordCommitment(bytes32 recordId,bytes32 salt)");

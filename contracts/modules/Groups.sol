@@ -26,6 +26,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     mapping(uint32 group => Group) private _groups;
     mapping(MemberId member => MembershipSlot) private _memberships;
+    mapping(bytes32 invitationHash => bool) private _invited;
 
     constructor(bool openGroupCreation_) {
         openGroupCreation = openGroupCreation_;
@@ -42,7 +43,9 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         group = ++lastGroup;
         _groups[group].slot = GroupSlotLib.pack(msg.sender, uint40(block.timestamp));
         emit GroupCreated(group, msg.sender, manifest);
-        if (roles != 0) _setMembership(group, msg.sender, msg.sender, roles, NO_END, 1);
+        if (roles == 0) return group;
+        _requireRoles(roles);
+        _setMembership(group, msg.sender, msg.sender, roles, NO_END, 1);
     }
 
     /// @inheritdoc IGroups
@@ -64,20 +67,39 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         stored.slot = GroupSlotLib.pack(msg.sender, stored.slot.createdAt());
         delete stored.pendingOwner;
         emit GroupTransferred(group, from, msg.sender);
+        // an owner's invitations end with the ownership, and stay ended if it comes back
+        MembershipSlot membership = _memberships[memberId(group, from)];
+        _setEnd(group, from, membership, membership.until());
+    }
+
+    /// @inheritdoc IGroups
+    function invite(Invitation calldata invitation) external {
+        if (invitation.inviter != msg.sender) revert NotInviter(invitation.inviter, msg.sender);
+        _requireOpen(invitation);
+        _invited[StructHash.hash(invitation)] = true;
+        emit Invited(
+            invitation.group,
+            msg.sender,
+            invitation.account,
+            invitation.roles,
+            invitation.until,
+            invitation.inviterVersion,
+            invitation.version,
+            invitation.deadline
+        );
+    }
+
+    /// @inheritdoc IGroups
+    function join(Invitation calldata invitation) external {
+        bytes32 invitationHash = StructHash.hash(invitation);
+        if (!_invited[invitationHash]) revert UnknownInvitation(invitationHash);
+        _join(invitation);
     }
 
     /// @inheritdoc IGroups
     function joinBySig(Invitation calldata invitation, bytes calldata signature) external {
-        if (invitation.account != msg.sender) revert NotInvited(invitation.account, msg.sender);
-        if (invitation.until <= block.timestamp) revert MembershipEnded(invitation.until);
         _requireSignature(invitation.inviter, StructHash.hash(invitation), invitation.deadline, signature);
-
-        MembershipSlot current = _memberships[memberId(invitation.group, msg.sender)];
-        if (invitation.version != current.version()) revert StaleInvitation(invitation.version, current.version());
-        _requireManager(invitation.group, msg.sender, invitation.inviter, current, invitation.roles);
-        _setMembership(
-            invitation.group, msg.sender, invitation.inviter, invitation.roles, invitation.until, invitation.version + 1
-        );
+        _join(invitation);
     }
 
     /// @inheritdoc IGroups
@@ -89,10 +111,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
         uint40 until = uint40(block.timestamp);
         if (current.until() < until) until = current.until();
-        uint32 version = current.version() + 1;
-        _memberships[memberId(group, account)] =
-            MembershipSlotLib.pack(current.roles(), current.since(), until, version);
-        emit MembershipChanged(group, msg.sender, account, current.roles(), current.since(), until, version);
+        _setEnd(group, account, current, until);
     }
 
     /// @dev Without an owner a restricted registry could never have another group.
@@ -133,10 +152,49 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         if (touchesMaintainer || !_hasRole(group, by, ROLE_MAINTAINER)) revert NotAllowedToManage(group, account, by);
     }
 
+    /// @dev Makes the caller a member by an invitation that its inviter has made.
+    function _join(Invitation calldata invitation) private {
+        if (invitation.account != msg.sender) revert NotInvited(invitation.account, msg.sender);
+        _requireOpen(invitation);
+        _setMembership(
+            invitation.group, msg.sender, invitation.inviter, invitation.roles, invitation.until, invitation.version + 1
+        );
+    }
+
+    /// @dev Whether the invitation can be accepted now: each version it names is still the one, so that neither the
+    /// account nor the inviter was a member under other terms since.
+    function _requireOpen(Invitation calldata invitation) private view {
+        (uint32 group, address inviter, address account) = (invitation.group, invitation.inviter, invitation.account);
+        if (block.timestamp > invitation.deadline) {
+            revert InvitationExpired(invitation.deadline, uint40(block.timestamp));
+        }
+        if (invitation.until <= block.timestamp) revert MembershipEnded(invitation.until);
+        _requireRoles(invitation.roles);
+        MembershipSlot current = _memberships[memberId(group, account)];
+        _requireVersion(account, invitation.version, current);
+        _requireVersion(inviter, invitation.inviterVersion, _memberships[memberId(group, inviter)]);
+        _requireManager(group, account, inviter, current, invitation.roles);
+    }
+
+    function _requireVersion(address account, uint32 version, MembershipSlot current) private pure {
+        if (version != current.version()) revert StaleInvitation(account, version, current.version());
+    }
+
+    function _requireRoles(uint32 roles) private pure {
+        if (roles == 0 || roles & ~ALL_ROLES != 0) revert InvalidRoles(roles);
+    }
+
+    /// @dev Writes a membership with another end, or only with another version.
+    function _setEnd(uint32 group, address account, MembershipSlot current, uint40 until) private {
+        uint32 version = current.version() + 1;
+        _memberships[memberId(group, account)] =
+            MembershipSlotLib.pack(current.roles(), current.since(), until, version);
+        emit MembershipChanged(group, msg.sender, account, current.roles(), current.since(), until, version);
+    }
+
     function _setMembership(uint32 group, address account, address by, uint32 roles, uint40 until, uint32 version)
         private
     {
-        if (roles == 0 || roles & ~ALL_ROLES != 0) revert InvalidRoles(roles);
         uint40 since = uint40(block.timestamp);
         _memberships[memberId(group, account)] = MembershipSlotLib.pack(roles, since, until, version);
         emit MembershipChanged(group, by, account, roles, since, until, version);

@@ -17,6 +17,7 @@ def test_every_event_that_changes_something_is_read():
         "ForeignAttested",
         "GroupTransferStarted",
         "GroupTransferred",
+        "Invited",
         "LeavesAnchored",
         "OwnershipTransferStarted",
         "OwnershipTransferred",

@@ -15,7 +15,16 @@ ADDRESS = "0x1111111111111111111111111111111111111111"
 DIGEST = "ab" * 32
 ID = "0x" + DIGEST
 KEY = RecordKey(1, ADDRESS, 1, DIGEST, 1, DIGEST, (Link("0x" + "cd" * 32, 1),)).as_json()
-INVITATION = {"group": 1, "inviter": ADDRESS, "account": ADDRESS, "roles": 7, "until": 9, "version": 0, "deadline": 5}
+INVITATION = {
+    "group": 1,
+    "inviter": ADDRESS,
+    "account": ADDRESS,
+    "roles": 7,
+    "until": 9,
+    "inviterVersion": 1,
+    "version": 0,
+    "deadline": 5,
+}
 OF_RECORD = {"record_id": ID, "key": KEY}
 VERDICT = {"record_id": ID, "group": 1, "version": 2, "verdict": 2, "evidence": KEY}
 SIGNED = {"deadline": 5, "signature": "0x" + "ab" * 65}
@@ -45,7 +54,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "anchor-leaves": {**BATCH, "ids": [ID, "0x" + "cd" * 32]},
     "materialize": {**OF_RECORD, "root": ID, "proof": [ID]},
 }
-IDENTITIES = "198f10a670757670ec10d5c433013496ee3cac0ebf15791a1035ffdfdb129cea"
+IDENTITIES = "766a97a922af71b3dde5df530558bfb0a74315a523c307e8a81b1d13453b4739"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

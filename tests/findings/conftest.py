@@ -32,7 +32,7 @@ def join(registry: Contract, member: Actor | str, roles: int, group: int = 1, in
     """Makes an account, or the contract at an address, a member."""
     address = member if isinstance(member, str) else member.address
     version = registry.read("membershipOf", group, address)[3]
-    invitation = Invitation(group, inviter.address, address, roles, NO_END, version, NO_END)
+    invitation = Invitation(group, inviter.address, address, roles, NO_END, 1, version, NO_END)
     registry.chain.tick()
     registry.send(address, "joinBySig", invitation, inviter.sign(domain(registry).invitation(invitation)))
 

@@ -39,6 +39,7 @@ INVITATION = {
     "account": OTHER.address,
     "roles": 2,
     "until": 2**40 - 1,
+    "inviterVersion": 0,
     "version": 0,
     "deadline": 2**40 - 1,
 }

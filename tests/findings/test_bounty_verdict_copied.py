@@ -23,7 +23,7 @@ def market() -> Market:
 def accept(market: Market, group: int, account: str) -> None:
     """The account becomes a member with all roles by its owner's invitation."""
     owner = REPRODUCERS[group]
-    invitation = Invitation(group, owner.address, account, ALL_ROLES, NO_END, 0, NO_END)
+    invitation = Invitation(group, owner.address, account, ALL_ROLES, NO_END, 1, 0, NO_END)
     signature = owner.sign(market.domain.invitation(invitation))
     market.registry.send(account, "joinBySig", invitation, signature)
 

@@ -18,7 +18,7 @@ REVERT, NOTHING, SHORT, DIRTY, FLOOD, BURN, CALL = range(7)
 def wallet(registry):
     """A member of Bob's group whose key is Carol's."""
     wallet = registry.chain.deploy("Wallet", CAROL.address)
-    invitation = Invitation(2, BOB.address, wallet.address, RECORDER | REVIEWER, NO_END, 0, NO_END)
+    invitation = Invitation(2, BOB.address, wallet.address, RECORDER | REVIEWER, NO_END, 1, 0, NO_END)
     registry.send(wallet.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     return wallet
 
@@ -48,7 +48,7 @@ def test_a_wallet_that_changes_its_answer_changes_nothing_stored(registry, walle
 
 def test_a_wallet_can_own_invite_and_cancel(registry, wallet) -> None:
     registry.send(wallet.address, "createGroup", 0, bytes(32))
-    invitation = Invitation(3, wallet.address, ALICE.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(3, wallet.address, ALICE.address, RECORDER, NO_END, 0, 0, NO_END)
     signature = CAROL.sign(domain(registry).invitation(invitation))
     registry.send(ALICE.address, "joinBySig", invitation, signature)
     own = DATA._replace(group=2, author=wallet.address)

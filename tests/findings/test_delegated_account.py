@@ -54,7 +54,7 @@ def test_an_account_with_delegated_code_keeps_its_signatures(chain, registry) ->
     chain.tick()
     registry.send(MALLORY.address, "recordBySig", DATA, NO_END, before)
 
-    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 1, 0, NO_END)
     chain.tick()
     registry.send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain(registry).invitation(invitation)))
 

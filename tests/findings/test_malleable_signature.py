@@ -24,7 +24,7 @@ def test_no_other_form_is_accepted_before_or_after(registry, form) -> None:
 
 
 def test_the_twin_of_a_used_invitation_does_not_let_a_removed_member_back(registry) -> None:
-    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 1, 0, NO_END)
     signature = ALICE.sign(domain(registry).invitation(invitation))
     registry.send(CAROL.address, "joinBySig", invitation, signature)
     registry.send(ALICE.address, "removeMember", 1, CAROL.address)

@@ -82,7 +82,7 @@ def test_anchoring_without_the_role(registry, lost) -> None:
         until = registry.chain.now + 10
         registry.send(ALICE.address, "removeMember", 1, CAROL.address)
         version = registry.read("membershipOf", 1, CAROL.address)[3]
-        invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, until, version, NO_END)
+        invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, until, 1, version, NO_END)
         registry.send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain(registry).invitation(invitation)))
         registry.chain.now = until
     record = domain(registry).record_id(DATA._replace(author=CAROL.address))

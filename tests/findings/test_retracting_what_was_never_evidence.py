@@ -15,7 +15,7 @@ pytestmark = pytest.mark.evm
 @pytest.fixture
 def record(registry) -> bytes:
     """Alice's record; Carol is a RECORDER of Bob's group and nothing else."""
-    invitation = Invitation(2, BOB.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(2, BOB.address, CAROL.address, RECORDER, NO_END, 1, 0, NO_END)
     registry.send(CAROL.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     return registry.send(ALICE.address, "record", DATA)[0]
 

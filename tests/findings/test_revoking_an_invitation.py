@@ -14,14 +14,15 @@ pytestmark = pytest.mark.evm
 
 
 def invite(registry, account: Actor, roles: int, version: int = 0, until: int = NO_END):
-    invitation = Invitation(1, ALICE.address, account.address, roles, until, version, NO_END)
+    invitation = Invitation(1, ALICE.address, account.address, roles, until, 1, version, NO_END)
     return invitation, ALICE.sign(domain(registry).invitation(invitation))
 
 
 def test_before_the_first_membership(registry) -> None:
     regretted = invite(registry, MALLORY, MAINTAINER)
     registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
-    assert refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted)) == ("StaleInvitation", (0, 1))
+    met = refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted))
+    assert met == ("StaleInvitation", (MALLORY.address, 0, 1))
     assert registry.read("membershipOf", 1, MALLORY.address)[0] == 0
     registry.send(MALLORY.address, "joinBySig", *invite(registry, MALLORY, RECORDER, version=1))
 
@@ -33,7 +34,8 @@ def test_after_a_membership_that_ended_by_itself(registry) -> None:
     registry.chain.now = until + 100
     registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
     assert registry.read("membershipOf", 1, MALLORY.address)[2] == until, "what has ended keeps its end"
-    assert refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted)) == ("StaleInvitation", (1, 2))
+    met = refusal(lambda: registry.send(MALLORY.address, "joinBySig", *regretted))
+    assert met == ("StaleInvitation", (MALLORY.address, 1, 2))
 
 
 @pytest.mark.parametrize("stranger", [BOB, CAROL])

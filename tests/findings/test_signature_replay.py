@@ -15,7 +15,7 @@ pytestmark = pytest.mark.evm
 def relayed(signed_for, deadline: int = NO_END) -> dict[str, tuple[object, ...]]:
     """One of each signed operation, signed for one registry, with a signer that it must name when it refuses."""
     here = domain(signed_for)
-    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, deadline)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 1, 0, deadline)
     record = here.record_id(DATA._replace(group=2, author=BOB.address))
     verdict = (1, ALICE.address, record, 1, bytes(32), 0, deadline)
     return {

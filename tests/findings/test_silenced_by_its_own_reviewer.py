@@ -14,7 +14,7 @@ pytestmark = pytest.mark.evm
 
 def test_a_group_outlasts_a_rogue_reviewer(registry) -> None:
     record, _ = registry.send(ALICE.address, "record", DATA)
-    invitation = Invitation(2, BOB.address, CAROL.address, REVIEWER, NO_END, 0, NO_END)
+    invitation = Invitation(2, BOB.address, CAROL.address, REVIEWER, NO_END, 1, 0, NO_END)
     registry.send(CAROL.address, "joinBySig", invitation, BOB.sign(domain(registry).invitation(invitation)))
     for _ in range(254):
         registry.send(CAROL.address, "attest", 2, record, REVIEWED)

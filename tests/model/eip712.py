@@ -19,7 +19,8 @@ ATTESTATION_AUTHORIZATION = (
     "uint32 version,uint40 deadline)"
 )
 INVITATION = (
-    "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
+    "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,"
+    "uint32 inviterVersion,uint32 version,uint40 deadline)"
 )
 RECORD_COMMITMENT = "RecordCommitment(bytes32 recordId,bytes32 salt)"
 VERDICT_COMMITMENT = (
@@ -58,6 +59,7 @@ class Invitation(NamedTuple):
     account: str
     roles: int
     until: int
+    inviter_version: int
     version: int
     deadline: int
 

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from . import merkle
-from .eip712 import Domain, Invitation, Key, record_commitment, verdict_commitment
+from .eip712 import (
+    INVITATION_TYPE,
+    Domain,
+    Invitation,
+    Key,
+    record_commitment,
+    struct,
+    verdict_commitment,
+)
 
 MAINTAINER, RECORDER, REVIEWER = 1, 2, 4
 ALL_ROLES = MAINTAINER | RECORDER | REVIEWER
@@ -129,6 +137,7 @@ class State:
     successor: str = NOBODY
     groups: dict[int, Group] = field(default_factory=dict)
     memberships: dict[tuple[int, str], Membership] = field(default_factory=dict)
+    invitations: set[Invitation] = field(default_factory=set)
     records: dict[bytes, Record] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
     attestations: dict[tuple[int, bytes], Attestation] = field(default_factory=dict)
@@ -141,6 +150,7 @@ class State:
             self,
             groups=dict(self.groups),
             memberships=dict(self.memberships),
+            invitations=set(self.invitations),
             records=dict(self.records),
             cancelled=set(self.cancelled),
             attestations=dict(self.attestations),
@@ -215,19 +225,46 @@ class Registry:
             raise Refused("NotPendingGroupOwner", group, caller)
         self.state.groups[group] = stored._replace(owner=caller, pending_owner=NOBODY)
         self._emit("GroupTransferred", group, stored.owner, caller)
+        before = self.membership(group, stored.owner)
+        self._change_membership(group, stored.owner, caller, before._replace(version=before.version + 1))
+
+    def invite(self, caller: str, invitation: Invitation) -> None:
+        if invitation.inviter != caller:
+            raise Refused("NotInviter", invitation.inviter, caller)
+        self._require_open(invitation)
+        self.state.invitations.add(invitation)
+        self._emit("Invited", *invitation)
+
+    def join(self, caller: str, invitation: Invitation) -> None:
+        if invitation not in self.state.invitations:
+            raise Refused("UnknownInvitation", struct(INVITATION_TYPE, *invitation))
+        self._join(caller, invitation)
 
     def join_by_sig(self, caller: str, invitation: Invitation, signature: Signature) -> None:
+        self._require_signature(invitation.inviter, self.domain.invitation(invitation), invitation.deadline, signature)
+        self._join(caller, invitation)
+
+    def _join(self, caller: str, invitation: Invitation) -> None:
         if invitation.account != caller:
             raise Refused("NotInvited", invitation.account, caller)
-        if invitation.until <= self.now:
-            raise Refused("MembershipEnded", invitation.until)
-        self._require_signature(invitation.inviter, self.domain.invitation(invitation), invitation.deadline, signature)
-        current = self.membership(invitation.group, caller)
-        if invitation.version != current.version:
-            raise Refused("StaleInvitation", invitation.version, current.version)
-        self._require_manager(invitation.group, caller, invitation.inviter, invitation.roles)
-        membership = Membership(invitation.roles, self.now, invitation.until, current.version + 1)
+        self._require_open(invitation)
+        membership = Membership(invitation.roles, self.now, invitation.until, invitation.version + 1)
         self._set_membership(invitation.group, caller, invitation.inviter, membership)
+
+    def _require_open(self, invitation: Invitation) -> None:
+        """An invitation can be accepted now: in time, by what its inviter may, and nothing changed since."""
+        group, inviter, account, roles, until, inviter_version, version, deadline = invitation
+        if self.now > deadline:
+            raise Refused("InvitationExpired", deadline, self.now)
+        if until <= self.now:
+            raise Refused("MembershipEnded", until)
+        if not 0 < roles <= ALL_ROLES:
+            raise Refused("InvalidRoles", roles)
+        for member, named in ((account, version), (inviter, inviter_version)):
+            current = self.membership(group, member).version
+            if named != current:
+                raise Refused("StaleInvitation", member, named, current)
+        self._require_manager(group, account, inviter, roles)
 
     def remove_member(self, caller: str, group: int, account: str) -> None:
         if group not in self.state.groups:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .eip712 import Key
+from .eip712 import Invitation, Key
 from .registry import (
     NOBODY,
     Attestation,
@@ -38,6 +38,8 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 state.groups[group] = state.groups[group]._replace(pending_owner=to)
             case "GroupTransferred", (group, _, owner):
                 state.groups[group] = state.groups[group]._replace(owner=owner, pending_owner=NOBODY)
+            case "Invited", invitation:
+                state.invitations.add(Invitation(*invitation))
             case "MembershipChanged", (group, _, account, *membership):
                 state.memberships[group, account] = Membership(*membership)
             case "Recorded", (group, author, record, subject_type, subject, kind, manifest, parents):

@@ -15,11 +15,11 @@ from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
-from blockchaintracer.lab.groups import create_group, deploy, invite, join, remove_member
+from blockchaintracer.lab.groups import create_group, deploy, invite, invited_on_chain, join, remove_member
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
-from tests.support.labs import again, running_lab, second_lab, verb
+from tests.support.labs import again, running_lab, second_lab, typed, verb
 
 
 def nonce(lab: Lab) -> int:
@@ -109,6 +109,33 @@ def test_membership_needs_both_and_ends(lab, tmp_path, file):
     with pytest.raises(ContractRevert, match="recorder"):
         record_content(inside, Kind.DATASET, file)
     assert lab.registry.status(recorded.id).exists
+
+
+def test_a_membership_by_an_invitation_on_the_chain(lab, tmp_path):
+    """As an owner makes it that can't sign: the client finds it by its event."""
+    other = second_lab(lab, tmp_path / "other")
+    account, eth = other.signer.address, lab.chain.web3.eth
+    with pytest.raises(InputError, match="nobody invited"):
+        invited_on_chain(other, 1)
+    offer = tuple(invite(lab, 1, account, Role.RECORDER)["invitation"].values())
+    with pytest.raises(ContractRevert, match="no transaction made this invitation"):
+        join(other, offered := invited(lab, offer))
+    call = lab.registry.contract.functions.invite(offer).build_transaction(
+        {"from": lab.signer.address, "nonce": nonce(lab), "type": 2}
+    )
+    raw = lab.signer.sign_transaction({name: value for name, value in call.items() if name != "from"})
+    assert eth.wait_for_transaction_receipt(eth.send_raw_transaction(raw))["status"] == 1
+    assert invited_on_chain(other, 1) == offered
+    where = ("--rpc", str(other.rpc), "--registry", offered["registry"])
+    done = typed("group", "join", "--of", "1", *where, "--json", home=tmp_path / "other")
+    assert json.loads(done.stdout).get("account") == account, done.stdout
+    assert lab.registry.membership(1, account).roles == Role.RECORDER
+
+
+def invited(lab, offer):
+    names = ("group", "inviter", "account", "roles", "until", "inviterVersion", "version", "deadline")
+    where = {"chainId": lab.chain_id, "registry": lab.registry.address}
+    return {**where, "invitation": dict(zip(names, offer, strict=True)), "signature": "0x"}
 
 
 def test_a_retraction_keeps_time_and_reason(lab, file):

@@ -99,9 +99,8 @@ class World:
 
     def invitation(self, group: int, inviter: Actor | Member, account: str, roles: int) -> dict[str, Any]:
         """What `joinBySig` takes."""
-        version = self.registry.read("membershipOf", group, account)[3]
-        fields = {"group": group, "account": account, "roles": roles, "until": NO_END, "version": version}
-        invitation = Invitation(**fields, inviter=inviter.address, deadline=NO_END)
+        versions = (self.registry.read("membershipOf", group, member)[3] for member in (inviter.address, account))
+        invitation = Invitation(group, inviter.address, account, roles, NO_END, *versions, NO_END)
         digest = self.domain.invitation(invitation)
         signature = inviter.sign(digest).raw if isinstance(inviter, Actor) else inviter.sign_digest(digest)
         return {"invitation": invitation, "signature": signature}
@@ -180,6 +179,11 @@ def _cases() -> dict[str, Callable[[World], Case]]:
         world.act(BOB.address, "transferGroup", group=THEIRS, to=world.me)
         return Case("GroupTransferred", {"group": THEIRS})
 
+    def join(world: World) -> Case:
+        offer = world.invitation(THEIRS, BOB, world.me, REVIEWER)
+        world.act(BOB.address, "invite", **offer)
+        return Case("MembershipChanged", offer)
+
     def remove_member(world: World) -> Case:
         world.act(CAROL.address, "joinBySig", **world.invitation(OURS, world.member, CAROL.address, RECORDER))
         return Case("MembershipChanged", {"group": OURS, "account": CAROL.address})
@@ -229,6 +233,8 @@ def _cases() -> dict[str, Callable[[World], Case]]:
         "describeGroup": lambda world: Case("GroupDescribed", {"group": OURS, "manifest": REASON}),
         "transferGroup": lambda world: Case("GroupTransferStarted", {"group": OURS, "to": BOB.address}),
         "acceptGroup": accept_group,
+        "invite": lambda world: Case("Invited", world.invitation(OURS, world.member, CAROL.address, RECORDER)),
+        "join": join,
         "joinBySig": lambda world: Case("MembershipChanged", world.invitation(THEIRS, BOB, world.me, REVIEWER)),
         "removeMember": remove_member,
         "announceSuccessor": first(

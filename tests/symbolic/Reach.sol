@@ -41,6 +41,14 @@ contract Reach is Proof {
         _claimUnreachable(IGroups.acceptGroup.selector);
     }
 
+    function reach_invite() public {
+        _claimUnreachable(IGroups.invite.selector);
+    }
+
+    function reach_join() public {
+        _claimUnreachable(IGroups.join.selector);
+    }
+
     function reach_joinBySig() public {
         _claimUnreachable(IGroups.joinBySig.selector);
     }

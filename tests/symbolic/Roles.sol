@@ -85,9 +85,14 @@ contract RolesProof is EveryFunction {
         view
     {
         if (after_ == before) return;
-        if (selector == IGroups.joinBySig.selector) {
+        if (selector == IGroups.joinBySig.selector || selector == IGroups.join.selector) {
             // the account consents; of the inviter's right, see SignaturesProof
             assert(own);
+            return;
+        }
+        if (selector == IGroups.acceptGroup.selector) {
+            // of the owner before, and nothing but the version
+            assert((after_ ^ before) & ~(uint256(type(uint32).max) << 112) == 0);
             return;
         }
         assert(selector == IGroups.removeMember.selector);

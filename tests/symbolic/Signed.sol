@@ -66,6 +66,7 @@ contract SignaturesProof is Proof {
     function check_joinBySig(IGroups.Invitation memory invitation, bytes memory signature, address caller) public {
         uint40 time = _anyTime();
         uint256 before = _membership(invitation.group, invitation.account);
+        uint256 ofInviter = _membership(invitation.group, invitation.inviter);
         address owner = _groupOwner(invitation.group);
         bool maintains = _holds(invitation.group, invitation.inviter, ROLE_MAINTAINER);
         bool ofMaintainer = _holds(invitation.group, invitation.account, ROLE_MAINTAINER);
@@ -77,13 +78,15 @@ contract SignaturesProof is Proof {
         if (owner != invitation.inviter) assert(maintains && !ofMaintainer && invitation.roles & ROLE_MAINTAINER == 0);
         // so that the same invitation never serves again
         assert(invitation.version == uint32(before >> 112));
+        // nor any that its inviter made before its own membership changed
+        assert(invitation.inviterVersion == uint32(ofInviter >> 112));
         assert(
             _membership(invitation.group, caller)
                 == uint256(invitation.roles) | uint256(time) << 32 | uint256(invitation.until) << 72
                     | (uint256(invitation.version) + 1) << 112
         );
         bytes32 typehash = keccak256(
-            "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 version,uint40 deadline)"
+            "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 inviterVersion,uint32 version,uint40 deadline)"
         );
         _assertSigned(invitation.inviter, keccak256(abi.encode(typehash, invitation)), signature);
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blockchaintracer.core.chain import Membership, Registry
 from blockchaintracer.core.chain.registry import recorded_event
@@ -65,14 +65,14 @@ def member_at(registry: Registry, group: int, account: str, position: Position) 
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
         if Position.of_event(event) < position:
             current = last
-        elif before and (before.roles, before.since) == (last.roles, last.since):
-            # only the end of a membership changes nothing else
+        elif before and (before.roles, before.since) == (last.roles, last.since) and last.until < before.until:
+            # only the end of a membership changes its end and nothing else
             by = "itself" if values["by"] == checksummed(account) else values["by"]
             later.append(f"its membership was ended {when(last.until)} by {by}")
     if last is not None and last.until <= registry.chain.head().timestamp:
         later = later or [f"its membership ended {when(last.until)}, as agreed"]
-    elif last not in (None, current):
-        later.append(f"its roles are now {role_names(last.roles if last else Role(0))}")
+    elif last and (current is None or replace(last, version=current.version) != current):
+        later.append(f"its roles are now {role_names(last.roles)}")
     return MemberAt(current, "; ".join(later) or None)
 
 

@@ -148,16 +148,18 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             )
         case "MembershipChanged":
             held = registry.membership(about["group"], about["account"])
-            ended = about["until"] <= time
-            what = "ended" if ended else f"has the roles {role_names(Role(about['roles']))}, {_term(about['until'])}"
+            what = "ended" if about["roles"] else "was none, and what was offered by or to it ended"
+            if about["until"] > time:
+                what = f"has the roles {role_names(Role(about['roles']))}, {_term(about['until'])}"
             said = f"the membership of {about['account']} in group {group} {what}, by {about['by']}"
             since = (
                 "that is its last change" if held.version == version else f"it was changed since ({_term(held.until)})"
             )
             return said, since, held.version >= version
-        case "GroupCreated" | "GroupDescribed" | "GroupTransferStarted" | "GroupTransferred":
+        case "Invited" | "GroupCreated" | "GroupDescribed" | "GroupTransferStarted" | "GroupTransferred":
             owner = registry.group(about["group"]).owner
             said = {
+                "Invited": f"{about.get('inviter')} invited {about.get('account')} to group {group}",
                 "GroupCreated": f"group {group} was created, owned by {about.get('owner')}",
                 "GroupDescribed": f"group {group} was described by the manifest {about.get('manifest')}",
                 "GroupTransferStarted": f"{about.get('from')} offered group {group} to {about.get('to')}",

@@ -38,7 +38,7 @@ class Op(StrEnum):
     """make a registry by the factory; `registry` is the address that it will have"""
     CREATE_GROUP = "create-group"
     JOIN_GROUP = "join-group"
-    """accept an invitation: the EIP-712 message ``Invitation`` and the inviter's signature"""
+    """accept an invitation: the EIP-712 message ``Invitation``, and its signature or 0x if a transaction made it"""
     REMOVE_MEMBER = "remove-member"
     TRANSFER_GROUP = "transfer-group"
     """offer a group to another account, which accepts it by `ACCEPT_GROUP`"""
@@ -234,6 +234,10 @@ def _abi(value: Any) -> Any:
 
 def _call(function: str, *fields: str) -> _Call:
     return lambda write: (function, *(_abi(write[field]) for field in fields))
+
+
+_joins = _call("join", "invitation")
+_joins_by_signature = _call("joinBySig", "invitation", "signature")
 
 
 def _newest(name: str, **topics: str) -> _Event:
@@ -451,7 +455,7 @@ _OPERATIONS: dict[Op, _Operation] = {
     ),
     Op.JOIN_GROUP: _Operation(
         "invitation signature",
-        _call("joinBySig", "invitation", "signature"),
+        lambda write: (_joins if write["signature"] == "0x" else _joins_by_signature)(write),
         *_membership(
             lambda write, event: all(event["args"][name] == write["invitation"][name] for name in ("roles", "until"))
         ),

@@ -209,6 +209,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.keys = {record: stored.key for record, stored in self.model.state.records.items()}
         self.most_groups = len(self.model.state.groups) + 4
         self.relayed: list[tuple[str, tuple[Any, ...]]] = []
+        self.invitations: list[Invitation] = []
         self.seals: list[Seal] = []
         self.trees: list[Tree] = []
         self.verdict_places = set(self.model.state.attestations)
@@ -273,13 +274,38 @@ class RegistryMachine(RuleBasedStateMachine):
     def join_by_sig(self, group, account, roles, inviter, honest, until, deadline, mistake, form, thief) -> None:
         account = self._address(account)
         inviter = self._owner(group) if honest else self._address(inviter)
-        version = max(0, self.model.membership(group, account).version + mistake)
-        invitation = Invitation(group, inviter, account, roles, self._time(until), version, self._time(deadline))
+        invitation = self._invitation(group, inviter, account, roles, until, deadline, mistake)
         signature = self._sign(inviter, self.domain.invitation(invitation), form)
         self.relayed.append(("joinBySig", (invitation, signature)))
         if thief and not honest:
             self.step(self._address(thief), "joinBySig", invitation, signature)
         self.step(account, "joinBySig", invitation, signature)
+
+    @rule(
+        group=group_number,
+        account=anyone,
+        roles=st.sampled_from([1, 2, 4, 6, 7, 0, 8]),
+        inviter=anyone,
+        honest=st.booleans(),
+        until=delays,
+        deadline=delays,
+        mistake=mistakes,
+        caller=anyone,
+    )
+    def invite(self, group, account, roles, inviter, honest, until, deadline, mistake, caller) -> None:
+        inviter = self._owner(group) if honest else self._address(inviter)
+        invitation = self._invitation(group, inviter, self._address(account), roles, until, deadline, mistake)
+        self.invitations.append(invitation)
+        self.step(inviter if honest else self._address(caller), "invite", invitation)
+
+    @rule(which=number, caller=anyone, honest=st.booleans(), later=seldom)
+    @precondition(lambda self: self.invitations)
+    def join(self, which: int, caller: str, honest: bool, later: bool) -> None:
+        """An invitation made by a transaction is accepted, by anyone, with another end than offered, or again."""
+        invitation = pick(self.invitations, which)
+        if later:
+            invitation = invitation._replace(until=NO_END)
+        self.step(invitation.account if honest else self._address(caller), "join", invitation)
 
     @rule(caller=anyone, group=group_number, account=anyone, by=st.sampled_from(["self", "owner", "anyone", "anyone"]))
     def remove_member(self, caller: str, group: int, account: str, by: str) -> None:
@@ -646,6 +672,8 @@ class RegistryMachine(RuleBasedStateMachine):
         consenting = {caller} | ({signature.signer} if signature else set())
         if signature and signature.signer == self.model.wallets[self.wallet.address]:
             consenting.add(self.wallet.address)
+        if function == "join" and ("Invited", tuple(arguments[0])) in (event for _, event in self.history):
+            consenting.add(arguments[0].inviter)
         for name, values in events:
             match name, values:
                 case "Recorded", (group, author, record, *_) if function == "materialize":
@@ -678,9 +706,21 @@ class RegistryMachine(RuleBasedStateMachine):
                     assert group in before.groups or function == "createGroup"
                     assert version > before.memberships.get((group, account), (0, 0, 0, 0))[3]
                     owner = before.groups[group][0] if group in before.groups else caller
-                    ends_own = function == "removeMember" and account == caller
-                    assert by == owner or self._held(before, group, by, MAINTAINER) or ends_own
-                    assert caller == account or function == "removeMember", "nobody becomes a member without consent"
+                    own = account == caller if function == "removeMember" else function == "acceptGroup"
+                    assert by == owner or self._held(before, group, by, MAINTAINER) or own
+                    if function == "acceptGroup":
+                        # only the version: what the owner before had invited to has ended
+                        held = before.memberships.get((group, account), (0, 0, 0, 0))
+                        assert (account, values[3:-1]) == (owner, tuple(held[:-1]))
+                    elif function != "removeMember":
+                        assert caller == account, "nobody becomes a member without consent"
+                    if function in ("join", "joinBySig"):
+                        held = before.memberships.get((group, by), (0, 0, 0, 0))
+                        assert arguments[0].inviter_version == held[3], "its inviter was another member then"
+                case "Invited", (group, inviter, *_):
+                    assert inviter == caller
+                    assert group in before.groups
+                    assert inviter == before.groups[group][0] or self._held(before, group, inviter, MAINTAINER)
                 case "GroupTransferStarted" | "GroupDescribed", (group, *_):
                     assert before.groups[group][0] == caller
                 case "GroupTransferred", (group, _, to):
@@ -904,8 +944,15 @@ class RegistryMachine(RuleBasedStateMachine):
         signature = BY_ADDRESS.get(key, MALLORY).sign(digest)
         return form(signature) if form else signature
 
+    def _invitation(self, group, inviter, account, roles, until, deadline, mistake) -> Invitation:
+        """By the versions of now, but for a mistake: the inviter's one less, or the account's one more."""
+        versions = [self.model.membership(group, member).version for member in (inviter, account)]
+        place = 0 if mistake < 0 else 1
+        versions[place] = max(0, versions[place] + mistake)
+        return Invitation(group, inviter, account, roles, self._time(until), *versions, self._time(deadline))
+
     def _invite(self, inviter: Actor, group: int, account: str, roles: int) -> None:
-        invitation = Invitation(group, inviter.address, account, roles, NO_END, 0, NO_END)
+        invitation = Invitation(group, inviter.address, account, roles, NO_END, 1, 0, NO_END)
         self.step(account, "joinBySig", invitation, inviter.sign(self.domain.invitation(invitation)))
 
     def _relay_verdict(

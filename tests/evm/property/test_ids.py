@@ -9,7 +9,7 @@ from eth_account.messages import encode_typed_data
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from blockchaintracer.core.record import Domain, Link, RecordKey, record_message, to_hex
+from blockchaintracer.core.record import TYPES, Domain, Link, RecordKey, record_message, to_hex
 from tests.model import eip712, merkle
 from tests.model.eip712 import Invitation, Key
 from tests.model.registry import NO_END, RECORDER, REVIEWER, ForeignRecord, Refused
@@ -72,8 +72,9 @@ def test_what_is_signed_is_what_a_wallet_shows(key: Key, deadline: int, contract
     names = ("group", "attester", "recordId", "verdict", "evidence", "version", "deadline")
     message = dict(zip(names, verdict, strict=True))
     assert client.typed_digest("AttestationAuthorization", message) == model.attestation_authorization(*verdict)
-    invitation = Invitation(key.group, address, key.author, key.group, deadline, key.group, deadline)
-    assert client.typed_digest("Invitation", invitation._asdict()) == model.invitation(invitation)
+    invitation = Invitation(key.group, address, key.author, key.group, deadline, key.kind, key.group, deadline)
+    signed = dict(zip([field["name"] for field in TYPES["Invitation"]], invitation, strict=True))
+    assert client.typed_digest("Invitation", signed) == model.invitation(invitation)
     document = encode_typed_data(full_message=client.typed_data("RecordAuthorization", record))
     assert document.version == b"\x01"
 

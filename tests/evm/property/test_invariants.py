@@ -11,7 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.model import merkle
-from tests.model.eip712 import Domain, Invitation, Key, keccak, record_commitment, verdict_commitment
+from tests.model.eip712 import (
+    INVITATION_TYPE,
+    Domain,
+    Invitation,
+    Key,
+    keccak,
+    record_commitment,
+    struct,
+    verdict_commitment,
+)
 from tests.model.registry import (
     ALL_ROLES,
     MAINTAINER,
@@ -161,7 +170,7 @@ def test_a_signature_is_used_once_on_one_chain_and_one_registry(registry: Contra
             other.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
         other.send(ALICE.address, "record", DATA)
     here, key = domain(registry), DATA._replace(kind=2)
-    invitation = Invitation(1, ALICE.address, MALLORY.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(1, ALICE.address, MALLORY.address, RECORDER, NO_END, 1, 0, NO_END)
     verdict = (2, BOB.address, record, 1, bytes(32), 0, NO_END)
     calls: list[tuple[Actor, str, tuple[Any, ...], Signature]] = [
         (MALLORY, "recordBySig", (key, NO_END), ALICE.sign(here.record_authorization(key, NO_END))),
@@ -414,6 +423,8 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
         (OWNER, "transferOwnership", BOB.address),
         (BOB, "acceptOwnership"),
         (BOB, "transferOwnership", MALLORY.address),
+        (BOB, "invite", Invitation(2, BOB.address, ALICE.address, RECORDER, NO_END, 1, 0, NO_END)),
+        (ALICE, "join", Invitation(2, BOB.address, ALICE.address, RECORDER, NO_END, 1, 0, NO_END)),
         (ALICE, "record", DATA),
         (ALICE, "seal", 1, commitments[0]),
         (BOB, "seal", 2, commitments[1]),
@@ -534,7 +545,7 @@ def test_a_signature_names_one_operation(registry: Contract) -> None:
         here.record_authorization(DATA, deadline - 1),
         here.record_authorization(DATA._replace(manifest=b"\3" * 32), deadline),
         here.attestation_authorization(1, ALICE.address, here.record_id(DATA), 1, bytes(32), 0, deadline),
-        here.invitation(Invitation(1, ALICE.address, ALICE.address, RECORDER, NO_END, 0, deadline)),
+        here.invitation(Invitation(1, ALICE.address, ALICE.address, RECORDER, NO_END, 1, 0, deadline)),
         keccak(b"\x19Ethereum Signed Message:\n32" + here.record_authorization(DATA, deadline)),
     ]
     for digest in others:
@@ -549,8 +560,9 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
     registry.send(BOB.address, "attestWithEvidence", 2, record, 2, run)
     before = registry.read("statusOf", record), registry.read("verdictOf", 2, record), registry.read("groupOf", 1)
     own = DATA._replace(author=OWNER.address)
-    invitation = Invitation(1, OWNER.address, OWNER.address, ALL_ROLES, NO_END, 0, NO_END)
+    invitation = Invitation(1, OWNER.address, OWNER.address, ALL_ROLES, NO_END, 0, 0, NO_END)
     invited = OWNER.sign(domain(registry).invitation(invitation))
+    from_alice = invitation._replace(inviter=ALICE.address, inviter_version=1)
     plan = DATA._replace(kind=5)
     registry.send(ALICE.address, "seal", 1, record_commitment(domain(registry).record_id(plan), SALT))
     registry.send(BOB.address, "seal", 2, verdict_commitment(2, BOB.address, record, 1, bytes(32), SALT))
@@ -569,6 +581,9 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
         ("describeGroup", 1, bytes(32)): ("NotGroupOwner", (1, OWNER.address)),
         ("transferGroup", 1, OWNER.address): ("NotGroupOwner", (1, OWNER.address)),
         ("acceptGroup", 1): ("NotPendingGroupOwner", (1, OWNER.address)),
+        ("invite", invitation): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
+        ("invite", from_alice): ("NotInviter", (ALICE.address, OWNER.address)),
+        ("join", invitation): ("UnknownInvitation", (struct(INVITATION_TYPE, *invitation),)),
         ("joinBySig", invitation, invited): ("NotAllowedToManage", (1, OWNER.address, OWNER.address)),
         ("removeMember", 1, ALICE.address): ("NotAllowedToManage", (1, ALICE.address, OWNER.address)),
         ("seal", 1, SALT): ("MissingRole", (1, OWNER.address, RECORDER | REVIEWER)),
@@ -609,7 +624,7 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
     registry.send(MALLORY.address, "createGroup", ALL_ROLES, bytes(32))
     record, _ = registry.send(ALICE.address, "record", DATA)
     other, _ = registry.send(BOB.address, "record", DATA._replace(group=2, author=BOB.address))
-    invitation = Invitation(1, MALLORY.address, BOB.address, role, NO_END, 0, NO_END)
+    invitation = Invitation(1, MALLORY.address, BOB.address, role, NO_END, 0, 0, NO_END)
     signature = MALLORY.sign(domain(registry).invitation(invitation))
     refused = refusal(registry, BOB, "joinBySig", invitation, signature)
     assert refused == ("NotAllowedToManage", (1, BOB.address, MALLORY.address))

@@ -104,6 +104,7 @@ def test_invitation(registry) -> None:
         "account": CAROL.address,
         "roles": RECORDER,
         "until": registry.chain.now + 1000,
+        "inviterVersion": 1,
         "version": 0,
         "deadline": registry.chain.now,
     }
@@ -154,8 +155,8 @@ def test_a_wallet_of_several_owners(registry) -> None:
     owners = (ALICE, BOB, CAROL)
     wallet = registry.chain.deploy("MultiOwnerWallet", [raw(owner.address) for owner in owners], 2)
     registry.chain.at("Wallet", wallet.address)
-    invitation = (2, BOB.address, wallet.address, RECORDER, NO_END, 0, NO_END)
-    names = ("group", "inviter", "account", "roles", "until", "version", "deadline")
+    invitation = (2, BOB.address, wallet.address, RECORDER, NO_END, 1, 0, NO_END)
+    names = ("group", "inviter", "account", "roles", "until", "inviterVersion", "version", "deadline")
     consent = signed(registry, BOB, "Invitation", dict(zip(names, invitation, strict=True)))["signature"]
     registry.send(wallet.address, "joinBySig", invitation, consent)
     verifier = erc5267(wallet) | {"salt": bytes(32)}

@@ -32,6 +32,7 @@ export const types = {
     { name: "account", type: "address" },
     { name: "roles", type: "uint32" },
     { name: "until", type: "uint40" },
+    { name: "inviterVersion", type: "uint32" },
     { name: "version", type: "uint32" },
     { name: "deadline", type: "uint40" },
   ],

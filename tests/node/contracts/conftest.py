@@ -81,6 +81,7 @@ class Lab:
             "account": account.address,
             "roles": int(roles),
             "until": NO_END,
+            "inviterVersion": self.registry.membershipOf(group, inviter).version,
             "version": 0,
             "deadline": NO_END,
         } | other

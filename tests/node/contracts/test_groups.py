@@ -54,7 +54,12 @@ def test_transfer_in_two_steps(lab, registry, alice, carol, mallory):
     with lab.refuses("NotPendingGroupOwner", group=1, caller=mallory.address):
         registry.acceptGroup(1, sender=mallory)
     receipt = registry.acceptGroup(1, sender=carol)
-    assert lab.events(receipt) == [("GroupTransferred", (1, lower(alice), lower(carol)))]
+    kept = registry.membershipOf(1, alice)
+    assert (kept.roles, kept.until, kept.version) == (ALL_ROLES, NO_END, 2), "only what it had invited to has ended"
+    assert lab.events(receipt) == [
+        ("GroupTransferred", (1, lower(alice), lower(carol))),
+        ("MembershipChanged", (1, lower(carol), lower(alice), *kept)),
+    ]
     assert tuple(registry.groupOf(1))[:2] == (carol.address, NOBODY)
     with lab.refuses("NotGroupOwner", group=1, caller=alice.address):
         registry.transferGroup(1, alice, sender=alice)
@@ -115,7 +120,7 @@ def test_join_with_roles_that_were_not_offered(lab, registry, alice, carol):
 @pytest.mark.parametrize("version", [0, 2])
 def test_join_with_a_stale_invitation(lab, alice, carol, version):
     lab.join(1, carol, Role.RECORDER, alice)
-    with lab.refuses("StaleInvitation", version=version, current=1):
+    with lab.refuses("StaleInvitation", account=carol.address, version=version, current=1):
         lab.join(1, carol, Role.RECORDER, alice, version=version)
 
 

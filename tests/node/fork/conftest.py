@@ -68,7 +68,7 @@ def live(chain: NodeChain, registry: NodeContract) -> None:
 
     send(ALICE.address, "createGroup", ALL_ROLES, bytes(32))
     send(BOB.address, "createGroup", RECORDER | REVIEWER, bytes(32))
-    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 0, NO_END)
+    invitation = Invitation(1, ALICE.address, CAROL.address, RECORDER, NO_END, 1, 0, NO_END)
     domain = Domain(chain.chain_id, registry.address)
     send(CAROL.address, "joinBySig", invitation, ALICE.sign(domain.invitation(invitation)))
     data = Key(1, ALICE.address, 1, b"\xa1" * 32, 1, b"\xa2" * 32)
