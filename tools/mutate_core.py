@@ -1,159 +1,233 @@
 """Changes the verifier in small ways, one at a time, and asks whether a test notices: `make mutate-core`.
 
-Cosmic Ray makes the mutants of blockchaintracer/core/verify. It is installed on demand, by hash, into an environment of
-its own, and works on a copy of this folder. A mutant meets the fast tests of its file first, then those on a node.
-docs/mutation.md says what is left out, and what the figures mean.
+Cosmic Ray makes the mutants, installed on demand, by hash, into an environment of its own. A mutant is judged in a fork
+of this process, which has imported the libraries before, on a copy of this folder. Results are kept under
+.build/mutate-core and are used again as long as the mutant and its tests are the same, so a run that was ended goes on
+where it was. docs/mutation.md says what is left out, and what the figures mean.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
+import difflib
 import hashlib
+import importlib
 import json
 import os
-import shlex
+import resource
 import shutil
-import sqlite3
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import yaml
+from compiler import ROOT
 from locked import install
 
-ROOT = Path(__file__).resolve().parents[1]
-CORE = Path("blockchaintracer", "core", "verify")
+CORE = Path("blockchaintracer", "core")
 LOCK = ROOT / "locks" / "mutate.txt"
 ENVIRONMENT = ROOT / ".toolchain" / "mutate"
 BUILD = ROOT / ".build" / "mutate-core"
+TREE = BUILD / "tree"
+RESULTS = BUILD / "results.jsonl"
+EXPLAINED = ROOT / "tests" / "mutation" / "core.yaml"
+LIBRARIES = (
+    "pytest",
+    "hypothesis",
+    "web3",
+    "eth_account",
+    "pydantic",
+    "requests",
+    "rfc8785",
+    "trie",
+    "pyrevm",
+    "click",
+)
+"""What is imported once, before a mutant: nothing of this package."""
 LEAST = 0.95
-TIMEOUT_S = 900
-"""A test that does not end has noticed the mutant. The tests of a file take a few minutes on a busy machine."""
+WALL_S = 300
+"""Seconds after which a mutant counts as killed even if it only waits. The time of the processor is limited, too."""
 
-FAST = {
-    "bundle.py": ["tests/fast/test_hostile_bundles.py", "tests/findings/test_a_bundle_from_nothing.py"],
-    "chain_shapes.py": ["tests/fast/test_hostile_bundles.py", "tests/findings/test_a_bundle_from_nothing.py"],
-    "standing.py": ["tests/findings/test_a_bundle_from_nothing.py"],
-    "content_checks.py": ["tests/fast/test_content_checks.py"],
-    "copies.py": ["tests/fast/test_copies.py"],
-    "outcomes.py": ["tests/fast/test_copies.py"],
+_REPORTS = "tests/evm/verify/test_reports.py"
+
+
+def _lies(*names: str) -> tuple[str, ...]:
+    return (_REPORTS, *(f"tests/evm/verify/test_lies.py::test_lies[{name}]" for name in names))
+
+
+_BUNDLES = ("tests/fast/test_hostile_bundles.py", "tests/findings/test_what_no_chain_makes.py")
+TESTS: dict[str, tuple[str, ...]] = {
+    "batch_proof.py": ("tests/fast/test_merkle.py",),
+    "merkle.py": ("tests/fast/test_merkle.py",),
+    "proof_file.py": ("tests/fast/test_proof_file.py",),
+    "trust.py": ("tests/fast/test_api.py",),
+    "verify/authorship.py": _lies(
+        *("author who sent it", "author of several", "author who signed it", "author with a wallet"),
+        *("author through a contract", "author of a batch"),
+    ),
+    "verify/bundle.py": _BUNDLES,
+    "verify/chain_shapes.py": _BUNDLES,
+    "verify/commitments.py": _lies("batch", "seal of a record", "a sealed verdict"),
+    "verify/content_checks.py": ("tests/fast/test_content_checks.py",),
+    "verify/copies.py": ("tests/fast/test_copies.py",),
+    "verify/locate.py": _lies("verdicts", "lineage"),
+    "verify/outcomes.py": ("tests/fast/test_outcomes.py",),
+    "verify/record_checks.py": _lies("standing", "standing from a batch", "lineage"),
+    "verify/seal_checks.py": _lies("a hidden seal", "a revealed seal", "a seal of a verdict"),
+    "verify/transaction_checks.py": (_REPORTS, "tests/evm/verify/test_lies.py"),
+    "verify/verdict_checks.py": _lies("a sealed verdict", "verdicts"),
+    "verify/verifier.py": (_REPORTS,),
 }
-"""Tests that notice most, by file."""
-SLOW = {
-    "bundle.py": ["tests/node/test_proof.py"],
-    "chain_shapes.py": ["tests/node/test_proof.py"],
-    "standing.py": ["tests/findings/test_what_a_node_says_of_a_bundle.py"],
-    "checkpoint_checks.py": ["tests/node/test_checkpoints.py"],
-    "commitments.py": ["tests/node/test_verify_commitments.py"],
-    "seal_checks.py": ["tests/node/test_verify_commitments.py", "tests/node/test_seals.py"],
-    "seed_checks.py": ["tests/node/test_seeds_from_chain.py"],
-}
-"""Tests on a node, for what the fast ones let through; tests/node/test_verify.py for every file that is not named."""
+"""The tests that concern a file, which take seconds in this process: those that start no node."""
 
 
-def copy_tree(folder: Path) -> None:
+class Mutant(NamedTuple):
+    """A changed file: its code, the operator that changed it, and the change as text."""
+
+    code: str
+    operator: str
+    change: str
+
+
+def copy_tree() -> None:
     """Copy what git tracks, as it is now; environments are shared."""
+    shutil.rmtree(TREE, ignore_errors=True)
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
     for name in listed.stdout.decode().splitlines():
         if (ROOT / name).is_file() and not (ROOT / name).is_symlink():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+            (TREE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, TREE / name)
     for name in (".venv", "node_modules", ".toolchain"):
-        if not (folder / name).exists():
-            (folder / name).symlink_to((ROOT / name).resolve(), target_is_directory=True)
+        (TREE / name).symlink_to((ROOT / name).resolve(), target_is_directory=True)
 
 
-def never_run(file: Path) -> list[tuple[int, int, int, int]]:
-    """Ranges of a file where a change is none, or none that a test can notice: annotations, which are not evaluated,
-    decorators, and the heads of functions, where Cosmic Ray takes a star for a multiplication."""
-    ranges = []
-    for node in ast.walk(ast.parse(file.read_bytes())):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            first = min((part.lineno for part in node.decorator_list), default=node.lineno)
-            ranges.append((first, 0, node.body[0].lineno, 0))
-        elif isinstance(node, ast.AnnAssign):
-            part = node.annotation
-            ranges.append((part.lineno, part.col_offset, part.end_lineno or 0, part.end_col_offset or 0))
-    return ranges
+def mutants(file: Path, count: int, seed: str) -> tuple[int, list[Mutant]]:
+    """Return how many mutants a file has, and a random sample of so many: the same one for the same seed."""
+    command = [ENVIRONMENT / "bin" / "python", ROOT / "tools" / "cosmic_mutants.py", file, str(count), seed]
+    made = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    source = file.read_text().splitlines()
+    return made["all"], [
+        Mutant(code, operator, _change(source, code.splitlines())) for code, operator in made["mutants"].items()
+    ]
 
 
-def sample(session: Path, file: Path, one_in: int) -> int:
-    """Leave one mutant in so many in a session, always the same ones."""
-    skipped = never_run(file)
-    with sqlite3.connect(session) as db:
-        columns = "job_id, operator_name, occurrence, start_pos_row, start_pos_col"
-        mutants = db.execute(f"SELECT {columns} FROM mutation_specs").fetchall()
-        kept = []
-        for job, operator, occurrence, row, column in mutants:
-            inside = any((a, b) <= (row, column) < (c, d) for a, b, c, d in skipped)
-            chosen = int.from_bytes(hashlib.sha256(f"{file.name} {operator} {occurrence}".encode()).digest()[:4])
-            if not inside and chosen % one_in == 0:
-                kept.append(job)
-        for table in ("mutation_specs", "work_items"):
-            db.executemany(f"DELETE FROM {table} WHERE job_id = ?", [(job,) for job, *_ in mutants if job not in kept])
-    return len(kept)
+def _change(source: list[str], changed: list[str]) -> str:
+    lines = [line for line in difflib.unified_diff(source, changed, n=0, lineterm="") if line[:3] not in ("---", "+++")]
+    before, after = (" ".join(line[1:].strip() for line in lines if line[0] == sign) for sign in "-+")
+    return f"{before} -> {after}"
 
 
-def judge(tree: Path, name: str, one_in: int, fast: bool) -> tuple[int, list[dict[str, Any]]]:
-    """Run the mutants of a file; return how many there were, and the survivors."""
+def judge(tests: tuple[str, ...], cpu_s: int) -> tuple[bool, float]:
+    """Run tests in a fork. Return whether all passed, and the seconds of processor that they took."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        log = os.open(BUILD / "last.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
+        import pytest
 
-    def cosmic_ray(*arguments: str | Path, capture: bool = True) -> str:
-        command = [ENVIRONMENT / "bin" / "cosmic-ray", *arguments]
-        done = subprocess.run(command, cwd=tree, env=environment, check=True, capture_output=capture, text=True)
-        return done.stdout or ""
+        os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
+    end = time.monotonic() + WALL_S
+    while True:
+        ended, status, usage = os.wait4(child, os.WNOHANG)
+        if ended:
+            return status == 0, usage.ru_utime + usage.ru_stime
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+        time.sleep(0.02)
 
-    session, config, environment = (
-        tree / f"{name}.sqlite",
-        tree / f"{name}.toml",
-        os.environ | {"PYTHONPATH": str(tree)},
-    )
-    pytest = f"{shlex.quote(str(ROOT / '.venv/bin/python'))} -m pytest -x -q -p no:cacheprovider"
-    stages = [FAST.get(name, []), [] if fast else SLOW.get(name, ["tests/node/test_verify.py"])]
-    command = " && ".join(f"{pytest} {' '.join(stage)}" for stage in stages if stage)
-    config.write_text(
-        f'[cosmic-ray]\nmodule-path = "{CORE / name}"\ntimeout = {TIMEOUT_S}.0\nexcluded-modules = []\n'
-        f"test-command = {json.dumps(f'sh -c {shlex.quote(command)}')}\n"
-        '[cosmic-ray.distributor]\nname = "local"\n'
-    )
-    cosmic_ray("init", config, session)
-    count = sample(session, tree / CORE / name, one_in)
-    if not count or not command:
-        return 0, []
-    alone = subprocess.run(
-        ["sh", "-c", command], cwd=tree, env=environment, check=False, capture_output=True, text=True
-    )
-    if alone.returncode:
-        raise SystemExit(f"mutate-core: the tests of {name} fail without a mutant:\n{alone.stdout[-2000:]}")
-    cosmic_ray("exec", config, session, capture=False)
-    results = [json.loads(line)[1] for line in cosmic_ray("dump", session).splitlines()]
-    return count, [result for result in results if result["test_outcome"] == "survived"]
+
+class Results:
+    """What was judged before, by mutant and tests."""
+
+    def __init__(self) -> None:
+        lines = RESULTS.read_text().splitlines() if RESULTS.exists() else []
+        self._known = dict(map(json.loads, lines))
+
+    @staticmethod
+    def key(code: str, tests: tuple[str, ...]) -> str:
+        digest = hashlib.sha256(code.encode())
+        shared = sorted((ROOT / "tests" / "support").glob("*.py"))
+        for path in (*shared, *(ROOT / test.partition("::")[0] for test in tests)):
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                digest.update(file.read_bytes() if file.is_file() and file.suffix != ".pyc" else b"")
+        return digest.hexdigest()
+
+    def get(self, key: str) -> bool | None:
+        """Whether the mutant was killed; None if it was not judged."""
+        return self._known.get(key)
+
+    def add(self, key: str, killed: bool) -> None:
+        self._known[key] = killed
+        with RESULTS.open("a") as file:
+            file.write(f"{json.dumps([key, killed])}\n")
+
+
+def run_file(name: str, options: argparse.Namespace, results: Results, known: dict[str, str]) -> tuple[int, int, int]:
+    """Judge the sample of a file; return how many of its mutants were killed, how many survived without an explanation,
+    and how many are still to be judged."""
+    tests, target = TESTS[name], TREE / CORE / name
+    total, sample = mutants(ROOT / CORE / name, options.count, options.seed)
+    sample = [mutant for mutant in sample if mutant.change not in known]
+    keys = [results.key(mutant.code, tests) for mutant in sample]
+    start, limit = time.monotonic(), 0
+    for mutant, key in zip(sample, keys, strict=True):
+        if results.get(key) is not None or time.monotonic() - start > options.seconds:
+            continue
+        if not limit:
+            passed, cpu_s = judge(tests, WALL_S)
+            if not passed:
+                raise SystemExit(f"mutate-core: the tests of {name} fail without a mutant: {BUILD / 'last.log'}")
+            limit = int(5 * cpu_s) + 10
+        whole = target.read_text()
+        for compiled in target.parent.glob(f"__pycache__/{target.stem}.*.pyc"):
+            compiled.unlink()
+        target.write_text(mutant.code)
+        try:
+            results.add(key, not judge(tests, limit)[0])
+        finally:
+            target.write_text(whole)
+    verdicts = [results.get(key) for key in keys]
+    killed, survived, left = verdicts.count(True), verdicts.count(False), verdicts.count(None)
+    for mutant, verdict in zip(sample, verdicts, strict=True):
+        if verdict is False:
+            print(f"SURVIVED {name}, {mutant.operator}: {mutant.change}")
+    more = f", {left} not judged in {options.seconds} s" if left else ""
+    print(f"{name:28}{killed:5} of {killed + survived:4} killed, of {total:5} mutants{more}", flush=True)
+    return killed, survived, left
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("files", nargs="*", metavar="FILE", help="of core/verify; all if none is named")
-    parser.add_argument("--sample", type=int, default=40, metavar="N", help="one mutant in N (40)")
-    parser.add_argument("--fast", action="store_true", help="leave out the tests on a node, and files that need them")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="such as verify/bundle.py; all if none is named")
+    parser.add_argument("--count", type=int, default=40, metavar="N", help="mutants of a file (40)")
+    parser.add_argument("--seed", default="1", help="of the random sample (1)")
+    parser.add_argument("--seconds", type=int, default=90, help="for a file; the next run goes on (90)")
     options = parser.parse_args()
     install("mutate-core", ENVIRONMENT, LOCK)
-    tree = BUILD / "tree"
-    shutil.rmtree(tree, ignore_errors=True)
-    copy_tree(tree)
-    names = [Path(file).name for file in options.files]
-    names = names or sorted(file.name for file in (ROOT / CORE).glob("*.py") if file.name != "__init__.py")
-    total, survived = 0, 0
-    for name in names:
-        count, survivors = judge(tree, name, options.sample, options.fast)
-        total, survived = total + count, survived + len(survivors)
-        for survivor in survivors:
-            print(f"\nSURVIVED {name}\n{survivor['diff']}")
-        print(f"{name:24} {count - len(survivors):4} of {count:4} killed", flush=True)
-    if not total:
-        raise SystemExit("mutate-core: no mutant is in the sample: choose a smaller --sample")
-    rate = 1 - survived / total
-    print(f"{'all':24} {total - survived:4} of {total:4} killed, {rate:.1%}, at least {LEAST:.0%} are asked for")
-    return rate < LEAST
+    os.nice(15)
+    copy_tree()
+    os.chdir(TREE)
+    sys.path.insert(0, str(TREE))
+    os.environ["PYTHONPATH"] = str(TREE)
+    for library in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(library)
+    explained = yaml.safe_load(EXPLAINED.read_text()) if EXPLAINED.exists() else {}
+    results, counts = Results(), []
+    for name in options.files or TESTS:
+        counts.append(run_file(name, options, results, explained.get(name, {})))
+    killed, survived, left = map(sum, zip(*counts, strict=True))
+    rate = killed / max(killed + survived, 1)
+    more = f"; {left} are not judged: run it again" if left else ""
+    print(f"{'all':28}{killed:5} of {killed + survived:4} killed, {rate:.1%}; {LEAST:.0%} are asked for{more}")
+    return rate < LEAST or left > 0
 
 
 if __name__ == "__main__":

@@ -225,6 +225,8 @@ class Registry:
             part = [from_hex(record_id) for record_id in ids[start : start + _IDS_AT_ONCE]]
             rows += self.read_function("statusOfRecords", part)
         with self._known():
+            if len(rows) != len(ids):
+                raise ValueError(f"{len(rows)} answers to {len(ids)} questions")
             return [_status(values) for values in rows]
 
     def verdict(self, group: int, record_id: str) -> Attestation:
@@ -297,7 +299,9 @@ class Registry:
             except Exception:
                 with self.chain.reaching():
                     raise
-            yield from (each for each in events if all(each["args"][key] == value for key, value in others.items()))
+            for each in map(self._sound, events):
+                if all(each["args"][key] == value for key, value in others.items()):
+                    yield each
             if stop is None:
                 return
             start = stop + 1
@@ -351,7 +355,14 @@ class Registry:
         for entry in load_artifact()["abi"]:
             if entry["type"] == "event":
                 events += getattr(self.contract.events, entry["name"])().process_receipt(own, errors=DISCARD)
-        return sorted(events, key=lambda event: int(event["logIndex"]))
+        return sorted(map(self._sound, events), key=lambda event: int(event["logIndex"]))
+
+    def _sound(self, event: Any) -> Any:
+        """Return the event itself if a registry can have emitted it: decoding does not know how many verdicts there
+        are."""
+        with self._known():
+            Verdict(event["args"].get("verdict", 0))
+        return event
 
 
 def _status(values: Sequence[Any]) -> RecordStatus:

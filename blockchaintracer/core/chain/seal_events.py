@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.chain.registry import Registry, recorded_event
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Verdict, checksummed, from_hex, label, to_hex
 
 _AT_ONCE = 100
@@ -61,7 +62,14 @@ def _shown(
     revealed = {}
     for event in _events(registry, "Revealed", commitments, first):
         record_id, block = bytes(event["args"]["id"]), event["blockNumber"]
-        record = recorded_event(next(registry.events("Recorded", block, block, id=record_id)))
+        stored = next(registry.events("Recorded", block, block, id=record_id), None)
+        if stored is None:
+            raise ChainUnavailable(
+                f"{registry.chain.address} tells that a seal was revealed as record {to_hex(record_id)}, and not of"
+                f" that record in block {block}",
+                hint="Ask another node.",
+            )
+        record = recorded_event(stored)
         if record.key.group == group and checksummed(record.key.author) == author:
             revealed[_commitment(event)] = _as("record", record_id, event)
     for event in _events(registry, "VerdictRevealed", commitments, first, group=group):

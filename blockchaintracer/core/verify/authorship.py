@@ -23,6 +23,7 @@ _LEGACY = 0xC0
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
+    from eth_abi.exceptions import DecodingError
     from web3.exceptions import Web3Exception
 
     transaction = registry.chain.transaction(record.transaction)
@@ -43,7 +44,7 @@ def check_author(registry: Registry, record: RecordView) -> Check:
         )
     try:
         function, arguments = registry.contract.decode_function_input(transaction["input"])
-    except (Web3Exception, ValueError):
+    except (DecodingError, Web3Exception, ValueError):
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} calls nothing that records", values)
     keys = arguments.get("keys") or [arguments.get("key") or arguments.get("evidence")]
     if record.id not in [registry.domain.record_id(_key(key)) for key in keys if key is not None]:

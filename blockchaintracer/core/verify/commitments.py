@@ -164,6 +164,7 @@ def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
 def arguments_of(registry: Registry, transaction: str, function: str) -> dict[str, Any] | None:
     """Return the arguments that a transaction passes to a function of the registry, or None if it calls something
     else."""
+    from eth_abi.exceptions import DecodingError
     from web3.exceptions import Web3Exception
 
     data = registry.chain.transaction(transaction)
@@ -171,7 +172,7 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
         return None
     try:
         called, arguments = registry.contract.decode_function_input(data["input"])
-    except (Web3Exception, ValueError):
+    except (DecodingError, Web3Exception, ValueError):
         return None
     return dict(arguments) if called.fn_name == function else None
 
