@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.render import JSON, Answer, plain, show_error
+from blockchaintracer.cli.render import JSON, LAB, Answer, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS, network_by_name
@@ -177,7 +177,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
     home, rpc, network, registry, key, group = (
         options.pop(name, None) for name in ("home", "rpc", "network", "registry", "key", "group")
     )
-    return Lab(
+    lab = ctx.meta[LAB] = Lab(
         home=Home(home),
         rpc=_rpc(rpc, network),
         registry_address=registry,
@@ -190,6 +190,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         say=lambda message: click.echo(message, err=True),
         **ctx.meta.get(GIVEN, {}),
     )
+    return lab
 
 
 def _rpc(rpc: str | None, name: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import stat
 import sys
 import time
@@ -18,13 +19,19 @@ import click
 
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.networks import printed_time
-from blockchaintracer.core.record import counted
+from blockchaintracer.core.record import Domain, counted
 
 if TYPE_CHECKING:
     from blockchaintracer.core.verify.outcomes import Conclusion
 
 JSON = "blockchaintracer.json"
 """Key in a click context's meta: whether ``--json`` was given."""
+LAB = "blockchaintracer.lab"
+"""Key in a click context's meta: the lab that the command acts for."""
+_ID = re.compile(r"0x[0-9a-f]{64}")
+_RECORD_IDS = ("id", "record_id", "recordId", "record")
+_VERBATIM = {"manifest", "params", "metrics", "values", "arguments"}
+"""What authors wrote, and what checks and reverts say, maybe of other registries: it is shown as it is."""
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
 _FORMULA = tuple("=+-@\t\r")
@@ -71,7 +78,8 @@ def wants_json() -> bool:
 
 def print_json(data: Any) -> None:
     """Print an object as one line of JSON."""
-    click.echo(json.dumps(data, default=_fields))
+    plain_data = json.loads(json.dumps(data, default=_fields))
+    click.echo(json.dumps(_with_global_ids(plain_data, _chosen_domain)))
 
 
 def show_error(error: BlockchainTracerError) -> None:
@@ -85,6 +93,34 @@ def show_error(error: BlockchainTracerError) -> None:
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.hint:
         click.echo(error.hint, err=True)
+
+
+def _with_global_ids(value: Any, domain: Callable[[], Domain | None]) -> Any:
+    """Add `globalId` to each object that names a record: the id with its chain and registry, as other places need it.
+
+    Args:
+        domain: gives the registry of an object that names none itself.
+    """
+    if isinstance(value, list):
+        return [_with_global_ids(item, domain) for item in value]
+    if not isinstance(value, dict):
+        return value
+    chain_id, registry = value.get("chainId", value.get("chain_id")), value.get("registry")
+    if chain_id is not None and isinstance(registry, str):
+        domain = partial(Domain, int(chain_id), registry)
+    answer = {key: item if key in _VERBATIM else _with_global_ids(item, domain) for key, item in value.items()}
+    record = next((value[name] for name in _RECORD_IDS if name in value), None)
+    if isinstance(record, str) and _ID.fullmatch(record) and record != value.get("commitment"):
+        where = domain()
+        answer.setdefault("globalId", where and where.global_id(record))
+    return answer
+
+
+def _chosen_domain() -> Domain | None:
+    lab = click.get_current_context().meta.get(LAB)
+    with suppress(BlockchainTracerError):
+        return lab.domain if lab else None
+    return None
 
 
 def _fields(value: Any) -> Any:

@@ -56,6 +56,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     return {
         "seq": entry.seq,
         "chainId": entry.chain_id,
+        "registry": entry.write.registry,
+        "globalId": str(entry.write.about(entry.chain_id)) if entry.write.record_id else None,
         "operation": entry.write.op,
         "recordId": entry.write.record_id,
         "state": str(entry.state),

@@ -50,7 +50,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     global_id = lab.domain.global_id(done.record_id)
     verb = "verify" if done.batched else "reproduce"
     return Answer(
-        asdict(done) | {"size": done.size, "global_id": global_id},
+        asdict(done) | {"size": done.size},
         f"Published {published} ({states}): {kinds}.",
         *(
             f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"
@@ -58,6 +58,5 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
-        f"Its id with chain and registry: {global_id}",
-        f"Others {verb} it with: blockchaintracer {verb} {done.record_id} --from {shlex.quote(done.folder)}",
+        f"Others {verb} it with: blockchaintracer {verb} {global_id} --from {shlex.quote(done.folder)}",
     )

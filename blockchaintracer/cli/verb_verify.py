@@ -19,7 +19,7 @@ from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core.api import connect
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
+from blockchaintracer.core.networks import DEVNET, command_for_others, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -192,7 +192,8 @@ def _chooses_chain(ctx: click.Context, options: dict[str, Any]) -> bool:
 def _unanchored(proof: Proof) -> Answer:
     where = f"registry {proof.registry} on chain {proof.chain_id}"
     text = f"record {proof.id} is under the root {proof.root}. Whether {where} holds that root was not asked."
-    data = {"outcome": Conclusion.CONSISTENT.value, "verified": None, "record": proof.id, "root": proof.root}
+    data: dict[str, Any] = {"outcome": Conclusion.CONSISTENT.value, "verified": None, "record": proof.id}
+    data |= {"root": proof.root, "chainId": proof.chain_id, "registry": proof.registry}
     hint = "Name a node to ask: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."
     return Answer(data, verdict_line(Conclusion.CONSISTENT, text), hint, exit_code=Conclusion.CONSISTENT.exit_code)
 
@@ -313,11 +314,9 @@ def _answer(report: Report, strict: bool, lab: Lab) -> Answer:
 
 def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
     """Say how anybody else checks the same: with an empty folder, by a node of their own choice."""
-    network = network_by_chain_id(lab.chain_id)
-    node = f"--network {network.name}" if network and not network.is_devnet else f"--rpc URL --chain-id {lab.chain_id}"
     yield "Check it yourself"
     yield "  pip install blockchaintracer"
-    yield f"  blockchaintracer verify {record_id} {node} --registry {lab.registry.address}"
+    yield f"  {command_for_others(lab.domain, record_id)}"
     yield ""
 
 

@@ -175,6 +175,11 @@ def normal_id(text: str, what: str = "record id") -> str:
     return f"0x{_digits(text, what, '0x and 64 hex digits')}"
 
 
+def written_id(text: str, what: str = "record id") -> str:
+    """Return an id in its one form, alone or with its chain and registry, which `Domain.parse_id` compares."""
+    return str(GlobalId.parse(text)) if text.startswith(GLOBAL_PREFIX) else normal_id(text, what)
+
+
 def normal_digest(text: str, what: str = "SHA-256") -> str:
     """Return a SHA-256 as 64 lower-case hex digits without ``0x``, which may be there."""
     return _digits(text, what, "64 hex digits without 0x")

@@ -18,9 +18,11 @@ from blockchaintracer.lab.outbox import Op, Transaction
 
 @dataclass(frozen=True)
 class Written:
-    """A change to what is said of a record."""
+    """A change to what is said of a record, which is in the registry that is named."""
 
     record_id: str
+    chain_id: int
+    registry: str
     group: int
     what: str
     transaction: str
@@ -168,9 +170,8 @@ def _row(event: Any, current: Attestation | ForeignAttestation, **more: Any) -> 
 
 
 def _write(lab: Lab, write: Transaction, group: int, what: str) -> Written:
-    [entry], record_id = lab.write(write), write["record_id"]
+    [entry], record = lab.write(write), write.about(lab.chain_id)
     if entry.block is None or entry.transaction is None:
-        raise InputError(f"{what} of {record_id} is not in a block yet")
-    return Written(
-        record_id, group, what, entry.transaction, entry.block.number, entry.block.timestamp, str(entry.state)
-    )
+        raise InputError(f"{what} of {record.record_id} is not in a block yet")
+    where, block = (record.record_id, record.chain_id, record.registry), entry.block
+    return Written(*where, group, what, entry.transaction, block.number, block.timestamp, str(entry.state))

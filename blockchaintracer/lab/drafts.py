@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockchaintracer.core.manifest import Manifest
-from blockchaintracer.core.record import RecordKey
+from blockchaintracer.core.networks import command_for_others
+from blockchaintracer.core.record import Domain, RecordKey
 
 Progress = Callable[[int], None]
 
@@ -47,7 +48,7 @@ class Recorded(Submission):
 
         when = "waits for the chain" if self.block is None else f"{self.state}, block {self.block}"
         rows = [("record", self.id), ("state", when), ("author", f"{self.author} for group {self.group}")]
-        rows.append(("check it", f"blockchaintracer verify {self.id} --registry {self.registry}"))
+        rows.append(("check it", command_for_others(Domain(self.chain_id, self.registry), self.id)))
         cells = "".join(f"<tr><td>{escape(one)}</td><td><code>{escape(text)}</code></td></tr>" for one, text in rows)
         return f"<b>{escape(f'{self.kind} {self.name or str()}'.strip())}</b><table>{cells}</table>"
 

@@ -16,6 +16,7 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
+from blockchaintracer.core.networks import command_for_others
 from blockchaintracer.core.record import Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
@@ -208,12 +209,9 @@ class Gatherer:
     def verification(self, asked: GatheredRecord, run: GatheredRecord | None) -> Verification:
         """Verify a record, and the run that it came from."""
         ids = dict.fromkeys([asked.id, *([run.id] if run else [])])
-        network = self.lab.chain.network
-        chosen = f" --network {network.name}" if network else f" --rpc URL --chain-id {self.lab.chain_id}"
-        chosen = "" if self.lab.on_devnet else chosen
         return Verification(
             tuple(check for record_id in ids for check in self._verify(record_id).checks),
-            f"blockchaintracer verify {asked.id} --registry {self.registry.address}{chosen}",
+            command_for_others(self.lab.domain, asked.id),
             self.lab.on_devnet,
         )
 

@@ -56,6 +56,7 @@ def verify(
     digest = lab.parse_id(target, "record id, transaction hash or SHA-256") if is_hash(target) else None
     if author is not None and (group is None or digest is None or path is not None or record is not None):
         raise InputError("expected --author beside a seal's commitment and --group NUMBER", hint="See `verify --help`.")
+    record = None if record is None else lab.parse_id(record)
     if digest is None:
         if path is not None:
             raise InputError(f"expected a record's id beside --path, got {target!r}")

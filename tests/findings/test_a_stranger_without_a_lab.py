@@ -25,7 +25,10 @@ def test_a_record_is_verified_and_nothing_is_left_behind(lab: Lab, tmp_path: Pat
         done = typed("verify", what, *right, home=home)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Check it yourself\n  pip install blockchaintracer\n" in done.stdout
-        assert f"blockchaintracer verify {made.id} --rpc URL --chain-id 77787 --registry {registry}" in done.stdout
+        assert (
+            f"blockchaintracer verify {lab.domain.global_id(made.id)} --rpc URL --chain-id 77787 --registry {registry}"
+            in done.stdout
+        )
         assert "Verified on a private test chain: " in done.stdout
         assert done.stdout.strip().endswith("Checked here; a private test chain proves nothing to others.")
     for wrong in (

@@ -102,7 +102,8 @@ def test_a_record_s_status_has_its_key_parents_verdicts_and_retraction(lab, file
     code, state, text = status(lab, model.id)
     assert code == 0
     assert state["status"] == "recorded"
-    assert state["parents"] == [{"id": data.id, "relation": "trained-on"}]
+    parent = {"id": data.id, "relation": "trained-on", "globalId": lab.domain.global_id(data.id)}
+    assert state["parents"] == [parent]
     assert state["recordedAt"] == model.time
     assert (state["transaction"], state["block"]) == (model.transaction, model.block)
     [verdict] = state["verdicts"]

@@ -1085,7 +1085,7 @@ def test_the_verb_prints_each_check_and_ends_with_the_code_of_its_verdict(lab, f
     assert report["lookedUpAs"] == "path"
     assert set(report) == {
         *(
-            "subject",
+            "target",
             "lookedUpAs",
             "outcome",
             "privateTestChain",

@@ -22,6 +22,7 @@ from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import create_group, deploy
 from blockchaintracer.lab.lab import Lab, node_name
 from blockchaintracer.lab.lab_folder import Home
+from tests.support.json_forms import check_forms
 
 GONE = ("http://127.0.0.1:9", "http://127.0.0.1:1")
 ROOT = Path(__file__).resolve().parents[2]
@@ -166,7 +167,7 @@ def again(lab: Lab) -> Lab:
 def verb(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     """Runs a verb in a process of its own."""
     environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home)} | more
-    return subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "blockchaintracer", *arguments],
         capture_output=True,
         text=True,
@@ -174,6 +175,9 @@ def verb(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProces
         env=environment,
         stdin=subprocess.DEVNULL,
     )
+    if "--json" in arguments:
+        check_forms(done.stdout)
+    return done
 
 
 def terminal(columns: int, *arguments: str, home: Path) -> str:
@@ -202,6 +206,8 @@ def typed(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProce
 
     given = [os.fspath(argument) for argument in arguments]
     done = CliRunner(mix_stderr=False, env={"BLOCKCHAINTRACER_HOME": str(home)} | more).invoke(main, given)
+    if "--json" in given:
+        check_forms(done.stdout)
     return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
 
 

@@ -111,7 +111,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""
         return {
-            "subject": self.subject,
+            "target": self.subject,
             "lookedUpAs": self.looked_up_as,
             "outcome": self.conclusion.value,
             "privateTestChain": self.private,

@@ -18,7 +18,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import CLAIMS, read_limited
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import MAX_BYTES
-from blockchaintracer.core.record import normal_id
+from blockchaintracer.core.record import written_id
 from blockchaintracer.core.verify import Report
 from blockchaintracer.extras.check.marks import marks_in_latex, marks_in_markdown
 from blockchaintracer.extras.check.stated_number import read_number
@@ -179,6 +179,6 @@ def _listed(path: Path, data: bytes) -> Iterator[Claim]:
 
 def _claim(value: str, record: str, metric: str, where: str, place: str) -> Claim:
     try:
-        return Claim(read_number(value).written, normal_id(record.strip()), metric.strip(), where)
+        return Claim(read_number(value).written, written_id(record.strip()), metric.strip(), where)
     except InputError as error:
         raise InputError(f"{place}: {error.message}", hint=error.hint) from None

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, NoReturn
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import normal_id
+from blockchaintracer.core.record import is_hash, written_id
 
 MAX_LENGTH = 10_000
 MAX_TERMS = 200
@@ -89,15 +89,16 @@ class _Token(NamedTuple):
     position: int
 
 
-def parse(text: str) -> Condition:
-    """The condition of a text."""
+def parse(text: str, parse_id: Callable[[str], str] = written_id) -> Condition:
+    """The condition of a text; `parse_id` reads the record ids in it."""
     if len(text) > MAX_LENGTH:
         raise InputError(f"expected an expression of at most {MAX_LENGTH} characters, got {len(text)}", position=1)
-    return _Parser(text).parse()
+    return _Parser(text, parse_id).parse()
 
 
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, parse_id: Callable[[str], str]) -> None:
+        self._parse_id = parse_id
         # what is no Unicode can't be looked up either; every character keeps its place
         self._tokens = _tokens(text.encode("utf-8", "replace").decode())
         self._at = 0
@@ -156,10 +157,9 @@ class _Parser:
         if not self._takes_word("of"):
             _refuse("'of' and a record id", self._next)
         token = self._take()
-        try:
-            return Related(ancestors, normal_id(token.text))
-        except InputError:
+        if not is_hash(token.text):
             _refuse("a record id, 0x and 64 hex digits", token)
+        return Related(ancestors, self._parse_id(token.text))
 
     def _compare(self) -> Compare:
         field = self._field()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import RAW
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Kind, checksummed, normal_digest, normal_id, parse_number
+from blockchaintracer.core.record import Kind, checksummed, normal_digest, parse_number, written_id
 from blockchaintracer.extras.search import expression
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.expression import All, Compare, Condition, Related
@@ -80,7 +80,7 @@ def query(
         subject=None if subject is None else bytes.fromhex(normal_digest(subject, "subject's digest")),
         cid=_cid(cid),
         statuses=_statuses(status),
-        conditions=_conditions(where, ancestors_of, descendants_of),
+        conditions=_conditions(where, ancestors_of, descendants_of, registry),
         sort=None if sort == "time" else _sort_field(sort),
         descending=descending,
     )
@@ -164,12 +164,20 @@ def _sort_field(sort: str) -> str:
     return condition.field
 
 
-def _conditions(where: str | None, ancestors_of: str | None, descendants_of: str | None) -> tuple[Condition, ...]:
+def _conditions(
+    where: str | None, ancestors_of: str | None, descendants_of: str | None, registry: Registry | None
+) -> tuple[Condition, ...]:
+    parse_id = registry.domain.parse_id if registry else _in_any_registry
     conditions: list[Condition] = []
     if where is not None:
-        parsed = expression.parse(where)
+        parsed = expression.parse(where, parse_id)
         conditions += parsed.terms if isinstance(parsed, All) else (parsed,)
     for record_id, ancestors in ((ancestors_of, True), (descendants_of, False)):
         if record_id is not None:
-            conditions.append(Related(ancestors, normal_id(record_id)))
+            conditions.append(Related(ancestors, parse_id(record_id)))
     return tuple(conditions)
+
+
+def _in_any_registry(text: str) -> str:
+    """Read an id where no registry is chosen: it is of one only, for chain and registry are hashed into it."""
+    return written_id(text).rpartition("/")[2]

@@ -106,6 +106,14 @@ class Transaction:
         """The record that it is about."""
         return self.fields.get("record_id")
 
+    def about(self, chain_id: int) -> GlobalId:
+        """Return the record that it is about, which may be of another registry."""
+        return (
+            _foreign(self)
+            if "foreign_registry" in self.fields
+            else GlobalId(chain_id, self.registry, self["record_id"])
+        )
+
     def payload(self) -> dict[str, Any]:
         """Registry and fields as JSON-ready values; `from_payload` reads them back."""
         fields = self.fields.items()

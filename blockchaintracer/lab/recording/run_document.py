@@ -26,7 +26,7 @@ from blockchaintracer.core.manifest.predicates import (
     Tolerance,
     Utc,
 )
-from blockchaintracer.core.record import GLOBAL_PREFIX, Kind, Relation, is_hash, label, normal_id, parse_number
+from blockchaintracer.core.record import Kind, Relation, is_hash, label, parse_number, written_id
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, GivenMetric
 
 MAX_DOCUMENT = 1 << 20
@@ -58,7 +58,7 @@ Recipients = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=2000)
 def _record(text: str) -> str:
     if not is_hash(text):
         raise ValueError("a record id, 0x and 64 hex digits, or eip155:CHAIN:REGISTRY/ID")
-    return text if text.startswith(GLOBAL_PREFIX) else normal_id(text)
+    return written_id(text)
 
 
 class DocumentInput(_Written):

@@ -29,7 +29,10 @@ def test_the_notebook_runs_in_a_kernel_and_shows_its_record(traced, tmp_path, mo
     assert "mlflow metric training_accuracy: added since: 1.0 at step 0" in text
     assert "LogisticRegression" in (tmp_path / "model-card.md").read_text()
     [made], [recorded] = (outputs(cell, "execute_result") for cell in notebook.cells[-2:])
-    said = [re.search("blockchaintracer verify (0x[0-9a-f]{64})", shown["text/html"])[1] for shown in (made, recorded)]
+    said = [
+        re.search("blockchaintracer verify eip155:[^/ ]+/(0x[0-9a-f]{64})", shown["text/html"])[1]
+        for shown in (made, recorded)
+    ]
     assert said[0] == said[1]
     [event] = traced.lab.registry.recorded(id=from_hex(said[0]))
     assert f"block {event.block}" in made["text/html"]
