@@ -182,7 +182,7 @@ def webhook(
       blockchaintracer mlflow webhook --secret-file webhook.secret --tracking-uri http://127.0.0.1:5000
       blockchaintracer mlflow webhook --secret-file webhook.secret --deployment champion=production
     """
-    from blockchaintracer.extras.mlflow.webhook import Receiver, read_deployments, read_secret
+    from blockchaintracer.extras.mlflow.webhook import listen, read_deployments, read_secret
 
     ctx, secret, targets = click.get_current_context(), read_secret(secret_file), read_deployments(deployments)
 
@@ -199,8 +199,8 @@ def webhook(
 
     # report now what would be refused at each delivery
     open_lab().group()
-    with Receiver((host, port), secret, open_lab, tracking_uri, after, targets) as server:
-        address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
-        Answer({"listening": address}, f"Listening at {address}").show()
-        sys.stdout.flush()
-        server.serve_forever()
+    server = listen((host, port), secret, open_lab, tracking_uri, after, targets)
+    address = f"http://{server.server_address[0]!s}:{server.server_address[1]}"
+    Answer({"listening": address}, f"Listening at {address}").show()
+    sys.stdout.flush()
+    server.serve_forever()

@@ -9,18 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-from typing_extensions import override
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.manifest.base import parse_json
@@ -28,6 +23,7 @@ from blockchaintracer.extras.mlflow.model_registry import record_alias, record_d
 from blockchaintracer.extras.mlflow.snapshot import client_of
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.optional import require
 
 SECRET = "BLOCKCHAINTRACER_MLFLOW_WEBHOOK_SECRET"  # noqa: S105 -- the name of a variable
 MAX_BODY = 1 << 20
@@ -106,77 +102,47 @@ def record_event(
     return []
 
 
-class Receiver(ThreadingHTTPServer):
-    """Listens for webhooks at a host and port. `make_lab` opens the lab in any thread; `after` takes new records."""
+def listen(
+    address: tuple[str, int],
+    secret: str,
+    make_lab: Callable[[], Lab],
+    tracking_uri: str | None,
+    after: Callable[[Recorded], None],
+    deployments: Mapping[str, Sequence[str]],
+) -> Any:
+    """Return a server of Flask's for webhooks at a host and port. `make_lab` opens the lab in any thread; `after` takes
+    new records."""
+    flask, serving = require("flask", "mlflow"), require("werkzeug.serving", "mlflow")
+    app, lock = flask.Flask("blockchaintracer"), threading.Lock()
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
-    daemon_threads = True
-
-    def __init__(
-        self,
-        address: tuple[str, int],
-        secret: str,
-        make_lab: Callable[[], Lab],
-        tracking_uri: str | None,
-        after: Callable[[Recorded], None],
-        deployments: Mapping[str, Sequence[str]],
-    ) -> None:
-        super().__init__(address, _Handler)
-        self.secret, self.make_lab, self.tracking_uri = secret, make_lab, tracking_uri
-        self.after, self.deployments = after, deployments
-        self._lock = threading.Lock()
-
-    def receive(self, headers: Mapping[str, str | None], body: bytes) -> list[Recorded]:
-        """Record a delivery. One delivery is recorded at a time, so that each sees the one before it."""
-        delivery = check_signature(self.secret, headers, body)
-        with self._lock:
-            records = record_event(self.make_lab(), client_of(self.tracking_uri), body, delivery, self.deployments)
+    def receive(path: str = "") -> Any:
+        body = flask.request.get_data()
+        delivery = check_signature(secret, flask.request.headers, body)
+        # one delivery at a time, so that each sees the one before it
+        with lock:
+            records = record_event(make_lab(), client_of(tracking_uri), body, delivery, deployments)
         for record in records:
             if not record.existing:
-                self.after(record)
-        return records
+                after(record)
+        return {"records": [{"id": record.id, "state": record.state} for record in records]}
 
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-    server_version = "blockchaintracer"
-    sys_version = ""
-    timeout = 30
-
-    def do_POST(self) -> None:
-        try:
-            length = int(self.headers.get("Content-Length") or -1)
-        except ValueError:
-            length = -1
-        if not 0 <= length <= MAX_BODY:
-            self.close_connection = True
-            self._answer(413 if length > MAX_BODY else 411, {"error": f"expected a body of at most {MAX_BODY} bytes"})
-            return
-        try:
-            records = self.server.receive({**dict(self.headers.items())}, self.rfile.read(length))
-        except BlockchainTracerError as error:
+    def refuse(error: Exception) -> Any:
+        if isinstance(error, BlockchainTracerError):
             # MLflow repeats a delivery that is answered with 503
-            refused = {NotVerified: 401, InputError: 400}
-            self._answer(refused.get(type(error), 503), {"error": error.message})
-        except Exception as error:
-            self._answer(500, {"error": type(error).__name__})
-            raise
-        else:
-            self._answer(200, {"records": [{"id": record.id, "state": record.state} for record in records]})
+            return {"error": error.message}, {NotVerified: 401, InputError: 400}.get(type(error), 503)
+        status = getattr(error, "code", 500)
+        if status == 500:
+            app.logger.exception("a delivery is not recorded")
+        return {"error": getattr(error, "description", type(error).__name__)}, status
 
-    def do_GET(self) -> None:
-        self._answer(405, {"error": "expected POST"})
-
-    def _answer(self, status: int, value: dict[str, Any]) -> None:
-        data = json.dumps(value).encode()
-        # MLflow repeats a delivery whose connection broke, and then gets the existing record
-        with suppress(ConnectionError):
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-    @override
-    def log_message(self, format: str, *arguments: Any) -> None:
-        # a request line is a stranger's text: none of it goes to stderr
-        pass
+    for rule in ("/", "/<path:path>"):
+        app.add_url_rule(rule, view_func=receive, methods=["POST"])
+    app.register_error_handler(Exception, refuse)
+    # a request line is a stranger's text: none of it goes to stderr
+    quiet = {"timeout": 30, "server_version": "blockchaintracer", "log": lambda *_: None}
+    handler = type("Handler", (serving.WSGIRequestHandler,), quiet)
+    try:
+        return serving.make_server(*address, app, threaded=True, request_handler=handler)
+    except SystemExit:
+        raise InputError(f"expected an address to listen at, got {address[0]}:{address[1]}, which is taken") from None
