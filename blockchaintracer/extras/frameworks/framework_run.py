@@ -13,7 +13,6 @@ from typing import Any, ParamSpec
 
 from blockchaintracer.core.errors import RecordingWarning
 from blockchaintracer.core.manifest.base import MAX_INTEGER
-from blockchaintracer.core.manifest.predicates import Tolerance
 from blockchaintracer.extras.frameworks.training_state import StateDigest
 from blockchaintracer.lab.traced_run import TracedRun
 
@@ -49,10 +48,9 @@ class History:
     of the run and grows while the run goes on: a run that is killed leaves it in the lab's folder.
     """
 
-    def __init__(self, run: TracedRun, name: str = "metrics.jsonl", tolerance: float | Tolerance | None = None) -> None:
+    def __init__(self, run: TracedRun) -> None:
         self._run = run
-        self._tolerance = tolerance
-        self._path = run.place(name)
+        self._path = run.place("metrics.jsonl")
         self._path.touch()
         run.log_output(self._path, role=HISTORY)
 
@@ -73,7 +71,7 @@ class History:
         at = int(at) if at is not None and float(at).is_integer() else None
         for name, value in values.items():
             if math.isfinite(value):
-                self._run.log_metric(name, value, self._tolerance, step=at)
+                self._run.log_metric(name, value, step=at)
 
 
 class RunCallback:

@@ -95,14 +95,6 @@ class ExperimentData(Part):
             values[name] = {**old, **new} if isinstance(old, dict) and isinstance(new, dict) else new
         return type(self)(**values)
 
-    def recorded_metrics(self, default: Tolerance = DEFAULT_TOLERANCE) -> dict[str, Metric]:
-        """Return the metrics as a run records them."""
-        return {
-            name: metric.recorded(metric.value, default)
-            for name, metric in (self.metrics or {}).items()
-            if metric.value is not None
-        }
-
     def experiment(self) -> Experiment:
         """Return the part of a run's predicate that is neither parameter, metric nor file."""
         return Experiment(

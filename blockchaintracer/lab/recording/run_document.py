@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -190,16 +190,13 @@ class RunDocument(_Written):
         files += [(entry.path, entry.encrypt_to) for entry in self.outputs]
         return {path: recipients for path, recipients in files if path and recipients}
 
-    def recorded_metrics(self, measured: Mapping[str, float] | None = None) -> dict[str, Metric]:
+    def recorded_metrics(self) -> dict[str, Metric]:
         """Return the metrics as the run records them."""
-        values = plain(dict(measured or {}), "metrics")
         metrics: dict[str, Metric] = {}
-        for name in {**self.metrics, **values}:
-            given = self.metrics.get(name, GivenMetric())
-            value = values.get(name, given.value)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                refuse(f"metrics.{name}", "a number", value, "Fill it in once it's measured, or leave the metric out.")
-            metrics[name] = given.recorded(value, self.tolerance)
+        for name, given in self.metrics.items():
+            if given.value is None:
+                refuse(f"metrics.{name}", "a number", None, "Fill it in once it's measured, or leave the metric out.")
+            metrics[name] = given.recorded(given.value, self.tolerance)
         return metrics
 
 
