@@ -15,7 +15,8 @@ from rich.console import Console
 from blockchaintracer.core.chain import Block
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Relation, from_hex, to_hex
-from blockchaintracer.extras.search import Edge, Index, LineageGraph, downstream, lineage, query, retraction
+from blockchaintracer.extras.lineage import Edge, LineageGraph, downstream, lineage
+from blockchaintracer.extras.search import Index, query, retraction
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
 

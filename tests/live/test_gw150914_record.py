@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.record import Kind, Verdict
-from blockchaintracer.extras.search import Index, lineage
+from blockchaintracer.extras.lineage import lineage
+from blockchaintracer.extras.search import Index
 from blockchaintracer.lab.attest import verdicts
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.lab import Lab

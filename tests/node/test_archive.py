@@ -24,7 +24,8 @@ from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
 from blockchaintracer.extras.archive import Archive, ArchiveRefused, proof_name, write_archive
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
-from blockchaintracer.extras.search import Index, downstream, query, verdicts
+from blockchaintracer.extras.lineage import downstream
+from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.batches import anchor, batching
 from blockchaintracer.lab.lab import Lab

@@ -27,7 +27,8 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
 )
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict
-from blockchaintracer.extras.search import Index, downstream, lineage, query, verdicts
+from blockchaintracer.extras.lineage import downstream, lineage
+from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.extras.search.logs import spans
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
 from blockchaintracer.lab.devnet import Devnet

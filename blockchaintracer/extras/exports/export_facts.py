@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blockchaintracer.core.digest import Progress
-from blockchaintracer.extras.search import Edge, lineage, query
+from blockchaintracer.extras.lineage import Edge, lineage
+from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, report_of
 from blockchaintracer.lab.lab import Lab

@@ -11,12 +11,12 @@ from pathlib import Path
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, RecordPredicate
 from blockchaintracer.core.record import Kind, Link, Relation, Role
+from blockchaintracer.extras.lineage import lineage
 from blockchaintracer.extras.report import card, page, sheet
 from blockchaintracer.extras.report.fields import require_declarable
 from blockchaintracer.extras.report.plain_values import plain_values
 from blockchaintracer.extras.report.report_facts import ReportFacts, gather
 from blockchaintracer.extras.search import query
-from blockchaintracer.extras.search.lineage import lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import write_whole

@@ -1,20 +1,14 @@
 """A cache of one or many registries' events and of the manifests in this lab's store, in one SQLite file that can be
-deleted at any time: for searching and for lineage. Nothing is true because the index says so; every row names the
-chain, registry, transaction and block where it can be checked, and `verify` checks it.
+deleted at any time. Nothing is true because the index says so; every row names the chain, registry, transaction and
+block where it can be checked, and `verify` checks it.
 
->>> from blockchaintracer.extras.search import Index, lineage, query
+>>> from blockchaintracer.extras.search import Index, query
 >>> with Index(home.index) as index:                                                            # doctest: +SKIP
 ...     index.sync(registry, store)
 ...     best = query(index, kind="run", where="metrics.accuracy > 0.9", sort="metrics.accuracy")
-...     print(lineage(index, best[0].id).mermaid())
 """
 
 from blockchaintracer.extras.search.database import Index as Index
-from blockchaintracer.extras.search.lineage import Edge as Edge
-from blockchaintracer.extras.search.lineage import LineageGraph as LineageGraph
-from blockchaintracer.extras.search.lineage import LineageNode as LineageNode
-from blockchaintracer.extras.search.lineage import downstream as downstream
-from blockchaintracer.extras.search.lineage import lineage as lineage
 from blockchaintracer.extras.search.query import STATUSES as STATUSES
 from blockchaintracer.extras.search.query import query as query
 from blockchaintracer.extras.search.rows import Retraction as Retraction

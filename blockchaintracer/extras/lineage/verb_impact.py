@@ -9,7 +9,8 @@ import click
 
 from blockchaintracer.cli.options import lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree, when
-from blockchaintracer.extras.search import Row, downstream, retraction
+from blockchaintracer.extras.lineage import downstream
+from blockchaintracer.extras.search import Row, retraction
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.lab import Lab
 

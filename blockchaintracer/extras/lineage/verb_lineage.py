@@ -9,7 +9,7 @@ import click
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.search import lineage
+from blockchaintracer.extras.lineage import lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab

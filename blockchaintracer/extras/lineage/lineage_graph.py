@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Relation, label, to_hex
+from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.lineage_svg import Box, draw
 from blockchaintracer.extras.search.rows import Row, records, required_number, utc
 from blockchaintracer.lab.plain_text import printable
 
@@ -42,7 +42,6 @@ class LineageNode:
     """A record in a lineage.
 
     Args:
-        row: what the index knows of it, and where to check that.
         depth: links from the record asked for: negative to its ancestors, positive to its descendants.
         retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not. A record does
             not stand on what it supersedes.
@@ -72,9 +71,7 @@ class LineageGraph:
     """A record with its ancestors and descendants.
 
     Args:
-        root: id of the record asked for.
         nodes: by id; ancestors first, then the record, then descendants, nearest last or first.
-        edges: between them.
         is_complete: whether `depth` left nothing out.
     """
 
@@ -183,8 +180,6 @@ def lineage(
     """Find the ancestors and descendants of a record.
 
     Args:
-        index: synchronised as far as the answer should reach.
-        record_id: 0x-hex.
         depth: links to follow at most in each direction; None for all.
         registry: where to look; None for all in the index.
     """

@@ -35,12 +35,7 @@ class Box:
 
 
 def draw(boxes: Mapping[str, Box], edges: Sequence[tuple[str, str, str]]) -> str:
-    """The picture.
-
-    Args:
-        boxes: by name.
-        edges: lower box, upper box, and the label of the arrow from the one to the other. Without cycles.
-    """
+    """The picture; of each edge, without cycles: lower box, upper box, and the label of the arrow between them."""
     layers = _layers(list(boxes), edges)
     height = {name: 2 * _PADDING + _LINE * len(box.lines) for name, box in boxes.items()}
     width = max(map(len, layers)) * (_WIDTH + _GAP_X) + _GAP_X
