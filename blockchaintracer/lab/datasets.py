@@ -273,14 +273,10 @@ def _digest_numpy(data: Any) -> DatasetDigest | None:
     if data.dtype.kind not in "biufcmMSU" or (data.dtype.kind in "fc" and data.dtype.name not in _FLOATS):
         raise _refused("", f"an array of numbers, times or text, got dtype {data.dtype}")
     whole = hashlib.sha256()
-    little = data.dtype.newbyteorder("<")
-    # of rows that are as large as can be, a few at a time
-    step = max(1, _BYTES // max(1, data[:1].nbytes)) if data.ndim else 1
-    for start in range(0, len(data) if data.ndim else 1, step):
-        block = np.ascontiguousarray(data[start : start + step] if data.ndim else data, dtype=little)
-        if data.dtype.kind in "fc":
-            block = _one_nan(block.reshape(-1).view(f"<f{little.itemsize // (2 if data.dtype.kind == 'c' else 1)}"))
-        whole.update(block.tobytes())
+    width = data.dtype.itemsize // (2 if data.dtype.kind == "c" else 1)
+    for block in little_blocks(data):
+        values = _one_nan(block.reshape(-1).view(f"<f{width}")) if data.dtype.kind in "fc" else block
+        whole.update(values.tobytes())
     column = Column("", data.dtype.name, whole.hexdigest())
     content = {"dtype": column.dtype, "shape": list(data.shape), "sha256": column.sha256}
     document = _canonical({"format": FORMAT, "kind": "array", **content})
@@ -396,7 +392,7 @@ class _ColumnHasher:
         width = array.type.bit_width // 8
         if len(array):
             values = memoryview(array.buffers()[1])[array.offset * width :][: len(array) * width]
-            self._values.update(_little_endian(values, width))
+            self._values.update(little_endian(values, width))
 
     def _take_floats(self, array: Any) -> None:
         values = _as_numpy(array)
@@ -449,7 +445,15 @@ def _column(name: str, blocks: Iterable[Any], dtype: Any = None) -> Column:
     return streams.column()
 
 
-def _little_endian(values: memoryview, width: int) -> Any:
+def little_blocks(array: Any) -> Iterator[Any]:
+    """Yield a NumPy array in C order and little-endian, a few of its rows at a time."""
+    little, step = array.dtype.newbyteorder("<"), max(1, _BYTES // max(1, array[:1].nbytes)) if array.ndim else 1
+    for start in range(0, len(array) if array.ndim else 1, step):
+        yield _numpy().ascontiguousarray(array[start : start + step] if array.ndim else array, dtype=little)
+
+
+def little_endian(values: Any, width: int) -> Any:
+    """Convert bytes that hold numbers of `width` bytes in this machine's order to little-endian."""
     if sys.byteorder == "little":
         return values
     return _numpy().frombuffer(values, "u1").reshape(-1, width)[:, ::-1].tobytes()
@@ -459,7 +463,11 @@ def _one_nan(values: Any) -> Any:
     """Return floats with one NaN: which of its bits are set differs by processor and says nothing."""
     np = _numpy()
     missing = np.isnan(values)
-    return np.where(missing, values.dtype.type(np.nan), values).astype(values.dtype) if missing.any() else values
+    return (
+        np.where(missing, values.dtype.type(np.nan), values).astype(values.dtype, copy=False)
+        if missing.any()
+        else values
+    )
 
 
 def _as_numpy(array: Any) -> Any:

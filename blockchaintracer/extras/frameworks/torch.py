@@ -20,10 +20,10 @@ from blockchaintracer.extras.frameworks.training_state import (
     Tensor,
     differences,
     digest_state,
-    little_endian,
     refused,
     tensor_of,
 )
+from blockchaintracer.lab.datasets import little_endian
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.traced_run import TracedRun
 

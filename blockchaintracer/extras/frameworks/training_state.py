@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, parse_json, plain
+from blockchaintracer.lab.datasets import little_blocks
 
 FORMAT = "blockchaintracer/state/v1"
 """Name of the encoding. A change that changes a digest changes this name."""
 
-_BLOCK = 1 << 24
 _LONG_DOUBLES = ("longdouble", "clongdouble", "float128", "complex256")
 
 
@@ -104,15 +103,9 @@ def differences(before: bytes, after: bytes) -> list[str]:
 
 def array_tensor(name: str, array: Any) -> Tensor:
     """Digest a NumPy array."""
-    import numpy as np
-
     if array.dtype.kind not in "biufcmMSU" or array.dtype.name in _LONG_DOUBLES:
         raise refused(name, f"an array of numbers or text, got dtype {array.dtype}")
-    little = array.dtype.newbyteorder("<")
-    step = max(1, _BLOCK // max(1, array[:1].nbytes)) if array.ndim else 1
-    starts = range(0, len(array) if array.ndim else 1, step)
-    parts = (array[start : start + step] if array.ndim else array for start in starts)
-    blocks = (np.ascontiguousarray(part, dtype=little).tobytes() for part in parts)
+    blocks = (block.tobytes() for block in little_blocks(array))
     return tensor_of(name, array.dtype.name, array.shape, blocks)
 
 
@@ -122,11 +115,6 @@ def tensor_of(name: str, dtype: str, shape: Iterable[int], blocks: Iterable[Any]
     for block in blocks:
         whole.update(block)
     return Tensor(name, dtype, tuple(int(size) for size in shape), whole.hexdigest())
-
-
-def little_endian(block: Any, width: int) -> Any:
-    """Convert numbers of `width` bytes in this machine's order (a one-dimensional uint8 array) to little-endian."""
-    return block if sys.byteorder == "little" else block.reshape(-1, width)[:, ::-1].tobytes()
 
 
 def refused(place: str, expected: str) -> InputError:
