@@ -13,10 +13,9 @@ from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.archive import BlockArchive
-from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
+from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address, get, pieces
 
 _BLOCK = 1 << 20
-_TIMEOUT = (10, 60)
 _RETRIES = 3
 
 
@@ -92,18 +91,19 @@ def _from_web(source: str, name: str) -> Iterator[bytes]:
     address = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
     count, tries = 0, 0
     while True:
-        # a compressed answer would be another sequence of bytes
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
         try:
-            with requests.get(address, stream=True, timeout=_TIMEOUT, headers=headers) as answer:
+            with get(requests, address, {"Range": f"bytes={count}-"} if count else {}) as answer:
                 if answer.status_code in (404, 410):
                     raise SourceError("does not have it")
                 if answer.status_code != (206 if count else 200):
-                    raise SourceError(f"answered {answer.status_code}", unavailable=True)
-                for block in answer.iter_content(_BLOCK):
+                    broken = f"broke off after {count} bytes, and for the rest " if count else ""
+                    raise SourceError(f"{broken}answered {answer.status_code}", unavailable=True)
+                for block in pieces(answer):
                     count += len(block)
                     yield block
                 return
+        except NotVerified as error:
+            raise SourceError(f"can't give it: {error.message}", wrong=True) from error
         except requests.RequestException as error:
             tries += 1
             # go on where it broke off; the digest of the whole shows whether the parts belong together

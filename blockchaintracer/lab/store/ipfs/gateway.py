@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from blockchaintracer.core.errors import (
@@ -136,25 +136,11 @@ class Gateways(TreeReader):
 
         if self._session is None:
             self._session = requests.Session()
-            # no name and password of ~/.netrc for whomever a gateway points to; proxies stay
-            self._session.auth = lambda request: request
         url = f"{gateway.url}/ipfs/{cid}?format={kind}" + ("&dag-scope=entity" if kind == "car" else "")
-        headers = {"Accept": accept, "Accept-Encoding": "identity"}
-        for _ in range(_REDIRECTS + 1):
-            try:
-                answer = self._session.get(url, headers=headers, stream=True, timeout=_TIMEOUT, allow_redirects=False)
-            except requests.RequestException as error:
-                raise _Away(f"can't be reached ({type(error).__name__})") from None
-            if answer.status_code not in (301, 302, 303, 307, 308):
-                break
-            answer.close()
-            target = urljoin(url, answer.headers.get("Location", ""))
-            allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-            if urlsplit(target).scheme not in allowed:
-                raise NotVerified(f"{gateway.name} points to {redact_url(target)}, where nothing is fetched from")
-            url = target
-        else:
-            raise NotVerified(f"{gateway.name} points on and on")
+        try:
+            answer = get(self._session, url, {"Accept": accept}, auth=no_password)
+        except requests.RequestException as error:
+            raise _Away(f"can't be reached ({type(error).__name__})") from None
         if answer.status_code == 200:
             return answer
         answer.close()
@@ -173,6 +159,32 @@ class Gateways(TreeReader):
             except (BlockchainTracerError, _Away) as error:
                 gateway.archives, gateway.reason = False, str(error)
             return
+
+
+def no_password(request: Any) -> Any:
+    """Leave a request as it is: no name and password of ~/.netrc goes with it."""
+    return request
+
+
+def get(session: Any, url: str, headers: dict[str, str], auth: Callable[[Any], Any] | None = None) -> requests.Response:
+    """Ask an address and follow where it points: to http(s) alone, never out of TLS, and without a password.
+
+    Args:
+        auth: what lets in at the first address. Default: what the address has, or ~/.netrc for its host.
+    """
+    # a compressed answer would be another sequence of bytes
+    more: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"} | headers, "allow_redirects": False}
+    for _ in range(_REDIRECTS + 1):
+        answer: requests.Response = session.get(url, auth=auth, stream=True, timeout=_TIMEOUT, **more)
+        if answer.status_code not in (301, 302, 303, 307, 308):
+            return answer
+        answer.close()
+        target, auth = urljoin(url, answer.headers.get("Location", "")), no_password
+        allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+        if urlsplit(target).scheme not in allowed:
+            raise NotVerified(f"{redact_url(url)} points to {redact_url(target)}, where nothing is fetched from")
+        url = target
+    raise NotVerified(f"{redact_url(url)} points on and on")
 
 
 def _reader(answer: requests.Response) -> Callable[[int], bytes]:
@@ -200,12 +212,30 @@ def _reader(answer: requests.Response) -> Callable[[int], bytes]:
 
 def read_answer(answer: requests.Response, limit: int) -> bytes | None:
     """Read an answer of at most `limit` bytes, decoded; None if it has more."""
-    data = b""
-    for piece in answer.iter_content(1 << 16):
+    data = bytearray()
+    for piece in pieces(answer):
         data += piece
         if len(data) > limit:
             return None
-    return data
+    return bytes(data)
+
+
+def pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Iterate over an answer, decoded, as it comes. What brings less than a MiB in `_BLOCK_S` seconds is given up."""
+    import requests
+    import urllib3
+
+    count, began = 0, time.monotonic()
+    try:
+        while piece := answer.raw.read1(1 << 16, decode_content=True):
+            yield piece
+            count += len(piece)
+            if time.monotonic() - began > _BLOCK_S * (1 + (count >> 20)):
+                raise requests.ReadTimeout(f"{count} bytes in {time.monotonic() - began:.0f} s")
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        if isinstance(error, requests.RequestException):
+            raise
+        raise requests.ConnectionError(type(error).__name__) from None
 
 
 @dataclass(frozen=True)
