@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -188,6 +189,97 @@ def test_a_repository_does_not_take_files_from_elsewhere(armed: Path, tmp_path: 
     git(armed, "config", "core.worktree", str(tmp_path))
     with pytest.raises(InputError, match=r"core\.worktree"):
         capture_git(armed)
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """Another repository of this user."""
+    root = tmp_path / "private"
+    root.mkdir()
+    git(root, "init", "-q", "-b", "main")
+    (root / "private.txt").write_text("private\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "private")
+    return root
+
+
+def _by_a_file(theirs: Path, private: Path) -> None:
+    shutil.rmtree(theirs / ".git")
+    (theirs / ".git").write_text(f"gitdir: {private}/.git\n")
+
+
+def _by_a_link(theirs: Path, private: Path) -> None:
+    shutil.rmtree(theirs / ".git")
+    (theirs / ".git").symlink_to(private / ".git")
+
+
+def _by_commondir(theirs: Path, private: Path) -> None:
+    (theirs / ".git" / "commondir").write_text(f"{private}/.git\n")
+    (theirs / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+
+
+def _by_a_worktree_of_their_own(theirs: Path, private: Path) -> None:
+    own = theirs / "git" / "worktrees" / "a"
+    own.mkdir(parents=True)
+    shutil.rmtree(theirs / ".git")
+    (theirs / ".git").write_text(f"gitdir: {own}\n")
+    (own / "gitdir").write_text(f"{theirs}/.git\n")
+    (own / "commondir").write_text(f"{private}/.git\n")
+    (own / "HEAD").write_text("ref: refs/heads/main\n")
+
+
+def _by_links_inside(theirs: Path, private: Path) -> None:
+    for name in ("objects", "refs"):
+        shutil.rmtree(theirs / ".git" / name)
+        (theirs / ".git" / name).symlink_to(private / ".git" / name)
+    (theirs / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+
+
+def _by_alternates(theirs: Path, private: Path) -> None:
+    (theirs / ".git" / "objects" / "info" / "alternates").write_text(f"{private}/.git/objects\n")
+    (theirs / ".git" / "HEAD").write_text(git(private, "rev-parse", "HEAD") + "\n")
+
+
+@pytest.mark.parametrize(
+    "lead",
+    [_by_a_file, _by_a_link, _by_commondir, _by_a_worktree_of_their_own, _by_links_inside, _by_alternates],
+)
+def test_a_repository_does_not_lead_to_another(lead, armed: Path, private: Path) -> None:
+    """Its `.git` led to a private repository, whose commit was packed as the code of a run in it."""
+    lead(armed, private)
+    with pytest.raises(InputError, match="holds its own content"):
+        capture_git(armed)
+
+
+def test_worktrees_and_submodules_of_the_user(private: Path, tmp_path: Path) -> None:
+    git(private, "worktree", "add", "-q", str(tmp_path / "linked"))
+    whole = tmp_path / "whole"
+    git(tmp_path, "init", "-q", str(whole))
+    git(whole, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(private), "sub")
+    git(whole, "commit", "-qm", "with a submodule")
+    git(
+        tmp_path,
+        "clone",
+        "-q",
+        "--separate-git-dir",
+        str(tmp_path / "apart.git"),
+        str(private),
+        str(tmp_path / "apart"),
+    )
+    git(tmp_path / "apart", "config", "core.worktree", str(tmp_path / "apart"))
+    commits = {name: capture_git(tmp_path / name).commit for name in ("linked", "whole/sub", "apart")}
+    assert set(commits.values()) == {git(private, "rev-parse", "HEAD")}
+
+
+def test_settings_that_are_included_start_nothing(armed: Path, marks: Path, tmp_path: Path) -> None:
+    """A filter of a file that the repository's settings include is the repository's."""
+    config = armed / ".git" / "config"
+    (tmp_path / "included").write_text(config.read_text().replace("marks/root", "marks/included"))
+    config.write_text(
+        f'[include]\n\tpath = {tmp_path}/included\n[includeIf "gitdir:**"]\n\tpath = {tmp_path}/included\n'
+    )
+    assert capture_git(armed).unused == ("root", "root-process")
+    assert not [*marks.iterdir()]
 
 
 def test_a_small_pack_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
