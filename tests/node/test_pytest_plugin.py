@@ -100,7 +100,8 @@ def test_nothing_is_recorded_unless_asked_for(lab, project):
     assert session(project, lab.home.path, "--record", "--collect-only").returncode == 0
     assert len(lab.outbox.entries(lab.chain_id)) == before
     (project / "pytest.ini").write_text("[pytest]\nblockchaintracer_record = true\nblockchaintracer_name = by ini\n")
-    said = lab.registry.find_record(recorded_id(session(project, lab.home.path))).key
+    asked = session(project, lab.home.path, BLOCKCHAINTRACER_RECORD="1")
+    said = lab.registry.find_record(recorded_id(asked)).key
     assert parse_manifest(lab.store.get_bytes(said.manifest)).predicate.name == "by ini"
 
 

@@ -1,7 +1,8 @@
 """A pytest plugin that records a session as a Result: outcomes of tests, and metrics that tests choose.
 
-It records only with ``--record`` or ``blockchaintracer_record = true``. pytest imports it in every session where this
-package is installed, so everything else is imported when it is needed.
+It records only with ``--record``, or with ``blockchaintracer_record = true`` and ``$BLOCKCHAINTRACER_RECORD``: settings of
+a cloned project make nobody sign. pytest imports it in every session where this package is installed, so everything
+else is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ def pytest_configure(config: pytest.Config) -> None:
     record = config.getoption("--record") or config.getini("blockchaintracer_record")
     if record and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(config), "blockchaintracer-recorder")
+
+
+def _is_typed(config: pytest.Config, option: str) -> bool:
+    """Whether the user gave an option: on the command line or by a variable, not by the settings of the project."""
+    import os
+    import shlex
+
+    given = [*config.invocation_params.args, *shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))]
+    return bool(os.environ.get("BLOCKCHAINTRACER_RECORD")) or any(option in str(argument) for argument in given)
 
 
 def _fixtures() -> Any:
@@ -93,6 +103,8 @@ class _Recorder:
         try:
             if self._twice:
                 raise ValueError(f"metrics named twice: {', '.join(sorted(set(self._twice)))}")
+            if not _is_typed(self._config, "--record"):
+                raise ValueError("the project's settings ask for it: type --record, or set $BLOCKCHAINTRACER_RECORD=1")
             if not self._tests:
                 raise ValueError("no test ran")
             recorded = self._record(int(exitstatus))
@@ -118,6 +130,7 @@ class _Recorder:
         from blockchaintracer.core.manifest.base import canonical, plain
         from blockchaintracer.core.record import Kind
         from blockchaintracer.lab.capture.git import capture_git
+        from blockchaintracer.lab.deployments import registries
         from blockchaintracer.lab.lab import Lab
         from blockchaintracer.lab.lab_folder import Home
         from blockchaintracer.lab.recording.commit import require_recorder
@@ -130,6 +143,15 @@ class _Recorder:
             registry_address=str(self._config.getini("blockchaintracer_registry")) or None,
             group_number=int(group) if group else None,
         )
+        address = lab.registry_address
+        known = [entry.address for entry in registries(lab.chain_id, lab.home)]
+        known.append(str(lab.choices(lab.chain_id).get("registry")))
+        is_known = address is None or address.lower() in map(str.lower, known)
+        if not (is_known or _is_typed(self._config, "blockchaintracer_registry")):
+            raise ValueError(
+                f"the project's settings name registry {address}, where this lab has recorded nothing yet: if it is "
+                "yours, set $BLOCKCHAINTRACER_RECORD=1"
+            )
         require_recorder(lab)
         code = capture_git(self._config.rootpath, exclude=[lab.home.path])
         summary = {
