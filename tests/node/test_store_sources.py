@@ -134,7 +134,7 @@ def test_a_source_cannot_fill_the_disk(store: Store, serve):
 
 
 def test_a_cut_answer_is_no_object(store: Store, serve):
-    with pytest.raises(ChainUnavailable, match="broke off after . bytes"):
+    with pytest.raises(ChainUnavailable, match=r"broke off after . bytes"):
         store.fetch(hashlib.sha256(b"only this").hexdigest(), [serve(CutShort)])
     assert objects(store) == []
 

@@ -15,6 +15,7 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind
+from blockchaintracer.extras.mlflow.artifact_files import local_path, places_of
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     output,
@@ -27,7 +28,7 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.extras.mlflow.snapshot import HIDDEN, OWN_TAGS, client_of, pages, run_uuid, without_bars
+from blockchaintracer.extras.mlflow.snapshot import HIDDEN, OWN_TAGS, bare, client_of, pages, run_uuid, without_bars
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -70,6 +71,7 @@ def import_runs(
     experiments: Sequence[str] = (),
     batch: bool = True,
     personal: bool = False,
+    files_in: Sequence[str] = (),
     each: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Imported]:
     """Record runs that ended, with what MLflow knows of them and nothing of this machine.
@@ -81,20 +83,21 @@ def import_runs(
         experiments: names of experiments: only their runs.
         batch: add the records to the open batch, which `batches.anchor` anchors with one transaction.
         personal: whether to record who ran them.
+        files_in: folders and addresses that the runs may name files in, beside the store's own folder or server.
         each: called after each run with the numbers of done and all runs.
     """
     client = client_of(tracking_uri)
     from mlflow.exceptions import MlflowException
 
     runs = dict.fromkeys(run_ids) or {run.info.run_id: run for run in list_runs(client, experiments)}
-    results = []
+    results, places = [], [*places_of(bare(client.tracking_uri)), *(local_path(place) or place for place in files_in)]
     for done, (run_id, run) in enumerate(runs.items(), 1):
         name = None
         try:
             name = (run or client.get_run(run_id)).info.run_name
             is_new = not own_records(lab, Kind.RUN, run_uuid(run_id))
             with batching(lab) if batch and is_new else nullcontext():
-                recorded = record_run(lab, client, run_id, personal=personal)
+                recorded = record_run(lab, client, run_id, personal=personal, places=places)
             tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
                 remember(lab, client.tracking_uri, run_id, recorded)

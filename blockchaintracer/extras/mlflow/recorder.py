@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,7 +27,15 @@ from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
-from blockchaintracer.extras.mlflow.snapshot import OWN_TAGS, Hide, bare, client_of, run_uuid, take_snapshot
+from blockchaintracer.extras.mlflow.snapshot import (
+    OWN_TAGS,
+    Hide,
+    bare,
+    client_of,
+    require_places_of,
+    run_uuid,
+    take_snapshot,
+)
 from blockchaintracer.lab.capture.secret_masking import error_text, mask
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.files import locked, private, write_whole
@@ -119,13 +128,20 @@ def record_run(
     *,
     personal: bool = False,
     host_name: bool = False,
+    places: Sequence[Path | str] | None = None,
 ) -> Recorded:
-    """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it."""
+    """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
+
+    Args:
+        places: where the run may name files; default: anywhere, for a run of this process.
+    """
     identifier = run_uuid(run_id)
     run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal))
     status = run.values["run"]["status"]
     if status not in ENDED:
         raise InputError(f"expected a run that has ended, got {run_id}, which is {status}")
+    if places is not None:
+        require_places_of(run, places)
     kept = list(keep_outputs(lab, run))
     earlier = own_records(lab, Kind.RUN, identifier)
     if earlier:

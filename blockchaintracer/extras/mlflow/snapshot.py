@@ -14,7 +14,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ import rfc8785
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
+from blockchaintracer.extras.mlflow.artifact_files import fetch_files, local_path, require_places
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require
 
@@ -309,30 +310,10 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     if not repository.list_artifacts():
         yield None
         return
-    _require_apart(repository)
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         with without_bars():
-            copy = Path(repository.download_artifacts("", dst_path=scratch))
-        yield copy
-
-
-def _require_apart(repository: Any) -> None:
-    """Refuse names that MLflow's client changes on the way to a server: it would give one file's bytes for another's.
-
-    The client decodes names with ``%`` until nothing is left to decode, and sends what follows ``?`` as a query.
-    """
-    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
-
-    waiting = [""] if isinstance(repository, HttpArtifactRepository) else []
-    while waiting:
-        entries = repository.list_artifacts(waiting.pop() or None)
-        paths = [entry.path for entry in entries]
-        if wrong := next((path for path in paths if "?" in path or paths.count(path) > 1), None):
-            raise InputError(
-                f"expected artifacts whose names MLflow tells apart, got {wrong!r}",
-                hint="Log them by names without '%' and '?': MLflow's server gives another file for such a name.",
-            )
-        waiting += [entry.path for entry in entries if entry.is_dir]
+            fetch_files(repository, Path(scratch))
+        yield Path(scratch)
 
 
 def local_source(dataset: Any) -> Path | None:
@@ -347,3 +328,10 @@ def local_source(dataset: Any) -> Path | None:
         return None
     path = Path(uri).expanduser()
     return path.resolve() if path.exists() else None
+
+
+def require_places_of(run: Snapshot, places: Sequence[Path | str]) -> None:
+    """Refuse a run whose artifacts, models or datasets lie outside the places that are allowed."""
+    datasets = (local_source(entity.dataset) for entity in run.datasets)
+    named = (_place(uri) for uri in (run.artifact_uri, *(model.artifact_location for model in run.models)))
+    require_places([*(local_path(uri) or uri for uri in named), *filter(None, datasets)], places)

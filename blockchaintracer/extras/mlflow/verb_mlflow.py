@@ -51,6 +51,9 @@ def flush(lab: Lab) -> Answer:
 @click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Only runs of this experiment.")
 @click.option("--each", is_flag=True, help="A record of its own on the chain for each, instead of one batch of all.")
 @click.option("--with-user-name", is_flag=True, help="Record who ran them.")
+@click.option(
+    "--files-in", multiple=True, metavar="PLACE", help="A folder or address that runs may name files in; repeatable."
+)
 def import_(
     lab: Lab,
     tracking_uri: str | None,
@@ -58,10 +61,12 @@ def import_(
     experiments: tuple[str, ...],
     each: bool,
     with_user_name: bool,
+    files_in: tuple[str, ...],
 ) -> Answer:
     """Record runs that ended: those named, or all. They are added to a batch, which one transaction anchors.
 
-    Nothing of this machine is recorded with them: only what MLflow knows. What is recorded already costs nothing.
+    Nothing of this machine is recorded with them: only what MLflow knows. A run that names files outside the folder of
+    the store, or on another server, is refused: the store may be a stranger's. What is recorded already costs nothing.
     `materialize ID` stores a record from its batch: reports, exports and `record://ID` take only what is stored.
 
     \b
@@ -80,7 +85,14 @@ def import_(
             click.echo(f"\r{count} of {total} runs", nl=count == total, err=True)
 
     runs = import_runs(
-        lab, tracking_uri, run_ids, experiments=experiments, batch=not each, personal=with_user_name, each=progress
+        lab,
+        tracking_uri,
+        run_ids,
+        experiments=experiments,
+        batch=not each,
+        personal=with_user_name,
+        files_in=files_in,
+        each=progress,
     )
     anchored = batches.anchor(lab) if any(run.recorded and run.recorded.state == "open" for run in runs) else None
     lines = [f"{run.run_id} {run.name or ''}: {run.recorded.id}" for run in runs if run.recorded]

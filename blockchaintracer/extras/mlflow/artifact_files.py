@@ -1,0 +1,139 @@
+"""Where MLflow's runs may name files, and how the files of a server are fetched. A store can be a stranger's: its runs
+name whatever they like."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.networks import redact_url
+from blockchaintracer.lab.store.ipfs.download import MAX_ENTRIES
+from blockchaintracer.lab.store.ipfs.gateway import pieces
+from blockchaintracer.lab.store.store import FETCH_LIMIT
+
+_MAX_DEPTH = 64
+_WAIT_S = 3_600
+_S_A_MIB = 120
+_DATABASE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
+_MADE_BY_MLFLOW = ("mlruns", "mlartifacts")
+
+
+def local_path(location: str) -> Path | None:
+    """Return the folder on this machine that MLflow opens for a location, links resolved; None if it is elsewhere."""
+    from mlflow.utils.file_utils import local_file_uri_to_path
+    from mlflow.utils.uri import get_uri_scheme
+
+    local = get_uri_scheme(location) in ("", "file")
+    return Path(local_file_uri_to_path(location)).resolve() if local else None
+
+
+def places_of(tracking_uri: str) -> list[Path | str]:
+    """Return where the runs of a store may name files without being asked about: the folder that the store lies in, or
+    the artifacts that a server keeps itself. Of the user's home folder, only what MLflow makes there."""
+    parts = urlsplit(tracking_uri)
+    if parts.scheme in ("http", "https"):
+        return ["mlflow-artifacts:", f"mlflow-artifacts://{parts.netloc}", f"{parts.scheme}://{parts.netloc}"]
+    database = _DATABASE.match(tracking_uri)
+    store = Path(database[1]).resolve() if database else local_path(tracking_uri)
+    if store is None:
+        return []
+    folder = store.parent
+    if Path.home().resolve().is_relative_to(folder):
+        return [folder / name for name in _MADE_BY_MLFLOW]
+    return [folder]
+
+
+def require_places(locations: Sequence[Path | str], places: Sequence[Path | str]) -> None:
+    """Refuse files that lie elsewhere: on this machine they may be private, and a host may be sent a password."""
+    for location in locations:
+        if not any(_lies_in(location, place) for place in places):
+            raise InputError(
+                f"expected files in {' or '.join(map(_shown, places)) or 'a place that you named'}, and the run names "
+                f"{_shown(location)}: if that may be recorded, add --files-in PLACE"
+            )
+
+
+def _shown(place: Path | str) -> str:
+    return redact_url(place) if isinstance(place, str) else str(place)
+
+
+def _lies_in(location: Path | str, place: Path | str) -> bool:
+    if isinstance(location, Path):
+        return isinstance(place, Path) and location.is_relative_to(place)
+    if isinstance(place, Path) or ".." in unquote(location).split("/"):
+        return False
+    if place == "mlflow-artifacts:":
+        # without a host it is the tracking server's own
+        return urlsplit(location).scheme == "mlflow-artifacts" and not urlsplit(location).netloc
+    return location == place or location.startswith(place.rstrip("/") + "/")
+
+
+def fetch_files(repository: Any, folder: Path) -> None:
+    """Fetch all files of a location to a folder, at most `FETCH_LIMIT` bytes, at a pace that ends.
+
+    Raises:
+        InputError: if there is more, or a name that would give another file.
+        ChainUnavailable: if the server breaks off or takes too long.
+    """
+    import requests
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+    from mlflow.utils.rest_utils import augmented_raise_for_status, http_request
+
+    files, began, count = list(_files(repository)), time.monotonic(), 0
+    if not isinstance(repository, HttpArtifactRepository):
+        # a storage's own client, which has limits of its own
+        repository.download_artifacts("", dst_path=str(folder))
+        return
+    for name in files:
+        target = folder / name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise InputError(f"expected artifacts with names inside their folder, got {name!r}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with (
+                http_request(repository._host_creds, f"/{name}", "GET", stream=True) as answer,
+                target.open("xb") as file,
+            ):
+                augmented_raise_for_status(answer)
+                for piece in pieces(answer):
+                    count += file.write(piece)
+                    if count > FETCH_LIMIT:
+                        raise InputError(f"expected artifacts of at most {FETCH_LIMIT} bytes, got more")
+                    if time.monotonic() - began > _WAIT_S + _S_A_MIB * (count >> 20):
+                        raise requests.ReadTimeout("no end")
+        except requests.RequestException as error:
+            raise ChainUnavailable(f"the artifact {name!r} can't be fetched ({type(error).__name__})") from None
+
+
+def _files(repository: Any) -> Iterator[str]:
+    """List the files of a location. Names that MLflow's client changes on the way to a server are refused: it would
+    give one file's bytes for another's.
+
+    The client decodes names with ``%`` until nothing is left to decode, and sends what follows ``?`` as a query.
+    """
+    from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
+
+    waiting, count, size, began = [""], 0, 0, time.monotonic()
+    while waiting:
+        entries = repository.list_artifacts(waiting.pop() or None)
+        paths = [entry.path for entry in entries]
+        wrong = next((path for path in paths if "?" in path or paths.count(path) > 1), None)
+        if wrong is not None and isinstance(repository, HttpArtifactRepository):
+            raise InputError(
+                f"expected artifacts whose names MLflow tells apart, got {wrong!r}",
+                hint="Log them by names without '%' and '?': MLflow's server gives another file for such a name.",
+            )
+        count, size = count + len(entries), size + sum(entry.file_size or 0 for entry in entries)
+        deep = any(path.count("/") > _MAX_DEPTH for path in paths)
+        if deep or count > MAX_ENTRIES or size > FETCH_LIMIT or time.monotonic() - began > _WAIT_S:
+            raise InputError(
+                f"expected at most {MAX_ENTRIES} artifacts of {FETCH_LIMIT} bytes, {_MAX_DEPTH} deep, listed within "
+                f"{_WAIT_S} s, got more"
+            )
+        waiting += [entry.path for entry in entries if entry.is_dir]
+        yield from (entry.path for entry in entries if not entry.is_dir)
