@@ -151,6 +151,9 @@ connection_options = _bundle(
         envvar=KEY,
         help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
     ),
+    click.option(
+        "--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you choose; --rpc must be of it."
+    ),
     click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one written to last]"),
     home_option,
 )
@@ -167,19 +170,28 @@ def lab_options(function: F, *, writes: bool = False) -> F:
 
     @wraps(function)
     def with_lab(**options: Any) -> Any:
-        return function(make_lab(click.get_current_context(), options), **options)
+        return function(make_lab(click.get_current_context(), options, reads=not writes), **options)
 
     return connection_options(flush_all_option(with_lab) if writes else with_lab)  # type: ignore[return-value]
 
 
-def make_lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
-    """Return the lab of a verb's options, and take them out of `options`."""
-    home, rpc, network, registry, key, group = (
-        options.pop(name, None) for name in ("home", "rpc", "network", "registry", "key", "group")
+def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False) -> Lab:
+    """Return the lab of a verb's options, and take them out of `options`.
+
+    Args:
+        reads: the verb reads only: of a node it takes no chain that was not chosen.
+    """
+    home, rpc, network, chain_id, registry, key, group = (
+        options.pop(name, None) for name in ("home", "rpc", "network", "chain_id", "registry", "key", "group")
     )
+    named = {network_by_name(network).chain_id} if network else set()
+    if chain_id and named - {chain_id}:
+        raise InputError(f"expected one chain, got --network {network} and --chain-id {chain_id}")
     lab = ctx.meta[LAB] = Lab(
         home=Home(home),
         rpc=_rpc(rpc, network),
+        named_chain=chain_id or min(named, default=None),
+        only_known=reads,
         registry_address=registry,
         key_name=key,
         group_number=group,

@@ -43,7 +43,6 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.argument("targets", nargs=-1, metavar="[ID|PATH|TRANSACTION|COMMITMENT|mlflow:RUN | DATA...]")
 @click.option("--proof", type=PATH, metavar="FILE", help="Check this proof, and each DATA against it.")
 @click.option("--data", type=PATH, metavar="PATH", help="Look this file or folder up, whatever it looks like.")
-@click.option("--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you trust; --rpc must be of it.")
 @click.option("--trust-block", "trusted_blocks", multiple=True, metavar="HASH", help="A block that you trust.")
 @click.option("--checkpoints", type=FILE, help="A file of blocks that you trust.")
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
@@ -135,25 +134,17 @@ def _one_target(ctx: click.Context, targets: Sequence[str], options: dict[str, A
 
 
 def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
-    """Return the lab to verify for, whose chain must be the one that --chain-id names. Somebody who has no lab names
-    chain and registry, and gets one in a folder that is deleted: no node is started, and no home is made."""
-    chain_id = options.pop("chain_id")
+    """Return the lab to verify for. Somebody who has no lab names chain and registry, and gets one in a folder that is
+    deleted: no node is started, and no home is made."""
     if not Home(options.get("home")).path.is_dir():
         network, rpc = options.get("network"), options.get("rpc")
         is_devnet = network is not None and network_by_name(network).is_devnet
         if not ("connect" in ctx.meta.get(GIVEN, {}) or rpc or (network and not is_devnet)):
             raise InputError("expected a chain to ask, for there is no lab of yours here", hint=_CHOOSE_NODE)
-        if rpc and not (network or chain_id):
-            raise InputError("expected the chain of the node beside --rpc, got none", hint=_CHOOSE_NODE)
         if not options.get("registry"):
             raise InputError("expected the registry that you trust, got none", hint="Name it: --registry ADDRESS.")
-        if network and rpc:
-            chain_id = chain_id or network_by_name(network).chain_id
         options["home"] = ctx.with_resource(TemporaryDirectory(prefix="blockchaintracer-"))
-    lab = make_lab(ctx, options)
-    if chain_id not in (None, lab.chain_id):
-        raise InputError(f"expected a node of chain {chain_id}, got one of chain {lab.chain_id}")
-    return lab
+    return make_lab(ctx, options, reads=True)
 
 
 _CHOOSE_NODE = "Name it: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."

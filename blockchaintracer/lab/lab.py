@@ -85,6 +85,9 @@ class Lab:
         key_name: name of a key in the keystore, path of a keystore file, or ``command:`` and a program that signs; None
             for what ``$BLOCKCHAINTRACER_KEY`` names, the key in ``$BLOCKCHAINTRACER_PRIVATE_KEY``, or the one chosen
             before, and on the devnet for a key made on first use.
+        named_chain: id of the chain that the user chose; a node of another one is refused.
+        only_known: refuse a node at `rpc` of a chain that was neither named nor written to by this lab: which chain a
+            node is of is its own word, and a verifier chooses the chain.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         committer: seals each record, or adds it to a batch, instead of sending it.
         confirm: asks a person whether older transactions that wait are sent, too.
@@ -106,6 +109,8 @@ class Lab:
     hand_over: bool = False
     confirm: Callable[[str], bool] | None = None
     flush_all: bool = False
+    named_chain: int | None = None
+    only_known: bool = False
     _key: str | None = field(default=None, init=False, repr=False)
     _handed_to: int | None = field(default=None, init=False, repr=False)
     _told: set[int] = field(default_factory=set, init=False, repr=False)
@@ -146,7 +151,20 @@ class Lab:
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
+        self._require_chosen(chain.chain_id)
         return chain
+
+    def _require_chosen(self, chain_id: int) -> None:
+        if self.named_chain is None and not (self.only_known and self.rpc):
+            return
+        settings = self.settings() if self.named_chain is None else {}
+        known = {str(self.named_chain), *settings.get("chains", {}), *map(str, settings.get("nodes", {}).values())}
+        if str(chain_id) not in known:
+            chosen = "that this lab has written to" if self.named_chain is None else str(self.named_chain)
+            raise InputError(
+                f"expected a node of a chain {chosen}, got one of chain {chain_id}",
+                hint=f"Name the chain that you mean beside --rpc: --chain-id {chain_id}, if it is this one.",
+            )
 
     def hand_over_to_last(self) -> None:
         """Leave all records in the outbox, and ask no chain. Without a named node they are for the chain that the lab

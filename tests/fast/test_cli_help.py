@@ -50,4 +50,4 @@ def test_lab_options_leave_no_option_out():
         """Nothing."""
 
     verb = click.command(cls=Verb)(command)
-    assert {param.name for param in verb.params} == {"json", "home", "registry", "key", "network", "rpc"}
+    assert {param.name for param in verb.params} == {"json", "home", "registry", "key", "network", "rpc", "chain_id"}

@@ -39,8 +39,7 @@ def batched(lab: Lab, tmp_path: Path) -> tuple[Any, Any, Path]:
 
 
 def stranger(lab: Lab, home: Path, *words: str) -> Any:
-    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
-    where += ("--chain-id", "77787") if words[0] == "verify" else ()
+    where = ("--rpc", lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)
     return typed(*words, *where, home=home)
 
 

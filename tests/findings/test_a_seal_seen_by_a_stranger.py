@@ -32,8 +32,7 @@ def sealed(lab: Lab, folder: Path) -> Sealed:
 
 def stranger(lab: Lab, home: Path, *words: str, rpc: str | None = None) -> Any:
     """A verb typed in an empty home, with the node and the registry named."""
-    where = ("--rpc", rpc or lab.devnet.start().url, "--registry", lab.registry.address)
-    where += ("--chain-id", "77787") if words[0] == "verify" else ()
+    where = ("--rpc", rpc or lab.devnet.start().url, "--chain-id", "77787", "--registry", lab.registry.address)
     return typed(*words, *where, home=home)
 
 

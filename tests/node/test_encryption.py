@@ -57,6 +57,7 @@ def test_record_publish_decrypt_by_the_verbs(lab, tmp_path):
     assert typed("publish", recorded["id"], "--to", str(published), home=lab.home.path).returncode == 0
 
     at = ["--rpc", lab.devnet.start().url, "--registry", lab.registry.address, "--from", str(published)]
+    at += ["--chain-id", "77787"]
     told = typed("verify", recorded["id"], *at, "--json", home=stranger)
     checks = {one["name"]: one["verdict"] for one in json.loads(told.stdout)["checks"]}
     assert checks["artifact content.age"] == checks["artifact content.opening.age"] == "pass"

@@ -70,6 +70,7 @@ class RecordFileSystem(_Tree):
 
     Args:
         home, rpc, registry: of the lab and its chain, as `MLTracer` takes.
+        chain_id: the chain that a node at `rpc` must be of, where the lab has not written to it.
         sources: where the content was published, as `Store.fetch` takes.
     """
 
@@ -80,11 +81,13 @@ class RecordFileSystem(_Tree):
         home: str | os.PathLike[str] | None = None,
         rpc: str | None = None,
         registry: str | None = None,
+        chain_id: int | None = None,
         sources: str | Sequence[str] = (),
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._lab = Lab(Home(home), rpc=rpc or os.environ.get(RPC_VARIABLE), registry_address=registry)
+        node = rpc or os.environ.get(RPC_VARIABLE)
+        self._lab = Lab(Home(home), node, registry_address=registry, named_chain=chain_id, only_known=True)
         self._sources = (sources,) if isinstance(sources, str) else tuple(sources)
         self._known: dict[str, dict[str, str]] = {}
 

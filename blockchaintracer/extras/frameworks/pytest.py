@@ -1,8 +1,8 @@
 """A pytest plugin that records a session as a Result: outcomes of tests, and metrics that tests choose.
 
-It records only with ``--record``, or with ``blockchaintracer_record = true`` and ``$BLOCKCHAINTRACER_RECORD``: settings of
-a cloned project make nobody sign. pytest imports it in every session where this package is installed, so everything
-else is imported when it is needed.
+It records only with ``--record``, or with the setting ``blockchaintracer_record`` and ``$BLOCKCHAINTRACER_RECORD``:
+what a cloned project sets makes nobody sign. pytest imports it in every session where this package is installed, so
+everything else is imported when it is needed.
 """
 
 from __future__ import annotations
