@@ -12,6 +12,9 @@ from cosmic_ray.commands.init import _all_work_items
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
+SAME = ("core/ReplaceComparisonOperator_Is_Eq", "core/ReplaceComparisonOperator_IsNot_NotEq")
+"""Operators that change nothing: what is compared by identity here is None, or a member of an enumeration."""
+
 
 def never_run(source: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     """Ranges of a file where a change is none, or none that a test can notice: annotations, which are not evaluated,
@@ -31,6 +34,7 @@ def main(path: str, count: int, seed: str) -> None:
     source = Path(path).read_text()
     skipped = never_run(source)
     specs = [item.mutations[0] for item in _all_work_items([Path(path)], {})]
+    specs = [spec for spec in specs if spec.operator_name not in SAME]
     specs = [spec for spec in specs if not any(first <= spec.start_pos < end for first, end in skipped)]
     # the order is random, and the same for the same seed
     specs.sort(key=lambda it: hashlib.sha256(f"{seed} {it.operator_name} {it.occurrence}".encode()).digest())

@@ -4,8 +4,8 @@ import click
 import pytest
 
 from blockchaintracer.cli.render import verdict_line
-from blockchaintracer.core.verify import Check, Outcome
-from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
+from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, PRIVATE_CHAIN, Conclusion
 from blockchaintracer.lab.gather import Verification
 
 TABLE = [
@@ -45,3 +45,29 @@ def test_a_report_has_the_word_and_the_colour_of_verify() -> None:
     ):
         verification = Verification(checks, "", private)
         assert (verification.status, verification.colour, verification.note) == shown
+
+
+def test_a_report_ends_by_its_checks() -> None:
+    asked = {"unavailable": ["a source"]}
+    passed, failed, unknown = (Check(f"a {verdict} check", verdict, "", {}) for verdict in Outcome)
+    away = Check("away", Outcome.UNKNOWN, "", asked)
+    passed_of_a_source = Check("there", Outcome.PASS, "", asked)
+    for checks, word, bad, open_, unavailable in (
+        ((), "verified", 0, 0, 0),
+        ((passed, passed_of_a_source), "verified", 0, 0, 0),
+        ((passed, unknown), "verified", 0, 1, 0),
+        ((passed, unknown, away), "unavailable", 0, 2, 1),
+        ((failed, away, passed), "not verified", 1, 1, 1),
+        ((failed, failed), "not verified", 2, 0, 0),
+    ):
+        report = Report("it", "record", checks)
+        assert report.conclusion == word
+        assert (len(report.failed), len(report.unknown), len(report.unavailable)) == (bad, open_, unavailable)
+        assert report.verified is (bad == 0)
+        told = report.as_json()
+        assert (told["outcome"], told["failed"], told["unknown"]) == (word, bad, open_)
+        assert told["verified"] is {"verified": True, "not verified": False}.get(word)
+        assert told["doesNotProve"] == [f"It does not prove {NEVER_PROVEN}."]
+        assert (told["subject"], told["lookedUpAs"], told["privateTestChain"]) == ("it", "record", False)
+        assert [check["name"] for check in told["checks"]] == [check.name for check in checks]
+        assert (told["records"], told["proves"]) == ([], [])

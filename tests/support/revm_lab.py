@@ -63,8 +63,8 @@ class RevmLab:
 
     def join(self, account: Actor | str, roles: int, group: int = 1, by: Actor = ALICE, until: int = NO_END) -> str:
         address = account if isinstance(account, str) else account.address
-        version = self.registry.read("membershipOf", group, address)[3]
-        invitation = eip712.Invitation(group, by.address, address, roles, until, version, NO_END)
+        versions = [self.registry.read("membershipOf", group, each)[3] for each in (by.address, address)]
+        invitation = eip712.Invitation(group, by.address, address, roles, until, *versions, NO_END)
         who, sender = (MALLORY, account) if isinstance(account, str) else (account, "")
         return self.do(who, "joinBySig", invitation, by.sign(self.domain.invitation(invitation)), by=sender)
 
@@ -113,7 +113,8 @@ class RevmLab:
 
     def _name(self, text: str) -> str:
         """What a hash, an address, the path of an object or a CID is called."""
-        if not self._known:
+        if self._known.get("") != f"{len(self.node.blocks)} {len(self.names)}":
+            self._known = {"": f"{len(self.node.blocks)} {len(self.names)}"}
             names = dict(self.names)
             for number, block in enumerate(self.node.blocks):
                 names[block["hash"].hex()] = f"(hash of block {number})"
