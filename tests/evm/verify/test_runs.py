@@ -314,7 +314,7 @@ def test_keys(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
     lines = []
 
     def look(name: str) -> None:
-            for of in ("before", "late", "of Bob"):
+        for of in ("before", "late", "of Bob"):
             record = stranger.registry.find_record(lab.id(of))
             assert record is not None
             committed = commitment_of(stranger.registry, record, stranger.registry.status(record.id))
