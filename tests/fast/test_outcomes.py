@@ -68,6 +68,6 @@ def test_a_report_ends_by_its_checks() -> None:
         assert (told["outcome"], told["failed"], told["unknown"]) == (word, bad, open_)
         assert told["verified"] is {"verified": True, "not verified": False}.get(word)
         assert told["doesNotProve"] == [f"It does not prove {NEVER_PROVEN}."]
-        assert (told["subject"], told["lookedUpAs"], told["privateTestChain"]) == ("it", "record", False)
+        assert (told["target"], told["lookedUpAs"], told["privateTestChain"]) == ("it", "record", False)
         assert [check["name"] for check in told["checks"]] == [check.name for check in checks]
         assert (told["records"], told["proves"]) == ([], [])
