@@ -122,21 +122,43 @@ def read_limited(path: Path, limit: int, what: str) -> bytes:
     return data
 
 
-_CHAIN = ("eip-712", "keccak-256", "sha2-256")
+_SIGNED = ("eip-712", "keccak-256")
+_CHAIN = (*_SIGNED, "sha2-256")
+_HASHED = ("sha2-256",)
 
-PUBLISHED = Format("published")
-BUNDLE = Format("bundle", algorithms=("eip-712", "keccak-256", "merkle-patricia-trie", "rlp", "sha2-256"))
-TRUSTED_BLOCKS = Format("trusted-blocks", algorithms=("keccak-256",))
+# for others
 RECORD_KEY = Format("record-key", algorithms=_CHAIN)
+BUNDLE = Format("bundle", algorithms=("eip-712", "keccak-256", "merkle-patricia-trie", "rlp", "sha2-256"))
 BATCH = Format("batch")
 BATCH_PROOF = Format("batch-proof", algorithms=_CHAIN)
-SIGNED_WRITES = Format("signed-writes", algorithms=("eip-712", "keccak-256"))
-DISCLOSURE = Format("disclosure", algorithms=("sha2-256",))
-ARCHIVE = Format("registry-archive", algorithms=_CHAIN)
-GROUP = Format("group")
 CHECKPOINTS = Format("checkpoints")
 CHECKPOINT_BATCH = Format("checkpoint-batch")
-OUTBOX = Format("outbox")
-HOME = Format("home")
+GROUP = Format("group")
+DISCLOSURE = Format("disclosure", algorithms=_HASHED)
+ARCHIVE = Format("registry-archive", algorithms=_CHAIN)
+PUBLISHED = Format("published")
+SIGNED_WRITES = Format("signed-writes", algorithms=_SIGNED)
+INVITATION = Format("invitation", algorithms=_SIGNED)
+DEPLOYMENTS = Format("deployments", algorithms=("keccak-256",))
+TRUSTED_BLOCKS = Format("trusted-blocks", algorithms=("keccak-256",))
 RUN_DOCUMENT = Format("run-document")
 CLAIMS = Format("results")
+
+# the lab's own
+HOME = Format("home")
+OUTBOX = Format("outbox")
+INDEX = Format("index", version=7, oldest=7)
+KEYSTORE = Format("web3-keystore", version=3, oldest=3)
+BACKUP = Format("backup", algorithms=("age-encryption.org/v1",))
+SEAL = Format("seal", algorithms=_SIGNED)
+PRIVATE_VALUES = Format("private-values", algorithms=_HASHED)
+PRIVATE_CONTENT = Format("private-content")
+ENCRYPTION_NOTE = Format("encryption-note", algorithms=_HASHED)
+
+# objects of the store that a manifest or a digest names
+DATASET = Format("dataset-content")
+TRAINING_STATE = Format("training-state")
+TEST_REPORT = Format("test-report")
+MLFLOW_RUN = Format("mlflow-run")
+SCORE = Format("score")
+REPORT = Format("report")

@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> digest_dataset(np.arange(3)).sha256
-'ee00e2870690377c6dda4448647d8f7fab2b54a129cfcd0c1cbafbda4381f247'
+'eaf147be66ba79ddf90f1f8000be578e1d331471acbbd15040a04534052aac11'
 
 The digest is that of a small JSON document (`DatasetDigest.document`) which names rows, columns, types and a SHA-256 a
 column: who has the same data can check it, and sees which column differs. How a column is hashed is said in
@@ -21,14 +21,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import DATASET
 from blockchaintracer.core.manifest.base import canonical, plain
 from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:
     from blockchaintracer.lab.traced_run import TracedRun
-
-FORMAT = "blockchaintracer/dataset/v1"
-"""Names the encoding. Whatever changes a digest changes this name."""
 
 _ROWS = 1 << 16
 _BYTES = 1 << 24
@@ -165,7 +163,7 @@ def _digest_several(data: Mapping[Any, Any]) -> DatasetDigest:
     if len(parts) != len(data):
         raise InputError(f"data: expected names that differ, got {', '.join(map(str, data))}", field="data")
     named = {name: {"kind": part.kind, "rows": part.rows, "sha256": part.sha256} for name, part in parts.items()}
-    document = _canonical({"format": FORMAT, "kind": "several", "parts": named})
+    document = _canonical({"type": str(DATASET), "kind": "several", "parts": named})
     schema = tuple(
         Column(f"{name}/{column.name}" if column.name else name, column.dtype, column.sha256)
         for name, part in sorted(parts.items())
@@ -180,7 +178,7 @@ def _table(rows: int, columns: Sequence[Column]) -> DatasetDigest:
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"data: expected each column's name once, got {twice!r} twice", field="data")
     listed = [{"name": column.name, "dtype": column.dtype, "sha256": column.sha256} for column in columns]
-    document = _canonical({"format": FORMAT, "kind": "table", "rows": rows, "columns": listed})
+    document = _canonical({"type": str(DATASET), "kind": "table", "rows": rows, "columns": listed})
     return DatasetDigest(hashlib.sha256(document).hexdigest(), rows, tuple(columns), "table", document)
 
 
@@ -279,7 +277,7 @@ def _digest_numpy(data: Any) -> DatasetDigest | None:
         whole.update(values.tobytes())
     column = Column("", data.dtype.name, whole.hexdigest())
     content = {"dtype": column.dtype, "shape": list(data.shape), "sha256": column.sha256}
-    document = _canonical({"format": FORMAT, "kind": "array", **content})
+    document = _canonical({"type": str(DATASET), "kind": "array", **content})
     rows = len(data) if data.ndim else None
     return DatasetDigest(hashlib.sha256(document).hexdigest(), rows, (column,), "array", document)
 

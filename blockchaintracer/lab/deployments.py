@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.formats import DEPLOYMENTS, UnknownVersion
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab_folder import Home
 
-DEPLOYMENTS = "deployments"
+_FOLDER = "deployments"
 _PROJECT_FILE = "ape-config.yaml"
 
 
@@ -45,7 +46,7 @@ def registries(chain_id: int, home: Home) -> list[KnownRegistry]:
 
     A list in the working folder is never read: it may be a stranger's, and would choose whom the reader believes.
     """
-    return _read(home.path / DEPLOYMENTS / _name(chain_id), chain_id)
+    return _read(home.path / _FOLDER / _name(chain_id), chain_id)
 
 
 def remember_registry(chain_id: int, home: Home, registry: KnownRegistry) -> Path:
@@ -58,14 +59,14 @@ def note_for_others(chain_id: int, registry: KnownRegistry) -> Path | None:
     committed. Return the file; None without such a folder."""
     network = network_by_chain_id(chain_id)
     for folder in (Path.cwd(), *Path.cwd().parents) if network and network is not DEVNET else ():
-        if (folder / _PROJECT_FILE).is_file() and (folder / DEPLOYMENTS).is_dir():
-            return _add(folder / DEPLOYMENTS / _name(chain_id), chain_id, registry, 0o666)
+        if (folder / _PROJECT_FILE).is_file() and (folder / _FOLDER).is_dir():
+            return _add(folder / _FOLDER / _name(chain_id), chain_id, registry, 0o666)
     return None
 
 
 def forget_registries(chain_id: int, home: Home) -> None:
     """Forget the registries of a chain that is no more."""
-    (home.path / DEPLOYMENTS / _name(chain_id)).unlink(missing_ok=True)
+    (home.path / _FOLDER / _name(chain_id)).unlink(missing_ok=True)
 
 
 def _name(chain_id: int) -> str:
@@ -78,14 +79,16 @@ def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
         return []
     try:
         data = parse_json(path.read_bytes(), path.name)
-        if data["chainId"] != chain_id:
+        DEPLOYMENTS.check_header(data, str(path))
+        if data["chainId"] != str(chain_id):
             raise ValueError(f"it is of chain {data['chainId']}")
         return [KnownRegistry(**entry) for entry in data["registries"]]
+    except UnknownVersion:
+        raise
     except (OSError, InputError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"expected the registries of chain {chain_id} in {path}, got: {error}",
-            hint='Expected is {"chainId", "registries": [{"address", "owner", "transaction", "block", "version"}]}: '
-            "mend or delete it.",
+            hint="Mend or delete it: docs/formats.md has its fields.",
         ) from error
 
 
@@ -93,6 +96,7 @@ def _add(path: Path, chain_id: int, registry: KnownRegistry, mode: int) -> Path:
     others = [known for known in _read(path, chain_id) if known.address.lower() != registry.address.lower()]
     entries = [asdict(known) for known in sorted((*others, registry), key=lambda known: known.block)]
     network = network_by_chain_id(chain_id)
-    document = {"chainId": chain_id, "network": network.name if network else None, "registries": entries}
+    place = {"chainId": str(chain_id), "network": network.name if network else None}
+    document = DEPLOYMENTS.header() | place | {"registries": entries}
     write_json(path, document, problem=f"the registry {registry.address} can't be noted in {path}", mode=mode)
     return path

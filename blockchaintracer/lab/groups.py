@@ -12,7 +12,7 @@ from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import GROUP
+from blockchaintracer.core.formats import GROUP, INVITATION
 from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.evm_rules import require_cancun
@@ -228,12 +228,7 @@ def invite(
         "deadline": int(time.time()) + valid_s,
     }
     document = lab.registry.domain.typed_data("Invitation", message)
-    return {
-        "chainId": lab.chain_id,
-        "registry": lab.registry.address,
-        "invitation": message,
-        "signature": to_hex(lab.signer.sign_typed_data(document)),
-    }
+    return _invitation(lab, message, to_hex(lab.signer.sign_typed_data(document)))
 
 
 def invited_on_chain(lab: Lab, group: int) -> dict[str, Any]:
@@ -245,11 +240,17 @@ def invited_on_chain(lab: Lab, group: int) -> dict[str, Any]:
             hint="Type `group join FILE` with the file that the inviter sent.",
         )
     message = {name: events[-1]["args"][name] for name in _INVITATION_FIELDS}
-    return {"chainId": lab.chain_id, "registry": lab.registry.address, "invitation": message, "signature": "0x"}
+    return _invitation(lab, message, "0x")
+
+
+def _invitation(lab: Lab, message: dict[str, Any], signature: str) -> dict[str, Any]:
+    place = {"chainId": str(lab.chain_id), "registry": lab.registry.address}
+    return INVITATION.header() | place | {"invitation": message, "signature": signature}
 
 
 def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
     """Accept an invitation for the signer: signed, as `invite` makes it, or made by a transaction (signature 0x)."""
+    INVITATION.check_header(invitation, "the invitation")
     try:
         message = {name: invitation["invitation"][name] for name in _INVITATION_FIELDS}
         if any(type(value) is not (str if name in _ADDRESS_FIELDS else int) for name, value in message.items()):

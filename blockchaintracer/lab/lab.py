@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
-from blockchaintracer.core.formats import HOME
+from blockchaintracer.core.formats import HOME, UnknownVersion
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, NETWORKS
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
@@ -456,6 +456,8 @@ class Lab:
                 raise ValueError("nodes that are none")
         except FileNotFoundError:
             return {}
+        except UnknownVersion:
+            raise
         except (OSError, ValueError, InputError) as error:
             raise StoreError(
                 f"expected the lab's settings in {self.home.settings}, got: {error}", hint="Mend or delete the file."

@@ -17,6 +17,7 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
+from blockchaintracer.core.formats import SEAL, UnknownVersion
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import (
     Domain,
@@ -83,7 +84,12 @@ class KeptSeal:
         """Read a seal's file."""
         try:
             data = parse_json(path.read_bytes(), path.name)
-            return cls(**{**data, "key": RecordKey.from_json(data["key"]) if data["key"] else None})
+            SEAL.check_header(data, str(path))
+            fields = {name: data[name] for name in data.keys() - SEAL.header().keys()}
+            fields["key"] = RecordKey.from_json(data["key"]) if data["key"] else None
+            return cls(**fields | {"chain_id": int(data["chain_id"])})
+        except UnknownVersion:
+            raise
         except (OSError, InputError, ValueError, KeyError, TypeError) as error:
             # what the file holds is not shown: it may be a salt
             raise StoreError(
@@ -252,7 +258,7 @@ def _keep(lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: 
     number = None if verdict is None else int(verdict)
     kept = KeptSeal(lab.chain_id, lab.domain.registry, group, author, commitment, record_id, key, number, salt)
     path = lab.home.seals / f"{commitment}.json"
-    content = {**kept.__dict__, "key": key.as_json() if key else None}
+    content = SEAL.header() | kept.__dict__ | {"chain_id": str(kept.chain_id), "key": key.as_json() if key else None}
     write_json(path, content, problem=f"the seal can't be kept in {path}", hint="Nothing was sent.")
     return kept
 

@@ -60,6 +60,23 @@ def unpack_tar(
     return [member.name for member in members]
 
 
+def first_file(packed: BinaryIO, name: str, what: str) -> bytes:
+    """Return the first file of a tar, which says what the tar is: of at most 1 MiB, under this name.
+
+    Raises:
+        NotVerified: if it is another one.
+    """
+    try:
+        with tarfile.open(fileobj=cast(BinaryIO, _BoundedReader(packed)), mode="r:") as tar:
+            first = tar.next()
+            content = tar.extractfile(first) if first and first.isreg() and first.size <= _PART else None
+            if content and first and first.name == name:
+                return content.read()
+    except _MALFORMED as error:
+        raise NotVerified(f"{what} can't be unpacked: {type(error).__name__}") from None
+    raise NotVerified(f"expected {name} as the first file of {what}")
+
+
 class _BoundedReader:
     """A file that is read in small parts only: the header of a tar may claim any size."""
 

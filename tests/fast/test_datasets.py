@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import DATASET
 from blockchaintracer.lab import datasets
 from blockchaintracer.lab.datasets import digest_dataset
 
@@ -336,7 +337,7 @@ def test_the_document_says_what_was_digested():
     assert hashlib.sha256(digest.document).hexdigest() == digest.sha256
     assert [(column.name, column.dtype) for column in digest.schema] == [("x", "float32"), ("y/a", "int64")]
     told = json.loads(digest.document)
-    assert told["format"] == datasets.FORMAT
+    assert told["type"] == str(DATASET)
     assert told["parts"]["x"] == {"kind": "array", "rows": 2, "sha256": sha(np.zeros((2, 3), "f4"))}
     table = json.loads(digest_dataset(pd.DataFrame({"a": ["x"]})).document)
     assert (table["rows"], [column["dtype"] for column in table["columns"]]) == (1, ["string"])

@@ -8,6 +8,7 @@ import yaml
 from evmchains.chains import PUBLIC_CHAIN_META
 
 from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.formats import DEPLOYMENTS
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network, network_by_chain_id, network_by_name, redact_url
 from blockchaintracer.lab.deployments import (
     KnownRegistry,
@@ -96,7 +97,7 @@ def test_registries_of_a_public_network_are_noted_in_the_repository_too(project,
     assert registries(10, home) == []
     for folder in (project, home.path):
         document = json.loads((folder / "deployments" / "ethereum.json").read_text())
-        assert document["chainId"] == 1
+        assert (document["type"], document["chainId"]) == (str(DEPLOYMENTS), "1")
         assert [entry["block"] for entry in document["registries"]] == [8, 9]
     assert [file.name for file in (project / "deployments").iterdir()] == ["ethereum.json"]
 
@@ -131,7 +132,13 @@ def test_without_a_repository_registries_are_kept_with_the_lab(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", '{"chainId": 10, "registries": []}', '{"chainId": 1, "registries": [{"address": "0x"}]}']
+    "content",
+    [
+        *("", "{", "[]", '{"chainId": "1", "registries": []}'),
+        json.dumps(DEPLOYMENTS.header() | {"chainId": "10", "registries": []}),
+        json.dumps(DEPLOYMENTS.header() | {"chainId": 1, "registries": []}),
+        json.dumps(DEPLOYMENTS.header() | {"chainId": "1", "registries": [{"address": "0x"}]}),
+    ],
 )
 def test_a_list_of_registries_that_cannot_be_read_is_told_and_left_alone(project, tmp_path, content):
     file = project / "deployments" / "ethereum.json"

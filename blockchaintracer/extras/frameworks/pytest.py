@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from blockchaintracer.core.formats import TEST_REPORT
+
 if TYPE_CHECKING:
     import pytest
 
     from blockchaintracer.lab.drafts import Recorded
 
 METRIC = "blockchaintracer:metric"
-FORMAT = "blockchaintracer/pytest/v1"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -164,7 +165,7 @@ class _Recorder:
             "pytest": pytest.__version__,
         }
         tests = [{"id": name, **self._tests[name]} for name in sorted(self._tests)]
-        data = canonical(plain({"format": FORMAT, **summary, "tests": tests}))
+        data = canonical(plain({"type": str(TEST_REPORT), **summary, "tests": tests}))
         name = self._config.getoption("--record-name") or self._config.getini("blockchaintracer_name")
         with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
             path = Path(scratch, "pytest-results.json")

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import TRAINING_STATE
 from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, parse_json, plain
 from blockchaintracer.lab.datasets import little_blocks
 
-FORMAT = "blockchaintracer/state/v1"
 """Name of the encoding. A change that changes a digest changes this name."""
 
 _LONG_DOUBLES = ("longdouble", "clongdouble", "float128", "complex256")
@@ -91,7 +91,7 @@ def digest_state(state: Mapping[Any, Any], read: Reader) -> StateDigest:
     take("", state)
     ordered = tuple(tensors[name] for name in sorted(tensors))
     listed = [asdict(tensor) for tensor in ordered]
-    document = canonical(plain({"format": FORMAT, "tensors": listed, "values": values}, "state"))
+    document = canonical(plain({"type": str(TRAINING_STATE), "tensors": listed, "values": values}, "state"))
     return StateDigest(hashlib.sha256(document).hexdigest(), ordered, document)
 
 
@@ -143,10 +143,9 @@ def _plain(place: str, value: Any) -> Any:
 
 
 def _read(document: bytes) -> dict[str, Any]:
+    state = parse_json(document, "the state")
+    TRAINING_STATE.check_header(state, "the state")
     try:
-        state = parse_json(document, FORMAT)
-        if state["format"] == FORMAT:
-            return {**{tensor["name"]: tensor for tensor in state["tensors"]}, **state["values"]}
-    except (InputError, KeyError, TypeError):
-        pass
-    raise InputError(f"expected a document of {FORMAT}, got something else")
+        return {**{tensor["name"]: tensor for tensor in state["tensors"]}, **state["values"]}
+    except (KeyError, TypeError):
+        raise InputError(f"expected a document of {TRAINING_STATE}, got something else") from None

@@ -12,6 +12,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import LISTING_LIMIT
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
+from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind
@@ -136,6 +137,7 @@ def export_run(lab: Lab, record_id: str, tracking_uri: str | None = None, experi
     if snapshot is None or history is None:
         raise InputError(f"expected the record of an MLflow run, got {record_id}, which is of another run")
     values = parse_json(lab.store.get_bytes(snapshot, LISTING_LIMIT), SNAPSHOT)
+    MLFLOW_RUN.check_header(values, SNAPSHOT)
     points = [parse_json(line, HISTORY) for line in lab.store.get_bytes(history, HISTORY_LIMIT).splitlines()]
     client = client_of(tracking_uri)
     name = experiment or values["run"]["experiment"] or "exported"

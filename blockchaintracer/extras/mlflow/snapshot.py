@@ -26,13 +26,13 @@ from uuid import UUID
 import rfc8785
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.extras.mlflow.artifact_files import fetch_files, local_path, require_places
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require
 
-TYPE = "urn:blockchaintracer:mlflow-run:v1"
 PREFIX = "anchor+"
 """Prefix of a tracking URI whose runs are recorded."""
 OWN_TAGS = "blockchaintracer."
@@ -185,7 +185,7 @@ def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
     logged = pages(client.search_logged_models, **of_run)
     models = sorted({model.model_id: model for model in logged}.values(), key=lambda model: model.model_id)
     values = {
-        "type": TYPE,
+        "type": str(MLFLOW_RUN),
         "run": {
             "id": run_id,
             "name": info.run_name,

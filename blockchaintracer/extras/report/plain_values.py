@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from blockchaintracer.core.formats import REPORT
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -17,7 +18,7 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
     """Return the facts as plain values."""
     outcomes = Counter(check.verdict for check in facts.verification.checks)
     return {
-        "schema": 1,
+        **REPORT.header(),
         "record": _record(facts, facts.asked),
         "run": _run(facts, facts.run) if facts.run else None,
         "runs_that_wrote_it": facts.wrote,

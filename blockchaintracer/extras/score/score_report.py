@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from blockchaintracer.core.formats import SCORE
 from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, data_digests, disagreement, observed
@@ -90,7 +91,7 @@ class Score:
     def as_json(self) -> dict[str, Any]:
         """Return the score as JSON-ready values."""
         totals = {status: dict(zip(("items", "weight"), self.counted(status), strict=True)) for status in _STATUSES}
-        return {"schema": 1, **asdict(self), "totals": totals}
+        return {**SCORE.header(), **asdict(self), "totals": totals}
 
     def to_bytes(self) -> bytes:
         """Return the RFC 8785 bytes of `as_json`."""

@@ -8,8 +8,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from blockchaintracer.core.formats import INDEX
+
 APPLICATION_ID = 0x42544958
-VERSION = 7
+VERSION = INDEX.version
 """Raised by every change of the tables or of what is written to them: an index of another version is built anew."""
 
 TABLES = """

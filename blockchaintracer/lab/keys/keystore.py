@@ -13,6 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
+from blockchaintracer.core.formats import KEYSTORE
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
@@ -37,6 +38,7 @@ class KeystoreSigner(AccountSigner):
             """Checksummed address."""
         except (OSError, InputError, ValueError, KeyError, TypeError) as error:
             raise KeyStoreError(f"expected a keystore file at {path}, got: {type(error).__name__}") from None
+        KEYSTORE.check_version(document.get("version"), str(path))
 
     @override
     def account(self) -> Any:

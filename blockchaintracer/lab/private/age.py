@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified, StoreError
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.lab.files import sync_folder
 from blockchaintracer.lab.optional import require
 
@@ -116,6 +117,7 @@ def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
     except (age.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
+        _require_known_version(error)
         reason = "none of the given keys is a recipient's" if "No matching keys" in str(error) else "it is damaged"
         raise NotVerified(f"it can't be decrypted: {reason}") from None
 
@@ -130,8 +132,17 @@ def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
     age = pyrage()
     try:
         return bytes(age.passphrase.decrypt(data, passphrase))
-    except age.DecryptError:
+    except age.DecryptError as error:
+        _require_known_version(error)
         raise KeyStoreError(f"the passphrase does not open {where}, or it is damaged") from None
+
+
+def _require_known_version(error: Exception) -> None:
+    if "Unknown age format" in str(error):
+        raise UnknownVersion(
+            "it is written in a later version of the age format; this program reads age-encryption.org/v1",
+            hint="Upgrade: pip install --upgrade pyrage.",
+        ) from None
 
 
 @contextmanager

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.formats import BACKUP
+from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
-from blockchaintracer.lab.unpack import unpack_tar
+from blockchaintracer.lab.unpack import first_file, unpack_tar
 
+_HEAD = "backup.json"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _BATCHES = r"batches/[0-9]{1,20}-0x[0-9A-Fa-f]{40}-[0-9]{1,10}-0x[0-9A-Fa-f]{40}"
 _ID = "(0x)?[0-9a-f]{64}"
 _KNOWN = re.compile(
-    rf"keys/{_NAME}\.(json|passphrase)|encryption-keys/{_NAME}\.(age|pub|passphrase)|seals/{_ID}\.json"
+    rf"{_HEAD}|keys/{_NAME}\.(json|passphrase)|encryption-keys/{_NAME}\.(age|pub|passphrase)|seals/{_ID}\.json"
     rf"|private/{_ID}(\.[0-9a-f]{{64}}\.content)?\.json|{_BATCHES}/(open|{_ID})/{_ID}\.json"
     r"|mlflow/salts/[A-Za-z0-9_:-]{1,100}|settings\.json"
 )
@@ -43,6 +45,9 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
         raise InputError(f"expected keys to back up in {home.path}, got none")
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
+        head = tarfile.TarInfo(_HEAD)
+        head.size = len(content := canonical(BACKUP.header()))
+        archive.addfile(head, io.BytesIO(content))
         for name, path in files.items():
             archive.add(path, name, recursive=False)
     data = out.getvalue()
@@ -67,6 +72,8 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
     except OSError as error:
         raise InputError(f"expected a backup in {source}: {error.strerror}") from None
     opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
+    # before another file is looked at: a later version may have files of other names
+    BACKUP.check_header(parse_json(first_file(io.BytesIO(opened), _HEAD, "a backup"), _HEAD), str(source))
     home.make()
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as folder:
         scratch = Path(folder)
@@ -74,7 +81,7 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
             names = unpack_tar(io.BytesIO(opened), scratch, "a backup", limit=_LIMIT, is_known=_KNOWN.fullmatch)
             for file in names:
                 _require_whole(scratch / file, file)
-            return _moved(home, scratch, names)
+            return _moved(home, scratch, [name for name in names if name != _HEAD])
         except OSError as error:
             raise InputError(f"{source} can't be restored to {home.path}: {error.strerror}; nothing was") from None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, Encrypted, Manifest, RunPredicate
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record_view import RecordView
@@ -62,6 +63,8 @@ def decrypt_record(
         raise NotVerified("what was decrypted does not open the commitment of the record")
     try:
         opening = ContentOpening.from_bytes(data)
+    except UnknownVersion:
+        raise
     except InputError as error:
         raise NotVerified(error.message) from None
     context = Context.of(lab.domain, record.key.group, record.key.author)
@@ -88,6 +91,8 @@ def decrypt_private(
     data = decrypt(lab.store.get_bytes(private.encrypted.sha256, _PRIVATE_LIMIT), identities)
     try:
         tree = FieldTree.from_json(parse_json(data, "private values"))
+    except UnknownVersion:
+        raise
     except InputError as error:
         raise NotVerified(error.message) from None
     # the root is computed of what is as large as the record says, and of nothing else

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import DISCLOSURE
+from blockchaintracer.core.formats import DISCLOSURE, UnknownVersion
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
@@ -90,6 +90,8 @@ def kept_private(home: Home, root: str) -> FieldTree:
             hint="They and their salts are only in the folder (--home) that recorded it, in its backups, and with those"
             " that they were encrypted to: `decrypt` shows them.",
         ) from None
+    except UnknownVersion:
+        raise
     except (OSError, InputError) as error:
         raise StoreError(f"expected private values in {path}: {getattr(error, 'message', error)}") from None
     if tree.root != root:

@@ -10,11 +10,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from blockchaintracer.core.digest import FileDigest, FolderDigest, Progress, digest_bytes, digest_folder
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
-from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.formats import ENCRYPTION_NOTE, UnknownVersion, read_limited
 from blockchaintracer.core.manifest import Artifact, Encrypted
 from blockchaintracer.core.manifest.base import Part, canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Digest
@@ -37,6 +37,7 @@ _NOTE_LIMIT = 1 << 20
 class EncryptionNote(Part):
     """What the lab remembers of something that it encrypted, in its own folder alone."""
 
+    type_: Annotated[str, AfterValidator(ENCRYPTION_NOTE.checked)] = Field(default=str(ENCRYPTION_NOTE), alias="type")
     sha256: Digest
     chain_id: str
     registry: str
@@ -166,6 +167,8 @@ def digest_of(
 def _read_note(place: Path) -> EncryptionNote:
     try:
         return EncryptionNote.from_plain(parse_json(read_limited(place, _NOTE_LIMIT, "a note"), place.name))
+    except UnknownVersion:
+        raise
     except BlockchainTracerError as error:
         raise StoreError(
             f"expected a note of what was encrypted in {place}: {error.message}",

@@ -29,6 +29,7 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import PRIVATE_VALUES
 from blockchaintracer.core.manifest.base import canonical, plain
 from blockchaintracer.core.record import Domain
 
@@ -150,6 +151,7 @@ class FieldTree:
     def as_json(self) -> dict[str, Any]:
         """Return everything, secrets included: for the lab's folder alone."""
         return {
+            **PRIVATE_VALUES.header(),
             **self.context.as_json(),
             "subject": self.subject,
             "leaves": self.leaves,
@@ -160,6 +162,7 @@ class FieldTree:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> FieldTree:
         """Read what `as_json` gave."""
+        PRIVATE_VALUES.check_header(data, "the private values")
         try:
             openings = [Opening(item["field"], item["value"], item["salt"]) for item in data["fields"]]
             leaves = data["leaves"]

@@ -33,13 +33,13 @@ from blockchaintracer.core.digest import (
     read_blocks,
 )
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import PRIVATE_CONTENT
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
 from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context
 from blockchaintracer.lab.unpack import unpack_tar
 
-CONTENT = "urn:blockchaintracer:private-content:v1"
 OPENING_LIMIT = 1 << 16
 """Bytes of the largest opening that is read."""
 
@@ -66,7 +66,7 @@ class ContentOpening:
         """Return its RFC 8785 bytes: what is hashed, and what is encrypted."""
         return canonical(
             {
-                "type": CONTENT,
+                "type": str(PRIVATE_CONTENT),
                 **self.context.as_json(),
                 "subjectType": self.subject_type,
                 "sha256": self.sha256,
@@ -84,6 +84,7 @@ class ContentOpening:
     def from_bytes(cls, data: bytes) -> ContentOpening:
         """Read what `to_bytes` gave. An error does not show what is in it: it is secret."""
         fields = parse_json(data, "opening")
+        PRIVATE_CONTENT.check_header(fields, "the opening")
         try:
             made = cls(Context.from_json(fields), *(fields[name] for name in ("subjectType", "sha256", "name", "salt")))
             fits = len(made.salt) == 2 * SALT_BYTES and len(made.sha256) == 64 and not set(made.salt) - _HEX
