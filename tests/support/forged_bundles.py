@@ -156,8 +156,10 @@ class Forged:
 
 
 def blocks_of(data: bytes) -> tuple[str, ...]:
-    """The hashes of a bundle's blocks."""
-    return tuple(json.loads(data)["blocks"])
+    """The hashes of a bundle's blocks, of the block with the records first: in the file they are sorted by hash."""
+    bundle = json.loads(data)
+    states = {record["state"] for record in bundle["records"]}
+    return tuple(sorted(bundle["blocks"], key=lambda block: (block in states, block)))
 
 
 SHAPES: dict[str, dict[str, Any]] = {

@@ -24,6 +24,7 @@ from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
 from blockchaintracer.core.verify.chain_shapes import (
+    Header,
     Malformed,
     MissingNode,
     Receipt,
@@ -136,29 +137,12 @@ class _Bundle(_Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class ProvenBlock:
-    """A block whose header is in the bundle; `timestamp` is Unix seconds by the chain's own rules.
-
-    Args:
-        unknown_fields: how many fields of a later fork its header has.
-    """
-
-    hash: str
-    number: int
-    timestamp: int
-    state_root: bytes
-    receipts_root: bytes
-    bloom: bytes
-    unknown_fields: int
-
-
-@dataclass(frozen=True, slots=True)
 class ProvenBatch:
     """The batch that holds a record, and where it was anchored."""
 
     root: str
     batch: StoredBatch
-    anchored: ProvenBlock
+    anchored: Header
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +162,9 @@ class ProvenRecord:
     manifest: dict[str, Any] | None
     status: Status
     stored: StoredRecord | None
-    recorded: ProvenBlock | None
+    recorded: Header | None
     batch: ProvenBatch | None
-    as_of: ProvenBlock
+    as_of: Header
 
     @property
     def committed_at(self) -> int:
@@ -204,7 +188,7 @@ class ProvenBundle:
     registry: str
     code_hash: str
     records: tuple[ProvenRecord, ...]
-    blocks: tuple[ProvenBlock, ...]
+    blocks: tuple[Header, ...]
     deployment: tuple[str, bool, str] | None
     unchecked: tuple[tuple[str, str], ...] = ()
 
@@ -365,13 +349,13 @@ class _Reading:
         if disagreements:
             raise BundleRefused(f"{place}.manifest", f"it disagrees with the key: {disagreements[0]}")
 
-    def _block(self, place: str, block_hash: str) -> ProvenBlock:
+    def _block(self, place: str, block_hash: str) -> Header:
         self._used.add(block_hash)
         if block_hash not in self._blocks:
             raise BundleRefused(place, f"expected a block of the bundle, got {block_hash}")
         return self._blocks[block_hash]
 
-    def _word(self, place: str, block: ProvenBlock, slot: bytes) -> int:
+    def _word(self, place: str, block: Header, slot: bytes) -> int:
         """Return a storage word of the registry, proven against the block's state. Absence proves 0."""
         from eth_utils.crypto import keccak
 
@@ -396,7 +380,7 @@ class _Reading:
         except Malformed as error:
             raise BundleRefused(place, f"its proof is no Merkle Patricia trie: {error}") from None
 
-    def _log(self, place: str, where: _Where) -> tuple[ProvenBlock, ReceiptLog]:
+    def _log(self, place: str, where: _Where) -> tuple[Header, ReceiptLog]:
         """Return a log of the registry, proven against the block's receipts."""
         block = self._block(f"{place}.block", where.block)
         if (where.block, where.transaction) not in self._receipts:
@@ -420,7 +404,7 @@ class _Reading:
             raise BundleRefused(f"{place}.log", "expected a log that the blooms of its receipt and block hold")
         return block, log
 
-    def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: StoredRecord) -> ProvenBlock:
+    def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: StoredRecord) -> Header:
         from eth_abi.abi import encode
 
         block, log = self._log(place, where)
@@ -446,7 +430,7 @@ class _Reading:
                 f"{place}.log", "expected the event that took the record from its batch next to it, with its time"
             )
 
-    def _batch(self, place: str, record_id: str, key: RecordKey, batched: _Batched, as_of: ProvenBlock) -> ProvenBatch:
+    def _batch(self, place: str, record_id: str, key: RecordKey, batched: _Batched, as_of: Header) -> ProvenBatch:
         root = batched.root
         if (computed := leads_to(record_id, batched.path)) != root:
             raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {computed}")
@@ -466,14 +450,12 @@ class _Reading:
         return ProvenBatch(root, batch, block)
 
 
-def _read_block(block_hash: str, text: str) -> ProvenBlock:
-    from eth_utils.crypto import keccak
-
-    data, place = from_hex(text), f"blocks.{block_hash}"
-    if to_hex(keccak(data)) != block_hash:
-        raise BundleRefused(place, f"expected a header with this Keccak-256, got {to_hex(keccak(data))}")
-    header = _shaped(place, lambda: read_header(data))
-    return ProvenBlock(block_hash, *header)
+def _read_block(block_hash: str, text: str) -> Header:
+    place = f"blocks.{block_hash}"
+    header = _shaped(place, lambda: read_header(from_hex(text)))
+    if header.hash != block_hash:
+        raise BundleRefused(place, f"expected a header with this Keccak-256, got {header.hash}")
+    return header
 
 
 def _shaped(place: str, read: Callable[[], T]) -> T:

@@ -39,8 +39,15 @@ class Malformed(ValueError):
 
 
 class Header(NamedTuple):
-    """What is needed of a header. `unknown_fields` counts those of forks after Amsterdam."""
+    """What is needed of a block's header.
 
+    Args:
+        hash: Keccak-256 of the header, 0x-hex.
+        timestamp: Unix seconds by the chain's own rules.
+        unknown_fields: how many fields of forks after Amsterdam it has.
+    """
+
+    hash: str
     number: int
     timestamp: int
     state_root: bytes
@@ -127,6 +134,8 @@ def _list(item: Any, sizes: Iterable[int], what: str) -> list[Any]:
 
 def read_header(data: bytes) -> Header:
     """Decode a block header of any fork up to Amsterdam, or of a later one with more fields."""
+    from eth_utils.crypto import keccak
+
     fields = decode_rlp(data, _NODE_DEPTH)
     if not isinstance(fields, list) or (len(fields) not in _FIELDS_AFTER_A_FORK and len(fields) <= len(_HEADER)):
         count = len(fields) if isinstance(fields, list) else "none"
@@ -142,6 +151,7 @@ def read_header(data: bytes) -> Header:
     if values["timestamp"] >= MAX_TIME or values["number"] >= 2**53:
         raise Malformed("expected a time before the year 10,000 and a number below 2^53")
     return Header(
+        hash=to_hex(keccak(data)),
         number=values["number"],
         timestamp=values["timestamp"],
         state_root=values["stateRoot"],

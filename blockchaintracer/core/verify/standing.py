@@ -20,7 +20,8 @@ from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
-from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBlock, ProvenBundle, ProvenRecord
+from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, ProvenRecord
+from blockchaintracer.core.verify.chain_shapes import Header
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies
@@ -60,7 +61,7 @@ class BundleReport:
         return self.conclusion.verified
 
     @property
-    def as_of(self) -> ProvenBlock | None:
+    def as_of(self) -> Header | None:
         """The oldest block whose state was read; None if the node has forgotten one: then today's state was read."""
         blocks = [record.as_of for record in self.bundle.records]
         return None if self.forgotten & {block.hash for block in blocks} else min(blocks, key=lambda it: it.number)
@@ -255,7 +256,7 @@ class _Standing:
             verdict, detail = self._by_node(chain, block, head.number, final.number if final else None)
             yield Check(_FORGOTTEN if verdict is None else name, verdict or Outcome.UNKNOWN, detail + later)
 
-    def _by_trust(self, name: str, block: ProvenBlock) -> Check | None:
+    def _by_trust(self, name: str, block: Header) -> Check | None:
         if self.trust is None:
             return None
         if block.hash in self.trust.blocks:
@@ -267,7 +268,7 @@ class _Standing:
                 return Check(name, Outcome.FAIL, f"your checkpoints have {point.hash}, the bundle {block.hash}")
         return None
 
-    def _by_node(self, chain: Chain, block: ProvenBlock, head: int, final: int | None) -> tuple[Outcome | None, str]:
+    def _by_node(self, chain: Chain, block: Header, head: int, final: int | None) -> tuple[Outcome | None, str]:
         """Return what a node says of a block. The verdict is None if it has forgotten the block."""
         if block.number > head:
             return Outcome.FAIL, f"{chain.address} has no such block: its newest is {head}"
