@@ -14,6 +14,7 @@ from blockchaintracer.cli import load
 from blockchaintracer.cli.options import GIVEN, Connection
 from blockchaintracer.cli.render import wants_json
 from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.chain.answers import Node, WrongAnswer
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, redact_url
 
@@ -57,6 +58,21 @@ class ApeSigner:
         return bytes(signature.encode_rsv())
 
 
+class _ThroughApe(Node):
+    """A node behind Ape's connection."""
+
+    def __init__(self, provider: Any, address: str) -> None:
+        super().__init__(address)
+        self._provider = provider
+
+    def post(self, request: dict[str, Any]) -> Any:
+        try:
+            answer = self._provider.web3.provider.make_request(request["method"], request["params"])
+        except Exception as error:  # of any plugin of Ape; its text can hold the address with its key
+            raise WrongAnswer(type(error).__name__) from None
+        return {**answer, "id": request["id"]}
+
+
 def _connect(ctx: click.Context, choice: str) -> Chain:
     """Open Ape's connection for the time of the command, at the address that the environment sets, if any."""
     network = next((network for network in NETWORKS if f"{choice}:".startswith(f"{network.ape}:")), None)
@@ -70,7 +86,7 @@ def _connect(ctx: click.Context, choice: str) -> Chain:
             # a node that Ape starts takes a port at random, which may be taken meanwhile: it then waits in vain
             if not (attempts_left and isinstance(error, RPCTimeoutError)):
                 raise ChainUnavailable(f"Ape can't connect to {choice}: {type(error).__name__}") from None
-    return Chain(provider.web3, f"{choice} ({redact_url(provider.http_uri or '')})")
+    return Chain(_ThroughApe(provider, f"{choice} ({redact_url(provider.http_uri or '')})"))
 
 
 def _account(alias: str) -> AccountAPI:

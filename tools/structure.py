@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "blockchaintracer"
 ENTRY = f"{PACKAGE}.core.api"
 # strangers: proofs, seals, batches, sources, homes and signed writes that they give or look up took 3,800 lines more,
-# and core is 270 lines over the 8,500 that it should have
-LIMITS = {"core": 8_800, "package": 44_000, "extra": 2_500}
+# and core is 270 lines over the 8,500 that it should have. Its own reader of nodes, in place of web3, takes 640 more
+LIMITS = {"core": 9_500, "package": 44_600, "extra": 2_500}
 SAME_FOR_USERS = {"BlockchainTracerCallback"}
 """Class names that users import from several doors, one a framework."""
 STANDARD = set(sys.stdlib_module_names) - {"sqlite3", "subprocess"}
 CORE_NEEDS = {"click", "eth_abi", "eth_account", "eth_hash", "eth_keys", "eth_utils", "hexbytes", "pydantic"} | {
-    "requests", "rfc8785", "rlp", "trie", "typing_extensions", "web3"
+    "requests", "rfc8785", "rlp", "trie", "typing_extensions", "urllib3"
 }  # fmt: skip
 
 
@@ -148,9 +148,12 @@ def is_door(file: Path) -> bool:
 
 
 def allowed(name: str, target: str) -> bool:
-    """Say whether a module may import another: core needs no lab and no optional package, libraries no command line."""
+    """Say whether a module may import another: core needs no lab and no optional package, libraries no command line,
+    and nothing needs web3, which takes longer to load than any verb that reads takes in all."""
     ring = name.split(".")[1] if "." in name else ""
     top = target.partition(".")[0]
+    if top == "web3":
+        return False
     if ring == "core":
         return target.startswith(f"{PACKAGE}.core") if top == PACKAGE else top in STANDARD | CORE_NEEDS
     if ring == "extras" and target.startswith(f"{PACKAGE}.cli"):

@@ -62,6 +62,33 @@ class ChainUnavailable(BlockchainTracerError):
     exit_code = 3
 
 
+class NodeError(ChainUnavailable):
+    """A node answered a question with an error, or with more than is read.
+
+    Args:
+        reason: the node's own words.
+        code: of the JSON-RPC error; None if it has none.
+        data: of the JSON-RPC error: after a revert, what the contract says.
+    """
+
+    def __init__(self, address: str, method: str, reason: str, code: int | None = None, data: Any = None) -> None:
+        super().__init__(f"{address} answers {method} with an error: {reason}", hint=self._hint, method=method)
+        self.reason, self.code, self.data = reason, code, data
+
+    _hint: str | None = None
+
+    @property
+    def is_revert(self) -> bool:
+        """Whether a contract refused the call."""
+        return self.code == 3 or "revert" in self.reason.lower()
+
+
+class HistoryPruned(NodeError):
+    """A node no longer has what was asked for: old logs, receipts, blocks or state. It may never have been there."""
+
+    _hint = "Nodes forget what is old: ask an archive node, or several (--rpc A,B)."
+
+
 class ContractRevert(BlockchainTracerError):
     """The registry refused an operation."""
 

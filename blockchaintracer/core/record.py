@@ -256,7 +256,7 @@ class RecordKey:
         object.__setattr__(self, "parents", tuple(sorted(set(self.parents))))
 
     def as_abi(self) -> tuple[Any, ...]:
-        """Return the key as the registry's functions take it (web3's tuple form)."""
+        """Return the key as the registry's functions take it (tuples for structs)."""
         from eth_utils.address import to_checksum_address
 
         return (

@@ -16,11 +16,6 @@ class Position:
     transaction: int
     log: int
 
-    @classmethod
-    def of_event(cls, event: Any) -> Position:
-        """Return the place of a decoded event."""
-        return cls(event["blockNumber"], event["transactionIndex"], event["logIndex"])
-
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from blockchaintracer.core.chain import Registry, lens
+from blockchaintracer.core.chain import DecodedEvent, Registry, lens
 from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
@@ -122,7 +122,7 @@ def _reference(registry: Registry, run: RecordKey, foreign: GlobalId) -> RecordK
 def foreign_verdicts(registry: Registry, foreign: GlobalId) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record of another registry, without those whose evidence was
     retracted."""
-    latest = {event["args"]["group"]: event for event in registry.foreign_attested(foreign)}
+    latest = {event.args["group"]: event for event in registry.foreign_attested(foreign)}
     current = {group: registry.foreign_verdict(group, foreign) for group in sorted(latest)}
     return [
         _row(latest[group], verdict, evidence=verdict.evidence)
@@ -139,7 +139,7 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
     digest = lab.store.put_bytes(reason.encode())
     write = Transaction(Op.RETRACT, lab.registry.address, record_id=record.id, key=record.key, reason=digest)
     done = write.event(lab.chain)
-    if done is not None and bytes(done["args"]["reason"]).hex() != digest:
+    if done is not None and done.args["reason"].hex() != digest:
         write.check(lab.chain, lab.signer.address)
     return _write(lab, write, record.key.group, "retracted")
 
@@ -147,25 +147,25 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
 def verdicts(registry: Registry, record_id: str) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record, with the attester and the evidence from the events."""
     attested = registry.events("Attested", recordId=from_hex(record_id))
-    latest = {event["args"]["group"]: event for event in attested}
+    latest = {event.args["group"]: event for event in attested}
     rows, groups = [], sorted(latest)
     for group, current in zip(groups, lens.verdicts(registry, groups, record_id), strict=True):
         event = latest[group]
         if current.verdict is not Verdict.NONE:
-            evidence = to_hex(event["args"]["evidence"])
+            evidence = to_hex(event.args["evidence"])
             known = evidence if int(evidence, 16) else None
             rows.append(_row(event, current, sealedAt=current.sealed_at or None, evidence=known))
     return rows
 
 
-def _row(event: Any, current: Attestation | ForeignAttestation, **more: Any) -> dict[str, Any]:
+def _row(event: DecodedEvent, current: Attestation | ForeignAttestation, **more: Any) -> dict[str, Any]:
     return {
-        "group": event["args"]["group"],
+        "group": event.args["group"],
         "verdict": label(current.verdict),
-        "attester": event["args"]["attester"],
+        "attester": event.args["attester"],
         "attestedAt": current.attested_at,
         **more,
-        "transaction": to_hex(event["transactionHash"]),
+        "transaction": event.transaction,
     }
 
 

@@ -41,17 +41,17 @@ def seeds_from_chain(lab: Lab, plan: str, wait_s: float = 0) -> SeedDerivation:
     commitment = kept.commitment if kept else _revealed_commitment(lab.registry, digest) or digest
     sealed = _sealed(lab, commitment, kept)
     named = _named_block(lab, commitment, kept)
-    if named is not None and named <= sealed["blockNumber"]:
+    if named is not None and named <= sealed.block:
         raise InputError(
-            f"expected the plan to name a block after that of its seal, {sealed['blockNumber']}, got {named}",
+            f"expected the plan to name a block after that of its seal, {sealed.block}, got {named}",
             hint="The hash of an earlier block was known when it was sealed. Seal another plan.",
         )
-    number = sealed["blockNumber"] + 1 if named is None else named
+    number = sealed.block + 1 if named is None else named
     block_hash = _final_hash(lab, number, wait_s)
     return SeedDerivation(
         chain_id=str(lab.chain_id),
-        group=sealed["args"]["group"],
-        author=sealed["args"]["author"],
+        group=sealed.args["group"],
+        author=sealed.args["author"],
         commitment=commitment,
         rule="first-after-seal" if named is None else "named-by-plan",
         block_number=str(number),
@@ -97,7 +97,7 @@ def _sealed(lab: Lab, commitment: str, kept: KeptSeal | None) -> Any:
 
 def _revealed_commitment(registry: Registry, record_id: str) -> str | None:
     event = next(registry.events("Revealed", id=from_hex(record_id)), None)
-    return to_hex(event["args"]["commitment"]) if event else None
+    return to_hex(event.args["commitment"]) if event else None
 
 
 def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None:
@@ -106,7 +106,7 @@ def _named_block(lab: Lab, commitment: str, kept: KeptSeal | None) -> int | None
         digest = kept.key.manifest
     else:
         event = next(lab.registry.events("Revealed", commitment=from_hex(commitment)), None)
-        record = lab.registry.find_record(to_hex(event["args"]["id"])) if event else None
+        record = lab.registry.find_record(to_hex(event.args["id"])) if event else None
         if record is None or not lab.store.has(record.key.manifest):
             raise InputError(
                 f"the plan sealed as {commitment} is not here, and it could name the block of its seeds",

@@ -8,7 +8,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain, load_artifact
 from blockchaintracer.core.chain.known_code import PROXY, lens_address
-from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError, KeyStoreError
 from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.evm_rules import require_cancun
@@ -154,12 +154,9 @@ def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
     sender = factories.PROXY_SIGNER
     to, data = write.call(chain)
     call: Any = {"from": sender, "to": to, "data": data}
-    from web3.exceptions import ContractLogicError
-
     try:
-        with chain.reaching():
-            return chain.web3.eth.estimate_gas(call, "latest", there | {sender: {"balance": hex(_RICH_WEI)}})
-    except (ChainUnavailable, ContractLogicError):
+        return chain.estimate_gas(call, "latest", there | {sender: {"balance": hex(_RICH_WEI)}})
+    except (ChainUnavailable, ContractRevert):
         return None
 
 

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 
-from blockchaintracer.core.chain import Chain, load_artifact
+from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.networks import DEVNET, NETWORKS, Network
-from blockchaintracer.core.record import RecordKey
+from blockchaintracer.core.record import RecordKey, to_hex
 from blockchaintracer.lab.slot_price import REPRICED_SLOT_GAS, SLOT_GAS, SlotPrice, slot_price
 
 _L1_FEE_ORACLE = "0x420000000000000000000000000000000000000F"
@@ -58,28 +59,26 @@ class Met:
 def gas_figures(slot_gas: int = SLOT_GAS) -> list[tuple[str, int, int]]:
     """Operation, gas of its transaction as `make gas` measured it but for the price of a new slot, and bytes of its
     transaction."""
-    from web3 import Web3
-
     measured = json.loads((resources.files("blockchaintracer.core") / "artifacts" / "gas.json").read_bytes())
     dear = measured["repriced"]
     gas = {
         name: today + (dear.get(name, today) - today) * (slot_gas - SLOT_GAS) // (REPRICED_SLOT_GAS - SLOT_GAS)
         for name, today in measured["figures"].items()
     }
-    functions = Web3().eth.contract(abi=load_artifact()["abi"]).functions
+    code = interface()
     word = b"\x11" * 32
     key = RecordKey(
         group=1, author="0x" + "11" * 20, kind=1, subject_type=1, subject="11" * 32, manifest="11" * 32
     ).as_abi()
     calls = [
-        ("record", gas["record"], functions.record(key)),
-        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, functions.recordMany([key] * _BATCH)),
-        ("seal", gas["seal"], functions.seal(1, word)),
-        ("root of any number", gas["anchor_root"], functions.anchor(1, word, 1, word)),
-        (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, functions.anchorLeaves(1, [word] * _LEAVES)),
-        ("materialize", gas[f"materialize_{_DEPTH}"], functions.materialize(key, word, [word] * _DEPTH)),
+        ("record", gas["record"], code.call("record", key)),
+        (f"batch of {_BATCH}", gas[f"batch_{_BATCH}"] * _BATCH, code.call("recordMany", [key] * _BATCH)),
+        ("seal", gas["seal"], code.call("seal", 1, word)),
+        ("root of any number", gas["anchor_root"], code.call("anchor", 1, word, 1, word)),
+        (f"{_LEAVES:,} leaves", gas[f"leaves_{_LEAVES}"] * _LEAVES, code.call("anchorLeaves", 1, [word] * _LEAVES)),
+        ("materialize", gas[f"materialize_{_DEPTH}"], code.call("materialize", key, word, [word] * _DEPTH)),
     ]
-    return [(name, gas_, _ENVELOPE_BYTES + len(call._encode_transaction_data()) // 2 - 1) for name, gas_, call in calls]
+    return [(name, gas_, _ENVELOPE_BYTES + len(call) // 2 - 1) for name, gas_, call in calls]
 
 
 def estimate(networks: list[Network] | None = None, gas_price_wei: int | None = None) -> tuple[list[Cost], list[Met]]:
@@ -98,7 +97,7 @@ def _of(network: Network, gas_price_wei: int | None) -> tuple[list[Cost], Met]:
             if network.rpc is None:
                 raise BlockchainTracerError("no RPC address is configured")
             chain = Chain.connect(network.rpc)
-            price = chain.ask(lambda: chain.web3.eth.gas_price)
+            price = int(chain.ask("eth_gasPrice"), 16)
         except BlockchainTracerError:
             note = f"no price: the network was not reached (set ${network.rpc_env}, or --gas-price)"
     elif network.kind == "op-stack":
@@ -120,5 +119,4 @@ def data_fee(chain: Chain, size: int) -> int:
     from eth_utils.crypto import keccak
 
     data = keccak(text="getL1FeeUpperBound(uint256)")[:4] + encode(["uint256"], [size])
-    answer = chain.ask(lambda: chain.web3.eth.call({"to": _L1_FEE_ORACLE, "data": data}))
-    return int.from_bytes(bytes(answer), "big")
+    return int.from_bytes(chain.call(_L1_FEE_ORACLE, to_hex(data)), "big")

@@ -161,7 +161,7 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
     event = write.event(lab.chain)
     if event is None:
         raise InputError(f"the group {name!r} is not in a block yet")
-    group = int(event["args"]["group"])
+    group = int(event.args["group"])
     lab.choose(group=group)
     return GroupCreated(group, name, manifest, lab.signer.address, entry.transaction or "", existing)
 
@@ -172,7 +172,7 @@ def describe_group(lab: Lab, group: int) -> dict[str, Any]:
     manifest = None
     for name in ("GroupCreated", "GroupDescribed"):
         for event in lab.registry.events(name, group=group):
-            manifest = bytes(event["args"]["manifest"]).hex()
+            manifest = event.args["manifest"].hex()
     profile = None
     if manifest and lab.store.has(manifest):
         # what a stranger wrote is shown where it is a description, and never stops the others from being shown
@@ -194,7 +194,7 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
     """List the members of a group, ended memberships included."""
     now = lab.chain.head().timestamp
     events = lab.registry.events("MembershipChanged", group=group)
-    accounts = list(dict.fromkeys(event["args"]["account"] for event in events))
+    accounts = list(dict.fromkeys(event.args["account"] for event in events))
     rows = []
     for account, membership in zip(accounts, lens.members(lab.registry, group, accounts), strict=True):
         if not membership.roles:
@@ -239,7 +239,7 @@ def invited_on_chain(lab: Lab, group: int) -> dict[str, Any]:
             f"nobody invited {lab.signer.address} to group {group} by a transaction",
             hint="Type `group join FILE` with the file that the inviter sent.",
         )
-    message = {name: events[-1]["args"][name] for name in _INVITATION_FIELDS}
+    message = {name: events[-1].args[name] for name in _INVITATION_FIELDS}
     return _invitation(lab, message, "0x")
 
 

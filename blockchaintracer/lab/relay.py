@@ -175,8 +175,8 @@ def gas_of(lab: Lab, write: Transaction) -> tuple[int | None, str]:
     except (ContractRevert, InputError) as error:
         return None, error.message
     to, data = write.call(lab.chain)
-    call: Any = {"from": lab.signer.address, "to": to, "data": data}
-    gas = int(lab.chain.ask(lambda: lab.chain.web3.eth.estimate_gas(call)))
+    call = {"from": lab.signer.address, "to": to, "data": data}
+    gas = lab.chain.estimate_gas(call)
     return (gas, "") if gas * 5 // 4 <= MOST_GAS else (None, f"it would take {gas:,} gas: its contract burns it")
 
 

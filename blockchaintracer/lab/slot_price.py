@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eth_typing import HexStr
-
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 
 SLOT_GAS, REPRICED_SLOT_GAS = 20_000, 97_920
 """Gas of filling an empty slot by the rules until Osaka (EIP-2200), and by those announced for Glamsterdam
@@ -61,35 +59,28 @@ def slot_price(chain: Chain) -> SlotPrice:
 
 
 def _config(chain: Chain) -> dict[str, Any]:
-    from web3.exceptions import Web3Exception
-
     try:
-        answer = chain.ask(lambda: chain.web3.manager.request_blocking("eth_config", []))  # type: ignore[arg-type]
-    except (ChainUnavailable, Web3Exception, ValueError):
+        answer = chain.ask("eth_config")
+    except ChainUnavailable:
         return {}
     return dict(answer) if isinstance(answer, Mapping) else {}
 
 
 def _estimated(chain: Chain) -> int | None:
     """Compare two creations of the same size, of which one fills slots that the other leaves empty."""
-    from web3.exceptions import Web3Exception
-
     try:
-        filled, empty = (
-            chain.ask(lambda value=value: chain.web3.eth.estimate_gas({"data": _creation(value)}))  # type: ignore[misc]
-            for value in (1, 0)
-        )
-    except (ChainUnavailable, Web3Exception, ValueError):
+        filled, empty = (chain.estimate_gas({"data": _creation(value)}) for value in (1, 0))
+    except (ChainUnavailable, ContractRevert):
         return None
     # what is stored in both costs 100 gas if nothing changes
     gas = (filled - empty) // _SLOTS + _UNCHANGED
     return gas if gas > _UNCHANGED else None
 
 
-def _creation(value: int) -> HexStr:
+def _creation(value: int) -> str:
     """Code that stores a value in slots and returns no code."""
     # PUSH1 value, PUSH1 slot, SSTORE; PUSH1 0, PUSH1 0, RETURN
-    return HexStr("0x" + "".join(f"60{value:02x}60{slot:02x}55" for slot in range(_SLOTS)) + "60006000f3")
+    return "0x" + "".join(f"60{value:02x}60{slot:02x}55" for slot in range(_SLOTS)) + "60006000f3"
 
 
 def _time(value: Any) -> int | None:

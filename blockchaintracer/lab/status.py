@@ -126,7 +126,7 @@ def foreign_status(registry: Registry, foreign: GlobalId) -> dict[str, Any]:
 
 def _batch_of(registry: Registry, record_id: str) -> str | None:
     event = next(registry.events("Materialized", id=from_hex(record_id)), None)
-    return to_hex(event["args"]["root"]) if event else None
+    return to_hex(event.args["root"]) if event else None
 
 
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:

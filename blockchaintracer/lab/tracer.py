@@ -290,16 +290,16 @@ class MLTracer:
                 hint="Check the network; one that was just sent may take a moment.",
             )
         receipt = chain.receipt(digest)
-        block = chain.block(receipt["blockNumber"]) if receipt else None
+        block = chain.block(receipt.block) if receipt else None
         final = chain.finalized()
         events = [
-            {"event": event["event"], "logIndex": event["logIndex"], "arguments": _jsonable(event["args"])}
+            {"event": event.name, "logIndex": event.position.log, "arguments": _jsonable(event.args)}
             for event in (registry.events_of(receipt) if receipt else ())
         ]
         ids = [event["arguments"].get("id") or event["arguments"].get("recordId") for event in events]
         return {
             "transaction": digest,
-            "status": "pending" if not receipt else "success" if receipt["status"] == 1 else "reverted",
+            "status": "pending" if not receipt else "success" if receipt.succeeded else "reverted",
             "block": {"number": block.number, "hash": block.hash} if block else None,
             "time": block.timestamp if block else None,
             "timeUtc": rfc3339(datetime.fromtimestamp(block.timestamp, UTC)) if block else None,
@@ -307,10 +307,10 @@ class MLTracer:
             "chainId": chain.chain_id,
             "registry": registry.address,
             "recordIds": list(dict.fromkeys(record_id for record_id in ids if record_id)),
-            "from": transaction["from"],
-            "to": transaction["to"],
-            "gasUsed": receipt["gasUsed"] if receipt else None,
-            "feeWei": str(receipt["gasUsed"] * receipt["effectiveGasPrice"]) if receipt else None,
+            "from": transaction.sender,
+            "to": transaction.to,
+            "gasUsed": receipt.gas_used if receipt else None,
+            "feeWei": str(receipt.fee_wei) if receipt and receipt.fee_wei is not None else None,
             "events": events,
         }
 

@@ -11,6 +11,7 @@ import json
 import secrets
 import subprocess
 import sys
+import time
 from hashlib import sha256
 from typing import Any
 
@@ -28,17 +29,20 @@ RECORDER = 2
 RECORD_COMMITMENT = keccak(b"RecordCommitment(bytes32 recordId,bytes32 salt)")
 """The type of what a seal of a record shows (interfaces/ISeals.sol)."""
 lab = open_lab()
-web3, signer, registry = lab.chain.web3, lab.signer, lab.registry
+chain, signer, registry = lab.chain, lab.signer, lab.registry
 
 
 def send(to: str | None, data: bytes, authorizations: Any = ()) -> Any:
     """A transaction of the lab's key, which pays for it: its receipt."""
-    fees = {"maxFeePerGas": 2 * lab.chain.base_fee() + 10**9, "maxPriorityFeePerGas": 10**9}
-    about = {"chainId": lab.chain_id, "nonce": web3.eth.get_transaction_count(signer.address), "gas": 3_000_000}
+    fees = {"maxFeePerGas": 2 * (lab.chain.head().base_fee or 0) + 10**9, "maxPriorityFeePerGas": 10**9}
+    about = {"chainId": lab.chain_id, "nonce": chain.nonce(signer.address), "gas": 3_000_000}
     kind = {"type": 4, "authorizationList": authorizations} if authorizations else {"type": 2}
     transaction = {**kind, **about, **fees, "to": to or b"", "value": 0, "data": data}
-    identifier = web3.eth.send_raw_transaction(signer.sign_transaction(transaction))
-    return web3.eth.wait_for_transaction_receipt(identifier)
+    raw = signer.sign_transaction(transaction)
+    chain.send(raw)
+    while (receipt := chain.receipt("0x" + keccak(raw).hex())) is None:
+        time.sleep(0.1)
+    return receipt
 
 
 def prepare() -> str:
@@ -47,8 +51,8 @@ def prepare() -> str:
         from tests.support.entry_point import runtimes
 
         for address, code in runtimes():
-            web3.provider.make_request("anvil_setCode", [address, code])
-    return str(send(None, artifact("MemberAccount").bytecode)["contractAddress"])
+            chain.ask("anvil_setCode", address, code)
+    return str(send(None, artifact("MemberAccount").bytecode).contract)
 
 
 class Member:
@@ -61,8 +65,8 @@ class Member:
 
     def sign(self, function: str, **values: Any) -> tuple[Any, bytes]:
         """A call of the registry, to be sent by anybody, once, until the deadline. Values have the ABI's names."""
-        inputs = registry.contract.get_function_by_name(function).abi["inputs"]
-        arguments = [values[entry["name"]] for entry in inputs]
+        [entry] = [entry for entry in artifact("LabRegistry").abi if entry.get("name") == function]
+        arguments = [values[part["name"]] for part in entry["inputs"]]
         call = (registry.address, decode_hex(registry.call_data(function, *arguments)))
         numbers: Any = {"sequence": self.sequence, "deadline": self.deadline, "gas": 500_000}
         operation = user_operation(self.address, [call], delegated=True, **numbers)
@@ -87,6 +91,6 @@ plan, salt = sha256(b"threshold 8, three seeds").digest(), secrets.token_bytes(3
 sealing = member.sign("seal", group=lab.group(), commitment=keccak(RECORD_COMMITMENT + plan + salt))
 receipt = send(ENTRY_POINT, handle(*sealing, signer.address))
 [event] = registry.events_of(receipt)
-print(f"sealed   by {event['args']['author']}, paid by {receipt['from']}: {receipt['gasUsed']:,} gas")
-sent = web3.eth.get_transaction_count(member.address) - 1
+print(f"sealed   by {event.args['author']}, paid by {receipt.sender}: {receipt.gas_used:,} gas")
+sent = chain.nonce(member.address) - 1
 print(f"member   has {lab.chain.balance(member.address)} wei and sent {sent} transactions")

@@ -15,11 +15,10 @@ import pytest
 from eth_utils.crypto import keccak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from web3 import Web3
 
 from blockchaintracer.core.chain import Chain, Registry
-from blockchaintracer.core.chain.endpoints import Endpoints, WrongAnswer, checked
-from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.chain.answers import Node, WrongAnswer, result_of
+from blockchaintracer.core.errors import BlockchainTracerError, NodeError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.lab.deployments import DEPLOYMENTS, registries
@@ -90,18 +89,16 @@ def valid(method: str) -> dict[str, Any]:
     return found.get(method, "0x1")
 
 
-class Answering(Endpoints):
-    """Endpoints whose node says what the test wants."""
+class Answering(Node):
+    """A node that says what the test wants."""
 
     def __init__(self, result: Any) -> None:
-        super().__init__(["http://nowhere.invalid"])
+        super().__init__("a strange node")
         self._result = result
 
-    def make_request(self, method: Any, params: Any) -> Any:
-        request = json.loads(self.encode_rpc_request(method, params))
+    def post(self, request: dict[str, Any]) -> Any:
         # through JSON, as from the wire
-        said = json.loads(json.dumps({"jsonrpc": "2.0", "id": request["id"], **self._result}))
-        return checked(said, request)
+        return json.loads(json.dumps({"jsonrpc": "2.0", "id": request["id"], **self._result}))
 
 
 ASKED: dict[str, Callable[[Chain], object]] = {
@@ -138,7 +135,7 @@ def test_any_answer_of_a_node_is_read_or_refused_in_words(method: str) -> None:
     @QUICK
     @given(changed(method))
     def holds(result: Any) -> None:
-        chain = Chain(Web3(Answering({"result": result})), "a strange node")
+        chain = Chain(Answering({"result": result}))
         with suppress(BlockchainTracerError):
             ASKED[method](chain)
 
@@ -148,7 +145,7 @@ def test_any_answer_of_a_node_is_read_or_refused_in_words(method: str) -> None:
 @QUICK
 @given(values)
 def test_any_error_of_a_node_is_told_in_words(error: Any) -> None:
-    chain = Chain(Web3(Answering({"error": error})), "a strange node")
+    chain = Chain(Answering({"error": error}))
     for question in ASKED.values():
         with suppress(BlockchainTracerError):
             question(chain)
@@ -162,17 +159,17 @@ def test_any_refusal_is_told_in_words(data: Any, known: bool) -> None:
         data = "0x" + keccak(text="UnknownGroup(uint32)")[:4].hex() + data.removeprefix("0x")
     error = {"code": 3, "message": "execution reverted", "data": data}
     with suppress(BlockchainTracerError):
-        ASKED["eth_call"](Chain(Web3(Answering({"error": error})), "a strange node"))
+        ASKED["eth_call"](Chain(Answering({"error": error})))
 
 
 @QUICK
 @given(values, st.sampled_from(sorted(ASKED)), st.integers(100, 599))
 def test_only_an_answer_to_the_question_is_one(answer: Any, method: str, status: int) -> None:
     request = {"jsonrpc": "2.0", "id": 3, "method": method, "params": ["0x1"]}
-    with suppress(WrongAnswer):
-        found = checked(answer, request, status)
-        assert found is answer
-        assert found.get("error") or (found["id"] == 3 and status == 200)
+    with suppress(WrongAnswer, NodeError):
+        found = result_of(answer, request, "a strange node", status)
+        assert found is answer["result"]
+        assert (answer["id"], status) == (3, 200)
 
 
 def change_settings(lab: Lab) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from blockchaintracer.core.chain import load_artifact
-from blockchaintracer.core.chain.endpoints import _are_logs as are_logs
+from blockchaintracer.core.chain.answers import _are_logs as are_logs
 
 
 def test_every_event_that_changes_something_is_read():

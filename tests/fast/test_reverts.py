@@ -6,8 +6,8 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
 
-from blockchaintracer.core.chain import Chain, Registry, load_artifact
-from blockchaintracer.core.chain.reverts import WORDS
+from blockchaintracer.core.chain import load_artifact
+from blockchaintracer.core.chain.reverts import WORDS, decode_error
 from blockchaintracer.core.errors import ContractRevert
 
 OF_OPENZEPPELIN = {"InvalidShortString", "StringTooLong", "StringsInsufficientHexLength"}
@@ -24,22 +24,15 @@ SAMPLES = {
 }
 
 
-@pytest.fixture
-def registry():
-    from web3 import Web3
-
-    return Registry(Chain(Web3(), "nowhere"), "0x" + "11" * 20)
-
-
 def test_words_and_contract_name_the_same_errors():
     assert set(WORDS) == set(ERRORS) - OF_OPENZEPPELIN
 
 
 @pytest.mark.parametrize("name", sorted(WORDS))
-def test_an_error_is_decoded_into_words_with_its_values(registry, name):
+def test_an_error_is_decoded_into_words_with_its_values(name):
     types = [entry["type"] for entry in ERRORS[name]["inputs"]]
     selector = function_signature_to_4byte_selector(abi_to_signature(ERRORS[name]))
-    error = registry.decode_error("0x" + (selector + encode(types, [SAMPLES[kind] for kind in types])).hex())
+    error = decode_error("0x" + (selector + encode(types, [SAMPLES[kind] for kind in types])).hex())
     assert isinstance(error, ContractRevert)
     assert error.name == name
     assert set(error.arguments) == {entry["name"] for entry in ERRORS[name]["inputs"]}
@@ -51,12 +44,12 @@ def test_an_error_is_decoded_into_words_with_its_values(registry, name):
             assert str(error.arguments[field]) in error.message
 
 
-def test_a_missing_role_names_each_that_would_do(registry):
+def test_a_missing_role_names_each_that_would_do():
     selector = function_signature_to_4byte_selector(abi_to_signature(ERRORS["MissingRole"]))
     data = encode(["uint32", "address", "uint32"], [7, SAMPLES["address"], 2 | 4])
-    error = registry.decode_error("0x" + (selector + data).hex())
+    error = decode_error("0x" + (selector + data).hex())
     assert "is not a recorder or reviewer of group 7" in error.message
 
 
-def test_an_unknown_error_is_told_with_its_data(registry):
-    assert "deadbeef" in str(registry.decode_error("0xdeadbeef"))
+def test_an_unknown_error_is_told_with_its_data():
+    assert "deadbeef" in str(decode_error("0xdeadbeef"))

@@ -11,12 +11,12 @@ pytestmark = pytest.mark.node
 
 
 def test_a_transaction_costs_no_more_than_the_lab_allows(lab, file, monkeypatch):
-    lab.chain.web3.provider.make_request("anvil_setNextBlockBaseFeePerGas", [hex(10**14)])
-    lab.chain.web3.provider.make_request("evm_mine", [])
-    paid = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    lab.chain.ask("anvil_setNextBlockBaseFeePerGas", hex(10**14))
+    lab.chain.ask("evm_mine")
+    paid = lab.chain.nonce(lab.signer.address)
     with pytest.raises(BlockchainTracerError, match="is allowed"):
         record_content(lab, Kind.DATASET, file)
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == paid
+    assert lab.chain.nonce(lab.signer.address) == paid
     monkeypatch.setenv(MAX_COST, "100")
     lab.devnet.fund(lab.signer.address, 10**21)
     assert record_content(lab, Kind.DATASET, file).block

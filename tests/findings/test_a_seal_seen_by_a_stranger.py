@@ -94,7 +94,7 @@ def test_its_owner_is_told_what_it_hides_and_nobody_else(lab: Lab, tmp_path: Pat
 def test_a_forgotten_log_is_not_a_missing_seal(lab: Lab, tmp_path: Path, how: str) -> None:
     """The state knows the seal of a group and author; without them it is unknown, and not "no record"."""
     seal = sealed(lab, tmp_path)
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x3"])
+    lab.chain.ask("anvil_mine", "0x3")
     cut = seal.block + 1
 
     def forgetful(request: dict[str, Any], ask: Any) -> Any:

@@ -27,7 +27,7 @@ def recorded(lab: Lab, folder: Path, group: int) -> Any:
     file.write_bytes(os.urandom(20))
     lab.group_number = group
     made = record_content(lab, Kind.DATASET, file)
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x3c"])
+    lab.chain.ask("anvil_mine", "0x1", "0x3c")
     return made
 
 

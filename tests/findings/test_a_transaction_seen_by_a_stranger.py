@@ -16,6 +16,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.artifacts import artifact
 from tests.support.labs import second_lab, typed
+from tests.support.telling import sent, web3_of
 
 pytestmark = pytest.mark.node
 
@@ -37,17 +38,6 @@ def seen(lab: Lab, home: Path, transaction: str) -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent it" in done.stdout
     return done.stdout
-
-
-def sent(lab: Lab, function: str, *given: Any) -> str:
-    """A transaction that no verb of the lab sends."""
-    eth, me = lab.chain.web3.eth, lab.signer.address
-    fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1, "gas": 500_000, "value": 0, "type": 2}
-    fields = {"from": me, "nonce": eth.get_transaction_count(me), "chainId": lab.chain_id, **fees}
-    call = getattr(lab.registry.contract.functions, function)(*given).build_transaction(fields)
-    identifier = eth.send_raw_transaction(lab.signer.sign_transaction({k: v for k, v in call.items() if k != "from"}))
-    assert eth.wait_for_transaction_receipt(identifier, timeout=600)["status"] == 1
-    return bytes(identifier).hex()
 
 
 def test_who_did_what_and_what_holds_today(lab: Lab, tmp_path: Path) -> None:
@@ -126,9 +116,9 @@ def test_what_no_verb_sends(lab: Lab, tmp_path: Path) -> None:
 def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> None:
     """What another contract did is not verified here; who called which contract is told."""
     record, other = recorded(lab, tmp_path), second_lab(lab, tmp_path / "sponsored", name="Sponsored")
-    web3, me = lab.chain.web3, lab.signer.address
+    web3, me = web3_of(lab.chain), lab.signer.address
     compiled = artifact("ReplicationBounty")
-    web3.provider.make_request("anvil_impersonateAccount", [me])
+    lab.chain.ask("anvil_impersonateAccount", me)
     made = web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode).constructor(lab.registry.address)
     receipt = web3.eth.wait_for_transaction_receipt(made.transact({"from": me}))
     bounty, now = receipt["contractAddress"], lab.chain.head().timestamp

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from blockchaintracer.core.fetch import FetchError, fetch
 from blockchaintracer.core.verify.copies import SourceError, object_name
-from blockchaintracer.lab.store.ipfs import gateway
+from blockchaintracer.lab.store import sources
 from blockchaintracer.lab.store.sources import read_source
 from tests.support.serving import serving
 
@@ -77,7 +78,7 @@ def test_a_source_points_to_the_web_alone(target: str) -> None:
 
 
 def test_a_byte_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "_BLOCK_S", 0.3)
+    monkeypatch.setattr(sources, "_BLOCK_S", 0.3)
 
     class Slow(Handler):
         def do_GET(self) -> None:
@@ -94,5 +95,5 @@ def test_a_byte_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(SourceError) as error:
             b"".join(read_source(source, NAME))
         assert error.value.unavailable
-        with requests.get(source, stream=True, timeout=5) as answer, pytest.raises(requests.ReadTimeout):
-            gateway.read_answer(answer, 1 << 20)
+        with pytest.raises(FetchError, match=r"in 0\.3 s"):
+            fetch(source, limit=1 << 20, seconds=0.3)

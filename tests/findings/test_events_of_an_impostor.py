@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hexbytes import HexBytes
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.record import to_hex
@@ -58,7 +57,7 @@ def test_a_copied_record_is_not_the_registrys(node, contract) -> None:
     client = Registry(Chain.connect(node.url), contract.address)
     assert [event.id for event in client.recorded()] == [to_hex(record)]
     assert client.find_record(FORGED.hex()) is None
-    assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []
+    assert client.events_of(client.chain.receipt(receipt["transactionHash"])) == []
 
 
 @pytest.mark.parametrize(
@@ -73,5 +72,5 @@ def test_nor_is_a_copied_commitment(node, contract, event, field, call) -> None:
     log = sent(contract, *call)
     receipt = copied(node, log, 2)
     client = Registry(Chain.connect(node.url), contract.address)
-    assert ["0x" + bytes(heard["args"][field]).hex() for heard in client.events(event)] == [log["topics"][2]]
-    assert client.events_of(client.chain.web3.eth.get_transaction_receipt(HexBytes(receipt["transactionHash"]))) == []
+    assert ["0x" + heard.args[field].hex() for heard in client.events(event)] == [log["topics"][2]]
+    assert client.events_of(client.chain.receipt(receipt["transactionHash"])) == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from web3 import HTTPProvider, Web3
 
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
@@ -17,6 +17,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, second_lab, shared_lab
+from tests.support.telling import Ask, Telling, telling
 
 pytestmark = pytest.mark.node
 
@@ -65,31 +66,24 @@ def test_what_another_key_signed_is_signed_again(lab: Lab, tmp_path: Path) -> No
     assert other.outbox.find_entry(other.chain_id, write).is_on_chain
 
 
-class Lying(HTTPProvider):
-    """A node that shows every record with another manifest."""
-
-    def make_request(self, method, params):  # type: ignore[no-untyped-def]
-        answer = super().make_request(method, params)
-        if method == "eth_getLogs":
-            for log in answer["result"]:
-                log["data"] = log["data"].replace(self.manifest, "ab" * 32)
-        return answer
-
-
 def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab, tmp_path: Path) -> None:
     recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "4\n"))
-    provider = Lying(lab.devnet.start().url)
-    provider.manifest = recorded.manifest
+
+    def another(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        if request["method"] == "eth_getLogs":
+            for log in answer["result"]:
+                log["data"] = log["data"].replace(recorded.manifest, "ab" * 32)
+        return answer
+
     with pytest.raises(NotVerified, match="another record"):
-        Registry(Chain(Web3(provider), "a lying node"), lab.registry.address).find_record(recorded.id)
+        Registry(telling(lab.devnet.start().url, another), lab.registry.address).find_record(recorded.id)
 
 
-class Behind(HTTPProvider):
+def without_blocks(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
     """A node that has none of the blocks by number."""
-
-    def make_request(self, method, params):  # type: ignore[no-untyped-def]
-        answer = super().make_request(method, params)
-        return {**answer, "result": None} if method == "eth_getBlockByNumber" and params[0] != "latest" else answer
+    asked = request["method"] == "eth_getBlockByNumber" and request["params"][0] != "latest"
+    return {"result": None} if asked else ask(request)
 
 
 class Public(Chain):
@@ -101,5 +95,5 @@ class Public(Chain):
 def test_a_node_that_is_behind_loses_nothing(lab: Lab, tmp_path: Path) -> None:
     recorded = record_content(again(lab), Kind.DATASET, file(tmp_path, "5\n"))
     with pytest.raises(ChainUnavailable, match="does not have the block yet"):
-        lab.outbox.recheck(Public(Web3(Behind(lab.devnet.start().url)), "a node behind"))
+        lab.outbox.recheck(Public(Telling(lab.devnet.start().url, without_blocks)))
     assert all(entry.is_on_chain for entry in lab.outbox.entries_about(recorded.id))

@@ -77,13 +77,13 @@ def test_blocks_that_the_node_does_not_have_are_not_verified(proof: Path, node: 
 
 
 def test_blocks_that_are_not_final_yet_are_consistent(lab: Lab, ids: list[str], node: str, tmp_path: Path) -> None:
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1"])  # type: ignore[arg-type]
+    lab.chain.ask("anvil_mine", "0x1")
     head = lab.chain.head().number
     export_proof(lab, ids, tmp_path / "new.proof", block=head)
     told = asked(tmp_path / "new.proof", node)
     assert (told["exit"], told["outcome"]) == (4, "consistent")
     assert any("not final yet" in check["detail"] for check in told["checks"])
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x5"])  # type: ignore[arg-type]
+    lab.chain.ask("anvil_mine", "0x5")
     assert asked(tmp_path / "new.proof", node)["exit"] == 0
 
 
@@ -139,7 +139,7 @@ def test_todays_state_decides_where_the_node_has_forgotten_a_block(
         is_old = number.startswith("0x") and int(number, 16) < cut
         return {"jsonrpc": "2.0", "id": request["id"], **answer(request)} if is_old else ask()
 
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x4"])  # type: ignore[arg-type]
+    lab.chain.ask("anvil_mine", "0x4")
     with proxied(node) as proxy:
         proxy.fault = forgetful
         told = asked(proof, proxy.url)

@@ -35,11 +35,11 @@ def test_the_sealed_plan_is_shown_with_its_time(lab, tmp_path):
 
 
 def test_a_hundred_measurements_take_one_transaction(lab, tmp_path):
-    before = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    before = lab.chain.nonce(lab.signer.address)
     printed = run("batch/measurements.py", lab, tmp_path)
     assert re.search(r"^anchored   100 records under 0x[0-9a-f]{64}", printed, re.MULTILINE)
     assert "with the batch's time: True" in printed
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == before + 2
+    assert lab.chain.nonce(lab.signer.address) == before + 2
 
 
 def test_a_member_without_coin_joins_and_seals(lab):

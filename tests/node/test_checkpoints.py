@@ -105,7 +105,7 @@ def test_the_registry_has_the_root_of_each_batch_and_its_description(lab, honest
     for anchor in run.checkpoints.anchors:
         assert lab.registry.batch(1, lab.signer.address, anchor.root).count == anchor.count
         event = lab.registry.anchored(1, lab.signer.address, anchor.root)
-        data = lab.store.get_bytes(bytes(event["args"]["manifest"]).hex())
+        data = lab.store.get_bytes(event.args["manifest"].hex())
         assert AnchoredCheckpoints.from_bytes(data).root == anchor.root
 
 
@@ -279,7 +279,7 @@ def test_a_run_that_is_killed_leaves_its_list_and_its_anchors(lab, folder):
     lines = (lab.home.checkpoints / f"{done.stdout.strip()}.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 1, 2, 3, 4]
     lab.flush()
-    roots = {to_hex(event["args"]["root"]) for event in lab.registry.events("Anchored")}
+    roots = {to_hex(event.args["root"]) for event in lab.registry.events("Anchored")}
     links = [json.loads(line)["link"] for line in lines]
     assert {MerkleTree(links[0:2]).root, MerkleTree(links[2:4]).root} <= roots
 

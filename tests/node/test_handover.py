@@ -117,33 +117,33 @@ def test_a_wait_that_is_none_is_wrong_use(lab, until):
 
 def test_waiting_for_blocks_on_top_and_for_finality(lab, tmp_path):
     client = Lab(lab.home, rpc=lab.devnet.start().url)
-    ask = lab.chain.web3.provider.make_request
+    ask = lab.chain.ask
     recorded = record_content(client, Kind.DATASET, data(tmp_path))
     assert recorded.state == "included"
-    ask("evm_setIntervalMining", [1])
+    ask("evm_setIntervalMining", 1)
     try:
         client.reach(1)
         assert client.chain.head().number > recorded.block
         client.reach("final")
     finally:
-        ask("evm_setIntervalMining", [0])
-        ask("evm_setAutomine", [True])
+        ask("evm_setIntervalMining", 0)
+        ask("evm_setAutomine", True)
     assert client.outbox.entries_about(recorded.id)[0].state is EntryState.FINAL
 
 
 def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path):
     client = Lab(lab.home, rpc=lab.devnet.start().url)
-    ask = lab.chain.web3.provider.make_request
+    ask = lab.chain.ask
     recorded = record_content(client, Kind.DATASET, data(tmp_path))
-    ask("anvil_mine", ["0x1"])
-    ask("anvil_reorg", [2, []])
+    ask("anvil_mine", "0x1")
+    ask("anvil_reorg", 2, [])
     assert not lab.registry.status(recorded.id).exists
-    ask("evm_setIntervalMining", [1])
+    ask("evm_setIntervalMining", 1)
     try:
         client.reach("final")
     finally:
-        ask("evm_setIntervalMining", [0])
-        ask("evm_setAutomine", [True])
+        ask("evm_setIntervalMining", 0)
+        ask("evm_setAutomine", True)
     [entry] = client.outbox.entries_about(recorded.id)
     assert entry.state is EntryState.FINAL
     assert lab.chain.is_canonical(entry.block.number, entry.block.hash)

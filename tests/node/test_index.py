@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain.answers import WrongAnswer
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import (
@@ -26,7 +27,7 @@ from blockchaintracer.core.manifest import (
     RunOutput,
     RunPredicate,
 )
-from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict
+from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, from_hex
 from blockchaintracer.extras.lineage import downstream, lineage
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.extras.search.logs import spans
@@ -36,6 +37,7 @@ from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op, Outbox, Transaction, deployment, factory_steps
 from blockchaintracer.lab.store.store import Store
+from tests.support.telling import Ask, telling
 
 ROLES = int(Role.MAINTAINER | Role.RECORDER | Role.REVIEWER)
 REASON = sha256(b"wrong calibration").hexdigest()
@@ -117,9 +119,7 @@ class Lab:
         self.write(write, signer)
 
     def rpc(self, method: str, *values: Any) -> Any:
-        answer = self.chain.web3.provider.make_request(method, list(values))  # type: ignore[arg-type]
-        assert "result" in answer, answer
-        return answer["result"]
+        return self.chain.ask(method, *values)
 
 
 def digest_of(manifest: Manifest) -> str:
@@ -371,7 +371,7 @@ def test_a_node_that_reorganises_blocks_of_its_own_is_followed(lab, index):
 
 def test_an_impostor_at_another_address_is_not_heard(lab, index):
     """A contract with the registry's code, and one that repeats the registry's own event word for word."""
-    [event] = lab.chain.web3.eth.get_logs({"address": lab.registry.address, "fromBlock": 0, "toBlock": "latest"})[-1:]
+    [event] = lab.chain.logs({"address": lab.registry.address, "fromBlock": "0x0", "toBlock": "latest"})[-1:]
     impostor = lab.deploy("impostor")
     assert impostor.address != lab.registry.address
     lab.write(
@@ -384,34 +384,34 @@ def test_an_impostor_at_another_address_is_not_heard(lab, index):
     index.sync(lab.registry, lab.store)
     assert len(query(index, limit=None)) == index.rows("SELECT count(*) FROM records")[0][0]
     assert query(index, subject=key.subject) == []
-    logs = lab.chain.web3.eth.get_logs({"address": logger, "fromBlock": 0, "toBlock": "latest"})
-    assert [list(log["topics"]) for log in logs] == [list(event["topics"])]
+    logs = lab.chain.logs({"address": logger, "fromBlock": "0x0", "toBlock": "latest"})
+    assert [log.topics for log in logs] == [event.topics]
+
     # also where a node sends more than it was asked for
-    make_request = lab.chain.web3.provider.make_request
+    def generous(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        if request["method"] == "eth_getLogs":
+            request["params"] = [{name: value for name, value in request["params"][0].items() if name != "address"}]
+        return ask(request)
 
-    def generous(method: Any, params: Any) -> Any:
-        if method == "eth_getLogs":
-            params = [{name: value for name, value in params[0].items() if name != "address"}]
-        return make_request(method, params)
-
-    wide = Chain(SimpleNamespace(provider=SimpleNamespace(make_request=generous), eth=lab.chain.web3.eth), "wide")  # type: ignore[arg-type]
+    wide = telling(lab.chain.address, generous)
     found = [log for span in spans(wide, lab.registry.address, ("Recorded",), 0, lab.chain.head()) for log in span.logs]
     assert len(found) == sum(1 for _ in lab.registry.recorded())
 
 
 def _echo(lab: Lab, event: Any) -> str:
     """A contract whose creation emits the event given, topics and data."""
-    data = bytes(event["data"])
-    topics = b"".join(b"\x7f" + bytes(topic) for topic in reversed(event["topics"]))
-    tail = b"\x61" + len(data).to_bytes(2, "big") + b"\x60\x00" + bytes([0xA0 + len(event["topics"])]) + b"\x00"
+    data = from_hex(event.data)
+    topics = b"".join(b"\x7f" + from_hex(topic) for topic in reversed(event.topics))
+    tail = b"\x61" + len(data).to_bytes(2, "big") + b"\x60\x00" + bytes([0xA0 + len(event.topics)]) + b"\x00"
     size = 9 + len(topics) + len(tail)
     head = b"\x61" + len(data).to_bytes(2, "big") + b"\x61" + size.to_bytes(2, "big") + b"\x60\x00\x39"
     lab.rpc("anvil_impersonateAccount", lab.one.address)
     code = "0x" + (head + topics + tail + data).hex()
     sent = lab.rpc("eth_sendTransaction", {"from": lab.one.address, "data": code})
-    receipt = lab.chain.web3.eth.wait_for_transaction_receipt(sent)
-    assert receipt["status"] == 1
-    return str(receipt["contractAddress"])
+    receipt = lab.chain.receipt(sent)
+    assert receipt is not None
+    assert receipt.succeeded
+    return str(receipt.contract)
 
 
 def test_several_registries_share_a_file_and_one_that_is_read_from_earlier_is_read_anew(lab, story, index):
@@ -495,18 +495,17 @@ def test_without_full_text_words_are_still_found(lab, story, tmp_path, monkeypat
 
 
 def test_logs_without_a_block_time_get_it_from_the_block(lab, story, index):
-    make_request, answers = lab.chain.web3.provider.make_request, []
+    answers = []
 
-    def terse(method: Any, params: Any) -> Any:
-        answer = make_request(method, params)
-        if method == "eth_getLogs":
+    def terse(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        if request["method"] == "eth_getLogs":
             answers.append(len(answer["result"]))
             for log in answer["result"]:
                 del log["blockTimestamp"]
         return answer
 
-    provider = SimpleNamespace(make_request=terse)
-    chain = Chain(SimpleNamespace(provider=provider, eth=lab.chain.web3.eth), "terse")  # type: ignore[arg-type]
+    chain = telling(lab.chain.address, terse)
     index.sync(Registry(chain, lab.registry.address), lab.store)
     assert sum(answers) > 0
     for row in query(index):
@@ -516,40 +515,36 @@ def test_logs_without_a_block_time_get_it_from_the_block(lab, story, index):
 
 
 def test_a_node_that_refuses_wide_spans_is_asked_for_narrow_ones(lab, story, index):
-    make_request, refused = lab.chain.web3.provider.make_request, []
+    refused = []
 
-    def narrow(method: Any, params: Any) -> Any:
-        if method == "eth_getLogs" and int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 2:
+    def narrow(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        params = request["params"]
+        if request["method"] == "eth_getLogs" and int(params[0]["toBlock"], 16) - int(params[0]["fromBlock"], 16) > 2:
             refused.append(params)
             return {"error": {"code": -32005, "message": "query exceeds max block range 3"}}
-        return make_request(method, params)
+        return ask(request)
 
-    chain = Chain(SimpleNamespace(provider=SimpleNamespace(make_request=narrow), eth=lab.chain.web3.eth), "narrow")  # type: ignore[arg-type]
+    chain = telling(lab.chain.address, narrow)
     report = index.sync(Registry(chain, lab.registry.address), lab.store)
     assert refused
     assert report.records == sum(1 for _ in lab.registry.recorded())
-    silent = Chain(
-        SimpleNamespace(
-            provider=SimpleNamespace(make_request=lambda method, params: {"error": {"message": "no logs here"}}),
-            eth=lab.chain.web3.eth,
-        ),
-        "silent",
-    )  # type: ignore[arg-type]
+
+    def without_logs(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        return {"error": {"message": "no logs here"}} if request["method"] == "eth_getLogs" else ask(request)
+
+    silent = telling(lab.chain.address, without_logs)
     with pytest.raises(ChainUnavailable, match="no logs here"):
         list(spans(silent, lab.registry.address, ("Recorded",), 0, lab.chain.head()))
 
 
 def test_a_node_that_leaves_out_a_parent_is_caught_and_nothing_of_the_span_stays(lab, story, index):
-    make_request = lab.chain.web3.provider.make_request
-
-    def forgetful(method: Any, params: Any) -> Any:
-        answer = make_request(method, params)
-        if method == "eth_getLogs":
+    def forgetful(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        if request["method"] == "eth_getLogs":
             answer["result"] = [log for log in answer["result"] if story.data not in log["topics"][1]]
         return answer
 
-    provider = SimpleNamespace(make_request=forgetful)
-    chain = Chain(SimpleNamespace(provider=provider, eth=lab.chain.web3.eth), "forgetful")  # type: ignore[arg-type]
+    chain = telling(lab.chain.address, forgetful)
     with pytest.raises(NotVerified, match=story.data):
         index.sync(Registry(chain, lab.registry.address), lab.store)
     assert query(index) == []
@@ -559,19 +554,20 @@ def test_a_node_that_leaves_out_a_parent_is_caught_and_nothing_of_the_span_stays
 
 def test_what_was_read_before_the_node_went_away_stays(lab, story, index):
     """The first reading is one transaction, without the records' indexes until its end."""
-    make_request, asked = lab.chain.web3.provider.make_request, []
+    asked = []
 
-    def dying(method: Any, params: Any) -> Any:
-        if method == "eth_getLogs":
+    def dying(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        params = request["params"]
+        if request["method"] == "eth_getLogs":
             asked.append(params)
             if len(asked) > 3:
-                raise ConnectionError("gone")
+                raise WrongAnswer("gone")
             first = int(params[0]["fromBlock"], 16)
             if int(params[0]["toBlock"], 16) > first + 3:
                 return {"error": {"code": -32005, "message": "too many"}}
-        return make_request(method, params)
+        return ask(request)
 
-    chain = Chain(SimpleNamespace(provider=SimpleNamespace(make_request=dying), eth=lab.chain.web3.eth), "dying")  # type: ignore[arg-type]
+    chain = telling(lab.chain.address, dying, "dying")
     with pytest.raises(ChainUnavailable, match="dying"):
         index.sync(Registry(chain, lab.registry.address), lab.store)
     [cursor] = index.rows("SELECT block FROM registries")

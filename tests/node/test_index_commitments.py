@@ -61,7 +61,7 @@ def everything(index: Index, lab: Lab) -> Any:
 
 
 def later(lab: Lab) -> None:
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+    lab.chain.ask("anvil_mine", "0x1", "0x64")
 
 
 def story(lab: Lab, reviewer: Lab, folder: Any) -> dict[str, Any]:
@@ -92,8 +92,8 @@ def test_the_index_says_what_the_chain_says_and_goes_back_with_it(lab, index, tm
     reviewer = second_lab(lab, tmp_path / "reviewer")
     index.sync(lab.registry, lab.store)
     before, kept = everything(index, lab), lab.chain.head().number
-    rpc = lab.chain.web3.provider.make_request
-    snapshot = rpc("evm_snapshot", [])["result"]
+    rpc = lab.chain.ask
+    snapshot = rpc("evm_snapshot")
     told = story(lab, reviewer, tmp_path)
     index.sync(lab.registry, lab.store)
     rows = {row.id: row for row in query(index, limit=None)}
@@ -119,8 +119,8 @@ def test_the_index_says_what_the_chain_says_and_goes_back_with_it(lab, index, tm
         anew.sync(lab.registry, lab.store)
         assert everything(anew, lab) == everything(index, lab)
 
-    rpc("evm_revert", [snapshot])
+    rpc("evm_revert", snapshot)
     while lab.chain.head().number <= kept + 2:
-        rpc("anvil_mine", ["0x1", "0x0"])
+        rpc("anvil_mine", "0x1", "0x0")
     assert index.sync(lab.registry, lab.store).went_back_to == kept
     assert everything(index, lab) == before

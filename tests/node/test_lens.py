@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from web3 import HTTPProvider
 
 from blockchaintracer.core.chain import Chain, Registry, lens
 from blockchaintracer.core.chain.known_code import PROXY, lens_address, lens_code, lens_init_code
@@ -44,7 +45,7 @@ class Here:
                 self.other.group_number = create_group(self.other, f"Lab {number}").group
             attest(self.other, self.record, Verdict.REVIEWED if number % 2 else Verdict.DISPUTED)
         join(self.other, invite(lab, 1, self.other.signer.address, Role.REVIEWER))
-        self.node = NodeChain(lab.chain.web3.provider)  # type: ignore[arg-type]
+        self.node = NodeChain(HTTPProvider(lab.chain.address))
         self.proxy = Proxy(lab.chain.address)
 
     def counted(self) -> Registry:

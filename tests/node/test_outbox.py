@@ -20,10 +20,11 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import again, running_lab, second_lab, typed, verb
+from tests.support.telling import sent
 
 
 def nonce(lab: Lab) -> int:
-    return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    return lab.chain.nonce(lab.signer.address)
 
 
 def test_a_second_identical_record_pays_nothing_and_is_answered_with_the_first(lab, file):
@@ -114,17 +115,13 @@ def test_membership_needs_both_and_ends(lab, tmp_path, file):
 def test_a_membership_by_an_invitation_on_the_chain(lab, tmp_path):
     """As an owner makes it that can't sign: the client finds it by its event."""
     other = second_lab(lab, tmp_path / "other")
-    account, eth = other.signer.address, lab.chain.web3.eth
+    account = other.signer.address
     with pytest.raises(InputError, match="nobody invited"):
         invited_on_chain(other, 1)
     offer = tuple(invite(lab, 1, account, Role.RECORDER)["invitation"].values())
     with pytest.raises(ContractRevert, match="no transaction made this invitation"):
         join(other, offered := invited(lab, offer))
-    call = lab.registry.contract.functions.invite(offer).build_transaction(
-        {"from": lab.signer.address, "nonce": nonce(lab), "type": 2}
-    )
-    raw = lab.signer.sign_transaction({name: value for name, value in call.items() if name != "from"})
-    assert eth.wait_for_transaction_receipt(eth.send_raw_transaction(raw))["status"] == 1
+    sent(lab, "invite", offer)
     assert invited_on_chain(other, 1) == offered
     where = ("--rpc", str(other.rpc), "--registry", offered["registry"])
     done = typed("group", "join", "--of", "1", *where, "--json", home=tmp_path / "other")
@@ -145,7 +142,7 @@ def test_a_retraction_keeps_time_and_reason(lab, file):
     assert status.recorded_at == recorded.time
     assert status.retracted_at == written.time
     [event] = lab.registry.events("Retracted", id=from_hex(recorded.id))
-    assert lab.store.get_bytes(bytes(event["args"]["reason"]).hex()) == b"wrong calibration"
+    assert lab.store.get_bytes(event.args["reason"].hex()) == b"wrong calibration"
     with pytest.raises(ContractRevert, match="retracted"):
         retract(lab, recorded.id, "for another reason")
 
@@ -193,10 +190,10 @@ def test_a_chain_that_lost_everything_gets_everything_again_under_the_same_ids(t
 
 
 def test_a_reorganised_record_is_noticed_and_sent_again(lab, file):
-    snapshot = lab.chain.web3.provider.make_request("evm_snapshot", [])["result"]
+    snapshot = lab.chain.ask("evm_snapshot")
     recorded = record_content(lab, Kind.DATASET, file)
-    lab.chain.web3.provider.make_request("evm_revert", [snapshot])
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x5", "0x0"])
+    lab.chain.ask("evm_revert", snapshot)
+    lab.chain.ask("anvil_mine", "0x5", "0x0")
     assert not lab.registry.status(recorded.id).exists
     assert [entry.write.record_id for entry in lab.outbox.recheck(lab.chain)] == [recorded.id]
     lab.flush()

@@ -40,6 +40,7 @@ from blockchaintracer.lab.proof_file import ProofKind, proof_kind
 from blockchaintracer.lab.recording.content import not_before, record_content, record_run
 from tests.support.artifacts import ROOT, artifact
 from tests.support.labs import second_lab, shared_lab, typed
+from tests.support.telling import sent
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_bundle_proves_key_manifest_time_and_status(lab: Lab, recorded: list[s
     proven = read_bundle(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in recorded]))
 
     assert (proven.chain_id, proven.registry) == (lab.chain.chain_id, lab.registry.address.lower())
-    assert proven.code_hash == to_hex(keccak(lab.chain.web3.eth.get_code(lab.registry.address)))
+    assert proven.code_hash == to_hex(keccak(lab.chain.code(lab.registry.address)))
     assert [record.id for record in proven.records] == recorded
     assert [record.status for record in proven.records] == [Status.RECORDED, Status.RECORDED, Status.RETRACTED]
     for record in proven.records:
@@ -131,9 +132,8 @@ def test_a_registry_whose_owner_alone_creates_groups_is_genuine_too(lab: Lab) ->
     factory = Factory(lab.chain).require()
     owner, salt = lab.signer.address, "07" * 32
     transaction = {"from": owner, "to": factory.address, "data": factory.deployment(owner, False, salt)}
-    lab.chain.web3.provider.make_request("anvil_impersonateAccount", [owner])  # type: ignore[arg-type]
-    sent = lab.chain.web3.eth.send_transaction(transaction)  # type: ignore[arg-type]
-    assert lab.chain.web3.eth.wait_for_transaction_receipt(sent)["status"] == 1
+    lab.chain.ask("anvil_impersonateAccount", owner)
+    assert lab.chain.receipt(lab.chain.ask("eth_sendTransaction", transaction)).succeeded
     address = factory.registry_address(owner, False, salt)
     assert registry_code(lab.chain.chain_id, address, False) == lab.chain.code(address)
     code_hash = to_hex(keccak(lab.chain.code(address)))
@@ -243,7 +243,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
     """docs/proof-bundle.md, read by somebody who doesn't know the exporter."""
 
     def ask(method: str, *parameters: Any) -> Any:
-        return lab.chain.web3.provider.make_request(method, list(parameters))["result"]  # type: ignore[arg-type]
+        return lab.chain.ask(method, *parameters)
 
     def header(block: Any) -> bytes:
         fields = """parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number
@@ -596,11 +596,4 @@ def test_what_cannot_be_proven_is_said_before_anything_is_written(
 
 def send(lab: Lab, function: str, *arguments: Any) -> str:
     """Calls the registry as the lab's signer; the transaction's hash."""
-    web3 = lab.chain.web3
-    call = lab.registry.contract.get_function_by_name(function)(*arguments)
-    sender = lab.signer.address
-    made = call.build_transaction({"from": sender, "nonce": web3.eth.get_transaction_count(sender)})
-    transaction = {"type": 2, **{name: value for name, value in made.items() if name != "from"}}
-    digest = web3.eth.send_raw_transaction(lab.signer.sign_transaction(transaction))
-    web3.eth.wait_for_transaction_receipt(digest)
-    return to_hex(digest)
+    return sent(lab, function, *arguments)

@@ -43,7 +43,7 @@ def member(lab, tmp_path):
     address = member.signer.address
     lab.devnet.fund(address, 10**20)
     join(member, invite(lab, lab.group(), address, Role.RECORDER | Role.REVIEWER))
-    lab.chain.web3.provider.make_request("anvil_setBalance", [address, "0x0"])
+    lab.chain.ask("anvil_setBalance", address, "0x0")
     return again(member)
 
 
@@ -62,7 +62,7 @@ def balance(lab: Lab) -> int:
 
 
 def nonce(lab: Lab) -> int:
-    return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    return lab.chain.nonce(lab.signer.address)
 
 
 def signed(member: Lab) -> SignedWrites:
@@ -179,14 +179,14 @@ def test_what_is_no_signature_is_not_paid_for(lab, member, file, tmp_path, reque
 
 def of_a_contract(lab: Lab, file: Path, code: str) -> SignedWrites:
     """A record of a member whose account is a contract, in a file that something else than this package made."""
-    wallet, ask = to_checksum_address("0x" + "bb" * 20), lab.chain.web3.provider.make_request
+    wallet, ask = to_checksum_address("0x" + "bb" * 20), lab.chain.ask
     key = lab.registry.find_record(record_content(lab, Kind.DATASET, file).id).key
     offer = invite(lab, lab.group(), wallet, Role.RECORDER)
     joining = ("joinBySig", tuple(offer["invitation"].values()), from_hex(offer["signature"]))
-    ask("anvil_setBalance", [wallet, hex(10**18)])
+    ask("anvil_setBalance", wallet, hex(10**18))
     assert send(lab, wallet, to=lab.registry.address, data=lab.registry.call_data(*joining))["status"] == 1
-    ask("anvil_setBalance", [wallet, "0x0"])
-    ask("anvil_setCode", [wallet, f"0x{code}"])
+    ask("anvil_setBalance", wallet, "0x0")
+    ask("anvil_setCode", wallet, f"0x{code}")
     write = {"operation": "record", "key": replace(key, author=wallet).as_json(), "signature": "0x" + "00" * 900}
     about = {**SIGNED_WRITES.header(), "chainId": str(lab.chain_id), "signer": wallet}
     request = file.parent / "contract.json"

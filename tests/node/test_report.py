@@ -191,7 +191,7 @@ def test_what_is_recorded_is_not_retyped(lab: Lab, run: str, field: dict[str, st
 
 def test_equal_bytes_each_time_and_for_anyone(lab: Lab, run: str, tmp_path: Path) -> None:
     first = everything(lab, run)
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x5"])
+    lab.chain.ask("anvil_mine", "0x5")
     assert everything(again(lab), run) == first
     for record in (run, gather(lab, run).model.id):
         publish(lab, record, tmp_path / "published")

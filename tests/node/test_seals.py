@@ -28,7 +28,7 @@ from tests.support.labs import again, running_lab, second_lab, typed
 
 
 def nonce(lab: Lab) -> int:
-    return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    return lab.chain.nonce(lab.signer.address)
 
 
 def sealed(lab, file, **more) -> Sealed:
@@ -48,11 +48,11 @@ def test_a_seal_shows_nothing_and_its_reveal_has_both_times(lab, file):
     assert not lab.registry.status(seal.id).exists
     salt = kept(lab, seal.commitment).salt
     assert seal.commitment == record_commitment(seal.id, salt)
-    data = lab.chain.web3.eth.get_transaction(seal.transaction)["input"].hex()
+    data = lab.chain.transaction(seal.transaction).data.hex()
     assert seal.commitment[2:] in data
     assert not any(secret[-64:] in data for secret in (seal.id, seal.subject, seal.manifest, salt))
     assert lab.registry.sealed_at(1, lab.signer.address, seal.commitment) == seal.time
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+    lab.chain.ask("anvil_mine", "0x1", "0x64")
     shown = reveal(lab, seal.commitment)
     status = lab.registry.status(seal.id)
     assert (status.sealed_at, status.recorded_at) == (seal.time, shown.revealed_at)

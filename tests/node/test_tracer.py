@@ -55,7 +55,7 @@ def run_of(lab, transaction):
 
 
 def nonce(lab):
-    return lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    return lab.chain.nonce(lab.signer.address)
 
 
 def only_warning(caught):

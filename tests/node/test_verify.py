@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from eth_account import Account
-from web3 import HTTPProvider, Web3
 
 from blockchaintracer.cli import main
-from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain import Registry, load_artifact
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import (
     Artifact,
@@ -36,6 +36,7 @@ from blockchaintracer.core.record import (
     Role,
     SubjectType,
     Verdict,
+    checksummed,
     from_hex,
     record_message,
 )
@@ -57,6 +58,7 @@ from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import lab_verifier, verify
 from tests.support.labs import again, second_lab, shared_lab, verb
 from tests.support.stores import published_store
+from tests.support.telling import Ask, telling, web3_of
 
 MIB = 1 << 20
 STRANGER = "0x" + "11" * 20
@@ -142,12 +144,12 @@ def send(lab: Lab, sender: str, **transaction: Any) -> Any:
     """A transaction of any sender, which a devnet's owner can forge; its receipt."""
     call(port(lab), "anvil_impersonateAccount", sender)
     identifier = call(port(lab), "eth_sendTransaction", {"from": sender, **transaction})
-    return lab.chain.web3.eth.wait_for_transaction_receipt(identifier, timeout=600)
+    return web3_of(lab.chain).eth.wait_for_transaction_receipt(identifier, timeout=600)
 
 
 def relay(lab: Lab, to: str, data: str) -> str:
     """Sends a signed transaction of an account that has nothing to do with the record; the account."""
-    account, eth = Account.create(), lab.chain.web3.eth
+    account, eth = Account.create(), web3_of(lab.chain).eth
     lab.devnet.fund(account.address, 10**18)
     fields = {"to": to, "data": data, "nonce": 0, "gas": 500_000, "chainId": lab.chain_id, "value": 0}
     fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1}
@@ -158,7 +160,7 @@ def relay(lab: Lab, to: str, data: str) -> str:
 
 def place(lab: Lab, code: str) -> str:
     """An account with this code and some coin."""
-    address = Web3.to_checksum_address("0x" + os.urandom(20).hex())
+    address = checksummed("0x" + os.urandom(20).hex())
     call(port(lab), "anvil_setCode", address, "0x" + code)
     lab.devnet.fund(address, 10**18)
     return address
@@ -196,22 +198,17 @@ REFUSED = object()
 NOTHING = object()
 
 
-class _Lying(HTTPProvider):
-    lie: Callable[[str, Any, Any], Any]
-
-    def make_request(self, method: Any, params: Any) -> Any:
-        answer = super().make_request(method, params)
-        changed = self.lie(method, params, answer.get("result"))
-        if changed is REFUSED:
-            return {"jsonrpc": "2.0", "id": answer["id"], "error": {"code": -32601, "message": "no such method"}}
-        return answer if changed is None else {**answer, "result": None if changed is NOTHING else changed}
-
-
 def lying_registry(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Registry:
     """The registry by a node that answers what `lie` makes of the truth: None leaves it, REFUSED is an error."""
-    provider = _Lying(lab.devnet.start().url)
-    provider.lie = lie
-    return Registry(Chain(Web3(provider), "a lying node"), lab.registry.address)
+
+    def tell(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        changed = lie(request["method"], request["params"], answer.get("result"))
+        if changed is REFUSED:
+            return {"error": {"code": -32601, "message": "no such method"}}
+        return answer if changed is None else {"result": None if changed is NOTHING else changed}
+
+    return Registry(telling(lab.devnet.start().url, tell), lab.registry.address)
 
 
 def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
@@ -220,7 +217,7 @@ def lied_to(lab: Lab, lie: Callable[[str, Any, Any], Any]) -> Verifier:
 
 
 def selector(name: str) -> str:
-    entry = next(one for one in Registry.__init__.__globals__["load_artifact"]()["abi"] if one.get("name") == name)
+    entry = next(one for one in load_artifact()["abi"] if one.get("name") == name)
     from eth_utils.abi import function_abi_to_4byte_selector
 
     return "0x" + function_abi_to_4byte_selector(entry).hex()
@@ -229,7 +226,7 @@ def selector(name: str) -> str:
 def topic(name: str) -> str:
     from eth_utils.abi import event_abi_to_log_topic
 
-    abi = Registry.__init__.__globals__["load_artifact"]()["abi"]
+    abi = load_artifact()["abi"]
     return "0x" + event_abi_to_log_topic(next(one for one in abi if one.get("name") == name)).hex()
 
 
@@ -560,7 +557,7 @@ def test_a_transaction_that_its_author_did_not_sign_fails(lab, file):
 def test_a_signature_of_somebody_else_fails(lab, file):
     record_id, data = authorized(lab, file)
     relay(lab, lab.registry.address, data)
-    _, arguments = lab.registry.contract.decode_function_input(data)
+    _, arguments = interface().called(from_hex(data))
     forged = bytes([arguments["signature"][5] ^ 1]).hex()
     at = data.index(arguments["signature"].hex()) + 10
 
@@ -577,11 +574,11 @@ def test_a_signature_of_somebody_else_fails(lab, file):
 def test_a_transaction_that_is_told_otherwise_than_it_was_sent_fails(lab, file, gives_raw):
     record = record_content(lab, Kind.DATASET, file)
     another = record_content(lab, Kind.MODEL, file)
-    swapped = lab.chain.transaction(another.transaction)["input"].hex()
+    swapped = "0x" + lab.chain.transaction(another.transaction).data.hex()
     changes = {
         "asks for another record": {"input": swapped},
         "calls nothing that records": {"input": "0x12345678"},
-        "and without a signature": {"from": Web3.to_checksum_address(STRANGER)},
+        "and without a signature": {"from": checksummed(STRANGER)},
     }
     for said, change in changes.items():
 
@@ -966,16 +963,16 @@ def test_a_transaction_of_another_contract_and_one_that_was_refused_prove_nothin
 
 def test_an_impostor_s_event_counts_for_nothing_and_is_named(lab, file):
     record = record_content(lab, Kind.DATASET, file)
-    log = lab.chain.receipt(record.transaction)["logs"][0]
+    log = lab.chain.receipt(record.transaction).logs[0]
     impostor = place(lab, IMPOSTOR)
 
     def emitted(topics: list[bytes]) -> str:
-        data = b"".join(topics) + bytes(log["data"])
+        data = b"".join(topics) + from_hex(log.data)
         receipt = send(lab, STRANGER, to=impostor, data="0x" + data.hex())
         assert [bytes(one) for one in receipt["logs"][0]["topics"]] == topics
         return str(receipt["transactionHash"].hex())
 
-    topics = [bytes(one) for one in log["topics"]]
+    topics = [from_hex(one) for one in log.topics]
     found = failures(verifier(lab).hash(emitted(topics)))
     assert impostor in found["transaction"]
     assert outcomes(verifier(lab).hash(record.id), "recorded") == ["pass"]

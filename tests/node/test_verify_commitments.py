@@ -20,7 +20,7 @@ from tests.support.labs import second_lab, typed
 
 
 def later(lab):
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+    lab.chain.ask("anvil_mine", "0x1", "0x64")
 
 
 def new(folder):

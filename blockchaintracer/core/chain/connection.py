@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
-from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.chain.abi import EventLog
+from blockchaintracer.core.chain.answers import Node, is_address, is_number
+from blockchaintracer.core.chain.reverts import revert_of
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
-from blockchaintracer.core.record import checksummed, to_hex
-
-if TYPE_CHECKING:
-    from web3 import Web3
-    from web3.types import BlockData
-
-T = TypeVar("T")
+from blockchaintracer.core.record import checksummed, from_hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +22,84 @@ class Block:
     Args:
         hash: 0x-hex.
         timestamp: Unix time in seconds, by the chain's own rules.
+        base_fee: in wei for a unit of gas; None if the block has none, or the node tells none.
     """
 
     number: int
     hash: str
     timestamp: int
+    base_fee: int | None = field(default=None, compare=False)
+
+    @classmethod
+    def of_json(cls, block: dict[str, Any]) -> Block:
+        """Return a block of a node's answer."""
+        number, timestamp = int(block["number"], 16), int(block["timestamp"], 16)
+        return cls(number, block["hash"].lower(), timestamp, _optional(block.get("baseFeePerGas")))
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReceipt:
+    """What became of a transaction. Hashes are 0x-hex, addresses checksummed.
+
+    Args:
+        sender, to, contract, gas_used, fee_wei: None if the node does not tell; `to` and `contract` also if the
+            transaction calls nothing, or makes no contract.
+    """
+
+    transaction: str
+    block: int
+    block_hash: str
+    succeeded: bool
+    logs: tuple[EventLog, ...]
+    sender: str | None
+    to: str | None
+    contract: str | None
+    gas_used: int | None
+    fee_wei: int | None
+
+    @classmethod
+    def of_json(cls, receipt: dict[str, Any]) -> TransactionReceipt:
+        """Return a receipt of a node's answer."""
+        gas_used, gas_price = _optional(receipt.get("gasUsed")), _optional(receipt.get("effectiveGasPrice"))
+        return cls(
+            receipt["transactionHash"].lower(),
+            int(receipt["blockNumber"], 16),
+            receipt["blockHash"].lower(),
+            int(receipt["status"], 16) == 1,
+            tuple(map(EventLog.of_json, receipt["logs"])),
+            _address(receipt.get("from")),
+            _address(receipt.get("to")),
+            _address(receipt.get("contractAddress")),
+            gas_used,
+            None if gas_used is None or gas_price is None else gas_used * gas_price,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SentTransaction:
+    """A transaction by a node's word. Addresses are checksummed; `to` is None if it makes a contract."""
+
+    hash: str
+    sender: str
+    to: str | None
+    data: bytes
 
 
 class Chain:
     """One chain behind one connection. All failures to reach it are `ChainUnavailable`.
 
     Args:
-        address: what messages call the connection; never with credentials.
+        node: answers the questions.
     """
 
-    def __init__(self, web3: Web3, address: str) -> None:
-        self.web3 = web3
-        self.address = address
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.has_lens: bool | None = None
+
+    @property
+    def address(self) -> str:
+        """What messages call the connection; never with credentials."""
+        return self.node.address
 
     @classmethod
     def connect(cls, url: str) -> Chain:
@@ -61,36 +118,33 @@ class Chain:
                 raise InputError(
                     f"expected an RPC address starting with http:// or https://, got {redact_url(address)!r}"
                 )
-        from web3 import Web3
-
         from blockchaintracer.core.chain.endpoints import Endpoints
 
         endpoints = Endpoints(urls)
-        chain = cls(Web3(endpoints), ", ".join(redact_url(address) for address in urls))
-        # it asks for the chain id before every call, and refuses blocks of chains with longer extraData
-        chain.web3.middleware_onion.remove("validation")
-        with chain.reaching():
-            chain.chain_id = endpoints.open()
+        chain = cls(endpoints)
+        chain.chain_id = endpoints.open()
         return chain
 
     @cached_property
     def chain_id(self) -> int:
         """EIP-155 chain id."""
-        return self.ask(lambda: self.web3.eth.chain_id)
+        return self._number("eth_chainId")
 
     def require_same(self) -> None:
         """Ask for the chain id again: an address can lead to another chain later."""
-        now = self.ask(lambda: self.web3.eth.chain_id)
+        now = self._number("eth_chainId")
         if now != self.chain_id:
             raise ChainUnavailable(
                 f"{self.address} was chain {self.chain_id} and is chain {now} now",
                 hint="Check the address: what is stored waits for the chain that it's for.",
             )
 
-    @cached_property
-    def contract_classes(self) -> dict[str, Any]:
-        """Contract classes by artifact, because building one takes longer than many calls."""
-        return {}
+    def ask(self, method: str, *params: Any) -> Any:
+        """Return the result of a JSON-RPC method as the node gives it. Raises as `Node.ask`."""
+        return self.node.ask(method, *params)
+
+    def _number(self, method: str, *params: Any) -> int:
+        return int(self.ask(method, *params), 16)
 
     @property
     def network(self) -> Network | None:
@@ -102,61 +156,23 @@ class Chain:
         """Name of the chain, or its number."""
         return self.network.title if self.network else f"chain {self.chain_id}"
 
-    def ask(self, question: Callable[[], T]) -> T:
-        """Run a call and turn every failure of the connection into `ChainUnavailable`."""
-        with self.reaching():
-            return question()
-
-    @contextmanager
-    def reaching(self) -> Iterator[None]:
-        """Turn failures of the connection inside the block into `ChainUnavailable`. Refusals by a contract pass."""
-        from eth_abi.exceptions import DecodingError
-        from requests.exceptions import RequestException
-        from web3.exceptions import (
-            BadFunctionCallOutput,
-            BlockNotFound,
-            ContractLogicError,
-            TransactionNotFound,
-            Web3Exception,
-        )
-
-        from blockchaintracer.core.chain.endpoints import WrongAnswer
-
-        try:
-            yield
-        except (ContractLogicError, BlockNotFound, TransactionNotFound, BadFunctionCallOutput):
-            raise
-        except (RequestException, Web3Exception, DecodingError, ConnectionError, TimeoutError) as error:
-            # the text of such errors can hold the RPC address with its key: only a node's own answer is repeated
-            answer = getattr(error, "rpc_response", None) or {}
-            refusal = answer.get("error") if isinstance(answer, dict) else None
-            reason = refusal.get("message") if isinstance(refusal, dict) else None
-            reason = str(error) if isinstance(error, WrongAnswer) else reason
-            raise ChainUnavailable(
-                f"{self.address} did not answer as a node does: {reason or type(error).__name__}",
-                hint="Nothing is lost: what was stored is sent by `blockchaintracer outbox flush`.",
-            ) from None
-
     def block(self, which: int | str) -> Block | None:
         """Return a block by number, hash (0x-hex), ``latest`` or ``finalized``, or None if the chain has no such
         block."""
-        data = self._block(which)
-        return None if data is None else _identified(data)
+        block = self.ask(*_block_question(which))
+        return None if block is None else Block.of_json(block)
 
-    def _block(self, which: int | str) -> BlockData | None:
-        from web3.exceptions import BlockNotFound
-
-        try:
-            return self.ask(lambda: self.web3.eth.get_block(which))  # type: ignore[arg-type]
-        except BlockNotFound:
-            return None
+    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
+        """Return blocks by their numbers, asked for together; None for each that the chain does not have."""
+        answers = self.node.ask_many([(name, params) for name, *params in map(_block_question, numbers)])
+        return [None if block is None else Block.of_json(block) for block in answers]
 
     def head(self) -> Block:
         """Return the newest block."""
-        data = self._block("latest")
-        if data is None:
+        block = self.block("latest")
+        if block is None:
             raise ChainUnavailable(f"{self.address} has no newest block", hint="Wait until the node has synchronised.")
-        return _identified(data)
+        return block
 
     def finalized(self) -> Block | None:
         """Return the newest block that the chain calls final, or None where the chain does not say."""
@@ -171,29 +187,59 @@ class Chain:
         block = self.block(number)
         return block is not None and block.hash == block_hash
 
-    def receipt(self, transaction: str) -> Any | None:
+    def receipt(self, transaction: str) -> TransactionReceipt | None:
         """Return the receipt of a transaction (0x-hex), or None while it is in no block."""
-        from web3.exceptions import TransactionNotFound
+        receipt = self.ask("eth_getTransactionReceipt", transaction)
+        return None if receipt is None else TransactionReceipt.of_json(receipt)
 
-        with self.reaching():
-            try:
-                return self.web3.eth.get_transaction_receipt(transaction)  # type: ignore[arg-type]
-            except TransactionNotFound:
-                return None
-
-    def transaction(self, transaction: str) -> Any | None:
+    def transaction(self, transaction: str) -> SentTransaction | None:
         """Return a transaction (0x-hex), or None if the node does not know it."""
-        from web3.exceptions import TransactionNotFound
+        found = self.ask("eth_getTransactionByHash", transaction)
+        if found is None:
+            return None
+        return SentTransaction(
+            transaction.lower(), checksummed(found["from"]), _address(found.get("to")), from_hex(found["input"])
+        )
 
-        with self.reaching():
-            try:
-                return self.web3.eth.get_transaction(transaction)  # type: ignore[arg-type]
-            except TransactionNotFound:
-                return None
+    def raw_transaction(self, transaction: str) -> bytes | None:
+        """Return a transaction (0x-hex) as it was signed, or None if the node does not give it: many do not."""
+        try:
+            return from_hex(self.ask("eth_getRawTransactionByHash", transaction))
+        except ChainUnavailable:
+            return None
 
-    def code(self, address: str) -> bytes:
-        """Return the code at an address, empty if it has no contract."""
-        return bytes(self.ask(lambda: self.web3.eth.get_code(checksummed(address))))  # type: ignore[arg-type]
+    def logs(self, query: dict[str, Any]) -> list[EventLog]:
+        """Return the logs that fit a filter of ``eth_getLogs``, oldest first, without those that were taken back."""
+        logs = [EventLog.of_json(log) for log in self.ask("eth_getLogs", query) if log.get("removed") is not True]
+        return sorted(logs, key=lambda log: log.position)
+
+    def call(self, to: str, data: str, sender: str | None = None) -> bytes:
+        """Return what a contract answers to a call (0x-hex) now.
+
+        Raises:
+            ContractRevert: if it refuses.
+        """
+        question = {"to": to, "data": data} | ({"from": sender} if sender else {})
+        try:
+            return from_hex(self.ask("eth_call", question, "latest"))
+        except NodeError as error:
+            raise revert_of(error) from None
+
+    def estimate_gas(self, call: dict[str, Any], *more: Any) -> int:
+        """Return the gas that a call would take. `more` is what ``eth_estimateGas`` takes beside it.
+
+        Raises:
+            ContractRevert: if the contract refuses it.
+        """
+        fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
+        try:
+            return self._number("eth_estimateGas", fields, *more)
+        except NodeError as error:
+            raise revert_of(error) from None
+
+    def code(self, address: str, block: int | None = None) -> bytes:
+        """Return the code at an address now or in a block, empty if it had no contract."""
+        return from_hex(self.ask("eth_getCode", checksummed(address), "latest" if block is None else hex(block)))
 
     def has_code(self, address: str) -> bool:
         """Return whether an address has a contract."""
@@ -201,8 +247,31 @@ class Chain:
 
     def balance(self, address: str) -> int:
         """Return the balance of an address in wei."""
-        return int(self.ask(lambda: self.web3.eth.get_balance(checksummed(address))))  # type: ignore[arg-type]
+        return self._number("eth_getBalance", checksummed(address), "latest")
+
+    def nonce(self, address: str, block: str = "latest") -> int:
+        """Return how many transactions an account has sent, in blocks (``latest``) or at all (``pending``)."""
+        return self._number("eth_getTransactionCount", checksummed(address), block)
+
+    def send(self, raw: bytes) -> None:
+        """Hand a signed transaction to the node.
+
+        Raises:
+            NodeError: if the node does not take it.
+        """
+        self.ask("eth_sendRawTransaction", "0x" + raw.hex())
 
 
-def _identified(data: BlockData) -> Block:
-    return Block(number=data["number"], hash=to_hex(data["hash"]), timestamp=data["timestamp"])
+def _block_question(which: int | str) -> tuple[Any, ...]:
+    by_hash = isinstance(which, str) and which.startswith("0x")
+    name = "eth_getBlockByHash" if by_hash else "eth_getBlockByNumber"
+    return name, hex(which) if isinstance(which, int) else which, False
+
+
+def _optional(value: Any) -> int | None:
+    """Read a number that a node may leave out, or give in another form."""
+    return int(value, 16) if is_number(value) else None
+
+
+def _address(value: Any) -> str | None:
+    return checksummed(value) if isinstance(value, str) and is_address(value) else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from blockchaintracer.core.chain.registry import load_artifact
+from blockchaintracer.core.chain.abi import load_artifact
 from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, to_hex
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"

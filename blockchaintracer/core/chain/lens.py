@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.known_code import lens_address, lens_code
-from blockchaintracer.core.chain.registry import Attestation, Membership, Registry, load_artifact
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.chain.registry import Attestation, Membership, Registry
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 from blockchaintracer.core.record import checksummed, from_hex
 
 _NOT_READ, _READ = 0, 3
@@ -65,11 +66,11 @@ def _each(
     singly: Callable[[Any], T],
 ) -> list[T]:
     """Ask about each item. `question` is the function of the Lens for some of them, and its arguments."""
-    lens = _lens(registry.chain) if len(items) >= _WORTH else None
+    by_lens = len(items) >= _WORTH and _has_lens(registry.chain)
     answers: list[T] = []
     for start in range(0, len(items), _AT_ONCE):
         part = items[start : start + _AT_ONCE]
-        readings = _ask(registry, lens, *question(part)) if lens else []
+        readings = _ask(registry, *question(part)) if by_lens else []
         if len(readings) != len(part):
             readings = [(_NOT_READ, None)] * len(part)
         answers += [
@@ -79,24 +80,19 @@ def _each(
     return answers
 
 
-def _ask(registry: Registry, lens: Any, function: str, *arguments: Any) -> list[tuple[int, Any]]:
+def _ask(registry: Registry, function: str, *arguments: Any) -> list[tuple[int, Any]]:
     """Return what the Lens read, row after row; nothing if it did not answer, as where a node gives a call too little
     gas."""
-    from web3.exceptions import BadFunctionCallOutput, ContractLogicError
-
+    lens = interface("RegistryLens")
     try:
-        rows = registry.chain.ask(lambda: lens.get_function_by_name(function)(registry.address, *arguments).call())
-    except (BadFunctionCallOutput, ChainUnavailable, ContractLogicError):
+        answer = registry.chain.call(lens_address(), lens.call(function, registry.address, *arguments))
+        return [reading for row in lens.result(function, answer) for reading in row]
+    except (ChainUnavailable, ContractRevert, ValueError):
         return []
-    return [reading for row in rows for reading in row]
 
 
-def _lens(chain: Chain) -> Any | None:
-    """Return the Lens of a chain as a web3 contract, None where its address does not have its code."""
-    contracts = chain.contract_classes
-    if "RegistryLens" not in contracts:
-        contract = None
-        if chain.code(lens_address()) == lens_code():
-            contract = chain.web3.eth.contract(lens_address(), abi=load_artifact("RegistryLens")["abi"])  # type: ignore[call-overload]
-        contracts["RegistryLens"] = contract
-    return contracts["RegistryLens"]
+def _has_lens(chain: Chain) -> bool:
+    """Return whether a chain has the Lens: another contract may be at its address."""
+    if chain.has_lens is None:
+        chain.has_lens = chain.code(lens_address()) == lens_code()
+    return chain.has_lens

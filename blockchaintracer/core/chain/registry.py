@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from typing import Any
 
-from blockchaintracer.core.chain.connection import Chain
-from blockchaintracer.core.chain.reverts import in_words
-from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.chain.abi import DecodedEvent, interface
+from blockchaintracer.core.chain.connection import Chain, TransactionReceipt
+from blockchaintracer.core.errors import (
+    ChainUnavailable,
+    ContractRevert,
+    HistoryPruned,
+    InputError,
+    NodeError,
+    NotVerified,
+)
 from blockchaintracer.core.record import (
     Domain,
     GlobalId,
@@ -25,20 +30,11 @@ from blockchaintracer.core.record import (
     from_hex,
     to_hex,
 )
-from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
+from blockchaintracer.core.record_view import RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
-
-
-@cache
-def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
-    """Load ABI and bytecode of a contract from this package."""
-    data: dict[str, Any] = json.loads(
-        (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
-    )
-    return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +117,6 @@ class Registry:
         self.first_block = first_block
 
     @cached_property
-    def contract(self) -> Any:
-        """The web3 contract."""
-        classes = self.chain.contract_classes
-        if "LabRegistry" not in classes:
-            classes["LabRegistry"] = self.chain.web3.eth.contract(abi=load_artifact()["abi"])
-        return classes["LabRegistry"](self.address)
-
-    @cached_property
     def domain(self) -> Domain:
         """The EIP-712 domain of the registry."""
         return Domain(self.chain.chain_id, self.address)
@@ -142,7 +130,7 @@ class Registry:
             )
         try:
             name = self.read_function("eip712Domain")[1]
-        except (ChainUnavailable, InputError):
+        except (ChainUnavailable, ContractRevert, InputError):
             name = None
         if name != "BlockchainTracer LabRegistry":
             raise InputError(f"the contract at {self.address} on {self.chain.name} is not a LabRegistry")
@@ -152,12 +140,11 @@ class Registry:
 
     def read_function(self, function: str, *arguments: Any) -> Any:
         """Call a view."""
-        return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call())
+        return self._call(None, function, arguments)
 
     def call_data(self, function: str, *arguments: Any) -> str:
         """Encode a call, 0x-hex."""
-        data: str = self.contract.get_function_by_name(function)(*arguments)._encode_transaction_data()
-        return data
+        return interface().call(function, *arguments)
 
     def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
         """Return what a call by `sender` would return now, without sending it.
@@ -165,40 +152,14 @@ class Registry:
         Raises:
             ContractRevert: if it would be refused: told before anything is paid.
         """
-        return self._run(lambda: self.contract.get_function_by_name(function)(*arguments).call({"from": sender}))
+        return self._call(sender, function, arguments)
 
-    def _run(self, call: Any) -> Any:
-        from web3.exceptions import BadFunctionCallOutput, ContractCustomError, ContractLogicError
-
+    def _call(self, sender: str | None, function: str, arguments: Sequence[Any]) -> Any:
+        answer = self.chain.call(self.address, self.call_data(function, *arguments), sender)
         try:
-            with self.chain.reaching():
-                return call()
-        except ContractCustomError as error:
-            raise self.decode_error(str(error.data)) from None
-        except BadFunctionCallOutput:
-            raise InputError(f"no LabRegistry answers at {self.address} on {self.chain.name}") from None
-        except ContractLogicError as error:
-            raise in_words("Revert", {"message": str(error.message)}) from None
-
-    def decode_error(self, data: str) -> Exception:
-        """Turn the data of a revert (0x-hex) into an exception with a clear message."""
-        from eth_abi.abi import decode
-        from eth_abi.exceptions import DecodingError
-        from eth_utils.abi import abi_to_signature, function_signature_to_4byte_selector
-
-        try:
-            raw = bytes.fromhex(data.removeprefix("0x"))
+            return interface().result(function, answer)
         except ValueError:
-            raw = b""
-        for entry in load_artifact()["abi"]:
-            if entry["type"] != "error" or function_signature_to_4byte_selector(abi_to_signature(entry)) != raw[:4]:
-                continue
-            try:
-                values = decode([item["type"] for item in entry["inputs"]], raw[4:])
-            except (DecodingError, ValueError):
-                break
-            return in_words(entry["name"], dict(zip((i["name"] for i in entry["inputs"]), values, strict=True)))
-        return in_words("UnknownError", {"data": raw})
+            raise InputError(f"no LabRegistry answers at {self.address} on {self.chain.name}") from None
 
     @contextmanager
     def _known(self) -> Iterator[None]:
@@ -268,40 +229,41 @@ class Registry:
 
     # -- events
 
-    def events(self, name: str, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[Any]:
-        """Yield the events of one name, oldest first, decoded by web3. All `topics` must match: the node filters by the
-        indexed ones, this method by the others, because web3 takes an event that matches any of them.
+    def events(
+        self, name: str, first: int | None = None, last: int | None = None, **topics: Any
+    ) -> Iterator[DecodedEvent]:
+        """Yield the events of one name, oldest first. All `topics` must match; a list is any of its values.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
-        from web3.exceptions import ContractLogicError, Web3RPCError
-
-        event = getattr(self.contract.events, name)
-        indexed = {part["name"] for part in event.abi["inputs"] if part["indexed"]}
-        asked = {key: value for key, value in topics.items() if key in indexed}
-        others = {key: value for key, value in topics.items() if key not in indexed}
+        query = {"address": self.address, "topics": interface().filter(name, topics)}
         start = self.first_block if first is None else first
         # the node knows its newest block: it is only asked for where one question is too large
         end, span = last, None if last is None else max(last - start + 1, 1)
         while end is None or start <= end:
             stop = end if span is None or end is None else min(start + span - 1, end)
             try:
-                events = event.get_logs(
-                    from_block=start, to_block="latest" if stop is None else stop, argument_filters=asked
+                logs = self.chain.logs(
+                    {**query, "fromBlock": hex(start), "toBlock": "latest" if stop is None else hex(stop)}
                 )
-            except (Web3RPCError, ContractLogicError):
+            except HistoryPruned:
+                raise
+            except NodeError:
                 if span == 1:
-                    with self.chain.reaching():
-                        raise
+                    raise
                 end = self.chain.head().number if end is None else end
                 span = max(min((span or end - start + 1) // 4, _FIRST_SPAN), 1)
                 continue
-            except Exception:
-                with self.chain.reaching():
-                    raise
-            for each in map(self._sound, events):
-                if all(each["args"][key] == value for key, value in others.items()):
-                    yield each
+            with self._known():
+                found = [interface().event(log) for log in logs if log.address == self.address]
+            for event in found:
+                # a node may give more than it was asked for
+                if (
+                    event is not None
+                    and event.name == name
+                    and all(_equals(event.args[key], value) for key, value in topics.items())
+                ):
+                    yield self._sound(event)
             if stop is None:
                 return
             start = stop + 1
@@ -328,7 +290,7 @@ class Registry:
             )
         return record
 
-    def anchored(self, group: int, author: str, root: str) -> Any | None:
+    def anchored(self, group: int, author: str, root: str) -> DecodedEvent | None:
         """Return the event that anchored a batch, ``Anchored`` or ``LeavesAnchored``, or None."""
         about: dict[str, Any] = {"group": group, "author": checksummed(author), "root": from_hex(root)}
         for name in ("Anchored", "LeavesAnchored"):
@@ -336,7 +298,7 @@ class Registry:
                 return event
         return None
 
-    def foreign_attested(self, foreign: GlobalId, group: int | None = None) -> Iterator[Any]:
+    def foreign_attested(self, foreign: GlobalId, group: int | None = None) -> Iterator[DecodedEvent]:
         """Yield the events of verdicts on a record of another registry, oldest first, of one group or of all."""
         chain_id, registry, record_id = foreign.as_abi()
         about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
@@ -346,23 +308,27 @@ class Registry:
         """Return all records of a digest, by any author: anyone may record another's file."""
         return list(self.recorded(subject=bytes.fromhex(subject)))
 
-    def events_of(self, receipt: Any) -> list[Any]:
+    def events_of(self, receipt: TransactionReceipt) -> list[DecodedEvent]:
         """Return the events of this registry in a receipt, without the logs of other contracts."""
-        from web3.logs import DISCARD
-
-        own = {**receipt, "logs": [log for log in receipt["logs"] if log["address"] == self.address]}
         events = []
-        for entry in load_artifact()["abi"]:
-            if entry["type"] == "event":
-                events += getattr(self.contract.events, entry["name"])().process_receipt(own, errors=DISCARD)
-        return sorted(map(self._sound, events), key=lambda event: int(event["logIndex"]))
+        for log in receipt.logs:
+            with suppress(ValueError):
+                if log.address == self.address and (event := interface().event(log)):
+                    events.append(event)
+        return sorted(map(self._sound, events), key=lambda event: event.position)
 
-    def _sound(self, event: Any) -> Any:
+    def _sound(self, event: DecodedEvent) -> DecodedEvent:
         """Return the event itself if a registry can have emitted it: decoding does not know how many verdicts there
         are."""
         with self._known():
-            Verdict(event["args"].get("verdict", 0))
+            Verdict(event.args.get("verdict", 0))
         return event
+
+
+def _equals(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list):
+        return any(_equals(value, each) for each in wanted)
+    return bool(value.lower() == wanted.lower() if isinstance(value, str) else value == wanted)
 
 
 def _status(values: Sequence[Any]) -> RecordStatus:
@@ -371,24 +337,27 @@ def _status(values: Sequence[Any]) -> RecordStatus:
     return RecordStatus(group, kind, Status(status), *rest)
 
 
-def recorded_event(event: Any) -> RecordView:
+def recorded_event(event: DecodedEvent) -> RecordView:
     """Build the record that a decoded ``Recorded`` event tells of."""
-    values = event["args"]
-    key = RecordKey(
+    return RecordView(
+        id=to_hex(event.args["id"]),
+        key=key_of_abi(event.args),
+        transaction=event.transaction,
+        position=event.position,
+        block_hash=event.block_hash,
+    )
+
+
+def key_of_abi(values: Mapping[str, Any]) -> RecordKey:
+    """Return the key that an event or a call of the registry holds, by the names of its fields."""
+    return RecordKey(
         group=values["group"],
         author=values["author"],
         kind=values["kind"],
         subject_type=values["subjectType"],
-        subject=bytes(values["subject"]).hex(),
-        manifest=bytes(values["manifest"]).hex(),
+        subject=values["subject"].hex(),
+        manifest=values["manifest"].hex(),
         parents=tuple(Link(to_hex(link["parent"]), link["relation"]) for link in values["parents"]),
-    )
-    return RecordView(
-        id=to_hex(values["id"]),
-        key=key,
-        transaction=to_hex(event["transactionHash"]),
-        position=Position.of_event(event),
-        block_hash=to_hex(event["blockHash"]),
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.errors import ContractRevert
-from blockchaintracer.core.record import Kind, Relation, Role, SubjectType, Verdict, label, named_hex
+from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.errors import ContractRevert, NodeError
+from blockchaintracer.core.record import Kind, Relation, Role, SubjectType, Verdict, from_hex, label, named_hex
 
 _FAULTS = (
     "is not recorded",
@@ -21,6 +23,7 @@ _FAULTS = (
 WORDS: dict[str, dict[str, str]] = json.loads(Path(__file__).with_suffix(".json").read_bytes())
 """Meaning and way out of each of the registry's errors, by name. A test holds it against the ABI."""
 
+_WORDS = re.compile("0x(?:[0-9a-fA-F]{2}){4,}")
 _LARGEST = {"InvalidKind": max(Kind), "InvalidRelation": max(Relation), "InvalidSubjectType": max(SubjectType)}
 _TIMES = {*("retractedAt", "recordedAt", "parentRecordedAt", "sealedAt", "anchoredAt"), *("deadline", "time", "until")}
 
@@ -34,6 +37,23 @@ def in_words(name: str, arguments: dict[str, Any]) -> ContractRevert:
     meaning, way_out = WORDS[name]["meaning"].format(**values), WORDS[name]["wayOut"]
     hint = way_out.format(largest=_LARGEST.get(name))
     return ContractRevert(name, values, f"the registry refused it: {meaning}", hint=hint)
+
+
+def revert_of(error: NodeError) -> Exception:
+    """Return what a contract of this package says by refusing a call; the node's own error if it is no refusal."""
+    # nodes put the contract's own words in different places
+    data = error.data.get("data") if isinstance(error.data, dict) else error.data
+    match = _WORDS.search(data if isinstance(data, str) else "")
+    if match:
+        return decode_error(match[0])
+    return in_words("Revert", {"message": error.reason}) if error.is_revert else error
+
+
+def decode_error(data: str) -> ContractRevert:
+    """Turn the data of a revert (0x-hex) into an exception with a clear message."""
+    raw = from_hex(data[: len(data) // 2 * 2])
+    name, arguments = interface().error(raw) or ("UnknownError", {"data": raw})
+    return in_words("Revert" if name in ("Error", "Panic") else name, arguments)
 
 
 def _readable(key: str, value: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from blockchaintracer.core.chain.abi import DecodedEvent
 from blockchaintracer.core.chain.registry import Registry, recorded_event
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Verdict, checksummed, from_hex, label, to_hex
@@ -39,10 +40,7 @@ def seals_of(registry: Registry, group: int, author: str, first: int | None = No
     Showing one seal shows how many there are: an author could seal a thousand plans and show the one that fits.
     """
     author = checksummed(author)
-    sealed = {
-        to_hex(event["args"]["commitment"]): event["blockNumber"]
-        for event in registry.events("Sealed", first, group=group, author=author)
-    }
+    sealed = {_commitment(event): event.block for event in registry.events("Sealed", first, group=group, author=author)}
     shown = _shown(registry, list(sealed), group, author, first)
     return [SealSeen(commitment, block, *shown.get(commitment, ())) for commitment, block in sealed.items()]
 
@@ -61,7 +59,7 @@ def _shown(
     """
     revealed = {}
     for event in _events(registry, "Revealed", commitments, first):
-        record_id, block = bytes(event["args"]["id"]), event["blockNumber"]
+        record_id, block = event.args["id"], event.block
         stored = next(registry.events("Recorded", block, block, id=record_id), None)
         if stored is None:
             raise ChainUnavailable(
@@ -73,25 +71,27 @@ def _shown(
         if record.key.group == group and checksummed(record.key.author) == author:
             revealed[_commitment(event)] = _as("record", record_id, event)
     for event in _events(registry, "VerdictRevealed", commitments, first, group=group):
-        record_id, block = bytes(event["args"]["recordId"]), event["blockNumber"]
+        record_id, block = event.args["recordId"], event.block
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
         for attested in given:
-            if attested["transactionHash"] == event["transactionHash"]:
+            if attested.transaction == event.transaction:
                 # a verdict's evidence is revealed by the same seal: the verdict is what was sealed
-                verdict = label(Verdict(attested["args"]["verdict"]))
+                verdict = label(Verdict(attested.args["verdict"]))
                 revealed[_commitment(event)] = _as(verdict, record_id, event)
     return revealed
 
 
-def _events(registry: Registry, name: str, commitments: list[str], first: int | None, **topics: Any) -> Iterator[Any]:
+def _events(
+    registry: Registry, name: str, commitments: list[str], first: int | None, **topics: Any
+) -> Iterator[DecodedEvent]:
     for start in range(0, len(commitments), _AT_ONCE):
         part = [from_hex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
         yield from registry.events(name, first, commitment=part, **topics)
 
 
-def _commitment(event: Any) -> str:
-    return to_hex(event["args"]["commitment"])
+def _commitment(event: DecodedEvent) -> str:
+    return to_hex(event.args["commitment"])
 
 
-def _as(what: str, record_id: bytes, event: Any) -> tuple[str, str, int, str]:
-    return what, to_hex(record_id), event["blockNumber"], to_hex(event["transactionHash"])
+def _as(what: str, record_id: bytes, event: DecodedEvent) -> tuple[str, str, int, str]:
+    return what, to_hex(record_id), event.block, event.transaction

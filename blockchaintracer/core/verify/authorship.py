@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.chain.connection import SentTransaction
+from blockchaintracer.core.chain.registry import key_of_abi
 from blockchaintracer.core.errors import ChainUnavailable
-from blockchaintracer.core.record import Link, RecordKey, checksummed, record_message, to_hex
+from blockchaintracer.core.record import checksummed, from_hex, record_message, to_hex
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -23,9 +26,6 @@ _LEGACY = 0xC0
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
-    from eth_abi.exceptions import DecodingError
-    from web3.exceptions import Web3Exception
-
     transaction = registry.chain.transaction(record.transaction)
     if transaction is None:
         return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
@@ -35,25 +35,22 @@ def check_author(registry: Registry, record: RecordView) -> Check:
         return Check(
             _NAME,
             Outcome.FAIL,
-            f"what the node tells of transaction {record.transaction} is not signed by {transaction['from']}",
+            f"what the node tells of transaction {record.transaction} is not signed by {transaction.sender}",
         )
     values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
-    if transaction.get("to") != registry.address:
-        return _within_a_call(
-            registry, record, {**values, "through": transaction.get("to"), "how": "call of a contract"}
-        )
-    try:
-        function, arguments = registry.contract.decode_function_input(transaction["input"])
-    except (DecodingError, Web3Exception, ValueError):
+    if transaction.to != registry.address:
+        return _within_a_call(registry, record, {**values, "through": transaction.to, "how": "call of a contract"})
+    if (called := interface().called(transaction.data)) is None:
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} calls nothing that records", values)
+    function, arguments = called
     keys = arguments.get("keys") or [arguments.get("key") or arguments.get("evidence")]
-    if record.id not in [registry.domain.record_id(_key(key)) for key in keys if key is not None]:
+    if record.id not in [registry.domain.record_id(key_of_abi(key)) for key in keys if key is not None]:
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} asks for another record", values)
     if sender == author:
         how = "recovered from its signature" if proven else "by the node's word"
         return Check(_NAME, Outcome.PASS, f"{author} sent it, {how}", values)
     values["how"] = "relayed"
-    if function.fn_name != "recordBySig":
+    if function != "recordBySig":
         return Check(_NAME, Outcome.FAIL, f"{sender} sent it, not its author {author}, and without a signature", values)
     return _by_signature(registry, record, arguments, values)
 
@@ -66,19 +63,19 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     author = checksummed(author)
     sender, proven = sender_of(registry, batch.transaction, transaction)
     if sender is None:
-        detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction['from']}"
+        detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction.sender}"
         return Check(_NAME, Outcome.FAIL, detail)
     values = {"author": author, "sender": sender, "how": "sent"}
-    if sender == author and transaction.get("to") == registry.address:
+    if sender == author and transaction.to == registry.address:
         how = "recovered from its signature" if proven else "by the node's word"
         return Check(_NAME, Outcome.PASS, f"{author} sent {what}, {how}", values)
-    if transaction.get("to") == registry.address:
+    if transaction.to == registry.address:
         return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
     if account := _account_with_code(registry, author, batch.position.block):
         detail = f"the author {author} {account}, which sent {what} in a transaction of {sender}: {_FOR_IT_TO_SAY}"
         return Check(_NAME, Outcome.PASS, detail, values)
     # only an account with code can have done this, and it may have had that for a moment (EIP-7702)
-    detail = f"{sender} sent {what} through {transaction.get('to')}: the node doesn't tell what code {author} had then"
+    detail = f"{sender} sent {what} through {transaction.to}: the node doesn't tell what code {author} had then"
     return Check(_NAME, Outcome.UNKNOWN, detail, values)
 
 
@@ -125,60 +122,36 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
     )
 
 
-def sender_of(registry: Registry, identifier: str, transaction: Any) -> tuple[str | None, bool]:
+def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, bool]:
     """Return who sent a transaction and whether its own signature says so. The sender is None if the signature
     disagrees."""
     from eth_account import Account
     from eth_utils.crypto import keccak
-    from web3.exceptions import Web3Exception
 
-    chain = registry.chain
-    try:
-        with chain.reaching():
-            raw = bytes(chain.web3.eth.get_raw_transaction(identifier))  # type: ignore[arg-type]
-    except (ChainUnavailable, Web3Exception, ValueError):
-        # not every node gives raw transactions
-        return transaction["from"], False
-    stated = bytes(transaction["input"]), bytes.fromhex((transaction.get("to") or "0x")[2:])
+    raw = registry.chain.raw_transaction(identifier)
+    if not raw:
+        return transaction.sender, False
+    stated = transaction.data, from_hex(transaction.to or "0x")
     if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
         return None, False
     if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
         # rollups have types of their own that no account signs
-        return transaction["from"], False
+        return transaction.sender, False
     try:
         signer = Account.recover_transaction(raw)
     except Exception:
         return None, False
-    return (signer, True) if signer == transaction["from"] else (None, False)
+    return (signer, True) if signer == transaction.sender else (None, False)
 
 
 def _account_with_code(registry: Registry, address: str, block: int) -> str | None:
     """Say what an account with code was in a block: "" if it had none, None if the node has forgotten and there is none
     now."""
-    from web3.exceptions import Web3Exception
-
     try:
-        with registry.chain.reaching():
-            code = bytes(registry.chain.web3.eth.get_code(address, block))  # type: ignore[arg-type]
-    except (ChainUnavailable, Web3Exception, ValueError):
+        code = registry.chain.code(address, block)
+    except ChainUnavailable:
         code = registry.chain.code(address)
         if not code:
             return None
     delegate = f"ran the code of 0x{code[3:].hex()} by EIP-7702"
     return delegate if code.startswith(_DELEGATED) else "is a contract" if code else ""
-
-
-def _key(values: Any) -> RecordKey:
-    group, author, subject_type, subject, kind, manifest, parents = (
-        values.values() if isinstance(values, dict) else values
-    )
-    links = [tuple(link.values()) if isinstance(link, dict) else link for link in parents]
-    return RecordKey(
-        group=group,
-        author=author,
-        kind=kind,
-        subject_type=subject_type,
-        subject=bytes(subject).hex(),
-        manifest=bytes(manifest).hex(),
-        parents=tuple(Link(to_hex(parent), relation) for parent, relation in links),
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from blockchaintracer.core.chain import Registry
+from blockchaintracer.core.chain import DecodedEvent, Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, RunPredicate
 from blockchaintracer.core.manifest.checkpoint_list import (
@@ -17,7 +17,7 @@ from blockchaintracer.core.manifest.checkpoint_list import (
     root_of,
 )
 from blockchaintracer.core.record import checksummed, to_hex
-from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.content_checks import without_copy
 from blockchaintracer.core.verify.copies import Copies
@@ -86,22 +86,22 @@ class _Anchors:
         self._listed = listed
 
     @cached_property
-    def _events(self) -> dict[str, Any]:
+    def _events(self) -> dict[str, DecodedEvent]:
         """All batches of the author for the group by root, read once for all anchors."""
         about: dict[str, Any] = {"group": self._key.group, "author": checksummed(self._key.author)}
-        return {to_hex(event["args"]["root"]): event for event in self._registry.events("Anchored", **about)}
+        return {to_hex(event.args["root"]): event for event in self._registry.events("Anchored", **about)}
 
     def checks(self, run: RunPredicate, committed: Commitment) -> Iterator[Check]:
         place, described, last, known = 0, [], None, True
         for number, anchor in enumerate(self._said.anchors, 1):
             name = f"anchor {number}"
             event = self._events.get(anchor.root)
-            block = self._registry.chain.block(event["blockNumber"]) if event else None
+            block = self._registry.chain.block(event.block) if event else None
             if event is None or block is None:
                 yield Check(name, Outcome.FAIL, f"its root {anchor.root} was never anchored by the run's author")
                 known = False
             else:
-                position = Position.of_event(event)
+                position = event.position
                 problems = list(self._problems(anchor, place))
                 if last is not None and not last < position:
                     problems.append("it was anchored before the one that it follows")
@@ -123,7 +123,7 @@ class _Anchors:
         yield from self._left_out(run, committed)
 
     def _problems(self, anchor: CheckpointAnchor, place: int) -> Iterator[str]:
-        count = self._events[anchor.root]["args"]["declaredCount"]
+        count = self._events[anchor.root].args["declaredCount"]
         if count != anchor.count:
             yield f"the chain says {count} checkpoints, the manifest {anchor.count}"
         if self._listed is None:
@@ -174,7 +174,7 @@ class _Anchors:
         others = {
             root: _description(event)
             for root, event in self._events.items()
-            if root not in named and first <= event["blockNumber"] <= committed.position.block
+            if root not in named and first <= event.block <= committed.position.block
         }
         unnamed, unseen = [], 0
         for root, digest in others.items():
@@ -194,8 +194,8 @@ class _Anchors:
             yield Check("anchors left out", Outcome.PASS, f"none is known{blind}", values)
 
 
-def _description(event: Any) -> str:
-    return bytes(event["args"]["manifest"]).hex()
+def _description(event: DecodedEvent) -> str:
+    return str(event.args["manifest"].hex())
 
 
 def _changes(was: list[ListedCheckpoint], now: list[ListedCheckpoint]) -> list[str]:

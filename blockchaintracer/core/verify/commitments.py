@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from blockchaintracer.core.chain import Block, Registry
+from blockchaintracer.core.chain import Block, DecodedEvent, Registry
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.networks import printed_time
@@ -35,7 +36,7 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
     """Return the commitment whose time a record has: the batch's if it is found, else the record's own."""
     if status.is_batched:
         stored = next(registry.events("Materialized", id=from_hex(record.id)), None)
-        root = to_hex(stored["args"]["root"]) if stored else None
+        root = to_hex(stored.args["root"]) if stored else None
         if root and (anchoring := anchored(registry, record.key.group, record.key.author, root)):
             return anchoring
     return Commitment(record.position, registry.chain.block(record.block), record.transaction)
@@ -46,8 +47,8 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
     event = registry.anchored(group, author, root)
     if event is None:
         return None
-    block = registry.chain.block(event["blockNumber"])
-    return Commitment(Position.of_event(event), block, to_hex(event["transactionHash"]), root)
+    block = registry.chain.block(event.block)
+    return Commitment(event.position, block, event.transaction, root)
 
 
 def check_batch(
@@ -92,7 +93,7 @@ def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> 
     if event is None:
         yield Check("seal", Outcome.FAIL, f"sealed {when(status.sealed_at)} by the registry, but no event reveals it")
         return
-    commitment = to_hex(event["args"]["commitment"])
+    commitment = to_hex(event.args["commitment"])
     problems = _seal_problems(registry, key.group, key.author, commitment, status.sealed_at, event)
     computed = _computed(registry, record, event)
     if computed is not None and computed != commitment:
@@ -109,15 +110,15 @@ def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> 
 
 
 def verdict_seal_problems(
-    registry: Registry, record_id: str, group: int, attested: Any, sealed_at: int
+    registry: Registry, record_id: str, group: int, attested: DecodedEvent, sealed_at: int
 ) -> tuple[list[str], str]:
     """Return what is wrong with the seal of a verdict, and a sentence on how many more seals there are."""
-    block = attested["blockNumber"]
+    block = attested.block
     shown = registry.events("VerdictRevealed", block, block, recordId=from_hex(record_id), group=group)
-    event = next((revealed for revealed in shown if revealed["transactionHash"] == attested["transactionHash"]), None)
+    event = next((revealed for revealed in shown if revealed.transaction == attested.transaction), None)
     if event is None:
         return (["the registry says it was sealed, but no event reveals it"] if sealed_at else []), ""
-    author, commitment = attested["args"]["attester"], to_hex(event["args"]["commitment"])
+    author, commitment = attested.args["attester"], to_hex(event.args["commitment"])
     problems = _seal_problems(registry, group, author, commitment, sealed_at, event)
     return problems, f", sealed {when(sealed_at)}; {count_seals(registry, group, author)[1]}"
 
@@ -131,27 +132,27 @@ def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, 
 
 
 def _seal_problems(
-    registry: Registry, group: int, author: str, commitment: str, sealed_at: int, revealed: Any
+    registry: Registry, group: int, author: str, commitment: str, sealed_at: int, revealed: DecodedEvent
 ) -> list[str]:
     about: dict[str, Any] = {"group": group, "author": checksummed(author), "commitment": from_hex(commitment)}
     sealed = next(registry.events("Sealed", **about), None)
     if sealed is None:
         return [f"{checksummed(author)} never sealed it for group {group}"]
-    block, problems = registry.chain.block(sealed["blockNumber"]), []
-    times = {revealed["args"]["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
+    block, problems = registry.chain.block(sealed.block), []
+    times = {revealed.args["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
     if block is None or times != {block.timestamp}:
         block_time = when(block.timestamp) if block else "unknown"
         problems.append(
             f"its time is {' or '.join(when(time) for time in sorted(times))}, that of its block {block_time}"
         )
-    if not Position.of_event(sealed) < Position.of_event(revealed):
+    if not sealed.position < revealed.position:
         problems.append("it was revealed before it was sealed")
     return problems
 
 
-def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
+def _computed(registry: Registry, record: RecordView, event: DecodedEvent) -> str | None:
     """Compute the commitment that a transaction reveals. None if another contract called the registry."""
-    transaction = to_hex(event["transactionHash"])
+    transaction = event.transaction
     if arguments := arguments_of(registry, transaction, "reveal"):
         return record_commitment(record.id, to_hex(arguments["salt"]))
     if arguments := arguments_of(registry, transaction, "revealVerdictWithEvidence"):
@@ -164,17 +165,11 @@ def _computed(registry: Registry, record: RecordView, event: Any) -> str | None:
 def arguments_of(registry: Registry, transaction: str, function: str) -> dict[str, Any] | None:
     """Return the arguments that a transaction passes to a function of the registry, or None if it calls something
     else."""
-    from eth_abi.exceptions import DecodingError
-    from web3.exceptions import Web3Exception
-
-    data = registry.chain.transaction(transaction)
-    if data is None or data.get("to") != registry.address:
+    sent = registry.chain.transaction(transaction)
+    if sent is None or sent.to != registry.address:
         return None
-    try:
-        called, arguments = registry.contract.decode_function_input(data["input"])
-    except (DecodingError, Web3Exception, ValueError):
-        return None
-    return dict(arguments) if called.fn_name == function else None
+    called, arguments = interface().called(sent.data) or (None, None)
+    return arguments if called == function else None
 
 
 def when(timestamp: int) -> str:

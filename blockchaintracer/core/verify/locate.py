@@ -61,9 +61,9 @@ def member_at(registry: Registry, group: int, account: str, position: Position) 
     last: Membership | None = None
     later = []
     for event in registry.events("MembershipChanged", group=group, account=checksummed(account)):
-        values, before = event["args"], last
+        values, before = event.args, last
         last = Membership(Role(values["roles"]), values["since"], values["until"], values["version"])
-        if Position.of_event(event) < position:
+        if event.position < position:
             current = last
         elif before and (before.roles, before.since) == (last.roles, last.since) and last.until < before.until:
             # only the end of a membership changes its end and nothing else

@@ -163,8 +163,8 @@ class RecordChecks:
             return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
         receipt = self._chain.receipt(record.transaction)
         emitted = self._registry.events_of(receipt) if receipt is not None else []
-        ids = [to_hex(event["args"]["id"]) for event in emitted if event["event"] == "Recorded"]
-        if receipt is None or receipt["status"] != 1 or record.id not in ids:
+        ids = [to_hex(event.args["id"]) for event in emitted if event.name == "Recorded"]
+        if receipt is None or not receipt.succeeded or record.id not in ids:
             detail = f"the receipt of transaction {record.transaction} holds no such event of the registry"
             return Check(name, Outcome.FAIL, detail)
         detail = f"by {where(self._registry)}, block {record.block}, transaction {record.transaction}"
@@ -317,9 +317,9 @@ class RecordChecks:
             return Check(
                 "retraction", Outcome.FAIL, f"retracted {when(status.retracted_at)}, but its event is not there"
             )
-        digest = bytes(event["args"]["reason"]).hex()
+        digest = event.args["reason"].hex()
         reason = self._reason(digest) if int(digest, 16) else "no reason was given"
-        by = event["args"]["by"]
+        by = event.args["by"]
         values = {"by": by, "retractedAt": status.retracted_at, "reason": digest}
         detail = f"retracted {when(status.retracted_at)} by {by}: {reason}"
         return Check("retraction", Outcome.FAIL, detail, values)

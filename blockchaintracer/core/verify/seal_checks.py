@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from blockchaintracer.core.chain import DecodedEvent
 from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
-from blockchaintracer.core.record import checksummed, counted, from_hex, label, to_hex
-from blockchaintracer.core.record_view import Position
+from blockchaintracer.core.record import checksummed, counted, from_hex, label
 from blockchaintracer.core.verify.authorship import check_anchorer
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -31,7 +31,7 @@ def check_commitment(
         known: groups and authors whose seal is looked up in the registry's state, which no node forgets.
     """
     events = {
-        (event["args"]["group"], checksummed(event["args"]["author"])): event
+        (event.args["group"], checksummed(event.args["author"])): event
         for event in history.events("Sealed", commitment=from_hex(commitment))
     }
     asked = dict.fromkeys([*((group, checksummed(author)) for group, author in known), *events])
@@ -46,7 +46,7 @@ def check_commitment(
 
 
 def check_one(
-    history: EventHistory, registry: Registry, commitment: str, group: int, author: str, event: Any | None
+    history: EventHistory, registry: Registry, commitment: str, group: int, author: str, event: DecodedEvent | None
 ) -> list[Check]:
     """Check the seal of one author: the registry's state first, then its event, if the node still has it."""
     time = registry.sealed_at(group, author, commitment)
@@ -59,10 +59,10 @@ def check_one(
         place = f"at {when(time)}: the registry holds it; block and transaction are unknown: {gap or 'no log tells'}"
         outcome = Outcome.PASS if gap else Outcome.FAIL
     else:
-        block, transaction = registry.chain.block(event["blockNumber"]), to_hex(event["transactionHash"])
-        values |= {"block": event["blockNumber"], "transaction": transaction}
-        same = block and (block.timestamp, block.hash) == (time, to_hex(event["blockHash"]))
-        place = f"in block {event['blockNumber']} ({when(time)}), transaction {transaction}"
+        block, transaction = registry.chain.block(event.block), event.transaction
+        values |= {"block": event.block, "transaction": transaction}
+        same = block and (block.timestamp, block.hash) == (time, event.block_hash)
+        place = f"in block {event.block} ({when(time)}), transaction {transaction}"
         place += "" if same else ": but that is not the block of its time in the registry"
         outcome = Outcome.PASS if same else Outcome.FAIL
     seals = seals_of(registry, group, author, history.start)
@@ -73,7 +73,7 @@ def check_one(
         Check("seal", outcome, f"{commitment} was sealed by {author} for group {group} {place}; {counts}", values)
     ]
     if event is not None:
-        sealing = Commitment(Position.of_event(event), block, transaction)
+        sealing = Commitment(event.position, block, transaction)
         checks.append(check_anchorer(registry, author, sealing, "the seal"))
     seen = next((seal for seal in seals if seal.commitment == commitment), None)
     if seen is None or seen.revealed_as is None or seen.record_id is None:

@@ -39,7 +39,7 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
         detail = f"{about['author']} never sealed {derivation.commitment} for group {derivation.group}"
         yield Check("seed plan", Outcome.FAIL, detail)
     else:
-        yield _plan(registry, copies, derivation, sealed["blockNumber"])
+        yield _plan(registry, copies, derivation, sealed.block)
     yield _block(registry, derivation)
     yield _values(run, derivation)
     yield _choice(registry, derivation)

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
+from blockchaintracer.core.chain import DecodedEvent, TransactionReceipt
 from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 from blockchaintracer.core.record import (
     NO_END,
     GlobalId,
@@ -21,7 +22,6 @@ from blockchaintracer.core.record import (
     named_hex,
     to_hex,
 )
-from blockchaintracer.core.record_view import Position
 from blockchaintracer.core.verify.authorship import check_anchorer, sender_of
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.locate import role_names
@@ -32,19 +32,21 @@ _Told = tuple[str, str, bool]
 """What an event says, what the state holds of it today, and whether the two agree."""
 
 
-def check_transaction(registry: Registry, transaction: str, receipt: Any, events: list[Any]) -> list[Check]:
+def check_transaction(
+    registry: Registry, transaction: str, receipt: TransactionReceipt, events: list[DecodedEvent]
+) -> list[Check]:
     """Check a transaction's block and sender, and each event but those of records against today's state."""
-    number, block = receipt["blockNumber"], registry.chain.block(receipt["blockNumber"])
-    names = [str(event["event"]) for event in events]
+    number, block = receipt.block, registry.chain.block(receipt.block)
+    names = [event.name for event in events]
     values = {"events": names, "block": number, "time": block.timestamp if block else None}
-    if block is None or block.hash != to_hex(receipt["blockHash"]):
+    if block is None or block.hash != receipt.block_hash:
         detail = f"{transaction}: its block {number} is not one of the chain any more"
         return [Check("transaction", Outcome.FAIL, detail, values)]
     detail = f"in block {number} ({when(block.timestamp)}), events of the registry: {', '.join(names)}"
     checks = [Check("transaction", Outcome.PASS, detail, values), _sent(registry, transaction)]
     history = EventHistory(registry)
     for event in events:
-        name, about = str(event["event"]), _plain(event["args"])
+        name, about = event.name, _plain(event.args)
         if name == "Sealed":
             author = checksummed(about["author"])
             checks += check_one(history, registry, about["commitment"], about["group"], author, event)
@@ -58,11 +60,11 @@ def check_root(history: EventHistory, registry: Registry, root: str, groups: Col
     checks: list[Check] = []
     for name in ("Anchored", "LeavesAnchored"):
         for event in history.events(name, root=from_hex(root)):
-            about, block = _plain(event["args"]), registry.chain.block(event["blockNumber"])
+            about, block = _plain(event.args), registry.chain.block(event.block)
             if block is None or (groups and about["group"] not in groups):
                 continue
             check = _check_event(registry, name, about, block.timestamp)
-            anchoring = Commitment(Position.of_event(event), block, to_hex(event["transactionHash"]), root)
+            anchoring = Commitment(event.position, block, event.transaction, root)
             where = f"in block {block.number}, transaction {anchoring.transaction}: {check.detail}"
             checks.append(replace(check, detail=where, values={**check.values, "block": block.number}))
             checks.append(check_anchorer(registry, about["author"], anchoring))
@@ -75,21 +77,17 @@ def _check_event(registry: Registry, name: str, about: dict[str, Any], time: int
     return Check("event", outcome, f"{said}; today {today}", {"event": name, **about, "time": time})
 
 
-def elsewhere(registry: Registry, receipt: Any) -> str:
+def elsewhere(registry: Registry, receipt: TransactionReceipt) -> str:
     """Say who sent a transaction without an event of the registry, and what it called."""
     from eth_utils.crypto import keccak
-    from web3.exceptions import Web3Exception
 
-    called = receipt.get("to")
-    if called is None:
-        return f"; {receipt['from']} made the contract {receipt.get('contractAddress')}"
+    if receipt.to is None:
+        return f"; {receipt.sender} made the contract {receipt.contract}"
     try:
-        with registry.chain.reaching():
-            question: Any = {"to": called, "data": keccak(text="registry()")[:4]}
-            answer = bytes(registry.chain.web3.eth.call(question))
-    except (ChainUnavailable, Web3Exception, ValueError):
+        answer = registry.chain.call(receipt.to, to_hex(keccak(text="registry()")[:4]))
+    except (ChainUnavailable, ContractRevert):
         answer = b""
-    said = f"; {receipt['from']} called {called}"
+    said = f"; {receipt.sender} called {receipt.to}"
     if answer == bytes.fromhex(registry.address[2:]).rjust(32, b"\0"):
         said += ", a contract that says it reads this registry, as a bounty does: its own events tell what it did"
     return said
@@ -110,9 +108,9 @@ def _sent(registry: Registry, identifier: str) -> Check:
         return Check("sender", Outcome.UNKNOWN, f"the node does not give transaction {identifier}")
     sender, proven = sender_of(registry, identifier, transaction)
     if sender is None:
-        return Check("sender", Outcome.FAIL, f"what the node tells of it is not signed by {transaction['from']}")
+        return Check("sender", Outcome.FAIL, f"what the node tells of it is not signed by {transaction.sender}")
     how = "recovered from its signature" if proven else "by the node's word"
-    through = "" if transaction.get("to") == registry.address else f", through the contract {transaction.get('to')}"
+    through = "" if transaction.to == registry.address else f", through the contract {transaction.to}"
     return Check("sender", Outcome.PASS, f"{sender} sent it, {how}{through}", {"sender": sender})
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
-from blockchaintracer.core.chain import Attestation, Registry, lens
+from blockchaintracer.core.chain import Attestation, DecodedEvent, Registry, lens
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, from_hex, label, to_hex
-from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
+from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.commitments import verdict_seal_problems, when
 from blockchaintracer.core.verify.locate import locate, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -22,19 +21,19 @@ _ON_EVIDENCE = (Verdict.REPRODUCED, Verdict.NOT_REPRODUCED)
 def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> Iterator[Check]:
     """Compare each group's current verdict, by its last event, with the registry's state, its evidence and its
     roles."""
-    newest: dict[int, Any] = {}
+    newest: dict[int, DecodedEvent] = {}
     for name in ("Attested", "VerdictWithdrawn"):
         for event in registry.events(name, recordId=from_hex(record_id)):
-            group = event["args"]["group"]
-            if group not in newest or Position.of_event(newest[group]) < Position.of_event(event):
+            group = event.args["group"]
+            if group not in newest or newest[group].position < event.position:
                 newest[group] = event
     counted: Counter[Verdict] = Counter()
     groups = sorted(newest)
     evidence = _evidence(registry, newest.values())
     for group, current in zip(groups, lens.verdicts(registry, groups, record_id), strict=True):
         event = newest[group]
-        if event["event"] == "Attested":
-            counted[Verdict(event["args"]["verdict"])] += 1
+        if event.name == "Attested":
+            counted[Verdict(event.args["verdict"])] += 1
         yield _check_group(registry, record_id, group, event, current, evidence)
     counts = {
         Verdict.REVIEWED: status.reviewed,
@@ -52,9 +51,9 @@ def check_verdicts(registry: Registry, record_id: str, status: RecordStatus) -> 
         yield Check("verdict counts", Outcome.FAIL, detail)
 
 
-def _evidence(registry: Registry, events: Iterable[Any]) -> dict[str, RecordView]:
+def _evidence(registry: Registry, events: Iterable[DecodedEvent]) -> dict[str, RecordView]:
     """Return the records that verdicts name as evidence, with what the registry stores of them now."""
-    ids = {to_hex(event["args"]["evidence"]) for event in events if event["event"] == "Attested"}
+    ids = {to_hex(event.args["evidence"]) for event in events if event.name == "Attested"}
     records = locate(registry, (record_id for record_id in ids if int(record_id, 16)))
     return {
         record_id: replace(record, stored=stored)
@@ -66,13 +65,13 @@ def _check_group(
     registry: Registry,
     record_id: str,
     group: int,
-    event: Any,
+    event: DecodedEvent,
     current: Attestation,
     evidence_records: dict[str, RecordView],
 ) -> Check:
-    values, name = event["args"], f"verdict of group {group}"
+    values, name = event.args, f"verdict of group {group}"
     verdict = Verdict(values["verdict"])
-    if event["event"] == "VerdictWithdrawn":
+    if event.name == "VerdictWithdrawn":
         if current.verdict is not Verdict.NONE:
             return Check(name, Outcome.FAIL, f"withdrawn by its event, but {label(current.verdict)} in the registry")
         return Check(name, Outcome.PASS, f"withdrawn; it was {label(verdict)}", {"verdict": "none"})
@@ -88,7 +87,7 @@ def _check_group(
         "evidence": evidence_id,
     }
     statement += f", {when(current.attested_at)}"
-    member = member_at(registry, group, values["attester"], Position.of_event(event))
+    member = member_at(registry, group, values["attester"], event.position)
     statement += f" ({member.later})" if member.later else ""
     problems = []
     # the registry keeps as many of the evidence's low bits as its slot has room for
@@ -97,7 +96,7 @@ def _check_group(
         problems.append(
             f"the registry holds {label(current.verdict)}, version {current.version}, evidence …{current.evidence}"
         )
-    block = registry.chain.block(event["blockNumber"])
+    block = registry.chain.block(event.block)
     if block is None or block.timestamp != current.attested_at:
         problems.append(f"its time in the registry, {current.attested_at}, is not that of its block")
     elif problem := member.problem(Role.REVIEWER, block.timestamp):

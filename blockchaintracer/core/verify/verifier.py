@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from blockchaintracer.core.chain import Registry, load_artifact
+from blockchaintracer.core.chain import Registry, TransactionReceipt
+from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import (
@@ -141,8 +140,8 @@ class Verifier:
         problem, events = None, []
         if receipt is None:
             problem = "it is in no block"
-        elif receipt["status"] != 1:
-            problem = f"it is in block {receipt['blockNumber']} and was refused there"
+        elif not receipt.succeeded:
+            problem = f"it is in block {receipt.block} and was refused there"
         elif not (events := self._registry.events_of(receipt)):
             impostors = self._impostors(receipt)
             problem = f"it holds no event of the registry {self._registry.address}"
@@ -152,7 +151,7 @@ class Verifier:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))
         checks = check_transaction(self._registry, transaction, receipt, events)
-        ids = [to_hex(event["args"]["id"]) for event in events if event["event"] == "Recorded"]
+        ids = [to_hex(event.args["id"]) for event in events if event.name == "Recorded"]
         records = locate(self._registry, ids)
         checks += [
             Check(
@@ -165,7 +164,7 @@ class Verifier:
             if record_id not in records
         ]
         if not records:
-            checks.append(self._checks.finality(events[0]["blockNumber"]))
+            checks.append(self._checks.finality(events[0].block))
         report = self._report(transaction, "transaction", checks, [*records.values()])
         return self._concluding(report, checks)
 
@@ -323,22 +322,14 @@ class Verifier:
         detail = f"{len(records)} of this digest (anyone may record another's file): {whose}"
         return Check("records", Outcome.PASS, detail, {"count": len(records)})
 
-    def _impostors(self, receipt: Any) -> list[str]:
+    def _impostors(self, receipt: TransactionReceipt) -> list[str]:
         return sorted(
             {
-                str(log["address"])
-                for log in receipt["logs"]
-                if log["address"] != self._registry.address
-                and log["topics"]
-                and bytes(log["topics"][0]) in self._topics
+                log.address
+                for log in receipt.logs
+                if log.address != self._registry.address and log.topics and log.topics[0] in interface().topics
             }
         )
-
-    @cached_property
-    def _topics(self) -> set[bytes]:
-        from eth_utils.abi import event_abi_to_log_topic
-
-        return {bytes(event_abi_to_log_topic(entry)) for entry in load_artifact()["abi"] if entry["type"] == "event"}
 
     def _by_parts(self, shown: Shown, groups: Collection[int]) -> Report:
         """Verify what nobody recorded as a whole: a part of a record, a changed copy, or neither."""

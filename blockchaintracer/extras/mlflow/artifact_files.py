@@ -13,10 +13,10 @@ from urllib.parse import unquote, urlsplit
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.store.ipfs.download import MAX_ENTRIES
-from blockchaintracer.lab.store.ipfs.gateway import pieces
 from blockchaintracer.lab.store.store import FETCH_LIMIT
 
 _MAX_DEPTH = 64
+_BLOCK_S = 120
 _WAIT_S = 3_600
 _S_A_MIB = 120
 _DATABASE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
@@ -84,6 +84,8 @@ def fetch_files(repository: Any, folder: Path) -> None:
     from mlflow.store.artifact.http_artifact_repo import HttpArtifactRepository
     from mlflow.utils.rest_utils import augmented_raise_for_status, http_request
 
+    from blockchaintracer.core.fetch import Deadline, FetchError, Stream
+
     files, began, count = list(_files(repository)), time.monotonic(), 0
     if not isinstance(repository, HttpArtifactRepository):
         # a storage's own client, which has limits of its own
@@ -100,14 +102,15 @@ def fetch_files(repository: Any, folder: Path) -> None:
                 target.open("xb") as file,
             ):
                 augmented_raise_for_status(answer)
-                for piece in pieces(answer):
+                for piece in Stream(answer, Deadline(_BLOCK_S)).pieces():
                     count += file.write(piece)
                     if count > FETCH_LIMIT:
                         raise InputError(f"expected artifacts of at most {FETCH_LIMIT} bytes, got more")
                     if time.monotonic() - began > _WAIT_S + _S_A_MIB * (count >> 20):
                         raise requests.ReadTimeout("no end")
-        except requests.RequestException as error:
-            raise ChainUnavailable(f"the artifact {name!r} can't be fetched ({type(error).__name__})") from None
+        except (FetchError, requests.RequestException) as error:
+            reason = error if isinstance(error, FetchError) else type(error).__name__
+            raise ChainUnavailable(f"the artifact {name!r} can't be fetched ({reason})") from None
 
 
 def _files(repository: Any) -> Iterator[str]:

@@ -155,7 +155,8 @@ def _watch_process() -> None:
         _recording.watching = True
         # imported before the thread that asks the chain imports them: it would see them half imported
         import eth_account  # noqa: F401
-        import web3  # noqa: F401
+
+        import blockchaintracer.core.chain.endpoints  # noqa: F401
 
         watch_datasets()
         watch_models()

@@ -1,5 +1,5 @@
 """The registry's logs as plain values: fetched span by span as raw JSON-RPC and decoded by word positions that the ABI
-gives. web3's own decoding takes fifty times as long, and a registry may hold millions of events."""
+gives. Decoding each by the ABI takes fifty times as long, and a registry may hold millions of events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from blockchaintracer.core.chain import Block, Chain, load_artifact
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
 from blockchaintracer.core.record import from_hex, to_hex
 
 _FIRST_SPAN = 32
@@ -19,7 +19,6 @@ _WIDEST_SPAN = 50_000
 """Blocks asked for at once, at first and at most."""
 _FULL_SPAN = 10_000
 """Logs beyond which the next span is smaller: many nodes give no more, and what is in memory stays near 30 MB."""
-_BATCH = 200
 _WORD = 32
 
 
@@ -155,9 +154,11 @@ def raw_spans(
             raise ChainUnavailable(f"{chain.address} has no block {last} any more", hint="Try again.")
         try:
             logs, times, hashes = _logs(chain, address, topics, first, last)
-        except _RefusedError as refusal:
+        except HistoryPruned:
+            raise
+        except NodeError as refusal:
             if first == last:
-                raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal}") from None
+                raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal.reason}") from None
             width = max((last - first + 1) // 4, 1)
             continue
         if not chain.is_canonical(last, end.hash):
@@ -173,19 +174,12 @@ def raw_spans(
             width = min(width * 8, _WIDEST_SPAN)
 
 
-class _RefusedError(Exception):
-    """The node refuses a span, in most cases because the span is too large."""
-
-
 def _logs(
     chain: Chain, address: str, topics: list[str] | None, first: int, last: int
 ) -> tuple[list[Event], dict[int, int], dict[int, bytes]]:
     request: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
     request |= {"topics": [topics]} if topics else {}
-    with chain.reaching():
-        answer: Any = chain.web3.provider.make_request("eth_getLogs", [request])  # type: ignore[arg-type]
-    if error := answer.get("error"):
-        raise _RefusedError(str(error.get("message") if isinstance(error, dict) else error))
+    answer = chain.ask("eth_getLogs", request)
     own = address.lower()
     # many logs share a block or a transaction: each text is read once
     number, word = cache(lambda text: int(text, 16)), cache(lambda text: bytes.fromhex(text[2:]))
@@ -194,7 +188,7 @@ def _logs(
     times: dict[int, int] = {}
     hashes: dict[int, bytes] = {}
     try:
-        for log in answer["result"]:
+        for log in answer:
             # a node may answer with other contracts' logs: only the registry's own count
             if not is_own(log["address"]) or log.get("removed"):
                 continue
@@ -222,23 +216,7 @@ def _no_events(chain: Chain, address: str, reason: object) -> ChainUnavailable:
 
 def _times(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:
     """Times of blocks, for nodes whose logs don't tell them."""
-    from web3.providers import JSONBaseProvider
-
-    times: dict[int, int] = {}
-    provider = chain.web3.provider
-    for start in range(0, len(numbers), _BATCH):
-        part = numbers[start : start + _BATCH]
-        requests: list[Any] = [("eth_getBlockByNumber", [hex(number), False]) for number in part]
-        with chain.reaching():
-            if isinstance(provider, JSONBaseProvider):
-                answers: Any = provider.make_batch_request(requests)
-            else:
-                answers = [provider.make_request(method, params) for method, params in requests]
-        try:
-            for answer in answers:
-                times[int(answer["result"]["number"], 16)] = int(answer["result"]["timestamp"], 16)
-        except (KeyError, TypeError, ValueError):
-            raise ChainUnavailable(
-                f"{chain.address} did not give the blocks it has logs of", hint="Try again."
-            ) from None
-    return times
+    blocks = chain.blocks(numbers)
+    if None in blocks:
+        raise ChainUnavailable(f"{chain.address} did not give the blocks it has logs of", hint="Try again.")
+    return {block.number: block.timestamp for block in blocks if block}

@@ -9,7 +9,6 @@ from pathlib import Path
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry, factory_registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.record import to_hex
 from blockchaintracer.core.verify.bundle import ProvenBundle, read_bundle
 from blockchaintracer.lab.bundle.exporter import BatchPath, Progress, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Settings, settings_of
@@ -89,7 +88,7 @@ def _request(lab: Lab, record_id: str) -> ProofRequest:
 
 def _batch_path(registry: Registry, proof: Proof) -> BatchPath:
     if event := registry.anchored(proof.key.group, proof.key.author, proof.root):
-        return BatchPath(proof.root, proof.path, to_hex(event["transactionHash"]))
+        return BatchPath(proof.root, proof.path, event.transaction)
     raise InputError(
         f"expected the batch {proof.root} in {registry.address}, got none",
         hint="It waits in the outbox, or a reorganisation dropped it: `blockchaintracer outbox flush`.",

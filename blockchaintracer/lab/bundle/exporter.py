@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.chain import Chain, Registry
-from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.record import RecordKey, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
@@ -123,7 +124,7 @@ class _Export:
     def _record(self, record_id: str, request: ProofRequest, state: str) -> dict[str, Any]:
         recorded = batched = None
         if request.transaction:
-            recorded = self._log(request.transaction, "Recorded", from_hex(record_id))
+            recorded = self._log(request.transaction, ("Recorded",), from_hex(record_id))
         if request.batch:
             anchored = self._log(
                 request.batch.transaction, ("Anchored", "LeavesAnchored"), from_hex(request.batch.root)
@@ -138,16 +139,10 @@ class _Export:
             "state": state,
         }
 
-    def _log(self, transaction: str, names: str | tuple[str, ...], topic: bytes) -> dict[str, Any]:
+    def _log(self, transaction: str, names: tuple[str, ...], topic: bytes) -> dict[str, Any]:
         """Where the registry's event with this topic is, with its receipt among the nodes."""
-        from eth_utils.abi import event_abi_to_log_topic
-
         receipt = _ask(self._chain, "eth_getTransactionReceipt", transaction)
-        kinds = {
-            event_abi_to_log_topic(entry)
-            for entry in self._registry.contract.abi
-            if entry["type"] == "event" and entry["name"] in ((names,) if isinstance(names, str) else names)
-        }
+        kinds = {from_hex(first) for first, entry in interface().topics.items() if entry["name"] in names}
         for index, log in enumerate(receipt["logs"] if receipt else ()):
             topics = [bytes.fromhex(it[2:]) for it in log["topics"]]
             if log["address"].lower() == self._registry.address.lower() and topics[0] in kinds and topic in topics[1:]:
@@ -159,7 +154,7 @@ class _Export:
                 self._nodes.update(self._receipts[block].proof(number))
                 return {"block": block, "transaction": number, "log": index}
         raise InputError(
-            f"expected an event {names} of {to_hex(topic)} in transaction {transaction}, got none",
+            f"expected an event {' or '.join(names)} of {to_hex(topic)} in transaction {transaction}, got none",
             hint="After a reorganisation it is in another one: look again with `blockchaintracer status`.",
         )
 
@@ -231,18 +226,14 @@ def _encode_receipt(receipt: Any) -> bytes:
 
 
 def _ask(chain: Chain, method: str, *parameters: Any) -> Any:
-    """A node's answer as JSON: web3's own forms leave out what a hash needs."""
-
-    def question() -> Any:
-        answer = chain.web3.provider.make_request(method, list(parameters))  # type: ignore[arg-type]
-        if "error" in answer:
-            raise ChainUnavailable(
-                f"{chain.address} refuses {method}: {answer['error'].get('message')}",
-                hint="A node that is no archive forgets old state: prove as of a newer block, or ask another node.",
-            )
-        return answer["result"]
-
-    return chain.ask(question)
+    """Return a node's answer as JSON: a hash needs each of its fields."""
+    try:
+        return chain.ask(method, *parameters)
+    except NodeError as error:
+        raise ChainUnavailable(
+            f"{chain.address} refuses {method}: {error.reason}",
+            hint="A node that is no archive forgets old state: prove as of a newer block, or ask another node.",
+        ) from None
 
 
 def _integer(text: str) -> int:

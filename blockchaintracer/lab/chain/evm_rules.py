@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import InputError, NodeError
 
 _RETURN = "60006000f3"
 _PROBES = {
@@ -38,6 +36,8 @@ def require_cancun(chain: Chain) -> None:
 
 
 def _runs(chain: Chain, code: str) -> bool:
-    call: list[Any] = [{"data": f"0x{code}{_RETURN}"}, "latest"]
-    answer = chain.ask(lambda: chain.web3.provider.make_request("eth_call", call))  # type: ignore[arg-type]
-    return "error" not in answer
+    try:
+        chain.ask("eth_call", {"data": f"0x{code}{_RETURN}"}, "latest")
+    except NodeError:
+        return False
+    return True

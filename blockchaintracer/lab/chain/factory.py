@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from blockchaintracer.core.chain.abi import interface, load_artifact
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.known_code import (
     FACTORY_SALT,
@@ -14,9 +13,9 @@ from blockchaintracer.core.chain.known_code import (
     factory_init_code,
     factory_registry,
 )
-from blockchaintracer.core.chain.registry import Registry, load_artifact
+from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.reverts import in_words
-from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError, NotVerified
 from blockchaintracer.core.record import checksummed, from_hex, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price
 
@@ -48,16 +47,17 @@ Settings = tuple[str, bool, str]
 
 def settings_of(registry: Registry) -> Settings | None:
     """Return of which settings the factory made a registry, by its event; None if no event tells."""
-    from web3.exceptions import ContractLogicError
-
-    events = Factory(registry.chain)._contract.events
+    code = interface("LabRegistryFactory")
+    topics = code.filter("RegistryDeployed", {"registry": registry.address})
     try:
-        with registry.chain.reaching():
-            found = events.RegistryDeployed().get_logs(from_block=0, argument_filters={"registry": registry.address})
-    except (ChainUnavailable, ContractLogicError):
+        logs = registry.chain.logs({"address": factory_address(), "topics": topics, "fromBlock": "0x0"})
+        found = [code.event(log) for log in logs]
+    except (ChainUnavailable, ValueError):
         return None  # many nodes tell only of some blocks at once
     for event in found:
-        owner, is_open, salt = (event["args"][name] for name in ("owner", "openGroupCreation", "salt"))
+        if event is None:
+            continue
+        owner, is_open, salt = (event.args[name] for name in ("owner", "openGroupCreation", "salt"))
         settings = (owner.lower(), is_open, to_hex(salt))
         if factory_registry(*settings) == registry.address.lower():
             return settings
@@ -119,19 +119,15 @@ class Factory:
 
     def deployment(self, owner: str, open_group_creation: bool, salt: str) -> str:
         """Calldata (0x-hex) that deploys the registry of these settings."""
-        data: str = self._contract.functions.deploy(
-            owner, open_group_creation, from_hex(salt)
-        )._encode_transaction_data()
-        return data
+        return interface("LabRegistryFactory").call("deploy", owner, open_group_creation, from_hex(salt))
 
     def is_genuine(self, registry: str) -> bool:
         """Whether it deployed the contract at this address."""
-        answer: bool = self.chain.ask(lambda: self._contract.functions.isGenuine(registry).call())
-        return answer
-
-    @property
-    def _contract(self) -> Any:
-        return self.chain.web3.eth.contract(abi=load_artifact("LabRegistryFactory")["abi"])(self.address)  # type: ignore[arg-type]
+        code = interface("LabRegistryFactory")
+        try:
+            return code.result("isGenuine", self.chain.call(self.address, code.call("isGenuine", registry))) is True
+        except ValueError:
+            raise InputError(f"no factory answers at {self.address} on {self.chain.name}") from None
 
 
 def require_owner(owner: str) -> None:
@@ -143,8 +139,7 @@ def require_owner(owner: str) -> None:
 def proxy_problem(chain: Chain) -> str | None:
     """Why the proxy's transaction would fail on this chain as it is now; None if nothing is known against it."""
     base_fee = gas_price(chain).base_fee or 0
-    with chain.reaching():
-        gas = chain.web3.eth.estimate_gas({"from": PROXY, "data": PROXY_INIT_CODE})
+    gas = chain.estimate_gas({"from": PROXY, "data": to_hex(PROXY_INIT_CODE)})
     if base_fee > PROXY_GAS_PRICE_WEI:
         return f"a unit of gas costs {base_fee / 10**9:.0f} gwei now, and the transaction pays 100: wait"
     if gas > PROXY_GAS:
@@ -154,12 +149,10 @@ def proxy_problem(chain: Chain) -> str | None:
 
 def offer_proxy_transaction(chain: Chain) -> None:
     """Hands the proxy's transaction to the node, which takes it only if its signer was paid already."""
-    from web3.exceptions import Web3RPCError
-
     try:
-        chain.web3.eth.send_raw_transaction(PROXY_TRANSACTION)
-    except Web3RPCError as error:
-        if any(word in str(error).lower() for word in _UNPROTECTED):
+        chain.send(PROXY_TRANSACTION)
+    except NodeError as error:
+        if any(word in error.reason.lower() for word in _UNPROTECTED):
             raise InputError(
                 f"{chain.address} takes no transaction without a chain id (EIP-155), and only such a one can put the "
                 f"deployment proxy at {PROXY}",
@@ -168,5 +161,3 @@ def offer_proxy_transaction(chain: Chain) -> None:
                 "ADDRESS. Factory and registry then have other addresses than on other chains.",
             ) from None
         # before its signer is paid a node should say that it has too little; anything else is told when it's sent
-    except OSError:
-        raise ChainUnavailable(f"{chain.address} did not answer") from None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import NodeError
 
 _RISE = (9, 8)
 """A replacement pays 12.5% more, so that nodes accept it: geth asks for 10%."""
@@ -68,23 +69,10 @@ def gas_price(chain: Chain, tip: int | None = None) -> GasPrice:
     Args:
         tip: what is known already, instead of the node's suggestion.
     """
-    block = _ask(chain, "eth_getBlockByNumber", "latest", False)
-    if block is None:
-        raise ChainUnavailable(f"{chain.address} has no newest block", hint="Wait until the node has synchronised.")
-    fee = block.get("baseFeePerGas")
-    base_fee = None if fee is None else int(fee, 16)
+    base_fee = chain.head().base_fee
     if tip is None and base_fee is not None:
-        suggestion = _ask(chain, "eth_maxPriorityFeePerGas", may_lack=True)
-        tip = None if suggestion is None else int(suggestion, 16)
+        with suppress(NodeError):
+            tip = int(chain.ask("eth_maxPriorityFeePerGas"), 16)
     if tip is None:
-        tip = max(int(_ask(chain, "eth_gasPrice"), 16) - (base_fee or 0), 0)
+        tip = max(int(chain.ask("eth_gasPrice"), 16) - (base_fee or 0), 0)
     return GasPrice(base_fee, tip)
-
-
-def _ask(chain: Chain, method: str, *parameters: Any, may_lack: bool = False) -> Any:
-    answer: Any = chain.ask(lambda: chain.web3.provider.make_request(method, list(parameters)))  # type: ignore[arg-type]
-    if "error" not in answer:
-        return answer["result"]
-    if may_lack:
-        return None
-    raise ChainUnavailable(f"{chain.address} refuses {method}: {answer['error'].get('message')}")

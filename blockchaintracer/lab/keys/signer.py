@@ -20,7 +20,7 @@ class Signer(Protocol):
         """The place of the key, in words: ``keystore lab``."""
 
     def sign_transaction(self, transaction: dict[str, Any]) -> bytes:
-        """Return the signed transaction (all of web3's fields), ready to send."""
+        """Return the signed transaction (all fields, by the names of the JSON-RPC), ready to send."""
 
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """65 bytes of ECDSA over an EIP-712 document."""

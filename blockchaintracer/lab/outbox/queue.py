@@ -19,9 +19,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from blockchaintracer.core.chain import Block, Chain
-from blockchaintracer.core.chain.reverts import in_words
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError, StoreError
+from blockchaintracer.core.chain import Block, Chain, TransactionReceipt
+from blockchaintracer.core.errors import (
+    BlockchainTracerError,
+    ChainUnavailable,
+    ContractRevert,
+    InputError,
+    NodeError,
+    StoreError,
+)
 from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
 from blockchaintracer.lab.chain.finality import final_block
@@ -253,7 +259,7 @@ class Outbox:
             to, data = entry.write.call(chain)
             value = entry.write.value(chain)
             call = {"from": entry.sender, "to": to, "data": data, "value": value}
-            return _estimate(chain, call) * gas_price(chain, self._tip).most + value
+            return chain.estimate_gas(call) * 5 // 4 * gas_price(chain, self._tip).most + value
         except Exception:  # a stranger may have written it: the encoders let their own errors through
             return None
 
@@ -364,7 +370,7 @@ class Outbox:
                 return self._update(entry, EntryState.SUBMITTED)
             except _Underpriced:
                 is_mine = any(chain.transaction(transaction) is not None for transaction in _transactions(entry))
-                if not is_mine and self._count(chain, signer, "pending") > (entry.nonce or 0):
+                if not is_mine and chain.nonce(signer.address, "pending") > (entry.nonce or 0):
                     raise _NonceTaken(entry) from None
                 entry = self._reprice(entry, chain, signer)
         raise ChainUnavailable(
@@ -376,10 +382,10 @@ class Outbox:
         """Whether the transaction that was signed can reach a block as far as its nonce goes."""
         if entry.nonce is None:
             return bool(entry.write.presigned)
-        if entry.nonce < self._count(chain, signer, "latest"):
+        if entry.nonce < chain.nonce(signer.address):
             # if it was this entry's own, its effect would have been seen
             return False
-        if entry.nonce <= self._count(chain, signer, "pending"):
+        if entry.nonce <= chain.nonce(signer.address, "pending"):
             return True
         # transactions before it are missing: a node that is behind doesn't know them yet, a chain that lost them never
         newest = self._rows("SELECT max(block_number) FROM entries WHERE chain_id = ?", chain.chain_id)[0][0]
@@ -400,9 +406,9 @@ class Outbox:
                 return self._update(entry, EntryState.SIGNED, raw=raw, tx=_hash(raw))
             to, data = entry.write.call(chain)
             value = entry.write.value(chain)
-            nonce = self._count(chain, signer, "pending")
+            nonce = chain.nonce(signer.address, "pending")
             call = {"from": signer.address, "to": to, "data": data, "value": value}
-            gas = _estimate(chain, call) if chain.balance(signer.address) else 0
+            gas = chain.estimate_gas(call) * 5 // 4 if chain.balance(signer.address) else 0
         except (ContractRevert, InputError) as error:
             if self._is_done(entry, chain):
                 # somebody else was faster by a moment
@@ -483,31 +489,20 @@ class Outbox:
             return False
         return not gas_price(chain, self._tip).covers_next_block(decode_signed(entry.raw))
 
-    def _count(self, chain: Chain, signer: Signer, block: str) -> int:
-        return int(chain.ask(lambda: chain.web3.eth.get_transaction_count(signer.address, block)))  # type: ignore[arg-type]
-
     def _send(self, entry: Entry, chain: Chain) -> None:
-        from web3.exceptions import Web3RPCError
-
         try:
-            with chain.reaching():
-                try:
-                    chain.web3.eth.send_raw_transaction(entry.raw or b"")
-                except Web3RPCError as error:
-                    answer = str(error).lower()
-                    if any(words in answer for words in _NONCE_USED):
-                        # by this very transaction, if an answer was lost, or by another: the wait finds out
-                        return
-                    if any(words in answer for words in _UNDERPRICED):
-                        raise _Underpriced from None
-                    # the node has it already: sent before the process died, or by an answer that was lost
-                    if any(words in answer for words in _KNOWN):
-                        return
-                    # refused for what it did before: the proxy's signer has no coin left once the proxy is there
-                    if self._is_done(entry, chain):
-                        raise _NonceTaken(entry) from None
-                    raise
+            chain.send(entry.raw or b"")
         except ChainUnavailable as error:
+            answer = error.reason.lower() if isinstance(error, NodeError) else ""
+            # the nonce is used by this very transaction, if an answer was lost, or by another: the wait finds out.
+            # The node has it already if it was sent before the process died.
+            if any(words in answer for words in (*_NONCE_USED, *_KNOWN)):
+                return
+            if any(words in answer for words in _UNDERPRICED):
+                raise _Underpriced from None
+            # refused for what it did before: the proxy's signer has no coin left once the proxy is there
+            if answer and self._is_done(entry, chain):
+                raise _NonceTaken(entry) from None
             raise ChainUnavailable(error.message, hint="It is signed and kept; the next flush sends it.") from None
 
     def _wait(self, entry: Entry, chain: Chain, signer: Signer, deadline: float) -> Entry:
@@ -525,7 +520,7 @@ class Outbox:
                 if (moved := self._held(entry, chain, signer, transaction, receipt)) is not None:
                     return moved
             if entry.nonce is not None and not shown:
-                used = self._count(chain, signer, "latest") > entry.nonce
+                used = chain.nonce(signer.address) > entry.nonce
                 # asked twice: of several nodes behind one address, one can have a block that another doesn't have yet
                 absent = absent + 1 if used else 0
                 if absent > 1:
@@ -543,18 +538,20 @@ class Outbox:
             time.sleep(pause)
             pause = min(pause * 1.5, _MAX_POLL_S)
 
-    def _held(self, entry: Entry, chain: Chain, signer: Signer, transaction: str, receipt: Any) -> Entry | None:
+    def _held(
+        self, entry: Entry, chain: Chain, signer: Signer, transaction: str, receipt: TransactionReceipt
+    ) -> Entry | None:
         """What a receipt came to; None while the chain doesn't show what it says: a node may lie, or be behind."""
-        block = chain.block(receipt["blockNumber"])
-        if block is None or block.hash != to_hex(receipt["blockHash"]):
+        block = chain.block(receipt.block)
+        if block is None or block.hash != receipt.block_hash:
             return None
         done = self._is_done(entry, chain)
-        if receipt["status"] == 1:
+        if receipt.succeeded:
             return self._update(entry, EntryState.INCLUDED, tx=transaction, block=block) if done else None
         if done:
             # somebody else made the same thing first
             return self._found(entry, chain)
-        if entry.nonce is not None and self._count(chain, signer, "latest") <= entry.nonce:
+        if entry.nonce is not None and chain.nonce(signer.address) <= entry.nonce:
             return None
         return self._refused(entry, chain)
 
@@ -563,8 +560,8 @@ class Outbox:
         event = entry.write.event(chain)
         if event is None and not entry.write.has_event:
             receipt = chain.receipt(entry.transaction) if entry.transaction else None
-            if receipt is not None and receipt["status"] == 1:
-                return self._included(entry, chain, entry.transaction, receipt["blockNumber"])
+            if receipt is not None and receipt.succeeded:
+                return self._included(entry, chain, entry.transaction, receipt.block)
             # nothing says where somebody else made it: it stands as long as the block in which it was seen
             return self._included(entry, chain, None, chain.head().number)
         if event is None:
@@ -572,7 +569,7 @@ class Outbox:
                 f"{chain.address} shows the effect of {entry.write.op} but not its event",
                 hint="The node is catching up or answers differently from call to call: try again, or another node.",
             )
-        return self._included(entry, chain, to_hex(event["transactionHash"]), event["blockNumber"])
+        return self._included(entry, chain, event.transaction, event.block)
 
     def _included(self, entry: Entry, chain: Chain, transaction: str | None, number: int) -> Entry:
         block = chain.block(number)
@@ -687,16 +684,6 @@ def _most_wei() -> int:
 def _transactions(entry: Entry) -> list[str]:
     """All transactions that can have brought the entry to the chain, the newest first."""
     return list(dict.fromkeys([*([entry.transaction] if entry.transaction else []), *reversed(entry.replaced)]))
-
-
-def _estimate(chain: Chain, call: Any) -> int:
-    """The gas that a call takes, with a quarter more: other transactions may come first."""
-    from web3.exceptions import ContractLogicError
-
-    try:
-        return int(chain.ask(lambda: chain.web3.eth.estimate_gas(call))) * 5 // 4
-    except ContractLogicError as error:
-        raise in_words("Revert", {"message": str(error.message)}) from None
 
 
 def _hash(raw: bytes) -> str:

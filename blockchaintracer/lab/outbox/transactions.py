@@ -13,10 +13,10 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain import Chain, DecodedEvent, Registry
 from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address, lens_init_code
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex, to_hex
+from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
 from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.evm_rules import require_cancun
 
@@ -139,7 +139,7 @@ class Transaction:
         """Tell whether the chain shows the effect."""
         return self._operation.is_done(self, Registry(chain, self.registry))
 
-    def event(self, chain: Chain) -> Any | None:
+    def event(self, chain: Chain) -> DecodedEvent | None:
         """Return the event that shows the effect, for where and when it happened."""
         return self._operation.event(self, Registry(chain, self.registry))
 
@@ -196,7 +196,7 @@ def factory_steps(chain: Chain) -> list[Transaction]:
 
 _Call = Callable[[Transaction], tuple[Any, ...]]
 _IsDone = Callable[[Transaction, Registry], bool]
-_Event = Callable[[Transaction, Registry], Any | None]
+_Event = Callable[[Transaction, Registry], DecodedEvent | None]
 
 
 def _no_call(write: Transaction) -> tuple[Any, ...]:
@@ -251,7 +251,7 @@ _joins_by_signature = _call("joinBySig", "invitation", "signature")
 def _newest(name: str, **topics: str) -> _Event:
     """The newest event of a name; `topics` say which field each of its values equals."""
 
-    def event(write: Transaction, registry: Registry) -> Any | None:
+    def event(write: Transaction, registry: Registry) -> DecodedEvent | None:
         events = registry.events(name, **{topic: _abi(write[field]) for topic, field in topics.items()})
         return next(iter(deque(events, maxlen=1)), None)
 
@@ -260,8 +260,8 @@ def _newest(name: str, **topics: str) -> _Event:
 
 def _versioned(
     version: Callable[[Transaction, Registry], int],
-    changes: Callable[[Transaction, Registry], Iterator[Any]],
-    is_this: Callable[[Transaction, Any], bool],
+    changes: Callable[[Transaction, Registry], Iterator[DecodedEvent]],
+    is_this: Callable[[Transaction, DecodedEvent], bool],
 ) -> tuple[_IsDone, _Event]:
     """A change that raises a version on the chain, made from the version that was seen.
 
@@ -269,9 +269,9 @@ def _versioned(
     repeat it could undo what the other meant: the person decides.
     """
 
-    def event(write: Transaction, registry: Registry) -> Any | None:
+    def event(write: Transaction, registry: Registry) -> DecodedEvent | None:
         following = _seen(write) + 1
-        return next((change for change in changes(write, registry) if change["args"]["version"] == following), None)
+        return next((change for change in changes(write, registry) if change.args["version"] == following), None)
 
     def is_done(write: Transaction, registry: Registry) -> bool:
         if version(write, registry) <= _seen(write):
@@ -279,8 +279,7 @@ def _versioned(
         change = event(write, registry)
         if change is not None and not is_this(write, change):
             raise Overtaken(
-                f"{write.op}: somebody else changed the same thing first (transaction "
-                f"{to_hex(change['transactionHash'])})",
+                f"{write.op}: somebody else changed the same thing first (transaction {change.transaction})",
                 hint="Look at what it is now, and decide again.",
             )
         return change is not None
@@ -297,7 +296,7 @@ def _seen(write: Transaction) -> int:
     return int(_subject(write)["version"])
 
 
-def _membership(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Event]:
+def _membership(is_this: Callable[[Transaction, DecodedEvent], bool]) -> tuple[_IsDone, _Event]:
     def member(write: Transaction) -> dict[str, Any]:
         return {name: _subject(write)[name] for name in ("group", "account")}
 
@@ -308,8 +307,8 @@ def _membership(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _
     )
 
 
-def _verdict(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Event]:
-    def changes(write: Transaction, registry: Registry) -> Iterator[Any]:
+def _verdict(is_this: Callable[[Transaction, DecodedEvent], bool]) -> tuple[_IsDone, _Event]:
+    def changes(write: Transaction, registry: Registry) -> Iterator[DecodedEvent]:
         about: dict[str, Any] = {"recordId": _abi(write["record_id"]), "group": write["group"]}
         yield from registry.events("Attested", **about)
         yield from registry.events("VerdictWithdrawn", **about)
@@ -319,10 +318,10 @@ def _verdict(is_this: Callable[[Transaction, Any], bool]) -> tuple[_IsDone, _Eve
     )
 
 
-def _is_verdict(write: Transaction, event: Any) -> bool:
-    if event["event"] != "Attested" or event["args"]["verdict"] != write["verdict"]:
+def _is_verdict(write: Transaction, event: DecodedEvent) -> bool:
+    if event.name != "Attested" or event.args["verdict"] != write["verdict"]:
         return False
-    return write["evidence"] is not None or not any(event["args"]["evidence"])
+    return write["evidence"] is not None or not any(event.args["evidence"])
 
 
 def _with_evidence(function: str, *fields: str) -> _Call:
@@ -354,10 +353,10 @@ def _attest_foreign(write: Transaction) -> tuple[Any, ...]:
     return ("attestForeignWithEvidence", *said, write["reference"].as_abi(), write["evidence"].as_abi())
 
 
-def _group_created(write: Transaction, registry: Registry) -> Any | None:
+def _group_created(write: Transaction, registry: Registry) -> DecodedEvent | None:
     """The first of this owner and description."""
     for event in registry.events("GroupCreated", owner=write["owner"]):
-        if bytes(event["args"]["manifest"]).hex() == write["manifest"]:
+        if event.args["manifest"].hex() == write["manifest"]:
             return event
     return None
 
@@ -375,7 +374,7 @@ def _is_anchored(write: Transaction, registry: Registry) -> bool:
     return registry.batch(write["group"], write["author"], write["root"]).exists
 
 
-def _anchored(write: Transaction, registry: Registry) -> Any | None:
+def _anchored(write: Transaction, registry: Registry) -> DecodedEvent | None:
     """The first anchor of the batch, with leaves or without."""
     return registry.anchored(write["group"], write["author"], write["root"])
 
@@ -465,13 +464,13 @@ _OPERATIONS: dict[Op, _Operation] = {
         "invitation signature",
         lambda write: (_joins if write["signature"] == "0x" else _joins_by_signature)(write),
         *_membership(
-            lambda write, event: all(event["args"][name] == write["invitation"][name] for name in ("roles", "until"))
+            lambda write, event: all(event.args[name] == write["invitation"][name] for name in ("roles", "until"))
         ),
     ),
     Op.REMOVE_MEMBER: _Operation(
         "group account version",
         _call("removeMember", "group", "account"),
-        *_membership(lambda write, event: event["args"]["until"] < NO_END),
+        *_membership(lambda write, event: event.args["until"] < NO_END),
     ),
     Op.TRANSFER_GROUP: _Operation(
         "group to",
@@ -511,7 +510,7 @@ _OPERATIONS: dict[Op, _Operation] = {
     Op.WITHDRAW: _Operation(
         "record_id group version",
         _call("withdraw", "group", "record_id"),
-        *_verdict(lambda write, event: event["event"] == "VerdictWithdrawn"),
+        *_verdict(lambda write, event: event.name == "VerdictWithdrawn"),
     ),
     Op.ATTEST_FOREIGN: _Operation(
         "chain_id foreign_registry record_id group version verdict reference evidence",
@@ -519,7 +518,7 @@ _OPERATIONS: dict[Op, _Operation] = {
         *_versioned(
             lambda write, registry: registry.foreign_verdict(write["group"], _foreign(write)).version,
             lambda write, registry: registry.foreign_attested(_foreign(write), write["group"]),
-            lambda write, event: event["args"]["verdict"] == write["verdict"],
+            lambda write, event: event.args["verdict"] == write["verdict"],
         ),
     ),
     Op.SEAL: _Operation(

@@ -13,9 +13,12 @@ from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.optional import require
 from blockchaintracer.lab.store.ipfs.archive import BlockArchive
-from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address, get, pieces
+from blockchaintracer.lab.store.ipfs.gateway import SCHEME, Address
 
 _BLOCK = 1 << 20
+_BLOCK_S = 120
+"""seconds that one block may take"""
+_REDIRECTS = 5
 _RETRIES = 3
 
 
@@ -82,7 +85,7 @@ def _from_archive(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _from_web(source: str, name: str) -> Iterator[bytes]:
-    import requests
+    from blockchaintracer.core.fetch import FetchError, opened
 
     parts = urlsplit(source)
     if parts.fragment:
@@ -91,25 +94,26 @@ def _from_web(source: str, name: str) -> Iterator[bytes]:
     address = parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl()
     count, tries = 0, 0
     while True:
+        # a compressed answer would be another sequence of bytes
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
         try:
-            with get(requests, address, {"Range": f"bytes={count}-"} if count else {}) as answer:
-                if answer.status_code in (404, 410):
+            with opened(address, seconds=_BLOCK_S, redirects=_REDIRECTS, headers=headers) as answer:
+                if answer.status in (404, 410):
                     raise SourceError("does not have it")
-                if answer.status_code != (206 if count else 200):
+                if answer.status != (206 if count else 200):
                     broken = f"broke off after {count} bytes, and for the rest " if count else ""
-                    raise SourceError(f"{broken}answered {answer.status_code}", unavailable=True)
-                for block in pieces(answer):
+                    raise SourceError(f"{broken}answered {answer.status}", unavailable=True)
+                for block in answer.pieces():
                     count += len(block)
                     yield block
                 return
-        except NotVerified as error:
-            raise SourceError(f"can't give it: {error.message}", wrong=True) from error
-        except requests.RequestException as error:
+        except FetchError as error:
+            if error.refused:
+                raise SourceError(str(error), wrong=True) from None
             tries += 1
             # go on where it broke off; the digest of the whole shows whether the parts belong together
             if tries > _RETRIES or not count:
-                # the text of a requests exception may hold the address with its credentials
-                raise SourceError(f"can't be reached ({type(error).__name__})", unavailable=True) from None
+                raise SourceError(str(error), unavailable=True) from None
 
 
 def _from_filesystem(source: str, name: str) -> Iterator[bytes]:

@@ -177,7 +177,7 @@ def told_by(name: str) -> str:
 
         def connect() -> Chain:
             chain = Chain.connect(url)
-            chain.address = "the node"
+            chain.node.address = "the node"
             return chain
 
         report = stand(place.bundle, Trust(chain_id=CHAIN), connect)

@@ -49,7 +49,7 @@ def test_a_registered_model_leaves_a_trail(lab, run):
 
 
 def test_runs_from_before_take_one_transaction(lab, run):
-    before = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    before = lab.chain.nonce(lab.signer.address)
     printed = run("mlflow/existing")
     assert re.search(r"^anchored   3 runs under 0x[0-9a-f]{64}", printed, re.MULTILINE)
     assert re.search(r"^verified   rate [0-9.]+: True$", printed, re.MULTILINE)
@@ -57,7 +57,7 @@ def test_runs_from_before_take_one_transaction(lab, run):
     assert "with the batch's time: True" in printed
     assert re.search(r"^rebuilt    rate [0-9.]+: \{'rate': '[0-9.]+'\} \{'loss': ", printed, re.MULTILINE)
     # one for the batch, one for the run that is stored
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == before + 2
+    assert lab.chain.nonce(lab.signer.address) == before + 2
 
 
 def test_what_is_logged_automatically_is_recorded(lab, run):

@@ -205,7 +205,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     made = old_runs(3)
     run_id, model_uri = old_model()
     flush(home)
-    nonce = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    nonce = lab.chain.nonce(lab.signer.address)
     done = verb("mlflow", "import", "--experiment", folder.name, "--tracking-uri", store, "--json", home=home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -213,7 +213,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     assert told["batch"]["count"] == 5
     # what another process ran is described to this one
     assert run_of(lab, told["runs"][0]["recorded"]["manifest"]).environment.observed is None
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == nonce + 1
+    assert lab.chain.nonce(lab.signer.address) == nonce + 1
     tags = mlflow.get_run(made[0]).data.tags
     assert tags["blockchaintracer.status"] == "batched final"
     record_id = tags["blockchaintracer.record_id"]
@@ -224,7 +224,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     assert {one["recorded"]["id"] for one in json.loads(again.stdout)["runs"]} == {
         one["recorded"]["id"] for one in told["runs"]
     }
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) == nonce + 1
+    assert lab.chain.nonce(lab.signer.address) == nonce + 1
 
     mlflow.MlflowClient().log_metric(made[0], "loss", 0.0, step=2)
     assert [check.name for check in sealed.verify_run(lab, made[0]).failed] == ["mlflow metric loss"]

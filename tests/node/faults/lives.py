@@ -17,7 +17,6 @@ from typing import Any
 
 import eth_account  # noqa: F401 -- what every process needs is imported once, before any of them starts
 import psutil  # noqa: F401
-import web3  # noqa: F401
 
 import blockchaintracer.core.chain.endpoints  # noqa: F401
 from blockchaintracer.core.record import Kind

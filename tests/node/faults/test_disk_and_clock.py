@@ -185,7 +185,7 @@ def test_a_clock_that_is_wrong_by_a_year_changes_nothing_that_the_chain_says(
 
 
 def test_a_chain_whose_clock_leaps_a_year_is_believed_and_goes_on(lab: Lab, tmp_path: Path) -> None:
-    ask = lab.chain.web3.provider.make_request
+    ask = lab.chain.ask
     times = []
     for number in range(2):
         data = tmp_path / f"{number}.bin"
@@ -193,6 +193,6 @@ def test_a_chain_whose_clock_leaps_a_year_is_believed_and_goes_on(lab: Lab, tmp_
         recorded = record_content(Lab(Home(lab.home.path)), Kind.DATASET, data)
         assert recorded.state == "final"
         times.append(recorded.time or 0)
-        ask("evm_increaseTime", [hex(YEAR_S)])
-        ask("evm_mine", [])
+        ask("evm_increaseTime", hex(YEAR_S))
+        ask("evm_mine")
     assert times[1] - times[0] >= YEAR_S

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web3 import HTTPProvider, Web3
 
 from blockchaintracer.core.chain import Chain, endpoints
+from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.networks import network_by_name
 from blockchaintracer.core.record import Kind, from_hex
@@ -145,7 +145,7 @@ def test_nothing_is_said_to_be_recorded_that_is_not_and_nothing_is_recorded_twic
         return fault(request, ask) if chance.random() < SHARE else ask()
 
     said = []
-    paid = lab.chain.web3.eth.get_transaction_count(lab.signer.address)
+    paid = lab.chain.nonce(lab.signer.address)
     files = [a_file(tmp_path) for _ in range(TIMES)]
     for path in files:
         proxy.fault = sometimes
@@ -163,7 +163,7 @@ def test_nothing_is_said_to_be_recorded_that_is_not_and_nothing_is_recorded_twic
         require_true(lab, one)
         assert one.state in ("included", "final")
     assert {one.id for one in said} <= {one.id for one in found}
-    assert lab.chain.web3.eth.get_transaction_count(lab.signer.address) - paid == TIMES
+    assert lab.chain.nonce(lab.signer.address) - paid == TIMES
 
 
 def test_a_node_that_loses_its_newest_block_for_one_question_loses_no_record(lab, proxy, tmp_path):
@@ -262,8 +262,8 @@ def test_a_head_called_final_is_held_against_the_chain_again(lab, tmp_path):
     recorded = record_content(client, Kind.DATASET, a_file(tmp_path))
     [entry] = client.outbox.entries_about(recorded.id)
     assert entry.state is EntryState.INCLUDED
-    client.chain.web3.provider.make_request("anvil_reorg", [2, []])
-    client.chain.web3.provider.make_request("anvil_mine", ["0x8"])
+    client.chain.ask("anvil_reorg", 2, [])
+    client.chain.ask("anvil_mine", "0x8")
     client.outbox.settle(client.chain)
     assert client.outbox.entries_about(recorded.id)[0].state is EntryState.INCLUDED
     client.flush()
@@ -290,7 +290,7 @@ def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, str,
         node = Devnet(old)
         url = node.start(free_port()).url
         record_content(lab, Kind.DATASET, a_file(tmp_path_factory.mktemp("files")))
-        lab.chain.web3.provider.make_request("anvil_mine", [hex(100)])
+        lab.chain.ask("anvil_mine", hex(100))
         yield lab, url, lab.devnet.start().url
         node.stop()
 
@@ -307,7 +307,7 @@ def test_of_two_endpoints_the_one_that_is_behind_is_not_asked(behind, tmp_path):
 def test_a_node_that_is_behind_is_told_and_nothing_is_sent_to_it(behind, tmp_path):
     lab, old, new = behind
     client = through(lab, old)
-    client.connect = lambda: Public(Web3(HTTPProvider(old)), "a node behind")
+    client.connect = lambda: Public(Endpoints([old]))
     before = client.chain.head().number
     recorded = record_content(client, Kind.DATASET, a_file(tmp_path))
     assert (recorded.state, recorded.block) == ("stored", None)

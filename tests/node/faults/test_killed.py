@@ -65,7 +65,7 @@ class Books:
         self.events, self.nonce = self._count()
 
     def _count(self) -> tuple[list[str], int]:
-        nonce = self.lab.chain.web3.eth.get_transaction_count(self.lab.signer.address)
+        nonce = self.lab.chain.nonce(self.lab.signer.address)
         return [event.id for event in self.lab.registry.recorded()], nonce
 
     def require(self, files: list[str], labs: list[Lab]) -> None:
@@ -125,9 +125,9 @@ def test_machines_with_one_key(lab: Lab, tmp_path: Path, mining: str) -> None:
         home = Home(tmp_path / f"machine{number}")
         shutil.copytree(lab.home.keys, home.keys, dirs_exist_ok=True)
         homes.append(home)
-    ask = lab.chain.web3.provider.make_request
+    ask = lab.chain.ask
     if mining == "interval":
-        ask("evm_setIntervalMining", [1])
+        ask("evm_setIntervalMining", 1)
     try:
         told = live(
             lab,
@@ -139,7 +139,7 @@ def test_machines_with_one_key(lab: Lab, tmp_path: Path, mining: str) -> None:
             wait_s=60,
         )
     finally:
-        ask("evm_setIntervalMining", [0])
-        ask("evm_setAutomine", [True])
+        ask("evm_setIntervalMining", 0)
+        ask("evm_setAutomine", True)
     assert told["codes"] == [0] * PROCESSES
     books.require(files, [Lab(home) for home in homes])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from blockchaintracer.core.errors import (
     BlockchainTracerError,
@@ -30,13 +31,14 @@ from blockchaintracer.lab.store.ipfs.tree_reader import TreeReader
 if TYPE_CHECKING:
     import requests
 
+    from blockchaintracer.core.fetch import Stream
+
 GATEWAYS_VARIABLE = "BLOCKCHAINTRACER_IPFS_GATEWAYS"
 """Environment variable: addresses of gateways, apart by spaces, asked in this order; a node's own if it's not set."""
 
 SCHEME = "ipfs://"
 
 _OWN_NODE = "http://127.0.0.1:8080"
-_TIMEOUT = (10, 30)
 _BLOCK_S = 120
 """seconds that one block may take: a gateway that gives a byte a second is away"""
 _TRIES = 3
@@ -122,31 +124,34 @@ class Gateways(TreeReader):
 
     def _raw(self, gateway: _Gateway, cid: Cid) -> bytes:
         with self._get(gateway, cid, "raw", "application/vnd.ipld.raw") as answer:
-            data = _reader(answer)(MAX_BLOCK + 1)
+            data = answer.read(MAX_BLOCK + 1)
             if len(data) > MAX_BLOCK:
                 raise NotVerified(f"{gateway.name} gave more than the {MAX_BLOCK} bytes that a block may have")
-            length = answer.headers.get("Content-Length", "")
-            if length.isdigit() and int(length) != len(data):
-                raise _Away(f"broke off after {len(data)} of {length} bytes")
             return data
 
-    def _get(self, gateway: _Gateway, cid: Cid, kind: str, accept: str) -> requests.Response:
-        """The answer of a gateway that has it. Redirections are followed to http(s) alone, and never out of TLS."""
-        import requests
+    @contextmanager
+    def _get(self, gateway: _Gateway, cid: Cid, kind: str, accept: str) -> Iterator[Stream]:
+        """The answer of a gateway that has it."""
+        from blockchaintracer.core.fetch import FetchError, new_session, no_password, opened
 
         if self._session is None:
-            self._session = requests.Session()
+            # no name and password of ~/.netrc for whomever a gateway points to; proxies stay
+            self._session = new_session(no_password)
         url = f"{gateway.url}/ipfs/{cid}?format={kind}" + ("&dag-scope=entity" if kind == "car" else "")
+        given: Any = {"headers": {"Accept": accept, "Accept-Encoding": "identity"}, "session": self._session}
         try:
-            answer = get(self._session, url, {"Accept": accept}, auth=no_password)
-        except requests.RequestException as error:
-            raise _Away(f"can't be reached ({type(error).__name__})") from None
-        if answer.status_code == 200:
-            return answer
-        answer.close()
-        if answer.status_code in (400, 404, 406, 410, 412, 415, 451, 500, 501):
-            raise StoreError(f"{gateway.name} does not have it (it answered {answer.status_code})")
-        raise _Away(f"answered {answer.status_code}")
+            with opened(url, seconds=_BLOCK_S, redirects=_REDIRECTS, **given) as answer:
+                if answer.status == 200:
+                    yield answer
+                    return
+                status = answer.status
+        except FetchError as error:
+            if error.refused:
+                raise NotVerified(f"{gateway.name} {error}") from None
+            raise _Away(str(error)) from None
+        if status in (400, 404, 406, 410, 412, 415, 451, 500, 501):
+            raise StoreError(f"{gateway.name} does not have it (it answered {status})")
+        raise _Away(f"answered {status}")
 
     def _archive(self, cid: Cid) -> Iterator[tuple[Cid, bytes]]:
         """The blocks of a file as the first gateway that gives archives streams them; ends where something is wrong."""
@@ -155,87 +160,10 @@ class Gateways(TreeReader):
                 continue
             try:
                 with self._get(gateway, cid, "car", "application/vnd.ipld.car; version=1; order=dfs; dups=y") as answer:
-                    yield from read_car(_reader(answer), gateway.name)
+                    yield from read_car(answer.read, gateway.name)
             except (BlockchainTracerError, _Away) as error:
                 gateway.archives, gateway.reason = False, str(error)
             return
-
-
-def no_password(request: Any) -> Any:
-    """Leave a request as it is: no name and password of ~/.netrc goes with it."""
-    return request
-
-
-def get(session: Any, url: str, headers: dict[str, str], auth: Callable[[Any], Any] | None = None) -> requests.Response:
-    """Ask an address and follow where it points: to http(s) alone, never out of TLS, and without a password.
-
-    Args:
-        auth: what lets in at the first address. Default: what the address has, or ~/.netrc for its host.
-    """
-    # a compressed answer would be another sequence of bytes
-    more: dict[str, Any] = {"headers": {"Accept-Encoding": "identity"} | headers, "allow_redirects": False}
-    for _ in range(_REDIRECTS + 1):
-        answer: requests.Response = session.get(url, auth=auth, stream=True, timeout=_TIMEOUT, **more)
-        if answer.status_code not in (301, 302, 303, 307, 308):
-            return answer
-        answer.close()
-        target, auth = urljoin(url, answer.headers.get("Location", "")), no_password
-        allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-        if urlsplit(target).scheme not in allowed:
-            raise NotVerified(f"{redact_url(url)} points to {redact_url(target)}, where nothing is fetched from")
-        url = target
-    raise NotVerified(f"{redact_url(url)} points on and on")
-
-
-def _reader(answer: requests.Response) -> Callable[[int], bytes]:
-    """Reads an answer as it comes, undecoded, and never more of it than is asked for, at a pace that ends."""
-    import urllib3
-
-    kept = bytearray()
-
-    def read(size: int) -> bytes:
-        began = time.monotonic()
-        try:
-            # read1 gives what has come: with read, a byte now and then would hold this up forever
-            while len(kept) < size and (piece := answer.raw.read1(max(size - len(kept), 1 << 16))):
-                kept.extend(piece)
-                if time.monotonic() - began > _BLOCK_S:
-                    raise _Away(f"gave {len(kept)} bytes in {_BLOCK_S} s")
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise _Away(f"broke off ({type(error).__name__})") from None
-        data = bytes(kept[:size])
-        del kept[:size]
-        return data
-
-    return read
-
-
-def read_answer(answer: requests.Response, limit: int) -> bytes | None:
-    """Read an answer of at most `limit` bytes, decoded; None if it has more."""
-    data = bytearray()
-    for piece in pieces(answer):
-        data += piece
-        if len(data) > limit:
-            return None
-    return bytes(data)
-
-
-def pieces(answer: requests.Response) -> Iterator[bytes]:
-    """Iterate over an answer, decoded, as it comes. What brings less than a MiB in `_BLOCK_S` seconds is given up."""
-    import requests
-    import urllib3
-
-    count, began = 0, time.monotonic()
-    try:
-        while piece := answer.raw.read1(1 << 16, decode_content=True):
-            yield piece
-            count += len(piece)
-            if time.monotonic() - began > _BLOCK_S * (1 + (count >> 20)):
-                raise requests.ReadTimeout(f"{count} bytes in {time.monotonic() - began:.0f} s")
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        if isinstance(error, requests.RequestException):
-            raise
-        raise requests.ConnectionError(type(error).__name__) from None
 
 
 @dataclass(frozen=True)

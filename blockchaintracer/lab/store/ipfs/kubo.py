@@ -16,7 +16,6 @@ from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
-from blockchaintracer.lab.store.ipfs.gateway import read_answer
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_IPFS_RPC"
 """Environment variable: address of the node's RPC, as ``http://127.0.0.1:5001``, which holds if it's not said."""
@@ -24,7 +23,7 @@ RPC_VARIABLE = "BLOCKCHAINTRACER_IPFS_RPC"
 AUTHORIZATION_VARIABLE = "BLOCKCHAINTRACER_IPFS_AUTHORIZATION"
 """Environment variable: what the RPC wants in the header ``Authorization`` (Kubo's ``API.Authorizations``)."""
 
-_TIMEOUT = (10, 600)
+_SECONDS = 600
 _ANSWER_LIMIT = 16 << 20
 _READ = 1 << 20
 
@@ -102,28 +101,27 @@ class Kubo:
     def _call(
         self, command: str, body: tuple[str, Iterator[bytes]] | None = None, **options: Any
     ) -> list[dict[str, Any]]:
-        import requests
+        from blockchaintracer.core.fetch import FetchError, fetch
 
         headers = {"Content-Type": body[0]} if body else {}
         if authorization := os.environ.get(AUTHORIZATION_VARIABLE):
             headers["Authorization"] = authorization
         try:
-            with requests.post(
+            answer = fetch(
                 f"{self._url}/api/v0/{command}",
+                method="POST",
                 params={name: str(value) for name, value in options.items()},
                 data=body[1] if body else None,
                 headers=headers,
-                timeout=_TIMEOUT,
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
-                data = read_answer(answer, _ANSWER_LIMIT)
-                if data is None:
-                    raise StoreError(f"the node {self.name} answers `{command}` without end")
-                status = answer.status_code
-        except requests.RequestException as error:
+                limit=_ANSWER_LIMIT,
+                seconds=_SECONDS,
+            )
+            data, status = answer.body, answer.status
+        except FetchError as error:
+            if error.too_large:
+                raise StoreError(f"the node {self.name} answers `{command}` without end") from None
             raise ChainUnavailable(
-                f"the IPFS node {self.name} can't be reached ({type(error).__name__})",
+                f"the IPFS node {self.name} {error}",
                 hint=f"Start one (`ipfs daemon`), or set ${RPC_VARIABLE}.",
             ) from None
         try:

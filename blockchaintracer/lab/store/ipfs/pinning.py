@@ -20,12 +20,11 @@ from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.store.ipfs.blocks import Cid
-from blockchaintracer.lab.store.ipfs.gateway import read_answer
 
 STATES = ("queued", "pinning", "pinned", "failed")
 """What a service says of a pin."""
 
-_TIMEOUT = (10, 30)
+_SECONDS = 60
 _ANSWER_LIMIT = 1 << 20
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.2, 10.0
 _TEXT = 300
@@ -168,21 +167,17 @@ def _checked(service: Service, cid: Cid, answer: dict[str, Any]) -> Pin:
 
 
 def _ask(service: Service, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    import requests
+    from blockchaintracer.core.fetch import FetchError, fetch
 
+    # not the password that ~/.netrc may have for this host: the token alone
+    given: Any = {"json": body, "auth": _Bearer(service.token)}
     try:
-        with requests.Session() as session:
-            # not the password that ~/.netrc may have for this host: the token alone
-            session.auth = _Bearer(service.token)
-            with session.request(
-                method, service.endpoint + path, json=body, timeout=_TIMEOUT, stream=True, allow_redirects=False
-            ) as answer:
-                data = read_answer(answer, _ANSWER_LIMIT)
-                if data is None:
-                    raise NotVerified(f"{service.name} answers without end")
-                code = answer.status_code
-    except requests.RequestException as error:
-        raise ChainUnavailable(f"{service.name} can't be reached ({type(error).__name__})") from None
+        answer = fetch(service.endpoint + path, method=method, limit=_ANSWER_LIMIT, seconds=_SECONDS, **given)
+    except FetchError as error:
+        if error.too_large:
+            raise NotVerified(f"{service.name} answers without end") from None
+        raise ChainUnavailable(f"{service.name} {error}") from None
+    data, code = answer.body, answer.status
     try:
         reply = parse_json(data, service.name) if data else {}
     except InputError:

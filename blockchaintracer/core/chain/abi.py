@@ -1,0 +1,213 @@
+"""Calls, results, errors and events of a contract in the form that its ABI gives them (coded by eth-abi)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import checksummed, from_hex, to_hex
+from blockchaintracer.core.record_view import Position
+
+_STANDARD_ERRORS: tuple[dict[str, Any], ...] = (
+    {"type": "error", "name": "Error", "inputs": [{"name": "message", "type": "string"}]},
+    {"type": "error", "name": "Panic", "inputs": [{"name": "code", "type": "uint256"}]},
+)
+"""Errors that the compiler makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """What a contract emitted, nothing decoded. Hashes, topics and data are 0x-hex, the address is checksummed."""
+
+    address: str
+    topics: tuple[str, ...]
+    data: str
+    position: Position
+    block_hash: str
+    transaction: str
+
+    @classmethod
+    def of_json(cls, log: dict[str, Any]) -> EventLog:
+        """Return a log of a node's answer."""
+        return cls(
+            checksummed(log["address"]),
+            tuple(topic.lower() for topic in log["topics"]),
+            log["data"],
+            Position(*(int(log[name], 16) for name in ("blockNumber", "transactionIndex", "logIndex"))),
+            log["blockHash"].lower(),
+            log["transactionHash"].lower(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedEvent:
+    """A decoded log.
+
+    Args:
+        args: by name. Words are bytes, addresses checksummed text, structs dictionaries.
+        transaction: its hash, 0x-hex, as `block_hash`.
+    """
+
+    name: str
+    args: dict[str, Any]
+    position: Position
+    block_hash: str
+    transaction: str
+
+    @property
+    def block(self) -> int:
+        """Number of the block."""
+        return self.position.block
+
+
+@cache
+def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
+    """Load ABI and bytecode of a contract from this package."""
+    data: dict[str, Any] = json.loads(
+        (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
+    )
+    return data
+
+
+@cache
+def interface(name: str = "LabRegistry") -> Interface:
+    """Return the interface of a contract of this package."""
+    return Interface(load_artifact(name)["abi"])
+
+
+class Interface:
+    """Coder and decoder for one ABI, in which no two functions have the same name."""
+
+    def __init__(self, abi: list[dict[str, Any]]) -> None:
+        from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
+
+        named: dict[str, dict[str, Any]] = {"function": {}, "event": {}, "error": {}}
+        for entry in (*abi, *_STANDARD_ERRORS):
+            named.get(entry["type"], {})[entry.get("name", "")] = entry
+        self._functions, self._events = named["function"], named["event"]
+        self._selectors = {name: function_abi_to_4byte_selector(entry) for name, entry in self._functions.items()}
+        self._errors = {function_abi_to_4byte_selector(entry): entry for entry in named["error"].values()}
+        self.topics = {to_hex(event_abi_to_log_topic(entry)): entry for entry in self._events.values()}
+        """the events by their first topic, 0x-hex"""
+
+    def call(self, function: str, *arguments: Any) -> str:
+        """Encode a call, 0x-hex.
+
+        Raises:
+            InputError: if the function does not take these arguments.
+        """
+        inputs = self._functions[function]["inputs"]
+        return to_hex(self._selectors[function] + _encoded(inputs, arguments, function))
+
+    def result(self, function: str, data: bytes) -> Any:
+        """Decode what a function returned: one value, or a list of several. Structs are tuples.
+
+        Raises:
+            ValueError: if it is not what the function returns.
+        """
+        values = _decoded(self._functions[function]["outputs"], data, as_tuple=True)
+        return values[0] if len(values) == 1 else values
+
+    def called(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
+        """Return which function a call is of and its arguments by name, or None if it is of none."""
+        for name, selector in self._selectors.items():
+            if data[:4] == selector:
+                return self._named(self._functions[name], data[4:])
+        return None
+
+    def error(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
+        """Return the name and the arguments of an error of the contract, or None if it is of none."""
+        entry = self._errors.get(data[:4])
+        return entry and self._named(entry, data[4:])
+
+    def filter(self, event: str, values: dict[str, Any]) -> list[Any]:
+        """Return the topics that logs of an event have whose indexed arguments have these values; a list is any of."""
+        entry = self._events[event]
+        topics: list[Any] = [next(topic for topic, known in self.topics.items() if known is entry)]
+        for part in entry["inputs"]:
+            if part["indexed"]:
+                wanted = values.get(part["name"])
+                many = wanted if isinstance(wanted, list) else [wanted]
+                words = [to_hex(_encoded([part], [value], event)) for value in many if value is not None]
+                topics.append(words if isinstance(wanted, list) else next(iter(words), None))
+        return topics
+
+    def event(self, log: EventLog) -> DecodedEvent | None:
+        """Decode a log, or return None if it is of none of the events.
+
+        Raises:
+            ValueError: if it has the topic of one and is not what the ABI says.
+        """
+        entry = self.topics.get(log.topics[0]) if log.topics else None
+        if entry is None:
+            return None
+        indexed = [part for part in entry["inputs"] if part["indexed"]]
+        others = [part for part in entry["inputs"] if not part["indexed"]]
+        values = {
+            **_by_name(indexed, _decoded(indexed, b"".join(map(from_hex, log.topics[1:])))),
+            **_by_name(others, _decoded(others, from_hex(log.data))),
+        }
+        args = {part["name"]: values[part["name"]] for part in entry["inputs"]}
+        return DecodedEvent(entry["name"], args, log.position, log.block_hash, log.transaction)
+
+    @staticmethod
+    def _named(entry: dict[str, Any], data: bytes) -> tuple[str, dict[str, Any]] | None:
+        try:
+            return entry["name"], _by_name(entry["inputs"], _decoded(entry["inputs"], data))
+        except ValueError:
+            return None
+
+
+def _by_name(parts: Sequence[dict[str, Any]], values: Sequence[Any]) -> dict[str, Any]:
+    return {part["name"]: value for part, value in zip(parts, values, strict=True)}
+
+
+def _encoded(parts: Sequence[dict[str, Any]], values: Sequence[Any], what: str) -> bytes:
+    from eth_abi.abi import encode
+    from eth_abi.exceptions import EncodingError
+    from eth_utils.abi import collapse_if_tuple
+
+    try:
+        if len(parts) != len(values) or not all(map(_fits, parts, values)):
+            raise ValueError("a value of another length")
+        return encode([collapse_if_tuple(part) for part in parts], values)
+    except (EncodingError, ValueError, TypeError) as error:
+        names = ", ".join(f"{part['type']} {part['name']}" for part in parts)
+        raise InputError(f"expected {what}({names}), got a value that is none: {error}") from None
+
+
+def _fits(part: dict[str, Any], value: Any) -> bool:
+    """Tell whether words are as long as their type says: eth-abi pads what is shorter."""
+    kind: str = part["type"]
+    if kind.endswith("[]"):
+        return all(_fits({**part, "type": kind[:-2]}, item) for item in value)
+    if kind == "tuple":
+        return len(value) == len(part["components"]) and all(map(_fits, part["components"], value))
+    return not kind.startswith("bytes") or kind == "bytes" or len(value) == int(kind[5:])
+
+
+def _decoded(parts: Sequence[dict[str, Any]], data: bytes, as_tuple: bool = False) -> list[Any]:
+    from eth_abi.abi import decode
+    from eth_abi.exceptions import DecodingError
+    from eth_utils.abi import collapse_if_tuple
+
+    try:
+        values = decode([collapse_if_tuple(part) for part in parts], data)
+    except (DecodingError, OverflowError) as error:
+        raise ValueError(str(error)) from None
+    return [_value(part, value, as_tuple) for part, value in zip(parts, values, strict=True)]
+
+
+def _value(part: dict[str, Any], value: Any, as_tuple: bool) -> Any:
+    kind: str = part["type"]
+    if kind.endswith("[]"):
+        return [_value({**part, "type": kind[:-2]}, item, as_tuple) for item in value]
+    if kind == "tuple":
+        fields = [_value(field, item, as_tuple) for field, item in zip(part["components"], value, strict=True)]
+        return tuple(fields) if as_tuple else _by_name(part["components"], fields)
+    return checksummed(value) if kind == "address" else value

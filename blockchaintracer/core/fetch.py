@@ -1,0 +1,295 @@
+"""HTTP answers that end: each has a size limit after decompression and a deadline for the whole of it."""
+
+from __future__ import annotations
+
+import io
+import math
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from typing_extensions import override
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from blockchaintracer.core.networks import redact_url
+
+_CONNECT_S = 10
+_PIECE = 1 << 16
+_REDIRECTED = (301, 302, 303, 307, 308)
+_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
+
+
+class FetchError(Exception):
+    """No answer that can be used came. The text names no address, because an address can hold a key.
+
+    Args:
+        slow: it took too long.
+        too_large: it is larger than allowed.
+        refused: it leads where nothing is fetched from.
+    """
+
+    def __init__(self, reason: str, *, slow: bool = False, too_large: bool = False, refused: bool = False) -> None:
+        super().__init__(reason)
+        self.slow, self.too_large, self.refused = slow, too_large, refused
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A whole answer, decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Stream:
+    """An answer as it comes, decoded."""
+
+    def __init__(self, answer: requests.Response, clock: Deadline) -> None:
+        self.status, self.headers = answer.status_code, answer.headers
+        self._answer, self._clock = answer, clock
+        self._kept, self._came, self._ended = bytearray(), 0, False
+        encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+        if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
+            raise FetchError(f"is encoded as {encoding[:20]!r}, which was not asked for")
+        self._inflate = None if encoding in ("identity", "") else zlib.decompressobj(47)
+
+    def read(self, size: int, *, renew: bool = True) -> bytes:
+        """Return the next `size` bytes, fewer only at the end.
+
+        Raises:
+            FetchError: if the answer breaks off or takes too long.
+        """
+        if renew:
+            self._clock.start()
+        while len(self._kept) < size and (piece := self._some(size - len(self._kept))):
+            self._kept += piece
+        data = bytes(self._kept[:size])
+        del self._kept[:size]
+        return data
+
+    def pieces(self) -> Iterator[bytes]:
+        """Iterate over the answer as it comes; each MiB must come in time. Raises as `read`."""
+        due = 1 << 20
+        self._clock.start()
+        while piece := self._some(_PIECE):
+            if self._came >= due:
+                self._clock.start()
+                due += 1 << 20
+            yield piece
+
+    def _some(self, most: int) -> bytes:
+        try:
+            return self._piece(most)
+        except (*_FAILURES, zlib.error) as error:
+            if self._clock.is_over or isinstance(error, TimeoutError):
+                raise FetchError(f"gave {self._came} bytes, not more in {self._clock.seconds:g} s", slow=True) from None
+            raise FetchError(f"broke off ({type(error).__name__})") from None
+
+    def _piece(self, most: int) -> bytes:
+        """Return at least one byte of what follows, or none at the end."""
+        while True:
+            if self._clock.is_over:
+                raise TimeoutError
+            if self._inflate is None:
+                return self._raw(most)
+            if data := self._inflate.decompress(self._inflate.unconsumed_tail or self._raw(_PIECE), max(most, 1)):
+                return data
+            if self._inflate.eof:
+                return b""
+            if self._ended and not self._inflate.unconsumed_tail:
+                raise HTTPException("the compressed data end early")
+
+    def _raw(self, most: int) -> bytes:
+        # read1 gives what has come: with read, a byte now and then would hold this up forever
+        piece: bytes = self._answer.raw.read1(max(most, _PIECE), decode_content=False)
+        self._came += len(piece)
+        self._ended = not piece
+        length = self._answer.headers.get("Content-Length", "")
+        if self._ended and length.isdigit() and self._came < int(length) and "Transfer-Encoding" not in self.headers:
+            raise HTTPException("the answer ends early")
+        return piece
+
+
+@contextmanager
+def opened(
+    url: str,
+    *,
+    seconds: float,
+    method: str = "GET",
+    session: requests.Session | None = None,
+    redirects: int = 0,
+    **given: Any,
+) -> Iterator[Stream]:
+    """Ask for `url` and give the answer as a stream.
+
+    Args:
+        seconds: time for the head of the answer after the request was sent, and again for each `Stream.read`.
+        redirects: how many are followed: to http(s) alone, and never out of TLS.
+        given: passed to requests: ``headers``, ``data``, ``json``.
+
+    Raises:
+        FetchError: if there is no answer.
+    """
+    with new_session() if session is None else nullcontext(session) as client:
+        for _ in range(redirects + 1):
+            clock = Deadline(seconds)
+            answer = _head(client, method, url, clock, given)
+            if not redirects or answer.status_code not in _REDIRECTED:
+                break
+            answer.close()
+            target = urljoin(url, answer.headers.get("Location", ""))
+            allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
+            if urlsplit(target).scheme not in allowed:
+                raise FetchError(f"points to {redact_url(target)}, where nothing is fetched from", refused=True)
+            # what lets in at one address is not sent to where that points
+            url, given["auth"] = target, no_password
+        else:
+            raise FetchError("points on and on", refused=True)
+        with answer:
+            yield Stream(answer, clock)
+
+
+def fetch(url: str, *, limit: int, seconds: float, **given: Any) -> Fetched:
+    """Return the whole answer of `url`. The arguments are those of `opened`.
+
+    Raises:
+        FetchError: if there is none, it has more than `limit` bytes, or it takes more than `seconds`.
+    """
+    with opened(url, seconds=seconds, **given) as stream:
+        body = stream.read(limit + 1, renew=False)
+        if len(body) > limit:
+            raise FetchError(f"gives more than {limit:,} bytes", too_large=True)
+        return Fetched(stream.status, stream.headers, body)
+
+
+def new_session(auth: Any = None) -> requests.Session:
+    """Return a session whose answers `opened` can end in time.
+
+    Args:
+        auth: of requests. Without it, addresses and ~/.netrc give names and passwords.
+    """
+    session = requests.Session()
+    session.auth = auth
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter())
+    return session
+
+
+def no_password(request: Any) -> Any:
+    """Send no name and password, not even those that ~/.netrc has for the host."""
+    return request
+
+
+def _head(client: requests.Session, method: str, url: str, clock: Deadline, given: dict[str, Any]) -> requests.Response:
+    _running.clock = clock
+    limits: dict[str, Any] = {"stream": True, "timeout": (_CONNECT_S, clock.seconds), "allow_redirects": False}
+    try:
+        return client.request(method, url, **limits, **given)
+    except _FAILURES as error:
+        slow = clock.is_over or isinstance(error, requests.Timeout)
+        raise FetchError(f"can't be reached ({type(error).__name__})", slow=slow) from None
+    finally:
+        _running.clock = None
+
+
+# -- requests has a timeout for each read of a socket, so a byte a second lasts for ever: here a socket has a deadline
+
+
+@dataclass(slots=True)
+class Deadline:
+    """A number of seconds, and when they are over."""
+
+    seconds: float
+    until: float = math.inf
+
+    def start(self) -> None:
+        """Count the seconds from now on."""
+        self.until = time.monotonic() + self.seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether they are over."""
+        return time.monotonic() >= self.until
+
+
+_running = threading.local()
+
+
+class _UntilDeadline(io.RawIOBase):
+    def __init__(self, raw: Any, sock: socket.socket, clock: Deadline) -> None:
+        self._raw, self._sock, self._clock = raw, sock, clock
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    @override
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._clock.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)  # type: ignore[no-any-return]
+
+    @override
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: socket.socket, *given: Any, **more: Any) -> None:
+        super().__init__(sock, *given, **more)
+        if clock := getattr(_running, "clock", None):
+            clock.start()
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_UntilDeadline(raw, sock, clock), _PIECE)
+
+
+class _Plain(HTTPConnection):
+    response_class = _Response
+
+
+class _Tls(HTTPSConnection):
+    response_class = _Response
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _Tls
+
+
+_POOLS = {"http": _PlainPool, "https": _TlsPool}
+
+
+class _Adapter(HTTPAdapter):
+    @override
+    def init_poolmanager(self, *given: Any, **more: Any) -> None:
+        super().init_poolmanager(*given, **more)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    @override
+    def proxy_manager_for(self, proxy: Any, **more: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **more)
+        if not str(proxy).lower().startswith("socks"):
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
