@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -184,11 +185,12 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
     home, rpc, network, chain_id, registry, key, group = (
         options.pop(name, None) for name in ("home", "rpc", "network", "chain_id", "registry", "key", "group")
     )
+    folder = Home(home)
     named = {network_by_name(network).chain_id} if network else set()
     if chain_id and named - {chain_id}:
         raise InputError(f"expected one chain, got --network {network} and --chain-id {chain_id}")
     lab = ctx.meta[LAB] = Lab(
-        home=Home(home),
+        home=folder,
         rpc=_rpc(rpc, network),
         named_chain=chain_id or min(named, default=None),
         only_known=reads,
@@ -200,9 +202,14 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         confirm=(lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None,
         flush_all=options.pop("flush_all", False),
         say=lambda message: click.echo(message, err=True),
+        # imported by name and when it is used, as all extras are
+        keys=[lambda domain: import_module(_INDEX_KEYS).index_keys(folder.index, domain)],
         **ctx.meta.get(GIVEN, {}),
     )
     return lab
+
+
+_INDEX_KEYS = "blockchaintracer.extras.search.index_keys"
 
 
 def _rpc(rpc: str | None, name: str | None) -> str | None:

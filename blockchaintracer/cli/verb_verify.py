@@ -26,10 +26,12 @@ from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
+from blockchaintracer.lab.known_keys import given_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import verify_disclosure
 from blockchaintracer.lab.proof_file import ProofKind, damaged, proof_kind, read_proof
+from blockchaintracer.lab.published_proofs import read_key_file
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 
 _OF_A_PATH = ("path", "record", "of_group")
@@ -49,6 +51,7 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")
 @click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
+@click.option("--key-file", "key_files", type=FILE, multiple=True, help="Has the key of a record; repeatable.")
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @source_option
 @mlflow_option
@@ -144,7 +147,11 @@ def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         if not options.get("registry"):
             raise InputError("expected the registry that you trust, got none", hint="Name it: --registry ADDRESS.")
         options["home"] = ctx.with_resource(TemporaryDirectory(prefix="blockchaintracer-"))
-    return make_lab(ctx, options, reads=True)
+    lab = make_lab(ctx, options, reads=True)
+    if files := options.pop("key_files", ()):
+        keys = [read_key_file(file).require(lab.domain) for file in files]
+        lab.keys.append(lambda domain: given_keys(keys))
+    return lab
 
 
 _CHOOSE_NODE = "Name it: --network NAME, or --rpc URL with --chain-id N; and --registry ADDRESS."
@@ -156,7 +163,7 @@ _CHOOSE_NODE = "Name it: --network NAME, or --rpc URL with --chain-id N; and --r
 def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, options: dict[str, Any]) -> Answer:
     kind, content = read_proof(file)
     if kind is ProofKind.BUNDLE:
-        _refuse(ctx, "a proof bundle", "sources", "strict")
+        _refuse(ctx, "a proof bundle", "sources", "strict", "key_files")
         return _bundle(ctx, file, content, data, options)
     _refuse(ctx, str(kind), *_OF_BLOCKS)
     sources, group = options["sources"], options["of_group"]

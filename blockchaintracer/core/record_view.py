@@ -56,6 +56,7 @@ class RecordView:
         time: when the record counts as recorded, Unix seconds by the chain (its block, or its batch); 0 if not known.
         stored: what the registry stores; None if that was not asked, or if the record is only in a batch.
         batch: root of the batch of the record; None if it is from no batch.
+        path: the siblings from the record to that root; empty if not known.
         name: name in the manifest; None if there is none or the manifest is missing.
     """
 
@@ -67,6 +68,7 @@ class RecordView:
     time: int = 0
     stored: RecordStatus | None = None
     batch: str | None = None
+    path: tuple[str, ...] = ()
     name: str | None = None
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, proofs_of
 from blockchaintracer.lab.lab import Lab
@@ -34,7 +35,8 @@ def with_batched(
         *(record.id for record in report.records),
     }:
         return report
-    proofs, problems, unavailable = published_proofs(lab.domain, sources, digest)
+    files, problems, unavailable = published_proofs(lab.domain, sources, digest)
+    proofs = [file for file in files if isinstance(file, Proof)]
     proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)
     known = {record.id for record in report.records}
     reports: dict[str, Report] = {}

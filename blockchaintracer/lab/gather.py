@@ -20,7 +20,6 @@ from blockchaintracer.core.networks import command_for_others
 from blockchaintracer.core.record import Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
-from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.lab import Lab
@@ -162,7 +161,7 @@ class Gatherer:
             whole: whether a manifest that is not what was recorded is refused, unless a whole copy is at hand too.
         """
         ids = list(dict.fromkeys(ids))
-        missing = locate(self.registry, (record_id for record_id in ids if record_id not in self._gathered))
+        missing = self.registry.find_records(record_id for record_id in ids if record_id not in self._gathered)
         statuses = self.registry.statuses(list(missing))
         for record, stored in zip(missing.values(), statuses, strict=True):
             manifest, checks = self.checks.manifest(record)

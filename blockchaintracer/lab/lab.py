@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
 from blockchaintracer.core.chain import Chain, Registry, lens
+from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.formats import HOME, UnknownVersion
@@ -34,6 +35,7 @@ from blockchaintracer.lab.keys import (
     KeyStore,
     Signer,
 )
+from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, Outbox, Transaction
 from blockchaintracer.lab.store.hashcache import HashCache
@@ -94,6 +96,7 @@ class Lab:
         flush_all: sends them without asking.
         hand_over: leaves all records in the outbox, for a later process to sign and send. Once the chain's id and the
             group are known, the chain is not asked for anything.
+        keys: where else keys of a registry's records are kept, besides the lab's folder.
     """
 
     home: Home
@@ -111,6 +114,7 @@ class Lab:
     flush_all: bool = False
     named_chain: int | None = None
     only_known: bool = False
+    keys: list[Callable[[Domain], KeySource]] = field(default_factory=list)
     _key: str | None = field(default=None, init=False, repr=False)
     _handed_to: int | None = field(default=None, init=False, repr=False)
     _told: set[int] = field(default_factory=set, init=False, repr=False)
@@ -219,7 +223,9 @@ class Lab:
         """The registry on the chain."""
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
-        return Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
+        kept = kept_keys(self.home, registry.domain, self.outbox)
+        return registry.knowing(kept, *(source(registry.domain) for source in self.keys))
 
     @property
     def domain(self) -> Domain:

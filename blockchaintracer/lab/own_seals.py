@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.record import checksummed, is_one_of, record_commitment, verdict_commitment
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.seal_checks import check_commitment
@@ -29,9 +28,7 @@ def check_own(lab: Lab, digest: str, *, with_seal: bool) -> list[Check]:
     for seal in own_seals(lab, digest):
         checks.append(_hides(lab, seal))
         if with_seal:
-            on_chain = check_commitment(
-                EventHistory(lab.registry), lab.registry, seal.commitment, known=[(seal.group, seal.author)]
-            )
+            on_chain = check_commitment(lab.registry, seal.commitment, known=[(seal.group, seal.author)])
             hint = f"it is not on the chain: `blockchaintracer seal send {seal.commitment}`"
             checks += on_chain or [Check("seal", Outcome.FAIL, hint)]
     return checks
@@ -44,14 +41,14 @@ def seal_state(lab: Lab, digest: str) -> dict[str, Any]:
         ``status`` (``sealed``, or ``revealed`` if every seal is), ``sealedBy`` (the values of each seal's check),
         ``commitment`` and ``hides`` (a sentence, if this folder knows). Or ``why``, if the node may have forgotten.
     """
-    own, history = own_seals(lab, digest), EventHistory(lab.registry)
+    own = own_seals(lab, digest)
     commitment = own[0].commitment if own else digest
     known = [(seal.group, seal.author) for seal in own]
-    checks = check_commitment(history, lab.registry, commitment, known=known)
+    checks = check_commitment(lab.registry, commitment, known=known)
     rows = [check.values | {"problem": None if check.verdict is Outcome.PASS else check.detail} for check in checks]
     rows = [row for row, check in zip(rows, checks, strict=True) if check.name == "seal"]
     if not rows:
-        return {"why": gap} if (gap := history.gap()) else {}
+        return {"why": gap} if (gap := lab.registry.history.gap) else {}
     status = "revealed" if all(row.get("revealedAs") for row in rows) else "sealed"
     hides = _hides(lab, own[0]).detail if own else None
     return {"status": status, "commitment": commitment, "sealedBy": rows, "hides": hides}

@@ -21,6 +21,7 @@ from blockchaintracer.core.manifest import (
     is_listing,
 )
 from blockchaintracer.core.record import Kind, SubjectType, label
+from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
@@ -320,9 +321,10 @@ def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
 
 
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
-    """Put the proof of a batched record into the store; return the name that it gets, and its SHA-256."""
-    proof = find_proof(lab, record.id) if record.batch else None
-    return {proof_name(record.id): lab.store.put_bytes(proof.to_bytes())} if proof else {}
+    """Put the key of a record, with its Merkle path if it is in a batch, into the store; return the name that it gets,
+    and its SHA-256."""
+    key = find_proof(lab, record.id) or KeyFile(lab.chain_id, lab.domain.registry, record.key)
+    return {proof_name(record.id): lab.store.put_bytes(key.to_bytes())}
 
 
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:

@@ -1,4 +1,4 @@
-"""The proofs of batched records in published stores: ``proofs/ID.json`` beside the objects."""
+"""The keys of records in published stores, ``proofs/ID.json`` beside the objects: with a Merkle path if in a batch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.errors import ChainUnavailable, InputError
+from blockchaintracer.core.formats import BATCH_PROOF, RECORD_KEY, read_limited
 from blockchaintracer.core.record import Domain, is_one_of, normal_digest, normal_id
-from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.files import write_whole
+from blockchaintracer.lab.known_keys import view_of
 from blockchaintracer.lab.store.sources import is_url, public_name, read_source
 
 _FOLDER = "proofs"
@@ -30,13 +33,13 @@ def write_proof(path: Path, data: bytes) -> None:
 
 def published_proofs(
     domain: Domain, sources: Sequence[str | os.PathLike[str]], digest: str
-) -> tuple[list[Proof], list[str], list[str]]:
-    """Return the proofs in published stores of a record id, or of records of a content; what is wrong with others; and
-    why a source could not be asked.
+) -> tuple[list[KeyFile], list[str], list[str]]:
+    """Return the key files in published stores of a record id, or of records of a content; what is wrong with others;
+    and why a source could not be asked.
 
     By its content a record is found in folders alone: the names at an address are not known.
     """
-    proofs: dict[tuple[str, str], Proof] = {}
+    proofs: dict[str, KeyFile] = {}
     problems: list[str] = []
     unavailable: list[str] = []
     for source in [os.fspath(source) for source in sources]:
@@ -50,17 +53,32 @@ def published_proofs(
             continue
         for name, data in files:
             try:
-                proof = Proof.parse(data, f"{public_name(source)}/{name}")
+                proof = parse_key_file(data, f"{public_name(source)}/{name}")
             except InputError as error:
                 problems.append(error.message)
                 continue
             if (proof.chain_id, proof.registry) != (domain.chain_id, domain.registry):
                 continue
             if is_one_of(digest, proof.id, proof.key.subject):
-                proofs[proof.id, proof.root] = proof
+                proofs[f"{proof.id} {getattr(proof, 'root', '')}"] = proof
             elif name == proof_name(digest):
                 problems.append(f"the proof {public_name(source)}/{name} is of another record, {proof.id}")
     return [*proofs.values()], problems, unavailable
+
+
+def parse_key_file(data: bytes, path: str) -> KeyFile:
+    """Read a key file or the proof of a batched record, of any origin. Messages call it `path`."""
+    return (Proof if BATCH_PROOF.prefix.encode() in data else KeyFile).parse(data, path)
+
+
+def read_key_file(path: Path) -> KeyFile:
+    """Read a file as `parse_key_file`."""
+    return parse_key_file(read_limited(path, MAX_KEY_FILE_BYTES, f"a {RECORD_KEY.name}"), str(path))
+
+
+def published_keys(domain: Domain, sources: Sequence[str | os.PathLike[str]]) -> KeySource:
+    """Return the source of the keys in published stores. What is wrong with one is told where proofs are looked up."""
+    return lambda digest: map(view_of, published_proofs(domain, sources, digest)[0])
 
 
 def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:

@@ -14,7 +14,6 @@ from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import GlobalId, Kind, Relation, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
-from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
@@ -79,7 +78,7 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
     unanswered = len(answers)
     try:
         statuses = lab.registry.statuses(ids)
-        records = locate(lab.registry, (each for each, status in zip(ids, statuses, strict=True) if status.exists))
+        records = lab.registry.find_records((each for each, status in zip(ids, statuses, strict=True) if status.exists))
         for answer, status in zip(answers, statuses, strict=True):
             answer["status"] = label(status.status)
             if record := records.get(answer["id"]):

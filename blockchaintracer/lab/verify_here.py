@@ -18,6 +18,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
 from blockchaintracer.lab.proof_file import damaged
+from blockchaintracer.lab.published_proofs import published_keys
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -71,7 +72,8 @@ def verify(
             hint="`verify ID --path PATH` compares a file with one record; --group goes with a PATH, or with --author.",
         )
     try:
-        verifier = lab_verifier(lab.registry, lab.store, sources, progress)
+        registry = lab.registry.knowing(published_keys(lab.domain, sources)) if sources else lab.registry
+        verifier = lab_verifier(registry, lab.store, sources, progress)
         if path is not None:
             shown = verifier.shown(path)
             report = verifier.path(shown, record, () if group is None else (group,))

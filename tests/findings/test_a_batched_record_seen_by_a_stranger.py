@@ -47,7 +47,7 @@ def test_it_is_verified_from_the_published_folder(lab: Lab, tmp_path: Path, batc
     child, parent, file = batched
     done = typed("publish", child.id, "--to", str(tmp_path / "published"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
-    assert f"verify {child.id} --from" in done.stdout
+    assert f"{child.id} --from" in done.stdout
     here = ("--from", str(tmp_path / "published"))
     for target in (child.id, child.subject, str(file)):
         done = stranger(lab, tmp_path / "stranger", "verify", target, *here, "--json")

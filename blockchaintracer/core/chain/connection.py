@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.answers import Node, is_address, is_number
@@ -13,6 +13,8 @@ from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
 from blockchaintracer.core.record import checksummed, from_hex
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,13 @@ class Chain:
         """Name of the chain, or its number."""
         return self.network.title if self.network else f"chain {self.chain_id}"
 
+    def remembered(self, question: Callable[[], T | None]) -> T | None:
+        """Ask for a part of the chain's history. Returns None if the node answers that it does not have it."""
+        try:
+            return question()
+        except NodeError:
+            return None
+
     def block(self, which: int | str) -> Block | None:
         """Return a block by number, hash (0x-hex), ``latest`` or ``finalized``, or None if the chain has no such
         block."""
@@ -207,6 +216,11 @@ class Chain:
             return from_hex(self.ask("eth_getRawTransactionByHash", transaction))
         except ChainUnavailable:
             return None
+
+    def first_transaction(self, number: int) -> str | None:
+        """Return the hash of the first transaction in a block; None if there is none, or no such block."""
+        block = self.ask(*_block_question(number)) or {}
+        return next(iter(block.get("transactions") or ()), None)
 
     def logs(self, query: dict[str, Any]) -> list[EventLog]:
         """Return the logs that fit a filter of ``eth_getLogs``, oldest first, without those that were taken back."""

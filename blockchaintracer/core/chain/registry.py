@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from blockchaintracer.core.chain.abi import DecodedEvent, interface
 from blockchaintracer.core.chain.connection import Chain, TransactionReceipt
+from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.errors import (
     ChainUnavailable,
     ContractRevert,
@@ -18,6 +20,7 @@ from blockchaintracer.core.errors import (
     NodeError,
     NotVerified,
 )
+from blockchaintracer.core.networks import printed_time
 from blockchaintracer.core.record import (
     Domain,
     GlobalId,
@@ -28,11 +31,15 @@ from blockchaintracer.core.record import (
     Verdict,
     checksummed,
     from_hex,
+    label,
     to_hex,
 )
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
+_FILTER_LIMIT = 100
+"""ids asked for in one question: nodes limit the length of a filter"""
+KEY_HINT = "Name a file that has its key (--key-file FILE) or where it was published (--from), or ask an archive node."
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
 
@@ -101,11 +108,18 @@ class ForeignAttestation:
     version: int
 
 
+KeySource = Callable[[str], Iterable[RecordView]]
+"""Where keys are kept: gives what may be known of a record id, or of the records of a digest (64 hex digits)."""
+
+
 class Registry:
     """One registry on one chain.
 
     Args:
         first_block: nothing of the registry is to be found before this block.
+
+    Attributes:
+        keys: asked for the records whose events the node has forgotten. A key proves itself by the id that it has.
 
     Raises:
         InputError: if `address` isn't one, or no registry answers there.
@@ -115,6 +129,13 @@ class Registry:
         self.chain = chain
         self.address = checksummed(address, "a registry's address")
         self.first_block = first_block
+        self.keys: list[KeySource] = []
+
+    def knowing(self, *sources: KeySource) -> Registry:
+        """Return the registry with more places where keys are kept."""
+        registry = copy(self)
+        registry.keys = [*sources, *self.keys]
+        return registry
 
     @cached_property
     def domain(self) -> Domain:
@@ -229,10 +250,17 @@ class Registry:
 
     # -- events
 
+    @cached_property
+    def history(self) -> EventHistory:
+        """How far back the node has events."""
+        return EventHistory(self)
+
     def events(
         self, name: str, first: int | None = None, last: int | None = None, **topics: Any
     ) -> Iterator[DecodedEvent]:
         """Yield the events of one name, oldest first. All `topics` must match; a list is any of its values.
+
+        Without `first` it yields what the node still has. `history.gap` says whether that is all.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
@@ -246,12 +274,13 @@ class Registry:
                 logs = self.chain.logs(
                     {**query, "fromBlock": hex(start), "toBlock": "latest" if stop is None else hex(stop)}
                 )
-            except HistoryPruned:
-                raise
-            except NodeError:
-                if span == 1:
-                    raise
+            except NodeError as error:
                 end = self.chain.head().number if end is None else end
+                if first is None and start < self.history.start:
+                    start = self.history.start
+                    continue
+                if span == 1 or isinstance(error, HistoryPruned):
+                    raise
                 span = max(min((span or end - start + 1) // 4, _FIRST_SPAN), 1)
                 continue
             with self._known():
@@ -273,14 +302,54 @@ class Registry:
         for event in self.events("Recorded", first, last, **topics):
             yield recorded_event(event)
 
+    def find_records(self, ids: Iterable[str]) -> dict[str, RecordView]:
+        """Return the records with these ids that are stored: by their events, or where the node has forgotten those, by
+        a key at hand and the state. A stored record is left out if there is neither."""
+        unique = list(dict.fromkeys(ids))
+        records: dict[str, RecordView] = {}
+        for start in range(0, len(unique), _FILTER_LIMIT):
+            part = [from_hex(record_id) for record_id in unique[start : start + _FILTER_LIMIT]]
+            records |= {record.id: record for record in self.recorded(id=part)}
+        missing = [record_id for record_id in unique if record_id not in records]
+        for record_id, stored in zip(missing, self.statuses(missing), strict=True):
+            known = self._known_records(record_id) if stored.exists else ()
+            records |= {record.id: record for record in known if record.id == record_id}
+        return records
+
     def find_record(self, record_id: str) -> RecordView | None:
-        """Return a record by its event, or None if it is not stored.
+        """Return a record, None if it is not stored.
 
         Raises:
+            ChainUnavailable: if it is stored, and neither its event nor a key is at hand.
             NotVerified: if the node answers with something that doesn't have this id.
         """
-        record = next(self.recorded(id=from_hex(record_id)), None)
-        return record and self.require_id(record, record_id)
+        if record := self.find_records([record_id]).get(record_id):
+            return self.require_id(record, record_id)
+        if (stored := self.status(record_id)).exists:
+            raise ChainUnavailable(self.without_key(record_id, stored), hint=KEY_HINT)
+        return None
+
+    def without_key(self, record_id: str, stored: RecordStatus) -> str:
+        """Say what the state alone tells of a record that is stored."""
+        return (
+            f"the registry {self.address} on {self.chain.name} holds {record_id} as {label(stored.status)} (state), of"
+            f" group {stored.group}, recorded {printed_time(stored.recorded_at)}; author, content and transaction are"
+            f" unknown: {self.history.gap or 'the node does not give its event'}, and no key is at hand"
+        )
+
+    def find_subject(self, subject: str) -> list[RecordView]:
+        """Return all records of a digest by any author, oldest first: anyone may record another's file. Where the node
+        has forgotten events they are those of the keys at hand: `history.gap` says whether there may be others."""
+        records = {record.id: record for record in self.recorded(subject=bytes.fromhex(subject))}
+        known = self._known_records(subject) if self.keys and self.history.gap else ()
+        others = {record.id: record for record in known if record.key.subject == subject and record.id not in records}
+        stored = zip(others.values(), self.statuses([*others]), strict=True)
+        return [*(record for record, status in stored if status.exists), *records.values()]
+
+    def _known_records(self, digest: str) -> Iterator[RecordView]:
+        """Yield what is kept of a record id, or of the records of a digest: a key is of the record whose id it has."""
+        for source in self.keys:
+            yield from (record for record in source(digest) if self.domain.record_id(record.key) == record.id)
 
     def require_id(self, record: RecordView, record_id: str) -> RecordView:
         """Return the record itself if its key has this id."""
@@ -303,10 +372,6 @@ class Registry:
         chain_id, registry, record_id = foreign.as_abi()
         about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
         return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
-
-    def find_subject(self, subject: str) -> list[RecordView]:
-        """Return all records of a digest, by any author: anyone may record another's file."""
-        return list(self.recorded(subject=bytes.fromhex(subject)))
 
     def events_of(self, receipt: TransactionReceipt) -> list[DecodedEvent]:
         """Return the events of this registry in a receipt, without the logs of other contracts."""

@@ -34,14 +34,14 @@ class SealSeen:
     transaction: str | None = None
 
 
-def seals_of(registry: Registry, group: int, author: str, first: int | None = None) -> list[SealSeen]:
-    """Return all seals of an author for a group, oldest first; those from block `first` on.
+def seals_of(registry: Registry, group: int, author: str) -> list[SealSeen]:
+    """Return all seals of an author for a group, oldest first, as far as the node still has their events.
 
     Showing one seal shows how many there are: an author could seal a thousand plans and show the one that fits.
     """
     author = checksummed(author)
-    sealed = {_commitment(event): event.block for event in registry.events("Sealed", first, group=group, author=author)}
-    shown = _shown(registry, list(sealed), group, author, first)
+    sealed = {_commitment(event): event.block for event in registry.events("Sealed", group=group, author=author)}
+    shown = _shown(registry, list(sealed), group, author)
     return [SealSeen(commitment, block, *shown.get(commitment, ())) for commitment, block in sealed.items()]
 
 
@@ -50,15 +50,13 @@ def unrevealed(seals: list[SealSeen]) -> int:
     return sum(1 for seal in seals if seal.revealed_as is None)
 
 
-def _shown(
-    registry: Registry, commitments: list[str], group: int, author: str, first: int | None
-) -> dict[str, tuple[str, str, int, str]]:
+def _shown(registry: Registry, commitments: list[str], group: int, author: str) -> dict[str, tuple[str, str, int, str]]:
     """Map each commitment to what it was revealed as, the record, and the place.
 
     Somebody else may have sealed the same commitment: it's shown by its author alone.
     """
     revealed = {}
-    for event in _events(registry, "Revealed", commitments, first):
+    for event in _events(registry, "Revealed", commitments):
         record_id, block = event.args["id"], event.block
         stored = next(registry.events("Recorded", block, block, id=record_id), None)
         if stored is None:
@@ -70,7 +68,7 @@ def _shown(
         record = recorded_event(stored)
         if record.key.group == group and checksummed(record.key.author) == author:
             revealed[_commitment(event)] = _as("record", record_id, event)
-    for event in _events(registry, "VerdictRevealed", commitments, first, group=group):
+    for event in _events(registry, "VerdictRevealed", commitments, group=group):
         record_id, block = event.args["recordId"], event.block
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
         for attested in given:
@@ -81,12 +79,10 @@ def _shown(
     return revealed
 
 
-def _events(
-    registry: Registry, name: str, commitments: list[str], first: int | None, **topics: Any
-) -> Iterator[DecodedEvent]:
+def _events(registry: Registry, name: str, commitments: list[str], **topics: Any) -> Iterator[DecodedEvent]:
     for start in range(0, len(commitments), _AT_ONCE):
         part = [from_hex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
-        yield from registry.events(name, first, commitment=part, **topics)
+        yield from registry.events(name, commitment=part, **topics)
 
 
 def _commitment(event: DecodedEvent) -> str:

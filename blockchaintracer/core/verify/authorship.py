@@ -26,9 +26,9 @@ _LEGACY = 0xC0
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
-    transaction = registry.chain.transaction(record.transaction)
-    if transaction is None:
-        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {record.transaction}")
+    transaction = _transaction(registry, record.transaction)
+    if isinstance(transaction, Check):
+        return transaction
     author = checksummed(record.key.author)
     sender, proven = sender_of(registry, record.transaction, transaction)
     if sender is None:
@@ -57,9 +57,9 @@ def check_author(registry: Registry, record: RecordView) -> Check:
 
 def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str = "the batch's root") -> Check:
     """Recover who sent the transaction that anchored a batch, or `what` else names an author, and compare."""
-    transaction = registry.chain.transaction(batch.transaction)
-    if transaction is None:
-        return Check(_NAME, Outcome.UNKNOWN, f"the node doesn't give transaction {batch.transaction}")
+    transaction = _transaction(registry, batch.transaction)
+    if isinstance(transaction, Check):
+        return transaction
     author = checksummed(author)
     sender, proven = sender_of(registry, batch.transaction, transaction)
     if sender is None:
@@ -77,6 +77,17 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     # only an account with code can have done this, and it may have had that for a moment (EIP-7702)
     detail = f"{sender} sent {what} through {transaction.to}: the node doesn't tell what code {author} had then"
     return Check(_NAME, Outcome.UNKNOWN, detail, values)
+
+
+def _transaction(registry: Registry, transaction: str) -> Any:
+    """Return a transaction, or the check that cannot be made without it."""
+    chain = registry.chain
+    data = chain.remembered(lambda: chain.transaction(transaction)) if transaction else None
+    if data is None:
+        why = f"the node doesn't give transaction {transaction}" if transaction else registry.history.gap
+        detail = f"who sent it is unknown: {why}; that its author agreed, the registry checked"
+        return Check(_NAME, Outcome.UNKNOWN, detail, {} if transaction else {"forgotten": True})
+    return data
 
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:

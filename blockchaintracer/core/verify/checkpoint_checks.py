@@ -97,7 +97,13 @@ class _Anchors:
             name = f"anchor {number}"
             event = self._events.get(anchor.root)
             block = self._registry.chain.block(event.block) if event else None
-            if event is None or block is None:
+            batch = self._registry.batch(self._key.group, self._key.author, anchor.root) if event is None else None
+            if batch and batch.exists and (gap := self._registry.history.gap):
+                is_before = (batch.count, batch.anchored_at <= committed.time) == (anchor.count, True)
+                detail = f"{batch.count} checkpoints, anchored {when(batch.anchored_at)} (state); their steps: {gap}"
+                yield Check(name, Outcome.PASS if is_before else Outcome.FAIL, detail, {"root": anchor.root})
+                known = False
+            elif event is None or block is None:
                 yield Check(name, Outcome.FAIL, f"its root {anchor.root} was never anchored by the run's author")
                 known = False
             else:
@@ -105,7 +111,7 @@ class _Anchors:
                 problems = list(self._problems(anchor, place))
                 if last is not None and not last < position:
                     problems.append("it was anchored before the one that it follows")
-                if not position < committed.position:
+                if committed.position.block and not position < committed.position:
                     problems.append("it was anchored after the run was recorded")
                 part = self._described(anchor)
                 known = known and part is not None
@@ -174,7 +180,7 @@ class _Anchors:
         others = {
             root: _description(event)
             for root, event in self._events.items()
-            if root not in named and first <= event.block <= committed.position.block
+            if root not in named and first <= event.block <= (committed.position.block or event.block)
         }
         unnamed, unseen = [], 0
         for root, digest in others.items():
@@ -187,6 +193,8 @@ class _Anchors:
         if unnamed:
             detail = f"batches of this list were anchored that the run doesn't name: {_several(unnamed)}"
             yield Check("anchors left out", Outcome.FAIL, detail, values)
+        elif (self._said.anchors or others) and (gap := self._registry.history.gap):
+            yield Check("anchors left out", Outcome.UNKNOWN, f"whether others were anchored: {gap}", values)
         elif self._said.anchors or others:
             blind = (
                 f"; {unseen} batches of this author in that time hold something else or are not here" if unseen else ""

@@ -21,14 +21,17 @@ class Commitment:
     """When and where a record's author was committed to it: in the record's own transaction, or by a batch before.
 
     Args:
-        block: that holds it; None if the chain doesn't have it any more.
-        transaction: its hash, 0x-hex.
+        position: its place; zeros if the node has forgotten it.
+        block: that holds it; None if the node doesn't have it.
+        transaction: its hash, 0x-hex; empty if the node has forgotten it.
+        time: of it, Unix seconds, by the registry's state.
         root: of the batch, 0x-hex; None for a record's own transaction.
     """
 
     position: Position
     block: Block | None
     transaction: str
+    time: int
     root: str | None = None
 
 
@@ -36,19 +39,29 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
     """Return the commitment whose time a record has: the batch's if it is found, else the record's own."""
     if status.is_batched:
         stored = next(registry.events("Materialized", id=from_hex(record.id)), None)
-        root = to_hex(stored.args["root"]) if stored else None
+        root = to_hex(stored.args["root"]) if stored else record.batch
         if root and (anchoring := anchored(registry, record.key.group, record.key.author, root)):
             return anchoring
-    return Commitment(record.position, registry.chain.block(record.block), record.transaction)
+    return Commitment(record.position, block_of(registry, record), record.transaction, status.recorded_at)
+
+
+def by_state(status: RecordStatus) -> Commitment:
+    """Return what the registry's state alone says of a commitment: its time."""
+    return Commitment(Position(0, 0, 0), None, "", status.recorded_at)
+
+
+def block_of(registry: Registry, record: RecordView) -> Block | None:
+    """Return the block that holds a record; None if its number is not known, or the node has forgotten it."""
+    return registry.chain.remembered(lambda: registry.chain.block(record.block)) if record.block else None
 
 
 def anchored(registry: Registry, group: int, author: str, root: str) -> Commitment | None:
-    """Return the anchoring of a batch, or None."""
-    event = registry.anchored(group, author, root)
+    """Return the anchoring of a batch, None if there is none. Its place is unknown if the node has forgotten it."""
+    event, batch = registry.anchored(group, author, root), registry.batch(group, author, root)
     if event is None:
-        return None
+        return Commitment(Position(0, 0, 0), None, "", batch.anchored_at, root) if batch.exists else None
     block = registry.chain.block(event.block)
-    return Commitment(event.position, block, event.transaction, root)
+    return Commitment(event.position, block, event.transaction, batch.anchored_at, root)
 
 
 def check_batch(
@@ -58,7 +71,14 @@ def check_batch(
     if not status.is_batched:
         return
     if commitment.root is None:
-        yield Check("batch", Outcome.FAIL, "the registry says that it is from a batch, its events name none")
+        gap = registry.history.gap
+        detail = f"it is from a batch (state); which one is unknown: {gap}, and no proof is at hand"
+        if not gap:
+            detail = "the registry says that it is from a batch, its events name none"
+        yield Check("batch", Outcome.UNKNOWN if gap else Outcome.FAIL, detail)
+        return
+    if record.path:
+        yield check_path(registry, record, commitment.root, record.path)
         return
     arguments = arguments_of(registry, record.transaction, "materialize")
     if arguments is None:
@@ -91,7 +111,10 @@ def check_seal(registry: Registry, record: RecordView, status: RecordStatus) -> 
         return
     key = record.key
     if event is None:
-        yield Check("seal", Outcome.FAIL, f"sealed {when(status.sealed_at)} by the registry, but no event reveals it")
+        gap = registry.history.gap
+        missing = f"its commitment is unknown: {gap}" if gap else "but no event reveals it"
+        detail = f"sealed {when(status.sealed_at)} by the registry (state); {missing}"
+        yield Check("seal", Outcome.UNKNOWN if gap else Outcome.FAIL, detail)
         return
     commitment = to_hex(event.args["commitment"])
     problems = _seal_problems(registry, key.group, key.author, commitment, status.sealed_at, event)
@@ -126,9 +149,10 @@ def verdict_seal_problems(
 def count_seals(registry: Registry, group: int, author: str) -> tuple[dict[str, Any], str]:
     """Count the seals of an author for a group and the unrevealed ones, as values and as a sentence."""
     seals = seals_of(registry, group, author)
-    hidden = unrevealed(seals)
+    hidden, gap = unrevealed(seals), registry.history.gap
     sentence = f"of {counted(len(seals), 'seal')} of {checksummed(author)} for group {group}, {hidden} are unrevealed"
-    return {"seals": len(seals), "unrevealed": hidden}, sentence
+    sentence += f" (there may be more: {gap})" if gap else ""
+    return {"seals": len(seals), "unrevealed": hidden, "complete": gap is None}, sentence
 
 
 def _seal_problems(
@@ -136,10 +160,12 @@ def _seal_problems(
 ) -> list[str]:
     about: dict[str, Any] = {"group": group, "author": checksummed(author), "commitment": from_hex(commitment)}
     sealed = next(registry.events("Sealed", **about), None)
+    times = {revealed.args["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
+    if sealed is None and len(times) == 1 and registry.history.gap:
+        return []
     if sealed is None:
         return [f"{checksummed(author)} never sealed it for group {group}"]
     block, problems = registry.chain.block(sealed.block), []
-    times = {revealed.args["sealedAt"], registry.sealed_at(group, author, commitment), sealed_at}
     if block is None or times != {block.timestamp}:
         block_time = when(block.timestamp) if block else "unknown"
         problems.append(
@@ -165,7 +191,8 @@ def _computed(registry: Registry, record: RecordView, event: DecodedEvent) -> st
 def arguments_of(registry: Registry, transaction: str, function: str) -> dict[str, Any] | None:
     """Return the arguments that a transaction passes to a function of the registry, or None if it calls something
     else."""
-    sent = registry.chain.transaction(transaction)
+    chain = registry.chain
+    sent = chain.remembered(lambda: chain.transaction(transaction)) if transaction else None
     if sent is None or sent.to != registry.address:
         return None
     called, arguments = interface().called(sent.data) or (None, None)

@@ -27,8 +27,11 @@ def check_key(registry: Registry, copies: Copies, record: RecordView, committed:
     The statement of another maintainer of the group, or of its owner, counts. What others state is named: anyone with
     the stolen key could state something, too.
     """
-    subject = bytes.fromhex(sha256(key_identifier(record.author).encode()).hexdigest())
-    for statement in registry.recorded(subject=subject):
+    statements = registry.find_subject(sha256(key_identifier(record.author).encode()).hexdigest())
+    if gap := registry.history.gap:
+        detail = f"whether group {record.group} stated that the key of {record.author} was lost or stolen: {gap}"
+        yield Check("key", Outcome.UNKNOWN, detail)
+    for statement in statements:
         stored = registry.status(statement.id)
         if (statement.group, statement.key.kind, stored.status) != (record.group, Kind.DOCUMENT, Status.RECORDED):
             continue
@@ -38,20 +41,19 @@ def check_key(registry: Registry, copies: Copies, record: RecordView, committed:
         )
         said += f", that the key of {record.author} was lost or stolen"
         values = {"statement": statement.id, "statedAt": stored.recorded_at, "since": since}
-        member = member_at(registry, record.group, statement.author, statement.position)
+        member = member_at(registry, record.group, statement.author, statement.position, stored.recorded_at)
         manages = member.problem(Role.MAINTAINER, stored.recorded_at) is None
         manages |= registry.group(record.group).owner == statement.author
-        time = committed.block.timestamp if committed.block else None
-        if since is None or time is None:
-            why = "since when is in its manifest, which is not here" if since is None else "the record's block is gone"
-            yield Check("key", Outcome.UNKNOWN, f"{said}; {why}", values)
-        elif time < since:
+        if since is None:
+            yield Check("key", Outcome.UNKNOWN, f"{said}; since when is in its manifest, which is not here", values)
+        elif committed.time < since:
             yield Check("key", Outcome.PASS, f"{said} since {when(since)}: this was committed to before", values)
         elif manages and statement.author != record.author:
             detail = f"{said} since {when(since)}: this was committed to after, so perhaps by somebody else"
             yield Check("key", Outcome.FAIL, detail, values)
         else:
-            detail = f"{said} since {when(since)}; but they are not another maintainer of the group"
+            why = member.unknown or "they are not another maintainer of the group"
+            detail = f"{said} since {when(since)}; but {why}"
             yield Check("key", Outcome.UNKNOWN, detail, values)
 
 

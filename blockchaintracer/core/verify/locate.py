@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from blockchaintracer.core.chain import Membership, Registry
-from blockchaintracer.core.chain.registry import recorded_event
-from blockchaintracer.core.record import Role, checksummed, from_hex, label
-from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.record import Role, checksummed, label
+from blockchaintracer.core.record_view import Position
 from blockchaintracer.core.verify.commitments import when
-
-_AT_ONCE = 100
-"""ids asked for in one question: nodes limit the length of a filter"""
-
-
-def locate(registry: Registry, ids: Iterable[str]) -> dict[str, RecordView]:
-    """Return the records with these ids, without those that are not stored."""
-    unique = list(dict.fromkeys(ids))
-    records = {}
-    for start in range(0, len(unique), _AT_ONCE):
-        part = [from_hex(record_id) for record_id in unique[start : start + _AT_ONCE]]
-        for event in registry.events("Recorded", id=part):
-            record = recorded_event(event)
-            records[record.id] = record
-    return records
-
-
-def locate_subject(registry: Registry, subject: str) -> list[RecordView]:
-    """Return all records of a digest by any author, oldest first."""
-    return list(registry.recorded(subject=bytes.fromhex(subject)))
 
 
 @dataclass(frozen=True)
@@ -39,10 +17,12 @@ class MemberAt:
     Args:
         membership: the one in force there; None if there was none.
         later: text on how it changed since, or None.
+        unknown: why the membership is unknown, or None.
     """
 
     membership: Membership | None
     later: str | None
+    unknown: str | None = None
 
     def problem(self, role: Role, time: int) -> str | None:
         """Return why the membership did not give a role at a time, or None."""
@@ -55,8 +35,9 @@ class MemberAt:
         return None
 
 
-def member_at(registry: Registry, group: int, account: str, position: Position) -> MemberAt:
-    """Return the membership of an account just before a place on the chain, from the registry's events."""
+def member_at(registry: Registry, group: int, account: str, position: Position, time: int = 0) -> MemberAt:
+    """Return the membership of an account just before a place on the chain, from the registry's events; where the node
+    has forgotten them, from the state, if that tells of `time` (Unix seconds)."""
     current: Membership | None = None
     last: Membership | None = None
     later = []
@@ -69,6 +50,11 @@ def member_at(registry: Registry, group: int, account: str, position: Position) 
             # only the end of a membership changes its end and nothing else
             by = "itself" if values["by"] == checksummed(account) else values["by"]
             later.append(f"its membership was ended {when(last.until)} by {by}")
+    if current is None and (gap := registry.history.gap):
+        now = registry.membership(group, account)
+        # roles that were given before that time and not changed since were in force then
+        is_told = now.since <= time and now.version
+        return MemberAt(now if is_told else None, None, None if is_told else gap)
     if last is not None and last.until <= registry.chain.head().timestamp:
         later = later or [f"its membership ended {when(last.until)}, as agreed"]
     elif last and (current is None or replace(last, version=current.version) != current):

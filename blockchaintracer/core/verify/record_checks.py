@@ -23,6 +23,7 @@ from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
 from blockchaintracer.core.verify.commitments import (
     Commitment,
     anchored,
+    block_of,
     check_batch,
     check_path,
     check_seal,
@@ -39,7 +40,7 @@ from blockchaintracer.core.verify.content_checks import (
 )
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.key_statements import check_key
-from blockchaintracer.core.verify.locate import locate, member_at
+from blockchaintracer.core.verify.locate import member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seed_checks import check_seeds
 from blockchaintracer.core.verify.verdict_checks import check_verdicts
@@ -97,15 +98,14 @@ class RecordChecks:
         anchoring = anchored(self._registry, key.group, key.author, root)
         seen = replace(record, batch=root, name=name_of(manifest))
         if anchoring is not None:
-            batch = self._registry.batch(key.group, key.author, root)
-            checks.append(self._time(batch.anchored_at, anchoring))
-            checks.append(self.finality(anchoring.position.block))
+            checks.append(self._time(anchoring))
+            checks.append(self.finality(anchoring.position.block, anchoring.time))
             checks += self._answers(record, anchoring)
             if manifest is not None:
                 manifest_checks += self._not_before(anchoring, manifest)
                 manifest_checks += self._run(record, manifest, anchoring)
-            time = anchoring.block.timestamp if anchoring.block else 0
-            seen = replace(seen, transaction=anchoring.transaction, position=anchoring.position, time=time)
+            place = {"transaction": anchoring.transaction, "position": anchoring.position, "time": anchoring.time}
+            seen = replace(seen, **place)  # type: ignore[arg-type]
         checks += manifest_checks
         if manifest is not None:
             checks += check_subject(self._copies, key, manifest)
@@ -146,29 +146,34 @@ class RecordChecks:
     def _standing(
         self, record: RecordView, status: RecordStatus, committed: Commitment
     ) -> tuple[RecordView, list[Check]]:
+        block = committed.block if committed.root is None else block_of(self._registry, record)
         checks = [
-            self._emitted(record, committed.block if committed.root is None else self._chain.block(record.block)),
+            self._emitted(record, status, block),
             self._id(record),
             self._status(record, status),
-            self._time(status.recorded_at, committed),
-            self.finality(record.block),
+            self._time(committed),
+            self.finality(record.block, status.recorded_at),
         ]
-        time = committed.block.timestamp if committed.block else 0
-        seen = replace(record, time=time, stored=status, batch=committed.root)
+        seen = replace(record, time=committed.time, stored=status, batch=committed.root)
         return seen, [replace(check, record=record.id) for check in checks]
 
-    def _emitted(self, record: RecordView, block: Block | None) -> Check:
-        name = "recorded"
-        if block is None or block.hash != record.block_hash:
+    def _emitted(self, record: RecordView, status: RecordStatus, block: Block | None) -> Check:
+        """Check that a record is stored: by its event, or by the state alone where the node has forgotten that."""
+        name, by = "recorded", f"by {where(self._registry)}"
+        if block is not None and block.hash != record.block_hash:
             return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
-        receipt = self._chain.receipt(record.transaction)
-        emitted = self._registry.events_of(receipt) if receipt is not None else []
-        ids = [to_hex(event.args["id"]) for event in emitted if event.name == "Recorded"]
-        if receipt is None or not receipt.succeeded or record.id not in ids:
-            detail = f"the receipt of transaction {record.transaction} holds no such event of the registry"
+        transaction = record.transaction
+        receipt = self._chain.remembered(lambda: self._chain.receipt(transaction)) if transaction else None
+        if receipt is None or block is None:
+            gap = f"this node has forgotten block {record.block}" if record.block else self._registry.history.gap
+            kept = f", which says that it was {transaction} in block {record.block}" if transaction else ""
+            detail = f"{by}: recorded (state); transaction unknown{kept and ' but to who keeps its key' + kept}: {gap}"
+            return Check(name, Outcome.PASS if status.exists else Outcome.FAIL, detail, {"forgotten": True})
+        ids = [to_hex(it.args["id"]) for it in self._registry.events_of(receipt) if it.name == "Recorded"]
+        if not receipt.succeeded or record.id not in ids:
+            detail = f"the receipt of transaction {transaction} holds no such event of the registry"
             return Check(name, Outcome.FAIL, detail)
-        detail = f"by {where(self._registry)}, block {record.block}, transaction {record.transaction}"
-        return Check(name, Outcome.PASS, detail)
+        return Check(name, Outcome.PASS, f"{by}, block {record.block}, transaction {transaction}")
 
     def _id(self, record: RecordView) -> Check:
         computed = self._registry.domain.record_id(record.key)
@@ -187,20 +192,27 @@ class RecordChecks:
             return Check("status", Outcome.FAIL, detail)
         return Check("status", Outcome.PASS, f"the registry holds it as {label(status.status)}")
 
-    def _time(self, time: int, committed: Commitment) -> Check:
-        block, whose = committed.block, "its batch's block" if committed.root else "its block"
-        if block is None or time != block.timestamp:
+    def _time(self, committed: Commitment) -> Check:
+        """Compare the time in the registry's state with that of the block, if the node has the block."""
+        block, time = committed.block, committed.time
+        if not time or (block is not None and time != block.timestamp):
+            whose = "its batch's block" if committed.root else "its block"
             detail = f"the registry says {time}, {whose} {block.timestamp if block else 'unknown'}"
             return Check("time", Outcome.FAIL, detail)
         source = time_source(self._chain.chain_id)
         since = ", that of its batch" if committed.root else ""
-        detail = f"{when(block.timestamp)}{since}; the time is from {source}"
-        return Check("time", Outcome.PASS, detail, {"time": block.timestamp})
+        state = "" if block else " (state)"
+        detail = f"{when(time)}{state}{since}; the time is from {source}"
+        return Check("time", Outcome.PASS, detail, {"time": time})
 
-    def finality(self, number: int) -> Check:
-        """Check that a block is final by the chain's own rule."""
+    def finality(self, number: int, time: int = 0) -> Check:
+        """Check that a block is final by the chain's own rule. If its number is not known (0), its time decides."""
         network, final = self._chain.network, self._chain.finalized()
         rule = f" ({network.finality})" if network else ""
+        if not number and final and time < final.timestamp:
+            return Check("finality", Outcome.PASS, f"final: it is older than the newest final block{rule}")
+        if not number:
+            return Check("finality", Outcome.UNKNOWN, "its block is unknown, and no final block is younger")
         depth = self._chain.head().number - number
         values = {"block": number, "blocksSince": depth, "finalized": final.number if final else None}
         if final is None:
@@ -213,8 +225,11 @@ class RecordChecks:
 
     def _role(self, record: RecordView, committed: Commitment) -> Check:
         key, author = record.key, record.author
-        member = member_at(self._registry, key.group, author, committed.position)
-        if problem := member.problem(Role.RECORDER, committed.block.timestamp if committed.block else 0):
+        member = member_at(self._registry, key.group, author, committed.position, committed.time)
+        if member.unknown:
+            detail = f"that {author} was a recorder of group {key.group} then, the registry checked: {member.unknown}"
+            return Check("role", Outcome.UNKNOWN, detail)
+        if problem := member.problem(Role.RECORDER, committed.time):
             return Check("role", Outcome.FAIL, f"{author} was no recorder of group {key.group} then: {problem}")
         later = f"; {member.later}" if member.later else ""
         return Check("role", Outcome.PASS, f"{author} was a recorder of group {key.group} then{later}")
@@ -242,26 +257,30 @@ class RecordChecks:
         links = record.parents
         if not links:
             return
-        parents = locate(self._registry, (link.parent for link in links))
-        missing = sorted({link.parent for link in links if link.parent not in parents})
-        late = [parent.id for parent in parents.values() if not parent.position < record.position]
-        if missing or late:
-            wrong = [f"{parent} is not recorded" for parent in missing] + [
-                f"{parent} is not earlier" for parent in late
-            ]
-            yield Check("parents", Outcome.FAIL, "; ".join(wrong))
-        else:
-            yield Check("parents", Outcome.PASS, f"all {len(parents)} are recorded, and earlier")
+        ids = list(dict.fromkeys(link.parent for link in links))
+        parents, stored = self._registry.find_records(ids), dict(zip(ids, self._registry.statuses(ids), strict=True))
+        wrong = [f"{parent} is not recorded" for parent in sorted(ids) if not stored[parent].exists]
+        wrong += [
+            f"{parent.id} is not earlier"
+            for parent in parents.values()
+            if record.block and record.position < parent.position
+        ]
+        detail = "; ".join(wrong) or f"all {len(ids)} are recorded, and earlier"
+        yield Check("parents", Outcome.FAIL if wrong else Outcome.PASS, detail)
         yield self._ancestors(links, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
-            subjects = {link.parent: parents[link.parent].subject for link in links if link.parent in parents}
+            forgotten = [it.record for it in inputs if it.record in stored and it.record not in parents]
+            subjects = {parent: parents[parent].subject for parent in ids if parent in parents}
             wrong = [
                 f"input {it.name or it.record} is {it.sha256} here, {subjects.get(it.record, 'none')} on the chain"
                 for it in inputs
-                if subjects.get(it.record) != it.sha256
+                if it.record not in forgotten and subjects.get(it.record) != it.sha256
             ]
             detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
-            yield Check("inputs", Outcome.FAIL if wrong else Outcome.PASS, detail)
+            if forgotten and not wrong:
+                detail = f"the keys of {', '.join(forgotten)} are not at hand: {self._registry.history.gap}"
+            outcome = Outcome.FAIL if wrong else Outcome.UNKNOWN if forgotten else Outcome.PASS
+            yield Check("inputs", outcome, detail)
 
     def _ancestors(self, links: Sequence[Link], known: dict[str, RecordView]) -> Check:
         """Check that nothing that the record rests on was retracted."""
@@ -269,7 +288,7 @@ class RecordChecks:
         level = _rests_on(links)
         while level := level - seen.keys():
             seen |= dict.fromkeys(sorted(level))
-            known = known | locate(self._registry, sorted(level - known.keys()))
+            known = known | self._registry.find_records(sorted(level - known.keys()))
             level = set().union(*(_rests_on(known[each].key.parents) for each in level & known.keys()))
         retracted = [
             f"{record_id} ({when(stored.retracted_at)})"
@@ -278,6 +297,10 @@ class RecordChecks:
         ]
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
+        if unknown := [record_id for record_id in seen if record_id not in known]:
+            gap = self._registry.history.gap or "the node does not give their events"
+            detail = f"what {', '.join(unknown)} rest on is unknown: {gap}, and no key is at hand"
+            return Check("lineage", Outcome.UNKNOWN, detail)
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
 
     def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
@@ -292,14 +315,17 @@ class RecordChecks:
             yield Check(name, Outcome.UNKNOWN, f"it names a block of chain {stated.chain_id}: ask a node of that one")
             return
         number = int(stated.block_number)
-        block = self._chain.block(number)
-        if block is None or (block.hash, block.timestamp) != (stated.block_hash, int(stated.timestamp)):
+        block = self._chain.remembered(lambda: self._chain.block(number))
+        if block is None and number <= self._chain.head().number:
+            detail = f"it names block {number} of {when(int(stated.timestamp))}, which this node has forgotten"
+            yield Check(name, Outcome.UNKNOWN, detail)
+        elif block is None or (block.hash, block.timestamp) != (stated.block_hash, int(stated.timestamp)):
             there = f"has {block.hash} of {when(block.timestamp)}" if block else "does not"
             detail = (
                 f"it names block {number} as {stated.block_hash} of {when(int(stated.timestamp))}; the chain {there}"
             )
             yield Check(name, Outcome.FAIL, detail)
-        elif number >= committed.position.block:
+        elif number >= committed.position.block if committed.position.block else block.timestamp > committed.time:
             whose = "its batch's" if committed.root else "its own"
             detail = (
                 f"block {number}, which it names from its start, is not before {whose} block {committed.position.block}"
@@ -314,9 +340,9 @@ class RecordChecks:
             return Check("retraction", Outcome.PASS, "it is not retracted")
         event = next(self._registry.events("Retracted", id=from_hex(record.id)), None)
         if event is None:
-            return Check(
-                "retraction", Outcome.FAIL, f"retracted {when(status.retracted_at)}, but its event is not there"
-            )
+            why = self._registry.history.gap or "its event is not there"
+            detail = f"retracted {when(status.retracted_at)} (state); by whom and why is unknown: {why}"
+            return Check("retraction", Outcome.FAIL, detail, {"retractedAt": status.retracted_at})
         digest = event.args["reason"].hex()
         reason = self._reason(digest) if int(digest, 16) else "no reason was given"
         by = event.args["by"]
@@ -335,12 +361,18 @@ class RecordChecks:
         verdicts = {check.name: check.verdict for check in checks}
         needed = _BATCHED if seen.status == "batched" else (*_COMMITMENT, *(["batch"] if seen.batch else []))
         stolen = any(check.name == "key" and check.verdict is Outcome.FAIL for check in checks)
-        if stolen or any(verdicts.get(name) is not Outcome.PASS for name in needed):
+        open_ = {name for name in needed if verdicts.get(name) is not Outcome.PASS}
+        # the registry stores a key only if its author, a recorder of the group, sent or signed it
+        by_state = any(check.values.get("forgotten") for check in checks)
+        if by_state:
+            open_ -= {name for name in ("author", "role", "batch") if verdicts.get(name) is Outcome.UNKNOWN}
+        if stolen or open_:
             return []
         start = next((check for check in checks if check.name == "not-before" and "time" in check.values), None)
         since = f"; its manifest is not older than {when(start.values['time'])}" if start else ""
         named = f" {seen.name!r}" if seen.name else ""
         how = f"in the batch {seen.batch}" if seen.batch else f"in block {seen.block}"
+        how = f"by the state of the registry {self._registry.address}" if by_state and not seen.batch else how
         sentences = [
             f"{seen.author}, for group {seen.group}, committed to {seen.kind}{named},"
             f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, {how} of"

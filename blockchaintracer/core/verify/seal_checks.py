@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from blockchaintracer.core.chain import DecodedEvent
-from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.record import checksummed, counted, from_hex, label
@@ -18,7 +17,6 @@ SEAL_LIMIT = "A seal does not prove what it hides before it is revealed, nor tha
 
 
 def check_commitment(
-    history: EventHistory,
     registry: Registry,
     commitment: str,
     groups: Collection[int] = (),
@@ -32,7 +30,7 @@ def check_commitment(
     """
     events = {
         (event.args["group"], checksummed(event.args["author"])): event
-        for event in history.events("Sealed", commitment=from_hex(commitment))
+        for event in registry.events("Sealed", commitment=from_hex(commitment))
     }
     asked = dict.fromkeys([*((group, checksummed(author)) for group, author in known), *events])
     checks: list[Check] = []
@@ -41,20 +39,18 @@ def check_commitment(
             continue
         event = events.get((group, author))
         if event is not None or registry.sealed_at(group, author, commitment):
-            checks += check_one(history, registry, commitment, group, author, event)
+            checks += check_one(registry, commitment, group, author, event)
     return checks
 
 
-def check_one(
-    history: EventHistory, registry: Registry, commitment: str, group: int, author: str, event: DecodedEvent | None
-) -> list[Check]:
+def check_one(registry: Registry, commitment: str, group: int, author: str, event: DecodedEvent | None) -> list[Check]:
     """Check the seal of one author: the registry's state first, then its event, if the node still has it."""
     time = registry.sealed_at(group, author, commitment)
     values: dict[str, Any] = {"commitment": commitment, "group": group, "author": author, "sealedAt": time or None}
     what = f"{commitment} by {author} for group {group}"
     if not time:
         return [Check("seal", Outcome.FAIL, f"{what}: the registry's state has no such seal", values)]
-    gap = history.gap(group)
+    gap = registry.history.gap
     if event is None:
         place = f"at {when(time)}: the registry holds it; block and transaction are unknown: {gap or 'no log tells'}"
         outcome = Outcome.PASS if gap else Outcome.FAIL
@@ -65,7 +61,7 @@ def check_one(
         place = f"in block {event.block} ({when(time)}), transaction {transaction}"
         place += "" if same else ": but that is not the block of its time in the registry"
         outcome = Outcome.PASS if same else Outcome.FAIL
-    seals = seals_of(registry, group, author, history.start)
+    seals = seals_of(registry, group, author)
     values |= {"seals": len(seals), "unrevealed": unrevealed(seals), "complete": gap is None}
     counts = f"{counted(len(seals), 'seal')} of theirs for that group, {unrevealed(seals)} unrevealed"
     counts = f"of the seals that this node still has logs of, {counts}" if gap else counts
@@ -73,7 +69,7 @@ def check_one(
         Check("seal", outcome, f"{commitment} was sealed by {author} for group {group} {place}; {counts}", values)
     ]
     if event is not None:
-        sealing = Commitment(event.position, block, transaction)
+        sealing = Commitment(event.position, block, transaction, time)
         checks.append(check_anchorer(registry, author, sealing, "the seal"))
     seen = next((seal for seal in seals if seal.commitment == commitment), None)
     if seen is None or seen.revealed_as is None or seen.record_id is None:

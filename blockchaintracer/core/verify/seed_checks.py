@@ -35,7 +35,10 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
         return
     about: dict[str, Any] = {"group": derivation.group, "author": checksummed(derivation.author)}
     sealed = next(registry.events("Sealed", **about, commitment=from_hex(derivation.commitment)), None)
-    if sealed is None:
+    if sealed is None and registry.sealed_at(**about, commitment=derivation.commitment):
+        detail = f"{derivation.commitment} was sealed (state); whether its block determines these seeds is unknown"
+        yield Check("seed plan", Outcome.UNKNOWN, f"{detail}: {registry.history.gap}")
+    elif sealed is None:
         detail = f"{about['author']} never sealed {derivation.commitment} for group {derivation.group}"
         yield Check("seed plan", Outcome.FAIL, detail)
     else:
@@ -76,7 +79,7 @@ def _plan(registry: Registry, copies: Copies, derivation: SeedDerivation, sealed
 
 def _named(registry: Registry, copies: Copies, record_id: str) -> str | None:
     """Return the block that a revealed plan names: None if it names none, empty if its manifest is missing."""
-    record = registry.find_record(record_id)
+    record = registry.find_records([record_id]).get(record_id)
     data = copies.read_bytes(record.key.manifest, MAX_BYTES)[0] if record else None
     if data is None:
         return ""
@@ -87,7 +90,11 @@ def _named(registry: Registry, copies: Copies, record_id: str) -> str | None:
 
 def _block(registry: Registry, derivation: SeedDerivation) -> Check:
     name, number = "seed block", int(derivation.block_number)
-    block, final = registry.chain.block(number), registry.chain.finalized()
+    chain = registry.chain
+    block, final = chain.remembered(lambda: chain.block(number)), chain.finalized()
+    if block is None and number <= chain.head().number:
+        detail = f"this node has forgotten block {number}: whether it is {derivation.block_hash} is unknown"
+        return Check(name, Outcome.UNKNOWN, detail)
     if block is None or block.hash != derivation.block_hash:
         there = f"has {block.hash}" if block else "has no such block"
         return Check(
@@ -140,5 +147,7 @@ def _choice(registry: Registry, derivation: SeedDerivation) -> Check:
             " have been chosen among them"
         )
         return Check("seed choice", Outcome.UNKNOWN, detail, values)
+    if gap := registry.history.gap:
+        return Check("seed choice", Outcome.UNKNOWN, f"whether {whose} sealed others before is unknown: {gap}", values)
     detail = f"all {len(others)} other seals of {whose} are revealed" if others else f"it is the only seal of {whose}"
     return Check("seed choice", Outcome.PASS, detail, values)

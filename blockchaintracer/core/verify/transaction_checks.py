@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.core.chain import DecodedEvent, TransactionReceipt
-from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 from blockchaintracer.core.record import (
@@ -44,27 +43,27 @@ def check_transaction(
         return [Check("transaction", Outcome.FAIL, detail, values)]
     detail = f"in block {number} ({when(block.timestamp)}), events of the registry: {', '.join(names)}"
     checks = [Check("transaction", Outcome.PASS, detail, values), _sent(registry, transaction)]
-    history = EventHistory(registry)
     for event in events:
         name, about = event.name, _plain(event.args)
         if name == "Sealed":
             author = checksummed(about["author"])
-            checks += check_one(history, registry, about["commitment"], about["group"], author, event)
+            checks += check_one(registry, about["commitment"], about["group"], author, event)
         elif name != "Recorded":
             checks.append(_check_event(registry, name, about, block.timestamp))
     return checks
 
 
-def check_root(history: EventHistory, registry: Registry, root: str, groups: Collection[int] = ()) -> list[Check]:
+def check_root(registry: Registry, root: str, groups: Collection[int] = ()) -> list[Check]:
     """Check every anchoring of a batch's root: who, for which group, when. Empty if there is no log of one."""
     checks: list[Check] = []
     for name in ("Anchored", "LeavesAnchored"):
-        for event in history.events(name, root=from_hex(root)):
+        for event in registry.events(name, root=from_hex(root)):
             about, block = _plain(event.args), registry.chain.block(event.block)
             if block is None or (groups and about["group"] not in groups):
                 continue
             check = _check_event(registry, name, about, block.timestamp)
-            anchoring = Commitment(event.position, block, event.transaction, root)
+            place = event.position
+            anchoring = Commitment(place, block, event.transaction, block.timestamp, root)
             where = f"in block {block.number}, transaction {anchoring.transaction}: {check.detail}"
             checks.append(replace(check, detail=where, values={**check.values, "block": block.number}))
             checks.append(check_anchorer(registry, about["author"], anchoring))

@@ -8,23 +8,18 @@ from pathlib import Path
 
 from blockchaintracer.core.chain import Registry, TransactionReceipt
 from blockchaintracer.core.chain.abi import interface
-from blockchaintracer.core.chain.history import EventHistory
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.chain.registry import KEY_HINT, recorded_event
 from blockchaintracer.core.record import (
     GLOBAL_PREFIX,
     RecordKey,
     Status,
-    from_hex,
-    label,
     normal_digest,
     normal_id,
-    to_hex,
 )
 from blockchaintracer.core.record_view import Position, RecordView
-from blockchaintracer.core.verify.commitments import when
+from blockchaintracer.core.verify.commitments import Commitment, by_state
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
-from blockchaintracer.core.verify.locate import locate, locate_subject
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
@@ -75,48 +70,58 @@ class Verifier:
             groups: of a digest or a seal, only what is of these groups counts; empty if all count.
             sealers: groups and authors that may have sealed it: their seals are found without a log.
 
-        Raises:
-            ChainUnavailable: if nothing is found, and the node no longer has all logs: then it is unknown.
+        If nothing is found and the node no longer has all events, that is unknown.
         """
         if text.startswith(GLOBAL_PREFIX):
             text = self._registry.domain.parse_id(text)
         digest = normal_digest(text, "record id, transaction hash, SHA-256 or commitment")
         identifier = normal_id(text)
-        history = EventHistory(self._registry)
-        if record := next(self._registry.recorded(history.start, id=from_hex(identifier)), None):
-            return self._report(identifier, "record", [], [record])
-        stored = self._registry.status(identifier)
+        registry = self._registry
+        stored = registry.status(identifier)
         if stored.exists:
-            raise ChainUnavailable(
-                f"{where(self._registry)} holds {identifier} as {label(stored.status)}, of group {stored.group},"
-                f" recorded {when(stored.recorded_at)}; the node no longer has its log: author and content are unknown",
-                hint="Ask a node that keeps all history, or verify the record's bundle.",
-            )
-        if self._is_transaction(identifier, history):
+            return self._by_id(identifier, "record", identifier)
+        if self._is_transaction(identifier):
             return self.transaction(identifier)
-        records = _of_groups(list(self._registry.recorded(history.start, subject=bytes.fromhex(digest))), groups)
-        seals = check_commitment(history, self._registry, identifier, groups, sealers)
+        records = _of_groups(registry.find_subject(digest), groups)
+        seals = check_commitment(registry, identifier, groups, sealers)
         kind = "digest" if records else "seal" if seals else "root"
-        seals += check_root(history, self._registry, identifier, groups)
+        seals += check_root(registry, identifier, groups)
         blocks = dict.fromkeys(check.values["block"] for check in seals if "block" in check.values)
         seals += map(self._checks.finality, blocks)
-        gap = history.gap()
+        gap = registry.history.gap
         if records or seals:
             checks = [self._count(records)] if records else []
             if gap:
                 checks.append(Check("history", Outcome.UNKNOWN, f"others may have committed to it before: {gap}"))
             report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
-        if gap:
-            raise ChainUnavailable(
-                f"whether {where(self._registry)} has a record, transaction, recorded digest, batch or seal {text}"
-                f" is unknown: {gap}",
-                hint="Ask a node that keeps all history; or name who sealed it: --group NUMBER --author ADDRESS.",
-            )
-        detail = f"{where(self._registry)} has no record, transaction, recorded digest, batch or seal {text}"
         if stored.status is Status.CANCELLED:
-            detail = f"{where(self._registry)} holds {identifier} as cancelled by its author: it is not recorded"
-        return Report(text, "record", (Check("recorded", Outcome.FAIL, detail),))
+            detail = f"{where(registry)} holds {identifier} as cancelled by its author: it is not recorded"
+            return Report(text, "record", (Check("recorded", Outcome.FAIL, detail),))
+        what = f"record, transaction, recorded digest, batch or seal {text}"
+        return Report(text, "record", (self._missing(what, "or name who sealed it: --group NUMBER --author ADDRESS"),))
+
+    def _missing(self, what: str, more: str = "") -> Check:
+        """Say that the registry has no such thing; or if the node has forgotten events, that it is unknown."""
+        if gap := self._registry.history.gap:
+            detail = f"whether {where(self._registry)} has a {what} is unknown: {gap}; earlier records cannot be found"
+            detail += f" here by file or digest: use an archive node, an export or a proof{more and ', '}{more}"
+            return Check("recorded", Outcome.UNKNOWN, detail, {"unavailable": [gap]})
+        return Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no {what}")
+
+    def _by_id(self, subject: str, looked_up_as: str, record_id: str, shown: Shown | None = None) -> Report:
+        """Verify a record by its id, and a file or folder against it. The state says whether it is stored."""
+        stored = self._registry.status(record_id)
+        if record := self._registry.find_records([record_id]).get(record_id):
+            manifest = self._checks.manifest(record)[0] if shown else None
+            checks = shown.compare(record.key, manifest) if shown else []
+            return self._report(subject, looked_up_as, checks, [record], shown)
+        if not stored.exists:
+            check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {record_id}")
+        else:
+            detail = f"{self._registry.without_key(record_id, stored)}. {KEY_HINT}"
+            check = Check("recorded", Outcome.UNKNOWN, detail, {"unavailable": ["its key"]})
+        return Report(subject, looked_up_as, (check,))
 
     def _concluding(self, report: Report, checks: list[Check]) -> Report:
         """Add to a report what follows of the checks of seals and of a transaction's events."""
@@ -124,20 +129,20 @@ class Verifier:
         limits = (SEAL_LIMIT,) if any(check.name == "seal" for check in checks) else ()
         return replace(report, proves=proves, does_not_prove=(*report.does_not_prove, *limits))
 
-    def _is_transaction(self, digest: str, history: EventHistory) -> bool:
-        try:
-            return self._chain.receipt(digest) is not None or self._chain.transaction(digest) is not None
-        except ChainUnavailable:
-            # a node refuses to tell of what it has forgotten
-            if not history.is_cut:
-                raise
-            return False
+    def _is_transaction(self, digest: str) -> bool:
+        chain = self._chain
+        receipt = chain.remembered(lambda: chain.receipt(digest))
+        return receipt is not None or chain.remembered(lambda: chain.transaction(digest)) is not None
 
     def transaction(self, transaction: str) -> Report:
         """Verify all that a transaction did in the registry. Only events of the registry itself count."""
         transaction = normal_id(transaction, "transaction hash")
-        receipt = self._chain.receipt(transaction)
+        receipt = self._chain.remembered(lambda: self._chain.receipt(transaction))
         problem, events = None, []
+        if receipt is None and (gap := self._registry.history.gap):
+            detail = f"what transaction {transaction} did is unknown: {gap}"
+            check = Check("transaction", Outcome.UNKNOWN, detail, {"unavailable": [gap]})
+            return Report(transaction, "transaction", (check,))
         if receipt is None:
             problem = "it is in no block"
         elif not receipt.succeeded:
@@ -151,21 +156,10 @@ class Verifier:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))
         checks = check_transaction(self._registry, transaction, receipt, events)
-        ids = [to_hex(event.args["id"]) for event in events if event.name == "Recorded"]
-        records = locate(self._registry, ids)
-        checks += [
-            Check(
-                "recorded",
-                Outcome.FAIL,
-                f"the receipt tells of record {record_id}, the registry's logs do not",
-                record=record_id,
-            )
-            for record_id in ids
-            if record_id not in records
-        ]
+        records = [recorded_event(event) for event in events if event.name == "Recorded"]
         if not records:
             checks.append(self._checks.finality(events[0].block))
-        report = self._report(transaction, "transaction", checks, [*records.values()])
+        report = self._report(transaction, "transaction", checks, records)
         return self._concluding(report, checks)
 
     def batched(
@@ -188,7 +182,10 @@ class Verifier:
         record_id = self._registry.domain.record_id(key)
         record = RecordView(id=record_id, key=key)
         more = [replace(check, record=record_id) for check in self._given(record, files, groups)]
-        if stored := locate(self._registry, [record_id]).get(record_id):
+        if self._registry.status(record_id).exists:
+            stored = self._registry.find_records([record_id]).get(
+                record_id, replace(record, batch=root, path=tuple(path))
+            )
             return self._report(record_id, "record", more, [stored])
         seen, checks, proves = self._checks.batched(record, root, path)
         checks += more
@@ -219,42 +216,46 @@ class Verifier:
         """
         shown = path if isinstance(path, Shown) else self.shown(path)
         if record_id is not None:
-            expected = self._registry.domain.parse_id(record_id)
-            record = locate(self._registry, [expected]).get(expected)
-            if record is None:
-                check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {expected}")
-                return Report(str(shown.path), "path", (check,))
-            manifest, _ = self._checks.manifest(record)
-            return self._report(str(shown.path), "path", shown.compare(record.key, manifest), [record], shown)
-        if records := _of_groups(locate_subject(self._registry, shown.sha256), groups):
-            return self._report(str(shown.path), "path", [self._count(records)], records, shown)
+            return self._by_id(str(shown.path), "path", self._registry.domain.parse_id(record_id), shown)
+        if records := _of_groups(self._registry.find_subject(shown.sha256), groups):
+            checks = [self._count(records)]
+            if gap := self._registry.history.gap:
+                checks.append(Check("history", Outcome.UNKNOWN, f"others may have recorded it before: {gap}"))
+            return self._report(str(shown.path), "path", checks, records, shown)
         return self._by_parts(shown, groups)
 
     def before(self, first: str, second: str) -> Report:
         """Verify that one record came before another: by block, and within a block by the place in it."""
         ids = [self._registry.domain.parse_id(text) for text in (first, second)]
         subject = f"{ids[0]} before {ids[1]}"
-        records = locate(self._registry, ids)
+        records = self._registry.find_records(ids)
+        stored = dict(zip(ids, self._registry.statuses(ids), strict=True))
         checks: list[Check] = []
         seen: list[RecordView] = []
         for record_id in dict.fromkeys(ids):
-            if record_id not in records:
+            if record_id in records:
+                record, its_checks = self._checks.standing(records[record_id])
+                seen.append(record)
+                checks += its_checks
+            elif stored[record_id].exists:
+                gap = self._registry.history.gap
+                detail = f"by {where(self._registry)}: recorded (state); transaction unknown: {gap}"
+                checks.append(Check("recorded", Outcome.PASS, detail, record=record_id))
+            else:
                 detail = f"{where(self._registry)} has no record {record_id}"
                 checks.append(Check("recorded", Outcome.FAIL, detail, record=record_id))
-                continue
-            record, its_checks = self._checks.standing(records[record_id])
-            seen.append(record)
-            checks += its_checks
-        if len(records) < len(set(ids)):
+        if not all(stored[record_id].exists for record_id in ids):
             return Report(subject, "order", tuple(checks), tuple(seen))
-        one, other = (self._checks.committed(records[record_id]) for record_id in ids)
-        order = self._order(ids, one.position, other.position)
-        if ids[0] != ids[1] and one.position == other.position:
+        one, other = (
+            self._checks.committed(records[each]) if each in records else by_state(stored[each]) for each in ids
+        )
+        order = self._order(ids, one, other)
+        if ids[0] != ids[1] and one.position == other.position and one.position.block:
             order = Check(
                 "order", Outcome.FAIL, f"both are in the batch {one.root}, which tells nothing of their order"
             )
         checks.append(order)
-        held = all(check.verdict is not Outcome.FAIL for check in checks)
+        held = all(check.verdict is not Outcome.FAIL for check in checks) and order.verdict is Outcome.PASS
         proves = (
             (f"Record {ids[0]} was recorded before {ids[1]}, on {where(self._registry)}: {order.detail}.",)
             if held
@@ -296,11 +297,20 @@ class Verifier:
         limits.append(f"What the chain holds is told by the node at {self._chain.address}.")
         return tuple(limits)
 
-    def _order(self, ids: list[str], one: Position, other: Position) -> Check:
-        if one == other:
+    def _order(self, ids: list[str], earlier: Commitment, later: Commitment) -> Check:
+        one, other = earlier.position, later.position
+        seconds = abs(later.time - earlier.time)
+        if ids[0] == ids[1]:
             return Check("order", Outcome.FAIL, "both are the same record")
-        blocks = [self._chain.block(position.block) for position in (one, other)]
-        seconds = abs((blocks[1].timestamp if blocks[1] else 0) - (blocks[0].timestamp if blocks[0] else 0))
+        if not (one.block and other.block) or (one == other and not earlier.root):
+            # the node has forgotten where one of them is: the registry's state has both times
+            first = ids[0] if earlier.time < later.time else ids[1]
+            if not seconds:
+                gap = self._registry.history.gap
+                detail = f"both have the same time (state), and their places are unknown: {gap}"
+                return Check("order", Outcome.UNKNOWN, detail, {"unavailable": [gap]})
+            outcome = Outcome.PASS if earlier.time < later.time else Outcome.FAIL
+            return Check("order", outcome, f"{first} is before the other by {seconds} s (state)", {"first": first})
         first, last = (ids[0], ids[1]) if one < other else (ids[1], ids[0])
         if one.block != other.block:
             by = f"{abs(other.block - one.block)} blocks and {seconds} s"
@@ -340,8 +350,11 @@ class Verifier:
             records = list({one.record.id: one.record for one in parts}.values())
             checks = [replace(check, record=one.record.id) for one in parts for check in one.checks]
             return self._report(subject, "path", [self._count(records), *checks], records, shown)
-        detail = f"{where(self._registry)} has no record{whose} of {shown.path}, whose digest is {shown.sha256}"
-        checks = [Check("recorded", Outcome.FAIL, detail, {"sha256": shown.sha256})]
+        missing = self._missing(f"record{whose} of {shown.path}, whose digest is {shown.sha256}")
+        missing.values["sha256"] = shown.sha256
+        if missing.verdict is Outcome.UNKNOWN:
+            return Report(subject, "path", (missing,))
+        checks = [missing]
         nearest = [one for one in alike if one.differences == alike[0].differences]
         for one in nearest[:_ALIKE]:
             record = one.record

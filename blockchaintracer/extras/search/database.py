@@ -54,6 +54,7 @@ class SyncReport:
         missing_manifests: that the store of this lab does not have, of all registries.
         damaged_manifests: digests of objects that the store can't give back whole.
         unexpected: events that a registry of this package never emits; each is told, and stops nothing.
+        gap: why events may be missing, or None.
         went_back_to: where a reorganised chain made it start again; None if it did not.
         rebuilt: why the index was built anew; None if it was not.
     """
@@ -66,6 +67,7 @@ class SyncReport:
     missing_manifests: int = 0
     damaged_manifests: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    gap: str | None = None
     went_back_to: int | None = None
     rebuilt: str | None = None
 
@@ -136,7 +138,8 @@ class Index:
     def sync(self, registry: Registry, store: Store) -> SyncReport:
         """Read the registry's events since the last time, and the manifests that the store has by now.
 
-        Events of blocks that are no longer in the chain are dropped first. May be interrupted anywhere and repeated.
+        Events of blocks that are no longer in the chain are dropped. What a node has forgotten stays, and so does what
+        is to be read anew, until it has been read. May be interrupted anywhere and repeated.
 
         Args:
             registry: whose events; another registry's records in the file stay as they are.
@@ -163,16 +166,32 @@ class Index:
     def _sync(self, registry: Registry, store: Store) -> SyncReport:
         chain, head = registry.chain, registry.chain.head()
         report = SyncReport(head.number, head.hash)
-        number, cursor = self._enrol(registry)
-        if cursor is not None:
+        number, cursor, anew = self._enrol(registry)
+        report.gap = registry.history.gap if cursor is None or anew else None
+        if anew and report.gap is None:
+            # nothing is dropped before its replacement was read: both in one transaction
+            with self._transaction():
+                self._go_back(number, -1)
+                writer = Writer(self._db, number, chain.address, report.unexpected)
+                for span in spans(chain, registry.address, EVENTS, registry.first_block, head):
+                    writer.write(span)
+                    report.events += len(span.logs)
+                settled = "UPDATE registries SET imported = 0, first_block = ? WHERE pk = ?"
+                self._db.execute(settled, (registry.first_block, number))
+        elif cursor is not None:
             common = self._common_block(number, chain)
             if common != cursor:
                 report.went_back_to = max(common, 0)
                 with self._transaction():
                     self._go_back(number, common)
             cursor = common
-        start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
-        self._write(number, chain.address, spans(chain, registry.address, EVENTS, start, head), report)
+        if not anew or report.gap:
+            start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
+            if report.gap and cursor is None:
+                # another node may know what came before: then it is read from the registry's first block
+                start = max(start, registry.history.start)
+                self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (start, number))
+            self._write(number, chain.address, spans(chain, registry.address, EVENTS, start, head), report)
         self._read_manifests(store, report)
         if report.events:
             self.analyze()
@@ -189,7 +208,7 @@ class Index:
         if not self._db.execute("SELECT 1 FROM records LIMIT 1").fetchone():
             failure: ChainUnavailable | None = None
             with self._transaction(), schema.record_indexes_last(self._db):
-                writer = Writer(self._db, number, source, report.unexpected)
+                writer = Writer(self._db, number, source, report.unexpected, report.gap)
                 try:
                     while report.events < _AT_ONCE and (span := next(pending, None)):
                         writer.write(span)
@@ -200,24 +219,17 @@ class Index:
                 raise failure
         for span in pending:
             with self._transaction():
-                Writer(self._db, number, source, report.unexpected).write(span)
+                Writer(self._db, number, source, report.unexpected, report.gap).write(span)
             report.events += len(span.logs)
 
-    def _enrol(self, registry: Registry) -> tuple[int, int | None]:
-        """The registry's number and cursor; a registry that is to be read from an earlier block is read anew."""
+    def _enrol(self, registry: Registry) -> tuple[int, int | None, bool]:
+        """The registry's number and cursor, and whether it is to be read anew: from an earlier block, or because no
+        block of an archive was compared with the chain, so that a forged event in a real block would stay for ever."""
         with self._transaction():
             number, first, cursor, imported = self._register(
                 registry.chain.chain_id, registry.address, registry.first_block
             )
-            if imported or registry.first_block < first:
-                # no block of an archive is compared with the chain: a forged event in a real block would stay for ever
-                self._go_back(number, -1)
-                cursor = None
-                self._db.execute(
-                    "UPDATE registries SET imported = 0, first_block = min(first_block, ?) WHERE pk = ?",
-                    (registry.first_block, number),
-                )
-        return number, cursor
+        return number, cursor, cursor is not None and (bool(imported) or registry.first_block < first)
 
     def _register(self, chain_id: int, address: str, first_block: int) -> Any:
         self._db.execute(
@@ -230,12 +242,14 @@ class Index:
         ).fetchone()
 
     def _common_block(self, registry: int, chain: Chain) -> int:
-        """The newest block kept that the chain still holds; -1 if none. Blocks before it are then held too."""
+        """The newest block kept that the chain still holds; -1 if none. Blocks before it are then held too, and so are
+        those that the node has forgotten."""
         select = "SELECT number, hash FROM blocks WHERE registry = ? ORDER BY number"
         blocks = self._db.execute(select, (registry,)).fetchall()
 
         def is_lost(block: sqlite3.Row) -> bool:
-            return not chain.is_canonical(block["number"], to_hex(block["hash"]))
+            now = chain.remembered(lambda: chain.block(block["number"]))
+            return bool(now.hash != to_hex(block["hash"]) if now else block["number"] > chain.head().number)
 
         # as a rule the newest is still there, and no other has to be asked for
         if blocks and is_lost(blocks[-1]):
@@ -411,11 +425,27 @@ class Index:
         self._db.execute("COMMIT")
 
 
-class Writer:
-    """Writes the logs of spans, inside a transaction of the caller's."""
+class _Missing(NotVerified):
+    """An event names a record that no event before it stores."""
 
-    def __init__(self, db: sqlite3.Connection, registry: int, source: str, unexpected: list[str] | None = None) -> None:
+
+class Writer:
+    """Writes the logs of spans, inside a transaction of the caller's.
+
+    Args:
+        gap: why events may be missing. What is said of records that are missing then is left out.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        registry: int,
+        source: str,
+        unexpected: list[str] | None = None,
+        gap: str | None = None,
+    ) -> None:
         self._db = db
+        self._gap = gap
         self._unexpected = [] if unexpected is None else unexpected
         self._registry = registry
         self._source = source
@@ -433,7 +463,11 @@ class Writer:
         sequence = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
         first = self._db.execute(sequence).fetchone()[0]
         for log in span.logs:
-            self._take(log, [log.block, span.times[log.block], log.transaction])
+            try:
+                self._take(log, [log.block, span.times[log.block], log.transaction])
+            except _Missing:
+                if not self._gap:
+                    raise
         self._note_blocks(span)
         _settle(self._db)
         # of new records, those whose manifests are known already
@@ -445,7 +479,13 @@ class Writer:
         match log.event:
             case "Recorded":
                 record_id, subject, group, author, subject_type, kind, manifest, parents = values
-                links = [(self._record(parent, "parent"), relation) for parent, relation in parents]
+                links = []
+                for parent, relation in parents:
+                    try:
+                        links.append((self._record(parent, "parent"), relation))
+                    except _Missing:
+                        if not self._gap:
+                            raise
                 about = [registry, record_id, group, kind, subject_type, author, subject, self._document(manifest)]
                 columns = "registry, id, lab_group, kind, subject_type, author, subject, document, block, time, tx"
                 pk = self._known[record_id] = self._insert("records", columns, [*about, *where])
@@ -504,7 +544,7 @@ class Writer:
         """Add to the row of a record that the previous event made."""
         made, pk = self._made.get(table, (b"", 0))
         if made != record_id:
-            raise NotVerified(
+            raise _Missing(
                 f"an event reveals or materializes the record {to_hex(record_id)}, which no event before it stores",
                 hint="The node does not give all logs: ask another one.",
             )
@@ -541,7 +581,7 @@ class Writer:
             "SELECT pk FROM records WHERE registry = ? AND id = ?", (self._registry, record_id)
         ).fetchone()
         if row is None:
-            raise NotVerified(
+            raise _Missing(
                 f"expected the {what} {to_hex(record_id)} to be recorded before, got no event of it",
                 hint="The node does not give all logs, or they are read from too late a block: start at the registry's"
                 " deployment, or ask another node.",

@@ -26,6 +26,8 @@ def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
                 raise ChainUnavailable(
                     error.message, hint="--offline searches what was read before; or try again when the chain is back."
                 ) from None
+            if report.gap:
+                lab.say(f"what is older may be missing in the index: {report.gap}")
             if report.rebuilt:
                 lab.say(f"the index was built anew: {report.rebuilt}")
             for event in report.unexpected:

@@ -230,6 +230,11 @@ class Outbox:
         """Return the entries about a record in order, of these operations or of all."""
         return self._entries("record_id = ?" + _of(ops), record_id, *ops)
 
+    def entries_naming(self, chain_id: int, digest: str) -> list[Entry]:
+        """Return the entries of a chain about a record id, or whose fields hold a digest (64 hex digits)."""
+        named = "chain_id = ? AND (record_id = ? OR payload LIKE ?)"
+        return self._entries(named, chain_id, f"0x{digest}", f"%{digest}%")
+
     def forget_chain(self, chain_id: int) -> None:
         """Drop what is known of a chain that is no more. What was recorded there stays in the store."""
         with self._transaction():
@@ -314,8 +319,11 @@ class Outbox:
             return False
         number = entry.block.number
         if number not in seen:
-            seen[number] = chain.block(number)
+            seen[number] = chain.remembered(lambda: chain.block(number))
         block = seen[number]
+        if block is None and number <= chain.head().number:
+            # the node has forgotten it: the state says whether it stands
+            return entry.state is EntryState.FINAL or entry.write.is_done(chain)
         if block is None and chain.network and not chain.network.is_devnet:
             # a public chain does not get shorter: the node is behind, and sending again might pay twice
             raise ChainUnavailable(

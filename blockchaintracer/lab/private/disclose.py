@@ -20,7 +20,6 @@ from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
-from blockchaintracer.core.verify.locate import locate
 from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -157,7 +156,7 @@ def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Repo
         # the manifest that came along is a copy like any other: it counts by its digest
         Store(scratch).put_bytes(manifest)
         report = lab_verifier(lab.registry, lab.store, [scratch, *sources]).hash(disclosure.record)
-    found = locate(lab.registry, [disclosure.record]).get(disclosure.record)
+    found = lab.registry.find_records([disclosure.record]).get(disclosure.record)
     if found is None:
         detail = f"{disclosure.record} is no record of {lab.registry.address}"
         return replace(report, checks=(*report.checks, Check("disclosure", Outcome.FAIL, detail)), proves=())

@@ -11,7 +11,6 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, parse_manifest
 from blockchaintracer.core.verify.content_checks import Shown, read_listing, same_name
-from blockchaintracer.core.verify.locate import locate_subject
 from blockchaintracer.core.verify.record_checks import name_of
 from blockchaintracer.core.verify.verifier import Similar
 from blockchaintracer.lab.store.store import Store
@@ -29,11 +28,11 @@ def similar_records(registry: Registry, store: Store, copies: StoredCopies, show
             if _names(kept, shown):
                 similar += [
                     Similar(record, shown.compare(record.key, kept))
-                    for record in locate_subject(registry, kept.subject_digest)
+                    for record in registry.find_subject(kept.subject_digest)
                     if record.key.manifest == digest
                 ]
         elif _is_like(kept, shown):
-            similar += [Similar(record, shown.against_files(kept)) for record in locate_subject(registry, digest)]
+            similar += [Similar(record, shown.against_files(kept)) for record in registry.find_subject(digest)]
     return sorted(similar, key=lambda record: record.differences)
 
 

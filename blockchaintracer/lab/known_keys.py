@@ -1,0 +1,51 @@
+"""The keys of records that this lab's folder holds, for records whose events a node has forgotten: a key and one read
+of the registry's state prove a record. The id that is computed from a key says whether it is the record's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.chain.registry import KeySource
+from blockchaintracer.core.record import Domain, RecordKey, is_one_of, normal_digest
+from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.outbox import Entry, Outbox
+
+
+def kept_keys(home: Home, domain: Domain, outbox: Outbox) -> KeySource:
+    """Return the source of what the lab keeps: its outbox, which also knows block and transaction, and batch proofs."""
+
+    def known(digest: str) -> Iterator[RecordView]:
+        for entry in outbox.entries_naming(domain.chain_id, normal_digest(digest)):
+            for key in entry.write.fields.values():
+                if isinstance(key, RecordKey) and is_one_of(digest, domain.record_id(key), key.subject):
+                    yield _placed(RecordView(id=domain.record_id(key), key=key), entry)
+        scopes = home.batches.glob(f"{domain.chain_id}-{domain.registry}-*")
+        for file in (file for scope in scopes for file in scope.glob("0x*/*.json")):
+            if file.stem == digest or normal_digest(digest).encode() in file.read_bytes():
+                yield view_of(Proof.read_file(file))
+
+    return known
+
+
+def view_of(file: KeyFile) -> RecordView:
+    """Return the record that a key file or the proof of a batched record is of."""
+    view = RecordView(id=file.id, key=file.key)
+    return replace(view, batch=file.root, path=file.path) if isinstance(file, Proof) else view
+
+
+def given_keys(files: Iterable[KeyFile]) -> KeySource:
+    """Return the source of keys that somebody gives."""
+    views = [view_of(file) for file in files]
+    return lambda digest: [view for view in views if is_one_of(digest, view.id, view.key.subject)]
+
+
+def _placed(record: RecordView, entry: Entry) -> RecordView:
+    """Add where the outbox saw the record's own transaction."""
+    if not entry.is_on_chain or entry.block is None or not entry.transaction or entry.write.record_id != record.id:
+        return record
+    place = Position(entry.block.number, 0, 0)
+    return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place)
