@@ -179,3 +179,18 @@ def test_a_retraction_is_told_by_the_state(life: Life, tmp_path: Path) -> None:
         assert failed.name == "retraction"
         assert failed.verdict is Outcome.FAIL
         assert "by whom and why is unknown" in failed.detail
+
+
+@pytest.mark.parametrize("cut", [5, 13, LAST])
+@pytest.mark.parametrize("mode", MODES)
+def test_of_several_nodes_the_one_that_knows_is_asked(
+    life: Life, known: dict[str, Report], tmp_path: Path, mode: str, cut: int
+) -> None:
+    with answering(pruned=forgetful(life.node, mode, cut), full=life.node.answer):
+        lab = life.open_lab(tmp_path / "home", "http://pruned/,http://full/")
+        for name in ("model", "sealed", "stored"):
+            report = verify(lab, life.ids[name], sources=[life.published])
+            assert outcome(report) == outcome(known[name])
+            assert report.unknown == known[name].unknown
+        assert str(verify(lab, str(life.files["data"])).conclusion) == "verified"
+        assert str(verify(lab, "ab" * 32).conclusion) == "not verified"

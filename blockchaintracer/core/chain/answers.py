@@ -50,10 +50,14 @@ class Node:
 
     Args:
         address: what messages call it; never with credentials.
+
+    Attributes:
+        is_several: whether several nodes answer, of which one may know what another has forgotten.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
+        self.is_several = False
 
     def post(self, request: dict[str, Any]) -> Any:
         """Return the JSON that answers one request."""

@@ -28,8 +28,11 @@ _BEHIND = 20
 """Blocks that an endpoint may be behind another before it is asked last."""
 _BATCH = 50
 """Questions sent at once, until an endpoint refuses so many."""
-_NOT_FOUND = ("eth_getBlockByNumber", "eth_getBlockByHash", "eth_getTransactionReceipt", "eth_getTransactionByHash")
-"""Of these null is an answer, and another endpoint may have what this one lacks."""
+_NOT_FOUND = (
+    *("eth_getBlockByNumber", "eth_getBlockByHash", "eth_getTransactionReceipt", "eth_getTransactionByHash"),
+    "eth_getLogs",
+)
+"""Of these null, or no log, is an answer, and another endpoint may have what this one lacks or has forgotten."""
 _NO_METHOD = -32601
 
 
@@ -49,6 +52,7 @@ class Endpoints(Node):
     def __init__(self, urls: Sequence[str]) -> None:
         super().__init__(", ".join(redact_url(url) for url in urls))
         self._urls = list(urls)
+        self.is_several = len(urls) > 1
         self._session = new_session()
         self._checked: set[str] = set()
         self._chain_id: int | None = None
@@ -81,7 +85,7 @@ class Endpoints(Node):
     @override
     def ask(self, method: str, *params: Any) -> Any:
         problem: Exception | None = None
-        is_missing, done = False, set[str]()
+        is_missing, missing, done = False, None, set[str]()
         for attempt in range(_ROUNDS):
             pause = _PAUSE_S * 2**attempt
             for at in [(self._current + offset) % len(self._urls) for offset in range(len(self._urls))]:
@@ -105,8 +109,8 @@ class Endpoints(Node):
                     problem = error
                     done.add(url)
                 else:
-                    if result is None and method in _NOT_FOUND and len(self._urls) > 1:
-                        is_missing = True
+                    if len(self._urls) > 1 and (result is None or result == []) and method in _NOT_FOUND:
+                        is_missing, missing = True, result
                         done.add(url)
                         continue
                     self._current = at
@@ -115,10 +119,10 @@ class Endpoints(Node):
                 break
             if attempt + 1 < _ROUNDS:
                 time.sleep(pause)
-        if isinstance(problem, NodeError):
+        if isinstance(problem, NodeError) and not (is_missing and isinstance(problem, HistoryPruned)):
             raise problem
         if is_missing:
-            return None
+            return missing
         raise self.unavailable(problem)
 
     @override

@@ -8,6 +8,8 @@ from typing import Any
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.networks import printed_time
 
+FIRST_EVENT = "OwnershipTransferred"
+"""What a registry emits when it is deployed, from nobody to its owner."""
 _NOBODY = "0x" + "00" * 20
 
 
@@ -40,7 +42,8 @@ class EventHistory:
     @cached_property
     def gap(self) -> str | None:
         """Why events may be missing. None if the node has the registry's first event, that of its deployment."""
-        if next(self._registry.events("OwnershipTransferred", previousOwner=_NOBODY), None) is not None:
+        # of several nodes the one that has it is asked from now on
+        if next(self._registry.events(FIRST_EVENT, previousOwner=_NOBODY), None) is not None:
             return None
         chain = self._registry.chain
         block = chain.remembered(lambda: chain.block(self.start))

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.chain.abi import DecodedEvent, interface
 from blockchaintracer.core.chain.connection import Chain, TransactionReceipt
-from blockchaintracer.core.chain.history import EventHistory
+from blockchaintracer.core.chain.history import FIRST_EVENT, EventHistory
 from blockchaintracer.core.errors import (
     ChainUnavailable,
     ContractRevert,
@@ -266,6 +266,8 @@ class Registry:
         """
         query = {"address": self.address, "topics": interface().filter(name, topics)}
         start = self.first_block if first is None else first
+        if first is None and name != FIRST_EVENT and self.chain.node.is_several:
+            _ = self.history.gap
         # the node knows its newest block: it is only asked for where one question is too large
         end, span = last, None if last is None else max(last - start + 1, 1)
         while end is None or start <= end:
