@@ -6,7 +6,7 @@
 
 The digest is that of a small JSON document (`DatasetDigest.document`) which names rows, columns, types and a SHA-256 a
 column: who has the same data can check it, and sees which column differs. How a column is hashed is said in
-docs/datasets.md, under "The encoding"; it depends on values and types alone, not on how a library lays them out.
+docs/formats.md, under "Dataset in memory"; it depends on values and types alone, not on how a library lays them out.
 """
 
 from __future__ import annotations

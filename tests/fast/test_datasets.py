@@ -344,7 +344,7 @@ def test_the_document_says_what_was_digested():
 
 
 def test_the_encoding_is_the_documented_one():
-    """Built by hand as docs/datasets.md says: nulls, lengths and values of each level, from the outside in."""
+    """Built by hand as docs/formats.md says: nulls, lengths and values of each level, from the outside in."""
     column = pa.array([["a", None], None, [], ["bc"]], pa.list_(pa.string()))
 
     def h(data):

@@ -170,7 +170,7 @@ def test_private_values_count_for_a_template(lab):
 
 
 def test_the_format_is_what_the_page_says(lab, run, tmp_path):
-    """A few lines of nobody's library, from docs/privacy.md alone."""
+    """A few lines of nobody's library, from docs/formats.md alone."""
     disclose(lab, run["id"], ["lr"], tmp_path / "lr.json")
     data = json.loads((tmp_path / "lr.json").read_text())
     [one] = data["fields"]

@@ -240,7 +240,7 @@ def test_a_bundle_written_from_the_documented_format_verifies(lab: Lab, recorded
 
 
 def written_by_hand(lab: Lab, record_id: str) -> bytes:
-    """docs/proof-bundle.md, read by somebody who doesn't know the exporter."""
+    """docs/formats.md, read by somebody who doesn't know the exporter."""
 
     def ask(method: str, *parameters: Any) -> Any:
         return lab.chain.ask(method, *parameters)

@@ -1,4 +1,4 @@
-"""Writes a proof bundle (docs/proof-bundle.md) from a node's answers. What it writes, somebody else verifies.
+"""Writes a proof bundle (docs/formats.md) from a node's answers. What it writes, somebody else verifies.
 
 Sources: EIP-1186 (`eth_getProof`), EIP-2718 (typed receipts), the Ethereum yellow paper, appendix D (tries).
 """
