@@ -301,7 +301,7 @@ class _Bench:
         )
 
         root, proof = _bytes(trees[MILLION].root), self._proof(trees[MILLION], record_id, depth=20)
-        verified = self.f.verifyBatched(1, self.author, _bytes(record_id), root, proof)
+        verified = self.f.batchedAt(1, self.author, _bytes(record_id), root, proof)
         if verified.call() == 0:
             raise RuntimeError("expected the registry to find the record in its batch, it did not")
         self.figures["verify_leaf_20"] = Figure(self.chain.executed(verified), Work(cold_reads=1).gas())

@@ -51,7 +51,7 @@ interface IBatches {
     /// they didn't. The record need not be stored, and may be cancelled or retracted: {IRecords-statusOf} tells.
     /// @dev Anyone can put the id of another's record into a batch of their own. Whose record it is, its key says: ask
     /// with the group and author of the key.
-    function verifyBatched(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
+    function batchedAt(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
         external
         view
         returns (uint40 anchoredAt);

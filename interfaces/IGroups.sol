@@ -24,7 +24,7 @@ interface IGroups {
         uint32 version;
     }
 
-    /// @notice What an inviter signs (EIP-712) or sends, and an account accepts: a membership needs the consent of both.
+    /// @notice What an inviter signs (EIP-712) or sends, and an account accepts: a membership needs both consents.
     /// @param group the group the account is invited to
     /// @param inviter the group's owner, or a MAINTAINER for roles other than MAINTAINER
     /// @param account who is invited; only this account can accept
@@ -120,8 +120,9 @@ interface IGroups {
     /// membership stays.
     function acceptGroup(uint32 group) external;
 
-    /// @notice Makes an invitation by a transaction, for an inviter that can't sign. Only the inviter it names, who must
-    /// have the right to now. {removeMember} of the account or of the inviter ends it.
+    /// @notice Makes an invitation by a transaction, for an inviter that can't sign. Only the inviter it names, who
+    /// must have the right to now. {removeMember} of the account or of the inviter ends it.
+    /// @dev To make it again changes nothing.
     function invite(Invitation calldata invitation) external;
 
     /// @notice Accepts an invitation that its inviter made by {invite}. Only the account it names.

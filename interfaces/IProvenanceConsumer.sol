@@ -12,6 +12,14 @@ interface IProvenanceConsumer {
     error NotALabRegistry(address candidate);
     /// @notice The record is not stored, was cancelled, or was retracted.
     error RecordNotStanding(bytes32 id, IRecords.Status status);
+    /// @notice The record doesn't name this parent in this relation.
+    error NotAParent(bytes32 id, bytes32 parent, uint8 relation);
+    /// @notice The record is no Plan of this group, or was not sealed before it was recorded.
+    error NotASealedPlan(bytes32 plan, uint32 group);
+    /// @notice The data were recorded by another group than the one whose word counts, or that is the run's own.
+    error NotFromSource(bytes32 data, uint32 group, uint32 source);
+    /// @notice The data were known when the plan was sealed, or in the same block.
+    error DataKnownBefore(bytes32 data, uint40 knownSince, uint40 sealedAt);
     /// @notice Asking for nothing would be answered yes.
     error NoMinimum();
     /// @notice So many of the named groups say Reproduced now, each counted once and the record's own not at all.

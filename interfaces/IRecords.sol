@@ -115,6 +115,8 @@ interface IRecords {
     function recordMany(RecordKey[] calldata keys) external returns (bytes32[] memory ids);
 
     /// @notice Stores a record that its author signed as `RecordAuthorization(Record record,uint40 deadline)`.
+    /// @dev It has the time of this transaction, also if a batch of its author holds it: {IBatches-batchedAt} still
+    /// gives the batch's time. Who signs a record and anchors it, too, lets others choose which of the two it has.
     /// @param deadline Unix time in seconds after which the signature is refused
     /// @param signature 65 bytes of ECDSA, or what the author's ERC-1271 wallet accepts
     function recordBySig(RecordKey calldata key, uint40 deadline, bytes calldata signature)
@@ -138,6 +140,6 @@ interface IRecords {
     /// @notice {statusOf} for many ids, in order.
     function statusOfRecords(bytes32[] calldata ids) external view returns (RecordStatus[] memory);
 
-    /// @notice Whether the record of this key is stored and names `parent` in `relation`.
+    /// @notice Whether the record of this key is stored and names `parent` in `relation`, retracted or not.
     function isParent(RecordKey calldata key, bytes32 parent, uint8 relation) external view returns (bool);
 }

@@ -130,8 +130,8 @@ interface IReplicationBounty {
     /// @dev What else the group sealed is worth nothing here. The seal may be older than the bounty, and may be entered
     /// in several bounties for the record: each of the sponsors pays for the same blind verdict, as each promised. A
     /// group has one commitment for a record in all bounties of this contract, so it can't choose after seeing a
-    /// rival's verdict. It keeps that commitment for good: whoever loses the salt enters no other bounty for the
-    /// record.
+    /// rival's verdict. It keeps that commitment for good: whoever loses the salt can neither reveal nor claim, and
+    /// enters no other bounty for the record. The share goes back to the sponsor by {refund}.
     /// @param attester who sealed the commitment for the group, in the registry
     /// @param commitment see {ISeals-seal}, of a verdict on this bounty's record
     function enter(Bounty calldata bounty, uint32 group, address attester, bytes32 commitment) external;

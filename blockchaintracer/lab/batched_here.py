@@ -24,25 +24,29 @@ def with_batched(
     path: Path | None = None,
     group: int | None = None,
 ) -> Report:
-    """Add to a report the batched records with this id, or of this content. A stored record is not looked for.
+    """Add to a report the batched records with this id, or of this content. Of a stored record its batch is added, if
+    it is not the batch whose time the record has: that of a relayed signature is later.
 
     Args:
         path: a file or folder that each of them must be of.
         group: only records of this group count.
     """
-    if report.looked_up_as in ("transaction", "seal", "root") or digest in {
-        "",
-        *(record.id for record in report.records),
-    }:
+    if report.looked_up_as in ("transaction", "seal", "root") or not digest:
         return report
-    files, problems, unavailable = published_proofs(lab.domain, sources, digest)
+    known = {record.id: record for record in report.records}
+    files, problems, unavailable = ([], [], []) if digest in known else published_proofs(lab.domain, sources, digest)
     proofs = [file for file in files if isinstance(file, Proof)]
     proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)
-    known = {record.id for record in report.records}
     reports: dict[str, Report] = {}
     for proof in proofs:
         key = proof.key
-        if proof.id in known or group not in (None, key.group):
+        if stored := known.get(proof.id):
+            # what a stranger's proof fails at says nothing of the record
+            earlier = verifier.earlier_batch(stored, proof.root, proof.path)
+            passed = [check for check in earlier if check.verdict is Outcome.PASS]
+            report = replace(report, checks=(*report.checks, *passed))
+            continue
+        if group not in (None, key.group):
             continue
         if lab.registry.batch(key.group, key.author, proof.root).exists:
             reports[proof.id] = verifier.batched(key, proof.root, proof.path, [path] if path else [])

@@ -9,6 +9,7 @@ import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
 import {ILineage} from "../../interfaces/ILineage.sol";
 import {IProvenanceConsumer} from "../../interfaces/IProvenanceConsumer.sol";
 import {IRecords, RecordKey} from "../../interfaces/IRecords.sol";
+import {Vocabulary} from "../libraries/Vocabulary.sol";
 
 /// @title For contracts that act on what a registry says
 /// @notice Pins one registry and asks it the questions that are easily asked wrong.
@@ -52,6 +53,57 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         if (status.status != IRecords.Status.Recorded) revert RecordNotStanding(id, status.status);
     }
 
+    /// @notice The record of this key stands and names `parent` in `relation`, and the parent stands, too.
+    /// @dev {IRecords-isParent} alone says nothing about today: a link stays when either of them is retracted. What the
+    /// parent rests on is for {_requireCleanLineage}. The same content recorded again has another id: name the parent
+    /// yourself, or a caller chooses it.
+    /// @return id the record's id
+    function _requireStandingParent(RecordKey calldata key, bytes32 parent, uint8 relation)
+        internal
+        view
+        returns (bytes32 id)
+    {
+        id = _requireRecorded(key);
+        if (!registry.isParent(key, parent, relation)) revert NotAParent(id, parent, relation);
+        _requireStanding(parent);
+    }
+
+    /// @notice The run uses a plan of its own group that was sealed before the data were known; run, plan and data
+    /// stand.
+    /// @dev A record's time is not the age of its bytes: whoever has a file can record it again, with another manifest
+    /// and a later time. So the data must be recorded by `source`, a group that you name and trust to record each file
+    /// once, as it is taken; the run's own group is never that. Who shows an earlier record of the same subject proves
+    /// that the data are older: see {_knownSince}. That nothing else was sealed, nothing here says.
+    /// @param relation in which the run names the data
+    /// @return id the run's id
+    /// @return sealedAt when the plan was sealed, in Unix seconds
+    function _requirePreregistered(
+        RecordKey calldata run,
+        RecordKey calldata plan,
+        RecordKey calldata data,
+        uint8 relation,
+        uint32 source
+    ) internal view returns (bytes32 id, uint40 sealedAt) {
+        bytes32 planId = registry.idOf(plan);
+        bytes32 dataId = registry.idOf(data);
+        _requireStandingParent(run, planId, Vocabulary.RELATION_USES);
+        id = _requireStandingParent(run, dataId, relation);
+        sealedAt = registry.statusOf(planId).sealedAt;
+        if (plan.kind != Vocabulary.KIND_PLAN || plan.group != run.group || sealedAt == 0) {
+            revert NotASealedPlan(planId, run.group);
+        }
+        if (data.group != source || source == run.group) revert NotFromSource(dataId, data.group, source);
+        uint40 known = _knownSince(dataId);
+        if (known <= sealedAt) revert DataKnownBefore(dataId, known, sealedAt);
+    }
+
+    /// @notice Since when the registry shows that somebody had what this record is of: the time of its seal or batch,
+    /// else of its record, also if it was retracted since; 0 if it is not stored.
+    function _knownSince(bytes32 id) internal view returns (uint40) {
+        IRecords.RecordStatus memory status = registry.statusOf(id);
+        return status.sealedAt == 0 ? status.recordedAt : status.sealedAt;
+    }
+
     /// @notice The record stands, and at least `minimum` of the named groups say now that they reproduced it.
     /// @dev Groups come from you, never from a caller: whoever may create groups can make any number of them agree. For
     /// the same reason the registry's counts are no substitute. Other groups' NotReproduced is not looked at.
@@ -88,7 +140,7 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         if (status != IRecords.Status.Unknown && status != IRecords.Status.Recorded) {
             revert RecordNotStanding(id, status);
         }
-        anchoredAt = registry.verifyBatched(key.group, key.author, id, root, proof);
+        anchoredAt = registry.batchedAt(key.group, key.author, id, root, proof);
         if (anchoredAt == 0) revert NotBatched(id, root);
     }
 

@@ -51,7 +51,7 @@ abstract contract Batches is IBatches, Records {
     }
 
     /// @inheritdoc IBatches
-    function verifyBatched(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
+    function batchedAt(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
         external
         view
         returns (uint40 anchoredAt)

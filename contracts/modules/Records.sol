@@ -163,7 +163,8 @@ abstract contract Records is IRecords, Groups {
             Link calldata link = parents[i];
             (bytes32 parent, uint8 relation) = (link.parent, link.relation);
             if (!Vocabulary.isRelation(relation)) revert InvalidRelation(relation);
-            if (parent < lastParent || (parent == lastParent && relation <= lastRelation)) {
+            // the first comparison decides for all but wrong and equal ones
+            if (parent <= lastParent && (parent < lastParent || relation <= lastRelation)) {
                 revert ParentsNotAscending(i);
             }
             uint40 time = _records[parent].recordedAt();

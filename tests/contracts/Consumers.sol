@@ -15,6 +15,20 @@ contract Asker is ProvenanceConsumer {
         return _requireRecorded(key);
     }
 
+    function standingParent(RecordKey calldata key, bytes32 parent, uint8 relation) external view returns (bytes32) {
+        return _requireStandingParent(key, parent, relation);
+    }
+
+    function preregistered(
+        RecordKey calldata run,
+        RecordKey calldata plan,
+        RecordKey calldata data,
+        uint8 relation,
+        uint32 source
+    ) external view returns (bytes32, uint40) {
+        return _requirePreregistered(run, plan, data, relation, source);
+    }
+
     function reproducedBy(RecordKey calldata key, uint32[] calldata groups, uint256 minimum)
         external
         view

@@ -99,7 +99,7 @@ def test_the_proofs_of_a_reorganised_batch_stay_good(chain, registry) -> None:
     root = sent(registry, "anchorLeaves", 1, ids)
     first = sent(registry, "materialize", keys[0], root, proofs[registry.read("idOf", keys[0])])
     old = registry.read("statusOf", first)[4]
-    reads = [("verifyBatched", 1, ALICE.address, record, root, proofs[record]) for record in ids]
+    reads = [("batchedAt", 1, ALICE.address, record, root, proofs[record]) for record in ids]
     assert set(registry.read_all(reads)) == {old}
 
     reorganise(chain, 2)

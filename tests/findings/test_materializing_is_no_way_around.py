@@ -37,8 +37,8 @@ def test_a_batch_of_somebody_else(registry, group) -> None:
     join(registry, CAROL, RECORDER, group=group, inviter=ALICE if group == 1 else BOB)
     batch = Batch(registry, DATA, OTHER, by=CAROL, group=group)
     record = domain(registry).record_id(DATA)
-    assert registry.read("verifyBatched", group, CAROL.address, record, batch.root, batch.proof(DATA)) == batch.time
-    assert registry.read("verifyBatched", 1, ALICE.address, record, batch.root, batch.proof(DATA)) == 0
+    assert registry.read("batchedAt", group, CAROL.address, record, batch.root, batch.proof(DATA)) == batch.time
+    assert registry.read("batchedAt", 1, ALICE.address, record, batch.root, batch.proof(DATA)) == 0
     for by in (ALICE, CAROL, MALLORY):
         assert refusal(lambda by=by: batch.materialize(DATA, by)) == (
             "UnknownBatch",

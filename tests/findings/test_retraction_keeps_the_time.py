@@ -47,7 +47,7 @@ def test_a_batched_record_keeps_the_time_of_its_batch(registry) -> None:
     registry.chain.now += 100
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     assert registry.read("statusOf", record)[3:7] == (1, start, start + 200, 0)
-    assert registry.read("verifyBatched", 1, ALICE.address, record, root, ()) == start
+    assert registry.read("batchedAt", 1, ALICE.address, record, root, ()) == start
 
 
 def test_a_verdict_keeps_its_times_when_its_record_is_retracted(registry) -> None:

@@ -529,7 +529,7 @@ class Registry:
     def batch(self, group: int, author: str, root: bytes) -> Batch:
         return self.state.batches.get((group, author, root), Batch())
 
-    def verify_batched(self, group: int, author: str, record_id: bytes, root: bytes, proof: tuple[bytes, ...]) -> int:
+    def batched_at(self, group: int, author: str, record_id: bytes, root: bytes, proof: tuple[bytes, ...]) -> int:
         return self.batch(group, author, root).anchored_at if merkle.climb(record_id, proof) == root else 0
 
     def foreign_verdict_of(self, group: int, foreign: ForeignRecord) -> ForeignAttestation:

@@ -37,7 +37,7 @@ contract MerkleProofs is Proof {
         _anyTime();
         vm.prank(author);
         bytes32 root = registry.anchorLeaves(group, ids);
-        if (registry.verifyBatched(group, author, root, id, proof) == 0) return;
+        if (registry.batchedAt(group, author, root, id, proof) == 0) return;
         bool isLeaf;
         for (uint256 i = 0; i < ids.length; ++i) {
             isLeaf = isLeaf || ids[i] == id;

@@ -17,7 +17,7 @@ from blockchaintracer.core.record import (
     normal_id,
 )
 from blockchaintracer.core.record_view import Position, RecordView
-from blockchaintracer.core.verify.commitments import Commitment, by_state
+from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
@@ -186,11 +186,17 @@ class Verifier:
             stored = self._registry.find_records([record_id]).get(
                 record_id, replace(record, batch=root, path=tuple(path))
             )
+            more += self.earlier_batch(record, root, path)
             return self._report(record_id, "record", more, [stored])
         seen, checks, proves = self._checks.batched(record, root, path)
         checks += more
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
+
+    def earlier_batch(self, record: RecordView, root: str, path: Sequence[str]) -> Iterator[Check]:
+        """Check a batch whose time a stored record does not have: a signature over the record was relayed first."""
+        if not self._registry.status(record.id).is_batched:
+            yield replace(check_path(self._registry, record, root, path), record=record.id)
 
     def _given(self, record: RecordView, files: Sequence[Path], groups: Collection[int]) -> Iterator[Check]:
         if groups and record.group not in groups:

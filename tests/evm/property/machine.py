@@ -519,7 +519,7 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(which=number, leaf=number, whose=anyone, path=paths, inner=seldom)
     @precondition(lambda self: self.trees)
-    def verify_batched(self, which: int, leaf: int, whose: str, path: str, inner: bool) -> None:
+    def batched_at(self, which: int, leaf: int, whose: str, path: str, inner: bool) -> None:
         """Also with a node of the tree in the place of an id."""
         tree = self._some_tree(which)
         record, proof = pick(tree.ids or tuple(self.keys), leaf), ()
@@ -531,10 +531,10 @@ class RegistryMachine(RuleBasedStateMachine):
             proof = self._path(tree, record, path)
         author = tree.author if leaf % 3 else self._address(whose)
         asked = (tree.group, author, record, tree.root, proof)
-        (answer,) = self.registry.read_all([("verifyBatched", *asked)])
-        assert answer == self.model.verify_batched(*asked)
+        (answer,) = self.registry.read_all([("batchedAt", *asked)])
+        assert answer == self.model.batched_at(*asked)
         assert not answer or (record in tree.ids and answer == self.seen.batches[tree.group, author, tree.root][0])
-        self._answered("verifyBatched", bool(answer))
+        self._answered("batchedAt", bool(answer))
 
     @rule(which=number, other=number, order=st.sampled_from(["right"] * 5 + ["reversed", "hole", "more", "nothing"]))
     def lineage_status(self, which: int, other: int, order: str) -> None:

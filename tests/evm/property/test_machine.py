@@ -26,7 +26,7 @@ UNREACHABLE = {
     "InvalidShortString",  # of OpenZeppelin's EIP712, for names of another length
     "StringTooLong",
 }
-ANSWERS = {"verifyBatched 0", "verifyBatched 1", *(f"lineageStatus {lineage}" for lineage in range(4))}
+ANSWERS = {"batchedAt 0", "batchedAt 1", *(f"lineageStatus {lineage}" for lineage in range(4))}
 """Of the views that the machine asks beside looking at all state: whether a leaf is in, and each Lineage."""
 
 

@@ -101,11 +101,11 @@ def test_trees_of_all_sizes(registry: ContractInstance, alice: Any, size: int) -
     some = range(size) if size <= 33 else (0, 1, 511, 512, size - 1)
     for index in some:
         path = merkle.proof(ids, index)
-        assert registry.verifyBatched(1, alice, ids[index], root, path) == anchored_at
-        assert registry.verifyBatched(1, alice, merkle.leaf(ids[index]), root, path) == 0
+        assert registry.batchedAt(1, alice, ids[index], root, path) == anchored_at
+        assert registry.batchedAt(1, alice, merkle.leaf(ids[index]), root, path) == 0
         if path:
-            assert registry.verifyBatched(1, alice, ids[index], root, path[1:]) == 0
-            assert registry.verifyBatched(1, alice, ids[index - 1], root, path) == 0
+            assert registry.batchedAt(1, alice, ids[index], root, path[1:]) == 0
+            assert registry.batchedAt(1, alice, ids[index - 1], root, path) == 0
 
 
 def test_a_path_of_depth_20(lab, registry, alice, mallory):
@@ -114,10 +114,10 @@ def test_a_path_of_depth_20(lab, registry, alice, mallory):
     siblings = tuple(hashlib.sha256(bytes([level])).digest() for level in range(20))
     root = merkle.climb(lab.id(key), siblings)
     anchored_at = time_of(registry.anchor(1, root, 2**20, MANIFEST, sender=alice))
-    assert registry.verifyBatched(1, alice, lab.id(key), root, siblings) == anchored_at
+    assert registry.batchedAt(1, alice, lab.id(key), root, siblings) == anchored_at
     for level in range(20):
         wrong = (*siblings[:level], MANIFEST, *siblings[level + 1 :])
-        assert registry.verifyBatched(1, alice, lab.id(key), root, wrong) == 0
+        assert registry.batchedAt(1, alice, lab.id(key), root, wrong) == 0
     registry.materialize(key.as_abi(), root, siblings, sender=mallory)
     assert registry.statusOf(lab.id(key)).recordedAt == anchored_at
 
@@ -128,7 +128,7 @@ def test_a_batch_is_its_groups_and_authors_alone(lab, registry, alice, bob):
     registry.anchorLeaves(1, ids, sender=alice)
     path = merkle.proof(ids, 0)
     for group, author in ((2, alice), (1, bob), (2, bob)):
-        assert registry.verifyBatched(group, author, ids[0], root, path) == 0
+        assert registry.batchedAt(group, author, ids[0], root, path) == 0
 
 
 def test_materialize(lab, registry, alice, mallory):

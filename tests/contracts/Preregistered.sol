@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+pragma solidity ^0.8.24;
+
+import {ProvenanceConsumer} from "contracts/consumers/ProvenanceConsumer.sol";
+import {ILabRegistry} from "interfaces/ILabRegistry.sol";
+import {RecordKey} from "interfaces/IRecords.sol";
+
+contract Preregistered is ProvenanceConsumer {
+    uint32 private immutable _source;
+    /// Since when the bytes with this digest are known, as far as anybody showed here.
+    mapping(bytes32 subject => uint40 time) public knownSince;
+
+    /// @param source the group that takes the data and records each file once
+    constructor(ILabRegistry registry, uint32 source) ProvenanceConsumer(registry) {
+        _source = source;
+    }
+
+    /// Anyone who knows an earlier record of the same bytes, of whatever group, shows it.
+    function show(RecordKey calldata earlier) external {
+        uint40 time = _knownSince(registry.idOf(earlier));
+        uint40 known = knownSince[earlier.subject];
+        if (time != 0 && (known == 0 || time < known)) knownSince[earlier.subject] = time;
+    }
+
+    /// The run was evaluated on data that nobody is known to have had when its plan was sealed, or this reverts.
+    function requireIt(RecordKey calldata run, RecordKey calldata plan, RecordKey calldata data) external view {
+        (, uint40 sealedAt) = _requirePreregistered(run, plan, data, 3, _source);
+        uint40 known = knownSince[data.subject];
+        require(known == 0 || known > sealedAt, "somebody had the data before");
+    }
+}
