@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.verify import Outcome, Report
+from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.lab.verify_here import verify, verify_order
 from tests.support.labs import typed
@@ -194,3 +196,27 @@ def test_of_several_nodes_the_one_that_knows_is_asked(
             assert report.unknown == known[name].unknown
         assert str(verify(lab, str(life.files["data"])).conclusion) == "verified"
         assert str(verify(lab, "ab" * 32).conclusion) == "not verified"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_archive_is_not_made_of_a_part_and_what_is_imported_stays(life: Life, tmp_path: Path, mode: str) -> None:
+    archive = tmp_path / "registry.tar"
+    with answering(full=life.node.answer):
+        export_registry(life.open_lab(life.lab.home.path, FULL), archive)
+    where = ("--rpc", FULL, "--registry", life.lab.registry_address or "", "--chain-id", str(life.node.chain.chain_id))
+    home = tmp_path / "home"
+    with answering(full=forgetful(life.node, mode, LAST)):
+        lab = life.open_lab(home, FULL)
+        for asking in (lambda: export_registry(lab, tmp_path / "part.tar"), lambda: import_registry(lab, archive)):
+            with pytest.raises(ChainUnavailable, match=f"begins at block {LAST}"):
+                asking()
+        assert not (tmp_path / "part.tar").exists()
+        import_registry(lab, archive, offline=True)
+        for words in (("query",), ("lineage", life.ids["late"])):
+            done = typed(*words, *where, "--json", home=home)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert life.ids["data"] in done.stdout, "imported, and not dropped"
+        done = typed("verify", life.ids["model"], *where, home=home)
+        assert done.returncode == 0, "the index has its key"
+        done = typed("query", *where, "--json", home=home)
+        assert life.ids["data"] in done.stdout

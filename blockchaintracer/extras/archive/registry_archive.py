@@ -114,6 +114,7 @@ def export_registry(
         ChainUnavailable: if the chain is unavailable.
     """
     registry = lab.registry
+    _require_history(registry)
     events, blocks = _read_chain(registry, registry.chain.head())
     if not events:
         raise InputError(f"expected events of {registry.address} on {registry.chain.name}, got none")
@@ -396,7 +397,8 @@ def _chain_of(lab: Lab, chain_id: int) -> Chain | None:
 def _require_on_chain(chain: Chain, archive: Archive) -> None:
     """Compare every event with the chain; NotVerified if one is not there, or one is left out."""
     head = archive.head
-    if not chain.is_canonical(head.block.number, head.block.hash):
+    block = chain.remembered(lambda: chain.block(head.block.number))
+    if block.hash != head.block.hash if block else head.block.number > chain.head().number:
         raise NotVerified(
             f"{chain.name} has no block {head.block.number} with the hash {head.block.hash}: the archive is of"
             " another chain, or a reorganisation dropped the block",
@@ -406,6 +408,7 @@ def _require_on_chain(chain: Chain, archive: Archive) -> None:
     if _code_hash(registry) != head.code_hash:
         raise NotVerified(f"the code at {head.registry} on {chain.name} is not what the archive says: nothing was kept")
     registry.require()
+    _require_history(registry)
     end = Block(head.block.number, head.block.hash, head.block.timestamp)
     events, blocks = _read_chain(registry, end)
     for name, lines in ((BLOCKS, block_lines(blocks)), (EVENTS, event_lines(events))):
@@ -419,6 +422,12 @@ def _require_on_chain(chain: Chain, archive: Archive) -> None:
                     expected=(ours or b"").decode(),
                     actual=(archived or b"").decode(),
                 )
+
+
+def _require_history(registry: Registry) -> None:
+    """Refuse a node that lacks events: an archive has all, and is compared with all."""
+    if gap := registry.history.gap:
+        raise ChainUnavailable(gap, hint="Ask a node that keeps all history (--rpc).")
 
 
 def _code_hash(registry: Registry) -> str:

@@ -167,8 +167,8 @@ class Index:
         chain, head = registry.chain, registry.chain.head()
         report = SyncReport(head.number, head.hash)
         number, cursor, anew = self._enrol(registry)
-        report.gap = registry.history.gap if cursor is None or anew else None
-        if anew and report.gap is None:
+        gap = registry.history.gap
+        if anew and gap is None:
             # nothing is dropped before its replacement was read: both in one transaction
             with self._transaction():
                 self._go_back(number, -1)
@@ -178,19 +178,20 @@ class Index:
                     report.events += len(span.logs)
                 settled = "UPDATE registries SET imported = 0, first_block = ? WHERE pk = ?"
                 self._db.execute(settled, (registry.first_block, number))
-        elif cursor is not None:
+        if cursor is not None and not (anew and gap is None):
             common = self._common_block(number, chain)
             if common != cursor:
                 report.went_back_to = max(common, 0)
                 with self._transaction():
                     self._go_back(number, common)
             cursor = common
-        if not anew or report.gap:
+        if not anew or gap:
             start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
-            if report.gap and cursor is None:
-                # another node may know what came before: then it is read from the registry's first block
-                start = max(start, registry.history.start)
+            if gap and start < registry.history.start:
+                # another node may know what is between: it is asked for everything from the registry's first block on
+                start, anew = registry.history.start, True
                 self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (start, number))
+            report.gap = gap if anew else None
             self._write(number, chain.address, spans(chain, registry.address, EVENTS, start, head), report)
         self._read_manifests(store, report)
         if report.events:
