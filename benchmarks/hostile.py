@@ -32,8 +32,11 @@ from blockchaintracer.lab.private.disclose import disclose, verify_disclosure
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.verify_here import verify
 from tests.support.forged_bundles import SHAPES, Forged, blocks_of
+from tests.support.memory_node import MODES, Answer, answering, forgetful
 from tests.support.mutations import changes
+from tests.support.registry_life import FULL, live
 
 _STEP = 500
 """Cases after which the progress is told."""
@@ -133,6 +136,29 @@ def disclosure_fields(honest: Honest) -> Iterator[Case]:
             yield name, lambda data=data: judged(data)
 
 
+def nodes_that_forget(honest: Honest) -> Iterator[Case]:
+    """Verify a registry's records by nodes that forgot everything before each of its blocks, in each of the four ways:
+    with the keys that were published with them, and with none."""
+    life = live(honest.folder / "life")
+
+    def outcome(name: str, answer: Answer, sources: list[Path]) -> tuple[str, set[str]]:
+        with answering(full=answer):
+            report = verify(life.open_lab(honest.folder / "stranger", FULL), life.ids[name], sources=sources)
+        return str(report.conclusion), {check.name for check in report.failed}
+
+    def judged(name: str, answer: Answer, sources: list[Path]) -> str:
+        now, true = outcome(name, answer, sources), outcome(name, life.node.answer, sources)
+        return "as true" if now in (true, *([] if sources else [("unavailable", set())])) else f"{now}, not {true}"
+
+    for mode in MODES:
+        for cut in range(2, life.node.head + 1):
+            for name in life.ids:
+                for sources in ([life.published], []):
+                    answer = forgetful(life.node, mode, cut)
+                    case = f"{name}, {mode} before block {cut}, {'a' if sources else 'no'} key"
+                    yield case, lambda name=name, it=answer, sources=sources: judged(name, it, sources)
+
+
 ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "bundle, a field": bundle_fields,
     "bundle, by the factory": bundle_fields_by_factory,
@@ -141,6 +167,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "bundle, impossible": chain_shapes,
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
+    "node that forgets": nodes_that_forget,
 }
 """Each kind of hostile input. Add a row: a function that yields cases."""
 

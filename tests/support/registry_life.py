@@ -65,6 +65,7 @@ class Life:
 
 def live(folder: Path) -> Life:
     """Live it: each step is a block."""
+    folder.mkdir(exist_ok=True)
     node = MemoryNode()
     node.mine()
     owner = KeptSigner("owner")
