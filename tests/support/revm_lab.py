@@ -41,10 +41,11 @@ class RevmLab:
     def __init__(self, folder: Path, chain_id: int = 31337) -> None:
         self.folder = folder
         self.node = RevmNode(chain_id)
-        self.registry = self.node.deploy("LabRegistry", CAROL.address, True)
+        self.registry = self.node.deploy(CAROL, "LabRegistry", CAROL.address, True)
         self.interface = interface_of("LabRegistry")
         self.domain = eip712.Domain(chain_id, self.registry.address)
         self.keys: dict[str, RecordKey] = {}
+        self.refused = self.elsewhere = self.impostor = ""
         self._known: dict[str, str] = {}
         self.names = {actor.address[2:]: actor.name.upper() for actor in (ALICE, BOB, CAROL, MALLORY)}
         self.names[self.registry.address[2:]] = "REGISTRY"

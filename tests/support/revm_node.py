@@ -18,6 +18,7 @@ from eth_account import Account
 from eth_utils import keccak, to_checksum_address
 
 from .actors import Actor
+from .artifacts import artifact
 from .evm import DEPLOYER, START, Chain, Contract, Reverted
 from .forged_bundles import bloom
 from .serving import serving
@@ -68,10 +69,14 @@ class RevmNode:
         """Of the block that comes next."""
         return len(self.blocks)
 
-    def deploy(self, name: str, *arguments: Any) -> Contract:
-        """A contract that is there without a transaction."""
-        contract = self.chain.deploy(name, *arguments)
-        self.codes[contract.address] = [(0, bytes(self.chain.evm.get_code(contract.address)))]
+    def deploy(self, by: Actor, name: str, *arguments: Any) -> Contract:
+        """A contract, made in a block of its own."""
+        self._begin()
+        contract = self.chain.deploy(name, *arguments, by=by.address)
+        data = artifact(name).bytecode + contract.interface.encode_constructor(*arguments)
+        self._add(by, None, data, self._logs())
+        self.codes[contract.address] = [(self.number, bytes(self.chain.evm.get_code(contract.address)))]
+        self.mine()
         return contract
 
     def place(self, address: str, code: bytes) -> None:
@@ -86,19 +91,32 @@ class RevmNode:
     def send(self, sender: Actor, to: str, data: bytes, *, mine: bool = True, by: str = "") -> str:
         """Run a signed transaction in the next block; its hash. `mine=False` leaves the block open for more; `by` is
         an account with code that the sender makes the call."""
-        self.chain._now = START + 12 * self.number
-        block = pyrevm.BlockEnv(number=self.number, timestamp=self.chain.now)
-        self.chain.evm.set_block_env(block)
-        nonce = self._nonces.get(sender.address, 0)
-        self._nonces[sender.address] = nonce + 1
-        fields = {"to": to_checksum_address(to), "data": data, "nonce": nonce, "gas": 10**6, "value": 0, "type": 2}
-        fees = {"maxFeePerGas": 10**9, "maxPriorityFeePerGas": 1, "chainId": self.chain.chain_id}
-        signed = Account.from_key(sender.key.secret).sign_transaction(fields | fees)
+        self._begin()
         try:
             self.chain.call(by or sender.address, to.lower(), data, static=False)
-            status, logs = 1, [[bytes.fromhex(log.address[2:]), *log.data] for log in self.chain.evm.result.logs]
+            logs = self._logs()
         except Reverted:
-            status, logs = 0, []
+            logs = None
+        identifier = self._add(sender, to_checksum_address(to), data, logs)
+        if mine:
+            self.mine()
+        return identifier
+
+    def _begin(self) -> None:
+        self.chain._now = START + 12 * self.number
+        self.chain.evm.set_block_env(pyrevm.BlockEnv(number=self.number, timestamp=self.chain.now))
+
+    def _logs(self) -> list[Any]:
+        return [[bytes.fromhex(log.address[2:]), *log.data] for log in self.chain.evm.result.logs]
+
+    def _add(self, sender: Actor, to: str | None, data: bytes, logs: list[Any] | None) -> str:
+        """Put a transaction into the open block. Without logs it was reverted."""
+        nonce = self._nonces.get(sender.address, 0)
+        self._nonces[sender.address] = nonce + 1
+        fields = {"to": to, "data": data, "nonce": nonce, "gas": 10**7, "value": 0, "type": 2}
+        fees = {"maxFeePerGas": 10**9, "maxPriorityFeePerGas": 1, "chainId": self.chain.chain_id}
+        given = {key: value for key, value in fields.items() if value is not None}
+        signed = Account.from_key(sender.key.secret).sign_transaction(given | fees)
         identifier = bytes(signed.hash)
         transaction = {
             **fields,
@@ -115,19 +133,17 @@ class RevmNode:
         receipt = {
             "transactionHash": identifier,
             "from": transaction["from"],
-            "to": transaction["to"],
-            "status": status,
+            "to": to,
+            "status": 0 if logs is None else 1,
             "gasUsed": 50_000,
             "cumulativeGasUsed": 50_000,
             "effectiveGasPrice": 10**9,
             "contractAddress": None,
             "type": 2,
-            "logsBloom": bloom(logs),
-            "logs": logs,
+            "logsBloom": bloom(logs or []),
+            "logs": logs or [],
         }
         self._waiting.append((transaction, receipt, bytes(signed.raw_transaction)))
-        if mine:
-            self.mine()
         return f"0x{identifier.hex()}"
 
     def mine(self, count: int = 1) -> None:

@@ -30,6 +30,8 @@ FORWARDER = bytes.fromhex("6020360360205f375f5f602036035f5f5f355af1601a575f5ffd5
 """Calls the address in the first word with the rest of what it is called with, and reverts if that fails."""
 WALLET = bytes.fromhex("631626ba7e60e01b5f5260205ff3")
 """An ERC-1271 wallet that takes anything for a signature."""
+IMPOSTOR = bytes.fromhex("6060360360605f376040356020355f35606036035fa300")
+"""Emits a log with the three topics and the data that it is called with."""
 THROUGH, WALLETS = "0x" + "f0" * 20, "0x" + "f1" * 20
 SALT = "0x" + "5a" * 32
 
@@ -75,7 +77,7 @@ def records(lab: RevmLab) -> None:
     model = lab.artifact("model.bin", b"weights")
     inputs = (RunInput(record=lab.id("data"), relation=Relation.TRAINED_ON, sha256=lab.keys["data"].subject),)
     outputs = (RunOutput(role="model", artifact=model),)
-    facts = {"not_before": block(lab, 2), "inputs": inputs, "outputs": outputs}
+    facts = {"not_before": block(lab, 3), "inputs": inputs, "outputs": outputs}
     lab.record(run_of(lab, "run", 1, {"data": Relation.TRAINED_ON}, **facts))
     relayed = file_of(lab, "relayed")
     signature = ALICE.sign(lab.domain.record_authorization(plain_key(relayed), NO_END))
@@ -157,6 +159,18 @@ def retractions(lab: RevmLab) -> None:
     lab.do(ALICE, "retract", lab.keys["retracted in silence"].as_abi(), bytes(32))
 
 
+def in_vain(lab: RevmLab) -> None:
+    """A transaction that is refused, one of another contract, and an event that looks like the registry's own."""
+    impostor = "0x" + "f2" * 20
+    lab.names[impostor[2:]] = "IMPOSTOR"
+    lab.node.place(impostor, IMPOSTOR)
+    refusal = lab.interface.encode_call("record", lab.keys["data"].as_abi())
+    lab.refused = lab.node.send(ALICE, lab.registry.address, refusal)
+    lab.elsewhere = lab.node.send(ALICE, WALLETS, b"")
+    topic = next(key for key, entry in lab.interface._events.items() if entry["name"] == "Recorded")
+    lab.impostor = lab.node.send(MALLORY, impostor, topic + bytes(64))
+
+
 def statement_on_a_key(lab: RevmLab, name: str, since: Any, **more: Any) -> RecordKey:
     """What a group states of Alice's key."""
     values = {} if since is None else {"since": since}
@@ -171,6 +185,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> RevmLab:
     lab = RevmLab(tmp_path_factory.mktemp("published"))
     for part in (records, contracts, seals, batches, verdicts, retractions):
         part(lab)
+    in_vain(lab)
     lab.node.mine(3)
     return lab
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.chain.history import EventHistory
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.commitments import anchored, check_batch, check_seal, commitment_of
@@ -57,7 +56,7 @@ def seal_of(name: str) -> Ask:
 def seal(called: str) -> Ask:
     def ask(stranger: Stranger) -> Iterable[Check]:
         digits = next(digits for digits, name in stranger.lab.names.items() if name == called)
-        return check_commitment(EventHistory(stranger.registry), stranger.registry, f"0x{digits}")
+        return check_commitment(stranger.registry, f"0x{digits}")
 
     return ask
 

@@ -218,7 +218,9 @@ def test_checkpoints(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
     lab.record(file_of(lab, "run"))
     record = stranger.registry.find_record(lab.id("run"))
     assert record is not None
-    committed = Commitment(record.position, stranger.registry.chain.block(record.block), record.transaction)
+    place = stranger.registry.chain.block(record.block)
+    assert place is not None
+    committed = Commitment(record.position, place, record.transaction, place.timestamp)
 
     def relisted(*entries: Any) -> CheckpointList:
         return whole.model_copy(update={"checkpoints": tuple(entries)})
@@ -263,10 +265,10 @@ def test_checkpoints(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
         "no initial state": made.run(whole, initial_state=None),
         "a list that is not here": made.run(whole, listing=Artifact.of("x", digest_bytes(b"not here"))),
         "a list that is none": made.run(whole, listing=lab.artifact("x", b"[]")),
-        "not before its first anchor": made.run(whole, [other], not_before=block(lab, 3)),
-        "not before its second anchor": made.run(whole, [other], not_before=block(lab, 4)),
+        "not before its first anchor": made.run(whole, [other], not_before=block(lab, 4)),
+        "not before its second anchor": made.run(whole, [other], not_before=block(lab, 5)),
         "not before a block of another chain": made.run(
-            whole, [other], not_before=block(lab, 4).model_copy(update={"chain_id": "1"})
+            whole, [other], not_before=block(lab, 5).model_copy(update={"chain_id": "1"})
         ),
     }
 
@@ -275,7 +277,9 @@ def test_checkpoints(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
         return check_checkpoints(stranger.registry, copies, record, given, by)
 
     lines = [told(lab, name, check(given)) for name, given in cases.items()]
-    early = Commitment(Position(4, 0, 0), stranger.registry.chain.block(4), record.transaction)
+    fifth = stranger.registry.chain.block(5)
+    assert fifth is not None
+    early = Commitment(Position(5, 0, 0), fifth, record.transaction, fifth.timestamp)
     lines.append(told(lab, "committed before the second anchor", check(cases["right"], early)))
     lines.append(told(lab, "without descriptions", check(cases["right"], copies=FolderCopies([]))))
     for anchor in made.anchors[1:]:
@@ -333,6 +337,6 @@ def test_keys(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
     look("without a manifest")
     record = stranger.registry.find_record(lab.id("late"))
     assert record is not None
-    gone = Commitment(record.position, None, record.transaction)
+    gone = Commitment(Position(0, 0, 0), None, "", time)
     lines.append(told(lab, "its block is gone", check_key(stranger.registry, stranger.copies, record, gone)))
     expect(expected / "keys.txt", "\n".join(lines))
