@@ -36,11 +36,7 @@ class KeyFile:
         return Domain(self.chain_id, self.registry).record_id(self.key)
 
     def require(self, domain: Domain) -> Self:
-        """Return the file itself if it is for this registry.
-
-        Raises:
-            NotVerified: if it is for another one.
-        """
+        """Return the file itself if it is for this registry, else raise NotVerified."""
         if (self.chain_id, self.registry.lower()) != (domain.chain_id, domain.registry.lower()):
             raise NotVerified(
                 f"the {self.FORMAT.name} is for the registry {self.registry} on chain {self.chain_id}, not for"

@@ -80,10 +80,6 @@ def _from_json(data: dict[str, Any]) -> tuple[Checkpoint, ...]:
     if not data["blocks"]:
         raise InputError("it names no block")
     return tuple(
-        Checkpoint(
-            unsigned(int(block["chainId"]), 256),
-            unsigned(int(block["number"]), 64),
-            normal_id(block["hash"], "hash of a block"),
-        )
-        for block in data["blocks"]
+        Checkpoint(unsigned(int(it["chainId"]), 256), unsigned(int(it["number"]), 64), normal_id(it["hash"], "hash"))
+        for it in data["blocks"]
     )

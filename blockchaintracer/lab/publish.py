@@ -11,6 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.formats import PUBLISHED
 from blockchaintracer.core.manifest import (
     Artifact,
     ContentPredicate,
@@ -20,18 +21,19 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
     is_listing,
 )
+from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, object_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
-from blockchaintracer.lab.files import placing
+from blockchaintracer.lab.files import placing, write_whole
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.published_proofs import proof_name, write_proof
+from blockchaintracer.lab.published_proofs import proof_name
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
@@ -142,7 +144,8 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
-    address, states = put({object_name(digest): digest for digest in unique} | proofs)
+    version = {VERSION_FILE: lab.store.put_bytes(canonical(PUBLISHED.header()))}
+    address, states = put({object_name(digest): digest for digest in unique} | proofs | version)
     objects = [
         PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
@@ -174,11 +177,13 @@ def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | N
 
 
 def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[str, str]:
+    check_layout(folder)
     published = store.published(folder)
     states = {digest: published.take(digest, store, quick=quick) for digest in dict.fromkeys(files.values())}
     for name, digest in files.items():
         if name != object_name(digest):
-            write_proof(folder / name, store.get_bytes(digest))
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, store.get_bytes(digest), 0o644)
     return states
 
 

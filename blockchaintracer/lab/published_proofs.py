@@ -13,7 +13,6 @@ from blockchaintracer.core.formats import BATCH_PROOF, RECORD_KEY, read_limited
 from blockchaintracer.core.record import Domain, is_one_of, normal_digest, normal_id
 from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
 from blockchaintracer.core.verify.copies import SourceError
-from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.known_keys import view_of
 from blockchaintracer.lab.store.sources import is_url, public_name, read_source
 
@@ -23,12 +22,6 @@ _FOLDER = "proofs"
 def proof_name(record_id: str) -> str:
     """Return the name of a record's proof in a published store."""
     return f"{_FOLDER}/{normal_id(record_id)}.json"
-
-
-def write_proof(path: Path, data: bytes) -> None:
-    """Write a proof into a published folder: it is there when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, data, 0o644)
 
 
 def published_proofs(

@@ -64,6 +64,7 @@ from blockchaintracer.lab.private.disclose import kept_private, read_disclosure
 from blockchaintracer.lab.private.encrypt import _read_note
 from blockchaintracer.lab.private.sealed_content import ContentOpening
 from blockchaintracer.lab.proof_file import read_proof
+from blockchaintracer.lab.publish import _to_folder
 from blockchaintracer.lab.recording.run_document import load_run_document
 from blockchaintracer.lab.relay import SignedWrites
 from blockchaintracer.lab.seals import KeptSeal
@@ -274,6 +275,8 @@ def test_a_published_folder_of_a_newer_layout_is_not_read(tmp_path: Path) -> Non
     read, copy = FolderCopies([tmp_path]).read_bytes(digest, 100)
     assert read is None
     assert "version 2 of published" in str(copy)
+    with pytest.raises(UnknownVersion, match="version 2 of published"):
+        _to_folder(None, {}, tmp_path, quick=False)  # type: ignore[arg-type]
 
 
 def test_an_id_with_chain_and_registry_never_chooses_them() -> None:

@@ -23,13 +23,13 @@ from blockchaintracer.core.digest import (
     sha256_file,
 )
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.formats import PUBLISHED
+from blockchaintracer.core.formats import PUBLISHED, read_limited
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import normal_digest
 
 CHUNK = 1 << 20
-_VERSION_FILE = "blockchaintracer.json"
-"""A published folder has it from version 2 on."""
+VERSION_FILE = "blockchaintracer.json"
+"""Names the version of a published folder. One without it, such as the lab's store, has the layout of version 1."""
 
 
 _SHOWN = 8
@@ -231,8 +231,7 @@ class FolderCopies:
         """Return a file that a source has under a digest, fetched to `scratch` if it is elsewhere. None if none."""
         if not Path(source).is_dir():
             raise SourceError("is no published folder")
-        if (named := Path(source, _VERSION_FILE)).exists():
-            PUBLISHED.check_header(parse_json(named.read_bytes()[:CHUNK], _VERSION_FILE), source)
+        check_layout(Path(source))
         path = Path(source, object_name(sha256))
         if not path.exists():
             raise SourceError("does not have it")
@@ -265,6 +264,12 @@ class GivenFiles(FolderCopies):
     @override
     def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
         return self.files.get(sha256)
+
+
+def check_layout(folder: Path) -> None:
+    """Refuse a published folder of a version that is not read here."""
+    if (file := folder / VERSION_FILE).exists():
+        PUBLISHED.check_header(parse_json(read_limited(file, CHUNK, "a version"), VERSION_FILE), str(folder))
 
 
 def object_name(sha256: str) -> str:

@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import DISCLOSURE, UnknownVersion
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.base import canonical, parse_json
+from blockchaintracer.core.manifest.base import canonical, parse_json, read_strictly
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
@@ -124,7 +124,7 @@ def disclose(lab: Lab, record_id: str, fields: Sequence[str], target: Path) -> D
         if check.verdict is Outcome.FAIL:
             raise NotVerified(f"{check.name}: {check.detail}")
     with written(target) as file:
-        file.write(canonical(disclosure.model_dump(mode="json", by_alias=True)))
+        file.write(canonical(_plain(disclosure)))
     return Disclosed(record.id, str(target), [*names], len(tree.openings) - len(names))
 
 
@@ -133,12 +133,11 @@ def read_disclosure(path: Path) -> Disclosure:
     _, data = read_proof(path)
     if len(data) > _LIMIT:
         raise NotVerified(f"{path.name}: expected a disclosure of at most {_LIMIT} bytes, got more")
-    plain = damaged(path, lambda: parse_json(data, "disclosure"))
-    damaged(path, lambda: DISCLOSURE.check_header(plain, str(path)))
-    disclosure = damaged(path, lambda: Disclosure.from_plain(plain, "disclosure"))
-    if canonical(disclosure.model_dump(mode="json", by_alias=True)) != canonical(plain):
-        raise NotVerified(f"{path} is damaged: a field of the disclosure is not in its one form")
-    return disclosure
+    return damaged(path, lambda: read_strictly(data, DISCLOSURE, path.name, Disclosure.from_plain, _plain))
+
+
+def _plain(disclosure: Disclosure) -> dict[str, Any]:
+    return disclosure.model_dump(mode="json", by_alias=True)
 
 
 def verify_disclosure(lab: Lab, path: Path, sources: Sequence[str] = ()) -> Report:
