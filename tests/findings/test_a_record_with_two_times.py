@@ -34,7 +34,7 @@ def stored_later(lab: Lab, file: Path) -> tuple[Proof, int, int]:
     anchored_at = anchor(lab).time
     proof = find_proof(lab, batched.id)
     assert proof is not None
-    lab.chain.web3.provider.make_request("anvil_mine", ["0x1", "0x64"])
+    lab.chain.ask("anvil_mine", "0x1", "0x64")
     lab.write(Transaction(Op.RECORD, lab.registry.address, record_id=proof.id, key=proof.key))
     recorded_at = lab.registry.status(proof.id).recorded_at
     assert recorded_at > anchored_at
