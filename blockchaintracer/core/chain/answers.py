@@ -22,8 +22,13 @@ _PRUNED = re.compile(
     r"|state already discarded|proof window|archive|before (the )?(earliest|oldest)",
     re.IGNORECASE,
 )
-_BUSY = re.compile(r"rate.?limit|too many requests|requests per|throttl|compute units", re.IGNORECASE)
-_BUSY_CODE = 429
+_BUSY = re.compile(
+    r"rate.?limit|too many requests|requests? (per|limit|count|rate)|throttl|compute units|capacity|quota",
+    re.IGNORECASE,
+)
+_BUSY_CODES = (429, -32016)
+_LIMIT_EXCEEDED = -32005
+"""EIP-1474: too many requests, or for logs too wide a question."""
 _MOST_WORDS = 500
 
 _numbers = count(1)
@@ -106,7 +111,8 @@ def result_of(answer: Any, request: dict[str, Any], address: str, status: int = 
             raise WrongAnswer(f"HTTP {status} and an error that is none")
         code, reason = error.get("code"), "".join(filter(str.isprintable, error["message"][:_MOST_WORDS]))
         told = NodeError(address, request["method"], reason, code if isinstance(code, int) else None, error.get("data"))
-        if not told.is_revert and (code == _BUSY_CODE or _BUSY.search(reason)):
+        is_limit = code == _LIMIT_EXCEEDED and request["method"] != "eth_getLogs"
+        if not told.is_revert and (code in _BUSY_CODES or is_limit or _BUSY.search(reason)):
             raise Busy("too many requests")
         # an error of another question's id is none of ours
         if answer.get("id") not in (request["id"], None):

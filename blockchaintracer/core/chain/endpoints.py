@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import time
 from collections.abc import Sequence
@@ -23,7 +24,10 @@ _MOST_BYTES = 1 << 25
 """Of an answer, decompressed."""
 _ROUNDS = 3
 _PAUSE_S = 0.25
-_MAX_PAUSE_S = 5.0
+_PATIENCE_S = 60.0
+"""How long endpoints that ask to wait are waited for, in growing pauses."""
+_TOLD_S = 1.0
+"""Of pauses from here on the user is told."""
 _BEHIND = 20
 """Blocks that an endpoint may be behind another before it is asked last."""
 _BATCH = 50
@@ -34,6 +38,7 @@ _NOT_FOUND = (
 )
 """Of these null, or no log, is an answer, and another endpoint may have what this one lacks or has forgotten."""
 _NO_METHOD = -32601
+_log = logging.getLogger(__name__)
 
 
 class _TooLarge(NodeError):
@@ -65,6 +70,8 @@ class Endpoints(Node):
         if len(self._urls) == 1:
             try:
                 chain_id = int(self._question(self._urls[0], "eth_chainId", (), _SECONDS), 16)
+            except Busy:
+                chain_id = int(self.ask("eth_chainId"), 16)
             except (FetchError, WrongAnswer) as error:
                 raise self.unavailable(error) from None
             self._learn(self._urls[0], chain_id)
@@ -85,9 +92,10 @@ class Endpoints(Node):
     @override
     def ask(self, method: str, *params: Any) -> Any:
         problem: Exception | None = None
-        is_missing, missing, done = False, None, set[str]()
-        for attempt in range(_ROUNDS):
+        is_missing, missing, done, attempt, left = False, None, set[str](), 0, _PATIENCE_S
+        while True:
             pause = _PAUSE_S * 2**attempt
+            busy: Busy | None = None
             for at in [(self._current + offset) % len(self._urls) for offset in range(len(self._urls))]:
                 url = self._urls[at]
                 if url in done:
@@ -95,8 +103,8 @@ class Endpoints(Node):
                 try:
                     self._require_chain(url)
                     result = self._question(url, method, params, _SECONDS)
-                except Busy as busy:
-                    problem, pause = busy, max(pause, min(busy.wait_s, _MAX_PAUSE_S))
+                except Busy as error:
+                    problem = busy = error
                 except WrongAnswer as error:
                     problem = error
                 except FetchError as error:
@@ -115,10 +123,14 @@ class Endpoints(Node):
                         continue
                     self._current = at
                     return result
-            if is_missing or len(done) == len(self._urls):
+            attempt += 1
+            pause = max(pause, busy.wait_s) if busy else pause
+            if is_missing or len(done) == len(self._urls) or (attempt >= _ROUNDS and not busy) or pause > left:
                 break
-            if attempt + 1 < _ROUNDS:
-                time.sleep(pause)
+            if busy and pause >= _TOLD_S:
+                _log.warning("%s asks to wait (%s): asking again in %.0f s", self.address, busy, pause)
+            time.sleep(pause)
+            left -= pause
         if isinstance(problem, NodeError) and not (is_missing and isinstance(problem, HistoryPruned)):
             raise problem
         if is_missing:
