@@ -1,5 +1,6 @@
 """The index follows a real registry on a real node: forwards, back on a reorganised chain, and anew from nothing."""
 
+import json
 import os
 import re
 import socket
@@ -29,7 +30,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Role, SubjectType, Verdict, from_hex
 from blockchaintracer.extras.lineage import downstream, lineage
-from blockchaintracer.extras.search import Index, query, verdicts
+from blockchaintracer.extras.search import Index, logs, query, verdicts
 from blockchaintracer.extras.search.logs import spans
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
 from blockchaintracer.lab.devnet import Devnet
@@ -494,7 +495,8 @@ def test_without_full_text_words_are_still_found(lab, story, tmp_path, monkeypat
         assert [row.id for row in query(index, text="BASELINE adam")] == [story.first]
 
 
-def test_logs_without_a_block_time_get_it_from_the_block(lab, story, index):
+@pytest.mark.parametrize("time", [None, 0, 1_700_000_000, "0x0", "0x65000000", "later", {}, "absent"])
+def test_the_header_of_a_block_decides_its_time_and_not_what_logs_tell(lab, story, index, time):
     answers = []
 
     def terse(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
@@ -502,7 +504,9 @@ def test_logs_without_a_block_time_get_it_from_the_block(lab, story, index):
         if request["method"] == "eth_getLogs":
             answers.append(len(answer["result"]))
             for log in answer["result"]:
-                del log["blockTimestamp"]
+                log["blockTimestamp"] = time
+                if time == "absent":
+                    del log["blockTimestamp"]
         return answer
 
     chain = telling(lab.chain.address, terse)
@@ -551,6 +555,64 @@ def test_a_node_that_leaves_out_a_parent_is_caught_and_nothing_of_the_span_stays
     assert query(index) == []
     index.sync(lab.registry, lab.store)
     assert story.first in {row.id for row in query(index)}
+
+
+def leaving_out(lab, *hidden: str) -> Registry:
+    """The registry by a node that leaves out logs that hold one of these words, but not the receipts that hold them."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        if request["method"] == "eth_getLogs":
+            logs = answer["result"]
+            answer["result"] = [log for log in logs if not any(word in json.dumps(log) for word in hidden)]
+        return answer
+
+    return Registry(telling(lab.chain.address, fault), lab.registry.address)
+
+
+@pytest.mark.parametrize("receipts", ["at once", "one by one"])
+def test_a_hole_that_logs_left_is_closed_by_the_receipts(lab, story, index, tmp_path, receipts):
+    lossy = leaving_out(lab, story.bad)
+    index.sync(lossy, lab.store)
+    assert story.bad not in {row.id for row in query(index)}
+    index.sync(lab.registry, lab.store)
+    assert story.bad not in {row.id for row in query(index)}, "what was read is not read again"
+
+    def without(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        is_missing = receipts == "one by one" and request["method"] == "eth_getBlockReceipts"
+        return {"error": {"code": -32601, "message": "no such method"}} if is_missing else ask(request)
+
+    index.sync(Registry(telling(lab.chain.address, without), lab.registry.address), lab.store, rescan=True)
+    with Index(tmp_path / "whole.sqlite") as whole:
+        whole.sync(lab.registry, lab.store)
+        assert everything(index, lab.registry) == everything(whole, lab.registry)
+
+
+def test_a_rescan_that_ends_early_drops_nothing(lab, story, index):
+    index.sync(lab.registry, lab.store)
+    before = everything(index, lab.registry)
+
+    def dying(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        if request["method"] in ("eth_getBlockReceipts", "eth_getTransactionReceipt"):
+            raise WrongAnswer("gone")
+        return ask(request)
+
+    with pytest.raises(ChainUnavailable, match="gone"):
+        index.sync(Registry(telling(lab.chain.address, dying), lab.registry.address), lab.store, rescan=True)
+    assert everything(index, lab.registry) == before
+
+
+def test_a_node_that_gives_so_many_logs_and_no_more_is_asked_for_less(lab, story, index, monkeypatch):
+    monkeypatch.setattr(logs, "_ROUND", 3)
+
+    def cut(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        answer = ask(request)
+        if request["method"] == "eth_getLogs":
+            del answer["result"][3:]
+        return answer
+
+    report = index.sync(Registry(telling(lab.chain.address, cut), lab.registry.address), lab.store)
+    assert report.records == sum(1 for _ in lab.registry.recorded())
 
 
 def test_what_was_read_before_the_node_went_away_stays(lab, story, index):

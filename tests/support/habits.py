@@ -72,6 +72,30 @@ def both(*faults: Fault) -> Fault:
     return fault
 
 
+def spans_of(most: int, code: int, message: str) -> Fault:
+    """Logs of so many blocks at once and no more."""
+
+    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+        if request["method"] == "eth_getLogs":
+            first, last = (request["params"][0].get(name, "latest") for name in ("fromBlock", "toBlock"))
+            if not last.startswith("0x") or int(last, 16) - int(first, 16) >= most:
+                return refusal(request, code, message)
+        return ask()
+
+    return fault
+
+
+class Busy:
+    """Asks to wait, then answers, then asks to wait again."""
+
+    def __init__(self, code: int, message: str, every: int = 3) -> None:
+        self.code, self.message, self.every, self.came = code, message, every, 0
+
+    def __call__(self, request: dict[str, Any], ask: Ask) -> Answer:
+        self.came += 1
+        return refusal(request, self.code, self.message) if self.came % self.every == 0 else ask()
+
+
 WITHOUT_1559 = both(lacks("eth_feeHistory", "eth_maxPriorityFeePerGas"), changes_blocks(baseFeePerGas=None))
 LONG_EXTRA = changes_blocks(extraData="0x" + "d7" * 97)
 """A clique, BSC or Besu block: signatures of those who made it."""

@@ -85,6 +85,10 @@ class Node:
         """Return the results of many methods in their order. Raises as `ask`."""
         return [self.ask(method, *params) for method, params in questions]
 
+    def ask_each(self, method: str, *params: Any) -> list[Any]:
+        """Return all that the lists of all endpoints hold: one may leave something out. Raises as `ask`."""
+        return list(self.ask(method, *params))
+
     def unavailable(self, reason: object) -> ChainUnavailable:
         """Return the error for an answer that is missing or wrong."""
         return ChainUnavailable(
@@ -224,5 +228,12 @@ _SHAPES: dict[str, Callable[[Any, list[Any]], bool]] = {
     "eth_getTransactionReceipt": _is_receipt,
     "eth_getTransactionByHash": _is_transaction,
     "eth_getLogs": _are_logs,
+    "eth_getBlockReceipts": lambda result, params: (
+        result is None
+        or (
+            isinstance(result, list)
+            and all(isinstance(it, dict) and _are_logs(it.get("logs"), params) for it in result)
+        )
+    ),
 }
 """What the result of a method looks like, by the Ethereum JSON-RPC specification (execution-apis)."""

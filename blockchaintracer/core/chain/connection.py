@@ -201,6 +201,19 @@ class Chain:
         receipt = self.ask("eth_getTransactionReceipt", transaction)
         return None if receipt is None else TransactionReceipt.of_json(receipt)
 
+    def receipts_of_block(self, block: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the receipts of a block, all as the node gives them, in order: one by one if it can't at once."""
+        transactions = block.get("transactions") or []
+        try:
+            receipts = self.ask("eth_getBlockReceipts", block["hash"])
+        except NodeError:
+            receipts = None
+        if receipts is None:
+            receipts = self.node.ask_many([("eth_getTransactionReceipt", (it,)) for it in transactions])
+        if len(receipts) != len(transactions) or None in receipts:
+            raise ChainUnavailable(f"{self.address} does not give all receipts of block {block['hash']}")
+        return list(receipts)
+
     def transaction(self, transaction: str) -> SentTransaction | None:
         """Return a transaction (0x-hex), or None if the node does not know it."""
         found = self.ask("eth_getTransactionByHash", transaction)
@@ -224,7 +237,8 @@ class Chain:
 
     def logs(self, query: dict[str, Any]) -> list[EventLog]:
         """Return the logs that fit a filter of ``eth_getLogs``, oldest first, without those that were taken back."""
-        logs = [EventLog.of_json(log) for log in self.ask("eth_getLogs", query) if log.get("removed") is not True]
+        told = self.node.ask_each("eth_getLogs", query)
+        logs = {EventLog.of_json(log) for log in told if log.get("removed") is not True}
         return sorted(logs, key=lambda log: log.position)
 
     def call(self, to: str, data: str, sender: str | None = None) -> bytes:

@@ -37,7 +37,7 @@ _NOT_FOUND = (
     "eth_getLogs",
 )
 """Of these null, or no log, is an answer, and another endpoint may have what this one lacks or has forgotten."""
-_NO_METHOD = -32601
+_NO_METHOD = (-32601, -32004)
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +60,7 @@ class Endpoints(Node):
         self.is_several = len(urls) > 1
         self._session = new_session()
         self._checked: set[str] = set()
+        self._silent: set[str] = set()
         self._chain_id: int | None = None
         self._current = 0
         self._batch = _BATCH
@@ -112,7 +113,7 @@ class Endpoints(Node):
                     if error.slow:
                         done.add(url)
                 except NodeError as error:
-                    if not isinstance(error, HistoryPruned | _TooLarge) and error.code != _NO_METHOD:
+                    if not isinstance(error, HistoryPruned | _TooLarge) and error.code not in _NO_METHOD:
                         raise
                     problem = error
                     done.add(url)
@@ -151,6 +152,22 @@ class Endpoints(Node):
                 for index, (method, params) in enumerate(part)
             ]
         return results
+
+    @override
+    def ask_each(self, method: str, *params: Any) -> list[Any]:
+        found = super().ask_each(method, *params)
+        for at, url in enumerate(self._urls):
+            if at == self._current or url in self._silent:
+                continue
+            try:
+                self._require_chain(url)
+                found += self._question(url, method, params, _SECONDS)
+            except NodeError:
+                pass  # too wide a question for it, for example
+            except (FetchError, WrongAnswer):
+                # one that is away is not waited for again and again
+                self._silent.add(url)
+        return found
 
     def _at_once(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> dict[int, Any]:
         """Ask one endpoint many questions in one request; return the results that came, by index."""

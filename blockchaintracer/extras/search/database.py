@@ -128,6 +128,11 @@ class Index:
             )
         return [rows[0][0]]
 
+    def groups(self, registry: Registry) -> int:
+        """How many groups of a registry it knows."""
+        select = "SELECT count(DISTINCT lab_group) FROM group_descriptions WHERE registry = ?"
+        return int(self.rows(select, self.registry_numbers(registry))[0][0])
+
     @property
     def has_full_text(self) -> bool:
         """Whether free text is looked up in a full-text index; without FTS5 all manifests are read."""
@@ -135,7 +140,7 @@ class Index:
 
     # -- following the chain
 
-    def sync(self, registry: Registry, store: Store) -> SyncReport:
+    def sync(self, registry: Registry, store: Store, *, rescan: bool = False) -> SyncReport:
         """Read the registry's events since the last time, and the manifests that the store has by now.
 
         Events of blocks that are no longer in the chain are dropped. What a node has forgotten stays, and so does what
@@ -144,6 +149,7 @@ class Index:
         Args:
             registry: whose events; another registry's records in the file stay as they are.
             store: where manifests are looked up by their digests.
+            rescan: read all events anew, from the receipts of the blocks that may hold one.
 
         Raises:
             ChainUnavailable: if the node can't be reached or its answers don't hold together.
@@ -153,27 +159,28 @@ class Index:
         # two processes that read the same blocks would write them twice
         with locked(self.path.with_suffix(".lock")):
             try:
-                report = self._sync(registry, store)
+                report = self._sync(registry, store, rescan)
             except sqlite3.DatabaseError as error:
                 if not _is_corrupt(error):
                     raise self._failed(error) from error
                 self._replace(error)
                 with self._guarded():
-                    report = self._sync(registry, store)
+                    report = self._sync(registry, store, rescan)
         report.rebuilt, self._rebuilt = self._rebuilt, None
         return report
 
-    def _sync(self, registry: Registry, store: Store) -> SyncReport:
+    def _sync(self, registry: Registry, store: Store, rescan: bool) -> SyncReport:
         chain, head = registry.chain, registry.chain.head()
         report = SyncReport(head.number, head.hash)
         number, cursor, anew = self._enrol(registry)
-        gap = registry.history.gap
+        anew = anew or rescan
+        gap = None if rescan else registry.history.gap
         if anew and gap is None:
             # nothing is dropped before its replacement was read: both in one transaction
             with self._transaction():
                 self._go_back(number, -1)
                 writer = Writer(self._db, number, chain.address, report.unexpected)
-                for span in spans(chain, registry.address, EVENTS, registry.first_block, head):
+                for span in spans(chain, registry.address, EVENTS, registry.first_block, head, by_receipts=rescan):
                     writer.write(span)
                     report.events += len(span.logs)
                 settled = "UPDATE registries SET imported = 0, first_block = ? WHERE pk = ?"
@@ -426,6 +433,12 @@ class Index:
         self._db.execute("COMMIT")
 
 
+HOLE = (
+    "A node may leave out logs: ask another one, or read all receipts instead (`blockchaintracer query --rescan`). Or "
+    "they are read from too late a block: start at the registry's deployment."
+)
+
+
 class _Missing(NotVerified):
     """An event names a record that no event before it stores."""
 
@@ -526,16 +539,17 @@ class Writer:
         self._made["verdicts"] = record_id, self._insert("verdicts", columns, row)
 
     def _take_membership(self, group: int, account: bytes, version: int, block: int) -> None:
-        """Write a change of a membership; tell if its version is not greater than the one before it."""
+        """Write a change of a membership; tell if its version is not the one after that before it."""
         where = (self._registry, group, account)
         of_account = "FROM memberships WHERE registry = ? AND lab_group = ? AND account = ?"
         highest = self._db.execute(f"SELECT max(version) {of_account}", where).fetchone()[0]
         self._insert("memberships", "registry, lab_group, account, version, block", [*where, version, block])
-        if highest is not None and highest >= version:
+        if highest is not None and version != highest + 1:
             select = f"SELECT version {of_account} ORDER BY pk DESC LIMIT 5"
             versions = [row[0] for row in self._db.execute(select, where)][::-1]
             text = f"{to_hex(account)} in group {group} has the versions {versions}"
-            self._unexpected.append(f"expected versions of a membership to grow, got others: {text}")
+            hint = f". {HOLE}" if version > highest else ""
+            self._unexpected.append(f"expected versions of a membership to grow by one, got others: {text}{hint}")
 
     def _insert(self, table: str, columns: str, row: list[Any]) -> int:
         places = ", ".join("?" * len(row))
@@ -547,7 +561,7 @@ class Writer:
         if made != record_id:
             raise _Missing(
                 f"an event reveals or materializes the record {to_hex(record_id)}, which no event before it stores",
-                hint="The node does not give all logs: ask another one.",
+                hint=HOLE,
             )
         self._db.execute(f"UPDATE {table} SET {change} WHERE pk = ?", (*values, pk))  # noqa: S608
 
@@ -584,8 +598,7 @@ class Writer:
         if row is None:
             raise _Missing(
                 f"expected the {what} {to_hex(record_id)} to be recorded before, got no event of it",
-                hint="The node does not give all logs, or they are read from too late a block: start at the registry's"
-                " deployment, or ask another node.",
+                hint=HOLE,
             )
         self._known[record_id] = row[0]
         return int(row[0])

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from struct import Struct
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -17,8 +18,12 @@ from blockchaintracer.core.record import from_hex, to_hex
 _FIRST_SPAN = 32
 _WIDEST_SPAN = 50_000
 """Blocks asked for at once, at first and at most."""
+_MOST_HEADERS = 1_000
+"""Blocks whose headers are read before their receipts are."""
 _FULL_SPAN = 10_000
 """Logs beyond which the next span is smaller: many nodes give no more, and what is in memory stays near 30 MB."""
+_ROUND = 100
+"""So many logs, or a multiple, may be the most that a node gives."""
 _WORD = 32
 
 
@@ -113,13 +118,15 @@ def decoded(event: Event, events: tuple[str, ...], block_hash: bytes) -> Log | N
     return Log(name, values, event.block, block_hash, from_hex(event.transaction), event.position)
 
 
-def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block) -> Iterator[Span[Log]]:
+def spans(
+    chain: Chain, address: str, events: tuple[str, ...], first: int, head: Block, *, by_receipts: bool = False
+) -> Iterator[Span[Log]]:
     """The logs of `events`, as `raw_spans` gives all logs.
 
     Raises:
         ChainUnavailable: as `raw_spans`, or if the node gives what is no log of the ABI.
     """
-    for span in raw_spans(chain, address, first, head, list(_decoders(events))):
+    for span in raw_spans(chain, address, first, head, list(_decoders(events)), by_receipts=by_receipts):
         logs = []
         for event in span.logs:
             try:
@@ -133,7 +140,13 @@ def spans(chain: Chain, address: str, events: tuple[str, ...], first: int, head:
 
 
 def raw_spans(
-    chain: Chain, address: str, first: int, head: Block, topics: list[str] | None = None
+    chain: Chain,
+    address: str,
+    first: int,
+    head: Block,
+    topics: list[str] | None = None,
+    *,
+    by_receipts: bool = False,
 ) -> Iterator[Span[Event]]:
     """The logs that `address` itself emitted, from block `first` to `head`, span by span.
 
@@ -141,6 +154,8 @@ def raw_spans(
 
     Args:
         topics: first topics, 0x-hex, of the events to ask for; None for all.
+        by_receipts: read the receipts of every block whose bloom filter says that it may hold a log of `address`, for
+            nodes that leave out logs without a word. Takes a question for each block.
 
     Raises:
         ChainUnavailable: if the node can't be reached, refuses a single block, gives what is no log, or its chain
@@ -153,7 +168,9 @@ def raw_spans(
         if end is None:
             raise ChainUnavailable(f"{chain.address} has no block {last} any more", hint="Try again.")
         try:
-            logs, times, hashes = _logs(chain, address, topics, first, last)
+            read = _by_receipts if by_receipts else _by_filter
+            told = read(chain, address, topics, first, last)
+            logs, times, hashes = _logs(chain, address, topics, first, last, told)
         except HistoryPruned:
             raise
         except NodeError as refusal:
@@ -161,34 +178,67 @@ def raw_spans(
                 raise ChainUnavailable(f"{chain.address} gives no logs of block {first}: {refusal.reason}") from None
             width = max((last - first + 1) // 4, 1)
             continue
+        if not by_receipts and logs and len(logs) % _ROUND == 0 and first < last:
+            # many nodes give so many and no more, without a word
+            width = (last - first + 1) // 2
+            continue
         if not chain.is_canonical(last, end.hash):
             raise ChainUnavailable(
                 f"{chain.address} changed its chain while it was read, at block {last}", hint="Try again."
             )
-        times |= _times(chain, sorted({log.block for log in logs} - times.keys()))
-        yield Span(first, end, logs, times, hashes)
+        yield Span(first, end, logs, _times(chain, list(hashes), times, end), hashes)
         first = last + 1
         if len(logs) > _FULL_SPAN:
             width = max(width // 2, 1)
         elif len(logs) < _FULL_SPAN // 8:
-            width = min(width * 8, _WIDEST_SPAN)
+            width = min(width * 8, _MOST_HEADERS if by_receipts else _WIDEST_SPAN)
+
+
+def _by_filter(chain: Chain, address: str, topics: list[str] | None, first: int, last: int) -> list[Any]:
+    """Return the logs that all endpoints tell."""
+    request: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
+    return chain.node.ask_each("eth_getLogs", request | ({"topics": [topics]} if topics else {}))
+
+
+def _by_receipts(chain: Chain, address: str, topics: list[str] | None, first: int, last: int) -> list[Any]:
+    """Return all logs of the blocks whose bloom filters say that they may hold one of `address`."""
+    numbers = range(first, last + 1)
+    blocks = chain.node.ask_many([("eth_getBlockByNumber", (hex(number), False)) for number in numbers])
+    logs = []
+    for number, block in zip(numbers, blocks, strict=True):
+        if block is None:
+            raise ChainUnavailable(f"{chain.address} has no block {number} any more", hint="Try again.")
+        if not _may_hold(block.get("logsBloom"), address):
+            continue
+        for receipt in chain.receipts_of_block(block):
+            logs += receipt["logs"]
+    return logs
+
+
+def _may_hold(bloom: Any, address: str) -> bool:
+    """Look an address up in a block's bloom filter of 2048 bits. A filter of another form says nothing."""
+    from eth_utils.crypto import keccak
+
+    try:
+        bits = int(bloom, 16)
+    except (TypeError, ValueError):
+        return True
+    digest = keccak(from_hex(address))
+    return all(bits >> (int.from_bytes(digest[at : at + 2], "big") % 2048) & 1 for at in (0, 2, 4))
 
 
 def _logs(
-    chain: Chain, address: str, topics: list[str] | None, first: int, last: int
-) -> tuple[list[Event], dict[int, int], dict[int, bytes]]:
-    request: dict[str, Any] = {"address": address, "fromBlock": hex(first), "toBlock": hex(last)}
-    request |= {"topics": [topics]} if topics else {}
-    answer = chain.ask("eth_getLogs", request)
+    chain: Chain, address: str, topics: list[str] | None, first: int, last: int, told: list[Any]
+) -> tuple[list[Event], dict[int, Any], dict[int, bytes]]:
     own = address.lower()
     # many logs share a block or a transaction: each text is read once
     number, word = cache(lambda text: int(text, 16)), cache(lambda text: bytes.fromhex(text[2:]))
     is_own = cache(lambda text: text.lower() == own)
-    logs: list[Event] = []
-    times: dict[int, int] = {}
+    logs: set[Event] = set()
+    times: dict[int, Any] = {}
     hashes: dict[int, bytes] = {}
     try:
-        for log in answer:
+        for log in told:
             # a node may answer with other contracts' logs: only the registry's own count
             if not is_own(log["address"]) or log.get("removed"):
                 continue
@@ -196,13 +246,17 @@ def _logs(
             if not first <= block <= last:
                 raise ValueError(f"a log of block {block}")
             topics_hex = tuple(to_hex(word(topic)) for topic in log["topics"])
+            if topics and topics_hex[0] not in topics:
+                continue
             data = to_hex(from_hex(log["data"]))
-            logs.append(Event(block, number(log["logIndex"]), to_hex(word(log["transactionHash"])), topics_hex, data))
-            hashes[block] = word(log["blockHash"])
-            if block not in times and "blockTimestamp" in log:
-                times[block] = int(log["blockTimestamp"], 16)
+            logs.add(Event(block, number(log["logIndex"]), to_hex(word(log["transactionHash"])), topics_hex, data))
+            if hashes.setdefault(block, word(log["blockHash"])) != word(log["blockHash"]):
+                raise ValueError(f"logs of two blocks {block}")
+            times[block] = log.get("blockTimestamp")
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise _no_events(chain, address, error) from None
+    if len({(log.block, log.position) for log in logs}) < len(logs):
+        raise _no_events(chain, address, "two at one place")
     # block and position come first
     return sorted(logs), times, hashes
 
@@ -214,8 +268,21 @@ def _no_events(chain: Chain, address: str, reason: object) -> ChainUnavailable:
     )
 
 
-def _times(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:
-    """Times of blocks, for nodes whose logs don't tell them."""
+def _times(chain: Chain, numbers: Sequence[int], told: dict[int, Any], end: Block) -> dict[int, int]:
+    """Times of blocks, by their headers. Some nodes' logs tell none, or 0, or in another form: what logs tell is only
+    believed if the header of the newest of the blocks says the same, and if they ascend."""
+    numbers = sorted(numbers)
+    try:
+        times = {number: int(told[number], 16) for number in numbers}
+    except (TypeError, ValueError):
+        times = {}
+    in_order = all(before <= after for before, after in pairwise([1, *times.values(), end.timestamp]))
+    if times and in_order and _headers(chain, numbers[-1:]) == {numbers[-1]: times[numbers[-1]]}:
+        return times
+    return _headers(chain, numbers)
+
+
+def _headers(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:
     blocks = chain.blocks(numbers)
     if None in blocks:
         raise ChainUnavailable(f"{chain.address} did not give the blocks it has logs of", hint="Try again.")

@@ -7,21 +7,23 @@ from contextlib import contextmanager
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.extras.search import Index
+from blockchaintracer.extras.search.database import HOLE
 from blockchaintracer.lab.kept_proofs import batch_hint
 from blockchaintracer.lab.lab import Lab
 
 
 @contextmanager
-def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
+def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iterator[Index]:
     """Open the lab's index, with the events that the chain has added. The user is told if it had to be built anew.
 
     Args:
         offline: do not ask the chain; use what the index holds.
+        rescan: read all events anew, from receipts.
     """
     with Index(lab.home.index) as index:
         if not offline:
             try:
-                report = index.sync(lab.registry, lab.store)
+                report = index.sync(lab.registry, lab.store, rescan=rescan)
             except ChainUnavailable as error:
                 raise ChainUnavailable(
                     error.message, hint="--offline searches what was read before; or try again when the chain is back."
@@ -32,6 +34,8 @@ def up_to_date(lab: Lab, *, offline: bool = False) -> Iterator[Index]:
                 lab.say(f"the index was built anew: {report.rebuilt}")
             for event in report.unexpected:
                 lab.say(f"the registry emitted what no registry of this package emits: {event}")
+            if not report.gap and (groups := lab.registry.last_group()) > (known := index.groups(lab.registry)):
+                lab.say(f"the registry has {groups} groups, and the node told of {known}. {HOLE}")
             for digest in report.damaged_manifests:
                 lab.say(f"the manifest {digest} in the store is damaged: fetch it again from where it was published")
         try:

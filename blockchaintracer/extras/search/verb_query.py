@@ -14,6 +14,7 @@ from blockchaintracer.cli.options import (
     offline_option,
 )
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
+from blockchaintracer.core.errors import InputError
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
 from blockchaintracer.extras.search.update import up_to_date
@@ -41,6 +42,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--ascending", "descending", flag_value=False, default=True, help="Oldest or smallest first.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")
 @click.option("--offset", default=0, type=click.IntRange(0), help="Rows to leave out at the start.")
+@click.option("--rescan", is_flag=True, help="Read all events anew, from receipts: a node may leave out logs. Slow.")
 @csv_option
 @click.option(
     "--parquet", type=NEW_FILE, help="Write the columns of --csv to this Parquet file; takes blockchaintracer[tables]."
@@ -54,6 +56,7 @@ def command(
     as_csv: bool,
     parquet: Path | None,
     offline: bool,
+    rescan: bool,
     **conditions: Any,
 ) -> Answer:
     """Search the registry's records by words and conditions that all hold.
@@ -69,7 +72,9 @@ def command(
       blockchaintracer query --waiting-for 2 --ascending
       blockchaintracer query --kind run --limit 100000 --parquet runs.parquet
     """
-    with up_to_date(lab, offline=offline) as index:
+    if rescan and offline:
+        raise InputError("expected --rescan or --offline, got both")
+    with up_to_date(lab, offline=offline, rescan=rescan) as index:
         registry, text = None if offline else lab.registry, " ".join(words) or None
         rows = query(index, registry=registry, text=text, group=of_group, limit=limit + 1, **conditions)
     is_more, rows = len(rows) > limit, rows[:limit]

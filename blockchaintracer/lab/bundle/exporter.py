@@ -149,8 +149,9 @@ class _Export:
                 block = receipt["blockHash"]
                 number = int(receipt["transactionIndex"], 16)
                 if block not in self._receipts:
-                    self._header(_ask(self._chain, "eth_getBlockByHash", block, False))
-                    self._receipts[block] = _Receipts(self._chain, block)
+                    header = _ask(self._chain, "eth_getBlockByHash", block, False)
+                    self._header(header)
+                    self._receipts[block] = _Receipts(self._chain, header)
                 self._nodes.update(self._receipts[block].proof(number))
                 return {"block": block, "transaction": number, "log": index}
         raise InputError(
@@ -184,30 +185,18 @@ class _Export:
 class _Receipts:
     """The trie of a block's receipts, built from what the node says and held against the header by whoever verifies."""
 
-    def __init__(self, chain: Chain, block_hash: str) -> None:
+    def __init__(self, chain: Chain, block: dict[str, Any]) -> None:
         import rlp
         from trie import HexaryTrie
 
         self._trie = HexaryTrie({})
-        for index, receipt in enumerate(_receipts_of(chain, block_hash)):
+        for index, receipt in enumerate(chain.receipts_of_block(block)):
             self._trie[rlp.encode(index)] = _encode_receipt(receipt)
 
     def proof(self, index: int) -> list[str]:
         import rlp
 
         return [to_hex(rlp.encode(node)) for node in self._trie.get_proof(rlp.encode(index))]
-
-
-def _receipts_of(chain: Chain, block_hash: str) -> Iterable[Any]:
-    """All receipts of a block in order, one by one where the node cannot give them at once."""
-    try:
-        receipts = _ask(chain, "eth_getBlockReceipts", block_hash)
-    except ChainUnavailable:
-        receipts = None
-    if receipts is not None:
-        return receipts  # type: ignore[no-any-return]
-    block = _ask(chain, "eth_getBlockByHash", block_hash, False)
-    return [_ask(chain, "eth_getTransactionReceipt", transaction) for transaction in block["transactions"]]
 
 
 def _encode_receipt(receipt: Any) -> bytes:

@@ -60,8 +60,6 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
 """
-_ADDED = {"replaced": "TEXT NOT NULL DEFAULT ''", "manifest": "BLOB"}
-"""Columns that the database of an earlier version lacks."""
 MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
 """Environment variable: what one transaction may cost at most, in the chain's coin."""
 _MAX_COST_WEI = 2 * 10**17
@@ -150,7 +148,6 @@ class Outbox:
             OUTBOX.check_version(self._db.execute("PRAGMA user_version").fetchone()[0] or OUTBOX.version, str(path))
             start = f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA user_version = {OUTBOX.version};"
             self._db.executescript(start + _SCHEMA)
-            self._add_columns()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreError(f"the outbox {path} can't be opened: {error}", hint=_way_out(error)) from error
 
@@ -598,16 +595,6 @@ class Outbox:
         raise ContractRevert("Reverted", {"transaction": entry.transaction}, message)
 
     # -- the file
-
-    def _add_columns(self) -> None:
-        known = {row["name"] for row in self._db.execute("PRAGMA table_info(entries)")}
-        for name in _ADDED.keys() - known:
-            try:
-                self._db.execute(f"ALTER TABLE entries ADD COLUMN {name} {_ADDED[name]}")
-            except sqlite3.OperationalError as error:
-                # another process was faster
-                if "duplicate column" not in str(error):
-                    raise
 
     def _newest_final(self, chain_id: int) -> Iterator[Entry]:
         query = (
