@@ -147,6 +147,10 @@ def test_reading_verbs_say_what_is_missing(life: Life, tmp_path: Path, mode: str
         done = typed("query", *where, home=tmp_path / "home")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "begins at block 12" in done.stderr
+        for words in (("query", "nothing"), ("lineage", life.ids["data"]), ("impact", life.ids["data"])):
+            done = typed(*words, *where, home=tmp_path / "home")
+            assert done.returncode == 3, done.stdout + done.stderr
+            assert "begins at block 12" in done.stderr
         done = typed("status", life.ids["data"], *where, home=tmp_path / "home")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "Status    recorded" in done.stdout

@@ -80,6 +80,9 @@ class Index:
     Args:
         path: the SQLite file (``Home.index``), made on first use.
 
+    Attributes:
+        gap: why records may be missing, or None.
+
     Raises:
         InputError: if the file is another program's database.
         StoreError: if it can't be opened.
@@ -88,6 +91,7 @@ class Index:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._rebuilt: str | None = None
+        self.gap: str | None = None
         self._db = self._open()
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iter
                     error.message, hint="--offline searches what was read before; or try again when the chain is back."
                 ) from None
             if report.gap:
+                index.gap = report.gap
                 lab.say(f"what is older may be missing in the index: {report.gap}")
             if report.rebuilt:
                 lab.say(f"the index was built anew: {report.rebuilt}")
@@ -42,6 +43,11 @@ def up_to_date(lab: Lab, *, offline: bool = False, rescan: bool = False) -> Iter
             yield index
         except InputError as problem:
             unknown = problem.values.get("record")
+            if unknown and index.gap:
+                raise ChainUnavailable(
+                    f"whether {unknown} is recorded is not known to the index: {index.gap}",
+                    hint="Ask an archive node (--rpc), or import the registry (`blockchaintracer import`).",
+                ) from None
             if unknown and not offline:
                 problem.hint = batch_hint(lab, unknown) or problem.hint
             raise

@@ -86,10 +86,13 @@ def command(
         shown = shown if as_csv else f"Wrote {parquet}: {len(rows)} records."
     notes = [f"There are more: --offset {conditions['offset'] + limit}"] if is_more else []
     if not rows:
-        notes.append("No record meets every condition.")
+        notes.append(
+            "No record that is known here meets every condition." if index.gap else "No record meets every condition."
+        )
         if not offline and any(kept_proofs(lab)):
             notes.append("Records that are only in a batch are not searched: `blockchaintracer batch list`")
-    return Answer(data, shown, notes=notes)
+    # what may be among the records that are missing is not known
+    return Answer(data, shown, notes=notes, exit_code=3 if index.gap and not rows else 0)
 
 
 def _table(rows: list[Row]) -> Part:
