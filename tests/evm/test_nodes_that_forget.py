@@ -224,3 +224,18 @@ def test_an_archive_is_not_made_of_a_part_and_what_is_imported_stays(life: Life,
         assert done.returncode == 0, "the index has its key"
         done = typed("query", *where, "--json", home=home)
         assert life.ids["data"] in done.stdout
+
+
+def test_a_header_that_a_node_still_has_tells_hash_and_time(life: Life, tmp_path: Path) -> None:
+    with answering(full=forgetful(life.node, "4444", LAST, headers=True)):
+        chain = life.open_lab(tmp_path / "home", FULL).chain
+        block = chain.block(5)
+        assert block
+        assert (block.hash, hex(block.timestamp)) == (life.node.blocks[5]["hash"], life.node.blocks[5]["timestamp"])
+        report = verify(life.open_lab(life.lab.home.path, FULL), life.ids["data"])
+        assert str(report.conclusion) == "verified"
+        time = next(check for check in report.checks if check.name == "time")
+        assert "(state)" not in time.detail
+    with answering(full=forgetful(life.node, "4444", LAST)):
+        chain = life.open_lab(tmp_path / "home", FULL).chain
+        assert chain.remembered(lambda: chain.block(5)) is None

@@ -242,8 +242,12 @@ class MemoryNode:
         return identifier
 
 
-def forgetful(node: MemoryNode, mode: str, cut: int) -> Answer:
-    """The answers of a node that has forgotten the bodies, receipts and logs before a block, and keeps the state."""
+def forgetful(node: MemoryNode, mode: str, cut: int, *, headers: bool = False) -> Answer:
+    """The answers of a node that has forgotten the bodies, receipts and logs before a block, and keeps the state.
+
+    Args:
+        headers: whether it gives headers by themselves, as geth does.
+    """
 
     def is_old(method: str, params: list[Any]) -> bool:
         if method == "eth_getLogs":
@@ -258,6 +262,8 @@ def forgetful(node: MemoryNode, mode: str, cut: int) -> Answer:
         return False
 
     def answer(method: str, params: list[Any]) -> Any:
+        if headers and method.startswith("eth_getHeaderBy"):
+            return node.answer(method.replace("Header", "Block"), params)
         if not is_old(method, params):
             return node.answer(method, params)
         node.asked[method] += 1

@@ -223,7 +223,7 @@ _SHAPES: dict[str, Callable[[Any, list[Any]], bool]] = {
     **dict.fromkeys(
         ("eth_call", "eth_getCode", "eth_getRawTransactionByHash"), lambda result, params: _is_data(result)
     ),
-    **dict.fromkeys(("eth_getBlockByNumber", "eth_getBlockByHash"), _is_block),
+    **dict.fromkeys((f"eth_get{part}By{by}" for part in ("Block", "Header") for by in ("Number", "Hash")), _is_block),
     "eth_sendRawTransaction": _is(_HASH),
     "eth_getTransactionReceipt": _is_receipt,
     "eth_getTransactionByHash": _is_transaction,

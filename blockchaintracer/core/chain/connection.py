@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.answers import Node, is_address, is_number
 from blockchaintracer.core.chain.reverts import revert_of
-from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
+from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, InputError, NodeError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
 from blockchaintracer.core.record import checksummed, from_hex
 
@@ -168,7 +168,17 @@ class Chain:
     def block(self, which: int | str) -> Block | None:
         """Return a block by number, hash (0x-hex), ``latest`` or ``finalized``, or None if the chain has no such
         block."""
-        block = self.ask(*_block_question(which))
+        question = _block_question(which)
+        try:
+            block = self.ask(*question)
+        except HistoryPruned:
+            # a node that has forgotten the transactions of a block may still have its header
+            try:
+                block = self.ask(question[0].replace("Block", "Header"), question[1])
+            except NodeError:
+                block = None
+            if block is None:
+                raise
         return None if block is None else Block.of_json(block)
 
     def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
