@@ -7,7 +7,7 @@ import itertools
 import sqlite3
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -463,7 +463,7 @@ class Writer:
         gap: str | None = None,
     ) -> None:
         self._db = db
-        self._gap = gap
+        self._lenient = suppress(_Missing) if gap else nullcontext()
         self._unexpected = [] if unexpected is None else unexpected
         self._registry = registry
         self._source = source
@@ -481,11 +481,8 @@ class Writer:
         sequence = "SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence WHERE name = 'records'"
         first = self._db.execute(sequence).fetchone()[0]
         for log in span.logs:
-            try:
+            with self._lenient:
                 self._take(log, [log.block, span.times[log.block], log.transaction])
-            except _Missing:
-                if not self._gap:
-                    raise
         self._note_blocks(span)
         _settle(self._db)
         # of new records, those whose manifests are known already
@@ -499,11 +496,8 @@ class Writer:
                 record_id, subject, group, author, subject_type, kind, manifest, parents = values
                 links = []
                 for parent, relation in parents:
-                    try:
+                    with self._lenient:
                         links.append((self._record(parent, "parent"), relation))
-                    except _Missing:
-                        if not self._gap:
-                            raise
                 about = [registry, record_id, group, kind, subject_type, author, subject, self._document(manifest)]
                 columns = "registry, id, lab_group, kind, subject_type, author, subject, document, block, time, tx"
                 pk = self._known[record_id] = self._insert("records", columns, [*about, *where])
