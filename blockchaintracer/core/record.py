@@ -289,23 +289,19 @@ class RecordKey:
             InputError: if a field is missing, or is not of its form.
         """
         try:
-            return cls._from_json(data)
+            if len(data["parents"]) > MAX_PARENTS:
+                raise InputError(f"expected at most {MAX_PARENTS} parents, got {len(data['parents'])}")
+            return cls(
+                group=unsigned(data["group"], 32),
+                author=checksummed(data["author"]),
+                subject_type=unsigned(data["subjectType"], 8),
+                subject=data["subject"],
+                kind=unsigned(data["kind"], 8),
+                manifest=data["manifest"],
+                parents=tuple(Link(link["parent"], unsigned(link["relation"], 8)) for link in data["parents"]),
+            )
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(f"expected a record key, got: {type(error).__name__} {str(error)[:80]}") from None
-
-    @classmethod
-    def _from_json(cls, data: dict[str, Any]) -> RecordKey:
-        if len(data["parents"]) > MAX_PARENTS:
-            raise InputError(f"expected at most {MAX_PARENTS} parents, got {len(data['parents'])}")
-        return cls(
-            group=unsigned(data["group"], 32),
-            author=checksummed(data["author"]),
-            subject_type=unsigned(data["subjectType"], 8),
-            subject=data["subject"],
-            kind=unsigned(data["kind"], 8),
-            manifest=data["manifest"],
-            parents=tuple(Link(link["parent"], unsigned(link["relation"], 8)) for link in data["parents"]),
-        )
 
 
 @dataclass(frozen=True, slots=True)

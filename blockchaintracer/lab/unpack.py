@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -17,19 +16,16 @@ _PART = 1 << 20
 _MALFORMED = (tarfile.TarError, ValueError, OverflowError, MemoryError, RecursionError)
 
 
-def unpack_tar(
-    packed: BinaryIO, folder: Path, what: str, *, limit: int, is_known: Callable[[str], object] = bool
-) -> list[str]:
+def unpack_tar(packed: BinaryIO, folder: Path, what: str, *, limit: int) -> list[str]:
     """Write the files of a tar below a new folder, readable by this user alone; return their names.
 
     Args:
         what: the archive, for errors: "the encrypted folder".
         limit: bytes that all files may have together.
-        is_known: says whether the format has a file of this name.
 
     Raises:
-        NotVerified: if the tar holds a link, a device, a sparse file, a name twice, one that leaves the folder or that
-            the format does not have, or too much.
+        NotVerified: if the tar holds a link, a device, a sparse file, a name twice, one that leaves the folder, or
+            too much.
         OSError: if a file can't be written.
     """
     try:
@@ -39,8 +35,7 @@ def unpack_tar(
                 # a sparse file of a few bytes could unpack to more than any disk holds
                 if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.issparse():
                     raise NotVerified(f"expected plain files alone in {what}, got {member.name!r}")
-                if not is_known(check_path(member.name)):
-                    raise NotVerified(f"expected the files of {what}, got {member.name!r} in it")
+                check_path(member.name)
                 members.append(member)
                 size += member.size
                 if size > limit or len(members) > MAX_FILES:
@@ -58,23 +53,6 @@ def unpack_tar(
         reason = error.message if isinstance(error, InputError) else type(error).__name__
         raise NotVerified(f"{what} can't be unpacked: {reason}") from None
     return [member.name for member in members]
-
-
-def first_file(packed: BinaryIO, name: str, what: str) -> bytes:
-    """Return the first file of a tar, which says what the tar is: of at most 1 MiB, under this name.
-
-    Raises:
-        NotVerified: if it is another one.
-    """
-    try:
-        with tarfile.open(fileobj=cast(BinaryIO, _BoundedReader(packed)), mode="r:") as tar:
-            first = tar.next()
-            content = tar.extractfile(first) if first and first.isreg() and first.size <= _PART else None
-            if content and first and first.name == name:
-                return content.read()
-    except _MALFORMED as error:
-        raise NotVerified(f"{what} can't be unpacked: {type(error).__name__}") from None
-    raise NotVerified(f"expected {name} as the first file of {what}")
 
 
 class _BoundedReader:

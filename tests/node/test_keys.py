@@ -11,6 +11,8 @@ import pytest
 from eth_account import Account
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified
+from blockchaintracer.core.formats import BACKUP
+from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.record import Kind, Role
 from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.keys import (
@@ -157,6 +159,9 @@ def test_a_backup_to_a_recipient_and_one_that_is_none(kept, tmp_path):
 
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
+        head = tarfile.TarInfo("backup.json")
+        head.size = len(content := canonical(BACKUP.header()))
+        archive.addfile(head, io.BytesIO(content))
         for name in ("../outside", "keys/../../outside", "/outside", "store/x"):
             archive.addfile(tarfile.TarInfo(name))
     (tmp_path / "hostile").write_bytes(encrypt(out.getvalue(), [recipient]))
@@ -188,6 +193,9 @@ def test_a_strangers_backup_plants_no_other_file_of_the_home(tmp_path, names):
     identity, recipient = new_identity()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as archive:
+        head = tarfile.TarInfo("backup.json")
+        head.size = len(content := canonical(BACKUP.header()))
+        archive.addfile(head, io.BytesIO(content))
         for name in names:
             archive.addfile(tarfile.TarInfo(name))
     (tmp_path / "hostile").write_bytes(encrypt(out.getvalue(), [recipient]))

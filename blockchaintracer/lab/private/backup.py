@@ -17,7 +17,7 @@ from blockchaintracer.core.formats import BACKUP
 from blockchaintracer.core.manifest.base import canonical, parse_json
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
-from blockchaintracer.lab.unpack import first_file, unpack_tar
+from blockchaintracer.lab.unpack import unpack_tar
 
 _HEAD = "backup.json"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -72,14 +72,18 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
     except OSError as error:
         raise InputError(f"expected a backup in {source}: {error.strerror}") from None
     opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
-    # before another file is looked at: a later version may have files of other names
-    BACKUP.check_header(parse_json(first_file(io.BytesIO(opened), _HEAD, "a backup"), _HEAD), str(source))
     home.make()
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as folder:
         scratch = Path(folder)
         try:
-            names = unpack_tar(io.BytesIO(opened), scratch, "a backup", limit=_LIMIT, is_known=_KNOWN.fullmatch)
+            names = unpack_tar(io.BytesIO(opened), scratch, "a backup", limit=_LIMIT)
+            if _HEAD not in names:
+                raise NotVerified(f"expected {_HEAD} in a backup, got none")
+            # before another file is looked at: a later version may have files of other names
+            BACKUP.check_header(parse_json((scratch / _HEAD).read_bytes(), _HEAD), str(source))
             for file in names:
+                if not _KNOWN.fullmatch(file):
+                    raise NotVerified(f"expected the files of a backup, got {file!r} in it")
                 _require_whole(scratch / file, file)
             return _moved(home, scratch, [name for name in names if name != _HEAD])
         except OSError as error:
