@@ -63,7 +63,7 @@ faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 40
 mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
 	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)
 
-mutate-core: setup ## whether a test notices small changes to the verifier: one in forty; ARGS="--fast --sample 8 copies.py"
+mutate-core: setup ## whether a test notices small changes to the verifier: forty of each file; ARGS="--count 8 verify/copies.py"
 	@$(VENV)/python tools/mutate_core.py $(ARGS)
 
 prove: setup ## prove the registry with halmos, which it installs; ARGS=IdsProof proves one contract of tests/symbolic

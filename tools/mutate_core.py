@@ -64,9 +64,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "batch_proof.py": ("tests/fast/test_batch_proof.py",),
     "merkle.py": ("tests/fast/test_merkle.py",),
     "trust.py": ("tests/fast/test_trust.py",),
-    "verify/authorship.py": _lies(
-        *("author who sent it", "author of several", "author who signed it", "author with a wallet"),
-        *("author through a contract", "author of a batch"),
+    "verify/authorship.py": (
+        *_lies("author who sent it", "author of several", "author who signed it", "author with a wallet"),
+        *_lies("author through a contract", "author of a batch"),
+        f"{_REPORTS}::test_a_batch_that_somebody_else_sent",
     ),
     "verify/bundle.py": _BUNDLES,
     "verify/chain_shapes.py": _BUNDLES,
@@ -192,7 +193,8 @@ def run_file(name: str, options: argparse.Namespace, results: Results, known: di
         if not limit:
             passed, cpu_s = judge(tests, WALL_S)
             if not passed:
-                raise SystemExit(f"mutate-core: the tests of {name} fail without a mutant: {BUILD / 'last.log'}")
+                print(f"{name}: its tests fail without a mutant: {BUILD / 'last.log'}", flush=True)
+                break
             limit = int(5 * cpu_s) + 10
         whole = target.read_text()
         for compiled in target.parent.glob(f"__pycache__/{target.stem}.*.pyc"):

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from blockchaintracer.core.merkle import MerkleTree
+from blockchaintracer.core.verify.authorship import check_anchorer
+from blockchaintracer.core.verify.commitments import anchored
 from blockchaintracer.core.verify.copies import object_name
+from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.core.verify.transaction_checks import check_transaction, sentences_of
-from tests.support.revm_lab import ALICE, BOB, RevmLab, Stranger, expect
+from tests.support.revm_lab import ALICE, BOB, CAROL, MALLORY, RevmLab, Stranger, expect
 
 RECORDS = (
     *("data", "run", "relayed", "first of many", "second in a block", "through a contract", "of a wallet", "sealed"),
@@ -120,3 +123,11 @@ def test_a_node_that_says_nothing_of_final_blocks(stranger: Stranger, lab: RevmL
         lab.node.behind = behind
         told.append(lab.text([stranger.verifier._checks.finality(3)]))
     expect(expected / "finality.txt", "\n".join(told))
+
+
+def test_a_batch_that_somebody_else_sent(stranger: Stranger, lab: RevmLab) -> None:
+    root = next(digits for digits, name in lab.names.items() if name == "<root>")
+    batch = anchored(stranger.registry, 1, ALICE.address, f"0x{root}")
+    assert batch is not None
+    for author, outcome in ((ALICE, Outcome.PASS), (BOB, Outcome.FAIL), (CAROL, Outcome.FAIL), (MALLORY, Outcome.FAIL)):
+        assert check_anchorer(stranger.registry, author.address, batch).verdict is outcome, author.name

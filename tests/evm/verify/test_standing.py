@@ -13,7 +13,7 @@ import rfc8785
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.chain.known_code import registry_code
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
-from blockchaintracer.core.record import Status
+from blockchaintracer.core.record import Status, checksummed
 from blockchaintracer.core.storage_layout import CANCELLED, batch_slot, record_slot
 from blockchaintracer.core.trust import Checkpoint, Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, read_bundle
@@ -166,7 +166,8 @@ def text(bundle: ProvenBundle, report: BundleReport) -> str:
         said = said.replace(block.hash, f"(block {block.number})")
     for number, record in enumerate(bundle.records):
         said = said.replace(record.id, f"(record {number})")
-    return said.replace(bundle.registry, "REGISTRY").replace(bundle.code_hash, "(its code)")
+    said = said.replace(checksummed(bundle.registry), "REGISTRY").replace(bundle.registry, "REGISTRY")
+    return said.replace(bundle.code_hash, "(its code)")
 
 
 def told_by(name: str) -> str:
