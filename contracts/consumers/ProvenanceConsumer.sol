@@ -73,7 +73,8 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
     /// @dev A record's time is not the age of its bytes: whoever has a file can record it again, with another manifest
     /// and a later time. So the data must be recorded by `source`, a group that you name and trust to record each file
     /// once, as it is taken; the run's own group is never that. Who shows an earlier record of the same subject proves
-    /// that the data are older: see {_knownSince}. That nothing else was sealed, nothing here says.
+    /// that the data are older, by its own time or its batch's: {_knownSince}, {IBatches-batchedAt}. That nothing else
+    /// was sealed, nothing here says.
     /// @param relation in which the run names the data
     /// @return id the run's id
     /// @return sealedAt when the plan was sealed, in Unix seconds

@@ -17,15 +17,27 @@ contract Preregistered is ProvenanceConsumer {
 
     /// Anyone who knows an earlier record of the same bytes, of whatever group, shows it.
     function show(RecordKey calldata earlier) external {
-        uint40 time = _knownSince(registry.idOf(earlier));
-        uint40 known = knownSince[earlier.subject];
-        if (time != 0 && (known == 0 || time < known)) knownSince[earlier.subject] = time;
+        _note(earlier.subject, _knownSince(registry.idOf(earlier)));
+    }
+
+    /// The same by a batch, which a record that was stored by a relayed signature doesn't name.
+    function showBatched(RecordKey calldata earlier, bytes32 root, bytes32[] calldata proof) external {
+        bytes32 id = registry.idOf(earlier);
+        _note(earlier.subject, registry.batchedAt(earlier.group, earlier.author, id, root, proof));
     }
 
     /// The run was evaluated on data that nobody is known to have had when its plan was sealed, or this reverts.
-    function requireIt(RecordKey calldata run, RecordKey calldata plan, RecordKey calldata data) external view {
+    function requirePreregistered(RecordKey calldata run, RecordKey calldata plan, RecordKey calldata data)
+        external
+        view
+    {
         (, uint40 sealedAt) = _requirePreregistered(run, plan, data, 3, _source);
         uint40 known = knownSince[data.subject];
         require(known == 0 || known > sealedAt, "somebody had the data before");
+    }
+
+    function _note(bytes32 subject, uint40 time) private {
+        uint40 known = knownSince[subject];
+        if (time != 0 && (known == 0 || time < known)) knownSince[subject] = time;
     }
 }

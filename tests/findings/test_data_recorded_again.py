@@ -61,12 +61,12 @@ def judge(registry: Contract) -> Contract:
 
 
 def refused(judge: Contract, run: Key, plan: Key, data: Key) -> tuple[str, tuple[object, ...]]:
-    return refusal(lambda: judge.read("requireIt", run, plan, data))
+    return refusal(lambda: judge.read("requirePreregistered", run, plan, data))
 
 
 def test_data_that_came_after_the_plan(study: Study, judge: Contract) -> None:
     study.send(BOB, "record", DATASET)
-    judge.read("requireIt", study.done(), study.plan, DATASET)
+    judge.read("requirePreregistered", study.done(), study.plan, DATASET)
 
 
 def test_an_old_file_recorded_again_under_another_manifest(study: Study, judge: Contract) -> None:
@@ -99,7 +99,7 @@ def test_an_old_file_that_the_source_recorded_again(registry, judge, by, retract
     study = Study(registry)
     study.send(BOB, "record", DATASET)
     run = study.done()
-    judge.read("requireIt", run, study.plan, DATASET)
+    judge.read("requirePreregistered", run, study.plan, DATASET)
     judge.send(CAROL.address, "show", earlier)
     assert refused(judge, run, study.plan, DATASET) == ("Error", ("somebody had the data before",))
     judge.send(CAROL.address, "show", DATASET)
@@ -120,7 +120,7 @@ def test_nobody_makes_data_look_older(study: Study, judge: Contract) -> None:
     assert judge.read("knownSince", FILE) == 0
     registry.send(MALLORY.address, "record", later)
     judge.send(MALLORY.address, "show", later)
-    judge.read("requireIt", run, study.plan, DATASET)
+    judge.read("requirePreregistered", run, study.plan, DATASET)
 
 
 @pytest.mark.parametrize("how", ["in one block", "sealed before", "in a batch before", "in a batch after"])
@@ -147,10 +147,28 @@ def test_since_when_data_are_known(registry, judge, how: str) -> None:
         study.send(MALLORY, "materialize", DATASET, root((dataset_id,)), ())
     run = study.done()
     if how == "in a batch after":
-        judge.read("requireIt", run, study.plan, DATASET)
+        judge.read("requirePreregistered", run, study.plan, DATASET)
         return
     met = refused(judge, run, study.plan, DATASET)
     assert met == ("DataKnownBefore", (dataset_id, known, study.sealed_at))
+
+
+def test_data_that_were_batched_before_and_stored_by_themselves_after(registry, judge) -> None:
+    """Their slot has the later time. Their source, or whoever has the Merkle path, shows the batch."""
+    dataset_id = domain(registry).record_id(DATASET)
+    registry.send(BOB.address, "anchorLeaves", SOURCE, (dataset_id,))
+    anchored_at = registry.chain.now
+    registry.chain.now += 100
+    study = Study(registry)
+    study.send(BOB, "record", DATASET)
+    run = study.done()
+    judge.read("requirePreregistered", run, study.plan, DATASET)
+    judge.send(CAROL.address, "showBatched", DATASET, root((dataset_id,)), (bytes(32),))
+    judge.send(CAROL.address, "showBatched", DATASET._replace(author=ALICE.address), root((dataset_id,)), ())
+    assert judge.read("knownSince", FILE) == 0, "another path, or another's batch, shows nothing"
+    judge.send(CAROL.address, "showBatched", DATASET, root((dataset_id,)), ())
+    assert judge.read("knownSince", FILE) == anchored_at
+    assert refused(judge, run, study.plan, DATASET) == ("Error", ("somebody had the data before",))
 
 
 @pytest.mark.parametrize("kind", [PLAN, 1])

@@ -38,10 +38,11 @@ abstract contract Proof {
     uint256 internal constant SLOT_LAST_GROUP = 4;
     uint256 internal constant SLOT_GROUPS = 5;
     uint256 internal constant SLOT_MEMBERSHIPS = 6;
-    uint256 internal constant SLOT_RECORDS = 7;
-    uint256 internal constant SLOT_ATTESTATIONS = 8;
-    uint256 internal constant SLOT_SEALED_AT = 9;
-    uint256 internal constant SLOT_BATCHES = 11;
+    uint256 internal constant SLOT_INVITED = 7;
+    uint256 internal constant SLOT_RECORDS = 8;
+    uint256 internal constant SLOT_ATTESTATIONS = 9;
+    uint256 internal constant SLOT_SEALED_AT = 10;
+    uint256 internal constant SLOT_BATCHES = 12;
 
     LabRegistry internal registry;
 
@@ -112,6 +113,10 @@ abstract contract Proof {
 
     function _membership(uint32 group, address account) internal view returns (uint256) {
         return _load(keccak256(abi.encode(MemberId.unwrap(memberId(group, account)), SLOT_MEMBERSHIPS)));
+    }
+
+    function _invited(bytes32 invitationHash) internal view returns (bool) {
+        return uint8(_load(keccak256(abi.encode(invitationHash, SLOT_INVITED)))) != 0;
     }
 
     function _groupOwner(uint32 group) internal view returns (address) {

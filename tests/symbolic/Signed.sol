@@ -10,6 +10,9 @@ import {Proof} from "./Proof.sol";
 /// @dev The signer is any account without code; ecrecover is any function of digest and signature.
 /// @custom:halmos --default-array-lengths 0,1,2 --default-bytes-lengths 65 --loop 8
 contract SignaturesProof is Proof {
+    /// @dev Whether the invitation at hand can be accepted, by the state before.
+    bool private _mayBeAccepted;
+
     function check_recordBySig(RecordKey memory key, uint40 deadline, bytes memory signature, address relayer) public {
         uint40 time = _anyTime();
         bytes32 structHash = _recordHash(key);
@@ -64,31 +67,60 @@ contract SignaturesProof is Proof {
     }
 
     function check_joinBySig(IGroups.Invitation memory invitation, bytes memory signature, address caller) public {
+        uint256 expected = _expected(invitation, caller);
+        vm.prank(caller);
+        registry.joinBySig(invitation, signature);
+        assert(_mayBeAccepted);
+        assert(_membership(invitation.group, caller) == expected);
+        _assertSigned(invitation.inviter, _hash(invitation), signature);
+    }
+
+    function check_join(IGroups.Invitation memory invitation, address caller) public {
+        uint256 expected = _expected(invitation, caller);
+        bool invited = _invited(_hash(invitation));
+        vm.prank(caller);
+        registry.join(invitation);
+        assert(_mayBeAccepted);
+        assert(_membership(invitation.group, caller) == expected);
+        assert(invited);
+    }
+
+    /// @dev Only its inviter makes an invitation, by the right of now, and of it and nothing else.
+    function check_invite(IGroups.Invitation memory invitation, bytes32 other, address caller) public {
+        _expected(invitation, invitation.account);
+        bool before = _invited(other);
+        vm.prank(caller);
+        registry.invite(invitation);
+        assert(caller == invitation.inviter);
+        assert(_invited(_hash(invitation)));
+        assert(_invited(other) == (before || other == _hash(invitation)));
+        assert(_mayBeAccepted);
+    }
+
+    /// @dev The membership that an invitation gives, if it can be accepted at a time that this chooses.
+    function _expected(IGroups.Invitation memory invitation, address caller) private returns (uint256) {
         uint40 time = _anyTime();
         uint256 before = _membership(invitation.group, invitation.account);
         uint256 ofInviter = _membership(invitation.group, invitation.inviter);
-        address owner = _groupOwner(invitation.group);
-        bool maintains = _holds(invitation.group, invitation.inviter, ROLE_MAINTAINER);
-        bool ofMaintainer = _holds(invitation.group, invitation.account, ROLE_MAINTAINER);
-        vm.prank(caller);
-        registry.joinBySig(invitation, signature);
-        assert(caller == invitation.account && time <= invitation.deadline);
-        assert(invitation.roles != 0 && invitation.roles < 8);
         // the owner gives every role; a MAINTAINER the other two, to who is no MAINTAINER
-        if (owner != invitation.inviter) assert(maintains && !ofMaintainer && invitation.roles & ROLE_MAINTAINER == 0);
-        // so that the same invitation never serves again
-        assert(invitation.version == uint32(before >> 112));
-        // nor any that its inviter made before its own membership changed
-        assert(invitation.inviterVersion == uint32(ofInviter >> 112));
-        assert(
-            _membership(invitation.group, caller)
-                == uint256(invitation.roles) | uint256(time) << 32 | uint256(invitation.until) << 72
-                    | (uint256(invitation.version) + 1) << 112
-        );
+        bool maintains = _holds(invitation.group, invitation.inviter, ROLE_MAINTAINER)
+            && !_holds(invitation.group, invitation.account, ROLE_MAINTAINER) && invitation.roles & ROLE_MAINTAINER == 0;
+        _mayBeAccepted = caller == invitation.account && time <= invitation.deadline && time < invitation.until
+            && invitation.roles != 0 && invitation.roles < 8
+            && (maintains || _groupOwner(invitation.group) == invitation.inviter)
+            // so that the same invitation never serves again
+            && invitation.version == uint32(before >> 112)
+            // nor any that its inviter made before its own membership changed
+            && invitation.inviterVersion == uint32(ofInviter >> 112);
+        return uint256(invitation.roles) | uint256(time) << 32 | uint256(invitation.until) << 72
+            | (uint256(invitation.version) + 1) << 112;
+    }
+
+    function _hash(IGroups.Invitation memory invitation) private pure returns (bytes32) {
         bytes32 typehash = keccak256(
             "Invitation(uint32 group,address inviter,address account,uint32 roles,uint40 until,uint32 inviterVersion,uint32 version,uint40 deadline)"
         );
-        _assertSigned(invitation.inviter, keccak256(abi.encode(typehash, invitation)), signature);
+        return keccak256(abi.encode(typehash, invitation));
     }
 
     function _assertAttested(
