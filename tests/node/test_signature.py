@@ -18,7 +18,7 @@ from blockchaintracer.cli import main
 from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.report.model_signature import check_signature, record_signature
+from blockchaintracer.extras.report.model_signature import check_signature
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import shared_lab
@@ -58,7 +58,7 @@ def test_a_signature_of_the_recorded_bytes(lab: Lab, model: Path, tmp_path: Path
     signer.sign(model)
     record = record_content(lab, Kind.MODEL, model)
     shutil.rmtree(model)
-    found, recorded = record_signature(lab, record.id, signer.signature, signer.public)
+    found, recorded = check_signature(lab, record.id, signer.signature, signer.public, record_it=True)
     assert (found.model, found.files) == (record.id, 2)
     key = lab.registry.find_record(recorded.id).key
     assert key.parents == (Link(record.id, Relation.DERIVED_FROM),)
@@ -73,7 +73,7 @@ def test_of_a_single_file(lab: Lab, tmp_path: Path) -> None:
     signer = Signer(tmp_path / "signer")
     signer.sign(file)
     record = record_content(lab, Kind.MODEL, file)
-    assert check_signature(lab, record.id, signer.signature, signer.public).files == 1
+    assert check_signature(lab, record.id, signer.signature, signer.public)[0].files == 1
     options = ["signature", record.id, "--signature", str(signer.signature), "--public-key", str(signer.public)]
     done = CliRunner().invoke(main, [*options, "--json", "--home", str(lab.home.path)])
     assert done.exit_code == 0, done.output

@@ -19,8 +19,10 @@ from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 
 _COLUMNS = 200
 """So many columns are described. The digest is of all."""
-_sizes: dict[str, dict[str, int]] = {}
-_contents: dict[tuple[str, str], dict[str, Any]] = {}
+noted_sizes: dict[str, dict[str, int]] = {}
+"""``layerCount`` and ``parameterCount`` of the models that this process logged, by id."""
+noted_contents: dict[tuple[str, str], dict[str, Any]] = {}
+"""Content of the datasets that this process logged, by name and MLflow's digest."""
 
 
 def watch_datasets() -> None:
@@ -30,7 +32,7 @@ def watch_datasets() -> None:
     def note(original: Any, dataset: Any) -> Any:
         entity = original(dataset)
         if content := digest_of(dataset):
-            _contents[entity.name, entity.digest] = content
+            noted_contents[entity.name, entity.digest] = content
         return entity
 
     if wrapped := watched(Dataset._to_mlflow_entity, note):
@@ -47,7 +49,7 @@ def watch_models() -> None:
         models = (value for name, value in named.items() if name.endswith("model"))
         size = next((size for model in models if (size := _size(model))), None)
         if size and (model_id := getattr(info, "model_id", None)):
-            _sizes[model_id] = size
+            noted_sizes[model_id] = size
         return info
 
     if wrapped := watched(Model.log.__func__, note):
@@ -65,16 +67,6 @@ def watched(original: Any, note: Callable[..., Any]) -> Any:
 
     wrapped.blockchaintracer = True  # type: ignore[attr-defined]
     return wrapped
-
-
-def content_of(name: str, digest: str) -> dict[str, Any] | None:
-    """Return the noted content of a dataset, by its name and MLflow's digest; None if this process never had it."""
-    return _contents.get((name, digest))
-
-
-def size_of(model_id: str) -> dict[str, int]:
-    """Return the noted ``layerCount`` and ``parameterCount`` of a logged model; empty if another process logged it."""
-    return dict(_sizes.get(model_id, {}))
 
 
 def _size(model: Any) -> dict[str, int]:

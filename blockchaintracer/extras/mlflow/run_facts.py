@@ -15,7 +15,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.logged_content import content_of, model_details, size_of
+from blockchaintracer.extras.mlflow.logged_content import model_details, noted_contents, noted_sizes
 from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
 from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
@@ -88,7 +88,7 @@ def _keep_models(lab: Lab, run: Snapshot, parents: list[Link]) -> Iterator[tuple
         with files_at(model.artifact_location, run.tracking_uri) as folder:
             if folder is None:
                 continue
-            details = size_of(model.model_id) | model_details(folder)
+            details = noted_sizes.get(model.model_id, {}) | model_details(folder)
             record = record_path(
                 lab, Kind.MODEL, folder, name=model.name or None, parents=parents, framework=details.get("framework")
             )
@@ -104,7 +104,7 @@ def _inputs(lab: Lab, run: Snapshot) -> tuple[list[Used], list[dict[str, Any]]]:
     for entity, shown in zip(run.datasets, run.values["datasets"], strict=True):
         dataset = entity.dataset
         description = {key: shown[key] for key in ("name", "digest", "sourceType", "schema", "profile") if shown[key]}
-        description |= {"context": context_of(entity), "content": content_of(dataset.name, dataset.digest)}
+        description |= {"context": context_of(entity), "content": noted_contents.get((dataset.name, dataset.digest))}
         if path := local_source(dataset):
             relation = _relation(context_of(entity))
             record = used_record(lab, Kind.DATASET, path, name=path.name)

@@ -47,45 +47,21 @@ class ModelSignature:
 
 
 def check_signature(
-    lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
-) -> ModelSignature:
+    lab: Lab,
+    model_id: str,
+    signature: Path,
+    public_key: Path,
+    *,
+    sources: tuple[str, ...] = (),
+    record_it: bool = False,
+) -> tuple[ModelSignature, Recorded | None]:
     """Check a signature of `model_signing` against a recorded model. The signer need not know of the record.
 
     Args:
         signature: the Sigstore bundle that `model_signing sign key` wrote.
         public_key: PEM of the elliptic curve key.
-
-    Raises:
-        InputError: if the record is of no file or folder, or the files are none or too large.
-        NotVerified: if the signature does not hold, or leaves a recorded file out.
-        StoreError, ChainUnavailable: if the model's bytes can't be had.
+        record_it: also record it as a Document that is derived from the model, with the public key attached.
     """
-    return _check(lab, model_id, signature, public_key, sources)[0]
-
-
-def record_signature(
-    lab: Lab, model_id: str, signature: Path, public_key: Path, *, sources: tuple[str, ...] = ()
-) -> tuple[ModelSignature, Recorded]:
-    """Check a signature, and record it as a Document that is derived from the model, with the public key attached."""
-    checked, bundle, key = _check(lab, model_id, signature, public_key, sources)
-    for data in (bundle, key):
-        lab.store.put_bytes(data)
-    parents = [Link(checked.model, Relation.DERIVED_FROM)]
-    document = RecordPredicate(
-        name="model signature",
-        subject_type="file",
-        values={
-            "modelSignature": {"model": checked.model, "subject": checked.subject, "publicKey": checked.public_key}
-        },
-        attachments=(Artifact.of(_KEY_FILE, digest_bytes(key)),),
-        parents=named_parents(parents),
-    )
-    return checked, commit(lab, Manifest.of(Kind.DOCUMENT, document, checked.signature), parents)
-
-
-def _check(
-    lab: Lab, model_id: str, signature: Path, public_key: Path, sources: tuple[str, ...]
-) -> tuple[ModelSignature, bytes, bytes]:
     record = required_record(lab, model_id)
     key = record.key
     if key.subject_type not in (SubjectType.FILE, SubjectType.FOLDER):
@@ -121,7 +97,21 @@ def _check(
     if left_out or not covered:
         raise NotVerified(f"the signature does not cover {', '.join(left_out[:5]) or 'anything'} of record {record.id}")
     digests = [hashlib.sha256(data).hexdigest() for data in (bundle, pem)]
-    return ModelSignature(record.id, key.subject, digests[0], digests[1], len(names)), bundle, pem
+    checked = ModelSignature(record.id, key.subject, digests[0], digests[1], len(names))
+    if not record_it:
+        return checked, None
+    for data in (bundle, pem):
+        lab.store.put_bytes(data)
+    parents = [Link(checked.model, Relation.DERIVED_FROM)]
+    about = {"model": checked.model, "subject": checked.subject, "publicKey": checked.public_key}
+    document = RecordPredicate(
+        name="model signature",
+        subject_type="file",
+        values={"modelSignature": about},
+        attachments=(Artifact.of(_KEY_FILE, digest_bytes(pem)),),
+        parents=named_parents(parents),
+    )
+    return checked, commit(lab, Manifest.of(Kind.DOCUMENT, document, checked.signature), parents)
 
 
 def _covered(bundle: bytes) -> set[str]:

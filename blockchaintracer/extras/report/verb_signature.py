@@ -33,13 +33,9 @@ def command(
 
     Exit codes: 0 it holds, 1 it does not, 2 wrong use, 3 chain unavailable.
     """
-    from blockchaintracer.extras.report.model_signature import check_signature, record_signature
+    from blockchaintracer.extras.report.model_signature import check_signature
 
-    recorded = None
-    if to_record:
-        checked, recorded = record_signature(lab, model_id, signature, public_key, sources=sources)
-    else:
-        checked = check_signature(lab, model_id, signature, public_key, sources=sources)
+    checked, recorded = check_signature(lab, model_id, signature, public_key, sources=sources, record_it=to_record)
     return Answer(
         {**asdict(checked), "recorded": recorded},
         f"The signature holds over all {checked.files} files of record {checked.model}",
