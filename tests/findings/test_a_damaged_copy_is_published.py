@@ -21,7 +21,7 @@ from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.store.repair import repair_store
 from blockchaintracer.lab.store.store import Store
-from tests.support.labs import verb
+from tests.support.labs import typed
 
 pytestmark = pytest.mark.node
 
@@ -95,17 +95,17 @@ def test_a_quick_publication_reads_what_changed_even_if_size_and_time_are_as_bef
 
 def test_the_verbs(lab: Lab, made: Any, tmp_path: Path) -> None:
     folder = tmp_path / "published"
-    done = verb("publish", made.id, "--to", str(folder), home=lab.home.path)
+    done = typed("publish", made.id, "--to", str(folder), home=lab.home.path)
     assert "(3 new)" in done.stdout, done.stderr
     change(folder, made.subject, truncate)
-    done = verb("publish", made.id, "--to", str(folder), home=lab.home.path)
+    done = typed("publish", made.id, "--to", str(folder), home=lab.home.path)
     assert done.returncode == 0
     assert f"Was damaged there, is repaired: {made.subject}" in done.stdout
     change(folder, made.subject, alter)
-    done = verb("store", "repair", str(folder), home=lab.home.path)
+    done = typed("store", "repair", str(folder), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert f"{made.subject}  content of dataset {made.id}: was damaged, is whole now" in done.stdout
-    done = verb("store", "repair", str(folder), "--json", home=lab.home.path)
+    done = typed("store", "repair", str(folder), "--json", home=lab.home.path)
     assert json.loads(done.stdout)["found"] == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import verb
+from tests.support.labs import typed
 
 pytestmark = pytest.mark.node
 CLOSED = "http://127.0.0.1:1"
@@ -20,7 +20,7 @@ def test_what_is_meant_for_a_public_network_never_waits_for_the_devnet(lab: Lab,
     file.write_text(str(tmp_path))
     before = waiting(lab)
     for verbs in (("record", "--dataset"), ("seal", "--dataset", "record")):
-        done = verb(
+        done = typed(
             *verbs, str(file), "--network", "base-sepolia", home=lab.home.path, BLOCKCHAINTRACER_RPC_BASE_SEPOLIA=CLOSED
         )
         assert done.returncode in (2, 3), done.stderr
@@ -29,4 +29,4 @@ def test_what_is_meant_for_a_public_network_never_waits_for_the_devnet(lab: Lab,
 
 
 def waiting(lab: Lab) -> list[dict]:
-    return json.loads(verb("outbox", "list", "--json", home=lab.home.path).stdout)
+    return json.loads(typed("outbox", "list", "--json", home=lab.home.path).stdout)

@@ -411,7 +411,7 @@ def test_a_reproduction_of_a_run_that_names_a_key_of_its_lab(lab, tmp_path, monk
     passphrase = tmp_path / "passphrase"
     passphrase.write_text("of the reader")
     monkeypatch.setenv("BLOCKCHAINTRACER_PASSPHRASE_FILE", str(passphrase))
-    verb("keys", "create", "reader", "--encryption", home=lab.home.path)
+    typed("keys", "create", "reader", "--encryption", home=lab.home.path)
     git(code, "init", "-q")
     (code / "train.py").write_text(PROGRAM + "    run.log_param('x', 1, private=True)\n")
     git(code, "add", ".")

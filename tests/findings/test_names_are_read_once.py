@@ -35,7 +35,7 @@ from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from blockchaintracer.lab.store.ipfs.pinning import Pin, Service, unpin
 from blockchaintracer.lab.store.store import Store
 from tests.findings.test_hostile_gateways import gateway, honest
-from tests.support.labs import verb
+from tests.support.labs import typed
 from tests.support.serving import serving
 from tests.support.stores import published_store
 
@@ -149,15 +149,15 @@ def test_the_verb_writes_the_file_of_the_name(name: str, tmp_path: Path) -> None
     with folder_of([*NASTY[:5], "-rf", "rf"]) as (tree, _), gateway(honest(tree)) as (url, _):
         address = f"{tree.root()}/{name}"
         more = {GATEWAYS_VARIABLE: url}
-        done = verb("ipfs", "fetch", address, "-o", str(tmp_path / "out"), home=tmp_path / "home", **more)
+        done = typed("ipfs", "fetch", address, "-o", str(tmp_path / "out"), home=tmp_path / "home", **more)
         assert done.returncode == 0, done.stderr
         assert (tmp_path / "out").read_bytes() == content(name)
-        done = verb("ipfs", "fetch", "ipfs://" + address, "-o", str(tmp_path / "two"), home=tmp_path / "home", **more)
+        done = typed("ipfs", "fetch", "ipfs://" + address, "-o", str(tmp_path / "two"), home=tmp_path / "home", **more)
         assert (tmp_path / "two").read_bytes() == content(name)
-        done = verb("ipfs", "fetch", f"{url}/ipfs/{tree.root()}/q?1.csv", "-o", str(tmp_path / "x"), home=tmp_path)
+        done = typed("ipfs", "fetch", f"{url}/ipfs/{tree.root()}/q?1.csv", "-o", str(tmp_path / "x"), home=tmp_path)
         assert done.returncode == 2
         assert "%3F" in done.stderr
-        done = verb("ipfs", "fetch", f"{tree.root()}/c%20d", "-o", str(tmp_path / "x"), home=tmp_path / "home", **more)
+        done = typed("ipfs", "fetch", f"{tree.root()}/c%20d", "-o", str(tmp_path / "x"), home=tmp_path / "home", **more)
         assert done.returncode == 2
         assert "%20 is no space" in done.stderr
         assert not (tmp_path / "x").exists()

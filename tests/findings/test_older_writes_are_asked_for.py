@@ -14,7 +14,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import EntryState, Op, Transaction
 from blockchaintracer.lab.recording.content import record_content
-from tests.support.labs import shared_lab, verb
+from tests.support.labs import shared_lab, typed
 
 pytestmark = pytest.mark.node
 THEIRS = "0x" + "11" * 20
@@ -48,7 +48,7 @@ def data(tmp_path: Path, text: str) -> str:
 
 def test_a_planted_transfer_is_told_and_stays(lab: Lab, tmp_path: Path) -> None:
     plant(lab)
-    done = verb("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert "1 older writes" in done.stderr
     assert "transfer-group  of group 1: up to 0.000" in done.stderr
@@ -70,8 +70,8 @@ def test_no_other_command_sends_it_either(lab: Lab, tmp_path: Path, command: lis
     plant(lab)
     file = data(tmp_path, "sealed")
     if command[0] == "batch":
-        assert verb("batch", "add", "--dataset", file, home=lab.home.path).returncode == 0
-    done = verb(*[file if part == "FILE" else part for part in command], home=lab.home.path)
+        assert typed("batch", "add", "--dataset", file, home=lab.home.path).returncode == 0
+    done = typed(*[file if part == "FILE" else part for part in command], home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert "older writes" in done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.STORED]
@@ -79,7 +79,7 @@ def test_no_other_command_sends_it_either(lab: Lab, tmp_path: Path, command: lis
 
 def test_flush_all_and_outbox_flush_send_it(lab: Lab, tmp_path: Path) -> None:
     plant(lab)
-    done = verb("record", "--dataset", data(tmp_path, "mine"), "--flush-all", home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "mine"), "--flush-all", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert "older writes" in done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.FINAL]
@@ -106,12 +106,12 @@ def test_at_a_terminal_it_is_asked_once(lab: Lab, tmp_path: Path) -> None:
 
 def test_what_a_record_needs_goes_with_it(lab: Lab, tmp_path: Path) -> None:
     """A parent that another process handed over."""
-    done = verb("record", "--dataset", data(tmp_path, "parent"), "--wait", "stored", "--json", home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "parent"), "--wait", "stored", "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     [parent] = [entry for entry in lab.outbox.pending() if entry.write.op is Op.RECORD]
     plant(lab)
     link = f"{parent.write.record_id}:derived-from"
-    done = verb("record", "--dataset", data(tmp_path, "child"), "--parent", link, home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "child"), "--parent", link, home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert [entry.write.op for entry in lab.outbox.pending()] == [Op.TRANSFER_GROUP]
 
@@ -124,7 +124,7 @@ def test_what_was_signed_for_something_else_signs_nothing_new(lab: Lab, tmp_path
     plant(lab)
     [planted] = lab.outbox.entries(lab.chain_id, Op.TRANSFER_GROUP)
     lab.outbox._update(planted, EntryState.SIGNED, raw=genuine.raw, nonce=genuine.nonce, tx=genuine.transaction)
-    done = verb("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert states(lab, Op.TRANSFER_GROUP) == [EntryState.SIGNED]
 
@@ -144,7 +144,7 @@ lab.write(Transaction(Op.CREATE_GROUP, {lab.registry.address!r}, **{write.fields
     subprocess.run([sys.executable, "-c", code], check=True)
     [signed] = lab.outbox.pending()
     assert signed.state is EntryState.SIGNED
-    done = verb("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
+    done = typed("record", "--dataset", data(tmp_path, "mine"), home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert "older writes" not in done.stderr
     assert lab.outbox.pending() == []

@@ -22,7 +22,7 @@ from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
 from blockchaintracer.lab.recording.content import record_run
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import running_lab, verb
+from tests.support.labs import running_lab, typed, verb
 
 STEPS = (10, 20, 30, 40, 50)
 
@@ -95,7 +95,7 @@ def test_an_honest_list_verifies_with_its_order_and_times(lab, honest):
     assert "steps 30 to 40" in second.detail
     assert first.values["block"] < second.values["block"] < report.records[0].block
     assert "1 later ones are fixed by the run's record alone" in told["order"].detail
-    shown = verb("verify", record_id, home=lab.home.path)
+    shown = typed("verify", record_id, home=lab.home.path)
     assert shown.returncode == 0, shown.stdout
     assert "steps 30 to 40" in shown.stdout
 
@@ -254,7 +254,7 @@ def test_while_the_chain_is_away_anchors_wait_and_the_training_goes_on(tmp_path)
         assert run.recorded.state == "stored"
         waiting = [entry.write.op for entry in lab.outbox.pending(lab.chain_id)]
         assert waiting == ["anchor", "anchor", "record"]
-        assert verb("outbox", "flush", home=lab.home.path).returncode == 0
+        assert typed("outbox", "flush", home=lab.home.path).returncode == 0
         assert verify(type(lab)(lab.home), run.recorded.id).verified
 
 
@@ -311,7 +311,7 @@ def test_a_run_that_could_not_be_recorded_keeps_its_anchors_in_its_document(lab,
         with MLTracer(lab.home.path).start_run("r", anchor_every=1) as run:
             train(run, (1, 2))
     document = str(caught[0].message).split("record --from ")[1].split("`")[0]
-    done = verb("record", "--from", document, "--json", home=lab.home.path)
+    done = typed("record", "--from", document, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     found = verify(lab, json.loads(done.stdout)["id"])
     assert found.verified, found.failed

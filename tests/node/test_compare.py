@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from blockchaintracer.extras.compare.verb_compare import command
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import verb
+from tests.support.labs import typed
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def compared_by_verb(lab: Lab, *arguments: str) -> Result:
 
 def test_recorded_runs_are_compared(lab: Lab, runs: list[str], tmp_path: Path):
     plot = tmp_path / "accuracy.svg"
-    done = verb("compare", *runs, "--plot", str(plot), "--json", home=lab.home.path)
+    done = typed("compare", *runs, "--plot", str(plot), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert [run["id"] for run in found["runs"]] == runs

@@ -14,7 +14,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.datasets import digest_dataset, log_dataset
-from tests.support.labs import verb
+from tests.support.labs import typed
 
 
 def sha(data):
@@ -41,7 +41,7 @@ def test_a_dataset_in_memory_is_an_input_of_a_run(lab, tmp_path, monkeypatch):
     assert sha(pa.ipc.open_file(copies["train.arrow"]).read_all()) == digest.sha256
     assert sorted(copies) == ["train.arrow", "weights.npy"]
     assert not list((lab.home.path / "placed").iterdir())
-    assert verb("verify", run.recorded.id, home=lab.home.path).returncode == 0
+    assert typed("verify", run.recorded.id, home=lab.home.path).returncode == 0
     with pytest.raises(InputError, match="copy"):
         log_dataset(MLTracer(lab.home.path).start_run("r"), {"x": frame}, "both", keep=True)
 

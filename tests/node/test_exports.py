@@ -44,7 +44,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.recording.keep import Keeping
-from tests.support.labs import shared_lab, verb
+from tests.support.labs import shared_lab, typed
 
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
 
@@ -432,7 +432,7 @@ def test_what_does_not_fit_is_refused(lab: Lab, run: str, dataset: str, tmp_path
 
 def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
     assert set(_FORMATS) == set(FORMATS)
-    done = verb("export-as", "dsse", run, "-o", str(tmp_path / "out.json"), "--json", home=lab.home.path)
+    done = typed("export-as", "dsse", run, "-o", str(tmp_path / "out.json"), "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["path"] == str(tmp_path / "out.json")
     assert "no signature" in done.stderr

@@ -25,7 +25,7 @@ from blockchaintracer.lab.outbox import EntryState
 from blockchaintracer.lab.recording.content import record_content
 from tests.node.test_deploy import lab_on
 from tests.node.test_privacy_docs import Shell, commands
-from tests.support.labs import ROOT, verb
+from tests.support.labs import ROOT, typed
 from tests.support.node import anvil
 from tests.support.proxy import proxied
 
@@ -91,26 +91,26 @@ def test_records_of_a_process_that_handed_over_can_be_parents_of_the_next(lab, t
 
 
 def test_the_states_are_shown_without_a_chain(lab, tmp_path):
-    stored = verb("record", "--dataset", str(data(tmp_path)), "--wait", "stored", "--json", home=lab.home.path)
+    stored = typed("record", "--dataset", str(data(tmp_path)), "--wait", "stored", "--json", home=lab.home.path)
     assert stored.returncode == 0, stored.stderr
     [record] = json.loads(stored.stdout)["records"]
     away = {"BLOCKCHAINTRACER_RPC": "http://127.0.0.1:9"}
-    listed = verb("outbox", "list", "--waiting", "--json", home=lab.home.path, **away)
+    listed = typed("outbox", "list", "--waiting", "--json", home=lab.home.path, **away)
     assert [(one["recordId"], one["state"]) for one in json.loads(listed.stdout)["writes"]] == [
         (record["id"], "stored")
     ]
-    plain = verb("outbox", home=lab.home.path, **away)
+    plain = typed("outbox", home=lab.home.path, **away)
     assert plain.returncode == 0, plain.stderr
     assert re.search(rf"record +{record['id'][:16]} +stored", plain.stdout)
     assert "final" in plain.stdout
-    flushed = verb("outbox", "flush", "--wait", "final", "--json", home=lab.home.path)
+    flushed = typed("outbox", "flush", "--wait", "final", "--json", home=lab.home.path)
     assert [one["state"] for one in json.loads(flushed.stdout)["moved"]] == ["final"]
-    assert not json.loads(verb("outbox", "list", "--waiting", "--json", home=lab.home.path).stdout)["writes"]
+    assert not json.loads(typed("outbox", "list", "--waiting", "--json", home=lab.home.path).stdout)["writes"]
 
 
 @pytest.mark.parametrize("until", ["soon", "-1", "9999999", "1.5"])
 def test_a_wait_that_is_none_is_wrong_use(lab, until):
-    refused = verb("outbox", "flush", f"--wait={until}", home=lab.home.path)
+    refused = typed("outbox", "flush", f"--wait={until}", home=lab.home.path)
     assert refused.returncode == 2
     assert "expected stored, included, final or a number of blocks" in refused.stderr
 

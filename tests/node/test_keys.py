@@ -32,7 +32,7 @@ from blockchaintracer.lab.private.identities import EncryptionKeys
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.rotation import rotate
 from blockchaintracer.lab.seals import sealing
-from tests.support.labs import ROOT, verb
+from tests.support.labs import ROOT, typed, verb
 
 SERVICE = ROOT / "examples" / "signers" / "key_service.py"
 PASSPHRASE = "correct horse"
@@ -50,7 +50,7 @@ def kept(tmp_path_factory, passphrase):
     """A folder with a signing key and an encryption key, both made by the verbs."""
     home = tmp_path_factory.mktemp("keys") / "home"
     for more in ([], ["--encryption"]):
-        done = verb("keys", "create", "mine", *more, "--json", home=home, **{PASSPHRASE_FILE: passphrase})
+        done = typed("keys", "create", "mine", *more, "--json", home=home, **{PASSPHRASE_FILE: passphrase})
         assert done.returncode == 0, done.stderr
     return home
 
@@ -65,10 +65,10 @@ def signed_by(program: Path, body: str) -> str:
 
 
 def test_both_sorts_are_encrypted_at_rest_and_only_public_halves_are_shown(kept, passphrase):
-    told = json.loads(verb("keys", "list", "--json", home=kept).stdout)
+    told = json.loads(typed("keys", "list", "--json", home=kept).stdout)
     [signing], [decrypting] = told["keys"], told["encryption"]
-    address = verb("keys", "export", "mine", home=kept).stdout.strip()
-    recipient = verb("keys", "export", "mine", "--encryption", home=kept).stdout.strip()
+    address = typed("keys", "export", "mine", home=kept).stdout.strip()
+    recipient = typed("keys", "export", "mine", "--encryption", home=kept).stdout.strip()
     assert (signing["address"], decrypting["recipient"]) == (address, recipient)
     recipient_of(recipient)
     os.environ[PASSPHRASE_FILE] = passphrase
@@ -95,7 +95,7 @@ def test_a_key_comes_from_a_file_or_standard_input_and_is_never_shown(tmp_path, 
     assert key not in done.stdout + done.stderr
     keystore = tmp_path / "keystore.json"
     keystore.write_text(json.dumps(Account.encrypt(account.key, "another", iterations=2**12)))
-    done = verb("keys", "import", "whole", "--from", str(keystore), home=home.path)
+    done = typed("keys", "import", "whole", "--from", str(keystore), home=home.path)
     assert done.returncode == 0, done.stderr
     assert (home.keys / "whole.json").read_text() == keystore.read_text()
     for wrong in (key[:-1], key + "00", "{}", '{"version": 3}', "", "0x" + "00" * 32, "[" * 10000):
@@ -128,22 +128,22 @@ def test_a_backup_brings_everything_back_and_replaces_nothing(kept, tmp_path, pa
     (kept / "seals").mkdir(exist_ok=True)
     seal = f"seals/{'ab' * 32}.json"
     (kept / seal).write_text('{"salt": "secret"}')
-    done = verb("keys", "backup", str(archive), home=kept, **{PASSPHRASE_FILE: passphrase})
+    done = typed("keys", "backup", str(archive), home=kept, **{PASSPHRASE_FILE: passphrase})
     assert done.returncode == 0, done.stderr
     assert b"secret" not in archive.read_bytes()
     assert archive.stat().st_mode & 0o077 == 0
     other = tmp_path / "other"
-    done = verb("keys", "restore", str(archive), home=other, **{PASSPHRASE_FILE: passphrase})
+    done = typed("keys", "restore", str(archive), home=other, **{PASSPHRASE_FILE: passphrase})
     assert done.returncode == 0, done.stderr
     for name in ("keys/mine.json", "encryption-keys/mine.age", "encryption-keys/mine.pub", seal):
         assert (other / name).read_bytes() == (kept / name).read_bytes()
     (other / "keys" / "mine.json").write_text("{}")
-    done = verb("keys", "restore", str(archive), home=other, **{PASSPHRASE_FILE: passphrase})
+    done = typed("keys", "restore", str(archive), home=other, **{PASSPHRASE_FILE: passphrase})
     assert done.returncode == 2
     assert (other / "keys" / "mine.json").read_text() == "{}"
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong")
-    done = verb("keys", "restore", str(archive), home=tmp_path / "third", **{PASSPHRASE_FILE: str(wrong)})
+    done = typed("keys", "restore", str(archive), home=tmp_path / "third", **{PASSPHRASE_FILE: str(wrong)})
     assert done.returncode == 2
     assert "does not open" in done.stderr
 

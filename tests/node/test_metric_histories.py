@@ -30,7 +30,7 @@ from blockchaintracer.lab.recording.run_document import (
 )
 from blockchaintracer.lab.tracer import MLTracer, TracedRun
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import shared_lab, verb
+from tests.support.labs import shared_lab, typed, verb
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_it_survives_what_could_not_be_recorded(lab: Lab) -> None:
     changed = json.loads(text)
     del changed["template"]
     Path("mended.json").write_text(json.dumps(changed))
-    done = verb("record", "--from", "mended.json", "--json", home=lab.home.path)
+    done = typed("record", "--from", "mended.json", "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     found = said(lab, json.loads(done.stdout)["records"][-1]["manifest"])
     assert pairs(history(lab, found, "accuracy")) == [(0, 0.5), (1, 0.9)]

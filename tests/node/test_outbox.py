@@ -274,9 +274,9 @@ def test_a_key_without_coin_is_told_what_it_lacks(lab, tmp_path, file):
 
 
 def test_no_chain_is_exit_code_3_and_no_lab_is_2(lab, file, tmp_path):
-    away = verb("group", "list", "--rpc", "http://127.0.0.1:9", home=lab.home.path)
+    away = typed("group", "list", "--rpc", "http://127.0.0.1:9", home=lab.home.path)
     assert away.returncode == 3, away.stderr
-    wrong = verb("record", "--dataset", str(file), "--rpc", "ftp://x", home=tmp_path / "new")
+    wrong = typed("record", "--dataset", str(file), "--rpc", "ftp://x", home=tmp_path / "new")
     assert wrong.returncode == 2
     assert "http" in wrong.stderr
 
@@ -310,7 +310,7 @@ def test_a_damaged_outbox_says_to_move_it_away_and_that_is_the_way_out(tmp_path,
 
 def test_an_outbox_that_the_system_refuses_says_to_check_the_disk(tmp_path):
     (tmp_path / "outbox.sqlite").mkdir()
-    assert "Check the disk" in verb("outbox", home=tmp_path).stderr
+    assert "Check the disk" in typed("outbox", home=tmp_path).stderr
 
 
 def test_identity_of_a_write_is_its_content(lab, file):

@@ -45,7 +45,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
-from tests.support.labs import ROOT, again, second_lab, shared_lab, verb
+from tests.support.labs import ROOT, again, second_lab, shared_lab, typed
 
 DECLARED = {"limitations": "Tested at sea level only", "preprocessing": "none"}
 
@@ -368,7 +368,7 @@ def test_the_verb(lab: Lab, run: str, tmp_path: Path) -> None:
     fields.write_text(yaml.safe_dump({"preprocessing": "none"}))
     out = tmp_path / "out"
     options = ("--fields", str(fields), "--field", "limitations=few points", "-o", str(out), "--record", "--json")
-    done = verb("report", run, *options, home=lab.home.path)
+    done = typed("report", run, *options, home=lab.home.path)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["status"] == "verified"

@@ -32,7 +32,7 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.recording.request import Request, record_request
-from tests.support.labs import ROOT, second_lab, terminal, verb
+from tests.support.labs import ROOT, second_lab, terminal, typed, verb
 
 TRAIN = """
 import argparse, json, os, random
@@ -555,10 +555,10 @@ def test_an_empty_home_scores_from_id_chain_and_published_copy(lab: Lab, project
 
 
 def test_the_table_is_plain_text_with_the_remedy_in_a_column_of_its_own(lab: Lab, tmp_path: Path) -> None:
-    done = verb("record", "--param", "a=1", "--name", "[bold]odd[/]", "--json", home=lab.home.path)
+    done = typed("record", "--param", "a=1", "--name", "[bold]odd[/]", "--json", home=lab.home.path)
     run = json.loads(done.stdout)["id"]
     found = score(lab, run)
-    piped = verb("score", run, home=lab.home.path).stdout
+    piped = typed("score", run, home=lab.home.path).stdout
     assert "[/]" not in piped
     assert "\\[" not in piped
     assert '{"train": [row, …], "test": [row, …]}' in re.sub(r"\s+", " ", " ".join(_column(piped, "remedy")))

@@ -24,7 +24,7 @@ from blockchaintracer.lab.seals import sealing
 from blockchaintracer.lab.store.collect_garbage import collect_garbage, store_status
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import again, second_lab, shared_lab, verb
+from tests.support.labs import again, second_lab, shared_lab, typed
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_recordings_race_with_collections(lab: Lab, tmp_path: Path) -> None:
         ids.append(json.loads(out))
     assert took
     assert refused
-    done = verb("store", "status", "--verify", "--json", home=lab.home.path)
+    done = typed("store", "status", "--verify", "--json", home=lab.home.path)
     assert json.loads(done.stdout)["damaged"] == []
     for number in range(2):
         report = verify(lab, str(tmp_path / f"{number}.csv"))
@@ -211,16 +211,16 @@ def test_the_verb(lab: Lab, tmp_path: Path) -> None:
     orphan = store.put_bytes(b"nobody names this")
     del store
     lab.__dict__.pop("store", None)
-    dry = verb("store", "gc", "--dry-run", "--older-than", "0", "--json", home=lab.home.path)
+    dry = typed("store", "gc", "--dry-run", "--older-than", "0", "--json", home=lab.home.path)
     assert [one["sha256"] for one in json.loads(dry.stdout)["objects"]] == [orphan]
-    assert json.loads(verb("store", "gc", "--json", home=lab.home.path).stdout)["objects"] == []
-    assert orphan in verb("store", "gc", "--older-than", "0", home=lab.home.path).stdout
+    assert json.loads(typed("store", "gc", "--json", home=lab.home.path).stdout)["objects"] == []
+    assert orphan in typed("store", "gc", "--older-than", "0", home=lab.home.path).stdout
     assert not Store(lab.home.store).has(orphan)
     path = Store(lab.home.store).path_of(next(Store(lab.home.store).objects()).sha256)
     whole = path.read_bytes()
     path.chmod(0o600)
     path.write_bytes(b"x")
-    done = verb("store", "status", "--verify", home=lab.home.path)
+    done = typed("store", "status", "--verify", home=lab.home.path)
     assert done.returncode == 1
     assert "DAMAGED" in done.stdout
     path.write_bytes(whole)

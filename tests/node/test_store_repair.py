@@ -28,7 +28,7 @@ from blockchaintracer.lab.store.repair import repair_store
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.tracer import MLTracer
 from blockchaintracer.lab.verify_here import verify
-from tests.support.labs import second_lab, shared_lab, verb
+from tests.support.labs import second_lab, shared_lab, typed
 
 
 @pytest.fixture(scope="module")
@@ -163,11 +163,11 @@ def test_the_verb(lab: Lab, made: Recorded, tmp_path: Path) -> None:
     published = str(publish(lab, made.id, tmp_path / "published").folder)
     damage(lab, made.manifest)
     remove(lab, made.subject)
-    told = verb("store", "repair", home=lab.home.path)
+    told = typed("store", "repair", home=lab.home.path)
     assert told.returncode == 1
     assert f"{made.manifest}  manifest of dataset {made.id}: DAMAGED" in told.stdout
     assert "Still damaged or missing: 2" in told.stdout
-    done = verb("store", "repair", "--from", published, "--json", home=lab.home.path)
+    done = typed("store", "repair", "--from", published, "--json", home=lab.home.path)
     assert done.returncode == 0, done.stdout
     answer = json.loads(done.stdout)
     assert answer["left"] == 0
@@ -175,7 +175,7 @@ def test_the_verb(lab: Lab, made: Recorded, tmp_path: Path) -> None:
         (made.manifest, "damaged"),
         (made.subject, "missing"),
     }
-    assert verb("store", "repair", home=lab.home.path).returncode == 0
+    assert typed("store", "repair", home=lab.home.path).returncode == 0
 
 
 def test_an_interrupted_repair_leaves_only_whole_objects_and_goes_on(tmp_path: Path) -> None:

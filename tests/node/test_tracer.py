@@ -22,7 +22,7 @@ from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.recording.run_document import load_run_document
 from blockchaintracer.lab.tracer import Pending
-from tests.support.labs import ROOT, verb
+from tests.support.labs import ROOT, typed, verb
 
 NOBODY = "http://127.0.0.1:9"
 TOKEN = "hunter2hunter2"
@@ -94,7 +94,7 @@ def test_a_with_block_records_what_was_logged_and_verifies(lab, home):
     [recorded] = lab.registry.find_subject(model)
     assert recorded.key.kind == Kind.MODEL
     assert [link.parent for link in recorded.key.parents] == [said.inputs[0].record]
-    checked = verb("verify", run.recorded.id, "--json", home=home)
+    checked = typed("verify", run.recorded.id, "--json", home=home)
     assert checked.returncode == 0, checked.stdout
 
 
@@ -281,7 +281,7 @@ def test_a_chain_that_is_away_leaves_the_run_in_the_outbox(lab, home):
         pending.wait(0)
     assert predicate(lab, run.recorded.manifest).not_before is None
 
-    flushed = verb("outbox", "flush", home=home)
+    flushed = typed("outbox", "flush", home=home)
     assert flushed.returncode == 0, flushed.stderr
     for record_id in (run.recorded.id, pending.record_id):
         assert lab.registry.status(record_id).exists
