@@ -186,7 +186,7 @@ def test_values_of_numpy_become_plain() -> None:
         model_config={"lr": np.float32(0.5), "layers": np.array([[1, 2]]), "on": np.bool_(True), "n": np.int64(3)},
         metrics={"accuracy": np.float64(0.97), "loss": np.float16(0.5)},
         dataset_info={"shape": (3, 4), "when": datetime(2026, 3, 1, tzinfo=UTC)},
-        model_path=Path("out/model.bin"),
+        model_path="out/model.bin",
         git_commit="abc123",
         timestamp=0,
         additional_info={"note": np.str_("x")},

@@ -16,12 +16,7 @@ SEED_NAMES = frozenset({"seed", "random_seed", "random_state", "rng_seed"})
 
 @dataclass(frozen=True, slots=True)
 class ComparedField:
-    """One field of all runs.
-
-    Args:
-        name: such as ``params.lr``.
-        values: one a run, in the comparison's order; None where a run doesn't have it.
-    """
+    """One field of all runs: a value of each, in the comparison's order; None where a run doesn't have it."""
 
     name: str
     values: tuple[Scalar, ...]
@@ -35,13 +30,7 @@ class ComparedField:
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Runs held against each other.
-
-    Args:
-        runs: each once, in the order in which they were given.
-        fields: everything that any of them declares, by section and name.
-        statistics: over groups of runs.
-    """
+    """Runs held against each other, each once, and everything that any of them declares, by section and name."""
 
     runs: tuple[Compared, ...]
     fields: tuple[ComparedField, ...]

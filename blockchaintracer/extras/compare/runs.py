@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from blockchaintracer.core.manifest import Manifest, RecordPredicate, RunPredicate
@@ -27,10 +27,8 @@ class Compared:
 
     Args:
         id: what it is found by: a record's id (64 hex digits), or another system's with a prefix (``mlflow:…``).
-        name: what people call it.
         fields: values by ``params.lr``, ``metrics.accuracy``, ``data.trained-on``, …: the first part is one of
             `SECTIONS`.
-        kind: name of the record's kind.
         group, author, time: of the record; None where there is none. Time in Unix seconds.
         status: ``recorded``, ``retracted``, or whatever the source says.
     """
@@ -54,68 +52,56 @@ class Compared:
         }
 
 
-@dataclass(slots=True)
-class _Fields:
-    values: dict[str, Scalar] = field(default_factory=dict)
-
-    def add(self, section: str, content: Any) -> None:
-        self.values.update(flat(content, section))
-
-    def add_once(self, name: str, value: Scalar) -> None:
-        """Adds a value under a name that may be taken: then a number is added to it."""
-        number, free = 1, name
-        while free in self.values:
-            number += 1
-            free = f"{name} ({number})"
-        self.values[free] = value
-
-
 def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
-    """A record by its manifest.
-
-    Args:
-        record_id: 64 hex digits.
-        manifest: of the record.
-        about: group, author, time and status, as `Compared` has them.
-    """
+    """A record by its manifest; `about` has group, author, time and status, as `Compared` has them."""
     predicate = manifest.predicate
-    fields = _Fields()
+    fields: dict[str, Scalar] = {}
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(predicate, RunPredicate):
-        fields.add("params", plain.get("parameters", {}))
-        fields.add("metrics", {name: metric.value for name, metric in predicate.metrics.items()})
-        fields.add("seeds", plain.get("seeds", {}))
+        fields |= flat(plain.get("parameters", {}), "params")
+        fields |= flat({name: metric.value for name, metric in predicate.metrics.items()}, "metrics")
+        fields |= flat(plain.get("seeds", {}), "seeds")
         relations = Counter(entry.relation for entry in predicate.inputs)
         for entry in predicate.inputs:
             relation = label(entry.relation, Relation)
             # a run's only training data are held against another's, whatever their files are called
             alone = relations[entry.relation] == 1
-            fields.add_once(
+            _add_once(
+                fields,
                 f"data.{relation}" if alone else f"data.{relation} {entry.name or entry.path or ''}".rstrip(),
                 entry.sha256,
             )
-        fields.add("code", _digests(plain.get("code", {})))
-        fields.add("environment", _digests(plain.get("environment", {})))
-        fields.add("hardware", plain.get("hardware", {}))
+        fields |= flat(_digests(plain.get("code", {})), "code")
+        fields |= flat(_digests(plain.get("environment", {})), "environment")
+        fields |= flat(plain.get("hardware", {}), "hardware")
         for output in predicate.outputs:
-            fields.add_once(f"outputs.{output.role} {output.artifact.path}", output.artifact.sha256)
+            _add_once(fields, f"outputs.{output.role} {output.artifact.path}", output.artifact.sha256)
     else:
         for subject in manifest.subject:
-            fields.add_once("data.subject", subject.digest.sha256)
+            _add_once(fields, "data.subject", subject.digest.sha256)
         if isinstance(predicate, RecordPredicate):
             for name, value in flat(plain.get("values", {}), "").items():
-                fields.values[f"{'metrics' if is_number(value) else 'params'}{name}"] = value
+                fields[f"{'metrics' if is_number(value) else 'params'}{name}"] = value
             for attachment in predicate.attachments:
-                fields.add_once(f"outputs.{attachment.path}", attachment.sha256)
-        fields.add("data", {name: plain[name] for name in ("size", "fileCount", "schema") if name in plain})
-    fields.add("about", {name: plain[name] for name in _ABOUT if name in plain})
+                _add_once(fields, f"outputs.{attachment.path}", attachment.sha256)
+        fields |= flat({name: plain[name] for name in ("size", "fileCount", "schema") if name in plain}, "data")
+    fields |= flat({name: plain[name] for name in _ABOUT if name in plain}, "about")
     return Compared(
         id=record_id,
         name=getattr(predicate, "name", None) or record_id[:12],
-        fields=fields.values,
+        fields=fields,
         kind=label(manifest.kind, Kind),
         **about,
     )
+
+
+def _add_once(fields: dict[str, Scalar], name: str, value: Scalar) -> None:
+    """Add a value under a name that may be taken: then a number is added to it."""
+    number, free = 1, name
+    while free in fields:
+        number += 1
+        free = f"{name} ({number})"
+    fields[free] = value
 
 
 def flat(content: Any, prefix: str) -> dict[str, Scalar]:

@@ -29,7 +29,6 @@ class RunGroup:
     Args:
         name: what its runs share and others don't.
         values: the fields that make the group, and their values.
-        runs: their ids.
     """
 
     name: str
@@ -110,11 +109,7 @@ class Statistics:
 
     Args:
         groups: in the order of their first runs; the first is what the others are tested against.
-        by: the fields that made them.
-        pairing: the fields that pair runs.
-        confidence: of the intervals.
-        summaries: a metric and group each.
-        tests: a metric and group each, the first group aside.
+        by, pairing: the fields that made the groups, and those that pair runs.
         assumptions: what has to hold for all this to mean anything.
     """
 

@@ -64,12 +64,7 @@ def fields_of(
     by_chain: Mapping[str, str],
     declared: Mapping[str, str],
 ) -> tuple[dict[str, ReportField], tuple[str, ...]]:
-    """Return the fields by name, and the names of the required ones that are missing.
-
-    Args:
-        model, run: the records that the card is about; None for no card.
-        by_chain: fields that the chain gives to a card.
-    """
+    """Return the fields by name, and the names of the required ones that are missing; without model and run no card."""
     known = {field.name: field for field in _recorded(model, run, inputs)}
     if run or model:
         known |= {name: ReportField(name, text, "the chain") for name, text in by_chain.items()}

@@ -29,22 +29,13 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Table:
-    """A data file.
-
-    Args:
-        path: of the file, whatever its name.
-        name: what it is called: its suffix tells how it is read where its first bytes don't.
-    """
+    """A data file. The suffix of what it is called tells how it is read where its first bytes don't."""
 
     path: Path
     name: str
 
     def rows(self, *, header: bool = False) -> Iterator[bytes]:
-        """Hash each row, in order.
-
-        Args:
-            header: whether a CSV's first line is left out.
-        """
+        """Hash each row, in order; `header` leaves a CSV's first line out."""
         for count, row in enumerate(self._read(header)):
             if count == MOST_ROWS:
                 raise Unreadable(f"{self.name} has more than {MOST_ROWS} rows")

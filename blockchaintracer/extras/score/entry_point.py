@@ -21,13 +21,8 @@ _PYTHON = re.compile(r"python[0-9.]*")
 
 
 def entry_file(command: Sequence[str], folder: Path, root: Path) -> Path | None:
-    """Find the first file of the code that a command names, also as ``-m module``; None if it names none.
-
-    Args:
-        command: as recorded.
-        folder: the working folder, inside `root`.
-        root: of the restored code. What lies outside of it is no part of the code.
-    """
+    """Find the first file of the code below `root` that a command names, also as ``-m module``; None if it names none.
+    What lies outside of `root` is no part of the code."""
     words = iter(command)
     for word in words:
         if word == "-m":

@@ -54,7 +54,6 @@ class GroupVerdict:
     Args:
         attester: address of the author of the verdict, 0x-hex in lower case.
         holds: whether roles, state and evidence agree with the event.
-        evidence: the run that the verdict rests on; None without.
     """
 
     group: int
@@ -74,8 +73,6 @@ class RunEvidence:
     """Everything that the checks look at.
 
     Args:
-        scored: the record of the run.
-        run: its manifest.
         needed: every object of the run, each digest once.
         copies: by digest the places that hold a whole copy, hashed just now.
         places: the places that were asked. The first is the lab's own store.

@@ -16,15 +16,7 @@ LATEST = 1
 
 
 class Item(Part):
-    """One thing that is checked.
-
-    Args:
-        id: its name for programs.
-        weight: points if it passes; all weights of a rubric sum to 100.
-        title: its name for people.
-        source: who asks for it; docs/score.md says where.
-        remedy: what to do about it.
-    """
+    """One thing that is checked, who asks for it, and what to do about it. All weights of a rubric sum to 100."""
 
     id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
     weight: PositiveInt
@@ -34,13 +26,7 @@ class Item(Part):
 
 
 class Cap(Part):
-    """What a record can have at most while something is missing.
-
-    Args:
-        id: its name for programs.
-        limit: points at most.
-        reason: what is missing.
-    """
+    """The points that a record can have at most while something is missing."""
 
     id: Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
     limit: PositiveInt

@@ -25,12 +25,7 @@ LEVELS = {
 
 @dataclass(frozen=True)
 class ItemScore:
-    """One item as it was found.
-
-    Args:
-        points: its weight if it passed, else 0.
-        remedy: what to do about it; None if it passed.
-    """
+    """One item as it was found: its points are its weight if it passed, else 0, with what to do about it."""
 
     id: str
     title: str
@@ -65,12 +60,8 @@ class Score:
 
     Args:
         record: the record that was asked for; `run` is the run that it led to.
-        rubric: version and digest of the rubric.
-        documentation: 0 to 100; None if withheld.
-        evidence: None if withheld.
+        documentation, evidence: 0 to 100, and the level; None if withheld.
         withheld: each digest that is not what it should be.
-        caps: that were applied.
-        notes: what else a reader must know.
     """
 
     record: str

@@ -32,7 +32,6 @@ class Row:
             manifest is not in this lab's store.
         status: ``recorded`` or ``retracted``.
         reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
-        manifest: its digest.
         has_manifest: whether the store had it.
     """
 
@@ -101,11 +100,7 @@ class VerdictRow:
 
 @dataclass(frozen=True, slots=True)
 class Retraction:
-    """By whom, why and when a record was retracted.
-
-    Args:
-        reason: SHA-256 of the reason's text; None if none was given.
-    """
+    """By whom, when and why a record was retracted: the SHA-256 of the reason's text, None if none was given."""
 
     account: str
     reason: str | None

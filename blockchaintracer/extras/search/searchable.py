@@ -26,8 +26,6 @@ class SearchableFields:
     """The parts of a manifest that a search looks at.
 
     Args:
-        name: what people call it; None if it has none.
-        description: prose.
         body: names and values of parameters and metrics, file names, git commit: everything else in the full text.
         values: by ``params.lr`` and ``metrics.accuracy``; booleans as the texts ``true`` and ``false``.
         cid: IPFS address of the subject where its digest does not give it: that of a large file.

@@ -34,11 +34,8 @@ _LIMIT = 1 << 30
 
 
 def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphrase: str | None = None) -> list[str]:
-    """Write the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well.
-
-    Args:
-        recipients: who can open it; a key that is only in the archive itself is of no use.
-    """
+    """Write the archive: a tar file in the age format, which ``age -d FILE | tar -x`` opens as well. A recipient whose
+    key is only in the archive itself can't open it."""
     paths = {path.relative_to(home.path).as_posix(): path for part in _PLACES for path in sorted(home.path.glob(part))}
     files = {name: path for name, path in paths.items() if _KNOWN.fullmatch(name) and _is_plain(path)}
     if not files:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -52,13 +51,6 @@ class ExperimentData(Part):
     git_commit: str | None = None
     timestamp: Utc | None = None
     additional_info: Names | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _paths_are_text(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("model_path"), Path):
-            return {**data, "model_path": str(data["model_path"])}
-        return data
 
     @field_validator("metrics", mode="after")
     @classmethod
