@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.extras.compare import Compared, RunComparison, compare, compared
@@ -17,23 +18,15 @@ MOST = 10_000
 
 
 def compare_records(
-    lab: Lab,
-    record_ids: Sequence[str],
-    *,
-    where: str | None = None,
-    by: Sequence[str] = (),
-    pair_by: str | None = None,
-    metrics: Sequence[str] = (),
-    confidence: float = 0.95,
-    sources: Sequence[str] = (),
+    lab: Lab, record_ids: Sequence[str], *, where: str | None = None, sources: Sequence[str] = (), **options: Any
 ) -> RunComparison:
     """Compare records of the lab's registry, runs as a rule.
 
     Args:
         record_ids: the first one's group is what others are tested against.
         where: a condition as `query` takes it: all runs that meet it are compared too.
-        by, pair_by, metrics, confidence: as `compare.compare`.
         sources: published stores to read manifests from that the lab doesn't have.
+        options: as `compare.compare` takes.
     """
     ids = [required_record(lab, record_id).id for record_id in record_ids]
     if where is not None:
@@ -45,7 +38,7 @@ def compare_records(
     gatherer = Gatherer(lab, sources)
     gatherer.records(ids)
     runs = [_described(gatherer.required(record_id)) for record_id in dict.fromkeys(ids)]
-    return compare(runs, by=by, pair_by=pair_by, metrics=metrics, confidence=confidence)
+    return compare(runs, **options)
 
 
 def _described(gathered: GatheredRecord) -> Compared:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from typing_extensions import override
 
@@ -179,16 +180,8 @@ class _ReportGatherer(Gatherer):
         # the same bytes may be recorded under several names: the newest says what it is called now
         return self.records(models).get(models[-1]) if models else None
 
-    def _query(self, index: Index, kind: str, *, group: int, subject: str | None = None) -> list[str]:
-        rows = query(
-            index,
-            registry=self.registry,
-            kind=kind,
-            group=group,
-            subject=subject,
-            descending=False,
-            limit=MAX_REPORTED_RUNS,
-        )
+    def _query(self, index: Index, kind: str, **conditions: Any) -> list[str]:
+        rows = query(index, registry=self.registry, kind=kind, descending=False, limit=MAX_REPORTED_RUNS, **conditions)
         return [row.id for row in rows]
 
     def children(self, graph: LineageGraph, parent: str, relation: Relation | None = None) -> list[GatheredRecord]:

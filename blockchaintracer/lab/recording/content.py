@@ -79,25 +79,17 @@ def record_document(
     kind: int,
     path: Path,
     *,
-    name: str,
-    values: dict[str, Any] | None = None,
     parents: Sequence[Link] = (),
-    description: str | None = None,
-    not_before: NotBefore | None = None,
     keeping: Keeping = OPEN,
     progress: Progress | None = None,
+    **described: Any,
 ) -> Recorded:
     """Record a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
     kept = keep(lab, path, keeping, progress=progress)
-    document = RecordPredicate(
-        name=name,
-        description=description,
-        **kept.about(),
-        values=values or {},
-        not_before=not_before,
-        parents=named_parents(parents),
+    about = kept.about() | {name: value for name, value in described.items() if value is not None}
+    return commit(
+        lab, Manifest.of(kind, RecordPredicate(**about, parents=named_parents(parents)), kept.subject), parents
     )
-    return commit(lab, Manifest.of(kind, document, kept.subject), parents)
 
 
 def record_path(
@@ -113,22 +105,14 @@ def record_path(
     return record_document(lab, kind, path, name=name, keeping=keeping, **more)
 
 
-def used_record(
-    lab: Lab,
-    kind: int,
-    path: Path,
-    *,
-    name: str | None = None,
-    keeping: Keeping = OPEN,
-    progress: Progress | None = None,
-) -> Recorded:
+def used_record(lab: Lab, kind: int, path: Path, *, keeping: Keeping = OPEN, **more: Any) -> Recorded:
     """Return the lab's record of something that a run read; what has no record is recorded now.
 
     If `keeping` says neither to whom it's encrypted nor that it goes into the open, an encrypted record will do, too.
     """
     recipients = keeping.recipients_for(path)
     known = known_record(lab, kind, path, recipients if recipients or keeping.in_the_open else None)
-    return known or record_path(lab, kind, path, name=name, keeping=keeping, progress=progress)
+    return known or record_path(lab, kind, path, keeping=keeping, **more)
 
 
 def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | None = None) -> Recorded | None:
