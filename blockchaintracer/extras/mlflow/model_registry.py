@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from blockchaintracer.core.digest import digest_folder
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Manifest, RecordPredicate, parse_manifest
+from blockchaintracer.core.manifest import RecordPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.flavor import download, own_models, registered_files
 from blockchaintracer.extras.mlflow.logged_content import model_details
@@ -24,8 +24,8 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry
-from blockchaintracer.lab.recording.commit import commit, existing_record
-from blockchaintracer.lab.recording.content import named_parents, not_before, record_path
+from blockchaintracer.lab.recording.commit import existing_record
+from blockchaintracer.lab.recording.content import commit_document, not_before, record_path
 
 
 def record_registered_model(lab: Lab, name: str, tracking_uri: str | None = None) -> list[Recorded]:
@@ -174,15 +174,9 @@ def _record_next(
     links = {*parents, *(Link(entry.write["record_id"], Relation.SUPERSEDES) for entry, _ in earlier[-1:])}
     if event:
         now["event"] = dict(event)
-    record = RecordPredicate(
-        name=" ".join(name.split())[:256],
-        subject_type="identifier",
-        identifier=identifier,
-        values=now,
-        not_before=not_before(lab),
-        parents=named_parents(links),
-    )
-    return commit(lab, Manifest.of(int(kind), record), record.links())
+    name = " ".join(name.split())[:256]
+    about = {"subject_type": "identifier", "identifier": identifier, "not_before": not_before(lab)}
+    return commit_document(lab, kind, None, links, name=name, values=now, **about)
 
 
 def _version_files(lab: Lab, client: Any, name: str, version: str) -> tuple[str, str] | tuple[None, None]:

@@ -24,7 +24,7 @@ from blockchaintracer.lab.gather import REPORT, Gatherer, report_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.recording.commit import commit
-from blockchaintracer.lab.recording.content import named_parents
+from blockchaintracer.lab.recording.content import commit_document
 
 Maker = Callable[[ReportFacts, "Path | None"], bytes]
 FORMATS: dict[str, tuple[str, Maker]] = {
@@ -185,11 +185,8 @@ def _commit_report(lab: Lab, reported: str, subject: str, files: list[str]) -> R
         document = required_record(lab, former.id)
         return commit(lab, read_manifest(lab.store, document), document.parents)
     parents = [Link(reported, Relation.DERIVED_FROM), *([Link(former.id, Relation.SUPERSEDES)] if former else [])]
-    parents.sort(key=lambda link: (link.parent, link.relation))
-    predicate = RecordPredicate(
-        name=REPORT, subject_type="folder", values={REPORT: reported, "files": files}, parents=named_parents(parents)
-    )
-    return commit(lab, Manifest.of(Kind.DOCUMENT, predicate, subject), parents)
+    values = {REPORT: reported, "files": files}
+    return commit_document(lab, Kind.DOCUMENT, subject, parents, name=REPORT, subject_type="folder", values=values)
 
 
 def _files_of(report: Manifest) -> list[str]:

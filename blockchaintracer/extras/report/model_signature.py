@@ -15,15 +15,14 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, digest_bytes, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.manifest import Artifact, Manifest, RecordPredicate
+from blockchaintracer.core.manifest import Artifact
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation, SubjectType
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.recording.commit import commit
-from blockchaintracer.lab.recording.content import named_parents
+from blockchaintracer.lab.recording.content import commit_document
 
 _LIMIT = 64 << 20
 _KEY_LIMIT = 1 << 16
@@ -104,14 +103,17 @@ def check_signature(
         lab.store.put_bytes(data)
     parents = [Link(checked.model, Relation.DERIVED_FROM)]
     about = {"model": checked.model, "subject": checked.subject, "publicKey": checked.public_key}
-    document = RecordPredicate(
+    recorded = commit_document(
+        lab,
+        Kind.DOCUMENT,
+        checked.signature,
+        parents,
         name="model signature",
         subject_type="file",
         values={"modelSignature": about},
         attachments=(Artifact.of(_KEY_FILE, digest_bytes(pem)),),
-        parents=named_parents(parents),
     )
-    return checked, commit(lab, Manifest.of(Kind.DOCUMENT, document, checked.signature), parents)
+    return checked, recorded
 
 
 def _covered(bundle: bytes) -> set[str]:

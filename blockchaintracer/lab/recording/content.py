@@ -87,9 +87,13 @@ def record_document(
     """Record a file or folder as a result, plan, document, deployment or one of the lab's own kinds."""
     kept = keep(lab, path, keeping, progress=progress)
     about = kept.about() | {name: value for name, value in described.items() if value is not None}
-    return commit(
-        lab, Manifest.of(kind, RecordPredicate(**about, parents=named_parents(parents)), kept.subject), parents
-    )
+    return commit_document(lab, kind, kept.subject, parents, **about)
+
+
+def commit_document(lab: Lab, kind: int, subject: str | None, parents: Iterable[Link] = (), **fields: Any) -> Recorded:
+    """Record what is in the store already, or has an identifier, as a result, plan, document or deployment."""
+    document = RecordPredicate(**fields, parents=named_parents(parents))
+    return commit(lab, Manifest.of(kind, document, subject), document.links())
 
 
 def record_path(
