@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blockchaintracer.extras.mlflow.run_checks import _Comparison
-from blockchaintracer.extras.mlflow.snapshot import Point, Snapshot
+from blockchaintracer.extras.mlflow_reader.snapshot import Point, Snapshot
 
 pytestmark = pytest.mark.fast
 

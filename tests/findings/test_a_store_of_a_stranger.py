@@ -13,9 +13,9 @@ import mlflow
 import pytest
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.extras.mlflow import artifact_files
-from blockchaintracer.extras.mlflow.artifact_files import places_of
-from blockchaintracer.extras.mlflow.snapshot import Hide, files_at, require_places_of, take_snapshot
+from blockchaintracer.extras.mlflow_reader import artifact_files
+from blockchaintracer.extras.mlflow_reader.artifact_files import places_of
+from blockchaintracer.extras.mlflow_reader.snapshot import Hide, files_at, require_places_of, take_snapshot
 from blockchaintracer.lab.store.ipfs import gateway
 from tests.support.labs import holding, secret_file, shared_lab, typed
 from tests.support.serving import serving

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.mlflow.logged_content import model_details
-from blockchaintracer.extras.mlflow.snapshot import Hide
+from blockchaintracer.extras.mlflow_reader.logged_content import model_details
+from blockchaintracer.extras.mlflow_reader.snapshot import Hide
 from blockchaintracer.extras.report.report_history import parse_history
 from blockchaintracer.extras.score.data_rows import Unreadable, read_split
 from blockchaintracer.extras.score.locks import unhashed

@@ -16,9 +16,9 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, FolderDigest, digest_folder, parse_listing
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.mlflow.logged_content import read_yaml, size_of_model
 from blockchaintracer.extras.mlflow.recorder import Target
-from blockchaintracer.extras.mlflow.snapshot import bare, without_bars
+from blockchaintracer.extras.mlflow_reader.logged_content import read_yaml, size_of_model
+from blockchaintracer.extras.mlflow_reader.snapshot import bare, without_bars
 from blockchaintracer.lab.kept_proofs import anchored_proofs, find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require

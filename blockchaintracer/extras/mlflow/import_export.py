@@ -16,7 +16,6 @@ from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.mlflow.artifact_files import local_path, places_of
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     output,
@@ -29,7 +28,16 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import HISTORY_LIMIT
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.extras.mlflow.snapshot import HIDDEN, OWN_TAGS, bare, client_of, pages, run_uuid, without_bars
+from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of
+from blockchaintracer.extras.mlflow_reader.snapshot import (
+    HIDDEN,
+    OWN_TAGS,
+    bare,
+    client_of,
+    pages,
+    run_uuid,
+    without_bars,
+)
 from blockchaintracer.lab.batches import batching
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab

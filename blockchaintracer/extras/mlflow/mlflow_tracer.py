@@ -16,7 +16,6 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.verify import Report
-from blockchaintracer.extras.mlflow.logged_content import watch_datasets, watch_models, watched
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     Target,
@@ -31,7 +30,8 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import Captured
-from blockchaintracer.extras.mlflow.snapshot import PREFIX, client_of
+from blockchaintracer.extras.mlflow_reader.logged_content import watch_datasets, watch_models, watched
+from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX, client_of
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require

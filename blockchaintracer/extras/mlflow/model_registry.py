@@ -17,9 +17,9 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RecordPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.flavor import download, own_models, registered_files
-from blockchaintracer.extras.mlflow.logged_content import model_details
 from blockchaintracer.extras.mlflow.recorder import own_records
-from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Hide, bare, client_of
+from blockchaintracer.extras.mlflow_reader.logged_content import model_details
+from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Hide, bare, client_of
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab

@@ -27,7 +27,7 @@ from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
-from blockchaintracer.extras.mlflow.snapshot import (
+from blockchaintracer.extras.mlflow_reader.snapshot import (
     OWN_TAGS,
     Hide,
     bare,

@@ -19,10 +19,10 @@ from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown, without_copy
-from blockchaintracer.extras.mlflow.logged_content import digest_of
 from blockchaintracer.extras.mlflow.recorder import output, own_records, salt
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
-from blockchaintracer.extras.mlflow.snapshot import (
+from blockchaintracer.extras.mlflow_reader.logged_content import digest_of
+from blockchaintracer.extras.mlflow_reader.snapshot import (
     HIDDEN,
     OWN_TAGS,
     Hide,

@@ -15,8 +15,8 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
 from blockchaintracer.core.manifest.base import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.logged_content import model_details, noted_contents, noted_sizes
-from blockchaintracer.extras.mlflow.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
+from blockchaintracer.extras.mlflow_reader.logged_content import model_details, noted_contents, noted_sizes
+from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source
 from blockchaintracer.lab.capture.program import command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, mask, public_remote
 from blockchaintracer.lab.lab import Lab

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from blockchaintracer.extras.mlflow.snapshot import PREFIX, bare
+from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX, bare
 
 
 def tracking_store(store_uri: str, artifact_uri: str | None = None) -> Any:

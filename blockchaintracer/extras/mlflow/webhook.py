@@ -20,7 +20,7 @@ from typing import Any
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.extras.mlflow.model_registry import record_alias, record_deployed, record_model, record_version
-from blockchaintracer.extras.mlflow.snapshot import client_of
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.optional import require

@@ -15,7 +15,7 @@ from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.exports import export
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
-from blockchaintracer.extras.mlflow.snapshot import client_of
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.extras.report import gather, named_record
 from blockchaintracer.lab.outbox import Op
 from tests.support.labs import second_lab

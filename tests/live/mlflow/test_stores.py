@@ -19,8 +19,8 @@ from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.model_registry import trail
 from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
-from blockchaintracer.extras.mlflow.snapshot import files_at
 from blockchaintracer.extras.mlflow.webhook import check_signature, read_deployments
+from blockchaintracer.extras.mlflow_reader.snapshot import files_at
 from tests.support.labs import ROOT, free_port
 
 SECRET = "a secret of the test's own"

@@ -29,7 +29,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
-from blockchaintracer.extras.mlflow.artifact_files import fetch_files, local_path, require_places
+from blockchaintracer.extras.mlflow_reader.artifact_files import fetch_files, local_path, require_places
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require
 
