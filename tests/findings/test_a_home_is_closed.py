@@ -13,7 +13,7 @@ import pytest
 
 from blockchaintracer.lab.files import open_database
 from blockchaintracer.lab.lab_folder import Home
-from tests.support.labs import running_lab, verb
+from tests.support.labs import running_lab, typed
 
 pytestmark = pytest.mark.node
 
@@ -52,7 +52,7 @@ def test_nothing_in_it_is_open_to_others(tmp_path: Path) -> None:
             ["status"],
             ["outbox", "flush"],
         ):
-            done = verb(*command, home=home, **with_word)
+            done = typed(*command, home=home, **with_word)
             assert done.returncode == 0, (command, done.stderr)
             # while it is in use there are files beside the databases
             assert open_to_others(home) == [], command

@@ -45,7 +45,7 @@ from blockchaintracer.lab.outbox import Entry, EntryState, Op
 from blockchaintracer.lab.recording.commit import existing_record
 from blockchaintracer.lab.recording.content import not_before
 from blockchaintracer.lab.recording.run import KeptCode, RunStart, finish_run, start_run
-from blockchaintracer.lab.tracer import RPC_VARIABLE
+from blockchaintracer.lab.tracer import RPC_VARIABLE, lab_of_tracer
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")
@@ -67,14 +67,7 @@ class Target:
 
     def lab(self) -> Lab:
         """Open the lab with its chain."""
-        return Lab(
-            home=Home(self.home),
-            rpc=self.rpc or os.environ.get(RPC_VARIABLE),
-            registry_address=self.registry,
-            key_name=self.key,
-            group_number=self.group,
-            say=lambda message: _log.info("%s", message),
-        )
+        return lab_of_tracer(_log, self.home, self.rpc, self.registry, self.group, self.key)
 
     def offline_lab(self, group: int | None = None) -> Lab:
         """Open the lab without its chain: records wait in the outbox."""
