@@ -12,7 +12,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.trusted_homes import trust
-from tests.support.labs import ROOT, running_lab, typed
+from tests.support.labs import ROOT, running_lab, verb
 from tools.bootstrap import make_home
 
 pytestmark = pytest.mark.node
@@ -123,7 +123,7 @@ def test_home_trust_shows_what_waits_to_be_signed(tmp_path: Path) -> None:
         lab.devnet.stop()
         (tmp_path / "data.csv").write_text("1\n")
         record_content(Lab(lab.home, rpc="http://127.0.0.1:9"), Kind.DATASET, tmp_path / "data.csv")
-    done = typed("home", "trust", str(lab.home.path), "--yes", home=tmp_path / "another")
+    done = verb("home", "trust", str(lab.home.path), "--yes", home=tmp_path / "another")
     assert done.returncode == 0, done.stderr
     assert "waiting: 1 x record" in done.stdout
     assert "key: " in done.stdout
@@ -147,7 +147,7 @@ os._exit(0)
     # the write is still in the log beside the database: who reads the database alone does not see it
     assert (home / "outbox.sqlite-wal").stat().st_size > 0
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns, path.stat().st_mode) for path in home.iterdir()}
-    looked = typed("home", "trust", str(home), home=tmp_path / "another")
+    looked = verb("home", "trust", str(home), home=tmp_path / "another")
     assert looked.returncode != 0
     assert "waiting: 1 x transfer-group" in looked.stderr
     assert "registry 0xabc" in looked.stderr
@@ -160,7 +160,7 @@ os._exit(0)
 def test_what_is_no_plain_file_is_not_read(tmp_path: Path, name: str, make) -> None:
     (tmp_path / "theirs").mkdir()
     make(tmp_path / "theirs" / name)
-    refused = typed("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
+    refused = verb("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
     assert refused.returncode == 2
     assert name in refused.stderr
     assert not (tmp_path / "theirs" / "id").exists()
@@ -170,7 +170,7 @@ def test_a_journal_that_would_be_played_back_is_refused(tmp_path: Path) -> None:
     """SQLite follows the name of another file in it, and deletes that file."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "outbox.sqlite-journal").write_bytes(b"x")
-    refused = typed("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
+    refused = verb("home", "trust", str(tmp_path / "theirs"), "--yes", home=tmp_path / "another")
     assert refused.returncode == 2
     assert "Remove it" in refused.stderr
 

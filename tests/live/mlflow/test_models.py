@@ -206,7 +206,8 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     run_id, model_uri = old_model()
     flush(home)
     nonce = lab.chain.nonce(lab.signer.address)
-    done = verb("mlflow", "import", "--experiment", folder.name, "--tracking-uri", store, "--json", home=home)
+    words = ["--experiment", folder.name, "--tracking-uri", store, "--files-in", str(folder), "--json"]
+    done = verb("mlflow", "import", *words, home=home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert {one["run_id"] for one in told["runs"]} == {*made, run_id}
@@ -219,7 +220,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     record_id = tags["blockchaintracer.record_id"]
     assert sealed.verify_run(lab, made[0]).verified
 
-    again = verb("mlflow", "import", "--experiment", folder.name, "--tracking-uri", store, "--json", home=home)
+    again = typed("mlflow", "import", *words, home=home)
     assert json.loads(again.stdout)["batch"] is None
     assert {one["recorded"]["id"] for one in json.loads(again.stdout)["runs"]} == {
         one["recorded"]["id"] for one in told["runs"]
@@ -287,10 +288,11 @@ def what_batches_hold_is_found(lab, home, run_id, model_uri, root):
     assert run_id in Path(sheet).read_text()
 
 
-def test_a_run_that_goes_on_or_does_not_exist_keeps_no_other_from_being_imported(lab, home, store):
+def test_a_run_that_goes_on_or_does_not_exist_keeps_no_other_from_being_imported(lab, home, store, folder):
     [one] = old_runs(1)
     going_on = mlflow.start_run().info.run_id
-    missing, running, done = sealed.import_runs(lab, run_ids=["nosuchrun", going_on, one], batch=False)
+    run_ids = ["nosuchrun", going_on, one]
+    missing, running, done = sealed.import_runs(lab, run_ids=run_ids, batch=False, files_in=[str(folder)])
     assert "nosuchrun" in missing.problem
     assert "which is RUNNING" in running.problem
     assert done.problem is None
