@@ -150,3 +150,22 @@ def test_the_documented_example_reads(tmp_path):
     path = tmp_path / "results.yaml"
     path.write_text(block)
     assert [claim.value for claim in read_claims(path)] == ["0.934", "93.4%"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.md", "We reach 0.93 <!-- recorded: {} accuracy -->."),
+        ("a.tex", r"We reach \recorded{{0.93}}{{{}}}{{accuracy}}."),
+        ("results.yaml", "schema: 1\nresults:\n- {{value: 0.93, record: {}, metric: accuracy}}\n"),
+    ],
+)
+def test_a_mark_may_name_chain_and_registry(tmp_path: Path, name: str, text: str) -> None:
+    whole = f"eip155:1:0x{'12' * 20}/0x{'ab' * 32}"
+    for written in (whole, whole.replace("12" * 20, "aB" * 20)):
+        (tmp_path / name).write_text(text.format(written))
+        [claim] = read_claims(tmp_path / name)
+        assert claim.record == written.lower()
+    (tmp_path / name).write_text(text.format(whole[:-1]))
+    with pytest.raises(InputError, match="eip155:CHAIN:REGISTRY/ID"):
+        read_claims(tmp_path / name)
