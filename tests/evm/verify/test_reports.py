@@ -11,7 +11,8 @@ from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.verify.authorship import check_anchorer
 from blockchaintracer.core.verify.commitments import anchored
 from blockchaintracer.core.verify.copies import object_name
-from blockchaintracer.core.verify.outcomes import Outcome
+from blockchaintracer.core.verify.outcomes import Check, Outcome
+from blockchaintracer.core.verify.seal_checks import proven_by
 from blockchaintracer.core.verify.transaction_checks import check_transaction, sentences_of
 from tests.support.revm_lab import ALICE, BOB, CAROL, MALLORY, RevmLab, Stranger, expect
 
@@ -131,3 +132,12 @@ def test_a_batch_that_somebody_else_sent(stranger: Stranger, lab: RevmLab) -> No
     assert batch is not None
     for author, outcome in ((ALICE, Outcome.PASS), (BOB, Outcome.FAIL), (CAROL, Outcome.FAIL), (MALLORY, Outcome.FAIL)):
         assert check_anchorer(stranger.registry, author.address, batch).verdict is outcome, author.name
+
+
+def test_what_did_not_pass_proves_nothing(stranger: Stranger) -> None:
+    values = {"author": ALICE.address, "group": 1, "commitment": "<seal>", "sealedAt": 7, "time": 7}
+    for outcome in Outcome:
+        seal, event, other = (Check(name, outcome, name, values) for name in ("seal", "event", "reveal"))
+        count = 1 if outcome is Outcome.PASS else 0
+        assert len(proven_by(stranger.registry, [seal, event, other])) == count
+        assert len(sentences_of(stranger.registry, [seal, event, other])) == count

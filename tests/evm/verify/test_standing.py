@@ -89,10 +89,13 @@ def today(change: Callable[[int], int]) -> Change:
     return lambda place: place.store_records(change(place.word))
 
 
-def no_batch(place: Place) -> None:
-    for record in place.bundle.records:
-        assert record.batch
-        place.store(batch_slot(7, AUTHOR, record.batch.root), (place.forged.time + 1) | 1 << 40)
+def batch_at(later: int) -> Change:
+    def change(place: Place) -> None:
+        for record in place.bundle.records:
+            assert record.batch
+            place.store(batch_slot(7, AUTHOR, record.batch.root), (place.forged.time + later) | 1 << 40)
+
+    return change
 
 
 def other_code(place: Place) -> None:
@@ -141,13 +144,15 @@ NODE: dict[str, tuple[dict[str, Any], Change]] = {
     "has it retracted": ({}, today(lambda word: word | (START + 80) << 40)),
     "has it with counts": ({}, today(lambda word: word | 3 << 190 | 2 << 212)),
     "has no such record": ({}, today(lambda word: 0)),
-    "has it of another time": ({}, today(lambda word: word + 1)),
+    "has it of a later time": ({}, today(lambda word: word + 1)),
+    "has it of an earlier time": ({}, today(lambda word: word - 1)),
     "has it of another group": ({}, today(lambda word: word ^ 15 << 120)),
     "has it of another kind": ({}, today(lambda word: word ^ 3 << 152)),
     "has it sealed": ({}, today(lambda word: word | (START + 1) << 80)),
     "has it not retracted any more": ({"word": (START + 66) << 40}, today(lambda word: word & ~(2**40 - 1 << 40))),
     "has it retracted as then": ({"word": (START + 66) << 40}, nothing),
-    "has the batch of another time": ({"batched": True}, no_batch),
+    "has the batch of a later time": ({"batched": True}, batch_at(1)),
+    "has the batch of an earlier time": ({"batched": True}, batch_at(-1)),
     "has it stored since": ({"batched": True}, today(lambda word: word | 1 << 160)),
     "has it cancelled since": ({"batched": True}, today(lambda word: CANCELLED)),
 }
@@ -166,6 +171,7 @@ def text(bundle: ProvenBundle, report: BundleReport) -> str:
         said = said.replace(block.hash, f"(block {block.number})")
     for number, record in enumerate(bundle.records):
         said = said.replace(record.id, f"(record {number})")
+        said = said.replace(record.batch.root, "(its root)") if record.batch else said
     said = said.replace(checksummed(bundle.registry), "REGISTRY").replace(bundle.registry, "REGISTRY")
     return said.replace(bundle.code_hash, "(its code)")
 
