@@ -10,7 +10,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, check_against_key, parse_manifest
 from blockchaintracer.core.record import Kind, Role, Status
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -21,34 +21,33 @@ def key_identifier(account: str) -> str:
     return f"lost-or-stolen-key:{account.lower()}"
 
 
-def check_key(registry: Registry, copies: Copies, record: RecordView, committed: Commitment) -> Iterator[Check]:
-    """Compare the time of a record with each statement of its group that its author's key was lost or stolen.
+def check_key(registry: Registry, copies: Copies, group: int, account: str, time: int) -> Iterator[Check]:
+    """Compare the time of what a member of a group signed with each statement of that group that the member's key was
+    lost or stolen.
 
     The statement of another maintainer of the group, or of its owner, counts. What others state is named: anyone with
     the stolen key could state something, too.
     """
-    statements = registry.find_subject(sha256(key_identifier(record.author).encode()).hexdigest())
+    statements = registry.find_subject(sha256(key_identifier(account).encode()).hexdigest())
     if gap := registry.history.gap:
-        detail = f"whether group {record.group} stated that the key of {record.author} was lost or stolen: {gap}"
+        detail = f"whether group {group} stated that the key of {account} was lost or stolen: {gap}"
         yield Check("key", Outcome.UNKNOWN, detail)
     for statement in statements:
         stored = registry.status(statement.id)
-        if (statement.group, statement.key.kind, stored.status) != (record.group, Kind.DOCUMENT, Status.RECORDED):
+        if (statement.group, statement.key.kind, stored.status) != (group, Kind.DOCUMENT, Status.RECORDED):
             continue
         since = _since(copies, statement, stored.recorded_at)
-        said = (
-            f"{statement.author} stated for group {record.group}, {when(stored.recorded_at)} in record {statement.id}"
-        )
-        said += f", that the key of {record.author} was lost or stolen"
+        said = f"{statement.author} stated for group {group}, {when(stored.recorded_at)} in record {statement.id}"
+        said += f", that the key of {account} was lost or stolen"
         values = {"statement": statement.id, "statedAt": stored.recorded_at, "since": since}
-        member = member_at(registry, record.group, statement.author, statement.position, stored.recorded_at)
+        member = member_at(registry, group, statement.author, statement.position, stored.recorded_at)
         manages = member.problem(Role.MAINTAINER, stored.recorded_at) is None
-        manages |= registry.group(record.group).owner == statement.author
+        manages |= registry.group(group).owner == statement.author
         if since is None:
             yield Check("key", Outcome.UNKNOWN, f"{said}; since when is in its manifest, which is not here", values)
-        elif committed.time < since:
+        elif time < since:
             yield Check("key", Outcome.PASS, f"{said} since {when(since)}: this was committed to before", values)
-        elif manages and statement.author != record.author:
+        elif manages and statement.author != account:
             detail = f"{said} since {when(since)}: this was committed to after, so perhaps by somebody else"
             yield Check("key", Outcome.FAIL, detail, values)
         else:

@@ -86,7 +86,7 @@ class RecordChecks:
             checks += check_private(manifest)
             checks += self._run(record, manifest, committed)
         checks.append(self._retraction(record, status))
-        checks += check_verdicts(self._registry, record.id, status)
+        checks += self._verdicts(record, status)
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 
@@ -125,6 +125,18 @@ class RecordChecks:
             yield from check_seeds(self._registry, self._copies, manifest.predicate)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
+    def _verdicts(self, record: RecordView, status: RecordStatus) -> Iterator[Check]:
+        """Check verdicts. One of a stolen key is named and is not the record's fault: anyone may give one."""
+        for check in check_verdicts(self._registry, record.id, status):
+            yield check
+            if attester := check.values.get("attester"):
+                group, time = check.values["group"], check.values["attestedAt"]
+                for key in (
+                    key for key in check_key(self._registry, self._copies, group, attester, time) if key.values
+                ):
+                    doubted = key.verdict is Outcome.FAIL
+                    yield replace(key, name=check.name, verdict=Outcome.UNKNOWN if doubted else key.verdict)
+
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Check who is committed to a record, and by what right."""
         if committed.root is None:
@@ -132,7 +144,7 @@ class RecordChecks:
         else:
             yield check_anchorer(self._registry, record.key.author, committed)
         yield self._role(record, committed)
-        yield from check_key(self._registry, self._copies, record, committed)
+        yield from check_key(self._registry, self._copies, record.group, record.author, committed.time)
 
     def committed(self, record: RecordView) -> Commitment:
         """Return when and where the author was committed to a record."""

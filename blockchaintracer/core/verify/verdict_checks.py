@@ -100,6 +100,7 @@ def _check_group(
     statement += f", on evidence {evidence_id}" if evidence_id else ", without evidence"
     shown = {
         "verdict": label(verdict),
+        "group": group,
         "attester": values["attester"],
         "attestedAt": current.attested_at,
         "sealedAt": current.sealed_at or None,

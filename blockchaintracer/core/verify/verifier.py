@@ -20,6 +20,7 @@ from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
+from blockchaintracer.core.verify.key_statements import check_key
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
@@ -124,10 +125,20 @@ class Verifier:
         return Report(subject, looked_up_as, (check,))
 
     def _concluding(self, report: Report, checks: list[Check]) -> Report:
-        """Add to a report what follows of the checks of seals and of a transaction's events."""
-        proves = (*report.proves, *proven_by(self._registry, checks), *sentences_of(self._registry, checks))
+        """Add to a report what follows of the checks of seals and of a transaction's events, unless it was done with a
+        stolen key."""
+        sound, keys = [], []
+        for check in checks:
+            values, stated = check.values, []
+            signer, time = values.get("author") or values.get("attester"), values.get("sealedAt") or values.get("time")
+            if check.name in ("seal", "event") and signer and time and "group" in values:
+                stated = [*check_key(self._registry, self._copies, values["group"], signer, time)]
+            keys += [key for key in stated if key not in keys]
+            sound += [check] if all(key.verdict is not Outcome.FAIL for key in stated) else []
+        proves = (*report.proves, *proven_by(self._registry, sound), *sentences_of(self._registry, sound))
         limits = (SEAL_LIMIT,) if any(check.name == "seal" for check in checks) else ()
-        return replace(report, proves=proves, does_not_prove=(*report.does_not_prove, *limits))
+        limits = (*report.does_not_prove, *limits)
+        return replace(report, checks=(*report.checks, *keys), proves=proves, does_not_prove=limits)
 
     def _is_transaction(self, digest: str) -> bool:
         chain = self._chain
