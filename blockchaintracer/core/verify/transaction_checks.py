@@ -8,7 +8,6 @@ from typing import Any
 
 from blockchaintracer.core.chain import DecodedEvent, TransactionReceipt
 from blockchaintracer.core.chain.registry import Registry
-from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 from blockchaintracer.core.record import (
     NO_END,
     GlobalId,
@@ -16,10 +15,10 @@ from blockchaintracer.core.record import (
     Status,
     Verdict,
     checksummed,
+    counted,
     from_hex,
     label,
     named_hex,
-    to_hex,
 )
 from blockchaintracer.core.verify.authorship import check_anchorer, sender_of
 from blockchaintracer.core.verify.commitments import Commitment, when
@@ -76,20 +75,15 @@ def _check_event(registry: Registry, name: str, about: dict[str, Any], time: int
     return Check("event", outcome, f"{said}; today {today}", {"event": name, **about, "time": time})
 
 
-def elsewhere(registry: Registry, receipt: TransactionReceipt) -> str:
-    """Say who sent a transaction without an event of the registry, and what it called."""
-    from eth_utils.crypto import keccak
-
+def elsewhere(receipt: TransactionReceipt) -> str:
+    """Say who sent a transaction without an event of the registry, what it called, and what is not decoded of it."""
     if receipt.to is None:
         return f"; {receipt.sender} made the contract {receipt.contract}"
-    try:
-        answer = registry.chain.call(receipt.to, to_hex(keccak(text="registry()")[:4]))
-    except (ChainUnavailable, ContractRevert):
-        answer = b""
-    said = f"; {receipt.sender} called {receipt.to}"
-    if answer == bytes.fromhex(registry.address[2:]).rjust(32, b"\0"):
-        said += ", a contract that says it reads this registry, as a bounty does: its own events tell what it did"
-    return said
+    others = ", ".join(sorted({log.address for log in receipt.logs})) or "none"
+    return (
+        f"; {receipt.sender} called {receipt.to}. Neither the call nor its {counted(len(receipt.logs), 'log')} (of: "
+        f"{others}) are decoded: a bounty or another contract is asked by its own interface (docs/consumers.md)"
+    )
 
 
 def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:
@@ -133,16 +127,11 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             return f"{said} verdict on record {about['recordId']}", today, current.version > 0
         case "Anchored" | "LeavesAnchored":
             batch = registry.batch(about["group"], about["author"], about["root"])
-            count, how = (
-                about.get("declaredCount", about.get("count")),
-                "declared" if "manifest" in about else "counted",
-            )
+            count = about.get("declaredCount", about.get("count"))
+            how = "declared" if "manifest" in about else "counted"
             said = f"{about['author']} anchored the batch {about['root']} of {count} records ({how}) for group {group}"
-            return (
-                said,
-                f"the registry holds it with {batch.count} records",
-                (batch.anchored_at, batch.count) == (time, count),
-            )
+            agrees = (batch.anchored_at, batch.count) == (time, count)
+            return said, f"the registry holds it with {batch.count} records", agrees
         case "MembershipChanged":
             held = registry.membership(about["group"], about["account"])
             what = "ended" if about["roles"] else "was none, and what was offered by or to it ended"

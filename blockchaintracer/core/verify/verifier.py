@@ -162,7 +162,7 @@ class Verifier:
             impostors = self._impostors(receipt)
             problem = f"it holds no event of the registry {self._registry.address}"
             problem += f"; {', '.join(impostors)} emitted events that look like its own" if impostors else ""
-            problem += elsewhere(self._registry, receipt)
+            problem += elsewhere(receipt)
         if problem or receipt is None:
             check = Check("transaction", Outcome.FAIL, f"{transaction}: {problem}")
             return Report(transaction, "transaction", (check,))

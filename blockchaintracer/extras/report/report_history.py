@@ -13,6 +13,8 @@ from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 MAX_FILE = 16 << 20
 MAX_POINTS = 20_000
+# a NaN of Python's writer is no point, and takes no other point along
+_no_point = dict[str, None]().get
 _VALUES = ("value", "y")
 
 Points = list[tuple[float, float]]
@@ -34,10 +36,10 @@ def parse_history(data: bytes, name: str = "value") -> Points:
     """Read a history: CSV with a column ``value`` (or of the metric's name), JSON (numbers, pairs, or copies with
     ``step`` and ``value``) or one JSON object a line; empty if it is none of these."""
     try:
-        values = _read(data)
+        values = parse_json(data, "history", MAX_FILE, _no_point)
     except InputError:
         try:
-            values = [_read(line) for line in data.splitlines() if line.strip()]
+            values = [parse_json(line, "history", constant=_no_point) for line in data.splitlines() if line.strip()]
         except InputError:
             try:
                 values = list(csv.DictReader(data.decode().splitlines()))
@@ -50,11 +52,6 @@ def parse_history(data: bytes, name: str = "value") -> Points:
     points = [point for number, value in enumerate(values) if (point := _point(number, value, name))]
     every = -(-len(points) // MAX_POINTS) or 1
     return points[::every]
-
-
-def _read(data: bytes) -> Any:
-    """Read JSON; a NaN of Python's writer is no point, and takes no other point along."""
-    return parse_json(data, "history", MAX_FILE, lambda _: None)
 
 
 def _point(number: int, value: Any, name: str) -> tuple[float, float] | None:

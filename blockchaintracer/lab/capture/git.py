@@ -219,44 +219,28 @@ def _root(folder: Path) -> Path:
     """
     asked = ("--show-toplevel", "--absolute-git-dir", "--path-format=absolute", "--git-common-dir")
     root, git_dir, common = map(Path, _text(folder, "rev-parse", *asked).split("\n"))
-    link = root / ".git"
-    expected = link
-    if link.is_file():
+    link = expected = root / ".git"
+    if link.is_file() and not link.is_symlink():
         # a linked worktree or a submodule: the repository that it is of knows it
         expected = root / link.read_text(errors="replace").strip().removeprefix("gitdir: ")
-        places = [git_dir / "gitdir"] if (git_dir / "gitdir").is_file() else []
-        known = [Path(git_dir, place.read_text(errors="replace").strip()) for place in places]
-        known = known or [Path(git_dir, _text(root, "config", "core.worktree", check=False), ".git")]
-        if link.is_symlink() or known[0].resolve() != link.resolve():
-            raise _leads_away(folder, link, f"a repository that does not know this folder ({git_dir})")
+        back = git_dir / "gitdir"
+        known = back.read_text(errors="replace").strip() if back.is_file() else ""
+        known = known or _text(root, "config", "core.worktree", check=False) + "/.git"
+        if Path(git_dir, known).resolve() != link.resolve():
+            raise _leads_away(folder, link, f"{git_dir}, which does not know this folder")
     if expected.resolve() != git_dir.resolve():
-        raise InputError(
-            f"expected the files of the repository {git_dir} around {folder}, but its settings lead to {root}",
-            hint="Remove core.worktree from its settings: files of yours would be recorded as its own.",
-        )
+        raise _leads_away(folder, git_dir / "config", f"{root} (core.worktree)", "Remove core.worktree from it.")
     if common != git_dir and common.resolve() != git_dir.resolve().parent.parent:
         raise _leads_away(folder, git_dir / "commondir", str(common))
     objects = common / "objects"
-    inside = [
-        link,
-        git_dir,
-        *(
-            entry
-            for place in (git_dir, common, objects, objects / "info", objects / "pack")
-            for entry in _entries(place)
-        ),
-    ]
-    inside += [Path(top, name) for top, *names in os.walk(common / "refs") for name in (*names[0], *names[1])]
-    for path in inside:
-        if path.is_symlink():
-            raise _leads_away(folder, path, os.readlink(path))
     if (alternates := objects / "info" / "alternates").exists():
         raise _leads_away(folder, alternates, "objects of another repository", "`git repack -ad`, then remove it.")
+    inside = [link, *(Path(top, name) for top, *names in os.walk(common / "refs") for name in (*names[0], *names[1]))]
+    for place in (git_dir, common, objects, objects / "info", objects / "pack"):
+        inside += place.iterdir() if place.is_dir() else ()
+    if away := next((path for path in inside if path.is_symlink()), None):
+        raise _leads_away(folder, away, os.readlink(away))
     return root
-
-
-def _entries(place: Path) -> list[Path]:
-    return list(place.iterdir()) if place.is_dir() else []
 
 
 def _leads_away(folder: Path, path: Path, where: str, hint: str = "Clone it anew.") -> InputError:
