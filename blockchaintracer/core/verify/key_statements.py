@@ -22,8 +22,7 @@ def key_identifier(account: str) -> str:
 
 
 def check_key(registry: Registry, copies: Copies, group: int, account: str, time: int) -> Iterator[Check]:
-    """Compare the time of what a member of a group signed with each statement of that group that the member's key was
-    lost or stolen.
+    """Compare when a member of a group signed something with what the group states of the member's key.
 
     The statement of another maintainer of the group, or of its owner, counts. What others state is named: anyone with
     the stolen key could state something, too.

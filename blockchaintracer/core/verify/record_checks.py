@@ -131,11 +131,10 @@ class RecordChecks:
             yield check
             if attester := check.values.get("attester"):
                 group, time = check.values["group"], check.values["attestedAt"]
-                for key in (
-                    key for key in check_key(self._registry, self._copies, group, attester, time) if key.values
-                ):
-                    doubted = key.verdict is Outcome.FAIL
-                    yield replace(key, name=check.name, verdict=Outcome.UNKNOWN if doubted else key.verdict)
+                for key in check_key(self._registry, self._copies, group, attester, time):
+                    if key.values:
+                        doubted = key.verdict is Outcome.FAIL
+                        yield replace(key, name=check.name, verdict=Outcome.UNKNOWN if doubted else key.verdict)
 
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Check who is committed to a record, and by what right."""

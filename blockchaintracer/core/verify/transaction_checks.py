@@ -15,7 +15,6 @@ from blockchaintracer.core.record import (
     Status,
     Verdict,
     checksummed,
-    counted,
     from_hex,
     label,
     named_hex,
@@ -79,11 +78,9 @@ def elsewhere(receipt: TransactionReceipt) -> str:
     """Say who sent a transaction without an event of the registry, what it called, and what is not decoded of it."""
     if receipt.to is None:
         return f"; {receipt.sender} made the contract {receipt.contract}"
-    others = ", ".join(sorted({log.address for log in receipt.logs})) or "none"
-    return (
-        f"; {receipt.sender} called {receipt.to}. Neither the call nor its {counted(len(receipt.logs), 'log')} (of: "
-        f"{others}) are decoded: a bounty or another contract is asked by its own interface (docs/consumers.md)"
-    )
+    others = ", ".join(sorted({log.address for log in receipt.logs})) or "no contract"
+    said = f"; {receipt.sender} called {receipt.to}. The call and its logs (of {others}) are not decoded"
+    return f"{said}: ask a bounty or another contract by its own interface (docs/consumers.md)"
 
 
 def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:

@@ -125,8 +125,7 @@ class Verifier:
         return Report(subject, looked_up_as, (check,))
 
     def _concluding(self, report: Report, checks: list[Check]) -> Report:
-        """Add to a report what follows of the checks of seals and of a transaction's events, unless it was done with a
-        stolen key."""
+        """Add to a report what follows of its seals and events, unless they are of a stolen key."""
         sound, keys = [], []
         for check in checks:
             values, stated = check.values, []
