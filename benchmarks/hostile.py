@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import rfc8785
@@ -34,9 +35,10 @@ from blockchaintracer.lab.recording.run import RunFacts, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 from blockchaintracer.lab.verify_here import verify
 from tests.support.forged_bundles import SHAPES, Forged, blocks_of
+from tests.support.habits import KINDS, through
 from tests.support.memory_node import MODES, Answer, answering, forgetful
 from tests.support.mutations import changes
-from tests.support.registry_life import FULL, live
+from tests.support.registry_life import FULL, Life, live
 
 _STEP = 500
 """Cases after which the progress is told."""
@@ -140,22 +142,7 @@ def nodes_that_forget(honest: Honest) -> Iterator[Case]:
     """Verify a registry's records by nodes that forgot everything before each of its blocks, in each of the four ways:
     with the keys that were published with them, and with none."""
     life = live(honest.folder / "life")
-
-    def outcome(name: str, answer: Answer, sources: list[Path]) -> tuple[str, set[str]]:
-        with answering(full=answer):
-            report = verify(life.open_lab(honest.folder / "stranger", FULL), life.ids[name], sources=sources)
-        return str(report.conclusion), {check.name for check in report.failed}
-
-    known = {
-        (name, with_key): outcome(name, life.node.answer, [life.published][: int(with_key)])
-        for name in life.ids
-        for with_key in (True, False)
-    }
-
-    def judged(name: str, answer: Answer, sources: list[Path]) -> str:
-        now, true = outcome(name, answer, sources), known[name, bool(sources)]
-        return "as true" if now in (true, *([] if sources else [("unavailable", set())])) else f"{now}, not {true}"
-
+    judged = _judged_by_nodes(life)
     for mode in MODES:
         for cut in range(2, life.node.head + 1):
             for name in life.ids:
@@ -163,6 +150,36 @@ def nodes_that_forget(honest: Honest) -> Iterator[Case]:
                     answer = forgetful(life.node, mode, cut)
                     case = f"{name}, {mode} before block {cut}, {'a' if sources else 'no'} key"
                     yield case, lambda name=name, it=answer, sources=sources: judged(name, it, sources)
+
+
+def nodes_of_other_makes(honest: Honest) -> Iterator[Case]:
+    """Verify a registry's records by nodes that lack, add, limit and refuse what other nodes do."""
+    life = live(honest.folder / "other makes")
+    judged = _judged_by_nodes(life)
+    for kind, fault in KINDS.items():
+        answer = through(life.node.answer, fault)
+        for name in life.ids:
+            yield f"{name}, {kind}", lambda name=name, it=answer: judged(name, it, [life.published])
+
+
+def _judged_by_nodes(life: Life) -> Callable[[str, Answer, list[Path]], str]:
+    """Return what says "as true" if a record is verified by a node as by the honest one, or is unavailable without a
+    key."""
+
+    def outcome(name: str, answer: Answer, sources: list[Path]) -> tuple[str, set[str]]:
+        with answering(full=answer):
+            report = verify(life.open_lab(life.published.with_name("stranger"), FULL), life.ids[name], sources=sources)
+        return str(report.conclusion), {check.name for check in report.failed}
+
+    @cache
+    def truth(name: str, with_key: bool) -> tuple[str, set[str]]:
+        return outcome(name, life.node.answer, [life.published][: int(with_key)])
+
+    def judged(name: str, answer: Answer, sources: list[Path]) -> str:
+        now, true = outcome(name, answer, sources), truth(name, bool(sources))
+        return "as true" if now in (true, *([] if sources else [("unavailable", set())])) else f"{now}, not {true}"
+
+    return judged
 
 
 ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
@@ -174,6 +191,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
     "node that forgets": nodes_that_forget,
+    "node of another make": nodes_of_other_makes,
 }
 """Each kind of hostile input. Add a row: a function that yields cases."""
 

@@ -14,26 +14,12 @@ from blockchaintracer.core.record import Kind, Link, Relation, Verdict
 from blockchaintracer.lab.attest import attest
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content
-from tests.support import habits
+from tests.support.habits import KINDS
 from tests.support.labs import second_lab, typed
-from tests.support.proxy import Fault, Proxy, honest
+from tests.support.proxy import Proxy, honest
 
-NODES: dict[str, tuple[Fault, int]] = {
-    "logs without times": (habits.changes_logs(blockTimestamp=None), 1000),
-    "logs of second 0": (habits.changes_logs(blockTimestamp="0x0"), 1000),
-    "times as numbers": (habits.changes_logs(blockTimestamp=1_700_000_000), 1000),
-    "long extraData": (habits.LONG_EXTRA, 1000),
-    "no EIP-1559": (habits.WITHOUT_1559, 1000),
-    "no receipts of a block": (habits.lacks("eth_getBlockReceipts"), 1000),
-    "batches of 1": (habits.changes_logs(blockTimestamp=None), 1),
-    "batches of 3": (habits.changes_logs(blockTimestamp=None), 3),
-    "batches of 50": (habits.changes_logs(blockTimestamp=None), 50),
-    "spans of 5 blocks": (habits.spans_of(5, -32005, "query exceeds max block range 5"), 1000),
-    "spans of 1 block": (habits.spans_of(1, -32600, "eth_getLogs is limited to a 1 range"), 1000),
-    "over rate limit": (habits.Busy(-32016, "over rate limit"), 1000),
-    "limit exceeded": (habits.Busy(-32005, "daily request count exceeded, request rate limited"), 1000),
-}
-"""What a kind of node does, and how many requests it takes in one."""
+LIMITS = {f"batches of {most}": most for most in (1, 3, 50)}
+"""How many requests a node takes in one. Its logs have no times, so it is asked for many blocks."""
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +66,13 @@ def plain(lab: Lab, proxy: Proxy, verbs: dict[str, tuple[str, ...]], tmp_path_fa
     return {name: told(lab, home, proxy.url, verb) for name, verb in verbs.items()}
 
 
-@pytest.mark.parametrize("kind", NODES)
+@pytest.mark.parametrize("kind", [*KINDS, *LIMITS])
 def test_every_reading_verb_answers_the_same(
     kind: str, lab: Lab, proxy: Proxy, plain: Any, verbs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoints, "_PAUSE_S", 0.001)
     assert (plain["verify a record"][0], plain["verify a record"][1]["outcome"]) == (0, "verified")
     assert plain["query until 2020"][1]["records"] == []
-    proxy.fault, proxy.batch = NODES[kind]
+    proxy.fault, proxy.batch = KINDS.get(kind, KINDS["logs without times"]), LIMITS.get(kind, 1000)
     for name, verb in verbs.items():
         assert told(lab, tmp_path, proxy.url, verb) == plain[name], name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from tests.support.proxy import Answer, Ask, Fault
+from tests.support.memory_node import Answer, RpcError
+from tests.support.proxy import Answer as Reply
+from tests.support.proxy import Ask, Fault
 
 BLOCKS = ("eth_getBlockByNumber", "eth_getBlockByHash")
 
@@ -16,7 +19,7 @@ def refusal(request: dict[str, Any], code: int, message: str) -> dict[str, Any]:
 def lacks(*methods: str) -> Fault:
     """Methods that the node does not have."""
 
-    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+    def fault(request: dict[str, Any], ask: Ask) -> Reply:
         method = request["method"]
         return refusal(request, -32601, f"the method {method} does not exist") if method in methods else ask()
 
@@ -26,7 +29,7 @@ def lacks(*methods: str) -> Fault:
 def changes_blocks(**fields: Any) -> Fault:
     """Blocks with other fields; None takes one away."""
 
-    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+    def fault(request: dict[str, Any], ask: Ask) -> Reply:
         answer = ask()
         block = answer.get("result")
         if request["method"] in BLOCKS and isinstance(block, dict):
@@ -39,7 +42,7 @@ def changes_blocks(**fields: Any) -> Fault:
 def changes_logs(**fields: Any) -> Fault:
     """Logs with other fields; None takes one away."""
 
-    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+    def fault(request: dict[str, Any], ask: Ask) -> Reply:
         answer = ask()
         for log in answer.get("result") or [] if request["method"] == "eth_getLogs" else []:
             _change(log, fields)
@@ -55,7 +58,7 @@ def _change(item: dict[str, Any], fields: dict[str, Any]) -> None:
             del item[name]
 
 
-def without_tags(request: dict[str, Any], ask: Ask) -> Answer:
+def without_tags(request: dict[str, Any], ask: Ask) -> Reply:
     """The tags of final blocks are unknown."""
     if any(tag in ("finalized", "safe") for tag in request["params"] if isinstance(tag, str)):
         return refusal(request, -39001, "Unknown block")
@@ -65,7 +68,7 @@ def without_tags(request: dict[str, Any], ask: Ask) -> Answer:
 def both(*faults: Fault) -> Fault:
     """Several habits at once, the first asked first."""
 
-    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+    def fault(request: dict[str, Any], ask: Ask) -> Reply:
         first, *others = faults
         return first(request, (lambda: both(*others)(request, ask)) if others else ask)  # type: ignore[arg-type,return-value]
 
@@ -75,7 +78,7 @@ def both(*faults: Fault) -> Fault:
 def spans_of(most: int, code: int, message: str) -> Fault:
     """Logs of so many blocks at once and no more."""
 
-    def fault(request: dict[str, Any], ask: Ask) -> Answer:
+    def fault(request: dict[str, Any], ask: Ask) -> Reply:
         if request["method"] == "eth_getLogs":
             first, last = (request["params"][0].get(name, "latest") for name in ("fromBlock", "toBlock"))
             if not last.startswith("0x") or int(last, 16) - int(first, 16) >= most:
@@ -88,10 +91,10 @@ def spans_of(most: int, code: int, message: str) -> Fault:
 class Busy:
     """Asks to wait, then answers, then asks to wait again."""
 
-    def __init__(self, code: int, message: str, every: int = 3) -> None:
+    def __init__(self, code: int, message: str, every: int = 5) -> None:
         self.code, self.message, self.every, self.came = code, message, every, 0
 
-    def __call__(self, request: dict[str, Any], ask: Ask) -> Answer:
+    def __call__(self, request: dict[str, Any], ask: Ask) -> Reply:
         self.came += 1
         return refusal(request, self.code, self.message) if self.came % self.every == 0 else ask()
 
@@ -99,3 +102,35 @@ class Busy:
 WITHOUT_1559 = both(lacks("eth_feeHistory", "eth_maxPriorityFeePerGas"), changes_blocks(baseFeePerGas=None))
 LONG_EXTRA = changes_blocks(extraData="0x" + "d7" * 97)
 """A clique, BSC or Besu block: signatures of those who made it."""
+
+KINDS: dict[str, Fault] = {
+    "logs without times": changes_logs(blockTimestamp=None),
+    "logs of second 0": changes_logs(blockTimestamp="0x0"),
+    "times as numbers": changes_logs(blockTimestamp=1_700_000_000),
+    "long extraData": LONG_EXTRA,
+    "no EIP-1559": WITHOUT_1559,
+    "no receipts of a block": lacks("eth_getBlockReceipts"),
+    "spans of 5 blocks": spans_of(5, -32005, "query exceeds max block range 5"),
+    "spans of 1 block": spans_of(1, -32600, "eth_getLogs is limited to a 1 range"),
+    "over rate limit": Busy(-32016, "over rate limit"),
+    "limit exceeded": Busy(-32005, "daily request count exceeded, request rate limited"),
+}
+"""Kinds of nodes, and what each does."""
+
+
+def through(node: Answer, fault: Fault) -> Answer:
+    """The answers of a node in this process that has a habit."""
+
+    def answer(method: str, params: list[Any]) -> Any:
+        def ask() -> dict[str, Any]:
+            try:
+                return {"result": json.loads(json.dumps(node(method, params)))}
+            except RpcError as error:
+                return {"error": error.error}
+
+        reply: Any = fault({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, ask)
+        if "error" in reply:
+            raise RpcError(reply["error"]["code"], reply["error"]["message"], reply["error"].get("data"))
+        return reply["result"]
+
+    return answer
