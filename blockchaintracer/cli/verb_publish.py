@@ -25,7 +25,9 @@ from blockchaintracer.lab.store.store import REPAIRED
 )
 @profile_option
 @click.option(
-    "--quick", is_flag=True, help="Do not read what is there: in a folder what has not changed, elsewhere by size."
+    "--quick",
+    is_flag=True,
+    help="Do not read what is there: in a folder what is unchanged, elsewhere what has its size.",
 )
 @click.option("--with-diff", is_flag=True, help="Publish what differed from the commit, too, unless it holds a secret.")
 def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, quick: bool) -> Answer:

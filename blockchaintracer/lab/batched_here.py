@@ -12,6 +12,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, proofs_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.published_proofs import published_proofs
+from blockchaintracer.lab.store.sources import is_url, public_name
 
 
 def with_batched(
@@ -54,6 +55,10 @@ def with_batched(
             problems.append(f"a proof of record {proof.id} names the batch {proof.root}, which is not anchored")
     outcome = Outcome.UNKNOWN if reports or known else Outcome.FAIL
     wrong = [Check("proof", outcome, problem) for problem in dict.fromkeys(problems)]
+    addresses = [public_name(os.fspath(source)) for source in sources if is_url(os.fspath(source))]
+    if addresses and not reports and not known:
+        detail = f"a record in a batch is found by its file or digest in a folder alone, at {', '.join(addresses)} by"
+        wrong.append(Check("proof", Outcome.UNKNOWN, f"{detail} its id: `verify ID --path FILE`"))
     if unavailable and not reports:
         detail = f"whether it is in a batch is not decided: {'; '.join(unavailable)}"
         wrong.append(Check("proof", Outcome.UNKNOWN, detail, {"unavailable": unavailable}))

@@ -40,7 +40,7 @@ from blockchaintracer.lab.store.ipfs.dag import Tree
 from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from blockchaintracer.lab.store.sources import is_url, public_name
-from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, UNCHANGED, WHOLE, Store
+from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, SAME_SIZE, UNCHANGED, WHOLE, Store
 
 _BLOCK = 1 << 20
 
@@ -214,7 +214,7 @@ def _to_file_system(store: Store, files: Files, url: str, quick: bool) -> dict[s
             states[digest] = NEW
             if filesystem.exists(path):
                 whole = filesystem.info(path)["size"] == size and (quick or _hashed(filesystem, path) == digest)
-                states[digest] = (UNCHANGED if quick else WHOLE) if whole else REPAIRED
+                states[digest] = (SAME_SIZE if quick else WHOLE) if whole else REPAIRED
                 if whole:
                     continue
             filesystem.makedirs(path.rpartition("/")[0], exist_ok=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import json
 import os
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content
 from tests.support.labs import typed
+from tests.support.serving import serving
 
 pytestmark = pytest.mark.node
 
@@ -61,6 +64,19 @@ def test_it_is_verified_from_the_published_folder(lab: Lab, tmp_path: Path, batc
     done = stranger(lab, tmp_path / "stranger", "verify", parent.id, *here)
     assert done.returncode == 0, "the proof of what it comes from is published with it"
     assert stranger(lab, tmp_path / "stranger", "verify", child.id).returncode == 1, "nothing is found without it"
+
+
+def test_what_an_address_cannot_tell_is_said(lab: Lab, tmp_path: Path, batched: Any) -> None:
+    """At an address nothing can be listed: a file was told to have no record, and not that this was not looked at."""
+    child, _, file = batched
+    publish(lab, child.id, tmp_path / "published")
+    with serving(partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "published"))) as address:
+        done = stranger(lab, tmp_path / "stranger", "verify", str(file), "--from", address)
+        assert done.returncode == 1
+        assert f"in a folder alone, at {address} by its id: `verify ID --path FILE`" in done.stdout
+        done = stranger(lab, tmp_path / "stranger", "verify", child.id, "--path", str(file), "--from", address)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "in a folder alone" not in done.stdout
 
 
 def test_its_file_is_found_by_the_batches_that_are_kept_here(lab: Lab, tmp_path: Path, batched: Any) -> None:

@@ -45,6 +45,7 @@ REPAIR = "`blockchaintracer store repair --from FOLDER|URL` puts a good copy in 
 """What to do about an object that is damaged or missing."""
 
 NEW, REPAIRED, WHOLE, UNCHANGED = "new", "repaired", "re-hashed", "not read again"
+SAME_SIZE = "of the same size and not read: damage would not be seen"
 """What became of a copy: not there before, damaged before, there and hashed again, there and not read."""
 
 Write = Callable[[bytes | memoryview], object]
