@@ -282,15 +282,24 @@ def test_checkpoints(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
     early = Commitment(Position(5, 0, 0), fifth, record.transaction, fifth.timestamp)
     lines.append(told(lab, "committed before the second anchor", check(cases["right"], early)))
     lines.append(told(lab, "without descriptions", check(cases["right"], copies=FolderCopies([]))))
-    for anchor in made.anchors[1:]:
-        digest = anchor.description.sha256
-        (lab.folder / "objects" / digest[:2] / digest[2:]).unlink()
-    lines.append(told(lab, "without a description", check(cases["right"])))
-    lines.append(told(lab, "without a description, of another anchor", check(cases["one of its anchors"])))
-    made.anchor(remade(10, 20, 30, 40, 50, name="later "), 0, count=9)
-    lines.append(told(lab, "anchored after the run", check(cases["right"])))
     many = remade(*range(1, 24), name="many ")
     lines.append(told(lab, "twenty-three others", check(made.run(many))))
+    for series in (0, 2):
+        again = CheckpointList(series=number(series))
+        made.anchor(made.then(again, 10, f"of series {series} "), 0)
+    lab.node.mine()
+    newest = stranger.registry.chain.head()
+    late = Commitment(Position(newest.number, 0, 0), newest, record.transaction, newest.timestamp)
+    lines.append(told(lab, "lists of other series are anchored", check(cases["right"], late)))
+    tail = made.anchor(whole, 4, count=2).model_copy(update={"count": 2})
+    lines.append(told(lab, "an anchor of fewer than it says", check(made.run(whole, [*made.anchors, tail]))))
+    for anchor in made.anchors[::-1]:
+        digest = anchor.description.sha256
+        (lab.folder / "objects" / digest[:2] / digest[2:]).unlink()
+        lines.append(told(lab, "without a description", check(cases["right"])))
+        lines.append(told(lab, "without a description, of another anchor", check(cases["one of its anchors"])))
+    made.anchor(remade(10, 20, 30, 40, 50, name="later "), 0, count=9)
+    lines.append(told(lab, "anchored after the run", check(cases["right"])))
     expect(expected / "checkpoints.txt", "\n".join(lines))
 
 
