@@ -325,8 +325,7 @@ def test_what_is_no_manifest_is_left_empty_for_good(lab, index):
     assert index.sync(lab.registry, lab.store).manifests == 0
     for data, subject in rows.items():
         [row] = query(index, subject=subject)
-        assert row.name == ("odd?name" if data is odd else None)
-        assert row.metrics == ({"ok": 1} if data is odd else {})
+        assert (row.name, row.metrics) == (None, {})
 
 
 def test_a_reorganised_chain_takes_back_what_it_lost(lab, story, index):
