@@ -254,7 +254,7 @@ def test_too_little_coin_is_told_and_what_was_done_is_not_done_again(tmp_path):
 
 def again_cheap(lab: Lab) -> Lab:
     """The same lab, after the chain has forgotten the price of the proxy's transaction, which it would suggest."""
-    lab.chain.ask(lambda: lab.chain.ask("anvil_mine", "0x40"))  # type: ignore[arg-type]
+    lab.chain.ask("anvil_mine", "0x40")
     return Lab(lab.home, rpc=lab.rpc, key_name="lab", ask=lab.ask)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +54,7 @@ def sent(lab: Lab, function: str, *arguments: Any) -> str:
     call = {"to": lab.registry.address, "data": lab.registry.call_data(function, *arguments)}
     raw = lab.signer.sign_transaction({**about, **fees, **call})
     lab.chain.send(raw)
-    receipt = lab.chain.receipt(to_hex(keccak(raw)))
-    assert receipt is not None
+    while (receipt := lab.chain.receipt(to_hex(keccak(raw)))) is None:
+        time.sleep(0.01)
     assert receipt.succeeded
     return receipt.transaction

@@ -235,6 +235,7 @@ class Part(BaseModel):
     """A strict, immutable model, camelCase in JSON. What it can't take is an `InputError`, never a ValueError."""
 
     model_config = ConfigDict(
+        defer_build=True,
         frozen=True,
         extra="forbid",
         strict=True,
