@@ -9,7 +9,7 @@ import click
 from blockchaintracer.cli.options import VerbGroup, group_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
+from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups
 from blockchaintracer.lab.lab import Lab, roles_of

@@ -22,10 +22,11 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import Domain, RecordKey, is_hash
 from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
-from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
+from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
 from blockchaintracer.core.verify.standing import BundleReport, stand
+from blockchaintracer.core.verify.verifier import Verifier
 
 __all__ = [
     "Checkpoint",

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.formats import RECORD_KEY, Format, read_limited
-from blockchaintracer.core.manifest.base import read_strictly
+from blockchaintracer.core.plain_json import read_strictly
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, unsigned
 
 MAX_KEY_FILE_BYTES = 1 << 20

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import TRUSTED_BLOCKS, read_limited
-from blockchaintracer.core.manifest.base import read_strictly
 from blockchaintracer.core.networks import network_by_name
+from blockchaintracer.core.plain_json import read_strictly
 from blockchaintracer.core.record import checksummed, normal_id, unsigned
 
 _MAX_CHECKPOINTS = 16 << 20

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
-from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
+from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.kept_proofs import find_proof, proofs_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.published_proofs import published_proofs

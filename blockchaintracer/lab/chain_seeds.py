@@ -9,7 +9,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import RecordPredicate, SeedDerivation, parse_manifest
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Role, from_hex, to_hex
 from blockchaintracer.core.seed_derivation import SEED_BLOCK, derive_seeds
 from blockchaintracer.lab.chain.finality import final_block

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import DATASET
-from blockchaintracer.core.manifest.base import canonical, plain
+from blockchaintracer.core.plain_json import canonical, plain
 from blockchaintracer.lab.optional import require
 
 if TYPE_CHECKING:

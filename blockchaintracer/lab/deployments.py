@@ -7,8 +7,8 @@ from pathlib import Path
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.formats import DEPLOYMENTS, UnknownVersion
-from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.lab_folder import Home
 

@@ -13,7 +13,7 @@ from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import GROUP, INVITATION
-from blockchaintracer.core.manifest.base import MAX_BYTES, parse_json
+from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory, require_owner

@@ -18,8 +18,8 @@ from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
 from blockchaintracer.core.formats import HOME, UnknownVersion
-from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import DEVNET, NETWORKS
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, Role, checksummed, label, normal_id
 from blockchaintracer.lab.chain.finality import DEPTH, final_block
 from blockchaintracer.lab.deployments import forget_registries, registries

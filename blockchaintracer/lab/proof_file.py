@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE, UnknownVersion
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.verify.bundle import MAX_BYTES, START
 
 T = TypeVar("T")

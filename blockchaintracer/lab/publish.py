@@ -21,7 +21,7 @@ from blockchaintracer.core.manifest import (
     RunPredicate,
     is_listing,
 )
-from blockchaintracer.core.manifest.base import canonical
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Kind, SubjectType, label
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.record_view import RecordView

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
 from blockchaintracer.core.formats import SIGNED_WRITES, read_limited
-from blockchaintracer.core.manifest.base import read_strictly
+from blockchaintracer.core.plain_json import read_strictly
 from blockchaintracer.core.record import (
     Domain,
     RecordKey,

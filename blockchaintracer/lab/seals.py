@@ -18,7 +18,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import SEAL, UnknownVersion
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import (
     Domain,
     Kind,

@@ -26,7 +26,7 @@ from blockchaintracer.core.errors import (
     StoreError,
 )
 from blockchaintracer.core.manifest import SeedDerivation, Tolerance
-from blockchaintracer.core.manifest.base import plain
+from blockchaintracer.core.plain_json import plain
 from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import RUN_FILE, command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, error_text, masked_values

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import rfc3339
+from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, named_hex, normal_id, parse_number
 from blockchaintracer.core.seed_derivation import SEED_BLOCK
 from blockchaintracer.lab.capture.random_seeds import seed_everything

@@ -12,7 +12,8 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import is_hash
-from blockchaintracer.core.verify import Check, Outcome, Report, Verifier
+from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.batched_here import with_batched
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox

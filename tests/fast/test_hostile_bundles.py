@@ -34,7 +34,7 @@ def test_the_verifier_shares_no_code_with_the_exporter() -> None:
         "formats",
         "storage_layout",
         "manifest",
-        "manifest.base",
+        "plain_json",
         "merkle",
         "record",
         "verify.chain_shapes",

@@ -323,7 +323,7 @@ def test_what_is_no_manifest_is_left_empty_for_good(lab, index):
         rows[data] = key.subject
     assert index.sync(lab.registry, lab.store).manifests >= 5
     assert index.sync(lab.registry, lab.store).manifests == 0
-    for data, subject in rows.items():
+    for subject in rows.values():
         [row] = query(index, subject=subject)
         assert (row.name, row.metrics) == (None, {})
 

@@ -12,7 +12,7 @@ from eth_account import Account
 
 from blockchaintracer.core.errors import InputError, KeyStoreError, NotVerified
 from blockchaintracer.core.formats import BACKUP
-from blockchaintracer.core.manifest.base import canonical
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Kind, Role
 from blockchaintracer.lab.groups import create_group, invite, join
 from blockchaintracer.lab.keys import (

@@ -40,7 +40,8 @@ from blockchaintracer.core.record import (
     from_hex,
     record_message,
 )
-from blockchaintracer.core.verify import Outcome, Report, Verifier
+from blockchaintracer.core.verify import Outcome, Report
+from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.attest import attest, retract, withdraw
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import invite, join, remove_member

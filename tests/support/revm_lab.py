@@ -14,9 +14,10 @@ from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.digest import cid_of_sha256, digest_bytes
 from blockchaintracer.core.manifest import Artifact, Manifest
 from blockchaintracer.core.record import Kind, Link, RecordKey, from_hex
-from blockchaintracer.core.verify import Report, Verifier
+from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.copies import FolderCopies, object_name
 from blockchaintracer.core.verify.outcomes import Check
+from blockchaintracer.core.verify.verifier import Verifier
 from tests.model import eip712
 from tests.model.registry import ALL_ROLES, NO_END
 

@@ -68,10 +68,8 @@ class DecodedEvent:
 @cache
 def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
     """Load ABI and bytecode of a contract from this package."""
-    data: dict[str, Any] = json.loads(
-        (resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json").read_bytes()
-    )
-    return data
+    file = resources.files("blockchaintracer.core") / "artifacts" / f"{name}.json"
+    return json.loads(file.read_bytes())  # type: ignore[no-any-return]
 
 
 @cache

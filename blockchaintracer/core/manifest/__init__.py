@@ -8,9 +8,7 @@
 True
 """
 
-from blockchaintracer.core.manifest.base import MAX_BYTES as MAX_BYTES
 from blockchaintracer.core.manifest.base import Part as Part
-from blockchaintracer.core.manifest.base import plain as plain
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
 from blockchaintracer.core.manifest.paths import check_paths as check_paths
 from blockchaintracer.core.manifest.paths import is_listing as is_listing
@@ -43,3 +41,5 @@ from blockchaintracer.core.manifest.statement import Manifest as Manifest
 from blockchaintracer.core.manifest.statement import check_against_key as check_against_key
 from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest
 from blockchaintracer.core.manifest.statement import predicate_type as predicate_type
+from blockchaintracer.core.plain_json import MAX_BYTES as MAX_BYTES
+from blockchaintracer.core.plain_json import plain as plain

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, NonNegativeInt, PositiveInt
 
 from blockchaintracer.core.formats import CHECKPOINT_BATCH, CHECKPOINTS
-from blockchaintracer.core.manifest.base import Part, canonical, parse_json, refuse
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Digest, Hash, Line, State, Utc, Uuid
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
+from blockchaintracer.core.plain_json import canonical, parse_json, refuse
 
 MAX_CHECKPOINT_LIST = 16 << 20
 """The largest list or description that is read, in bytes."""

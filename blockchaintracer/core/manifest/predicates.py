@@ -23,8 +23,9 @@ from pydantic import (
 
 from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import Part, rfc3339
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.paths import check_paths, normal_path
+from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})

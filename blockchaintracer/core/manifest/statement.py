@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import Format
-from blockchaintracer.core.manifest.base import MAX_BYTES, Part, canonical, parse_json, plain, refuse
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import (
     ContentPredicate,
     Digest,
@@ -24,6 +24,7 @@ from blockchaintracer.core.manifest.predicates import (
     predicate_class,
     subject_type_of,
 )
+from blockchaintracer.core.plain_json import MAX_BYTES, canonical, parse_json, plain, refuse
 from blockchaintracer.core.record import Kind, Link, RecordKey, SubjectType, label, parse_number
 
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"

@@ -3,4 +3,3 @@
 from blockchaintracer.core.verify.outcomes import Check as Check
 from blockchaintracer.core.verify.outcomes import Outcome as Outcome
 from blockchaintracer.core.verify.outcomes import Report as Report
-from blockchaintracer.core.verify.verifier import Verifier as Verifier

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import BUNDLE, UnknownVersion
 from blockchaintracer.core.manifest import check_against_key, parse_manifest
-from blockchaintracer.core.manifest.base import MAX_DEPTH, nested
 from blockchaintracer.core.merkle import leads_to
+from blockchaintracer.core.plain_json import MAX_DEPTH, nested
 from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
 from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
 from blockchaintracer.core.verify.chain_shapes import (

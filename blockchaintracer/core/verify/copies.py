@@ -24,7 +24,7 @@ from blockchaintracer.core.digest import (
 )
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PUBLISHED, read_limited
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import normal_digest
 
 CHUNK = 1 << 20

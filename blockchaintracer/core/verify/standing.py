@@ -15,8 +15,8 @@ from blockchaintracer.core.chain import Chain, KnownCode, Registry, factory_regi
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
-from blockchaintracer.core.manifest.base import canonical
 from blockchaintracer.core.networks import is_private
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust

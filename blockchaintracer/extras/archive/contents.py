@@ -10,7 +10,7 @@ import rfc8785
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from blockchaintracer.core.formats import ARCHIVE
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.extras.search.logs import Event
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"

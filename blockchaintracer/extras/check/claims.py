@@ -17,7 +17,7 @@ import yaml
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import CLAIMS, read_limited
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.base import MAX_BYTES
+from blockchaintracer.core.plain_json import MAX_BYTES
 from blockchaintracer.core.record import written_id
 from blockchaintracer.core.verify import Report
 from blockchaintracer.extras.check.marks import marks_in_latex, marks_in_markdown

@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from blockchaintracer.core.errors import RecordingWarning
-from blockchaintracer.core.manifest.base import MAX_INTEGER
+from blockchaintracer.core.plain_json import MAX_INTEGER
 from blockchaintracer.extras.frameworks.training_state import StateDigest
 from blockchaintracer.lab.traced_run import TracedRun
 

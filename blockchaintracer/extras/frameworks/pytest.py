@@ -62,7 +62,7 @@ def _fixtures() -> Any:
 
             def record(name: str, value: float) -> None:
                 from blockchaintracer.core.errors import InputError
-                from blockchaintracer.core.manifest.base import plain
+                from blockchaintracer.core.plain_json import plain
 
                 number = plain(value, f"metrics.{name}")
                 if isinstance(number, bool) or not isinstance(number, int | float):
@@ -128,7 +128,7 @@ class _Recorder:
 
         import pytest
 
-        from blockchaintracer.core.manifest.base import canonical, plain
+        from blockchaintracer.core.plain_json import canonical, plain
         from blockchaintracer.core.record import Kind
         from blockchaintracer.lab.capture.git import capture_git
         from blockchaintracer.lab.deployments import registries

@@ -14,7 +14,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import TRAINING_STATE
-from blockchaintracer.core.manifest.base import MAX_INTEGER, canonical, parse_json, plain
+from blockchaintracer.core.plain_json import MAX_INTEGER, canonical, parse_json, plain
 from blockchaintracer.lab.datasets import little_blocks
 
 """Name of the encoding. A change that changes a digest changes this name."""

@@ -14,7 +14,7 @@ from blockchaintracer.core.digest import LISTING_LIMIT
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.manifest import LISTING, RunPredicate, is_listing
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,

@@ -24,7 +24,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, RecordingWarning
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
 from blockchaintracer.extras.mlflow_reader.snapshot import (

@@ -15,7 +15,7 @@ from typing import Any
 from blockchaintracer.core.digest import LISTING_LIMIT, Progress, parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind, Relation
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown, without_copy

@@ -13,7 +13,7 @@ from typing import Any
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
-from blockchaintracer.core.manifest.base import MAX_INTEGER
+from blockchaintracer.core.plain_json import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow_reader.logged_content import model_details, noted_contents, noted_sizes
 from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Snapshot, context_of, files_at, local_source

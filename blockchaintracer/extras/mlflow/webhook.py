@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.extras.mlflow.model_registry import record_alias, record_deployed, record_model, record_version
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.drafts import Recorded

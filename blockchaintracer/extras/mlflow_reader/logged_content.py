@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.datasets import digest_dataset
 from blockchaintracer.lab.recording.run_document import MAX_DOCUMENT, parse_yaml
 

@@ -27,8 +27,8 @@ import rfc8785
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
-from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.extras.mlflow_reader.artifact_files import fetch_files, local_path, require_places
 from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
 from blockchaintracer.lab.optional import require

@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import LISTING_LIMIT, digest_bytes, parse_list
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Artifact
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation, SubjectType
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab

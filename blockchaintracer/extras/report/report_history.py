@@ -8,7 +8,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RunPredicate
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 
 MAX_FILE = 16 << 20

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 
 MOST_ROWS = 5_000_000
 """Rows of one side at most: their digests are held in memory."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from blockchaintracer.core.manifest import ContentPredicate, RunPredicate
-from blockchaintracer.core.manifest.base import canonical
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Relation
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
 

@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from blockchaintracer.core.manifest.base import Part, canonical, parse_json
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Line, Prose
+from blockchaintracer.core.plain_json import canonical, parse_json
 
 LATEST = 1
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.formats import SCORE
-from blockchaintracer.core.manifest.base import canonical
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 
 Value = float | int | str
 MAX_FACTS = 2_000

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.manifest.base import plain
+from blockchaintracer.core.plain_json import plain
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.keys import without_secrets
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.keys.transaction_bytes import encode_signed, signing_digest
 
 COMMAND = "command:"

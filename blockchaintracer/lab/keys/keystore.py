@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.core.formats import KEYSTORE
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder

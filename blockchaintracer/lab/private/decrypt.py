@@ -12,7 +12,7 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import UnknownVersion
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, Encrypted, Manifest, RunPredicate
-from blockchaintracer.core.manifest.base import parse_json
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record

@@ -16,8 +16,8 @@ from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import DISCLOSURE, UnknownVersion
 from blockchaintracer.core.manifest import Artifact, Part, PrivateValues, RunPredicate, parse_manifest
-from blockchaintracer.core.manifest.base import canonical, parse_json, read_strictly
 from blockchaintracer.core.manifest.predicates import Address, Decimal, Digest, Hash, Line
+from blockchaintracer.core.plain_json import canonical, parse_json, read_strictly
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.lab.files import write_kept

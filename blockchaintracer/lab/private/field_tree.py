@@ -30,7 +30,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import PRIVATE_VALUES
-from blockchaintracer.core.manifest.base import canonical, plain
+from blockchaintracer.core.plain_json import canonical, plain
 from blockchaintracer.core.record import Domain
 
 LEAF = "urn:blockchaintracer:private-field:v1"

@@ -34,7 +34,7 @@ from blockchaintracer.core.digest import (
 )
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
 from blockchaintracer.core.formats import PRIVATE_CONTENT
-from blockchaintracer.core.manifest.base import canonical, parse_json
+from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.lab.files import placing
 from blockchaintracer.lab.private.age import decrypt_stream, encrypt_stream, written
 from blockchaintracer.lab.private.field_tree import SALT_BYTES, Context

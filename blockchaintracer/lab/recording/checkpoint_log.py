@@ -20,13 +20,13 @@ from typing import Literal
 from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
 from blockchaintracer.core.manifest import CheckpointAnchor, Checkpoints, State
-from blockchaintracer.core.manifest.base import rfc3339
 from blockchaintracer.core.manifest.checkpoint_list import (
     AnchoredCheckpoints,
     CheckpointList,
     ListedCheckpoint,
     root_of,
 )
+from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from blockchaintracer.core.manifest.base import Part, rfc3339
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Experiment, Line, Metric, Names, Tolerance, Utc
+from blockchaintracer.core.plain_json import rfc3339
 
 DEFAULT_TOLERANCE = Tolerance(absolute=0.0, relative=1e-6)
 """Within what a metric must be reproduced if nothing is said: what summing in another order may change, no more."""

@@ -34,7 +34,7 @@ from blockchaintracer.core.manifest import (
     RunOutput,
     RunPredicate,
 )
-from blockchaintracer.core.manifest.base import rfc3339
+from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
 from blockchaintracer.lab.capture.environment import capture_environment, find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field, NonNegativeInt, Validati
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import RUN_DOCUMENT, read_limited
-from blockchaintracer.core.manifest.base import Part, parse_json, plain, refuse
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.checkpoint_list import CheckpointList
 from blockchaintracer.core.manifest.predicates import (
     CheckpointAnchor,
@@ -26,6 +26,7 @@ from blockchaintracer.core.manifest.predicates import (
     Tolerance,
     Utc,
 )
+from blockchaintracer.core.plain_json import parse_json, plain, refuse
 from blockchaintracer.core.record import Kind, Relation, is_hash, label, parse_number, written_id
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE, GivenMetric
 

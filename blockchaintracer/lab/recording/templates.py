@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.base import Part, parse_json, shown
+from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Line, Prose, RunPredicate, Tolerance
+from blockchaintracer.core.plain_json import parse_json, shown
 from blockchaintracer.core.record import Relation, label
 from blockchaintracer.lab.recording.experiment import DEFAULT_TOLERANCE
 from blockchaintracer.lab.recording.run_document import RunDocument

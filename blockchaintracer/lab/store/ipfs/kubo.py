@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, Progress, profile_named
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree

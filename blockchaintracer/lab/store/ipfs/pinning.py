@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest.base import parse_json
 from blockchaintracer.core.networks import redact_url
+from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 
