@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.errors import NodeError
 from blockchaintracer.core.networks import printed_time
 
 FIRST_EVENT = "OwnershipTransferred"
@@ -58,5 +58,5 @@ class EventHistory:
             if (transaction := chain.first_transaction(number)) is None:
                 return chain.block(number) is not None
             return chain.receipt(transaction) is not None
-        except ChainUnavailable:
+        except NodeError:
             return False
