@@ -194,9 +194,9 @@ def no_password(request: Any) -> Any:
 
 def _head(client: requests.Session, method: str, url: str, clock: Deadline, given: dict[str, Any]) -> requests.Response:
     _running.clock = clock
-    limits: dict[str, Any] = {"stream": True, "timeout": (_CONNECT_S, clock.seconds), "allow_redirects": False}
+    given = {"stream": True, "timeout": (_CONNECT_S, clock.seconds), "allow_redirects": False, **given}
     try:
-        return client.request(method, url, **limits, **given)
+        return client.request(method, url, **given)
     except _FAILURES as error:
         slow = clock.is_over or isinstance(error, requests.Timeout)
         raise FetchError(f"can't be reached ({type(error).__name__})", slow=slow) from None

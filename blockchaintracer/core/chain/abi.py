@@ -89,6 +89,7 @@ class Interface:
             named.get(entry["type"], {})[entry.get("name", "")] = entry
         self._functions, self._events = named["function"], named["event"]
         self._selectors = {name: function_abi_to_4byte_selector(entry) for name, entry in self._functions.items()}
+        self._calls = {self._selectors[name]: entry for name, entry in self._functions.items()}
         self._errors = {function_abi_to_4byte_selector(entry): entry for entry in named["error"].values()}
         self.topics = {to_hex(event_abi_to_log_topic(entry)): entry for entry in self._events.values()}
         """the events by their first topic, 0x-hex"""
@@ -113,15 +114,11 @@ class Interface:
 
     def called(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
         """Return which function a call is of and its arguments by name, or None if it is of none."""
-        for name, selector in self._selectors.items():
-            if data[:4] == selector:
-                return self._named(self._functions[name], data[4:])
-        return None
+        return _named(self._calls, data)
 
     def error(self, data: bytes) -> tuple[str, dict[str, Any]] | None:
         """Return the name and the arguments of an error of the contract, or None if it is of none."""
-        entry = self._errors.get(data[:4])
-        return entry and self._named(entry, data[4:])
+        return _named(self._errors, data)
 
     def filter(self, event: str, values: dict[str, Any]) -> list[Any]:
         """Return the topics that logs of an event have whose indexed arguments have these values; a list is any of."""
@@ -153,12 +150,13 @@ class Interface:
         args = {part["name"]: values[part["name"]] for part in entry["inputs"]}
         return DecodedEvent(entry["name"], args, log.position, log.block_hash, log.transaction)
 
-    @staticmethod
-    def _named(entry: dict[str, Any], data: bytes) -> tuple[str, dict[str, Any]] | None:
-        try:
-            return entry["name"], _by_name(entry["inputs"], _decoded(entry["inputs"], data))
-        except ValueError:
-            return None
+
+def _named(entries: dict[bytes, dict[str, Any]], data: bytes) -> tuple[str, dict[str, Any]] | None:
+    try:
+        entry = entries[data[:4]]
+        return entry["name"], _by_name(entry["inputs"], _decoded(entry["inputs"], data[4:]))
+    except (KeyError, ValueError):
+        return None
 
 
 def _by_name(parts: Sequence[dict[str, Any]], values: Sequence[Any]) -> dict[str, Any]:

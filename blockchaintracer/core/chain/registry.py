@@ -168,11 +168,7 @@ class Registry:
         return interface().call(function, *arguments)
 
     def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
-        """Return what a call by `sender` would return now, without sending it.
-
-        Raises:
-            ContractRevert: if it would be refused: told before anything is paid.
-        """
+        """Return what a call by `sender` would return now; `ContractRevert` before anything is paid if refused."""
         return self._call(sender, function, arguments)
 
     def _call(self, sender: str | None, function: str, arguments: Sequence[Any]) -> Any:
