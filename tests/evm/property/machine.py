@@ -293,10 +293,13 @@ class RegistryMachine(RuleBasedStateMachine):
         caller=anyone,
     )
     def invite(self, group, account, roles, inviter, honest, until, deadline, mistake, caller) -> None:
+        """An honest one is accepted at once, and can be tried again at any time."""
         inviter = self._owner(group) if honest else self._address(inviter)
         invitation = self._invitation(group, inviter, self._address(account), roles, until, deadline, mistake)
         self.invitations.append(invitation)
         self.step(inviter if honest else self._address(caller), "invite", invitation)
+        if honest:
+            self.step(invitation.account, "join", invitation)
 
     @rule(which=number, caller=anyone, honest=st.booleans(), later=seldom)
     @precondition(lambda self: self.invitations)
