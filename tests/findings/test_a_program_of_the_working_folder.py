@@ -106,6 +106,9 @@ def test_a_home_folder_is_the_users_own(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tool.parent))
     monkeypatch.chdir(tmp_path)
     assert find_program("tool") == str(tool)
+    # where nothing is a stranger's tree, a relative entry still is no place that somebody chose
+    monkeypatch.setenv("PATH", ".local/bin")
+    assert find_program("tool") is None
     # a project unpacked below it is a stranger's all the same
     project = tmp_path / "project"
     monkeypatch.setenv("PATH", str(planted(project / "bin" / "tool", tmp_path / "started").parent))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import BACKUP
+from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import encrypt, new_identity
 from blockchaintracer.lab.private.backup import back_up, restore
@@ -33,6 +35,18 @@ def tar(*members: tarfile.TarInfo | str, content: bytes = b"{}") -> bytes:
             if isinstance(member, str):
                 info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def backup(*names: str, content: bytes = b"{}") -> bytes:
+    """A backup of this version, with files of any names."""
+    head = canonical(BACKUP.header())
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, data in (("backup.json", head), *((name, content) for name in names)):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
     return out.getvalue()
 
 
@@ -61,7 +75,7 @@ def files(folder: Path) -> list[str]:
 )
 def test_a_backup_holds_only_the_files_that_a_backup_has(tmp_path, key, name) -> None:
     with pytest.raises(NotVerified, match="files of a backup"):
-        restored(tmp_path, key, tar("keys/mine.json", name))
+        restored(tmp_path, key, backup("keys/mine.json", name))
     assert files(tmp_path / "home") == []
 
 
@@ -74,7 +88,7 @@ def test_a_file_that_is_cut_off_is_not_restored(tmp_path, key, content) -> None:
     sys.setrecursionlimit(10**6)
     try:
         with pytest.raises(NotVerified, match="a whole file"):
-            restored(tmp_path, key, tar("keys/mine.json", content=content))
+            restored(tmp_path, key, backup("keys/mine.json", content=content))
     finally:
         sys.setrecursionlimit(limit)
     assert files(tmp_path / "home") == []
@@ -82,7 +96,7 @@ def test_a_file_that_is_cut_off_is_not_restored(tmp_path, key, content) -> None:
 
 def test_names_that_are_one_where_case_does_not_count(tmp_path, key) -> None:
     with pytest.raises(NotVerified, match="differ by more than case"):
-        restored(tmp_path, key, tar("keys/mine.json", "keys/MINE.json"))
+        restored(tmp_path, key, backup("keys/mine.json", "keys/MINE.json"))
     assert files(tmp_path / "home") == []
 
 
@@ -136,15 +150,15 @@ def test_a_restore_that_fails_half_way_leaves_nothing(tmp_path, key) -> None:
     home.mkdir()
     (home / "seals").write_text("in the way")
     with pytest.raises(InputError, match="nothing was"):
-        restored(tmp_path, key, tar("keys/mine.json", SEAL, "settings.json"))
+        restored(tmp_path, key, backup("keys/mine.json", SEAL, "settings.json"))
     assert files(home) == ["seals"]
     assert not (home / "keys").exists()
     (home / "seals").unlink()
-    assert restored(tmp_path, key, tar("keys/mine.json", SEAL)) == ["keys/mine.json", SEAL]
+    assert restored(tmp_path, key, backup("keys/mine.json", SEAL)) == ["keys/mine.json", SEAL]
     assert (home / "keys").stat().st_mode & 0o777 == 0o700
     assert (home / SEAL).stat().st_mode & 0o777 == 0o600
     # what is there already is no hindrance
-    assert restored(tmp_path, key, tar("keys/mine.json", SEAL)) == []
+    assert restored(tmp_path, key, backup("keys/mine.json", SEAL)) == []
 
 
 def test_a_backup_has_everything_that_exists_only_here(tmp_path, key) -> None:
@@ -173,3 +187,14 @@ def test_a_backup_has_everything_that_exists_only_here(tmp_path, key) -> None:
     back_up(Home(home), tmp_path / "backup", recipients=[key[1]])
     new = Home(tmp_path / "home")
     assert sorted(restore(new, tmp_path / "backup", identities=[key[0]], ask=str)) == sorted(names)
+
+
+def test_a_sparse_file_of_the_newer_kind_is_refused(tmp_path) -> None:
+    """Its type is that of a plain file: only its headers say that a few bytes stand for as many as they like."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("keys/mine.json")
+        info.size, info.pax_headers = 2, {"GNU.sparse.size": "50", "GNU.sparse.map": "0,2"}
+        archive.addfile(info, io.BytesIO(b"{}"))
+    with pytest.raises(NotVerified, match="plain files alone"):
+        unpack_tar(io.BytesIO(out.getvalue()), tmp_path / "out", "an archive", limit=100)
