@@ -44,6 +44,20 @@ class RecordStatus:
         return self.recorded_at != 0
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch. `counted` says whether the registry counted its records, or its author did."""
+
+    anchored_at: int
+    count: int
+    counted: bool
+
+    @property
+    def exists(self) -> bool:
+        """Whether the batch was anchored."""
+        return self.anchored_at != 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecordView:
     """A record. Only `id` and `key` are always known. Ids and hashes of the chain are 0x-hex, SHA-256 digests

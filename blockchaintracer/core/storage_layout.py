@@ -1,16 +1,15 @@
 """Where a registry keeps its words in storage, and what they say (contracts/types, Solidity's storage layout).
 
 >>> word = 1_700_000_000 | 7 << 120 | 3 << 152
->>> stored = StoredRecord.from_word(word)
->>> stored.recorded_at, stored.group, stored.kind, stored.batched
+>>> stored = stored_record(word)
+>>> stored.recorded_at, stored.group, stored.kind, stored.is_batched
 (1700000000, 7, 3, False)
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from blockchaintracer.core.record import from_hex
+from blockchaintracer.core.record import Status, from_hex
+from blockchaintracer.core.record_view import Batch, RecordStatus
 
 RECORDS_SLOT = 8
 """Base of ``mapping(bytes32 id => RecordSlot)``; a test holds it against the compiler's storage layout."""
@@ -20,57 +19,24 @@ CANCELLED = 2 << 160
 """The whole word of a record that was cancelled and is not stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
-    """What one storage slot says of a record. Times are Unix seconds, 0 for never; counts are of groups."""
+def stored_record(word: int) -> RecordStatus:
+    """Read the layout of contracts/types/RecordSlot.sol. The status follows from the times, as ``statusOf`` tells it."""
 
-    recorded_at: int
-    retracted_at: int
-    sealed_at: int
-    group: int
-    kind: int
-    batched: bool
-    cancelled: bool
-    reviewed: int
-    reproduced: int
-    not_reproduced: int
-    disputed: int
+    def bits(start: int, width: int) -> int:
+        return word >> start & (1 << width) - 1
 
-    @classmethod
-    def from_word(cls, word: int) -> StoredRecord:
-        """Read the layout of contracts/types/RecordSlot.sol."""
-
-        def bits(start: int, width: int) -> int:
-            return word >> start & (1 << width) - 1
-
-        flags = bits(160, 8)
-        return cls(
-            recorded_at=bits(0, 40),
-            retracted_at=bits(40, 40),
-            sealed_at=bits(80, 40),
-            group=bits(120, 32),
-            kind=bits(152, 8),
-            batched=bool(flags & 1),
-            cancelled=bool(flags & 2),
-            reviewed=bits(168, 22),
-            reproduced=bits(190, 22),
-            not_reproduced=bits(212, 22),
-            disputed=bits(234, 22),
-        )
+    recorded_at, retracted_at, sealed_at = (bits(start, 40) for start in (0, 40, 80))
+    flags, counts = bits(160, 8), (bits(start, 22) for start in (168, 190, 212, 234))
+    if recorded_at:
+        status = Status.RETRACTED if retracted_at else Status.RECORDED
+    else:
+        status = Status.CANCELLED if flags & 2 else Status.UNKNOWN
+    return RecordStatus(bits(120, 32), bits(152, 8), status, flags, recorded_at, retracted_at, sealed_at, *counts)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """What one storage slot says of a batch: its time, how many records, and whether the registry counted them."""
-
-    anchored_at: int
-    count: int
-    counted: bool
-
-    @classmethod
-    def from_word(cls, word: int) -> StoredBatch:
-        """Read the layout of contracts/types/BatchSlot.sol."""
-        return cls(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
+def stored_batch(word: int) -> Batch:
+    """Read the layout of contracts/types/BatchSlot.sol."""
+    return Batch(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
 
 
 def record_slot(record_id: str) -> bytes:

@@ -37,6 +37,7 @@ def test_the_verifier_shares_no_code_with_the_exporter() -> None:
         "plain_json",
         "merkle",
         "record",
+        "record_view",
         "verify.chain_shapes",
     }
     assert verifier <= allowed

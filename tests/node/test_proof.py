@@ -165,7 +165,7 @@ def test_records_under_a_root_are_proven_stored_or_not(lab: Lab) -> None:
     under, taken = read_bundle(data).records
 
     assert (under.status, under.stored, under.recorded) == (Status.UNKNOWN, None, None)
-    assert (taken.status, taken.stored and taken.stored.batched) == (Status.RECORDED, True)
+    assert (taken.status, taken.stored and taken.stored.is_batched) == (Status.RECORDED, True)
     assert under.batch is not None
     assert under.committed_at == taken.committed_at == under.batch.anchored.timestamp
     assert taken.recorded is not None

@@ -34,7 +34,7 @@ from blockchaintracer.core.record import (
     label,
     to_hex,
 )
-from blockchaintracer.core.record_view import RecordStatus, RecordView
+from blockchaintracer.core.record_view import Batch, RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
 _FILTER_LIMIT = 100
@@ -82,20 +82,6 @@ class Group:
     owner: str
     pending_owner: str | None
     created_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch. `counted` says whether the registry counted its records, or its author did."""
-
-    anchored_at: int
-    count: int
-    counted: bool
-
-    @property
-    def exists(self) -> bool:
-        """Whether the batch was anchored."""
-        return self.anchored_at != 0
 
 
 @dataclass(frozen=True, slots=True)

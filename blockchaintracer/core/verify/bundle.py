@@ -22,7 +22,8 @@ from blockchaintracer.core.manifest import check_against_key, parse_manifest
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.plain_json import MAX_DEPTH, nested
 from blockchaintracer.core.record import Domain, RecordKey, Status, from_hex, to_hex
-from blockchaintracer.core.storage_layout import CANCELLED, StoredBatch, StoredRecord, batch_slot, record_slot
+from blockchaintracer.core.record_view import Batch, RecordStatus
+from blockchaintracer.core.storage_layout import CANCELLED, batch_slot, record_slot, stored_batch, stored_record
 from blockchaintracer.core.verify.chain_shapes import (
     Header,
     Malformed,
@@ -47,8 +48,8 @@ _RECORDED = "Recorded(uint32,address,bytes32,uint8,bytes32,uint8,bytes32,(bytes3
 _RECORDED_DATA = ["uint32", "address", "uint8", "uint8", "bytes32", "(bytes32,uint8)[]"]
 _MATERIALIZED = "Materialized(bytes32,bytes32,uint40)"
 _LONGEST_PATH = 64
-_FLAGS, _BATCHED = 160, 1
-"""where the flags of a stored record begin, and the only one of a record that is stored"""
+_BATCHED = 1
+"""the only flag of a record that is stored"""
 _ANCHORED = ("Anchored(uint32,address,bytes32,uint48,bytes32)", "LeavesAnchored(uint32,address,bytes32,uint48)")
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -141,7 +142,7 @@ class ProvenBatch:
     """The batch that holds a record, and where it was anchored."""
 
     root: str
-    batch: StoredBatch
+    batch: Batch
     anchored: Header
 
 
@@ -161,7 +162,7 @@ class ProvenRecord:
     key: RecordKey
     manifest: dict[str, Any] | None
     status: Status
-    stored: StoredRecord | None
+    stored: RecordStatus | None
     recorded: Header | None
     batch: ProvenBatch | None
     as_of: Header
@@ -293,7 +294,7 @@ class _Reading:
         self._check_manifest(place, record, key)
         as_of = self._block(f"{place}.state", record.state)
         word = self._word(f"{place}.state", as_of, record_slot(record.id))
-        stored = StoredRecord.from_word(word)
+        stored = stored_record(word)
         batch = self._batch(f"{place}.batched", record.id, key, record.batched, as_of) if record.batched else None
         if record.recorded is None:
             if batch is None:
@@ -304,18 +305,16 @@ class _Reading:
                 )
             if word not in (0, CANCELLED):
                 raise BundleRefused(f"{place}.state", "expected an empty word or a cancelled one, got another")
-            status = Status.CANCELLED if stored.cancelled else Status.UNKNOWN
-            return ProvenRecord(record.id, key, record.manifest, status, None, None, batch, as_of)
+            return ProvenRecord(record.id, key, record.manifest, stored.status, None, None, batch, as_of)
         recorded = self._recorded(f"{place}.recorded", record.id, key, record.recorded, stored)
         times = (stored.sealed_at, stored.recorded_at, recorded.timestamp, as_of.timestamp)
         retraction = (recorded.timestamp, stored.retracted_at or as_of.timestamp, as_of.timestamp)
         in_order = [*times] == sorted(times) and [*retraction] == sorted(retraction) and recorded.number <= as_of.number
-        if not in_order or word >> _FLAGS & 0xFF & ~_BATCHED:
+        if not in_order or stored.flags & ~_BATCHED:
             raise BundleRefused(
                 f"{place}.state", "expected a word that a registry writes: sealed, recorded, retracted, in this order"
             )
-        status = Status.RETRACTED if stored.retracted_at else Status.RECORDED
-        return ProvenRecord(record.id, key, record.manifest, status, stored, recorded, batch, as_of)
+        return ProvenRecord(record.id, key, record.manifest, stored.status, stored, recorded, batch, as_of)
 
     def _key(self, place: str, record: _Record) -> RecordKey:
         key = _shaped(f"{place}.key", lambda: RecordKey.from_json(record.key))
@@ -400,7 +399,7 @@ class _Reading:
             raise BundleRefused(f"{place}.log", "expected a log that the blooms of its receipt and block hold")
         return block, log
 
-    def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: StoredRecord) -> Header:
+    def _recorded(self, place: str, record_id: str, key: RecordKey, where: _Where, stored: RecordStatus) -> Header:
         from eth_abi.abi import encode
 
         block, log = self._log(place, where)
@@ -411,7 +410,7 @@ class _Reading:
             raise BundleRefused(f"{place}.log", f"expected the event that recorded {record_id}, got another")
         if (stored.group, stored.kind) != (key.group, key.kind):
             raise BundleRefused(place, "the stored word is not of this key's group and kind")
-        if stored.batched:
+        if stored.is_batched:
             self._check_materialized(place, record_id, where, stored.recorded_at)
         elif stored.recorded_at != block.timestamp:
             raise BundleRefused(place, f"expected a record of time {block.timestamp}, got one of {stored.recorded_at}")
@@ -430,7 +429,7 @@ class _Reading:
         root = batched.root
         if (computed := leads_to(record_id, batched.path)) != root:
             raise BundleRefused(f"{place}.path", f"expected a path to the root {root}, got one to {computed}")
-        batch = StoredBatch.from_word(self._word(place, as_of, batch_slot(key.group, key.author, root)))
+        batch = stored_batch(self._word(place, as_of, batch_slot(key.group, key.author, root)))
         block, log = self._log(f"{place}.anchored", batched.anchored)
         named = (bytes.fromhex(key.author[2:]).rjust(32, b"\0"), from_hex(root))
         event = {_topic(signature): signature for signature in _ANCHORED}.get(log.topics[0] if log.topics else b"")
