@@ -19,13 +19,14 @@ from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core.api import connect
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.networks import DEVNET, command_for_others, network_by_chain_id, network_by_name, time_source
+from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
+from blockchaintracer.lab.drafts import command_for_others
 from blockchaintracer.lab.known_keys import given_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

@@ -18,7 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Domain
 
 MAX_TIME = 253_402_300_800
 """The year 10,000, Unix seconds: a later time cannot be printed."""
@@ -65,10 +64,6 @@ class Network:
     def rpc(self) -> str | None:
         """The RPC address of the environment, else the public one. None for the devnet, whose home holds its port."""
         return os.environ.get(self.rpc_env) or self.public_rpc
-
-    def transaction_page(self, transaction: str) -> str | None:
-        """Return the address of a transaction in the explorer, or None."""
-        return f"{self.explorer}/tx/{transaction}" if self.explorer else None
 
 
 def _load() -> tuple[Network, ...]:
@@ -135,12 +130,3 @@ def redact_url(url: str) -> str:
     host = ".".join(_HOST_TOKEN.sub("…", label) for label in (parts.hostname or "").split("."))
     path = "/".join(_TOKEN.sub("…", token) for token in parts.path.split("/"))
     return urlunsplit((parts.scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", path, "", ""))
-
-
-def command_for_others(domain: Domain, record_id: str) -> str:
-    """Return the command by which anybody verifies a record, by a node of their own choice."""
-    network = network_by_chain_id(domain.chain_id)
-    node = f"--rpc URL --chain-id {domain.chain_id}"
-    if network and not network.is_devnet:
-        node = f"--network {network.name}"
-    return f"blockchaintracer verify {domain.global_id(record_id)} {node} --registry {domain.registry}"

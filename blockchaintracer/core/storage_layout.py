@@ -20,7 +20,7 @@ CANCELLED = 2 << 160
 
 
 def stored_record(word: int) -> RecordStatus:
-    """Read the layout of contracts/types/RecordSlot.sol. The status follows from the times, as ``statusOf`` tells it."""
+    """Read the layout of contracts/types/RecordSlot.sol. The status is that of ``statusOf``."""
 
     def bits(start: int, width: int) -> int:
         return word >> start & (1 << width) - 1

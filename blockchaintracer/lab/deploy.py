@@ -14,6 +14,7 @@ from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory
 from blockchaintracer.lab.chain.gas_price import GasPrice, gas_price
+from blockchaintracer.lab.chain.questions import estimate_gas
 from blockchaintracer.lab.estimate import data_fee
 from blockchaintracer.lab.files import write_json
 from blockchaintracer.lab.groups import salt_of
@@ -155,7 +156,7 @@ def _gas(lab: Lab, write: Transaction, maker: Factory) -> int | None:
     to, data = write.call(chain)
     call: Any = {"from": sender, "to": to, "data": data}
     try:
-        return chain.estimate_gas(call, "latest", there | {sender: {"balance": hex(_RICH_WEI)}})
+        return estimate_gas(chain, call, "latest", there | {sender: {"balance": hex(_RICH_WEI)}})
     except (ChainUnavailable, ContractRevert):
         return None
 

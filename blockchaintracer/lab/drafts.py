@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from blockchaintracer.core.manifest import Manifest
-from blockchaintracer.core.networks import command_for_others
+from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.record import Domain, RecordKey
 
 Progress = Callable[[int], None]
@@ -65,3 +65,12 @@ class Draft:
     def name(self) -> str | None:
         """What its manifest calls it."""
         return self.manifest.predicate.name
+
+
+def command_for_others(domain: Domain, record_id: str) -> str:
+    """Return the command by which anybody verifies a record, by a node of their own choice."""
+    network = network_by_chain_id(domain.chain_id)
+    node = f"--rpc URL --chain-id {domain.chain_id}"
+    if network and not network.is_devnet:
+        node = f"--network {network.name}"
+    return f"blockchaintracer verify {domain.global_id(record_id)} {node} --registry {domain.registry}"

@@ -16,12 +16,12 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
-from blockchaintracer.core.networks import command_for_others
 from blockchaintracer.core.record import Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
+from blockchaintracer.lab.drafts import command_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
 from blockchaintracer.lab.verify_here import verify

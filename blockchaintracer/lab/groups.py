@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
@@ -19,6 +18,7 @@ from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.memberships import of_accounts
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
 
 _ADDRESS_FIELDS = ("inviter", "account")
@@ -196,7 +196,7 @@ def members(lab: Lab, group: int) -> list[dict[str, Any]]:
     events = lab.registry.events("MembershipChanged", group=group)
     accounts = list(dict.fromkeys(event.args["account"] for event in events))
     rows = []
-    for account, membership in zip(accounts, lens.members(lab.registry, group, accounts), strict=True):
+    for account, membership in zip(accounts, of_accounts(lab.registry, group, accounts), strict=True):
         if not membership.roles:
             # only what had been offered to the account, or by it, has ended
             continue

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, overload
 
-from blockchaintracer.core.chain import Chain, Registry, lens
+from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, KeyStoreError, StoreError
@@ -37,6 +37,7 @@ from blockchaintracer.lab.keys import (
 )
 from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.memberships import in_groups
 from blockchaintracer.lab.outbox import Entry, Outbox, Transaction
 from blockchaintracer.lab.store.hashcache import HashCache
 from blockchaintracer.lab.store.store import Store
@@ -293,7 +294,7 @@ class Lab:
         role = role or Role.RECORDER
         now = self.chain.head().timestamp
         every = range(1, self.registry.last_group() + 1)
-        held = lens.memberships(self.registry, every, self.signer.address)
+        held = in_groups(self.registry, every, self.signer.address)
         mine = [number for number, membership in zip(every, held, strict=True) if membership.holds(role, now)]
         if len(mine) != 1:
             raise InputError(

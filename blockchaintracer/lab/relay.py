@@ -23,6 +23,7 @@ from blockchaintracer.core.record import (
     to_hex,
     unsigned,
 )
+from blockchaintracer.lab.chain.questions import estimate_gas
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Transaction
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
@@ -176,7 +177,7 @@ def gas_of(lab: Lab, write: Transaction) -> tuple[int | None, str]:
         return None, error.message
     to, data = write.call(lab.chain)
     call = {"from": lab.signer.address, "to": to, "data": data}
-    gas = lab.chain.estimate_gas(call)
+    gas = estimate_gas(lab.chain, call)
     return (gas, "") if gas * 5 // 4 <= MOST_GAS else (None, f"it would take {gas:,} gas: its contract burns it")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from blockchaintracer.core.chain import lens
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Manifest, RecordPredicate
@@ -15,6 +14,7 @@ from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.memberships import in_groups
 from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import not_before
@@ -77,7 +77,7 @@ def rotate(lab: Lab, old: str, new: str) -> Rotated:
         )
     groups, now = [], lab.chain.head().timestamp
     every = range(1, lab.registry.last_group() + 1)
-    for number, held in zip(every, lens.memberships(lab.registry, every, before), strict=True):
+    for number, held in zip(every, in_groups(lab.registry, every, before), strict=True):
         owns = lab.registry.group(number).owner.lower() == before.lower()
         if owns or (held.roles and held.since <= now < held.until):
             groups.append(_hand_over(giving, taking, number, owns=owns))

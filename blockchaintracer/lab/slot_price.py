@@ -10,6 +10,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
+from blockchaintracer.lab.chain.questions import estimate_gas
 
 SLOT_GAS, REPRICED_SLOT_GAS = 20_000, 97_920
 """Gas of filling an empty slot by the rules until Osaka (EIP-2200), and by those announced for Glamsterdam
@@ -69,7 +70,7 @@ def _config(chain: Chain) -> dict[str, Any]:
 def _estimated(chain: Chain) -> int | None:
     """Compare two creations of the same size, of which one fills slots that the other leaves empty."""
     try:
-        filled, empty = (chain.estimate_gas({"data": _creation(value)}) for value in (1, 0))
+        filled, empty = (estimate_gas(chain, {"data": _creation(value)}) for value in (1, 0))
     except (ChainUnavailable, ContractRevert):
         return None
     # what is stored in both costs 100 gas if nothing changes

@@ -153,7 +153,7 @@ def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:
         "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
         "transaction": record.transaction,
         "block": record.block,
-        "page": network.transaction_page(record.transaction) if network else None,
+        "page": f"{network.explorer}/tx/{record.transaction}" if network and network.explorer else None,
     }
 
 

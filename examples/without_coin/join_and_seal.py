@@ -39,7 +39,7 @@ def send(to: str | None, data: bytes, authorizations: Any = ()) -> Any:
     kind = {"type": 4, "authorizationList": authorizations} if authorizations else {"type": 2}
     transaction = {**kind, **about, **fees, "to": to or b"", "value": 0, "data": data}
     raw = signer.sign_transaction(transaction)
-    chain.send(raw)
+    chain.ask("eth_sendRawTransaction", "0x" + raw.hex())
     while (receipt := chain.receipt("0x" + keccak(raw).hex())) is None:
         time.sleep(0.1)
     return receipt

@@ -79,11 +79,9 @@ def test_the_rpc_address_of_the_environment_goes_first(monkeypatch):
     assert DEVNET.rpc is None
 
 
-def test_a_transaction_has_a_page_where_there_is_an_explorer():
-    page = "https://sepolia.etherscan.io/tx/0x" + "ab" * 32
-    assert network_by_name("sepolia").transaction_page("0x" + "ab" * 32) == page
-    assert network_by_name("sepolia").transaction_page("0x" + "ab" * 32) == page
-    assert DEVNET.transaction_page("ab" * 32) is None
+def test_a_public_network_has_an_explorer_and_the_devnet_none():
+    assert network_by_name("sepolia").explorer == "https://sepolia.etherscan.io"
+    assert DEVNET.explorer is None
 
 
 def test_registries_of_a_public_network_are_noted_in_the_repository_too(project, tmp_path):

@@ -146,7 +146,7 @@ def test_a_reorganisation_while_finality_is_awaited_is_sent_again(lab, tmp_path)
         ask("evm_setAutomine", True)
     [entry] = client.outbox.entries_about(recorded.id)
     assert entry.state is EntryState.FINAL
-    assert lab.chain.is_canonical(entry.block.number, entry.block.hash)
+    assert lab.chain.block(entry.block.number).hash == entry.block.hash
     assert lab.registry.status(recorded.id).exists
 
 

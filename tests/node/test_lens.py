@@ -15,6 +15,7 @@ from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
 from blockchaintracer.lab.attest import attest, verdicts
 from blockchaintracer.lab.groups import create_group, invite, join, members
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.memberships import in_groups, of_accounts
 from blockchaintracer.lab.recording.content import record_content
 from blockchaintracer.lab.status import record_statuses
 from blockchaintracer.lab.verify_here import verify
@@ -80,8 +81,8 @@ def everything(registry: Registry, here: Here) -> list[Any]:
     return [
         lens.verdicts(registry, groups, here.record),
         lens.verdicts(registry, groups, "00" * 32),
-        lens.memberships(registry, groups, here.other.signer.address),
-        lens.members(registry, 1, accounts),
+        in_groups(registry, groups, here.other.signer.address),
+        of_accounts(registry, 1, accounts),
     ]
 
 

@@ -12,6 +12,7 @@ from web3 import HTTPProvider, Web3
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.record import to_hex
+from blockchaintracer.lab.chain.questions import send
 from blockchaintracer.lab.lab import Lab
 
 Ask = Callable[[dict[str, Any]], dict[str, Any]]
@@ -53,7 +54,7 @@ def sent(lab: Lab, function: str, *arguments: Any) -> str:
     fees = {"maxFeePerGas": 10**10, "maxPriorityFeePerGas": 1, "value": 0}
     call = {"to": lab.registry.address, "data": lab.registry.call_data(function, *arguments)}
     raw = lab.signer.sign_transaction({**about, **fees, **call})
-    lab.chain.send(raw)
+    send(lab.chain, raw)
     while (receipt := lab.chain.receipt(to_hex(keccak(raw)))) is None:
         time.sleep(0.01)
     assert receipt.succeeded

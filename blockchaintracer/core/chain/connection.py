@@ -132,15 +132,6 @@ class Chain:
         """EIP-155 chain id."""
         return self._number("eth_chainId")
 
-    def require_same(self) -> None:
-        """Ask for the chain id again: an address can lead to another chain later."""
-        now = self._number("eth_chainId")
-        if now != self.chain_id:
-            raise ChainUnavailable(
-                f"{self.address} was chain {self.chain_id} and is chain {now} now",
-                hint="Check the address: what is stored waits for the chain that it's for.",
-            )
-
     def ask(self, method: str, *params: Any) -> Any:
         """Return the result of a JSON-RPC method as the node gives it. Raises as `Node.ask`."""
         return self.node.ask(method, *params)
@@ -201,28 +192,10 @@ class Chain:
             # a node that doesn't know the tag answers with an error: then nothing is known to be final
             return None
 
-    def is_canonical(self, number: int, block_hash: str) -> bool:
-        """Return whether the chain has exactly this block at this height now."""
-        block = self.block(number)
-        return block is not None and block.hash == block_hash
-
     def receipt(self, transaction: str) -> TransactionReceipt | None:
         """Return the receipt of a transaction (0x-hex), or None while it is in no block."""
         receipt = self.ask("eth_getTransactionReceipt", transaction)
         return None if receipt is None else TransactionReceipt.of_json(receipt)
-
-    def receipts_of_block(self, block: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the receipts of a block, all as the node gives them, in order: one by one if it can't at once."""
-        transactions = block.get("transactions") or []
-        try:
-            receipts = self.ask("eth_getBlockReceipts", block["hash"])
-        except NodeError:
-            receipts = None
-        if receipts is None:
-            receipts = self.node.ask_many([("eth_getTransactionReceipt", (it,)) for it in transactions])
-        if len(receipts) != len(transactions) or None in receipts:
-            raise ChainUnavailable(f"{self.address} does not give all receipts of block {block['hash']}")
-        return list(receipts)
 
     def transaction(self, transaction: str) -> SentTransaction | None:
         """Return a transaction (0x-hex), or None if the node does not know it."""
@@ -263,18 +236,6 @@ class Chain:
         except NodeError as error:
             raise revert_of(error) from None
 
-    def estimate_gas(self, call: dict[str, Any], *more: Any) -> int:
-        """Return the gas that a call would take. `more` is what ``eth_estimateGas`` takes beside it.
-
-        Raises:
-            ContractRevert: if the contract refuses it.
-        """
-        fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
-        try:
-            return self._number("eth_estimateGas", fields, *more)
-        except NodeError as error:
-            raise revert_of(error) from None
-
     def code(self, address: str, block: int | None = None) -> bytes:
         """Return the code at an address now or in a block, empty if it had no contract."""
         return from_hex(self.ask("eth_getCode", checksummed(address), "latest" if block is None else hex(block)))
@@ -290,14 +251,6 @@ class Chain:
     def nonce(self, address: str, block: str = "latest") -> int:
         """Return how many transactions an account has sent, in blocks (``latest``) or at all (``pending``)."""
         return self._number("eth_getTransactionCount", checksummed(address), block)
-
-    def send(self, raw: bytes) -> None:
-        """Hand a signed transaction to the node.
-
-        Raises:
-            NodeError: if the node does not take it.
-        """
-        self.ask("eth_sendRawTransaction", "0x" + raw.hex())
 
 
 def _block_question(which: int | str) -> tuple[Any, ...]:

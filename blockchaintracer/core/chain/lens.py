@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.known_code import lens_address, lens_code
-from blockchaintracer.core.chain.registry import Attestation, Membership, Registry
+from blockchaintracer.core.chain.registry import Attestation, Registry
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
-from blockchaintracer.core.record import checksummed, from_hex
+from blockchaintracer.core.record import from_hex
 
 _NOT_READ, _READ = 0, 3
 """IRegistryLens.Reading: only Read is an answer."""
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 def verdicts(registry: Registry, groups: Sequence[int], record_id: str) -> list[Attestation]:
     """Return the current verdict of each group on a record."""
-    return _each(
+    return each(
         registry,
         groups,
         lambda part: ("verdictsOf", part, [from_hex(record_id)]),
@@ -36,29 +36,7 @@ def verdicts(registry: Registry, groups: Sequence[int], record_id: str) -> list[
     )
 
 
-def memberships(registry: Registry, groups: Sequence[int], account: str) -> list[Membership]:
-    """Return the last membership of an account in each group."""
-    return _each(
-        registry,
-        groups,
-        lambda part: ("membershipsOf", part, [checksummed(account)]),
-        Membership.of_abi,
-        lambda group: registry.membership(group, account),
-    )
-
-
-def members(registry: Registry, group: int, accounts: Sequence[str]) -> list[Membership]:
-    """Return the last membership of each account in a group."""
-    return _each(
-        registry,
-        accounts,
-        lambda part: ("membershipsOf", [group], [checksummed(account) for account in part]),
-        Membership.of_abi,
-        lambda account: registry.membership(group, account),
-    )
-
-
-def _each(
+def each(
     registry: Registry,
     items: Sequence[Any],
     question: Callable[[Sequence[Any]], tuple[Any, ...]],

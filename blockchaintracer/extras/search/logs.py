@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from blockchaintracer.core.chain import Block, Chain, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
 from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.lab.chain.questions import receipts_of_block
 
 _FIRST_SPAN = 32
 _WIDEST_SPAN = 50_000
@@ -182,7 +183,7 @@ def raw_spans(
             # many nodes give so many and no more, without a word
             width = (last - first + 1) // 2
             continue
-        if not chain.is_canonical(last, end.hash):
+        if (now := chain.block(last)) is None or now.hash != end.hash:
             raise ChainUnavailable(
                 f"{chain.address} changed its chain while it was read, at block {last}", hint="Try again."
             )
@@ -210,7 +211,7 @@ def _by_receipts(chain: Chain, address: str, topics: list[str] | None, first: in
             raise ChainUnavailable(f"{chain.address} has no block {number} any more", hint="Try again.")
         if not _may_hold(block.get("logsBloom"), address):
             continue
-        for receipt in chain.receipts_of_block(block):
+        for receipt in receipts_of_block(chain, block):
             logs += receipt["logs"]
     return logs
 

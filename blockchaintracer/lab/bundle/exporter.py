@@ -16,6 +16,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError
 from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.record import RecordKey, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
+from blockchaintracer.lab.chain.questions import receipts_of_block
 
 Progress = Callable[[int], None]
 """Called with the number of records that are done."""
@@ -190,7 +191,7 @@ class _Receipts:
         from trie import HexaryTrie
 
         self._trie = HexaryTrie({})
-        for index, receipt in enumerate(chain.receipts_of_block(block)):
+        for index, receipt in enumerate(receipts_of_block(chain, block)):
             self._trie[rlp.encode(index)] = _encode_receipt(receipt)
 
     def proof(self, index: int) -> list[str]:

@@ -18,6 +18,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NodeError, NotVerified
 from blockchaintracer.core.record import checksummed, from_hex, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price
+from blockchaintracer.lab.chain.questions import estimate_gas, send
 
 __all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address", "factory_init_code"]
 
@@ -139,7 +140,7 @@ def require_owner(owner: str) -> None:
 def proxy_problem(chain: Chain) -> str | None:
     """Why the proxy's transaction would fail on this chain as it is now; None if nothing is known against it."""
     base_fee = gas_price(chain).base_fee or 0
-    gas = chain.estimate_gas({"from": PROXY, "data": to_hex(PROXY_INIT_CODE)})
+    gas = estimate_gas(chain, {"from": PROXY, "data": to_hex(PROXY_INIT_CODE)})
     if base_fee > PROXY_GAS_PRICE_WEI:
         return f"a unit of gas costs {base_fee / 10**9:.0f} gwei now, and the transaction pays 100: wait"
     if gas > PROXY_GAS:
@@ -150,7 +151,7 @@ def proxy_problem(chain: Chain) -> str | None:
 def offer_proxy_transaction(chain: Chain) -> None:
     """Hands the proxy's transaction to the node, which takes it only if its signer was paid already."""
     try:
-        chain.send(PROXY_TRANSACTION)
+        send(chain, PROXY_TRANSACTION)
     except NodeError as error:
         if any(word in error.reason.lower() for word in _UNPROTECTED):
             raise InputError(

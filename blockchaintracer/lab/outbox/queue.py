@@ -32,6 +32,7 @@ from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
 from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
+from blockchaintracer.lab.chain.questions import estimate_gas, require_same, send
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.keys.transaction_bytes import decode_signed
@@ -261,7 +262,7 @@ class Outbox:
             to, data = entry.write.call(chain)
             value = entry.write.value(chain)
             call = {"from": entry.sender, "to": to, "data": data, "value": value}
-            return chain.estimate_gas(call) * 5 // 4 * gas_price(chain, self._tip).most + value
+            return estimate_gas(chain, call) * 5 // 4 * gas_price(chain, self._tip).most + value
         except Exception:  # a stranger may have written it: the encoders let their own errors through
             return None
 
@@ -281,7 +282,7 @@ class Outbox:
         # two processes with one key would take one nonce twice
         with locked(self._path.with_suffix(".lock")):
             self._tip = None
-            chain.require_same()
+            require_same(chain)
             self.recheck(chain)
             moved = []
             for entry in self.pending(chain.chain_id):
@@ -413,7 +414,7 @@ class Outbox:
             value = entry.write.value(chain)
             nonce = chain.nonce(signer.address, "pending")
             call = {"from": signer.address, "to": to, "data": data, "value": value}
-            gas = chain.estimate_gas(call) * 5 // 4 if chain.balance(signer.address) else 0
+            gas = estimate_gas(chain, call) * 5 // 4 if chain.balance(signer.address) else 0
         except (ContractRevert, InputError) as error:
             if self._is_done(entry, chain):
                 # somebody else was faster by a moment
@@ -496,7 +497,7 @@ class Outbox:
 
     def _send(self, entry: Entry, chain: Chain) -> None:
         try:
-            chain.send(entry.raw or b"")
+            send(chain, entry.raw or b"")
         except ChainUnavailable as error:
             answer = error.reason.lower() if isinstance(error, NodeError) else ""
             # the nonce is used by this very transaction, if an answer was lost, or by another: the wait finds out.

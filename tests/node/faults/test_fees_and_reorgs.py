@@ -11,6 +11,7 @@ import pytest
 
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.record import Kind, from_hex
+from blockchaintracer.lab.chain.questions import send
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.keys.transaction_bytes import decode_signed
 from blockchaintracer.lab.lab import Lab
@@ -145,7 +146,8 @@ def test_a_nonce_that_another_transaction_took_is_given_up(slow: Slow, file: Pat
     recorded, first = waits(slow, file)
     other = slow.client()
     high = {"maxFeePerGas": 100 * fees(first)[0], "maxPriorityFeePerGas": 100 * fees(first)[1]}
-    other.chain.send(
+    send(
+        other.chain,
         other.signer.sign_transaction(
             {
                 "type": 2,
@@ -157,7 +159,7 @@ def test_a_nonce_that_another_transaction_took_is_given_up(slow: Slow, file: Pat
                 "gas": 21000,
                 **high,
             }
-        )
+        ),
     )
     slow.ask("anvil_mine", "0x1")
     slow.ask("evm_setAutomine", True)

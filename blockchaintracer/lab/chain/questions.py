@@ -1,0 +1,52 @@
+"""What only those who write or index ask a chain: gas, the receipts of whole blocks, and to take a transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.chain.reverts import revert_of
+from blockchaintracer.core.errors import ChainUnavailable, NodeError
+from blockchaintracer.core.record import to_hex
+
+
+def require_same(chain: Chain) -> None:
+    """Ask for the chain id again: an address can lead to another chain later."""
+    now = int(chain.ask("eth_chainId"), 16)
+    if now != chain.chain_id:
+        raise ChainUnavailable(
+            f"{chain.address} was chain {chain.chain_id} and is chain {now} now",
+            hint="Check the address: what is stored waits for the chain that it's for.",
+        )
+
+
+def estimate_gas(chain: Chain, call: dict[str, Any], *more: Any) -> int:
+    """Return the gas that a call would take. `more` is what ``eth_estimateGas`` takes beside it.
+
+    Raises:
+        ContractRevert: if the contract refuses it.
+    """
+    fields = {name: hex(value) if isinstance(value, int) else value for name, value in call.items()}
+    try:
+        return int(chain.ask("eth_estimateGas", fields, *more), 16)
+    except NodeError as error:
+        raise revert_of(error) from None
+
+
+def send(chain: Chain, raw: bytes) -> None:
+    """Hand a signed transaction to the node. Raises `NodeError` if it does not take it."""
+    chain.ask("eth_sendRawTransaction", to_hex(raw))
+
+
+def receipts_of_block(chain: Chain, block: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the receipts of a block, all as the node gives them, in order: one by one if it can't at once."""
+    transactions = block.get("transactions") or []
+    try:
+        receipts = chain.ask("eth_getBlockReceipts", block["hash"])
+    except NodeError:
+        receipts = None
+    if receipts is None:
+        receipts = chain.node.ask_many([("eth_getTransactionReceipt", (it,)) for it in transactions])
+    if len(receipts) != len(transactions) or None in receipts:
+        raise ChainUnavailable(f"{chain.address} does not give all receipts of block {block['hash']}")
+    return list(receipts)
