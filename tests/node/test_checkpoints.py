@@ -19,7 +19,7 @@ from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import to_hex
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.lab.capture.program import RUN_FILE
-from blockchaintracer.lab.recording.checkpoint_log import keep_checkpoints
+from blockchaintracer.lab.recording.checkpoint_log import extended, keep_checkpoints
 from blockchaintracer.lab.recording.content import record_run
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import running_lab, typed, verb
@@ -67,7 +67,7 @@ def relinked(of: CheckpointList, entries) -> CheckpointList:
     made = CheckpointList(series=of.series, initial_state=of.initial_state)
     for entry in entries:
         state = State(subject_type=entry.subject_type, sha256=entry.sha256, size=entry.size)
-        made = made.then(state, entry.step, entry.name, entry.written_at)
+        made = extended(made, state, entry.step, entry.name, entry.written_at)
     return made
 
 

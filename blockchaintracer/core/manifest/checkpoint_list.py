@@ -16,7 +16,7 @@ from blockchaintracer.core.formats import CHECKPOINT_BATCH, CHECKPOINTS
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.predicates import Digest, Hash, Line, State, Utc, Uuid
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
-from blockchaintracer.core.plain_json import canonical, parse_json, refuse
+from blockchaintracer.core.plain_json import canonical, parse_json
 
 MAX_CHECKPOINT_LIST = 16 << 20
 """The largest list or description that is read, in bytes."""
@@ -69,16 +69,6 @@ class CheckpointList(_Kept):
         """The last link, or `genesis` for an empty list."""
         return self.checkpoints[-1].link if self.checkpoints else self.genesis
 
-    def then(self, state: State, step: int, name: str, written_at: str) -> Self:
-        """Return the list with another checkpoint."""
-        if self.checkpoints and step <= self.checkpoints[-1].step:
-            refuse("step", f"a step after the last checkpoint's, {self.checkpoints[-1].step}", step)
-        values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
-        unlinked = ListedCheckpoint.from_plain({**values, "link": "00" * 32})
-        link = unlinked.chained(self.head, len(self.checkpoints))
-        made = unlinked.model_copy(update={"link": link})
-        return self.model_copy(update={"checkpoints": (*self.checkpoints, made)})
-
     def problems(self) -> Iterator[str]:
         """Describe where the chain is broken or the steps do not rise."""
         previous, last = self.genesis, -1
@@ -101,15 +91,6 @@ class AnchoredCheckpoints(_Kept):
     previous: Digest
     root: Hash
     checkpoints: Annotated[tuple[ListedCheckpoint, ...], Field(strict=False)]
-
-    @classmethod
-    def from_place(cls, whole: CheckpointList, first: int) -> Self:
-        """Return the batch of all checkpoints from a place on."""
-        part = whole.checkpoints[first:]
-        previous = whole.checkpoints[first - 1].link if first else whole.genesis
-        return cls(
-            series=whole.series, first=first, count=len(part), previous=previous, root=root_of(part), checkpoints=part
-        )
 
 
 def root_of(checkpoints: Sequence[ListedCheckpoint]) -> str:

@@ -26,17 +26,11 @@ _LEGACY = 0xC0
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
-    transaction = _transaction(registry, record.transaction)
-    if isinstance(transaction, Check):
-        return transaction
+    sent = _sent(registry, record.transaction)
+    if isinstance(sent, Check):
+        return sent
+    transaction, sender, how = sent
     author = checksummed(record.key.author)
-    sender, proven = sender_of(registry, record.transaction, transaction)
-    if sender is None:
-        return Check(
-            _NAME,
-            Outcome.FAIL,
-            f"what the node tells of transaction {record.transaction} is not signed by {transaction.sender}",
-        )
     values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
     if transaction.to != registry.address:
         return _within_a_call(registry, record, {**values, "through": transaction.to, "how": "call of a contract"})
@@ -47,7 +41,6 @@ def check_author(registry: Registry, record: RecordView) -> Check:
     if record.id not in [registry.domain.record_id(key_of_abi(key)) for key in keys if key is not None]:
         return Check(_NAME, Outcome.FAIL, f"transaction {record.transaction} asks for another record", values)
     if sender == author:
-        how = "recovered from its signature" if proven else "by the node's word"
         return Check(_NAME, Outcome.PASS, f"{author} sent it, {how}", values)
     values["how"] = "relayed"
     if function != "recordBySig":
@@ -57,17 +50,13 @@ def check_author(registry: Registry, record: RecordView) -> Check:
 
 def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str = "the batch's root") -> Check:
     """Recover who sent the transaction that anchored a batch, or `what` else names an author, and compare."""
-    transaction = _transaction(registry, batch.transaction)
-    if isinstance(transaction, Check):
-        return transaction
+    sent = _sent(registry, batch.transaction)
+    if isinstance(sent, Check):
+        return sent
+    transaction, sender, how = sent
     author = checksummed(author)
-    sender, proven = sender_of(registry, batch.transaction, transaction)
-    if sender is None:
-        detail = f"what the node tells of transaction {batch.transaction} is not signed by {transaction.sender}"
-        return Check(_NAME, Outcome.FAIL, detail)
     values = {"author": author, "sender": sender, "how": "sent"}
     if sender == author and transaction.to == registry.address:
-        how = "recovered from its signature" if proven else "by the node's word"
         return Check(_NAME, Outcome.PASS, f"{author} sent {what}, {how}", values)
     if transaction.to == registry.address:
         return Check(_NAME, Outcome.FAIL, f"{sender} sent {what}, not its author {author}", values)
@@ -79,15 +68,19 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     return Check(_NAME, Outcome.UNKNOWN, detail, values)
 
 
-def _transaction(registry: Registry, transaction: str) -> Any:
-    """Return a transaction, or the check that cannot be made without it."""
+def _sent(registry: Registry, identifier: str) -> tuple[SentTransaction, str, str] | Check:
+    """Return a transaction, who sent it and how that is known, or the check that cannot be made without it."""
     chain = registry.chain
-    data = chain.remembered(lambda: chain.transaction(transaction)) if transaction else None
-    if data is None:
-        why = f"the node doesn't give transaction {transaction}" if transaction else registry.history.gap
+    transaction = chain.remembered(lambda: chain.transaction(identifier)) if identifier else None
+    if transaction is None:
+        why = f"the node doesn't give transaction {identifier}" if identifier else registry.history.gap
         detail = f"who sent it is unknown: {why}; that its author agreed, the registry checked"
-        return Check(_NAME, Outcome.UNKNOWN, detail, {} if transaction else {"forgotten": True})
-    return data
+        return Check(_NAME, Outcome.UNKNOWN, detail, {} if identifier else {"forgotten": True})
+    sender, proven = sender_of(registry, identifier, transaction)
+    if sender is None:
+        detail = f"what the node tells of transaction {identifier} is not signed by {transaction.sender}"
+        return Check(_NAME, Outcome.FAIL, detail)
+    return transaction, sender, "recovered from its signature" if proven else "by the node's word"
 
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:

@@ -26,7 +26,7 @@ from blockchaintracer.core.manifest.checkpoint_list import (
     ListedCheckpoint,
     root_of,
 )
-from blockchaintracer.core.plain_json import rfc3339
+from blockchaintracer.core.plain_json import refuse, rfc3339
 from blockchaintracer.core.record import Role
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Op, Transaction
@@ -79,7 +79,7 @@ class CheckpointLog:
         except TypeError:
             raise InputError(f"step: expected a whole number, got {type(step).__name__}") from None
         state = self._state(path, copy=copy)
-        self.listed = self.listed.then(state, step, path.name, rfc3339(datetime.now(UTC)))
+        self.listed = extended(self.listed, state, step, path.name, rfc3339(datetime.now(UTC)))
         made = self.listed.checkpoints[-1]
         if self._lab:
             self._note(self._lab, made)
@@ -107,7 +107,7 @@ class CheckpointLog:
         lab, count = self._lab, len(self.listed.checkpoints)
         if lab is None or count == self._anchored or len(self.anchors) == MAX_ANCHORS:
             return None
-        batch = AnchoredCheckpoints.from_place(self.listed, self._anchored)
+        batch = batch_from(self.listed, self._anchored)
         description = keep_attachment(lab.store, f"checkpoints-{batch.first + 1}-{count}.json", batch.to_bytes())
         group, author = lab.group(Role.RECORDER), lab.signer.address
         fields = {"group": group, "author": author, "root": batch.root, "count": batch.count}
@@ -207,3 +207,22 @@ class _Sender:
             except Exception as error:
                 # whatever it is, the training has nothing to do with it
                 self._lab.say(f"checkpoints wait in the outbox: {type(error).__name__}")
+
+
+def extended(whole: CheckpointList, state: State, step: int, name: str, written_at: str) -> CheckpointList:
+    """Return the list with another checkpoint."""
+    if whole.checkpoints and step <= whole.checkpoints[-1].step:
+        refuse("step", f"a step after the last checkpoint's, {whole.checkpoints[-1].step}", step)
+    values = {**state.to_json(), "step": step, "name": name, "writtenAt": written_at}
+    unlinked = ListedCheckpoint.from_plain({**values, "link": "00" * 32})
+    made = unlinked.model_copy(update={"link": unlinked.chained(whole.head, len(whole.checkpoints))})
+    return whole.model_copy(update={"checkpoints": (*whole.checkpoints, made)})
+
+
+def batch_from(whole: CheckpointList, first: int) -> AnchoredCheckpoints:
+    """Return the batch of all checkpoints from a place on."""
+    part = whole.checkpoints[first:]
+    previous = whole.checkpoints[first - 1].link if first else whole.genesis
+    return AnchoredCheckpoints(
+        series=whole.series, first=first, count=len(part), previous=previous, root=root_of(part), checkpoints=part
+    )

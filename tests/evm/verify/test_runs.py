@@ -10,7 +10,7 @@ import pytest
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.manifest import Artifact, CheckpointAnchor, Checkpoints, RunPredicate, SeedDerivation
-from blockchaintracer.core.manifest.checkpoint_list import AnchoredCheckpoints, CheckpointList, root_of
+from blockchaintracer.core.manifest.checkpoint_list import CheckpointList, root_of
 from blockchaintracer.core.manifest.predicates import RecordPredicate, State
 from blockchaintracer.core.record import Kind, Role, from_hex, record_commitment
 from blockchaintracer.core.record_view import Position
@@ -21,6 +21,7 @@ from blockchaintracer.core.verify.copies import FolderCopies
 from blockchaintracer.core.verify.key_statements import check_key
 from blockchaintracer.core.verify.outcomes import Check
 from blockchaintracer.core.verify.seed_checks import check_seeds
+from blockchaintracer.lab.recording.checkpoint_log import batch_from, extended
 from tests.support.evm import START
 from tests.support.revm_lab import ALICE, BOB, CAROL, RevmLab, Stranger, expect
 
@@ -180,12 +181,12 @@ class Checkpointed:
         return State(subject_type="file", sha256=digest_bytes(data).sha256, size=len(data))
 
     def then(self, whole: CheckpointList, step: int, name: str = "") -> CheckpointList:
-        made = whole.then(self.state(f"{name}{step}"), step, f"{name}{step}.pt", "2025-06-15T15:00:00Z")
+        made = extended(whole, self.state(f"{name}{step}"), step, f"{name}{step}.pt", "2025-06-15T15:00:00Z")
         self.lab.names[made.checkpoints[-1].sha256] = f"<state {name}{step}>"
         return made
 
     def anchor(self, whole: CheckpointList, first: int, count: int | None = None) -> CheckpointAnchor:
-        part = AnchoredCheckpoints.from_place(whole, first)
+        part = batch_from(whole, first)
         data = part.to_bytes()
         digest = self.lab.put(data, f"<description {len(self.lab.node.blocks)}>")
         self.lab.names[part.root[2:]] = f"<root {len(self.lab.node.blocks)}>"
