@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -22,11 +21,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from blockchaintracer.core.networks import redact_url
-
 _CONNECT_S = 10
 _PIECE = 1 << 16
-_REDIRECTED = (301, 302, 303, 307, 308)
 _FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError, ValueError)
 
 
@@ -61,7 +57,8 @@ class Stream:
         self._answer, self._clock = answer, clock
         self._kept, self._came, self._ended = bytearray(), 0, False
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
-        if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
+        # the body of an answer that points elsewhere is not read
+        if encoding not in ("identity", "", "gzip", "x-gzip", "deflate") and self.status // 100 != 3:
             raise FetchError(f"is encoded as {encoding[:20]!r}, which was not asked for")
         self._inflate = None if encoding in ("identity", "") else zlib.decompressobj(47)
 
@@ -124,40 +121,20 @@ class Stream:
 
 @contextmanager
 def opened(
-    url: str,
-    *,
-    seconds: float,
-    method: str = "GET",
-    session: requests.Session | None = None,
-    redirects: int = 0,
-    **given: Any,
+    url: str, *, seconds: float, method: str = "GET", session: requests.Session | None = None, **given: Any
 ) -> Iterator[Stream]:
-    """Ask for `url` and give the answer as a stream.
+    """Ask for `url` and give the answer as a stream. An answer that points elsewhere is given as it is.
 
     Args:
         seconds: time for the head of the answer after the request was sent, and again for each `Stream.read`.
-        redirects: how many are followed: to http(s) alone, and never out of TLS.
         given: passed to requests: ``headers``, ``data``, ``json``.
 
     Raises:
         FetchError: if there is no answer.
     """
     with new_session() if session is None else nullcontext(session) as client:
-        for _ in range(redirects + 1):
-            clock = Deadline(seconds)
-            answer = _head(client, method, url, clock, given)
-            if not redirects or answer.status_code not in _REDIRECTED:
-                break
-            answer.close()
-            target = urljoin(url, answer.headers.get("Location", ""))
-            allowed = ("https",) if urlsplit(url).scheme == "https" else ("http", "https")
-            if urlsplit(target).scheme not in allowed:
-                raise FetchError(f"points to {redact_url(target)}, where nothing is fetched from", refused=True)
-            # what lets in at one address is not sent to where that points
-            url, given["auth"] = target, no_password
-        else:
-            raise FetchError("points on and on", refused=True)
-        with answer:
+        clock = Deadline(seconds)
+        with _head(client, method, url, clock, given) as answer:
             yield Stream(answer, clock)
 
 
@@ -185,11 +162,6 @@ def new_session(auth: Any = None) -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter())
     return session
-
-
-def no_password(request: Any) -> Any:
-    """Send no name and password, not even those that ~/.netrc has for the host."""
-    return request
 
 
 def _head(client: requests.Session, method: str, url: str, clock: Deadline, given: dict[str, Any]) -> requests.Response:

@@ -10,7 +10,8 @@ import pytest
 from web3 import HTTPProvider
 
 from blockchaintracer.core.chain import Chain, Registry, lens
-from blockchaintracer.core.chain.known_code import PROXY, lens_address, lens_code, lens_init_code
+from blockchaintracer.core.chain.abi import shipped_code
+from blockchaintracer.core.chain.known_code import PROXY, lens_address
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict
 from blockchaintracer.lab.attest import attest, verdicts
 from blockchaintracer.lab.groups import create_group, invite, join, members
@@ -72,7 +73,7 @@ def code(here: Here) -> Iterator[Any]:
         here.node.rpc("anvil_setCode", [lens_address(), "0x" + code.hex()])
 
     yield put
-    put(lens_code())
+    put(shipped_code("RegistryLens", "runtimeBytecode"))
 
 
 def everything(registry: Registry, here: Here) -> list[Any]:
@@ -98,8 +99,12 @@ def singly(registry: Registry, here: Here) -> list[Any]:
 
 
 def test_the_devnet_has_it_where_its_code_says(here: Here) -> None:
-    assert lens_init_code() == artifact("RegistryLens").bytecode
-    assert here.lab.chain.code(lens_address()) == lens_code() == artifact("RegistryLens").runtime
+    assert shipped_code("RegistryLens") == artifact("RegistryLens").bytecode
+    assert (
+        here.lab.chain.code(lens_address())
+        == shipped_code("RegistryLens", "runtimeBytecode")
+        == artifact("RegistryLens").runtime
+    )
 
 
 def test_the_answers_are_those_of_single_calls_in_a_few_requests(here: Here) -> None:
@@ -113,7 +118,7 @@ def test_the_answers_are_those_of_single_calls_in_a_few_requests(here: Here) -> 
 
 @pytest.mark.parametrize("lost", ["none", "a byte more", "a byte changed", "returns what it likes"])
 def test_without_it_the_answers_are_the_same(here: Here, code: Any, lost: str) -> None:
-    own = lens_code()
+    own = shipped_code("RegistryLens", "runtimeBytecode")
     code(
         {
             "none": b"",

@@ -19,6 +19,7 @@ from blockchaintracer.core.chain import Chain, endpoints
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, HistoryPruned, InputError, NodeError
 from blockchaintracer.core.fetch import FetchError, fetch, opened
+from blockchaintracer.lab.store.redirects import followed
 from tests.support.serving import serving
 
 pytestmark = pytest.mark.node
@@ -182,6 +183,10 @@ def test_an_answer_that_breaks_off_is_no_answer() -> None:
 
 
 def test_redirections_are_followed_a_few_times_and_to_the_web_alone() -> None:
+    def reached(url: str) -> bytes:
+        with followed(url, seconds=LONG_S, most=2) as stream:
+            return stream.read(9)
+
     def to(target: str) -> bytes:
         return f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
 
@@ -189,13 +194,13 @@ def test_redirections_are_followed_a_few_times_and_to_the_web_alone() -> None:
         raw_server(lambda: iter([b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"])) as last,
         raw_server(lambda: iter([to(last)])) as first,
     ):
-        assert fetch(first, limit=9, seconds=LONG_S, redirects=2).body == b"hi"
+        assert reached(first) == b"hi"
         assert fetch(first, limit=9, seconds=LONG_S).status == 302
     with raw_server(lambda: iter([to("file:///etc/passwd")])) as url, pytest.raises(FetchError) as caught:
-        fetch(url, limit=9, seconds=LONG_S, redirects=2)
+        reached(url)
     assert caught.value.refused
     with raw_server(lambda: iter([to("/")])) as url, pytest.raises(FetchError, match="points on and on"):
-        fetch(url, limit=9, seconds=LONG_S, redirects=2)
+        reached(url)
 
 
 def test_the_reason_holds_no_address() -> None:

@@ -72,6 +72,11 @@ def load_artifact(name: str = "LabRegistry") -> dict[str, Any]:
     return json.loads(file.read_bytes())  # type: ignore[no-any-return]
 
 
+def shipped_code(name: str = "LabRegistry", part: str = "bytecode") -> bytes:
+    """Return the code that creates a contract of this package, without arguments, or its ``runtimeBytecode``."""
+    return bytes.fromhex(load_artifact(name)[part][2:])
+
+
 @cache
 def interface(name: str = "LabRegistry") -> Interface:
     """Return the interface of a contract of this package."""

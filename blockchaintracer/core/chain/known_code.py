@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from blockchaintracer.core.chain.abi import load_artifact
+from blockchaintracer.core.chain.abi import load_artifact, shipped_code
 from blockchaintracer.core.record import DOMAIN_NAME, DOMAIN_VERSION, checksummed, from_hex, to_hex
 
 PROXY = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
@@ -49,9 +49,8 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
         "_hashedVersion": hashed_version,
         "_cachedChainId": chain_id.to_bytes(32),
     }
-    artifact = load_artifact()
-    code = bytearray.fromhex(artifact["runtimeBytecode"][2:])
-    for name, places in artifact["immutables"].items():
+    code = bytearray(shipped_code(part="runtimeBytecode"))
+    for name, places in load_artifact()["immutables"].items():
         for place in places:
             code[place : place + 32] = words[name]
     return bytes(code)
@@ -70,12 +69,7 @@ def known_code(chain_id: int, registry: str, code_hash: str) -> KnownCode | None
 @cache
 def factory_address() -> str:
     """Compute the address of this version's factory, the same on every chain that has the proxy (EIP-1014)."""
-    return create2_address(PROXY, FACTORY_SALT, factory_init_code())
-
-
-def factory_init_code() -> bytes:
-    """Return the code that creates the factory; it takes no arguments."""
-    return bytes.fromhex(load_artifact("LabRegistryFactory")["bytecode"][2:])
+    return create2_address(PROXY, FACTORY_SALT, shipped_code("LabRegistryFactory"))
 
 
 def create2_address(creator: str, salt: bytes, init_code: bytes) -> str:
@@ -94,24 +88,14 @@ def constructor_arguments(owner: str, open_group_creation: bool) -> bytes:
 
 def factory_registry(owner: str, open_group_creation: bool, salt: str) -> str:
     """Compute the address (lower case) of the registry that the factory makes of these settings. `salt` is hex."""
-    code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
+    code = shipped_code() + constructor_arguments(owner, open_group_creation)
     return create2_address(factory_address(), from_hex(salt), code).lower()
-
-
-def lens_init_code() -> bytes:
-    """Return the code that creates the RegistryLens; it takes no arguments."""
-    return bytes.fromhex(load_artifact("RegistryLens")["bytecode"][2:])
-
-
-def lens_code() -> bytes:
-    """Return the code that the RegistryLens has."""
-    return bytes.fromhex(load_artifact("RegistryLens")["runtimeBytecode"][2:])
 
 
 @cache
 def lens_address() -> str:
     """Return where this version's RegistryLens is on every chain that has it."""
-    return create2_address(PROXY, LENS_SALT, lens_init_code())
+    return create2_address(PROXY, LENS_SALT, shipped_code("RegistryLens"))
 
 
 def _short_string(text: str) -> bytes:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from blockchaintracer.core.chain.abi import interface
+from blockchaintracer.core.chain.abi import interface, shipped_code
 from blockchaintracer.core.chain.connection import Chain
-from blockchaintracer.core.chain.known_code import lens_address, lens_code
+from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.registry import Attestation, Registry
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert
 from blockchaintracer.core.record import from_hex
@@ -72,5 +72,5 @@ def _ask(registry: Registry, function: str, *arguments: Any) -> list[tuple[int, 
 def _has_lens(chain: Chain) -> bool:
     """Return whether a chain has the Lens: another contract may be at its address."""
     if chain.has_lens is None:
-        chain.has_lens = chain.code(lens_address()) == lens_code()
+        chain.has_lens = chain.code(lens_address()) == shipped_code("RegistryLens", "runtimeBytecode")
     return chain.has_lens

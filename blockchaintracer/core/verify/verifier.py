@@ -112,12 +112,11 @@ class Verifier:
 
     def _by_id(self, subject: str, looked_up_as: str, record_id: str, shown: Shown | None = None) -> Report:
         """Verify a record by its id, and a file or folder against it. The state says whether it is stored."""
-        stored = self._registry.status(record_id)
         if record := self._registry.find_records([record_id]).get(record_id):
             manifest = self._checks.manifest(record)[0] if shown else None
             checks = shown.compare(record.key, manifest) if shown else []
             return self._report(subject, looked_up_as, checks, [record], shown)
-        if not stored.exists:
+        if not (stored := self._registry.status(record_id)).exists:
             check = Check("recorded", Outcome.FAIL, f"{where(self._registry)} has no record {record_id}")
         else:
             detail = f"{self._registry.without_key(record_id, stored)}. {KEY_HINT}"

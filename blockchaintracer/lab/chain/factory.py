@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blockchaintracer.core.chain.abi import interface, load_artifact
+from blockchaintracer.core.chain.abi import interface, load_artifact, shipped_code
 from blockchaintracer.core.chain.connection import Chain
 from blockchaintracer.core.chain.known_code import (
     FACTORY_SALT,
@@ -10,7 +10,6 @@ from blockchaintracer.core.chain.known_code import (
     constructor_arguments,
     create2_address,
     factory_address,
-    factory_init_code,
     factory_registry,
 )
 from blockchaintracer.core.chain.registry import Registry
@@ -20,7 +19,7 @@ from blockchaintracer.core.record import checksummed, from_hex, to_hex
 from blockchaintracer.lab.chain.gas_price import gas_price
 from blockchaintracer.lab.chain.questions import estimate_gas, send
 
-__all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address", "factory_init_code"]
+__all__ = ["FACTORY_SALT", "PROXY", "Factory", "constructor_arguments", "factory_address"]
 
 PROXY_SIGNER = "0x3fAB184622Dc19b6109349B94811493BF2a45362"
 """Nobody has its key: its only transaction was made by choosing a signature, so that every chain accepts the same."""
@@ -88,7 +87,7 @@ class Factory:
         """What the chain has to hold, by address: the factory, and each half of the creation code after a STOP."""
         artifact = load_artifact("LabRegistryFactory")
         runtime = bytearray.fromhex(artifact["runtimeBytecode"][2:])
-        code = bytes.fromhex(load_artifact()["bytecode"][2:])
+        code = shipped_code()
         middle = len(code) // 2
         first, second = self._created(1), self._created(2)
         for name, holder in (("_firstHalf", first), ("_secondHalf", second)):
@@ -115,7 +114,7 @@ class Factory:
 
     def registry_address(self, owner: str, open_group_creation: bool, salt: str) -> str:
         """Where its registry of these settings is, or would be."""
-        code = bytes.fromhex(load_artifact()["bytecode"][2:]) + constructor_arguments(owner, open_group_creation)
+        code = shipped_code() + constructor_arguments(owner, open_group_creation)
         return create2_address(self.address, from_hex(salt), code)
 
     def deployment(self, owner: str, open_group_creation: bool, salt: str) -> str:

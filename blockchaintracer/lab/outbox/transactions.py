@@ -14,7 +14,8 @@ from hashlib import sha256
 from typing import Any
 
 from blockchaintracer.core.chain import Chain, DecodedEvent, Registry
-from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address, lens_init_code
+from blockchaintracer.core.chain.abi import shipped_code
+from blockchaintracer.core.chain.known_code import LENS_SALT, PROXY, lens_address
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
 from blockchaintracer.lab.chain import factory as factories
@@ -406,8 +407,8 @@ def _check_code(write: Transaction, chain: Chain) -> None:
 
 def _call_proxy(write: Transaction, chain: Chain) -> tuple[str, str]:
     if write.op is Op.DEPLOY_LENS:
-        return PROXY, "0x" + (LENS_SALT + lens_init_code()).hex()
-    return PROXY, "0x" + (factories.FACTORY_SALT + factories.factory_init_code()).hex()
+        return PROXY, "0x" + (LENS_SALT + shipped_code("RegistryLens")).hex()
+    return PROXY, "0x" + (factories.FACTORY_SALT + shipped_code("LabRegistryFactory")).hex()
 
 
 def _call_factory(write: Transaction, chain: Chain) -> tuple[str, str]:

@@ -85,7 +85,8 @@ def _from_archive(path: Path, name: str) -> Iterator[bytes]:
 
 
 def _from_web(source: str, name: str) -> Iterator[bytes]:
-    from blockchaintracer.core.fetch import FetchError, opened
+    from blockchaintracer.core.fetch import FetchError
+    from blockchaintracer.lab.store.redirects import followed
 
     parts = urlsplit(source)
     if parts.fragment:
@@ -97,7 +98,7 @@ def _from_web(source: str, name: str) -> Iterator[bytes]:
         # a compressed answer would be another sequence of bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={count}-"} if count else {})
         try:
-            with opened(address, seconds=_BLOCK_S, redirects=_REDIRECTS, headers=headers) as answer:
+            with followed(address, seconds=_BLOCK_S, most=_REDIRECTS, headers=headers) as answer:
                 if answer.status in (404, 410):
                     raise SourceError("does not have it")
                 if answer.status != (206 if count else 200):

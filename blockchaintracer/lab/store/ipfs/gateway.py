@@ -132,7 +132,8 @@ class Gateways(TreeReader):
     @contextmanager
     def _get(self, gateway: _Gateway, cid: Cid, kind: str, accept: str) -> Iterator[Stream]:
         """The answer of a gateway that has it."""
-        from blockchaintracer.core.fetch import FetchError, new_session, no_password, opened
+        from blockchaintracer.core.fetch import FetchError, new_session
+        from blockchaintracer.lab.store.redirects import followed, no_password
 
         if self._session is None:
             # no name and password of ~/.netrc for whomever a gateway points to; proxies stay
@@ -140,7 +141,7 @@ class Gateways(TreeReader):
         url = f"{gateway.url}/ipfs/{cid}?format={kind}" + ("&dag-scope=entity" if kind == "car" else "")
         given: Any = {"headers": {"Accept": accept, "Accept-Encoding": "identity"}, "session": self._session}
         try:
-            with opened(url, seconds=_BLOCK_S, redirects=_REDIRECTS, **given) as answer:
+            with followed(url, seconds=_BLOCK_S, most=_REDIRECTS, **given) as answer:
                 if answer.status == 200:
                     yield answer
                     return
