@@ -38,7 +38,7 @@ from blockchaintracer.core.record_view import Batch, RecordStatus, RecordView
 
 _IDS_AT_ONCE = 500
 _FILTER_LIMIT = 100
-"""ids asked for in one question: nodes limit the length of a filter"""
+"""values asked for in one question: nodes limit the length of a filter"""
 KEY_HINT = "Name a file that has its key (--key-file FILE) or where it was published (--from), or ask an archive node."
 _FIRST_SPAN = 50_000
 """blocks asked for at once; halved where a node answers that it's too many"""
@@ -147,17 +147,14 @@ class Registry:
 
     def read_function(self, function: str, *arguments: Any) -> Any:
         """Call a view."""
-        return self._call(None, function, arguments)
+        return self.simulate(None, function, *arguments)
 
     def call_data(self, function: str, *arguments: Any) -> str:
         """Encode a call, 0x-hex."""
         return interface().call(function, *arguments)
 
-    def simulate(self, sender: str, function: str, *arguments: Any) -> Any:
+    def simulate(self, sender: str | None, function: str, *arguments: Any) -> Any:
         """Return what a call by `sender` would return now; `ContractRevert` before anything is paid if refused."""
-        return self._call(sender, function, arguments)
-
-    def _call(self, sender: str | None, function: str, arguments: Sequence[Any]) -> Any:
         answer = self.chain.call(self.address, self.call_data(function, *arguments), sender)
         try:
             return interface().result(function, answer)
@@ -240,12 +237,18 @@ class Registry:
     def events(
         self, name: str, first: int | None = None, last: int | None = None, **topics: Any
     ) -> Iterator[DecodedEvent]:
-        """Yield the events of one name, oldest first. All `topics` must match; a list is any of its values.
+        """Yield the events of one name, oldest first. All `topics` must match; a list is any of its values, of which a
+        hundred are asked for at once.
 
         Without `first` it yields what the node still has. `history.gap` says whether that is all.
 
         Asks for spans of blocks and makes them smaller where the node says that they are too large.
         """
+        for key, values in topics.items():
+            if isinstance(values, list) and not 0 < len(values) <= _FILTER_LIMIT:
+                for at in range(0, len(values), _FILTER_LIMIT):
+                    yield from self.events(name, first, last, **{**topics, key: values[at : at + _FILTER_LIMIT]})
+                return
         query = {"address": self.address, "topics": interface().filter(name, topics)}
         start = self.first_block if first is None else first
         if first is None and name != FIRST_EVENT and self.chain.node.is_several:
@@ -290,10 +293,7 @@ class Registry:
         """Return the records with these ids that are stored: by their events, or where the node has forgotten those, by
         a key at hand and the state. A stored record is left out if there is neither."""
         unique = list(dict.fromkeys(ids))
-        records: dict[str, RecordView] = {}
-        for start in range(0, len(unique), _FILTER_LIMIT):
-            part = [from_hex(record_id) for record_id in unique[start : start + _FILTER_LIMIT]]
-            records |= {record.id: record for record in self.recorded(id=part)}
+        records = {record.id: record for record in self.recorded(id=[*map(from_hex, unique)])}
         missing = [record_id for record_id in unique if record_id not in records]
         for record_id, stored in zip(missing, self.statuses(missing), strict=True):
             known = self._known_records(record_id) if stored.exists else ()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from blockchaintracer.core.chain.abi import DecodedEvent
 from blockchaintracer.core.chain.registry import Registry, recorded_event
 from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.record import Verdict, checksummed, from_hex, label, to_hex
-
-_AT_ONCE = 100
-"""commitments asked for in one question: nodes limit the length of a filter"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +50,8 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
 
     Somebody else may have sealed the same commitment: it's shown by its author alone.
     """
-    revealed = {}
-    for event in _events(registry, "Revealed", commitments):
+    revealed, words = {}, [*map(from_hex, commitments)]
+    for event in registry.events("Revealed", commitment=words):
         record_id, block = event.args["id"], event.block
         stored = next(registry.events("Recorded", block, block, id=record_id), None)
         if stored is None:
@@ -68,7 +63,7 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
         record = recorded_event(stored)
         if record.key.group == group and checksummed(record.key.author) == author:
             revealed[_commitment(event)] = _as("record", record_id, event)
-    for event in _events(registry, "VerdictRevealed", commitments, group=group):
+    for event in registry.events("VerdictRevealed", commitment=words, group=group):
         record_id, block = event.args["recordId"], event.block
         given = registry.events("Attested", block, block, recordId=record_id, group=group, attester=author)
         for attested in given:
@@ -77,12 +72,6 @@ def _shown(registry: Registry, commitments: list[str], group: int, author: str) 
                 verdict = label(Verdict(attested.args["verdict"]))
                 revealed[_commitment(event)] = _as(verdict, record_id, event)
     return revealed
-
-
-def _events(registry: Registry, name: str, commitments: list[str], **topics: Any) -> Iterator[DecodedEvent]:
-    for start in range(0, len(commitments), _AT_ONCE):
-        part = [from_hex(commitment) for commitment in commitments[start : start + _AT_ONCE]]
-        yield from registry.events(name, commitment=part, **topics)
 
 
 def _commitment(event: DecodedEvent) -> str:
