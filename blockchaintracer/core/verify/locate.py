@@ -52,8 +52,9 @@ def member_at(registry: Registry, group: int, account: str, position: Position, 
             later.append(f"its membership was ended {when(last.until)} by {by}")
     if current is None and (gap := registry.history.gap):
         now = registry.membership(group, account)
-        # roles that were given before that time and not changed since were in force then
-        is_told = now.since <= time and now.version
+        # roles given before that second and not changed since were in force then; one that changed in it may have done
+        # so behind this place
+        is_told = now.version and now.since < time != now.until
         return MemberAt(now if is_told else None, None, None if is_told else gap)
     if last is not None and last.until <= registry.chain.head().timestamp:
         later = later or [f"its membership ended {when(last.until)}, as agreed"]
