@@ -5,7 +5,7 @@ import {RecordKey} from "./IRecords.sol";
 
 /// @title Verdicts of other groups
 /// @notice A group has one current verdict on a record, or none; the history is in the events. No group can attest to
-/// a record of its own. Reproduced and NotReproduced stand on evidence, a Run of the attesting group, and fall when that
+/// a record of its own. Reproduced and NotReproduced stand on evidence, a Run of the attesting group, and fall when it
 /// is retracted. Reviewed and Disputed are opinions: they may name evidence, and stay when that is retracted.
 /// @dev A record that was retracted can be attested to, and keeps its verdicts: that somebody could or could not
 /// reproduce it stays true. It doesn't stand by that: read {IRecords-statusOf} beside a verdict.

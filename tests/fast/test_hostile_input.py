@@ -21,7 +21,7 @@ from blockchaintracer.core.chain.answers import Node, WrongAnswer, result_of
 from blockchaintracer.core.errors import BlockchainTracerError, NodeError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import RecordKey
-from blockchaintracer.lab.deployments import DEPLOYMENTS, registries
+from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Op, Outbox, Transaction
@@ -195,7 +195,7 @@ def test_any_settings_are_read_or_refused_in_words(content: Any, raw: bytes) -> 
 def test_any_list_of_registries_is_read_or_refused_in_words(content: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(folder)
-        file = home.path / DEPLOYMENTS / "devnet.json"
+        file = home.path / "deployments" / "devnet.json"
         file.parent.mkdir(parents=True)
         for data in (content, {"chainId": DEVNET.chain_id, "registries": content}):
             file.write_text(json.dumps(data, default=str))
@@ -248,14 +248,3 @@ def test_any_file_in_the_journals_place_is_read_or_refused_in_words(journal: Pat
                 outbox.entries()
             finally:
                 outbox.close()
-
-
-def test_a_journal_of_an_earlier_version_gets_its_new_columns(tmp_path: Path, journal: Path) -> None:
-    copy = tmp_path / "outbox.sqlite"
-    copy.write_bytes(journal.read_bytes())
-    with sqlite3.connect(copy) as db:
-        db.execute("ALTER TABLE entries DROP COLUMN replaced")
-        db.execute("ALTER TABLE entries DROP COLUMN manifest")
-    db.close()
-    [entry] = Outbox(copy).entries()
-    assert entry.replaced == ()
