@@ -23,7 +23,7 @@ published = lab.publish(record.id, "ipfs" if os.environ.get("BLOCKCHAINTRACER_IP
 print(f"published to {published}")
 
 # a stranger has the chain, the id, and no reason to trust the place that the bytes come from
-stranger = {"home": "stranger", "rpc": lab.node_url(), "registry": lab.registry.address}
+stranger = {"home": "stranger", "rpc": lab.node_url(), "chain_id": lab.chain_id, "registry": lab.registry.address}
 place = stranger | {"sources": published}
 table = pandas.read_csv(f"record://{record.id}", storage_options=place)
 print(f"read {len(table)} rows, verified")

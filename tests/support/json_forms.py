@@ -14,6 +14,8 @@ SHA256 = {"subject", "manifest", "sha256", "digest", "reason", "listing", "missi
 _HEX = re.compile(r"(0x)?([0-9a-fA-F]{64}|[0-9a-fA-F]{40})")
 _GIT = {"commit", "head", "tree", "blob"}
 """Names of fields that are a SHA-1 or SHA-256 of git."""
+_COMPARED = {"expected", "actual"}
+"""Two values of a check that differ: of ids or of digests."""
 _VERBATIM = {"manifest", "params", "metrics", "fields", "differences", "equal"}
 """What authors wrote, as they wrote it, where it is an object; of the last three the values that were compared."""
 
@@ -30,7 +32,7 @@ def problems(value: Any, place: str = "", name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from problems(item, f"{place}[{index}]", name)
-    elif isinstance(value, str) and (match := _HEX.fullmatch(value)):
+    elif isinstance(value, str) and name not in _COMPARED and (match := _HEX.fullmatch(value)):
         digest = _snake(name).split("_")[-1] in SHA256 or _snake(name) in SHA256
         if len(match[2]) == 40 and name not in _GIT and not match[1]:
             yield f"{place} is an address without 0x: {value}"

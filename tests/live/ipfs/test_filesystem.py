@@ -95,6 +95,7 @@ def test_what_is_not_here_comes_from_where_it_was_published(
     options = {
         "home": str(tmp_path / "stranger"),
         "rpc": lab.devnet.start().url,
+        "chain_id": lab.chain_id,
         "registry": lab.registry.address,
     }
     with pytest.raises(StoreError):

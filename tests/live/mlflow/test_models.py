@@ -220,7 +220,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     record_id = tags["blockchaintracer.record_id"]
     assert sealed.verify_run(lab, made[0]).verified
 
-    again = typed("mlflow", "import", *words, home=home)
+    again = verb("mlflow", "import", *words, home=home)
     assert json.loads(again.stdout)["batch"] is None
     assert {one["recorded"]["id"] for one in json.loads(again.stdout)["runs"]} == {
         one["recorded"]["id"] for one in told["runs"]
