@@ -22,9 +22,10 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import Domain, RecordKey, is_hash
 from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
-from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
+from blockchaintracer.core.verify.outcomes import wrong_group
 from blockchaintracer.core.verify.standing import BundleReport, stand
 from blockchaintracer.core.verify.verifier import Verifier
 
@@ -174,10 +175,5 @@ def verify_batch_proof(
 
 def _by_trusted_groups(report: Report, groups: tuple[int, ...]) -> Report:
     """Add a failed check for each record of a group that does not count, and take away what follows from it."""
-    others = [view for view in report.records if groups and view.group not in groups]
-    counting = ", ".join(map(str, groups))
-    checks = [
-        Check("group", Outcome.FAIL, f"it is of group {view.group}, and only {counting} count", record=view.id)
-        for view in others
-    ]
-    return replace(report, checks=(*report.checks, *checks), proves=() if others else report.proves)
+    wrong = [check for view in report.records for check in wrong_group(view.group, groups, view.id)]
+    return replace(report, checks=(*report.checks, *wrong), proves=() if wrong else report.proves)

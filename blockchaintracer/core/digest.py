@@ -248,23 +248,19 @@ def cid_of_sha256(sha256: str) -> str:
 
 
 def digest_file(
-    path: str | os.PathLike[str], profile: str = DEFAULT_PROFILE, progress: Progress | None = None
+    path: str | os.PathLike[str],
+    profile: str = DEFAULT_PROFILE,
+    progress: Progress | None = None,
+    write: Callable[[memoryview], object] | None = None,
 ) -> FileDigest:
     """Compute SHA-256 and CID of a file in one reading.
+
+    Args:
+        write: is given each hashed block, so that a copy has exactly this digest.
 
     Raises:
         InputError: if it isn't a readable regular file, or changes while it's read.
     """
-    return copy_digesting(path, None, profile, progress)
-
-
-def copy_digesting(
-    path: str | os.PathLike[str],
-    write: Callable[[memoryview], object] | None,
-    profile: str = DEFAULT_PROFILE,
-    progress: Progress | None = None,
-) -> FileDigest:
-    """Digest a file and pass each hashed block to `write`, so that the copy has exactly this digest."""
     digester = Digester(profile)
     with open_regular(path) as (descriptor, size):
         # a thread costs more than it saves on a small file

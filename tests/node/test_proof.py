@@ -266,7 +266,7 @@ def written_by_hand(lab: Lab, record_id: str) -> bytes:
     index = int(receipt["transactionIndex"], 16)
     nodes = {to_hex(rlp.encode(node)) for node in trie.get_proof(rlp.encode(index))}
     state = ask("eth_getBlockByNumber", "latest", False)
-    slot = "0x" + keccak(from_hex(record_id) + (7).to_bytes(32)).hex()
+    slot = "0x" + keccak(from_hex(record_id) + (8).to_bytes(32)).hex()
     proof = ask("eth_getProof", lab.registry.address, [slot], state["number"])
     nodes |= {*proof["accountProof"], *proof["storageProof"][0]["proof"]}
     inclusion = ask("eth_getBlockByHash", receipt["blockHash"], False)

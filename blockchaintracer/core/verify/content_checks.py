@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,7 +33,9 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
     """Hash the subject of the record again, of a folder each file."""
     name = "subject"
     if key.subject_type == SubjectType.FILE:
-        yield from _check_copies(copies, name, _said(key, manifest))
+        content = manifest.predicate if manifest and isinstance(manifest.predicate, ContentPredicate) else None
+        said = (content.size, content.cid, content.cid_profile) if content else ()
+        yield from _check_copies(copies, name, key.subject, *said)
     elif key.subject_type == SubjectType.FOLDER:
         yield from _check_folder(copies, name, key.subject)
         yield from _check_listed(copies, key.subject, _executable(manifest))
@@ -58,7 +60,7 @@ def check_artifacts(copies: Copies, manifest: Manifest) -> Iterator[Check]:
         if is_listing(artifact.path):
             yield from _check_folder(copies, name, artifact.sha256)
         else:
-            yield from _check_copies(copies, name, artifact)
+            yield from _check_copies(copies, name, artifact.sha256, artifact.size, artifact.cid, artifact.cid_profile)
 
 
 def check_private(manifest: Manifest) -> Iterator[Check]:
@@ -71,34 +73,20 @@ def check_private(manifest: Manifest) -> Iterator[Check]:
         yield Check("private", Outcome.UNKNOWN, detail, {"root_sha256": private.root, "leaves": private.leaves})
 
 
-@dataclass(frozen=True)
-class _Named:
-    """A file by its digest, and what else a manifest may say of it; `Artifact` has the same."""
-
-    sha256: str
-    size: int | None = None
-    cid: str | None = None
-    cid_profile: str | None = None
-
-
-def _said(key: RecordKey, manifest: Manifest | None) -> _Named:
-    if manifest is None or not isinstance(manifest.predicate, ContentPredicate):
-        return _Named(key.subject)
-    predicate = manifest.predicate
-    return _Named(key.subject, predicate.size, predicate.cid, predicate.cid_profile)
-
-
-def _check_copies(copies: Copies, name: str, named: _Named | Artifact) -> Iterator[Check]:
-    with copies.find_copy(named.sha256, cid_profile=named.cid_profile) as copy:
+def _check_copies(
+    copies: Copies, name: str, sha256: str, size: int | None = None, cid: str | None = None, profile: str | None = None
+) -> Iterator[Check]:
+    """Hash a file again by its digest, and compare what else its manifest says of it."""
+    with copies.find_copy(sha256, cid_profile=profile) as copy:
         if copy.digest is None:
-            yield from without_copy(name, named.sha256, copy)
+            yield from without_copy(name, sha256, copy)
             return
         digest = copy.digest
         values = {"sha256": digest.sha256, "size": digest.size, "where": copy.where}
-        if named.size not in (None, digest.size):
-            yield Check(name, Outcome.FAIL, f"the manifest says {named.size} bytes, it has {digest.size}", values)
-        elif named.cid not in (None, digest.cid):
-            yield Check(name, Outcome.FAIL, f"the manifest says the CID {named.cid}, it is {digest.cid}", values)
+        if size not in (None, digest.size):
+            yield Check(name, Outcome.FAIL, f"the manifest says {size} bytes, it has {digest.size}", values)
+        elif cid not in (None, digest.cid):
+            yield Check(name, Outcome.FAIL, f"the manifest says the CID {cid}, it is {digest.cid}", values)
         else:
             detail = f"re-hashed: {digest.sha256}, {digest.size} bytes, {copy.where}{passed_over(copy)}"
             yield Check(name, Outcome.PASS, detail, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -58,6 +59,14 @@ class Check:
     detail: str
     values: dict[str, Any] = field(default_factory=dict)
     record: str | None = None
+
+
+def wrong_group(group: int, groups: Collection[int], record: str | None = None) -> list[Check]:
+    """Return the failed check of a record whose group is none of those that count; nothing if all count."""
+    if not groups or group in groups:
+        return []
+    detail = f"it is of group {group}, and only {', '.join(map(str, groups))} count"
+    return [Check("group", Outcome.FAIL, detail, record=record)]
 
 
 @dataclass(frozen=True)

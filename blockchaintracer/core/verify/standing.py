@@ -25,7 +25,7 @@ from blockchaintracer.core.verify.chain_shapes import Header
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies
-from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusion, Outcome
+from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusion, Outcome, wrong_group
 
 Connect = Callable[[], Chain]
 _FORGOTTEN = "forgotten"
@@ -233,10 +233,7 @@ class _Standing:
         if trust.registry and trust.registry.lower() != bundle.registry:
             yield Check("registry", Outcome.FAIL, f"the bundle is of {bundle.registry}, not of {trust.registry}")
         for record in bundle.records:
-            if trust.groups and record.key.group not in trust.groups:
-                counting = ", ".join(map(str, trust.groups))
-                detail = f"it is of group {record.key.group}, and only {counting} count"
-                yield Check("group", Outcome.FAIL, detail, record=record.id)
+            yield from wrong_group(record.key.group, trust.groups, record.id)
 
     def _blocks(self, chain: Chain | None) -> Iterator[Check]:
         """Check each block: by what is trusted, else by the node: canonical and final."""

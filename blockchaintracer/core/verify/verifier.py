@@ -21,7 +21,7 @@ from blockchaintracer.core.verify.commitments import Commitment, by_state, check
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
 from blockchaintracer.core.verify.key_statements import check_key
-from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report
+from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Outcome, Report, wrong_group
 from blockchaintracer.core.verify.record_checks import RecordChecks, where
 from blockchaintracer.core.verify.seal_checks import SEAL_LIMIT, check_commitment, proven_by
 from blockchaintracer.core.verify.transaction_checks import check_root, check_transaction, elsewhere, sentences_of
@@ -208,9 +208,7 @@ class Verifier:
             yield replace(check_path(self._registry, record, root, path), record=record.id)
 
     def _given(self, record: RecordView, files: Sequence[Path], groups: Collection[int]) -> Iterator[Check]:
-        if groups and record.group not in groups:
-            counting = ", ".join(map(str, groups))
-            yield Check("group", Outcome.FAIL, f"it is of group {record.group}, and only {counting} count")
+        yield from wrong_group(record.group, groups)
         manifest, _ = self._checks.manifest(record)
         for shown in map(self.shown, files):
             if shown.sha256 == record.key.manifest:

@@ -25,7 +25,7 @@ from blockchaintracer.core.digest import (
     FileDigest,
     FolderDigest,
     Progress,
-    copy_digesting,
+    digest_file,
     folder_digest,
     list_folder,
     locked,
@@ -108,7 +108,7 @@ class Store:
             return known
         reading = self._cache.begin(path) if self._cache else None
         with self._incoming() as (write, keep):
-            digest = copy_digesting(path, write, progress=progress)
+            digest = digest_file(path, progress=progress, write=write)
             keep(digest.sha256)
         if self._cache and reading:
             self._cache.enter(reading, digest)
