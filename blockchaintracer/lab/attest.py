@@ -11,6 +11,7 @@ from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, RecordKey, Relation, Role, Verdict, from_hex, label, to_hex
+from blockchaintracer.lab.chain.questions import foreign_attested
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import foreign_id, required_record
 from blockchaintracer.lab.outbox import Op, Transaction
@@ -122,7 +123,7 @@ def _reference(registry: Registry, run: RecordKey, foreign: GlobalId) -> RecordK
 def foreign_verdicts(registry: Registry, foreign: GlobalId) -> list[dict[str, Any]]:
     """List the current verdicts of all groups on a record of another registry, without those whose evidence was
     retracted."""
-    latest = {event.args["group"]: event for event in registry.foreign_attested(foreign)}
+    latest = {event.args["group"]: event for event in foreign_attested(registry, foreign)}
     current = {group: registry.foreign_verdict(group, foreign) for group in sorted(latest)}
     return [
         _row(latest[group], verdict, evidence=verdict.evidence)

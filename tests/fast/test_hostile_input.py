@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.chain.answers import Node, WrongAnswer, result_of
 from blockchaintracer.core.errors import BlockchainTracerError, NodeError
+from blockchaintracer.core.formats import DEPLOYMENTS
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import RecordKey
 from blockchaintracer.lab.deployments import registries
@@ -195,9 +196,9 @@ def test_any_settings_are_read_or_refused_in_words(content: Any, raw: bytes) -> 
 def test_any_list_of_registries_is_read_or_refused_in_words(content: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(folder)
-        file = home.path / "deployments" / "devnet.json"
-        file.parent.mkdir(parents=True)
-        for data in (content, {"chainId": DEVNET.chain_id, "registries": content}):
+        file = home.deployments / "devnet.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for data in (content, DEPLOYMENTS.header() | {"chainId": DEVNET.chain_id, "registries": content}):
             file.write_text(json.dumps(data, default=str))
             with suppress(BlockchainTracerError):
                 registries(DEVNET.chain_id, home)

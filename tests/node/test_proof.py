@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -133,7 +134,10 @@ def test_a_registry_whose_owner_alone_creates_groups_is_genuine_too(lab: Lab) ->
     owner, salt = lab.signer.address, "07" * 32
     transaction = {"from": owner, "to": factory.address, "data": factory.deployment(owner, False, salt)}
     lab.chain.ask("anvil_impersonateAccount", owner)
-    assert lab.chain.receipt(lab.chain.ask("eth_sendTransaction", transaction)).succeeded
+    sent = lab.chain.ask("eth_sendTransaction", transaction)
+    while (receipt := lab.chain.receipt(sent)) is None:
+        time.sleep(0.05)
+    assert receipt.succeeded
     address = factory.registry_address(owner, False, salt)
     assert registry_code(lab.chain.chain_id, address, False) == lab.chain.code(address)
     code_hash = to_hex(keccak(lab.chain.code(address)))

@@ -19,6 +19,7 @@ from blockchaintracer.core.chain import Chain, endpoints
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, HistoryPruned, InputError, NodeError
 from blockchaintracer.core.fetch import FetchError, fetch, opened
+from blockchaintracer.lab.chain.questions import blocks
 from blockchaintracer.lab.store.redirects import followed
 from tests.support.serving import serving
 
@@ -362,9 +363,9 @@ def test_batches_are_made_as_small_as_a_node_wants_them(limit: int) -> None:
     numbers = list(range(130))
     with node(batched(limit, lambda batch: [block_of(one) for one in batch])) as (url, asked):
         chain = Chain.connect(url)
-        assert [block and block.number for block in chain.blocks(numbers)] == numbers
+        assert [block and block.number for block in blocks(chain, numbers)] == numbers
         first = len(asked)
-        assert [block and block.number for block in chain.blocks(numbers)] == numbers
+        assert [block and block.number for block in blocks(chain, numbers)] == numbers
         assert len(asked) - first <= 130 // max(min(limit, 50) // 4, 1) + 1
 
 
@@ -387,5 +388,5 @@ def test_batches_are_made_as_small_as_a_node_wants_them(limit: int) -> None:
 def test_every_question_of_a_batch_gets_its_own_answer(respond: Any) -> None:
     numbers = list(range(1, 20))
     with node(batched(1000, respond)) as (url, _):
-        found = Chain.connect(url).blocks(numbers)
+        found = blocks(Chain.connect(url), numbers)
     assert all(block is None or block.number == number for number, block in zip(numbers, found, strict=True))

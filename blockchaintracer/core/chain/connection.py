@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -171,11 +171,6 @@ class Chain:
             if block is None:
                 raise
         return None if block is None else Block.of_json(block)
-
-    def blocks(self, numbers: Sequence[int]) -> list[Block | None]:
-        """Return blocks by their numbers, asked for together; None for each that the chain does not have."""
-        answers = self.node.ask_many([(name, params) for name, *params in map(_block_question, numbers)])
-        return [None if block is None else Block.of_json(block) for block in answers]
 
     def head(self) -> Block:
         """Return the newest block."""

@@ -351,12 +351,6 @@ class Registry:
                 return event
         return None
 
-    def foreign_attested(self, foreign: GlobalId, group: int | None = None) -> Iterator[DecodedEvent]:
-        """Yield the events of verdicts on a record of another registry, oldest first, of one group or of all."""
-        chain_id, registry, record_id = foreign.as_abi()
-        about: dict[str, Any] = {"chainId": chain_id, "registry": registry, "recordId": record_id}
-        return self.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
-
     def events_of(self, receipt: TransactionReceipt) -> list[DecodedEvent]:
         """Return the events of this registry in a receipt, without the logs of other contracts."""
         events = []

@@ -20,6 +20,7 @@ _SIGNED_TYPES = (1, 2, 4)
 _DELEGATED = bytes.fromhex("ef0100")
 """What the code of an account begins with that runs another's code (EIP-7702)."""
 _FOR_IT_TO_SAY = "who its code lets act is for that code to say"
+_BY_WORD = "by the node's word"
 _LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 
@@ -76,11 +77,11 @@ def _sent(registry: Registry, identifier: str) -> tuple[SentTransaction, str, st
         why = f"the node doesn't give transaction {identifier}" if identifier else registry.history.gap
         detail = f"who sent it is unknown: {why}; that its author agreed, the registry checked"
         return Check(_NAME, Outcome.UNKNOWN, detail, {} if identifier else {"forgotten": True})
-    sender, proven = sender_of(registry, identifier, transaction)
+    sender, how = sender_of(registry, identifier, transaction)
     if sender is None:
         detail = f"what the node tells of transaction {identifier} is not signed by {transaction.sender}"
         return Check(_NAME, Outcome.FAIL, detail)
-    return transaction, sender, "recovered from its signature" if proven else "by the node's word"
+    return transaction, sender, how
 
 
 def _by_signature(registry: Registry, record: RecordView, arguments: dict[str, Any], values: dict[str, Any]) -> Check:
@@ -126,26 +127,25 @@ def _within_a_call(registry: Registry, record: RecordView, values: dict[str, Any
     )
 
 
-def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, bool]:
-    """Return who sent a transaction and whether its own signature says so. The sender is None if the signature
-    disagrees."""
+def sender_of(registry: Registry, identifier: str, transaction: SentTransaction) -> tuple[str | None, str]:
+    """Return who sent a transaction, None if its signature disagrees, and how that is known."""
     from eth_account import Account
     from eth_utils.crypto import keccak
 
     raw = registry.chain.raw_transaction(identifier)
     if not raw:
-        return transaction.sender, False
+        return transaction.sender, _BY_WORD
     stated = transaction.data, from_hex(transaction.to or "0x")
     if to_hex(keccak(raw)) != identifier or any(part not in raw for part in stated):
-        return None, False
+        return None, ""
     if raw[0] < _LEGACY and raw[0] not in _SIGNED_TYPES:
         # rollups have types of their own that no account signs
-        return transaction.sender, False
+        return transaction.sender, _BY_WORD
     try:
         signer = Account.recover_transaction(raw)
     except Exception:
-        return None, False
-    return (signer, True) if signer == transaction.sender else (None, False)
+        return None, ""
+    return (signer, "recovered from its signature") if signer == transaction.sender else (None, "")
 
 
 def _account_with_code(registry: Registry, address: str, block: int) -> str | None:

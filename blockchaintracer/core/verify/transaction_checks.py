@@ -96,10 +96,9 @@ def _sent(registry: Registry, identifier: str) -> Check:
     transaction = registry.chain.transaction(identifier)
     if transaction is None:
         return Check("sender", Outcome.UNKNOWN, f"the node does not give transaction {identifier}")
-    sender, proven = sender_of(registry, identifier, transaction)
+    sender, how = sender_of(registry, identifier, transaction)
     if sender is None:
         return Check("sender", Outcome.FAIL, f"what the node tells of it is not signed by {transaction.sender}")
-    how = "recovered from its signature" if proven else "by the node's word"
     through = "" if transaction.to == registry.address else f", through the contract {transaction.to}"
     return Check("sender", Outcome.PASS, f"{sender} sent it, {how}{through}", {"sender": sender})
 

@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from blockchaintracer.core.chain import Block, Chain, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
 from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.lab.chain.questions import blocks as blocks_of
 from blockchaintracer.lab.chain.questions import receipts_of_block
 
 _FIRST_SPAN = 32
@@ -284,7 +285,7 @@ def _times(chain: Chain, numbers: Sequence[int], told: dict[int, Any], end: Bloc
 
 
 def _headers(chain: Chain, numbers: Sequence[int]) -> dict[int, int]:
-    blocks = chain.blocks(numbers)
+    blocks = blocks_of(chain, numbers)
     if None in blocks:
         raise ChainUnavailable(f"{chain.address} did not give the blocks it has logs of", hint="Try again.")
     return {block.number: block.timestamp for block in blocks if block}

@@ -1,13 +1,14 @@
-"""What only those who write or index ask a chain: gas, the receipts of whole blocks, and to take a transaction."""
+"""What only those who write or index ask a chain: gas, many blocks and their receipts, and to take a transaction."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from blockchaintracer.core.chain import Chain
+from blockchaintracer.core.chain import Block, Chain, DecodedEvent, Registry
 from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, NodeError
-from blockchaintracer.core.record import to_hex
+from blockchaintracer.core.record import GlobalId, to_hex
 
 
 def require_same(chain: Chain) -> None:
@@ -36,6 +37,19 @@ def estimate_gas(chain: Chain, call: dict[str, Any], *more: Any) -> int:
 def send(chain: Chain, raw: bytes) -> None:
     """Hand a signed transaction to the node. Raises `NodeError` if it does not take it."""
     chain.ask("eth_sendRawTransaction", to_hex(raw))
+
+
+def blocks(chain: Chain, numbers: Sequence[int]) -> list[Block | None]:
+    """Return blocks by their numbers, asked for together; None for each that the chain does not have."""
+    answers = chain.node.ask_many([("eth_getBlockByNumber", (hex(number), False)) for number in numbers])
+    return [None if block is None else Block.of_json(block) for block in answers]
+
+
+def foreign_attested(registry: Registry, foreign: GlobalId, group: int | None = None) -> Iterator[DecodedEvent]:
+    """Yield the events of verdicts on a record of another registry, oldest first, of one group or of all."""
+    chain_id, address, record_id = foreign.as_abi()
+    about: dict[str, Any] = {"chainId": chain_id, "registry": address, "recordId": record_id}
+    return registry.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
 
 
 def receipts_of_block(chain: Chain, block: dict[str, Any]) -> list[dict[str, Any]]:

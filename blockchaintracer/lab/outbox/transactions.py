@@ -20,6 +20,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import NO_END, GlobalId, RecordKey, Status, from_hex
 from blockchaintracer.lab.chain import factory as factories
 from blockchaintracer.lab.chain.evm_rules import require_cancun
+from blockchaintracer.lab.chain.questions import foreign_attested
 
 _ADDRESS_LENGTH = 42
 
@@ -518,7 +519,7 @@ _OPERATIONS: dict[Op, _Operation] = {
         _attest_foreign,
         *_versioned(
             lambda write, registry: registry.foreign_verdict(write["group"], _foreign(write)).version,
-            lambda write, registry: registry.foreign_attested(_foreign(write), write["group"]),
+            lambda write, registry: foreign_attested(registry, _foreign(write), write["group"]),
             lambda write, event: event.args["verdict"] == write["verdict"],
         ),
     ),
