@@ -21,11 +21,12 @@ import requests
 
 from benchmarks.chain import TRANSACTION_GAS_LIMIT
 from benchmarks.chain import Chain as Node
-from blockchaintracer.core.chain import Block, Chain, Registry, load_artifact
+from blockchaintracer.core.chain import Block, Registry, load_artifact
 from blockchaintracer.core.record import from_hex, to_hex
 from blockchaintracer.extras.search import Index, query
 from blockchaintracer.extras.search.database import Describer, Writer
 from blockchaintracer.extras.search.logs import Log, Span
+from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.store.store import Store
 
 ADDRESS = "0x" + "ab" * 20
@@ -191,7 +192,7 @@ def measure_sync(events: int, say: Callable[[str], None] = print) -> tuple[float
             sent.append(contract.functions.recordMany(keys).transact(options))
         if any(node.w3.eth.wait_for_transaction_receipt(transaction)["status"] != 1 for transaction in sent):
             raise RuntimeError("expected every batch to be recorded")
-        chain = Chain.connect(node.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
+        chain = connect(node.w3.provider.endpoint_uri)  # type: ignore[attr-defined]
         registry = Registry(chain, contract.address)
         best = (0.0, 0.0)
         for _ in range(3):

@@ -151,8 +151,10 @@ class Lab:
         # a chain that hangs fails slowly, and one operation asks for it more than once
         if self._away and time.monotonic() - self._away[0] < _AWAY_S:
             raise self._away[1]
+        from blockchaintracer.lab.chain.batching import connect
+
         try:
-            chain = self.connect() if self.connect else Chain.connect(self.rpc or self.devnet.start().url)
+            chain = self.connect() if self.connect else connect(self.rpc or self.devnet.start().url)
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise

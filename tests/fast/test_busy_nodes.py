@@ -13,6 +13,7 @@ from blockchaintracer.core.chain.answers import Busy, question, result_of
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
 from blockchaintracer.core.fetch import Fetched
+from blockchaintracer.lab.chain.batching import Batching
 
 BUSY = [
     (429, "Too Many Requests"),
@@ -126,6 +127,6 @@ def test_batches_are_as_large_as_a_node_takes_them(most: int, monkeypatch: pytes
     monkeypatch.setattr(endpoints, "fetch", fetch)
     numbers = [hex(number) for number in range(200)]
     asked: Callable[[str], tuple[str, list[Any]]] = lambda number: ("eth_getBalance", [number])  # noqa: E731
-    node = Endpoints(["http://node.example/"])
+    node = Batching(["http://node.example/"])
     assert node.ask_many([asked(number) for number in numbers]) == numbers
     assert sizes[-1] <= most

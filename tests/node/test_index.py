@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.core.chain import Chain, Registry
+from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.answers import WrongAnswer
 from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
@@ -33,6 +33,7 @@ from blockchaintracer.extras.lineage import downstream, lineage
 from blockchaintracer.extras.search import Index, logs, query, verdicts
 from blockchaintracer.extras.search.logs import spans
 from blockchaintracer.extras.search.schema import RECORD_INDEXES
+from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.devnet import Devnet
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab_folder import Home
@@ -52,7 +53,7 @@ class Lab:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.chain = Chain.connect(self.devnet.start(port).url)
+        self.chain = connect(self.devnet.start(port).url)
         keys = KeyStore(Home(folder / "home"))
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.store = Store(folder / "store")

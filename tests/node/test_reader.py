@@ -19,6 +19,7 @@ from blockchaintracer.core.chain import Chain, endpoints
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, HistoryPruned, InputError, NodeError
 from blockchaintracer.core.fetch import FetchError, fetch, opened
+from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.chain.questions import blocks
 from blockchaintracer.lab.store.redirects import followed
 from tests.support.serving import serving
@@ -318,7 +319,7 @@ def test_an_answer_that_is_too_large_is_an_error_that_asks_for_less(monkeypatch:
 
 
 def test_an_endpoint_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(endpoints, "_SECONDS", 0.3)
+    monkeypatch.setattr(endpoints, "SECONDS", 0.3)
     with (
         raw_server(drip(b"HTTP/1.1 200 OK\r\n"), 0.02) as slow,
         node(lambda request: result(request, "0x9")) as (url, _),
@@ -362,7 +363,7 @@ def block_of(request: Any) -> dict[str, Any]:
 def test_batches_are_made_as_small_as_a_node_wants_them(limit: int) -> None:
     numbers = list(range(130))
     with node(batched(limit, lambda batch: [block_of(one) for one in batch])) as (url, asked):
-        chain = Chain.connect(url)
+        chain = connect(url)
         assert [block and block.number for block in blocks(chain, numbers)] == numbers
         first = len(asked)
         assert [block and block.number for block in blocks(chain, numbers)] == numbers
@@ -388,5 +389,5 @@ def test_batches_are_made_as_small_as_a_node_wants_them(limit: int) -> None:
 def test_every_question_of_a_batch_gets_its_own_answer(respond: Any) -> None:
     numbers = list(range(1, 20))
     with node(batched(1000, respond)) as (url, _):
-        found = blocks(Chain.connect(url), numbers)
+        found = blocks(connect(url), numbers)
     assert all(block is None or block.number == number for number, block in zip(numbers, found, strict=True))

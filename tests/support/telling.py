@@ -10,8 +10,8 @@ from eth_utils.crypto import keccak
 from web3 import HTTPProvider, Web3
 
 from blockchaintracer.core.chain import Chain
-from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.record import to_hex
+from blockchaintracer.lab.chain.batching import Batching
 from blockchaintracer.lab.chain.questions import send
 from blockchaintracer.lab.lab import Lab
 
@@ -19,7 +19,7 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 Tell = Callable[[dict[str, Any], Ask], dict[str, Any]]
 
 
-class Telling(Endpoints):
+class Telling(Batching):
     """A node that gives what `tell` makes of a request; it may ask the real one."""
 
     def __init__(self, url: str, tell: Tell, name: str = "a lying node") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from blockchaintracer.core.chain.abi import EventLog
 from blockchaintracer.core.chain.answers import Node, is_address, is_number
@@ -13,6 +13,9 @@ from blockchaintracer.core.chain.reverts import revert_of
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, InputError, NodeError
 from blockchaintracer.core.networks import Network, network_by_chain_id, redact_url
 from blockchaintracer.core.record import checksummed, from_hex
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.chain.endpoints import Endpoints
 
 T = TypeVar("T")
 
@@ -104,11 +107,12 @@ class Chain:
         return self.node.address
 
     @classmethod
-    def connect(cls, url: str) -> Chain:
+    def connect(cls, url: str, reader: type[Endpoints] | None = None) -> Chain:
         """Connect to one or several JSON-RPC endpoints of one chain over HTTP, and ask for the chain id.
 
         Args:
             url: of the endpoint; several are separated by commas, the preferred one first.
+            reader: asks the endpoints, if not `Endpoints` itself.
 
         Raises:
             InputError: if `url` is not an HTTP address, or the endpoints are of different chains.
@@ -122,7 +126,7 @@ class Chain:
                 )
         from blockchaintracer.core.chain.endpoints import Endpoints
 
-        endpoints = Endpoints(urls)
+        endpoints = (reader or Endpoints)(urls)
         chain = cls(endpoints)
         chain.chain_id = endpoints.open()
         return chain

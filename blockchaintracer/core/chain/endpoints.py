@@ -17,7 +17,7 @@ from blockchaintracer.core.errors import HistoryPruned, InputError, NodeError
 from blockchaintracer.core.fetch import FetchError, fetch, new_session
 from blockchaintracer.core.networks import redact_url
 
-_SECONDS = 60
+SECONDS = 60
 """For a whole answer; an endpoint that takes longer is not asked again for the same question."""
 _PROBE_S = 5
 _MOST_BYTES = 1 << 25
@@ -30,8 +30,6 @@ _TOLD_S = 1.0
 """Of pauses from here on the user is told."""
 _BEHIND = 20
 """Blocks that an endpoint may be behind another before it is asked last."""
-_BATCH = 50
-"""Questions sent at once, until an endpoint refuses so many."""
 _NOT_FOUND = (
     *("eth_getBlockByNumber", "eth_getBlockByHash", "eth_getTransactionReceipt", "eth_getTransactionByHash"),
     "eth_getLogs",
@@ -63,14 +61,13 @@ class Endpoints(Node):
         self._silent: set[str] = set()
         self._chain_id: int | None = None
         self._current = 0
-        self._batch = _BATCH
 
     def open(self) -> int:
         """Ask all endpoints for their chain and return its id. An endpoint that is far behind the others is asked last
         from now on."""
         if len(self._urls) == 1:
             try:
-                chain_id = int(self._question(self._urls[0], "eth_chainId", (), _SECONDS), 16)
+                chain_id = int(self._question(self._urls[0], "eth_chainId", (), SECONDS), 16)
             except Busy:
                 chain_id = int(self.ask("eth_chainId"), 16)
             except (FetchError, WrongAnswer) as error:
@@ -103,7 +100,7 @@ class Endpoints(Node):
                     continue
                 try:
                     self._require_chain(url)
-                    result = self._question(url, method, params, _SECONDS)
+                    result = self._question(url, method, params, SECONDS)
                 except Busy as error:
                     problem = busy = error
                 except WrongAnswer as error:
@@ -139,21 +136,6 @@ class Endpoints(Node):
         raise self.unavailable(problem)
 
     @override
-    def ask_many(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        results: list[Any] = []
-        while len(results) < len(questions):
-            part = questions[len(results) : len(results) + self._batch]
-            answers = self._at_once(part) if len(part) > 1 else {}
-            if len(answers) < len(part):
-                # a node may refuse so many, or answer some alone: what is missing is asked singly
-                self._batch = max(len(answers) or len(part) // 4, 1)
-            results += [
-                answers[index] if index in answers else self.ask(method, *params)
-                for index, (method, params) in enumerate(part)
-            ]
-        return results
-
-    @override
     def ask_each(self, method: str, *params: Any) -> list[Any]:
         found = super().ask_each(method, *params)
         for at, url in enumerate(self._urls):
@@ -161,33 +143,13 @@ class Endpoints(Node):
                 continue
             try:
                 self._require_chain(url)
-                found += self._question(url, method, params, _SECONDS)
+                found += self._question(url, method, params, SECONDS)
             except NodeError:
                 pass  # too wide a question for it, for example
             except (FetchError, WrongAnswer):
                 # one that is away is not waited for again and again
                 self._silent.add(url)
         return found
-
-    def _at_once(self, questions: Sequence[tuple[str, Sequence[Any]]]) -> dict[int, Any]:
-        """Ask one endpoint many questions in one request; return the results that came, by index."""
-        requests = [question(method, params) for method, params in questions]
-        url = self._urls[self._current]
-        try:
-            self._require_chain(url)
-            answers, status = self._post(url, requests, _SECONDS)
-        except (FetchError, WrongAnswer, NodeError):
-            return {}
-        indices = {request["id"]: index for index, request in enumerate(requests)}
-        results = {}
-        for answer in answers if isinstance(answers, list) else ():
-            number = answer.get("id") if isinstance(answer, dict) else None
-            if isinstance(number, int) and (index := indices.get(number)) is not None:
-                try:
-                    results[index] = result_of(answer, requests[index], self.address, status)
-                except (WrongAnswer, NodeError):
-                    continue
-        return results
 
     def _learn(self, url: str, chain_id: int) -> None:
         if self._chain_id is None:
@@ -203,7 +165,7 @@ class Endpoints(Node):
     def _require_chain(self, url: str) -> None:
         """Refuse an endpoint of another chain before it is asked for the first time."""
         if url not in self._checked and self._chain_id is not None:
-            self._learn(url, int(self._question(url, "eth_chainId", (), _SECONDS), 16))
+            self._learn(url, int(self._question(url, "eth_chainId", (), SECONDS), 16))
 
     def _probe(self, url: str) -> tuple[int, int] | Exception:
         try:

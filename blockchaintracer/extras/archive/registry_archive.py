@@ -35,6 +35,7 @@ from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import sync_folder
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
@@ -382,7 +383,7 @@ def _chain_of(lab: Lab, chain_id: int) -> Chain | None:
         if network is None or network.rpc is None:
             return None
         try:
-            chain = Chain.connect(network.rpc)
+            chain = connect(network.rpc)
         except ChainUnavailable as away:
             lab.say(f"not held against the chain: {away.message}")
             return None

@@ -156,7 +156,7 @@ def _watch_process() -> None:
         # imported before the thread that asks the chain imports them: it would see them half imported
         import eth_account  # noqa: F401
 
-        import blockchaintracer.core.chain.endpoints  # noqa: F401
+        import blockchaintracer.lab.chain.batching  # noqa: F401
 
         watch_datasets()
         watch_models()

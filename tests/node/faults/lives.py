@@ -18,7 +18,7 @@ from typing import Any
 import eth_account  # noqa: F401 -- what every process needs is imported once, before any of them starts
 import psutil  # noqa: F401
 
-import blockchaintracer.core.chain.endpoints  # noqa: F401
+import blockchaintracer.lab.chain.batching  # noqa: F401
 from blockchaintracer.core.record import Kind
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
