@@ -106,7 +106,7 @@ class OpenLab(Lab):
         """
         base = Path(folder)
         start = start_run(self, base)
-        code, document = run_command(command, base)
+        code, document = run_command(command, base, self.home)
         if code or document is None:
             raise InputError(f"expected a run document from {command}, got exit code {code}")
         facts = RunFacts(

@@ -106,7 +106,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     code = None
     if request.program:
-        code, written = run_command(request.program, Path.cwd())
+        code, written = run_command(request.program, Path.cwd(), lab.home)
         document = _merged(written, request) if written else document
     try:
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -40,6 +41,7 @@ from blockchaintracer.lab.capture.environment import capture_environment, find_l
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.program import (
+    RUN_FILE,
     environment_of,
     portable_command,
     recorded_parts,
@@ -256,12 +258,22 @@ def record_models(
     return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 
-def run_command(command: Sequence[str], folder: Path) -> tuple[int, RunDocument | None]:
-    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one."""
+def run_command(command: Sequence[str], folder: Path, home: Home) -> tuple[int, RunDocument | None]:
+    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
+
+    Raises:
+        InputError: if it can't be read as one: it is kept in the lab's folder, to be mended.
+    """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
         code = start_program(command, folder, file)
-        return code, load_run_document(file) if file.exists() else None
+        try:
+            return code, load_run_document(file) if file.exists() else None
+        except InputError as error:
+            kept = _keep_unrecorded(home, file.read_bytes())
+            hint = f"It is kept: mend it, then `blockchaintracer record --from {shlex.quote(str(kept))}`."
+            message = f"what the program wrote to ${RUN_FILE} is no run document: {error.message}"
+            raise InputError(message, hint=f"{error.hint} {hint}" if error.hint else hint, **error.values) from error
 
 
 def record_inputs(
@@ -286,8 +298,12 @@ def document_text(document: RunDocument) -> str:
 
 def keep_unrecorded(home: Home, document: RunDocument) -> Path:
     """Write a run document that could not be recorded to a file that it can be recorded from later; the file."""
+    return _keep_unrecorded(home, document_text(document).encode())
+
+
+def _keep_unrecorded(home: Home, data: bytes) -> Path:
     file = home.path / "unrecorded" / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}.json"
-    write_kept(file, document_text(document).encode(), problem=f"the run document can't be written to {file.parent}")
+    write_kept(file, data, problem=f"the run document can't be written to {file.parent}")
     return file
 
 
