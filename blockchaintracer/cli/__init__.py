@@ -95,5 +95,5 @@ def main() -> None:
       blockchaintracer record --dataset data.csv
       blockchaintracer verify data.csv
 
-    Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable.
+    Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`).
     """

@@ -228,6 +228,20 @@ def ask(question: str) -> str:
     return str(click.prompt(question, hide_input=True, err=True))
 
 
+def require_consent(question: str) -> None:
+    """Ask at the terminal, or read the answer. Without one nothing is done, and --yes is named."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        hint = "Nothing was done: pass --yes."
+        raise InputError("expected your consent, and nobody can be asked", hint=hint) from None
+    if not agreed:
+        raise click.Abort
+
+
 # -- options of several verbs
 
 source_option = click.option(

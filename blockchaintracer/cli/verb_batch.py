@@ -6,6 +6,7 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option, record_options
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
+from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -71,7 +72,7 @@ def anchor(lab: Lab, leaves: bool) -> Answer:
     state = "was anchored already" if batch.existing else f"is {batch.state}"
     return Answer(
         batch,
-        f"Batch {batch.root} of {batch.count} records {state}: block {batch.block}, {when(batch.time)}.",
+        f"Batch {batch.root} of {counted(batch.count, 'record')} {state}: block {batch.block}, {when(batch.time)}.",
         f"  by {batch.author} for group {batch.group}. Transaction {batch.transaction}",
         f"  Proofs: {batch.proofs}",
     )

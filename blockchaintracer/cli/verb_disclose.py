@@ -19,7 +19,7 @@ from blockchaintracer.lab.private.disclose import disclose
 def command(lab: Lab, record_id: str, fields: tuple[str, ...], target: Path) -> Answer:
     """Write a file that shows private values of a run and proves them against its record; the others stay hidden.
 
-    Who gets the file checks it by `verify FILE`. What was shown cannot be taken back.
+    Who gets the file checks it by `verify --proof FILE`. What was shown cannot be taken back.
 
     \b
     Examples:

@@ -13,7 +13,7 @@ from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, Status, SubjectType, label
+from blockchaintracer.core.record import Kind, Status, SubjectType, counted, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
 from blockchaintracer.lab.bundle.export_proof import export_proof
@@ -44,7 +44,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
     missing = result.without_manifest
     return Answer(
         {"file": result.file, "size": result.size, "withoutManifest": missing, **as_json(result.proven)},
-        f"Wrote {result.file}: {len(result.proven.records)} records in {result.size:,} bytes.",
+        f"Wrote {result.file}: {counted(len(result.proven.records), 'record')} in {result.size:,} bytes.",
         *(f"Without its manifest, which is not in this lab: {record}" for record in missing),
         *lines(result.proven),
         "",
@@ -127,7 +127,7 @@ def _standing(record: ProvenRecord) -> str:
     sealed = f", sealed {when(record.stored.sealed_at)}" if record.stored.sealed_at else ""
     if record.stored.retracted_at:
         return f"retracted {when(record.stored.retracted_at)}{sealed}, {as_of}"
-    counts = f"{record.stored.reproduced} groups reproduced it, {record.stored.not_reproduced} did not"
+    counts = f"{counted(record.stored.reproduced, 'group')} reproduced it, {record.stored.not_reproduced} did not"
     return f"stands{sealed}; {counts}, {as_of}"
 
 

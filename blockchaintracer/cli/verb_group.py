@@ -74,7 +74,9 @@ def members(lab: Lab) -> Answer:
 @click.argument("account")
 @click.option("--role", "roles", multiple=True, required=True, type=click.Choice(_ROLES), help="A role to offer.")
 @click.option("--days", type=click.IntRange(1), help="Days that the membership lasts. [default: no end]")
-@click.option("--valid-days", default=7, show_default=True, help="Days in which the invitation can be accepted.")
+@click.option(
+    "--valid-days", default=7, show_default=True, type=click.IntRange(1), help="Days in which it can be accepted."
+)
 def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, valid_days: int) -> None:
     """Sign an invitation and print it as JSON, to be sent to the account. Nothing goes on chain yet."""
     until = NO_END if days is None else lab.chain.head().timestamp + days * 86400
@@ -84,7 +86,7 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
 
 @command.lab_verb(writes=True)
 @click.argument("invitation", type=click.File("rb"), required=False)
-@click.option("--of", "inviting", type=int, help="The group whose owner or maintainer invited by a transaction.")
+@click.option("--of", "inviting", type=int, metavar="NUMBER", help="The group that invited by a transaction.")
 def join(lab: Lab, invitation: Any, inviting: int | None) -> Answer:
     """Accept an invitation: a file that `group invite` printed, - for standard input, or one on the chain (--of)."""
     if (invitation is None) == (inviting is None):

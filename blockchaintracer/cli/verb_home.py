@@ -10,7 +10,7 @@ from stat import S_ISREG
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup
+from blockchaintracer.cli.options import VerbGroup, require_consent
 from blockchaintracer.cli.render import Answer, plain
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
@@ -51,7 +51,7 @@ def trust_home(path: Path, yes: bool) -> Answer:
     if not yes:
         for line in (f"{home} holds:", *lines):
             click.echo(line, err=True)
-        click.confirm("Trust it?", abort=True, err=True)
+        require_consent("Trust it?")
     try:
         trust(home)
     except OSError as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, home_option, make_lab, yes_option
+from blockchaintracer.cli.options import VerbGroup, home_option, make_lab, require_consent, yes_option
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.lab.lab import Lab, reset_devnet
 
@@ -78,6 +78,6 @@ def log(home: str | None, lines: int) -> Answer:
 def reset(home: str | None, yes: bool) -> Answer:
     """Delete the devnet's chain. Keys and the store stay; what was recorded there is gone."""
     if not yes:
-        click.confirm("Delete the devnet's chain with all its records?", abort=True, err=True)
+        require_consent("Delete the devnet's chain with all its records?")
     reset_devnet(_lab(home))
     return Answer({"reset": True}, "The devnet's chain is deleted. The next start begins a new one.")

@@ -10,7 +10,15 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.options import FILE, NEW_FILE, VerbGroup, group_option, wait_option, yes_option
+from blockchaintracer.cli.options import (
+    FILE,
+    NEW_FILE,
+    VerbGroup,
+    group_option,
+    require_consent,
+    wait_option,
+    yes_option,
+)
 from blockchaintracer.cli.render import Answer, coins, plain, print_json, table, wants_json, when
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
 from blockchaintracer.core.networks import network_by_chain_id
@@ -191,7 +199,7 @@ def relay_writes(lab: Lab, file: Path, yes: bool) -> Answer:
     payer = f"{lab.signer.address} pays at most {coins(most * price)} of the coin of {lab.chain.name}"
     click.echo(f"{payer}. What is refused now is sent only if it is not refused then.", err=True)
     if not yes:
-        click.confirm("Send them?", abort=True, err=True)
+        require_consent("Send them?")
     rows = [
         {
             "operation": write.op,

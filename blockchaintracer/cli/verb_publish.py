@@ -10,6 +10,7 @@ import click
 
 from blockchaintracer.cli.options import lab_verb, profile_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
+from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.store.store import REPAIRED
@@ -51,6 +52,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
     global_id = lab.domain.global_id(done.record_id)
     verb = "verify" if done.batched else "reproduce"
+    named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
     return Answer(
         asdict(done) | {"size": done.size},
         f"Published {published} ({states}): {kinds}.",
@@ -60,5 +62,5 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
-        f"Others {verb} it with: blockchaintracer {verb} {global_id} --from {shlex.quote(done.folder)}",
+        f"Others {verb} it with: blockchaintracer {verb} {global_id} {named}",
     )

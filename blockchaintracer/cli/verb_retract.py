@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import lab_verb, yes_option
+from blockchaintracer.cli.options import lab_verb, require_consent, yes_option
 from blockchaintracer.cli.render import Answer, wants_json, when
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
@@ -22,7 +22,7 @@ def command(lab: Lab, record_id: str, reason: str, yes: bool) -> Answer:
       blockchaintracer retract ID --reason "calibration error, see the erratum"
     """
     if not yes and not wants_json():
-        click.confirm(f"Retract {record_id}? This cannot be undone.", abort=True, err=True)
+        require_consent(f"Retract {record_id}? This cannot be undone.")
     result = retract(lab, record_id, reason)
     return Answer(
         result,

@@ -37,7 +37,7 @@ def status(lab: Lab, verify: bool) -> Answer:
     return Answer(
         state,
         f"{state.objects} objects, {byte_size(state.size)}, in {state.folder}",
-        f"Nothing names {unneeded} (`store gc --dry-run` lists them).",
+        f"Nothing names {unneeded} (`store gc --dry-run --older-than 0` lists them).",
         *(f"DAMAGED: {digest}" for digest in state.damaged or ()),
         *(["All are what their names say."] if state.damaged == [] else []),
         exit_code=1 if state.damaged else 0,

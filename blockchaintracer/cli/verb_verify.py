@@ -144,7 +144,8 @@ def _lab(ctx: click.Context, options: dict[str, Any]) -> Lab:
         network, rpc = options.get("network"), options.get("rpc")
         is_devnet = network is not None and network_by_name(network).is_devnet
         if not ("connect" in ctx.meta.get(GIVEN, {}) or rpc or (network and not is_devnet)):
-            raise InputError("expected a chain to ask, for there is no lab of yours here", hint=_CHOOSE_NODE)
+            own = " (the devnet is each lab's own: name another's by --rpc)" if is_devnet else ""
+            raise InputError(f"expected a chain to ask, for there is no lab of yours here{own}", hint=_CHOOSE_NODE)
         if not options.get("registry"):
             raise InputError("expected the registry that you trust, got none", hint="Name it: --registry ADDRESS.")
         options["home"] = ctx.with_resource(TemporaryDirectory(prefix="blockchaintracer-"))
@@ -268,6 +269,7 @@ def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
     yield "What this does not prove"
     yield from (f"  {sentence}" for sentence in report.does_not_prove)
     yield f"  A time is as good as its source: {time_source(bundle.chain_id)}."
+    yield "  Whether a record that it rests on was retracted: `verify ID` says that."
     if not report.today:
         yield "  Whether a record was retracted since: no node told."
     if report.conclusion is Conclusion.CONSISTENT:

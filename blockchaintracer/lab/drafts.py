@@ -69,8 +69,13 @@ class Draft:
 
 def command_for_others(domain: Domain, record_id: str) -> str:
     """Return the command by which anybody verifies a record, by a node of their own choice."""
+    return f"blockchaintracer verify {domain.global_id(record_id)} {registry_for_others(domain)}"
+
+
+def registry_for_others(domain: Domain) -> str:
+    """Return the options by which anybody names a registry, and a node of its chain of their own choice."""
     network = network_by_chain_id(domain.chain_id)
     node = f"--rpc URL --chain-id {domain.chain_id}"
     if network and not network.is_devnet:
         node = f"--network {network.name}"
-    return f"blockchaintracer verify {domain.global_id(record_id)} {node} --registry {domain.registry}"
+    return f"{node} --registry {domain.registry}"

@@ -341,4 +341,4 @@ def _standing(now: RecordStatus) -> str:
         return "only in its batch"
     if now.retracted_at:
         return f"retracted, on {when(now.retracted_at)}"
-    return f"recorded, and {now.reproduced} groups reproduced it, {now.not_reproduced} did not"
+    return f"recorded, and {counted(now.reproduced, 'group')} reproduced it, {now.not_reproduced} did not"

@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, progress_bar
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive.registry_archive import export_registry
 from blockchaintracer.lab.lab import Lab
 
@@ -33,6 +34,6 @@ def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool) -> Answer
     return Answer(
         done,
         f"Wrote {done.file}: {done.events} events up to block {done.block}, {done.objects} objects,"
-        f" {done.proofs} batch proofs, {done.size:,} bytes.",
+        f" {counted(done.proofs, 'batch proof')}, {done.size:,} bytes.",
         *([missing] if done.missing else []),
     )

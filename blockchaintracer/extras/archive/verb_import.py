@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import PATH, lab_verb
 from blockchaintracer.cli.render import Answer, progress_bar
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive import LIMIT
 from blockchaintracer.extras.archive.registry_archive import import_registry
 from blockchaintracer.lab.lab import Lab
@@ -35,7 +36,7 @@ def command(lab: Lab, file: Path, offline: bool, limit: int) -> Answer:
     return Answer(
         done,
         f"Imported {done.registry} of chain {done.chain_id} up to block {done.block}: {done.records} records,"
-        f" {done.events} events, {done.objects} objects, {done.proofs} batch proofs; {against}.{kept}",
+        f" {done.events} events, {done.objects} objects, {counted(done.proofs, 'batch proof')}; {against}.{kept}",
         "What is left to trust",
         *(f"  {sentence}" for sentence in done.trust),
     )

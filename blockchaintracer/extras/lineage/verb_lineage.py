@@ -9,6 +9,7 @@ import click
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.lineage import lineage
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.files import write_output
@@ -53,4 +54,4 @@ def command(lab: Lab, record_id: str, depth: int | None, form: str, output: Path
     if output is None:
         return Answer(found, picture)
     write_output(output, picture.encode())
-    return Answer({**found.as_json(), "file": str(output)}, f"Wrote {output}: {len(found.nodes)} records.")
+    return Answer({**found.as_json(), "file": str(output)}, f"Wrote {output}: {counted(len(found.nodes), 'record')}.")

@@ -15,6 +15,7 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
 from blockchaintracer.extras.search.update import up_to_date
@@ -83,12 +84,11 @@ def command(
     if parquet:
         write_parquet(rows, parquet)
         data["file"] = str(parquet)
-        shown = shown if as_csv else f"Wrote {parquet}: {len(rows)} records."
+        shown = shown if as_csv else f"Wrote {parquet}: {counted(len(rows), 'record')}."
     notes = [f"There are more: --offset {conditions['offset'] + limit}"] if is_more else []
     if not rows:
-        notes.append(
-            "No record that is known here meets every condition." if index.gap else "No record meets every condition."
-        )
+        known, past = " that is known here" if index.gap else "", conditions["offset"]
+        notes.append(f"No record{known} meets every condition{f', past the first {past}' if past else ''}.")
         if not offline and any(kept_proofs(lab)):
             notes.append("Records that are only in a batch are not searched: `blockchaintracer batch list`")
     # what may be among the records that are missing is not known

@@ -468,7 +468,7 @@ class Outbox:
             raise BlockchainTracerError(
                 f"{signer.address} has no coin on {chain.name}, and a transaction costs some",
                 hint="Send it some coin of this chain, act with a key that has some (--key NAME), or let another send "
-                "what you sign (`blockchaintracer outbox sign FILE`); what is stored here waits.",
+                "what you sign (`blockchaintracer outbox sign FILE`: records and verdicts); what is stored here waits.",
                 address=signer.address,
                 balance="0",
             )
