@@ -15,9 +15,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "blockchaintracer"
 ENTRY = f"{PACKAGE}.core.api"
-# strangers: proofs, seals, batches, sources, homes and signed writes that they give or look up took 3,800 lines more,
-# and core is 270 lines over the 8,500 that it should have. Its own reader of nodes, in place of web3, takes 640 more,
-# and what holds where a node has forgotten events another 150, or limits, asks to wait and leaves out 40
+# core should have 8,500 lines. What it has above that is what strangers give (proofs, seals, batches, sources, signed
+# writes), its own reader of nodes in place of web3, and what holds where a node has forgotten events or limits answers
 LIMITS = {"core": 9_495, "package": 45_000, "extra": 2_500}
 SAME_FOR_USERS = {"BlockchainTracerCallback"}
 """Class names that users import from several doors, one a framework."""
