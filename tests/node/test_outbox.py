@@ -13,6 +13,7 @@ import pytest
 
 from blockchaintracer.core.chain import Chain
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, ContractRevert, InputError
+from blockchaintracer.core.formats import INVITATION
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Verdict, from_hex
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.groups import create_group, deploy, invite, invited_on_chain, join, remove_member
@@ -131,7 +132,7 @@ def test_a_membership_by_an_invitation_on_the_chain(lab, tmp_path):
 
 def invited(lab, offer):
     names = ("group", "inviter", "account", "roles", "until", "inviterVersion", "version", "deadline")
-    where = {"chainId": lab.chain_id, "registry": lab.registry.address}
+    where = INVITATION.header() | {"chainId": str(lab.chain_id), "registry": lab.registry.address}
     return {**where, "invitation": dict(zip(names, offer, strict=True)), "signature": "0x"}
 
 
