@@ -128,7 +128,7 @@ def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 home_option = click.option("--home", type=click.Path(file_okay=False), help=f"The lab's folder. [env: {VARIABLE}]")
 group_option = click.option(
-    "--group", type=int, metavar="NUMBER", help="The group to act for. [default: the one used last]"
+    "--group", type=int, metavar="NUMBER", help="The group to act for. [default: created, joined or chosen last]"
 )
 connection_options = _bundle(
     click.option(

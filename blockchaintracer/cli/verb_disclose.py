@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
 
 from blockchaintracer.cli.options import PATH, lab_verb
 from blockchaintracer.cli.render import Answer
+from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.disclose import disclose
 
@@ -27,8 +29,9 @@ def command(lab: Lab, record_id: str, fields: tuple[str, ...], target: Path) -> 
       blockchaintracer disclose ID parameters.lr metrics.accuracy -o shown.json
     """
     done = disclose(lab, record_id, fields, target)
+    file = shlex.quote(str(target))
     return Answer(
         done,
         f"{target} shows {', '.join(done.shown)} of {done.record_id}; {done.hidden} values stay hidden.",
-        f"Others check it: blockchaintracer verify {target} --registry {lab.domain.registry}",
+        f"Others check it: blockchaintracer verify --proof {file} {registry_for_others(lab.domain)}",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from blockchaintracer.cli.options import lab_verb, require_consent, yes_option
-from blockchaintracer.cli.render import Answer, wants_json, when
+from blockchaintracer.cli.render import Answer, when
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
 
@@ -21,7 +21,7 @@ def command(lab: Lab, record_id: str, reason: str, yes: bool) -> Answer:
     Example:
       blockchaintracer retract ID --reason "calibration error, see the erratum"
     """
-    if not yes and not wants_json():
+    if not yes:
         require_consent(f"Retract {record_id}? This cannot be undone.")
     result = retract(lab, record_id, reason)
     return Answer(

@@ -44,6 +44,7 @@ def test_it_is_kept_and_recorded_once_it_is_mended(lab: Lab, tmp_path: Path) -> 
 def test_a_question_that_nobody_can_answer_is_wrong_use(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a")
     record = record_content(lab, Kind.DATASET, tmp_path / "data.csv")
-    done = verb("retract", record.id, "--reason", "an error", home=lab.home.path)
-    assert (done.returncode, "pass --yes" in done.stderr) == (2, True), done.stderr
+    for more in ((), ("--json",)):
+        done = verb("retract", record.id, "--reason", "an error", *more, home=lab.home.path)
+        assert (done.returncode, "pass --yes" in done.stderr + done.stdout) == (2, True), done.stderr
     assert not lab.registry.status(record.id).retracted_at
