@@ -3,7 +3,7 @@ of the registry's state prove a record. The id that is computed from a key says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from blockchaintracer.core.batch_proof import Proof
@@ -15,11 +15,12 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import Entry, Outbox
 
 
-def kept_keys(home: Home, domain: Domain, outbox: Outbox) -> KeySource:
-    """Return the source of what the lab keeps: its outbox, which also knows block and transaction, and batch proofs."""
+def kept_keys(home: Home, domain: Domain, outbox: Callable[[], Outbox]) -> KeySource:
+    """Return the source of what the lab keeps: its outbox, which also knows block and transaction, and batch proofs.
+    The outbox is opened when a key is asked for: a program goes on where its disk is full."""
 
     def known(digest: str) -> Iterator[RecordView]:
-        for entry in outbox.entries_naming(domain.chain_id, normal_digest(digest)):
+        for entry in outbox().entries_naming(domain.chain_id, normal_digest(digest)):
             for key in entry.write.fields.values():
                 if isinstance(key, RecordKey) and is_one_of(digest, domain.record_id(key), key.subject):
                     yield _placed(RecordView(id=domain.record_id(key), key=key), entry)

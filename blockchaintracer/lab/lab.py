@@ -227,7 +227,7 @@ class Lab:
         address = self._registry_address()
         known = {entry.address.lower(): entry.block for entry in registries(self.chain_id, self.home)}
         registry = Registry(self.chain, address, known.get(address.lower(), 0)).require()
-        kept = kept_keys(self.home, registry.domain, self.outbox)
+        kept = kept_keys(self.home, registry.domain, lambda: self.outbox)
         return registry.knowing(kept, *(source(registry.domain) for source in self.keys))
 
     @property

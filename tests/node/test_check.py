@@ -143,7 +143,7 @@ def test_a_stranger_needs_the_published_manifest_and_a_damaged_one_fails(lab, ru
     path = str(results(tmp_path, (0.93, runs["good"], "accuracy")))
     public = tmp_path / "public"
     publish(lab, runs["good"], public)
-    stranger = ("--home", str(tmp_path / "stranger"), "--registry", lab.registry.address)
+    stranger = ("--home", str(tmp_path / "stranger"), "--registry", lab.registry.address, "--chain-id", "77787")
     rpc = lab.devnet.start().url
 
     def check(*more):
