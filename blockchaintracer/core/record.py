@@ -72,6 +72,10 @@ class Relation(IntEnum):
     RENEWS = 14
 
 
+ABOUT = (Relation.REPRODUCES, Relation.SUPERSEDES)
+"""Relations of a record to what it speaks of. It rests on every other parent, and on what its run read."""
+
+
 class SubjectType(IntEnum):
     """What the subject of a record is the digest of: SHA-256, unless the comment names another."""
 

@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
-from blockchaintracer.core.record import Kind, Relation, SubjectType, label
+from blockchaintracer.core.record import ABOUT, Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
@@ -28,8 +28,6 @@ from blockchaintracer.lab.verify_here import verify
 
 REPORT = "report"
 """Name of the Document of a report, and of the value in its manifest that holds the id of the reported record."""
-_ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
-"""Relations of a run to what it speaks of. By every other relation it read the parent."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +215,7 @@ class Gatherer:
     def inputs(self, run: GatheredRecord) -> Iterator[GatheredInput]:
         """Gather what a run read, by its key and by its manifest."""
         entries = {(entry.record, entry.relation): entry for entry in run.run.inputs} if run.run else {}
-        links = [(link.parent, link.relation) for link in run.record.parents if link.relation not in _ABOUT]
+        links = [(link.parent, link.relation) for link in run.record.parents if link.relation not in ABOUT]
         links += sorted(entries.keys() - set(links))
         read = self.records(parent for parent, _ in links)
         for link in links:

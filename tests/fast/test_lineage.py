@@ -35,14 +35,19 @@ def index(tmp_path: Path) -> Iterator[Index]:
 
 
 def made(
-    index: Index, graph: dict[str, Parents], retracted: Sequence[str] = (), names: dict[str, str] | None = None
+    index: Index,
+    graph: dict[str, Parents],
+    retracted: Sequence[str] = (),
+    names: dict[str, str] | None = None,
+    inputs: dict[str, Any] | None = None,
 ) -> None:
     """Records by name with their parents (by default `Uses`), in this order, in one block."""
     logs = []
     manifests = {}
     for name, parents in graph.items():
         links = [(parent, Relation.USES) if isinstance(parent, str) else parent for parent in parents]
-        manifests[name] = json.dumps({"predicate": {"name": (names or {}).get(name, name)}}).encode()
+        predicate = {"name": (names or {}).get(name, name), "inputs": (inputs or {}).get(name)}
+        manifests[name] = json.dumps({"predicate": predicate}).encode()
         digest = sha256(manifests[name]).digest()
         links_bytes = [(from_hex(id_of(parent)), int(relation)) for parent, relation in links]
         values = (from_hex(id_of(name)), bytes(32), 1, b"a" * 20, 4, int(Kind.RUN), digest, links_bytes)

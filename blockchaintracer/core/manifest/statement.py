@@ -38,7 +38,7 @@ _VERSIONED = re.compile(r"urn:blockchaintracer:(predicate:[a-z0-9]+):v[1-9][0-9]
 def predicate_type(kind: int) -> str:
     """Return the URN of a kind's predicate: ``urn:blockchaintracer:predicate:run:v1``, or its number for the lab's
     own."""
-    return f"{_PREFIX}{_name(kind, Kind)}{_SUFFIX}"
+    return f"{_PREFIX}{label(kind, Kind)}{_SUFFIX}"
 
 
 def kind_of(urn: str) -> int:
@@ -236,17 +236,13 @@ def check_against_key(manifest: Manifest, key: RecordKey) -> list[Disagreement]:
     Parents are compared where the kind's predicate states them: content states none.
     """
     pairs: list[tuple[Literal["kind", "subjectType", "subject", "parents"], str, str]] = [
-        ("kind", _name(manifest.kind, Kind), _name(key.kind, Kind)),
-        ("subjectType", _name(manifest.subject_type, SubjectType), _name(key.subject_type, SubjectType)),
+        ("kind", label(manifest.kind, Kind), label(key.kind, Kind)),
+        ("subjectType", label(manifest.subject_type, SubjectType), label(key.subject_type, SubjectType)),
         ("subject", manifest.subject_digest, key.subject),
     ]
     if manifest.parents is not None:
         pairs.append(("parents", _links(manifest.parents), _links(key.parents)))
     return [Disagreement(field, ours, theirs) for field, ours, theirs in pairs if ours != theirs]
-
-
-def _name(number: int, vocabulary: type[Kind] | type[SubjectType]) -> str:
-    return label(vocabulary(number)) if number in list(vocabulary) else str(number)
 
 
 def _links(links: tuple[Link, ...]) -> str:

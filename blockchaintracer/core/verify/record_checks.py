@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, from_hex, label, to_hex
+from blockchaintracer.core.record import ABOUT, Kind, Role, Status, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
@@ -51,8 +51,6 @@ _COMMITMENT = ("recorded", "id", "status", "time", "author", "role")
 """The checks without which nothing is proven of who committed to what, and when."""
 _BATCHED = ("id", "batch", "time", "author", "role")
 """The same of a record that is only in a batch."""
-_ABOUT = (Relation.SUPERSEDES, Relation.REPRODUCES)
-"""Relations to a parent that a record does not rest on: what it says of the parent stands when that is retracted."""
 
 
 class RecordChecks:
@@ -144,10 +142,6 @@ class RecordChecks:
             yield check_anchorer(self._registry, record.key.author, committed)
         yield self._role(record, committed)
         yield from check_key(self._registry, self._copies, record.group, record.author, committed.time)
-
-    def committed(self, record: RecordView) -> Commitment:
-        """Return when and where the author was committed to a record."""
-        return commitment_of(self._registry, record, self._registry.status(record.id))
 
     def standing(self, record: RecordView) -> tuple[RecordView, list[Check]]:
         """Check that a record is stored, by its event, its id, the registry's state and its block."""
@@ -265,10 +259,9 @@ class RecordChecks:
         return manifest, checks
 
     def _lineage(self, record: RecordView, manifest: Manifest | None) -> Iterator[Check]:
-        links = record.parents
-        if not links:
+        ids = list(dict.fromkeys(link.parent for link in record.parents))
+        if not ids:
             return
-        ids = list(dict.fromkeys(link.parent for link in links))
         parents, stored = self._registry.find_records(ids), dict(zip(ids, self._registry.statuses(ids), strict=True))
         wrong = [f"{parent} is not recorded" for parent in sorted(ids) if not stored[parent].exists]
         wrong += [
@@ -278,10 +271,10 @@ class RecordChecks:
         ]
         detail = "; ".join(wrong) or f"all {len(ids)} are recorded, and earlier"
         yield Check("parents", Outcome.FAIL if wrong else Outcome.PASS, detail)
-        yield self._ancestors(links, parents)
+        yield self._ancestors(record, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
             forgotten = [it.record for it in inputs if it.record in stored and it.record not in parents]
-            subjects = {parent: parents[parent].subject for parent in ids if parent in parents}
+            subjects = {parent.id: parent.subject for parent in parents.values()}
             wrong = [
                 f"input {it.name or it.record} is {it.sha256} here, {subjects.get(it.record, 'none')} on the chain"
                 for it in inputs
@@ -293,14 +286,14 @@ class RecordChecks:
             outcome = Outcome.FAIL if wrong else Outcome.UNKNOWN if forgotten else Outcome.PASS
             yield Check("inputs", outcome, detail)
 
-    def _ancestors(self, links: Sequence[Link], known: dict[str, RecordView]) -> Check:
+    def _ancestors(self, record: RecordView, known: dict[str, RecordView]) -> Check:
         """Check that nothing that the record rests on was retracted."""
-        seen: dict[str, None] = {}
-        level = _rests_on(links)
+        seen, unread = dict[str, None](), set[str]()
+        level = self._rests_on(record, unread)
         while level := level - seen.keys():
             seen |= dict.fromkeys(sorted(level))
             known = known | self._registry.find_records(sorted(level - known.keys()))
-            level = set().union(*(_rests_on(known[each].key.parents) for each in level & known.keys()))
+            level = set().union(*(self._rests_on(known[each], unread) for each in level & known.keys()))
         retracted = [
             f"{record_id} ({when(stored.retracted_at)})"
             for record_id, stored in zip(seen, self._registry.statuses(list(seen)), strict=True)
@@ -308,11 +301,24 @@ class RecordChecks:
         ]
         if retracted:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
-        if unknown := [record_id for record_id in seen if record_id not in known]:
+        lost = [record_id for record_id in seen if record_id not in known]
+        if lost or unread:
             gap = self._registry.history.gap or "the node does not give their events"
-            detail = f"what {', '.join(unknown)} rest on is unknown: {gap}, and no key is at hand"
+            why = f"{gap}, and no key is at hand" if lost else "no manifest that names what they read is at hand"
+            detail = f"what {', '.join([*lost, *sorted(unread)])} rest on is unknown: {why}"
             return Check("lineage", Outcome.UNKNOWN, detail)
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
+
+    def _rests_on(self, record: RecordView, unread: set[str]) -> set[str]:
+        """Return the parents that a record rests on; `unread` gets a run whose manifest could name more of them."""
+        rests = {link.parent for link in record.parents if link.relation not in ABOUT}
+        about = {link.parent for link in record.parents} - rests
+        if about and record.key.kind == Kind.RUN:
+            manifest, _ = self.manifest(record)
+            if manifest is not None and isinstance(manifest.predicate, RunPredicate):
+                return rests | about & {entry.record for entry in manifest.predicate.inputs}
+            unread.add(record.id)
+        return rests
 
     def _not_before(self, committed: Commitment, manifest: Manifest) -> Iterator[Check]:
         name = "not-before"
@@ -398,10 +404,6 @@ class RecordChecks:
             if check.name.startswith("verdict of") and check.values.get("attester") and check.verdict is Outcome.PASS:
                 sentences.append(f"{check.values['attester']} attested in its group's name: {check.detail}.")
         return sentences
-
-
-def _rests_on(links: Sequence[Link]) -> set[str]:
-    return {link.parent for link in links if link.relation not in _ABOUT}
 
 
 def name_of(manifest: Manifest | None) -> str | None:

@@ -17,7 +17,7 @@ from blockchaintracer.core.record import (
     normal_id,
 )
 from blockchaintracer.core.record_view import Position, RecordView
-from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path
+from blockchaintracer.core.verify.commitments import Commitment, by_state, check_path, commitment_of
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, GivenFiles
 from blockchaintracer.core.verify.key_statements import check_key
@@ -260,20 +260,17 @@ class Verifier:
         if not all(stored[record_id].exists for record_id in ids):
             return Report(subject, "order", tuple(checks), tuple(seen))
         one, other = (
-            self._checks.committed(records[each]) if each in records else by_state(stored[each]) for each in ids
+            commitment_of(self._registry, records[each], stored[each]) if each in records else by_state(stored[each])
+            for each in ids
         )
         order = self._order(ids, one, other)
         if ids[0] != ids[1] and one.position == other.position and one.position.block:
-            order = Check(
-                "order", Outcome.FAIL, f"both are in the batch {one.root}, which tells nothing of their order"
-            )
+            detail = f"both are in the batch {one.root}, which tells nothing of their order"
+            order = Check("order", Outcome.FAIL, detail)
         checks.append(order)
         held = all(check.verdict is not Outcome.FAIL for check in checks) and order.verdict is Outcome.PASS
-        proves = (
-            (f"Record {ids[0]} was recorded before {ids[1]}, on {where(self._registry)}: {order.detail}.",)
-            if held
-            else ()
-        )
+        told = f"Record {ids[0]} was recorded before {ids[1]}, on {where(self._registry)}: {order.detail}."
+        proves = (told,) if held else ()
         return Report(subject, "order", tuple(checks), tuple(seen), proves, self._limits(ids_only=True))
 
     # -- one record

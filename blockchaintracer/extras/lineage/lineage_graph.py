@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.record import Relation, label, to_hex
+from blockchaintracer.core.record import ABOUT, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.rows import Row, records, required_number, utc
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _SHOWN_NAME = 60
 _LEVELS = 16
 """Links that a tree follows: each takes four columns."""
+_RESTS = f"""(l.relation NOT IN ({", ".join(str(int(relation)) for relation in ABOUT)}) OR EXISTS (
+ SELECT 1 FROM records c JOIN documents d ON d.pk = c.document JOIN records p ON p.pk = l.parent
+ JOIN json_each(d.json, '$.predicate.inputs') i
+ WHERE c.pk = l.child AND json_extract(d.json, i.fullkey || '.record') = '0x' || lower(hex(p.id))))"""  # noqa: S608
+"""The links by which a child rests on its parent: by its relation, or because its manifest names that as an input."""
 _RETRACTED, _AFFECTED = "RETRACTED", "stands on a retracted record"
 _COLOURS = {"retracted": "#cc0000", "affected": "#cc6600", "recorded": "#555555"}
 
@@ -43,8 +48,7 @@ class LineageNode:
 
     Args:
         depth: links from the record asked for: negative to its ancestors, positive to its descendants.
-        retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not. A record does
-            not stand on what it supersedes.
+        retracted_ancestors: ids of retracted records that it stands on, by whatever path, shown or not.
     """
 
     row: Row
@@ -195,12 +199,11 @@ def lineage(
 def downstream(index: Index, record_id: str, *, registry: Registry | None = None) -> LineageGraph:
     """Find a record and everything that stands on it: what its retraction reaches, or would reach.
 
-    Links by which a record supersedes another are not followed: what replaces a record does not stand on it.
+    What only supersedes or reproduces a record does not stand on it, unless its manifest names it as an input.
     """
     root = required_number(index, record_id, registry)
-    depths, _ = _reach(index, [root], up=False, except_relation=Relation.SUPERSEDES)
-    links = [link for link in _links(index, depths) if link[2] != Relation.SUPERSEDES]
-    return _graph(index, root, {root: 0} | depths, links, True)
+    depths, _ = _reach(index, [root], up=False, links=_RESTS)
+    return _graph(index, root, {root: 0} | depths, _links(index, depths, _RESTS), True)
 
 
 def _graph(
@@ -218,7 +221,7 @@ def _graph(
 
 
 def _reach(
-    index: Index, roots: Iterable[int], *, up: bool, depth: int | None = None, except_relation: int = 0
+    index: Index, roots: Iterable[int], *, up: bool, depth: int | None = None, links: str = "true"
 ) -> tuple[dict[int, int], bool]:
     """Records by their least distance from `roots`, nearest first, and whether that is all. Level by level, so that
     neither depth nor the number of paths matters."""
@@ -227,8 +230,8 @@ def _reach(
     while frontier:
         rows = index.rows(
             f"SELECT DISTINCT l.{far} FROM json_each(?) j CROSS JOIN links l ON l.{near} = j.value"  # noqa: S608
-            f" WHERE l.relation != ? ORDER BY l.{far}",
-            (json.dumps(frontier), except_relation),
+            f" WHERE {links} ORDER BY l.{far}",
+            (json.dumps(frontier),),
         )
         frontier = [row[0] for row in rows if row[0] not in reached]
         if frontier and distance == depth:
@@ -238,11 +241,11 @@ def _reach(
     return reached, True
 
 
-def _links(index: Index, children: Iterable[int]) -> list[tuple[int, int, int]]:
+def _links(index: Index, children: Iterable[int], links: str = "true") -> list[tuple[int, int, int]]:
     """The links (child, parent, relation) of the children given, ascending."""
     rows = index.rows(
-        "SELECT l.child, l.parent, l.relation FROM json_each(?) j CROSS JOIN links l ON l.child = j.value"
-        " ORDER BY l.child, l.parent, l.relation",
+        "SELECT l.child, l.parent, l.relation FROM json_each(?) j CROSS JOIN links l ON l.child = j.value"  # noqa: S608
+        f" WHERE {links} ORDER BY l.child, l.parent, l.relation",
         (json.dumps(list(children)),),
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -250,15 +253,14 @@ def _links(index: Index, children: Iterable[int]) -> list[tuple[int, int, int]]:
 
 def _retracted_ancestors(index: Index, numbers: list[int]) -> dict[int, tuple[str, ...]]:
     """The retracted records that each stands on."""
-    above, _ = _reach(index, numbers, up=True, except_relation=Relation.SUPERSEDES)
+    above, _ = _reach(index, numbers, up=True, links=_RESTS)
     everything = sorted({*numbers, *above})
     select = "SELECT r.pk, r.id FROM json_each(?) j CROSS JOIN records r ON r.pk = j.value WHERE r.retracted_at > 0"
     retracted = {row[0]: to_hex(row[1]) for row in index.rows(select, (json.dumps(everything),))}
     standing: dict[int, frozenset[int]] = {number: frozenset() for number in everything}
     # parents were recorded before their children, so their numbers are smaller
-    for child, parent, relation in _links(index, everything) if retracted else ():
-        if relation != Relation.SUPERSEDES:
-            standing[child] |= standing[parent] | ({parent} & retracted.keys())
+    for child, parent, _ in _links(index, everything, _RESTS) if retracted else ():
+        standing[child] |= standing[parent] | ({parent} & retracted.keys())
     return {number: tuple(retracted[ancestor] for ancestor in sorted(standing[number])) for number in numbers}
 
 

@@ -21,8 +21,8 @@ from blockchaintracer.lab.lab import Lab
 def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     """Show everything downstream of a record: what its retraction reaches, or would reach.
 
-    A record that supersedes another does not stand on it. Each record is shown with its own state and verdicts; who
-    has to be told are the groups named at the end.
+    What only supersedes or reproduces a record does not stand on it. Each record is shown with its own state and
+    verdicts; who has to be told are the groups named at the end.
 
     \b
     Examples:
