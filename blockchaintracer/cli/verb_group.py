@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from pathlib import Path
 
 import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups
@@ -85,16 +87,18 @@ def invite(lab: Lab, account: str, roles: tuple[str, ...], days: int | None, val
 
 
 @command.lab_verb(writes=True)
-@click.argument("invitation", type=click.File("rb"), required=False)
+@click.argument("invitation", type=click.Path(path_type=Path, allow_dash=True), required=False)
 @click.option("--of", "inviting", type=int, metavar="NUMBER", help="The group that invited by a transaction.")
-def join(lab: Lab, invitation: Any, inviting: int | None) -> Answer:
+def join(lab: Lab, invitation: Path | None, inviting: int | None) -> Answer:
     """Accept an invitation: a file that `group invite` printed, - for standard input, or one on the chain (--of)."""
-    if (invitation is None) == (inviting is None):
-        raise InputError("expected a file with an invitation, or --of with the number of a group")
-    if inviting is None:
-        data = parse_json(invitation.read(MAX_BYTES), f"the invitation in {invitation.name}")
-    else:
+    if invitation is not None and inviting is None:
+        is_typed = str(invitation) == "-"
+        content = sys.stdin.buffer.read(MAX_BYTES) if is_typed else read_limited(invitation, MAX_BYTES, "an invitation")
+        data = parse_json(content, f"the invitation in {invitation}")
+    elif invitation is None and inviting is not None:
         data = groups.invited_on_chain(lab, inviting)
+    else:
+        raise InputError("expected a file with an invitation, or --of with the number of a group")
     entry = groups.join(lab, data)
     group, account = data["invitation"]["group"], lab.signer.address
     return Answer(

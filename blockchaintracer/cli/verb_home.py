@@ -6,13 +6,13 @@ import os
 import tempfile
 from collections import Counter
 from pathlib import Path
-from stat import S_ISREG
 
 import click
 
 from blockchaintracer.cli.options import VerbGroup, require_consent
 from blockchaintracer.cli.render import Answer, plain
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.trusted_homes import trust
@@ -85,14 +85,5 @@ def _content(home: Path) -> list[str]:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a plain file, not what a link or a pipe in its place leads to."""
-    try:
-        with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            state = os.fstat(file.fileno())
-            if S_ISREG(state.st_mode) and state.st_size <= _LIMIT:
-                target.write_bytes(file.read(_LIMIT))
-                return
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise InputError(f"{plain(str(source))} can't be read: {error.strerror}") from None
-    raise InputError(f"expected a file of at most {_LIMIT:,} bytes at {plain(str(source))}, got something else")
+    if os.path.lexists(source):
+        target.write_bytes(read_limited(source, _LIMIT, "a file of a home", os.O_NOFOLLOW))

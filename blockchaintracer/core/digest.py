@@ -450,25 +450,22 @@ def check_distinct(paths: Iterable[str]) -> None:
 
 
 @contextmanager
-def open_regular(path: str | os.PathLike[str]) -> Iterator[tuple[int, int]]:
-    """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile."""
+def open_regular(path: str | os.PathLike[str], what: str = "a file", flags: int = 0) -> Iterator[tuple[int, int]]:
+    """Open a regular file for reading and yield its descriptor and size. The file must not change meanwhile. Messages
+    say `what` was expected. With ``os.O_NOFOLLOW`` among `flags` it may not be a link."""
     try:
         # without O_NONBLOCK, opening a FIFO would wait for its writer
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
     except OSError as error:
-        raise InputError(f"expected a readable file at {os.fspath(path)}: {error.strerror}") from error
+        raise InputError(f"expected {what} in {os.fspath(path)}: {error.strerror}") from error
     try:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             kind = "a folder" if stat.S_ISDIR(before.st_mode) else "a device, FIFO or socket"
-            raise InputError(f"expected a regular file, got {kind}: {os.fspath(path)}")
+            raise InputError(f"expected {what} in a regular file, got {kind}: {os.fspath(path)}")
         yield descriptor, before.st_size
-        after = os.fstat(descriptor)
-        if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) != (
-            after.st_size,
-            after.st_mtime_ns,
-            after.st_ctime_ns,
-        ):
+        states = (before, os.fstat(descriptor))
+        if len({(state.st_size, state.st_mtime_ns, state.st_ctime_ns) for state in states}) > 1:
             raise _changed(path)
     finally:
         os.close(descriptor)

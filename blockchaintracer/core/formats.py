@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blockchaintracer.core.digest import open_regular
 from blockchaintracer.core.errors import InputError
 
 _VERSION = re.compile(r"v[1-9][0-9]{0,8}")
@@ -110,14 +112,11 @@ class Format:
         return version
 
 
-def read_limited(path: Path, limit: int, what: str) -> bytes:
-    """Read a file of any origin that may have at most `limit` bytes. Messages say `what` was expected."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise InputError(f"expected {what} in {path}: {error.strerror}") from None
-    if len(data) > limit:
+def read_limited(path: Path, limit: int, what: str, flags: int = 0) -> bytes:
+    """Read a regular file of any origin that may have at most `limit` bytes. `what` and `flags` as `open_regular`."""
+    with open_regular(path, what, flags) as (descriptor, size):
+        data = os.read(descriptor, limit + 1) if size <= limit else None
+    if data is None or len(data) > limit:
         raise InputError(f"{path}: expected {what} of at most {limit} bytes, got more")
     return data
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE, UnknownVersion
+from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE, UnknownVersion, read_limited
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.verify.bundle import MAX_BYTES, START
 
@@ -33,12 +33,9 @@ def read_proof(path: Path) -> tuple[ProofKind, bytes]:
         NotVerified: if it is none of the kinds, or damaged so that its kind cannot be told.
         InputError: if it cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            # one byte more than a proof may have is refused, and no more is taken into memory
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"expected a proof file in {path}: {error.strerror}") from None
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise _refusal(path, f"it has more than {MAX_BYTES} bytes")
+    data = read_limited(path, MAX_BYTES, "a proof file")
     if data.startswith(START):
         return ProofKind.BUNDLE, data
     problem = "it does not begin with {"

@@ -79,7 +79,7 @@ def _read(source: str, digest: str) -> Iterator[tuple[str, bytes]]:
     if not is_url(source) and not Path(source).is_file():
         for file in sorted(Path(source, _FOLDER).glob("*.json")):
             if file.is_file() and file.stat().st_size <= MAX_KEY_FILE_BYTES:
-                data = file.read_bytes()
+                data = read_limited(file, MAX_KEY_FILE_BYTES, "a proof")
                 if is_one_of(digest, file.stem) or normal_digest(digest).encode() in data:
                     yield f"{_FOLDER}/{file.name}", data
         return

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.git_command import run_git
 
@@ -51,11 +52,10 @@ def why_not_trusted(home: Path) -> str | None:
 def _id_in(home: Path) -> bytes | None:
     """The id, or None if there is none: a stranger may have put a link, a pipe or something long in its place."""
     try:
-        with open(os.open(home / _ID, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            content = file.read(_ID_BYTES + 1)
-    except OSError:
+        content = read_limited(home / _ID, _ID_BYTES, "an id", os.O_NOFOLLOW)
+    except InputError:
         return None
-    return content if content and len(content) == _ID_BYTES else None
+    return content if len(content) == _ID_BYTES else None
 
 
 def _listed(home: Path) -> Path:

@@ -406,7 +406,7 @@ def test_a_source_that_gives_more_than_a_manifest_can_be_is_not_followed(lab, fi
         url = f"http://127.0.0.1:{server.server_port}"
         report = lab_verifier(lab.registry, Store(tmp_path / "empty"), [url]).hash(record.id)
         server.shutdown()
-    assert "more than the 1048576 bytes allowed" in report.unknown[0].detail
+    assert "damaged: has more than the 1048576 bytes allowed" in failures(report)["manifest"]
 
 
 def test_a_source_that_gives_more_of_a_file_than_is_ever_taken_is_not_followed(lab, file, tmp_path, monkeypatch):

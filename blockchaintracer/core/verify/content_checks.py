@@ -194,11 +194,12 @@ class Shown:
         self.path = path
         self.folder: FolderDigest | None = digest_folder(path, copies.progress) if path.is_dir() else None
         self.sha256 = self.folder.sha256 if self.folder else sha256_file(path, copies.progress)
+        self.subject_type = SubjectType.FOLDER if self.folder else SubjectType.FILE
         self._copies = copies
 
     def compare(self, key: RecordKey, manifest: Manifest | None) -> list[Check]:
         """Compare with what a record names, and list every file that is missing, added or changed."""
-        if self.sha256 == key.subject:
+        if (self.sha256, self.subject_type) == (key.subject, key.subject_type):
             return [self._same(self.path, key.subject, "what was recorded")]
         if key.subject_type == SubjectType.FOLDER:
             return [*self._against_listing(key.subject), *self.check_executable(manifest)]

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -200,6 +200,8 @@ class FolderCopies:
                     path = self._locate(source, sha256, Path(scratch, str(number)), limit)
                     if path is None:
                         continue
+                    if limit is not None and path.stat().st_size > limit:
+                        raise SourceError(f"has more than the {limit} bytes allowed", wrong=True)
                     digest = self._digest(path, cid_profile)
                 except SourceError as error:
                     copy.note(self._name(source), error)
@@ -209,7 +211,7 @@ class FolderCopies:
                     copy.unavailable.append(f"{self._name(source)} {error.message}")
                     continue
                 where = str(path) if path.parent != Path(scratch) else self._name(source)
-                if digest.sha256 == sha256 and (limit is None or digest.size <= limit):
+                if digest.sha256 == sha256:
                     copy.path, copy.where, copy.digest = path, where, digest
                     break
                 copy.damaged.append(Damaged(where, digest.sha256))
@@ -220,7 +222,7 @@ class FolderCopies:
     def read_bytes(self, sha256: str, limit: int) -> tuple[bytes | None, Copy]:
         """Read a whole copy, as `Copies.read_bytes`."""
         with self.find_copy(sha256, limit=limit) as copy:
-            data = copy.path.read_bytes() if copy.path else None
+            data = read_limited(copy.path, limit, "an object") if copy.path else None
         # the file may have changed after it was hashed: only bytes with the right digest are returned
         if data is not None and hashlib.sha256(data).hexdigest() != sha256:
             copy.unavailable.append(f"{copy.where} changed while it was read")
@@ -279,5 +281,5 @@ def object_name(sha256: str) -> str:
 
 
 def _compared(whole: Path, bad: Damaged) -> Damaged:
-    other = Path(bad.where)
-    return Damaged(bad.where, bad.sha256, compare_files(whole, other) if other.is_file() else None)
+    known = bad.sha256 and os.path.isfile(bad.where)
+    return replace(bad, differences=compare_files(whole, Path(bad.where))) if known else bad

@@ -230,7 +230,8 @@ class Verifier:
         shown = path if isinstance(path, Shown) else self.shown(path)
         if record_id is not None:
             return self._by_id(str(shown.path), "path", self._registry.domain.parse_id(record_id), shown)
-        if records := _of_groups(self._registry.find_subject(shown.sha256), groups):
+        records = _of_groups(self._registry.find_subject(shown.sha256), groups)
+        if records := [record for record in records if record.key.subject_type == shown.subject_type]:
             checks = [self._count(records)]
             if gap := self._registry.history.gap:
                 checks.append(Check("history", Outcome.UNKNOWN, f"others may have recorded it before: {gap}"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.formats import BACKUP
+from blockchaintracer.core.formats import BACKUP, read_limited
 from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import decrypt, encrypt, open_with_passphrase, with_passphrase, written
@@ -49,6 +49,8 @@ def back_up(home: Home, target: Path, *, recipients: Sequence[str] = (), passphr
             archive.add(path, name, recursive=False)
     data = out.getvalue()
     sealed = with_passphrase(data, passphrase) if passphrase is not None else encrypt(data, recipients)
+    if len(sealed) > _LIMIT:
+        raise InputError(f"expected at most {_LIMIT:,} bytes in a backup, got {len(sealed):,}")
     with written(target) as file:
         file.write(sealed)
     return [*files]
@@ -64,10 +66,7 @@ def restore(home: Home, source: Path, *, identities: Sequence[Any] = (), ask: Ca
         InputError: if it can't be read or written, or a file of it is there already with other content.
         NotVerified, KeyStoreError: if it can't be opened, or holds what no backup does. Nothing is kept then.
     """
-    try:
-        data = source.read_bytes()
-    except OSError as error:
-        raise InputError(f"expected a backup in {source}: {error.strerror}") from None
+    data = read_limited(source, _LIMIT, "a backup")
     opened = decrypt(data, identities) if identities else open_with_passphrase(data, ask(), str(source))
     home.make()
     with tempfile.TemporaryDirectory(prefix=".restoring-", dir=home.path) as folder:

@@ -89,8 +89,8 @@ def recipients_of(home: Home, names: Sequence[str]) -> tuple[str, ...]:
 
 def _listed(file: Path) -> Iterator[str]:
     try:
-        lines = [line.strip() for line in file.read_text().splitlines()]
-    except (OSError, ValueError) as error:
+        lines = [line.strip() for line in read_limited(file, _NOTE_LIMIT, "recipients").decode().splitlines()]
+    except ValueError as error:
         raise InputError(f"expected recipients in {file}, one a line: {type(error).__name__}") from None
     recipients = [line for line in lines if line and not line.startswith("#")]
     if not recipients:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, Manifest, artifacts_of, parse_manifest
+from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.verify.content_checks import Shown, read_listing, same_name
 from blockchaintracer.core.verify.record_checks import name_of
 from blockchaintracer.core.verify.verifier import Similar
@@ -32,7 +33,8 @@ def similar_records(registry: Registry, store: Store, copies: StoredCopies, show
                     if record.key.manifest == digest
                 ]
         elif _is_like(kept, shown):
-            similar += [Similar(record, shown.against_files(kept)) for record in registry.find_subject(digest)]
+            records = [one for one in registry.find_subject(digest) if one.key.subject_type == SubjectType.FOLDER]
+            similar += [Similar(record, shown.against_files(kept)) for record in records]
     return sorted(similar, key=lambda record: record.differences)
 
 

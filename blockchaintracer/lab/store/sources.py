@@ -8,7 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, NotVerified
+from blockchaintracer.core.digest import open_regular
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.verify.copies import SourceError
 from blockchaintracer.lab.optional import require
@@ -57,13 +58,13 @@ def _from_folder(folder: Path, name: str) -> Iterator[bytes]:
     if not folder.is_dir():
         raise SourceError("is no published folder")
     try:
-        with (folder / name).open("rb") as file:
-            while block := file.read(_BLOCK):
+        with open_regular(folder / name) as (descriptor, _):
+            while block := os.read(descriptor, _BLOCK):
                 yield block
-    except FileNotFoundError:
-        raise SourceError("does not have it") from None
-    except OSError as error:
-        raise SourceError(f"can't be read: {error.strerror}", unavailable=True) from error
+    except (InputError, OSError) as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise SourceError("does not have it") from None
+        raise SourceError(f"can't be read: {error}", unavailable=True) from error
 
 
 @lru_cache(maxsize=4)

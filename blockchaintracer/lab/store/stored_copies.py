@@ -32,7 +32,7 @@ class StoredCopies(FolderCopies):
             for block in read_source(source, object_name(sha256)):
                 count += len(block)
                 if count > allowed:
-                    raise SourceError(f"has more than the {allowed} bytes allowed")
+                    raise SourceError(f"has more than the {allowed} bytes allowed", wrong=limit is not None)
                 file.write(block)
         return scratch
 
