@@ -34,6 +34,8 @@ _ENVIRONMENT = {
 # a hook or an editor's git that started us points git at another repository
 _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_COMMON_DIR")
 _FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
+_SECONDS = 3600
+"""for one command, a pack of a large commit too"""
 _PLAIN = re.compile(r"[\w .-]+")
 
 
@@ -56,6 +58,14 @@ def run_isolated(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git in a repository that was restored here, without any settings of the user."""
     return _run(folder, settings, arguments, _isolated(folder), **stdin)
+
+
+def require_files(top: Path) -> None:
+    """Refuse a repository with a FIFO or a device where git reads a file: git would read or wait for ever."""
+    inside = (path for pattern in ("*", "info/*", "refs/**/*") for path in (top / ".git").glob(pattern))
+    for path in (top / ".git", top / ".gitattributes", top / ".gitignore", *inside):
+        if path.is_fifo() or (path.is_char_device() and not path.samefile(os.devnull)):
+            raise InputError(f"expected a file at {path}, got a FIFO or a device", hint="Remove it, or clone anew.")
 
 
 @contextmanager
@@ -124,9 +134,9 @@ def _run(
     folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...], environment: Mapping[str, str], **stdin: Any
 ) -> subprocess.CompletedProcess[bytes]:
     command = _command(folder, settings, arguments)
-    if not stdin:
-        stdin = {"stdin": subprocess.DEVNULL}
+    options: dict[str, Any] = {"timeout": _SECONDS} | (stdin or {"stdin": subprocess.DEVNULL})
     try:
-        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **stdin)  # noqa: S603
-    except OSError as error:
-        raise InputError(f"can't run git in {folder}: {error.strerror}", hint="Install git.") from error
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False, **options)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = getattr(error, "strerror", f"it did not end within {_SECONDS} s")
+        raise InputError(f"can't run git in {folder}: {reason}", hint="Is git installed, and does it end?") from error

@@ -64,15 +64,9 @@ def damaged(path: Path, read: Callable[[], T]) -> T:
 def proof_kind(path: Path) -> ProofKind | None:
     """Return which proof a file claims to be, also behind a byte-order mark or white space, or None."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return None
-        with path.open("rb") as file:
-            start = file.read(256).removeprefix(b"\xef\xbb\xbf").lstrip()
-            if not start.startswith(b"{"):
-                return None
-            data = (start + file.read()).rstrip()
+        data = read_limited(path, MAX_BYTES, "a proof").removeprefix(b"\xef\xbb\xbf").strip()
         return _kind(data) if any(f'"{known.prefix}'.encode() in data for known in _KINDS) else None
-    except (OSError, InputError):
+    except InputError:
         return None
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
@@ -41,8 +41,6 @@ from blockchaintracer.lab.store.ipfs.gateway import SCHEME
 from blockchaintracer.lab.store.ipfs.kubo import Kubo
 from blockchaintracer.lab.store.sources import is_url, public_name
 from blockchaintracer.lab.store.store import NEW, REPAIR, REPAIRED, SAME_SIZE, UNCHANGED, WHOLE, Store
-
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -178,6 +176,12 @@ def _target(lab: Lab, to: str, profile: str, quick: bool, progress: Progress | N
 
 def _to_folder(store: Store, files: Files, folder: Path, quick: bool) -> dict[str, str]:
     check_layout(folder)
+    places = ("incoming", *(str(place) for name in files for place in PurePath(name).parents if place.name))
+    if link := next((folder / place for place in places if (folder / place).is_symlink()), None):
+        raise InputError(
+            f"expected a folder at {link}, got a link, which leads out of what is published",
+            hint="Nothing was copied. Remove the link, or publish to another folder.",
+        )
     published = store.published(folder)
     states = {digest: published.take(digest, store, quick=quick) for digest in dict.fromkeys(files.values())}
     for name, digest in files.items():
@@ -233,11 +237,8 @@ def _to_file_system(store: Store, files: Files, url: str, quick: bool) -> dict[s
 
 
 def _hashed(filesystem: Any, path: str) -> str:
-    actual = hashlib.sha256()
     with filesystem.open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            actual.update(block)
-    return actual.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _tree(store: Store, files: Files, profile: str) -> Tree:

@@ -20,9 +20,11 @@ from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies, SourceError, check_layout, object_name
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.check.claims import read_claims
+from blockchaintracer.lab.capture.git import capture_git
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import restore
 from blockchaintracer.lab.proof_file import read_proof
+from blockchaintracer.lab.publish import _to_folder
 from blockchaintracer.lab.published_proofs import read_key_file
 from blockchaintracer.lab.relay import SignedWrites
 from blockchaintracer.lab.store.sources import read_source
@@ -124,6 +126,31 @@ def test_a_manifest_that_no_memory_holds(tmp_path: Path, copies) -> None:
     data, copy = copies([published]).read_bytes(DIGEST, LIMIT)
     assert data is None
     assert [bad.reason for bad in copy.damaged] == [f"has more than the {LIMIT} bytes allowed"]
+
+
+@pytest.mark.parametrize(
+    "name", [".git/config", ".git/HEAD", ".git/refs/heads/main", ".git/info/exclude", ".gitignore"]
+)
+@pytest.mark.parametrize("make", [os.mkfifo, endless])
+def test_a_repository_that_git_would_wait_for(tmp_path: Path, name: str, make) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    make(tmp_path / name)
+    (tmp_path / "code").mkdir()
+    with pytest.raises(InputError, match=f"expected a file at .*{name}, got a FIFO or a device"):
+        capture_git(tmp_path / "code")
+
+
+@pytest.mark.parametrize("link", ["objects", f"objects/{DIGEST[:2]}", "incoming", "proofs"])
+def test_nothing_is_published_through_a_link(tmp_path: Path, link: str) -> None:
+    store, elsewhere, published = Store(tmp_path / "store"), tmp_path / "elsewhere", tmp_path / "published"
+    digest = store.put_bytes(b"a manifest")
+    elsewhere.mkdir()
+    (published / link).parent.mkdir(parents=True)
+    (published / link).symlink_to(elsewhere)
+    with pytest.raises(InputError, match=f"{link}, got a link"):
+        _to_folder(store, {object_name(digest): digest, "proofs/1.json": digest}, published, quick=False)
+    assert not [*elsewhere.iterdir()]
 
 
 def test_an_object_that_is_a_fifo_is_unavailable(tmp_path: Path) -> None:

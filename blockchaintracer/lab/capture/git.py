@@ -17,7 +17,7 @@ from typing import Any
 from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.lab.capture.secret_masking import public_remote
-from blockchaintracer.lab.git_command import reading_isolated, run_git, run_isolated, without_filters
+from blockchaintracer.lab.git_command import reading_isolated, require_files, run_git, run_isolated, without_filters
 from blockchaintracer.lab.lab_folder import FOLDER
 
 UNTRACKED_LIMIT = 10 << 20
@@ -85,8 +85,10 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     folder = Path(path).resolve()
     if not folder.is_dir():
         folder = folder.parent
-    if not any(os.path.lexists(parent / ".git") for parent in (folder, *folder.parents)):
+    top = next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent / ".git")), None)
+    if top is None:
         return None
+    require_files(top)
     inside = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
     if inside.returncode or inside.stdout.strip() != b"true":
         problem = inside.stderr.decode(errors="replace")
