@@ -55,7 +55,7 @@ def test_no_tail_of_a_number_is_taken_for_it(tmp_path: Path, text: str, around: 
         (f"0.93 +- 0.02{MARK} and 1.2 \u00d7 10\u207b\u00b3{MARK}", ["0.93±0.02", "1.2e-3"]),
         (f"[0.5](x){MARK}", ["0.5"]),
         (f"| a | b |\n|---|---|\n| 12 | 345{MARK} |", ["345"]), (f"<td>12</td><td>345{MARK}</td>", ["345"]),
-        (f"<div>\n0.5{MARK} 0.6{MARK}\n</div>", ["0.5", "0.6"]), (f"0.93\n{MARK}", ["0.93"]), (f"# 7{MARK}", ["7"]),
+        (f"<div>\n0.5{MARK}, 0.6{MARK}\n</div>", ["0.5", "0.6"]), (f"0.93\n{MARK}", ["0.93"]), (f"# 7{MARK}", ["7"]),
         (f"1. 345{MARK}", ["345"]), ("no mark 12", []), (f"0.5<!-- recorded: {ID}\n acc -->", ["0.5"]),
         (f"$93\\%${MARK}", ["93%"]),
     ],
@@ -105,7 +105,7 @@ TEX = f"\\recorded{{0.5}}{{{ID}}}{{acc}}"
         "\\begin{minted}{tex}\n{}\n\\end{minted}",
         "\\begin{Verbatim*}{}\\end{Verbatim*}", "\\lstinline!{}!", "\\newcommand{\\recorded}[3]{#1}%",
         "\\def\\recorded#1#2#3{#1}%",
-        "\\renewcommand\\recorded[3]{#1}%", "\\recordedly{1}", "\\providecommand*{\\recorded}[3]{#1}% \\verb|a|",
+        "\\renewcommand\\recorded[3]{#1}%", "\\recordedly{x}", "\\providecommand*{\\recorded}[3]{#1}% \\verb|a|",
     ],
 )  # fmt: skip
 def test_what_latex_does_not_show_marks_nothing(tmp_path: Path, hidden: str) -> None:
@@ -116,7 +116,7 @@ def test_what_latex_does_not_show_marks_nothing(tmp_path: Path, hidden: str) -> 
 @pytest.mark.parametrize(
     ("text", "values"),
     [
-        (f"93\\% {TEX} \\% {TEX}", ["0.5", "0.5"]), (f"\\url{{a%20b}} {TEX}", ["0.5"]),
+        (f"93\\% of {TEX}, 1\\% of {TEX}", ["0.5", "0.5"]), (f"\\url{{a%20b}} {TEX}", ["0.5"]),
         (f"\\href{{a%b}}{{{TEX}}}", ["0.5"]),
         (f"\\iffalse x \\else {TEX} \\fi", ["0.5"]), (TEX.replace("0.5", r"$1.2 \times 10^{-3}$"), ["1.2e-3"]),
         (TEX.replace("0.5", r"\textbf{12\,345}"), ["12\u2009345"]),

@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from unicodedata import category, normalize
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.check.stated_number import read_last_number, read_number
+from blockchaintracer.extras.check.stated_number import read_last_number, read_number, require_apart, require_ended
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Mark:
 
 
 _BEGIN = re.compile(r"<!--\s*recorded\s*:", re.IGNORECASE)
+_LIKE = re.compile(r"\W*recorded\W*(?::|(?:0x)?[0-9a-f]{8})", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--(?!-?>)(.*?)-->", re.DOTALL)
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)\b[^<>]*>")
 _LOOKS, _APART = {"b", "strong", "em", "i", "span", "code", "u", "mark"}, {"td", "th", "tr", "p", "li", "div", "br"}
@@ -37,39 +39,71 @@ _LOOKS, _APART = {"b", "strong", "em", "i", "span", "code", "u", "mark"}, {"td",
 _UNREADABLE = "\ufffc"
 _HTML, _CODE = "html_inline", "code_inline"
 _HIDDEN = re.compile(
-    r"\\(?:verb\*?|lstinline)(?P<end>[^A-Za-z\s*\[{])[^\n]*?(?P=end)"
-    r"|\\(?:url|nolinkurl|path|href|lstinline)\s*\{[^{}]*\}"
+    r"(?P<printed>\\(?:verb\*?|lstinline)(?P<end>[^A-Za-z\s*\[{])[^\n]*?(?P=end)"
+    r"|\\(?:url|nolinkurl|path|lstinline)\s*\{[^{}]*\})|\\href\s*\{[^{}]*\}"
     r"|\\begin\{(?P<name>comment|[vV]erbatim\*?|lstlisting|minted)\}.*?\\end\{(?P=name)\}"
     r"|\\iffalse(?![A-Za-z]).*?(?=\\(?:fi|else)(?![A-Za-z]))"
-    r"|%[^\n]*"
+    r"|(?P<joined>%[^\n]*(?:\n[ \t]*(?!\n))?)"
     r"|(?P<shown>\\.)",
     re.DOTALL,
 )
 _MACRO = re.compile(r"\\recorded(?![A-Za-z@])")
 _DEFINED = re.compile(r"\\(?:(?:(?:re)?new|provide|DeclareRobust|NewDocument)[Cc]ommand\*?|def|let)\s*\{?\s*\Z")
+_BESIDE = (
+    (r"\0", ""),
+    (r"(?<!\n)[ \t]*\n(?![ \t]*\n)[ \t]*", " "),
+    (
+        r"\\(?:(?:(?:re)?new|provide|DeclareRobust|NewDocument)[Cc]ommand\*?|def)\s*\{?\s*\\[A-Za-z]+\s*\}?\s*"
+        r"(?:\[\d\]|[#\d]*)\s*\{(?:#1\})?|\\multicolumn\{[^{}]*\}\{[^{}]*\}\{"
+        r"|\\(?:begin|end)\{[^{}]*\}(?:[\[{][^\[\]{}]*[\]}])*|\\\\(?:\[[^\]]*\])?|(?<!\\)&"
+        r"|\\(?:[a-z]*(?:hline|rule)|item|par|centering|(?:sub)*section\*?|caption|footnote)(?![A-Za-z])\s*\{?",
+        "\n",
+    ),
+    (r"\\(?:fi|else)(?![A-Za-z])[ \t]*|\\[!/()\[\]]|\$|\{\}", ""),
+    (r"\s*\\(?:cite[a-z]*|(?:eq|auto|c)?ref|label)\s*(?:\[[^\]]*\])*\{[^{}]*\}", "]"),
+    (r"\\[,;: ]|~|\\q?quad(?![A-Za-z])", " "),
+    (r"\\(?:approx|sim)(?![A-Za-z])\s*", "\u2248"),
+    (
+        r"\\(?:text(?:bf|it|sl|tt|rm)?|math(?:bf|rm|it)|emph|underline|boldsymbol|bm|mbox|ensuremath|bf(?:series)?|it|em)"
+        r"(?![A-Za-z])\s*\{?|\}|(?:^|(?<=\s))\{",
+        "",
+    ),
+    (r"\\(?:[A-Za-z@]+\*?\s*|.)|\{", _UNREADABLE),
+)
+"""How LaTeX shows what stands beside a number: where a line or a cell begins, what only looks, what cannot be read."""
 
 
 def marks_in_markdown(text: str, path: Path) -> Iterator[Mark]:
     """Yield the marks of the Markdown text of a file."""
-    before = ""
+    shown, marks = "", list[tuple[int, str, str]]()
     for block in MarkdownIt("commonmark").enable("table").parse(text):
         first = block.map[0] + 1 if block.map else 0
         pieces = iter([(block.content, first, _HTML)]) if block.type == "html_block" else _pieces(block, first)
         for content, line, kind in pieces:
             end, where = 0, f"{path}:{line}"
             for comment in _COMMENT.finditer(content) if kind == _HTML else ():
-                before += _without_tags(content[end : comment.start()])
+                shown += _without_tags(content[end : comment.start()])
                 end = comment.end()
                 where = f"{path}:{line + content.count(chr(10), 0, comment.start())}"
                 if _BEGIN.match(comment[0]):
-                    yield _marked(before, comment[1], where)
-                    before += ";"
+                    marks.append((len(shown), comment[1], where))
+                elif _LIKE.match("".join(it for it in normalize("NFKC", comment[1]) if category(it) != "Cf")):
+                    raise InputError(f"{where}: expected `<!-- recorded: ID METRIC -->`, got {comment[0][:60]!r}")
             if kind != _CODE and _BEGIN.search(content, end):
                 raise InputError(f"{where}: expected `<!-- recorded: …` to end in `-->`")
-            before += _without_tags(content[end:]) if kind == _HTML else content
+            shown += _without_tags(content[end:]) if kind == _HTML else content
         if block.type in ("fence", "code_block", "hr", "list_item_open"):
-            before += _UNREADABLE + "\n"
-        before = before[-1000:] + "\n" * (block.nesting < 0)
+            shown += _UNREADABLE + "\n"
+        shown += "\n" * (block.nesting < 0 or block.type == "html_block")
+    shown, start = f"{shown}\n", 0
+    for at, content, where in marks:
+        before = _UNREADABLE * (at - 1000 > start) + shown[max(start, at - 1000) : at]
+        with _at(where):
+            number = read_last_number(before, shown[at : at + 100] + _UNREADABLE).written
+        start, parts = at, content.partition(":")[2].split(None, 1)
+        if len(parts) != 2:
+            raise InputError(f"{where}: expected `<!-- recorded: ID METRIC -->` behind a number")
+        yield Mark(number, parts[0], parts[1].strip(), where)
 
 
 def _pieces(block: Token, line: int) -> Iterator[tuple[str, int, str]]:
@@ -84,41 +118,51 @@ def _pieces(block: Token, line: int) -> Iterator[tuple[str, int, str]]:
         line += token.content.count("\n") + token.type.endswith("break")
 
 
-def _marked(before: str, content: str, where: str) -> Mark:
-    parts = content.partition(":")[2].split(None, 1)
-    if len(parts) != 2:
-        raise InputError(f"{where}: expected `<!-- recorded: ID METRIC -->` behind a number")
-    with _at(where):
-        return Mark(read_last_number(before).written, parts[0], parts[1].strip(), where)
-
-
 def _without_tags(html: str) -> str:
     def shown(tag: re.Match[str]) -> str:
         name = tag[1].lower()
         return "" if name in _LOOKS else "\n" if name in _APART else _UNREADABLE
 
-    return unescape(_TAG.sub(shown, html))
+    return unescape(_TAG.sub(shown, re.sub(r"\s*\n\s*", " ", html)))
 
 
 def marks_in_latex(text: str, path: Path) -> Iterator[Mark]:
     """Yield the marks of the LaTeX text of a file."""
-    shown = _HIDDEN.sub(lambda hidden: hidden["shown"] or re.sub(r"[^\n]", " ", hidden[0]), text)
+    shown = _HIDDEN.sub(_without_hidden, text) + "\n\n"
     for macro in _MACRO.finditer(shown):
         if _DEFINED.search(shown, max(0, macro.start() - 100), macro.start()):
             continue
-        where = f"{path}:{shown.count(chr(10), 0, macro.start()) + 1}"
+        where = f"{path}:{text.count(chr(10), 0, macro.start()) + 1}"
         end, arguments = macro.end(), []
         for _ in range(3):
             content, end = _braced(shown, end, where)
             arguments.append(content)
         with _at(where):
+            start = max(0, macro.start() - 1000)
+            before = _beside(_UNREADABLE * (start > 0) + shown[start : macro.start()]).rpartition("\n")[2]
+            require_apart(before, before[-20:] + macro[0])
+            require_ended(_beside(shown[end : end + 1000] + _UNREADABLE), arguments[0])
             number = read_number(arguments[0]).written
-        yield Mark(number, arguments[1].strip(), arguments[2].replace("\\_", "_").strip(), where)
+        record, metric = (argument.replace("\0", "").strip() for argument in arguments[1:])
+        yield Mark(number, record, metric.replace("\\_", "_"), where)
+
+
+def _without_hidden(hidden: re.Match[str]) -> str:
+    """What is not shown, as long as it is: a comment joins two lines, and what is printed stands for a word."""
+    blank = "\0" if hidden["joined"] else "v" if hidden["printed"] else " "
+    return hidden["shown"] or re.sub(r"." if hidden["joined"] else r"[^\n]", blank, hidden[0], flags=re.DOTALL)
+
+
+def _beside(text: str) -> str:
+    """What LaTeX shows beside a number, on its line."""
+    for pattern, shown in _BESIDE:
+        text = re.sub(pattern, shown, text)
+    return text
 
 
 def _braced(text: str, at: int, where: str) -> tuple[str, int]:
     """Return what stands between braces, and where it ends."""
-    start = at + len(text[at:]) - len(text[at:].lstrip())
+    start = at + len(text[at:]) - len(text[at:].lstrip(" \t\n\0"))
     depth, end = 0, start
     while text[start : start + 1] == "{" and end < len(text):
         letter = text[end]

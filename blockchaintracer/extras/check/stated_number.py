@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
+from unicodedata import normalize
 
 from blockchaintracer.core.errors import InputError
 
@@ -50,6 +51,15 @@ _ALONE = _pattern(", \u00a0\u2009\u202f")
 _AT_THE_END = _pattern(",\u00a0\u2009\u202f")
 _BETWEEN_DOLLARS = re.compile(r"\$([^$]*)\$\s*(\\?%?)\s*\Z")
 _OPENS = "([{\"'\u201c\u2018\u00ab\u201e=:|~≈$€£"
+_ENDED = re.compile(
+    r"""(?:\s[-\u2013\u2014])?\s?\Z|[,;:!?.\u2026|\u2014]+(?:[\s"'\u201d\u2019\u00bb)\]}([]|[^\W\d_]|\Z)"""
+    r"""|\s(?:[-\u2013\u2014]\s)?(?:[(["'\u201c\u2018\u00ab]+\d|[(["'\u201c\u2018\u00ab]*"""
+    r"""(?!(?:[a-z\u03bc]|pp[mbt]|[bmt]n|pct|per|per(?:cent|mille?)|promille|hundred|thousand|[mbt]r?illion|times)\b"""
+    r"""|[ex]\s?[-+\u2212]?[\d^])[^\W\d_])""",
+    re.IGNORECASE,
+)
+"""What may stand behind a number: nothing, a mark of punctuation, or a word that does not change how much it is."""
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CLOSES = ",;:=≈~|\u2014\"'\u201d\u2019\u00bb)]}!?."
 
 
@@ -83,21 +93,30 @@ def read_number(text: str) -> Stated:
     return _number(_ALONE.match(_plain(_latex(text.strip()))) if len(text) <= _LONGEST else None, text)
 
 
-def read_last_number(text: str) -> Stated:
-    """Read the number that a running text ends with."""
+def read_last_number(text: str, after: str = "") -> Stated:
+    """Read the number that a running text ends with, and that nothing in the text behind it continues."""
     end = text.rstrip().rpartition("\n")[2]
+    require_ended(after, end)
     if between := _BETWEEN_DOLLARS.search(end):
-        _require_apart(end[: between.start()], end)
+        require_apart(end[: between.start()], end)
         return read_number(between[1] + between[2])
     plain = _plain(end[-_LONGEST:])
     match = _AT_THE_END.search(plain)
     number = _number(match, end)
     assert match  # noqa: S101 -- it is read
-    _require_apart(("\0" if len(end) > _LONGEST else "") + plain[: match.start()], end)
+    require_apart(("\0" if len(end) > _LONGEST else "") + plain[: match.start()], end)
     return number
 
 
-def _require_apart(before: str, text: str) -> None:
+def require_ended(after: str, text: str) -> None:
+    """Refuse what could be the last part of a number: a digit, a unit, a percent sign, a power of ten."""
+    line = re.sub(r"\s+", " ", normalize("NFKC", after.partition("\n")[0]))
+    closed = line.lstrip(")]}\"'\u201d\u2019\u00bb")
+    if not _ENDED.match(closed) or _DIRECTION.search(text + line):
+        raise _unreadable(f"{text.strip()[-40:]} before {line.strip()[:20]}")
+
+
+def require_apart(before: str, text: str) -> None:
     """Refuse what could be the first part of a number, of a word, of a range or of a bound."""
     word = before.rstrip()
     apart = not word
