@@ -63,7 +63,9 @@ def _content(home: Path) -> list[str]:
     """Say what is in a home that may be a stranger's: copies are read, and nothing in it is changed or made."""
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         for name in ("settings.json", "outbox.sqlite", "outbox.sqlite-wal"):
-            _copy(home / name, Path(scratch, name))
+            # not what a link or a FIFO in its place leads to
+            if os.path.lexists(home / name):
+                Path(scratch, name).write_bytes(read_limited(home / name, _LIMIT, "a file of a home", os.O_NOFOLLOW))
         if os.path.lexists(home / "outbox.sqlite-journal"):
             raise InputError(
                 f"expected no unfinished change beside the outbox, got {plain(str(home))}/outbox.sqlite-journal",
@@ -81,9 +83,3 @@ def _content(home: Path) -> list[str]:
     lines += [f"key: {file.stem}" for file in sorted(home.glob("keys/*.json"))]
     lines += [f"waiting: {count} x {op.value}" for op, count in waiting.items()]
     return [plain(line) for line in lines] or ["no settings, no key, nothing that waits"]
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a plain file, not what a link or a pipe in its place leads to."""
-    if os.path.lexists(source):
-        target.write_bytes(read_limited(source, _LIMIT, "a file of a home", os.O_NOFOLLOW))

@@ -20,6 +20,8 @@ from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies, SourceError, check_layout, object_name
 from blockchaintracer.core.verify.outcomes import Outcome
 from blockchaintracer.extras.check.claims import read_claims
+from blockchaintracer.extras.score.data_rows import Unreadable, read_split
+from blockchaintracer.lab.capture.environment import find_lock
 from blockchaintracer.lab.capture.git import capture_git
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import restore
@@ -139,6 +141,14 @@ def test_a_repository_that_git_would_wait_for(tmp_path: Path, name: str, make) -
     (tmp_path / "code").mkdir()
     with pytest.raises(InputError, match=f"expected a file at .*{name}, got a FIFO or a device"):
         capture_git(tmp_path / "code")
+
+
+def test_a_lock_and_a_split_that_no_memory_holds(tmp_path: Path) -> None:
+    sparse(tmp_path / "requirements.txt")
+    with pytest.raises(InputError, match="a lock of at most"):
+        find_lock(tmp_path)
+    with pytest.raises(Unreadable):
+        read_split(tmp_path / "requirements.txt")
 
 
 @pytest.mark.parametrize("link", ["objects", f"objects/{DIGEST[:2]}", "incoming", "proofs"])

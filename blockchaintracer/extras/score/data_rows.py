@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import parse_json
 
 MOST_ROWS = 5_000_000
@@ -120,7 +121,7 @@ def read_split(path: Path) -> dict[str, Any]:
     of a CSV is the line after its first.
     """
     try:
-        split = parse_json(path.read_bytes(), "split", path.stat().st_size)
+        split = parse_json(read_limited(path, 16 * MOST_ROWS, "a split"), "split", 16 * MOST_ROWS)
         sides = {name: split[name] for name in ("train", "test")}
         header = split.get("header", True)
     except (InputError, KeyError, TypeError, AttributeError):

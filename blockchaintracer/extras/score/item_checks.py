@@ -237,7 +237,7 @@ def lock(evidence: RunEvidence) -> Finding:
     if artifact is None:
         return failed("the run names no lock file")
     with evidence.open(artifact.sha256) as path:
-        read = unhashed(artifact.path, path.read_bytes()) if path else None
+        read = unhashed(artifact.path, path.read_bytes()) if path and path.stat().st_size <= _LISTING_LIMIT else None
     if read is None:
         return unknown("the lock file is not here, or can't be read")
     count, without = read

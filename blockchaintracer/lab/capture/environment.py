@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import plain
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
@@ -56,6 +57,7 @@ VARIABLES = (
 )
 """The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
 
+_LIMIT = 64 << 20
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
 _PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
 _HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -141,7 +143,7 @@ def rebuild_environment(
                 _install([interpreter, "-m", "venv", str(target)], empty)
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
             _require_packages(requirements)
-            if requirements.suffix != ".toml" and _HASHED.search(requirements.read_text()):
+            if requirements.suffix != ".toml" and any(map(_HASHED.search, _lines(requirements))):
                 command.append("--require-hashes")
             _install([*command, "-r", str(requirements)], empty)
         except BaseException:
@@ -239,7 +241,7 @@ def _pins_everything(path: Path) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
-    text = re.sub(r"\\\n\s*", "", path.read_text(errors="replace"))
+    text = re.sub(r"\\\n\s*", "", read_limited(path, _LIMIT, "a lock").decode(errors="replace"))
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
@@ -255,7 +257,7 @@ def _require_packages(requirements: Path) -> None:
     """Refuse a lock that installs from a folder, a repository or an address, or from another index without hashes."""
     if requirements.suffix == ".toml":
         try:
-            packages = parse_toml(requirements.read_bytes(), requirements.name).get("packages", [])
+            packages = parse_toml(read_limited(requirements, _LIMIT, "a lock"), requirements.name).get("packages", [])
             elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
         except (TypeError, AttributeError):
             raise InputError(f"{requirements.name}: expected packages in a lock, got something else") from None

@@ -16,6 +16,7 @@ from typing import Any
 
 from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.git_command import reading_isolated, require_files, run_git, run_isolated, without_filters
 from blockchaintracer.lab.lab_folder import FOLDER
@@ -224,9 +225,9 @@ def _root(folder: Path) -> Path:
     link = expected = root / ".git"
     if link.is_file() and not link.is_symlink():
         # a linked worktree or a submodule: the repository that it is of knows it
-        expected = root / link.read_text(errors="replace").strip().removeprefix("gitdir: ")
+        expected = root / os.fsdecode(read_limited(link, UNTRACKED_LIMIT, "a path")).strip().removeprefix("gitdir: ")
         back = git_dir / "gitdir"
-        known = back.read_text(errors="replace").strip() if back.is_file() else ""
+        known = os.fsdecode(read_limited(back, UNTRACKED_LIMIT, "a path")).strip() if back.is_file() else ""
         known = known or _text(root, "config", "core.worktree", check=False) + "/.git"
         if Path(git_dir, known).resolve() != link.resolve():
             raise _leads_away(folder, link, f"{git_dir}, which does not know this folder")
