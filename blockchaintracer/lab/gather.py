@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -24,7 +24,7 @@ from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.drafts import command_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.stored_copies import StoredCopies
-from blockchaintracer.lab.verify_here import verify
+from blockchaintracer.lab.verify_here import Sources, verify
 
 REPORT = "report"
 """Name of the Document of a report, and of the value in its manifest that holds the id of the reported record."""
@@ -144,7 +144,7 @@ class Verification:
 class Gatherer:
     """Gathers the records of a lab's registry and keeps their manifests."""
 
-    def __init__(self, lab: Lab, sources: Sequence[str] = (), progress: Progress | None = None) -> None:
+    def __init__(self, lab: Lab, sources: Sources = (), progress: Progress | None = None) -> None:
         self.lab = lab
         self.registry = lab.registry
         self.copies = StoredCopies(lab.store, sources, progress)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from blockchaintracer import MLTracer
-from blockchaintracer.core.record import Kind
+from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.check.claims import check_claims, read_claims
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_document
@@ -37,6 +37,9 @@ def runs(lab, tmp_path_factory):
     file.write_text("{}")
     values = {"metrics": {"snr": 18.56}, "outcomes": {"passed": 3}, "note": "text"}
     found["result"] = record_document(lab, Kind.RESULT, file, name="result", values=values).id
+    for name, relation in (("of_failed", Relation.DERIVED_FROM), ("about_failed", Relation.SUPERSEDES)):
+        parents = [Link(found["failed"], relation)]
+        found[name] = record_document(lab, Kind.RESULT, file, name=name, values={"a": 0.93}, parents=parents).id
     done = typed("retract", found["retracted"], "--reason", "wrong labels", "--yes", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     return found
@@ -88,6 +91,7 @@ def test_what_was_recorded_holds_in_every_way_of_stating_it(lab, runs, tmp_path)
         ("retracted", "accuracy", "0.93", "retracted"),
         ("on_retracted", "accuracy", "0.93", "rests on what is retracted"),
         ("failed", "accuracy", "0.93", "its run is failed"),
+        ("of_failed", "a", "0.93", "which it comes from, is failed"),
         ("result", "note", "1", "no metric of this name"),
     ],
 )
@@ -96,6 +100,7 @@ def test_what_does_not_hold_fails_and_says_why(lab, runs, tmp_path, record, metr
     good, other = check_claims(lab, read_claims(path))
     assert good.problem is None
     assert told in other.problem
+    assert check_claims(lab, read_claims(results(tmp_path, (0.93, runs["about_failed"], "a"))))[0].problem is None
 
 
 def test_an_uncertainty_is_checked_where_its_metric_is_named(lab, runs, tmp_path):

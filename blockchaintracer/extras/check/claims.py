@@ -18,10 +18,11 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import CLAIMS, read_limited
 from blockchaintracer.core.manifest import RecordPredicate, RunPredicate, parse_manifest
 from blockchaintracer.core.plain_json import MAX_BYTES
-from blockchaintracer.core.record import written_id
+from blockchaintracer.core.record import ABOUT, written_id
 from blockchaintracer.core.verify import Report
-from blockchaintracer.extras.check.marks import marks_in_latex, marks_in_markdown
+from blockchaintracer.extras.check.marks import at_place, marks_in_latex, marks_in_markdown
 from blockchaintracer.extras.check.stated_number import read_number
+from blockchaintracer.lab.gather import Gatherer, runs_among
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.run_document import parse_yaml
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -121,6 +122,12 @@ def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Seq
     predicate = parse_manifest(data).predicate
     if isinstance(predicate, RunPredicate) and predicate.status != "completed":
         return Checked(claim, f"its run is {predicate.status}", **whose)
+    above = [] if seen.kind == "run" else [link.parent for link in seen.parents if link.relation not in ABOUT]
+    for gathered in runs_among(Gatherer(lab, sources).records(above).values()):
+        if gathered.run is None or gathered.run.status != "completed":
+            how = gathered.run.status if gathered.run else "not known to have completed: its manifest is not here"
+            problem = f"run {gathered.id}, which it comes from, is {how}"
+            return Checked(claim, problem, unavailable=bool(gathered.unavailable), **whose)
     metrics = _metrics(predicate)
     name, uncertain = claim.metric, None
     if name not in metrics and (parts := re.split(r"\s+(?:±|\+/?-|\\pm)\s+", name)) and len(parts) == 2:
@@ -178,7 +185,5 @@ def _listed(path: Path, data: bytes) -> Iterator[Claim]:
 
 
 def _claim(value: str, record: str, metric: str, where: str, place: str) -> Claim:
-    try:
+    with at_place(place):
         return Claim(read_number(value).written, written_id(record.strip()), metric.strip(), where)
-    except InputError as error:
-        raise InputError(f"{place}: {error.message}", hint=error.hint) from None

@@ -98,7 +98,7 @@ def marks_in_markdown(text: str, path: Path) -> Iterator[Mark]:
     shown, start = f"{shown}\n", 0
     for at, content, where in marks:
         before = _UNREADABLE * (at - 1000 > start) + shown[max(start, at - 1000) : at]
-        with _at(where):
+        with at_place(where):
             number = read_last_number(before, shown[at : at + 100] + _UNREADABLE).written
         start, parts = at, content.partition(":")[2].split(None, 1)
         if len(parts) != 2:
@@ -137,7 +137,7 @@ def marks_in_latex(text: str, path: Path) -> Iterator[Mark]:
         for _ in range(3):
             content, end = _braced(shown, end, where)
             arguments.append(content)
-        with _at(where):
+        with at_place(where):
             start = max(0, macro.start() - 1000)
             before = _beside(_UNREADABLE * (start > 0) + shown[start : macro.start()]).rpartition("\n")[2]
             require_apart(before, before[-20:] + macro[0])
@@ -174,7 +174,8 @@ def _braced(text: str, at: int, where: str) -> tuple[str, int]:
 
 
 @contextmanager
-def _at(where: str) -> Iterator[None]:
+def at_place(where: str) -> Iterator[None]:
+    """Name the place in an error about it."""
     try:
         yield
     except InputError as error:
