@@ -153,7 +153,7 @@ connection_options = _bundle(
         help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
     ),
     click.option(
-        "--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you choose; --rpc must be of it."
+        "--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you choose; the node must be of it."
     ),
     click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one written to last]"),
     home_option,

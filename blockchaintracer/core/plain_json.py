@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NoReturn, TypeVar
 
-import rfc8785
-
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import Format, UnknownVersion
 
@@ -148,6 +146,9 @@ def join_names(field: str, key: Any) -> str:
 
 def canonical(value: Any) -> bytes:
     """Return the RFC 8785 bytes of a plain value (see `plain`)."""
+    # another interpreter imports this file, without the packages that are here
+    import rfc8785
+
     return rfc8785.dumps(value)
 
 

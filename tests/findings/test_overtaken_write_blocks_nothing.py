@@ -81,9 +81,11 @@ def test_a_node_that_shows_another_record_under_the_id_is_not_believed(lab: Lab,
 
 
 def without_blocks(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
-    """A node that has none of the blocks by number."""
-    asked = request["method"] == "eth_getBlockByNumber" and request["params"][0] != "latest"
-    return {"result": None} if asked else ask(request)
+    """A node that knows the first block and none that came after."""
+    if request["method"] not in ("eth_getBlockByNumber", "eth_getHeaderByNumber"):
+        return ask(request)
+    is_head = request["params"][0] == "latest"
+    return ask(request | {"params": ["0x0", *request["params"][1:]]}) if is_head else {"result": None}
 
 
 class Public(Chain):
