@@ -137,7 +137,7 @@ def test_what_the_repository_keeps_finds_the_registry_again(tmp_path):
         lab = lab_on(node, tmp_path)
         deployed = deploy(lab, open_group_creation=True)
         noted = json.loads(Path(deployed.noted_in).read_text())
-        assert (noted["chainId"], noted["network"]) == (4242, None)
+        assert (noted["chainId"], noted["network"]) == ("4242", None)
         [entry] = noted["registries"]
         genesis = node.block("0x0")["hash"]
         code = bytes.fromhex(node.rpc("eth_getCode", [entry["address"], "latest"])[2:])
