@@ -163,6 +163,21 @@ def test_nothing_is_published_through_a_link(tmp_path: Path, link: str) -> None:
     assert not [*elsewhere.iterdir()]
 
 
+def test_an_object_that_becomes_a_fifo_after_it_was_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / object_name(DIGEST)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"a manifest")
+
+    def swapped(*asked: object) -> bytes:
+        path.unlink()
+        os.mkfifo(path)
+        return read_limited(*asked)
+
+    monkeypatch.setattr("blockchaintracer.core.verify.copies.read_limited", swapped)
+    data, copy = FolderCopies([tmp_path]).read_bytes(DIGEST, LIMIT)
+    assert (data, copy.unavailable) == (None, [f"{path} changed while it was read"])
+
+
 def test_an_object_that_is_a_fifo_is_unavailable(tmp_path: Path) -> None:
     path = tmp_path / object_name(DIGEST)
     path.parent.mkdir(parents=True)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -221,10 +221,11 @@ class FolderCopies:
 
     def read_bytes(self, sha256: str, limit: int) -> tuple[bytes | None, Copy]:
         """Read a whole copy, as `Copies.read_bytes`."""
-        with self.find_copy(sha256, limit=limit) as copy:
+        data = None
+        with self.find_copy(sha256, limit=limit) as copy, suppress(InputError):
             data = read_limited(copy.path, limit, "an object") if copy.path else None
         # the file may have changed after it was hashed: only bytes with the right digest are returned
-        if data is not None and hashlib.sha256(data).hexdigest() != sha256:
+        if copy.path and (data is None or hashlib.sha256(data).hexdigest() != sha256):
             copy.unavailable.append(f"{copy.where} changed while it was read")
             data = copy.digest = None
         return data, copy
