@@ -63,7 +63,6 @@ def _content(home: Path) -> list[str]:
     """Say what is in a home that may be a stranger's: copies are read, and nothing in it is changed or made."""
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         for name in ("settings.json", "outbox.sqlite", "outbox.sqlite-wal"):
-            # not what a link or a FIFO in its place leads to
             if os.path.lexists(home / name):
                 Path(scratch, name).write_bytes(read_limited(home / name, _LIMIT, "a file of a home", os.O_NOFOLLOW))
         if os.path.lexists(home / "outbox.sqlite-journal"):
