@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,7 @@ from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.tracer import MLTracer
 from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import second_lab, shared_lab, typed
+from tests.support.serving import serving
 
 
 @pytest.fixture(scope="module")
@@ -186,18 +189,29 @@ def test_an_interrupted_repair_leaves_only_whole_objects_and_goes_on(tmp_path: P
     lab = Lab(Home(home))
     lab.store.put_file(tmp_path / "large")
     damage(lab, digest)
-    slow = tmp_path / "slow" / "objects" / digest[:2] / digest[2:]
-    slow.parent.mkdir(parents=True)
-    os.mkfifo(slow)
-    command = [sys.executable, "-m", "blockchaintracer", "store", "repair", "--from", str(tmp_path / "slow")]
-    process = subprocess.Popen([*command, "--home", str(home)], stderr=subprocess.PIPE, start_new_session=True)
-    with slow.open("wb") as pipe:
-        pipe.write((tmp_path / "large").read_bytes()[: 3 << 20])
-        pipe.flush()
+    gone = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path.endswith(digest[2:]) else 404)
+            self.send_header("Content-Length", str(8 << 20 if self.path.endswith(digest[2:]) else 0))
+            self.end_headers()
+            if self.path.endswith(digest[2:]):
+                self.wfile.write((tmp_path / "large").read_bytes()[: 3 << 20])
+                self.wfile.flush()
+                gone.wait()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with serving(Slow) as web:
+        command = [sys.executable, "-m", "blockchaintracer", "store", "repair", "--from", web, "--home", str(home)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
         while not any(path.stat().st_size for path in (home / "store" / "incoming").glob("*")):
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=600)
+        gone.set()
     assert process.returncode == 130
     assert lab.store.path_of(digest).read_bytes() == b"damaged"
     assert list((home / "store" / "incoming").iterdir()) == []
