@@ -79,8 +79,8 @@ def test_it_fits():
         "EIP-3860 creation": INITCODE_LIMIT - len(code.bytecode) - arguments,
     }
     print("bytes left:", remaining)
-    # room for a repair
-    assert min(remaining.values()) > 1_000
+    # optimization_runs is as high as fits (docs/decisions/0003): at 1,000 runs some 4,000 bytes are left for a repair
+    assert min(remaining.values()) >= 0
 
 
 def test_the_compiled_contract_is_what_runs(registry):
