@@ -79,7 +79,7 @@ def test_it_fits():
         "EIP-3860 creation": INITCODE_LIMIT - len(code.bytecode) - arguments,
     }
     print("bytes left:", remaining)
-    # optimization_runs is as high as fits (docs/decisions/0003): at 1,000 runs some 4,000 bytes are left for a repair
+    # optimization_runs is as high as fits (docs/decisions/0003): 1,000 runs leave 2,900 bytes for a repair
     assert min(remaining.values()) >= 0
 
 
