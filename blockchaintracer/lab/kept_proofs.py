@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
-from blockchaintracer.core.record import checksummed, normal_digest
+from blockchaintracer.core.record import checksummed, is_one_of
 from blockchaintracer.lab.files import write_json
+from blockchaintracer.lab.known_keys import proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import ANCHORS, Entry
@@ -41,10 +42,8 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
 
 def proofs_of(lab: Lab, subject: str) -> list[Proof]:
     """Return the proofs in this lab's anchored batches of the registry of records of a content."""
-    subject = normal_digest(subject)
-    files = (file for scope in _scopes(lab) for file in sorted(scope.glob("*/*.json")) if file.parent.name != OPEN)
-    proofs = [Proof.read_file(file) for file in files if subject.encode() in file.read_bytes()]
-    return [proof for proof in proofs if proof.key.subject == subject]
+    named = proofs_naming(lab.home, lab.domain, subject)
+    return [proof for proof in named if is_one_of(subject, proof.key.subject)]
 
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:

@@ -24,12 +24,19 @@ def kept_keys(home: Home, domain: Domain, outbox: Callable[[], Outbox]) -> KeySo
             for key in entry.write.fields.values():
                 if isinstance(key, RecordKey) and is_one_of(digest, domain.record_id(key), key.subject):
                     yield _placed(RecordView(id=domain.record_id(key), key=key), entry)
-        scopes = home.batches.glob(f"{domain.chain_id}-{domain.registry}-*")
-        for file in (file for scope in scopes for file in scope.glob("0x*/*.json")):
-            if file.stem == digest or normal_digest(digest).encode() in file.read_bytes():
-                yield view_of(Proof.read_file(file))
+        yield from map(view_of, proofs_naming(home, domain, digest))
 
     return known
+
+
+def proofs_naming(home: Home, domain: Domain, digest: str) -> Iterator[Proof]:
+    """List the proofs in this lab's anchored batches of the registry of a record, or of all records of a content."""
+    digits = normal_digest(digest).encode()
+    for file in sorted(home.batches.glob(f"{domain.chain_id}-{domain.registry}-*/0x*/*.json")):
+        if digits in file.stem.encode() or digits in file.read_bytes():
+            proof = Proof.read_file(file)
+            if is_one_of(digest, proof.id, proof.key.subject):
+                yield proof
 
 
 def view_of(file: KeyFile) -> RecordView:
