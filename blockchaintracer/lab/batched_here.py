@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
+from blockchaintracer.core.record import is_one_of
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.verifier import Verifier
-from blockchaintracer.lab.kept_proofs import find_proof, proofs_of
+from blockchaintracer.lab.kept_proofs import find_proof
+from blockchaintracer.lab.known_keys import proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.published_proofs import published_proofs
 from blockchaintracer.lab.store.sources import is_url, public_name
@@ -38,7 +40,8 @@ def with_batched(
     known = {record.id: record for record in report.records}
     files, problems, unavailable = ([], [], []) if digest in known else published_proofs(lab.domain, sources, digest)
     proofs = [file for file in files if isinstance(file, Proof)]
-    proofs += [own] if (own := find_proof(lab, digest)) else proofs_of(lab, digest)
+    named = (proof for proof in proofs_naming(lab.home, lab.domain, digest) if is_one_of(digest, proof.key.subject))
+    proofs += [own] if (own := find_proof(lab, digest)) else named
     reports: dict[str, Report] = {}
     for proof in proofs:
         key = proof.key

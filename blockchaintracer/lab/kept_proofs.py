@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blockchaintracer.core.batch_proof import Proof
-from blockchaintracer.core.record import checksummed, is_one_of
+from blockchaintracer.core.record import checksummed
 from blockchaintracer.lab.files import write_json
-from blockchaintracer.lab.known_keys import proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.outbox import ANCHORS, Entry
@@ -38,12 +37,6 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
         for scope in _scopes(lab):
             if _group(scope) == entry.write["group"]:
                 yield from map(Proof.read_file, sorted((scope / entry.write["root"]).glob("*.json")))
-
-
-def proofs_of(lab: Lab, subject: str) -> list[Proof]:
-    """Return the proofs in this lab's anchored batches of the registry of records of a content."""
-    named = proofs_naming(lab.home, lab.domain, subject)
-    return [proof for proof in named if is_one_of(subject, proof.key.subject)]
 
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
