@@ -34,8 +34,7 @@ def proofs_naming(home: Home, domain: Domain, digest: str) -> Iterator[Proof]:
     digits = normal_digest(digest).encode()
     for file in sorted(home.batches.glob(f"{domain.chain_id}-{domain.registry}-*/0x*/*.json")):
         if digits in file.stem.encode() or digits in file.read_bytes():
-            proof = Proof.read_file(file)
-            if is_one_of(digest, proof.id, proof.key.subject):
+            if is_one_of(digest, (proof := Proof.read_file(file)).id, proof.key.subject):
                 yield proof
 
 
