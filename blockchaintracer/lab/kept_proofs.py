@@ -41,7 +41,7 @@ def anchored_proofs(lab: Lab) -> Iterator[Proof]:
 
 def kept_proofs(lab: Lab) -> Iterator[Proof]:
     """List every proof of the registry that is kept here, of any group and author, anchored or not."""
-    yield from (Proof.read_file(file) for scope in _scopes(lab) for file in sorted(scope.glob("0x*/*.json")))
+    yield from map(Proof.read_file, (file for scope in _scopes(lab) for file in sorted(scope.glob("0x*/*.json"))))
 
 
 def keep_proof(home: Home, proof: Proof) -> Path:
