@@ -33,9 +33,9 @@ def proofs_naming(home: Home, domain: Domain, digest: str) -> Iterator[Proof]:
     """List the proofs in this lab's anchored batches of the registry of a record, or of all records of a content."""
     digits = normal_digest(digest).encode()
     for file in sorted(home.batches.glob(f"{domain.chain_id}-{domain.registry}-*/0x*/*.json")):
-        if digits in file.stem.encode() or digits in file.read_bytes():
-            if is_one_of(digest, (proof := Proof.read_file(file)).id, proof.key.subject):
-                yield proof
+        is_named = digits in file.stem.encode() or digits in file.read_bytes()
+        if is_named and is_one_of(digest, (proof := Proof.read_file(file)).id, proof.key.subject):
+            yield proof
 
 
 def view_of(file: KeyFile) -> RecordView:
