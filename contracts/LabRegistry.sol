@@ -23,8 +23,13 @@ import {Seals} from "./modules/Seals.sol";
 /// @notice Deployed and owned by a lab or a consortium. Its owner creates groups (or leaves that open) and announces a
 /// successor; over groups and records the owner has no power at all.
 contract LabRegistry is ILabRegistry, Seals, ForeignAttestations, Batches, LineageStatus, ERC165 {
+    struct Successor {
+        uint256 chainId;
+        address registry;
+    }
+
     /// @inheritdoc ILabRegistry
-    address public successor;
+    Successor public successor;
 
     /// @param owner who creates groups if they are not open, and announces a successor
     /// @param openGroupCreation_ whether anyone may create groups
@@ -35,9 +40,9 @@ contract LabRegistry is ILabRegistry, Seals, ForeignAttestations, Batches, Linea
     {}
 
     /// @inheritdoc ILabRegistry
-    function announceSuccessor(address successor_) external onlyOwner {
-        successor = successor_;
-        emit SuccessorAnnounced(successor_);
+    function announceSuccessor(uint256 chainId, address registry) external onlyOwner {
+        successor = Successor(chainId, registry);
+        emit SuccessorAnnounced(chainId, registry);
     }
 
     /// @inheritdoc ERC165

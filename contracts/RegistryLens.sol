@@ -17,7 +17,7 @@ contract RegistryLens is IRegistryLens, ERC165 {
     /// number of bits.
     bytes private constant STATUS = hex"2008030828282820202020";
     bytes private constant ATTESTATION = hex"0488282820";
-    bytes private constant BATCH = hex"283001";
+    bytes private constant BATCH = hex"28300128";
     bytes private constant LINEAGE = hex"03ff";
     bytes private constant MEMBERSHIP = hex"20282820";
     uint256 private constant ANY = 0xff;

@@ -34,7 +34,8 @@ interface IAttestations {
     /// @param evidence low 136 bits of the evidence's record id, 0 for none: whoever is shown the evidence checks it
     /// @param attestedAt Unix time in seconds
     /// @param sealedAt Unix time in seconds of the sealed commitment it was revealed from; 0 if none
-    /// @param version raised by every change; a signature names it and is used at most once
+    /// @param version raised by every change; a signature names it and is used at most once. At 4,294,967,295 it stays,
+    /// and no further verdict is given
     struct Attestation {
         Verdict verdict;
         uint136 evidence;
@@ -101,8 +102,9 @@ interface IAttestations {
         bytes calldata signature
     ) external;
 
-    /// @notice Takes the group's verdict back, if there is one, and with it every signed verdict that nobody has
-    /// relayed yet: the version grows. The record is stored. Any REVIEWER of the group.
+    /// @notice Takes the group's verdict back, if there is one, and with it every signed verdict of the version before
+    /// that nobody has relayed yet: the version grows. The record is stored. Any REVIEWER of the group.
+    /// @dev A verdict that was signed for a version to come is not ended: sign none ahead.
     function withdraw(uint32 group, bytes32 recordId) external;
 
     /// @notice The group's current verdict on a record.

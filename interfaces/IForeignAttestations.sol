@@ -22,7 +22,8 @@ interface IForeignAttestations {
     /// @param verdict None if there is none, or if its evidence was retracted since
     /// @param evidence id of the Run that it stands on, 0 for none
     /// @param attestedAt Unix time in seconds
-    /// @param version raised by every change
+    /// @param version raised by every verdict that is given or taken back; the retraction of the evidence changes the
+    /// verdict without it
     struct ForeignAttestation {
         IAttestations.Verdict verdict;
         bytes32 evidence;
@@ -32,11 +33,11 @@ interface IForeignAttestations {
 
     /// @notice The group's verdict on the foreign record is now this one; None takes it back.
     event ForeignAttested(
-        uint32 group,
-        address attester,
-        uint256 indexed chainId,
-        address indexed registry,
+        uint32 indexed group,
+        address indexed attester,
         bytes32 indexed recordId,
+        uint256 chainId,
+        address registry,
         IAttestations.Verdict verdict,
         bytes32 evidence,
         uint32 version

@@ -85,7 +85,7 @@ interface IGroups {
     error NotGroupOwner(uint32 group, address caller);
     /// @notice Only the account that the group was offered to may accept it.
     error NotPendingGroupOwner(uint32 group, address caller);
-    /// @notice The account doesn't hold the role now.
+    /// @notice The account doesn't hold the role now; of several roles in the bitmap, none of them.
     error MissingRole(uint32 group, address account, uint32 role);
     /// @notice The bitmap holds no role, or a role that does not exist.
     error InvalidRoles(uint32 roles);
@@ -116,8 +116,8 @@ interface IGroups {
     /// @notice Offers the group to another account, which must accept. Only its owner.
     function transferGroup(uint32 group, address to) external;
 
-    /// @notice Takes over a group that was offered to the caller. Invitations by the owner before have ended; its
-    /// membership stays.
+    /// @notice Takes over a group that was offered to the caller. Invitations by the owner before have ended, as far as
+    /// they name its membership's version of now or before; its membership stays.
     function acceptGroup(uint32 group) external;
 
     /// @notice Makes an invitation by a transaction, for an inviter that can't sign. Only the inviter it names, who
@@ -133,10 +133,11 @@ interface IGroups {
     /// @dev The inviter's right is checked now, not when the invitation was signed.
     function joinBySig(Invitation calldata invitation, bytes calldata signature) external;
 
-    /// @notice Ends a membership, and with it every invitation to the account or by the account that is not accepted
-    /// yet, also where there is no membership to end, but only in a group that exists. Everybody their own; the owner
-    /// any; a MAINTAINER those without MAINTAINER.
-    /// @dev Keeps what was held and since when; only the end and the version change.
+    /// @notice Ends a membership, and with it every invitation to the account or by the account that names a version up
+    /// to now, also where there is no membership to end, but only in a group that exists. Everybody their own; the
+    /// owner any; a MAINTAINER those without MAINTAINER, that of an owner who isn't one included.
+    /// @dev An invitation signed for a version to come is not ended: sign none, and remove again where one was signed.
+    /// Keeps what was held and since when; only the end and the version change.
     function removeMember(uint32 group, address account) external;
 
     /// @notice Whether anyone may create groups, or only the registry's owner.
@@ -145,7 +146,9 @@ interface IGroups {
     /// @notice The number of the newest group; groups are numbered from 1 to this.
     function lastGroup() external view returns (uint32);
 
-    /// @notice The group's owner, the account it is offered to (zero if none), and its creation time.
+    /// @notice The group's owner, the account it is offered to (zero if none), and its creation time; all zero if no
+    /// group has this number.
+    /// @dev A number names a group only once its block is final: a reorganisation can give it to another group.
     function groupOf(uint32 group) external view returns (address owner, address pendingOwner, uint40 createdAt);
 
     /// @notice The last membership of the account, ended ones included; memberships are never deleted.

@@ -25,11 +25,13 @@ interface ILabRegistry is
     ISignatures
 {
     /// @notice The owner recommends another registry. Advisory: no contract follows it.
-    event SuccessorAnnounced(address indexed successor);
+    event SuccessorAnnounced(uint256 indexed chainId, address indexed registry);
 
     /// @notice Names the registry that replaces this one, or zero for none. Only the registry's owner.
-    function announceSuccessor(address successor) external;
+    /// @param chainId EIP-155 id of the chain it is on: the same address can be another contract on another chain
+    /// @param registry its address there
+    function announceSuccessor(uint256 chainId, address registry) external;
 
-    /// @notice The registry that the owner recommends instead, or zero.
-    function successor() external view returns (address);
+    /// @notice The registry that the owner recommends instead, or zero, and the EIP-155 id of its chain.
+    function successor() external view returns (uint256 chainId, address registry);
 }

@@ -3,8 +3,9 @@ pragma solidity ^0.8.24;
 
 /// @title Deploys registries that can be told from look-alikes
 /// @notice Everything that makes a registry what it is (its code, owner, rule and salt) is inside its address. Anyone
-/// may send a deployment: whoever does, the result is the same registry of the same owner, and nobody can take the
-/// address with anything else. The same factory stands at the same address on every chain, and so do its registries.
+/// may send a deployment: whoever does, the result is the same registry of the same owner's address, and nobody can
+/// take the address with anything else. The same factory stands at the same address on every chain, and so do its
+/// registries. An owner that is a contract can be another contract at the same address elsewhere, of somebody else.
 /// @dev No owner, no fee, nothing that can be changed. Chains that run no EVM bytecode (zkSync's own) are no home for
 /// it: they have no code to copy and derive addresses in another way.
 interface ILabRegistryFactory {

@@ -13,7 +13,8 @@ struct Link {
 /// @param author the account that answers for it
 /// @param subjectType what `subject` is: 1 the SHA-256 of a file, 2 the SHA-256 of a folder's canonical SHA256SUMS,
 /// 3 a salted commitment, 4 the SHA-256 of an identifier (a run's own UUID), 5 the EIP-712 digest of a signed
-/// statement, 6 the root of a hash tree that the manifest describes
+/// statement, 6 the root of a hash tree that the manifest describes; 128 to 255 are the lab's own (a digest by another
+/// hash, for one), the others are reserved
 /// @param subject digest of what is recorded, as `subjectType` says
 /// @param kind 1 Dataset, 2 Model, 3 Run, 4 Result, 5 Plan, 6 Software, 7 Environment, 8 Document, 9 Deployment,
 /// 10 Reference, 11 IdentityClaim, 12 Witness, 13 Renewal, 14 Evaluation; 128 to 255 are the lab's own
@@ -73,8 +74,8 @@ interface IRecords {
         bytes32 manifest,
         Link[] parents
     );
-    /// @notice The author refuses every signature over this record, and every batch that holds it, from now on.
-    event RecordCancelled(address indexed author, bytes32 indexed id);
+    /// @notice Every signature over this record, and every batch that holds it, is refused from now on.
+    event RecordCancelled(uint32 indexed group, address indexed by, bytes32 indexed id);
     /// @notice The record was retracted. It keeps its time, and its parents and children keep their links.
     event Retracted(uint32 indexed group, address indexed by, bytes32 indexed id, bytes32 reason);
 
@@ -88,7 +89,7 @@ interface IRecords {
     error InvalidKind(uint8 kind);
     /// @notice The relation is neither known nor one of the lab's own (128 to 255).
     error InvalidRelation(uint8 relation);
-    /// @notice The subject type is not known.
+    /// @notice The subject type is neither known nor one of the lab's own (128 to 255).
     error InvalidSubjectType(uint8 subjectType);
     /// @notice Parents must be strictly ascending by (parent, relation); this one is not.
     error ParentsNotAscending(uint256 index);
@@ -100,9 +101,7 @@ interface IRecords {
     error ParentRecordedLater(bytes32 parent, uint40 parentRecordedAt, uint40 recordedAt);
     /// @notice It was retracted already, at this time.
     error AlreadyRetracted(bytes32 id, uint40 retractedAt);
-    /// @notice Only the author while a RECORDER, or a MAINTAINER of the record's group, retracts.
-    error NotAllowedToRetract(bytes32 id, address caller);
-    /// @notice The author cancelled this record: signatures over it and batches that hold it are refused.
+    /// @notice This record was cancelled: signatures over it and batches that hold it are refused.
     error RecordIsCancelled(bytes32 id);
 
     /// @notice Stores a record of the caller, who must be its author and a RECORDER of its group.
@@ -110,7 +109,8 @@ interface IRecords {
     function record(RecordKey calldata key) external returns (bytes32 id);
 
     /// @notice Stores many records of the caller in order; one may be the parent of a later one. Records that are
-    /// stored already are skipped, so that nobody can break a batch by relaying one of its signatures first.
+    /// stored already are skipped, so that nobody can break a batch by relaying one of its signatures first. A
+    /// retracted record is stored, and skipped as well: read {statusOf} where it matters.
     /// @return ids the ids of all keys, in order, skipped ones included
     function recordMany(RecordKey[] calldata keys) external returns (bytes32[] memory ids);
 
@@ -123,7 +123,8 @@ interface IRecords {
         external
         returns (bytes32 id);
 
-    /// @notice Refuses all signatures over a record that is not stored yet. Only its author, who can still store it.
+    /// @notice Refuses all signatures over a record that is not stored yet, and all batches that hold it. Its author
+    /// while a RECORDER, or a MAINTAINER of its group. The author can still store it by {record}.
     function cancel(RecordKey calldata key) external returns (bytes32 id);
 
     /// @notice Retracts a record, once and for good. Its author while a RECORDER, or a MAINTAINER of its group.
@@ -132,6 +133,8 @@ interface IRecords {
     function retract(RecordKey calldata key, bytes32 reason) external returns (bytes32 id);
 
     /// @notice The id of a key, stored or not.
+    /// @dev Its domain has the chain id at deployment, for good: a chain that splits and takes another id keeps the
+    /// ids.
     function idOf(RecordKey calldata key) external view returns (bytes32 id);
 
     /// @notice What is known of a record; the status says why it counts or does not.

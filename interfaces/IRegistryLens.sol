@@ -40,6 +40,7 @@ interface IRegistryLens {
         uint40 anchoredAt;
         uint48 count;
         bool counted;
+        uint40 endedAt;
     }
 
     struct LineageReading {

@@ -7,6 +7,8 @@ pragma solidity ^0.8.24;
 interface ISignatures {
     /// @notice The deadline has passed.
     error SignatureExpired(uint40 deadline, uint40 time);
-    /// @notice Neither ECDSA nor the account's ERC-1271 accepts it. High-s and 64-byte (EIP-2098) forms are refused.
+    /// @notice Neither ECDSA nor the account's ERC-1271 accepts it. As ECDSA, high-s and 64-byte (EIP-2098) forms are
+    /// refused; which forms a wallet accepts is for its ERC-1271 to say. A signature over a version that is past is one
+    /// over another message: it meets this refusal, as a forged one does.
     error InvalidSignature(address signer);
 }

@@ -13,8 +13,9 @@ from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import Kind, Status, SubjectType, counted, label
+from blockchaintracer.core.record import Kind, SubjectType, counted, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
+from blockchaintracer.core.verify.commitments import disowning
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.lab import Lab
@@ -120,8 +121,8 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
 
 def _standing(record: ProvenRecord) -> str:
     as_of = f"as of block {record.as_of.number}, {when(record.as_of.timestamp)}"
-    if record.status is Status.CANCELLED:
-        return f"cancelled by its author: it can never be stored, {as_of}"
+    if record.stored is None and record.batch and (why := disowning(record.status, record.batch.batch)):
+        return f"{why}, {as_of}"
     if record.stored is None:
         return f"committed to in a batch and not stored, {as_of}"
     sealed = f", sealed {when(record.stored.sealed_at)}" if record.stored.sealed_at else ""

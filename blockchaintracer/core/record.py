@@ -19,7 +19,7 @@ from blockchaintracer.core.errors import InputError
 DOMAIN_NAME = "BlockchainTracer LabRegistry"
 DOMAIN_VERSION = "1"
 FIRST_OWN_NUMBER = 128
-"""Kinds and relations from 128 to 255 are the lab's own."""
+"""Kinds, relations and subject types from 128 to 255 are the lab's own."""
 
 MAX_PARENTS = 1024
 """How many parents a record can have (contracts/modules/Records.sol)."""
@@ -72,8 +72,9 @@ class Relation(IntEnum):
     RENEWS = 14
 
 
-ABOUT = (Relation.REPRODUCES, Relation.SUPERSEDES)
-"""Relations of a record to what it speaks of. It rests on every other parent, and on what its run read."""
+ABOUT = frozenset(range(Relation.REPRODUCES, Relation.WITNESSES + 1))
+"""Relations in which a record speaks about its parent and does not rest on it: it stands when the parent is retracted
+(`isAbout` of contracts/libraries/Vocabulary.sol; docs/contracts.md argues each)."""
 
 
 class SubjectType(IntEnum):

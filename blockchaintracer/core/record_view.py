@@ -46,11 +46,13 @@ class RecordStatus:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch. `counted` says whether the registry counted its records, or its author did."""
+    """A batch. `counted` says whether the registry counted its records, or its author did. `ended_at` is 0 if it has
+    not ended."""
 
     anchored_at: int
     count: int
     counted: bool
+    ended_at: int = 0
 
     @property
     def exists(self) -> bool:

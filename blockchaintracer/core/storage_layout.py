@@ -36,7 +36,8 @@ def stored_record(word: int) -> RecordStatus:
 
 def stored_batch(word: int) -> Batch:
     """Read the layout of contracts/types/BatchSlot.sol."""
-    return Batch(word & (1 << 40) - 1, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF))
+    anchored_at, ended_at = (word >> start & (1 << 40) - 1 for start in (0, 96))
+    return Batch(anchored_at, word >> 40 & (1 << 48) - 1, bool(word >> 88 & 0xFF), ended_at)
 
 
 def record_slot(record_id: str) -> bytes:

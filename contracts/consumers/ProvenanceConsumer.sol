@@ -124,10 +124,12 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         if (count < minimum) revert TooFewReproductions(id, count, minimum);
     }
 
-    /// @notice The key's author committed to the record in a batch, and neither cancelled nor retracted it since.
+    /// @notice The key's author committed to the record in a batch that has not ended, and the record is neither
+    /// cancelled nor retracted now. One that was cancelled and that its author recorded since stands, and passes.
     /// @dev The batch is looked up by the group and author of the key: anyone can put the id of another's record into a
     /// batch of theirs, which says nothing. A record that was never stored has only been committed to: its kind and its
-    /// parents were checked by nobody, and it can't be retracted until somebody materializes it.
+    /// parents were checked by nobody. Its group disowns it by {IRecords-cancel}, the whole batch by
+    /// {IBatches-endBatch}.
     /// @param proof Merkle path from the record to the root
     /// @return id the record's id
     /// @return anchoredAt when its author was committed to it, in Unix seconds
@@ -141,8 +143,10 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
         if (status != IRecords.Status.Unknown && status != IRecords.Status.Recorded) {
             revert RecordNotStanding(id, status);
         }
-        anchoredAt = registry.batchedAt(key.group, key.author, id, root, proof);
+        uint40 endedAt;
+        (anchoredAt, endedAt) = registry.batchedAt(key.group, key.author, id, root, proof);
         if (anchoredAt == 0) revert NotBatched(id, root);
+        if (endedAt != 0) revert IBatches.BatchHasEnded(root, endedAt);
     }
 
     /// @notice The last record of the path and everything it rests on, in this registry, stands.

@@ -41,6 +41,9 @@ library Vocabulary {
     uint8 internal constant SUBJECT_TREE = 6;
 
     uint8 private constant FIRST_OWN = 128;
+    /// @dev Reproduces, Supersedes, Evaluates, Confirms, Supports, Witnesses.
+    uint8 private constant FIRST_ABOUT = RELATION_REPRODUCES;
+    uint8 private constant LAST_ABOUT = RELATION_WITNESSES;
 
     function isKind(uint8 kind) internal pure returns (bool) {
         return _isFrom1To(KIND_EVALUATION, kind) || kind >= FIRST_OWN;
@@ -51,7 +54,13 @@ library Vocabulary {
     }
 
     function isSubjectType(uint8 subjectType) internal pure returns (bool) {
-        return _isFrom1To(SUBJECT_TREE, subjectType);
+        return _isFrom1To(SUBJECT_TREE, subjectType) || subjectType >= FIRST_OWN;
+    }
+
+    /// @dev Whether a record in this relation speaks about its parent and does not rest on it. A Renewal rests on what
+    /// it renews, and so does a record in a relation of the lab's own: nothing here knows what that means.
+    function isAbout(uint8 relation) internal pure returns (bool) {
+        return FIRST_ABOUT <= relation && relation <= LAST_ABOUT;
     }
 
     /// @dev One comparison: 0 wraps around to the largest number.

@@ -125,7 +125,7 @@ abstract contract Attestations is IAttestations, Records {
 
     function _withdraw(uint32 group, bytes32 recordId, AttestationSlot current) private {
         Verdict verdict = current.verdict();
-        uint32 version = current.nextVersion();
+        uint32 version = current.lastVersion();
         RecordSlot slot = _requireRecord(recordId);
         if (verdict != Verdict.None) _records[recordId] = slot.decrement(verdict);
         _attestations[recordId][group] = AttestationSlotLib.pack(Verdict.None, 0, 0, 0, version);

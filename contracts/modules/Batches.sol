@@ -38,13 +38,20 @@ abstract contract Batches is IBatches, Records {
     }
 
     /// @inheritdoc IBatches
+    function endBatch(uint32 group, address author, bytes32 root) external {
+        _requireMayDisown(group, author);
+        BatchSlot batch = _requireOpenBatch(group, author, root);
+        _batches[memberId(group, author)][root] = batch.withEnd(uint40(block.timestamp));
+        emit BatchEnded(group, msg.sender, author, root);
+    }
+
+    /// @inheritdoc IBatches
     function materialize(RecordKey calldata key, bytes32 root, bytes32[] calldata proof) external returns (bytes32 id) {
         id = idOf(key);
         RecordSlot slot = _requireAbsent(id);
         if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert RecordIsCancelled(id);
         // found by the key's own group and author: nobody's batch holds a record of somebody else
-        uint40 time = _batches[memberId(key.group, key.author)][root].anchoredAt();
-        if (time == 0) revert UnknownBatch(key.group, key.author, root);
+        uint40 time = _requireOpenBatch(key.group, key.author, root).anchoredAt();
         if (!_isUnder(root, id, proof)) revert NotInBatch(id, root);
         _store(id, key, key.parents, key.group, key.author, RecordSlotLib.pack(time, 0, RecordSlotLib.FLAG_BATCHED));
         emit Materialized(id, root, time);
@@ -54,19 +61,21 @@ abstract contract Batches is IBatches, Records {
     function batchedAt(uint32 group, address author, bytes32 id, bytes32 root, bytes32[] calldata proof)
         external
         view
-        returns (uint40 anchoredAt)
+        returns (uint40 anchoredAt, uint40 endedAt)
     {
-        if (_isUnder(root, id, proof)) anchoredAt = _batches[memberId(group, author)][root].anchoredAt();
+        if (!_isUnder(root, id, proof)) return (0, 0);
+        BatchSlot batch = _batches[memberId(group, author)][root];
+        return (batch.anchoredAt(), batch.endedAt());
     }
 
     /// @inheritdoc IBatches
     function batchOf(uint32 group, address author, bytes32 root)
         external
         view
-        returns (uint40 anchoredAt, uint48 count, bool counted)
+        returns (uint40 anchoredAt, uint48 count, bool counted, uint40 endedAt)
     {
         BatchSlot batch = _batches[memberId(group, author)][root];
-        return (batch.anchoredAt(), batch.count(), batch.counted());
+        return (batch.anchoredAt(), batch.count(), batch.counted(), batch.endedAt());
     }
 
     function _anchor(uint32 group, bytes32 root, uint48 count, bool counted) private {
@@ -75,6 +84,12 @@ abstract contract Batches is IBatches, Records {
         uint40 time = batches[root].anchoredAt();
         if (time != 0) revert BatchExists(root, time);
         batches[root] = BatchSlotLib.pack(uint40(block.timestamp), count, counted);
+    }
+
+    function _requireOpenBatch(uint32 group, address author, bytes32 root) private view returns (BatchSlot batch) {
+        batch = _batches[memberId(group, author)][root];
+        if (batch.anchoredAt() == 0) revert UnknownBatch(group, author, root);
+        if (batch.endedAt() != 0) revert BatchHasEnded(root, batch.endedAt());
     }
 
     function _isUnder(bytes32 root, bytes32 id, bytes32[] calldata proof) private pure returns (bool) {

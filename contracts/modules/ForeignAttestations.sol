@@ -60,12 +60,13 @@ abstract contract ForeignAttestations is IForeignAttestations, Attestations {
 
     function _attestForeign(uint32 group, ForeignRecord calldata foreign, Verdict verdict, bytes32 evidenceId) private {
         StoredAttestation storage stored = _foreignAttestations[_foreignId(foreign)][group];
-        uint32 version = stored.slot.nextVersion();
-        uint40 attestedAt = verdict == Verdict.None ? 0 : uint40(block.timestamp);
+        bool takenBack = verdict == Verdict.None;
+        uint32 version = takenBack ? stored.slot.lastVersion() : stored.slot.nextVersion();
+        uint40 attestedAt = takenBack ? 0 : uint40(block.timestamp);
         stored.evidence = evidenceId;
         stored.slot = ForeignAttestationSlotLib.pack(verdict, attestedAt, version);
         emit ForeignAttested(
-            group, msg.sender, foreign.chainId, foreign.registry, foreign.recordId, verdict, evidenceId, version
+            group, msg.sender, foreign.recordId, foreign.chainId, foreign.registry, verdict, evidenceId, version
         );
     }
 

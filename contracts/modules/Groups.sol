@@ -67,7 +67,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         stored.slot = GroupSlotLib.pack(msg.sender, stored.slot.createdAt());
         delete stored.pendingOwner;
         emit GroupTransferred(group, from, msg.sender);
-        // an owner's invitations end with the ownership, and stay ended if it comes back
+        // an owner's invitations end with the ownership, and stay ended if it comes back: those of versions up to now
         MembershipSlot membership = _memberships[memberId(group, from)];
         _setEnd(group, from, membership, membership.until());
     }
@@ -123,9 +123,7 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
     /// @inheritdoc IGroups
     function groupOf(uint32 group) external view returns (address owner, address pendingOwner, uint40 createdAt) {
         Group storage stored = _groups[group];
-        owner = stored.slot.owner();
-        if (owner == address(0)) revert UnknownGroup(group);
-        return (owner, stored.pendingOwner, stored.slot.createdAt());
+        return (stored.slot.owner(), stored.pendingOwner, stored.slot.createdAt());
     }
 
     /// @inheritdoc IGroups
@@ -176,8 +174,11 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
         _requireManager(group, account, inviter, current, invitation.roles);
     }
 
+    /// @dev The largest version ends nothing by growing, so no invitation names it.
     function _requireVersion(address account, uint32 version, MembershipSlot current) private pure {
-        if (version != current.version()) revert StaleInvitation(account, version, current.version());
+        if (version != current.version() || version == type(uint32).max) {
+            revert StaleInvitation(account, version, current.version());
+        }
     }
 
     function _requireRoles(uint32 roles) private pure {
@@ -186,7 +187,9 @@ abstract contract Groups is IGroups, Ownable2Step, Signatures {
 
     /// @dev Writes a membership with another end, or only with another version.
     function _setEnd(uint32 group, address account, MembershipSlot current, uint40 until) private {
-        uint32 version = current.version() + 1;
+        uint32 version = current.version();
+        // at the largest it stays: a membership can always be ended
+        if (version != type(uint32).max) ++version;
         _memberships[memberId(group, account)] =
             MembershipSlotLib.pack(current.roles(), current.since(), until, version);
         emit MembershipChanged(group, msg.sender, account, current.roles(), current.since(), until, version);

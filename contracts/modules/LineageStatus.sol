@@ -24,7 +24,7 @@ abstract contract LineageStatus is ILineage, Records {
         for (uint256 i = 0; i < path.length; ++i) {
             RecordKey calldata key = path[i];
             Link[] calldata parents = key.parents;
-            bytes32 id = _hashTypedDataV4(StructHash.hash(key, parents));
+            bytes32 id = _idFrom(StructHash.hash(key, parents));
             Lineage found = _lineageOf(id, parents, ids, places);
             if (found > lineage) (lineage, culprit) = (found, id);
             ids[i] = id;
@@ -45,6 +45,8 @@ abstract contract LineageStatus is ILineage, Records {
         if (slot.retractedAt() != 0) return Lineage.Retracted;
         if (!slot.exists() || parents.length > places.length) return Lineage.Incomplete;
         for (uint256 i = 0; i < parents.length; ++i) {
+            // what this record judges, repeats or replaces: whether that stands changes nothing here
+            if (Vocabulary.isAbout(parents[i].relation)) continue;
             uint256 place = places[i];
             if (place >= ids.length || ids[place] != parents[i].parent) return Lineage.Incomplete;
         }

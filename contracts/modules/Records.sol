@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
+
 import {ROLE_MAINTAINER, ROLE_RECORDER} from "../../interfaces/IGroups.sol";
 import {IRecords, Link, RecordKey} from "../../interfaces/IRecords.sol";
 import {StructHash} from "../libraries/StructHash.sol";
@@ -12,13 +14,21 @@ import {Groups} from "./Groups.sol";
 abstract contract Records is IRecords, Groups {
     uint256 private constant MAX_PARENTS = 1024;
 
+    /// @dev The domain separator of the chain id at deployment. Ids keep it where a chain splits and takes another id,
+    /// so that what was stored, sealed and anchored before is still reached by its key; signatures follow the chain id.
+    bytes32 private immutable _idDomain;
+
     mapping(bytes32 id => RecordSlot) internal _records;
+
+    constructor() {
+        _idDomain = _domainSeparatorV4();
+    }
 
     /// @inheritdoc IRecords
     function record(RecordKey calldata key) external returns (bytes32 id) {
         _requireAuthor(key);
         Link[] calldata parents = key.parents;
-        id = _hashTypedDataV4(StructHash.hash(key, parents));
+        id = _idFrom(StructHash.hash(key, parents));
         // what _requireAbsent does, without the 31 gas of calling it
         RecordSlot slot = _records[id];
         if (slot.exists()) revert RecordExists(id, slot.recordedAt());
@@ -32,7 +42,7 @@ abstract contract Records is IRecords, Groups {
             RecordKey calldata key = keys[i];
             _requireAuthor(key);
             Link[] calldata parents = key.parents;
-            bytes32 id = _hashTypedDataV4(StructHash.hash(key, parents));
+            bytes32 id = _idFrom(StructHash.hash(key, parents));
             ids[i] = id;
             if (!_records[id].exists()) _record(id, key, parents, msg.sender, 0);
         }
@@ -45,7 +55,7 @@ abstract contract Records is IRecords, Groups {
     {
         Link[] calldata parents = key.parents;
         bytes32 structHash = StructHash.hash(key, parents);
-        id = _hashTypedDataV4(structHash);
+        id = _idFrom(structHash);
         RecordSlot slot = _requireAbsent(id);
         if (slot.has(RecordSlotLib.FLAG_CANCELLED)) revert RecordIsCancelled(id);
         address author = key.author;
@@ -55,11 +65,11 @@ abstract contract Records is IRecords, Groups {
 
     /// @inheritdoc IRecords
     function cancel(RecordKey calldata key) external returns (bytes32 id) {
-        _requireAuthor(key);
         id = idOf(key);
         RecordSlot slot = _requireAbsent(id);
+        _requireMayDisown(key.group, key.author);
         _records[id] = slot.withFlag(RecordSlotLib.FLAG_CANCELLED);
-        emit RecordCancelled(key.author, id);
+        emit RecordCancelled(key.group, msg.sender, id);
     }
 
     /// @inheritdoc IRecords
@@ -67,8 +77,7 @@ abstract contract Records is IRecords, Groups {
         id = idOf(key);
         RecordSlot slot = _requireRecord(id);
         if (slot.retractedAt() != 0) revert AlreadyRetracted(id, slot.retractedAt());
-        bool byAuthor = msg.sender == key.author && _hasRole(key.group, msg.sender, ROLE_RECORDER);
-        if (!byAuthor && !_hasRole(key.group, msg.sender, ROLE_MAINTAINER)) revert NotAllowedToRetract(id, msg.sender);
+        _requireMayDisown(key.group, key.author);
 
         _records[id] = slot.withRetraction(uint40(block.timestamp));
         emit Retracted(key.group, msg.sender, id, reason);
@@ -95,7 +104,12 @@ abstract contract Records is IRecords, Groups {
 
     /// @inheritdoc IRecords
     function idOf(RecordKey calldata key) public view returns (bytes32) {
-        return _hashTypedDataV4(StructHash.hash(key, key.parents));
+        return _idFrom(StructHash.hash(key, key.parents));
+    }
+
+    /// @param structHash EIP-712's hashStruct of the key
+    function _idFrom(bytes32 structHash) internal view returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(_idDomain, structHash);
     }
 
     /// @dev Takes back what its group said on the strength of a Run that is now retracted.
@@ -148,6 +162,11 @@ abstract contract Records is IRecords, Groups {
             if (links[i].parent == parent && links[i].relation == relation) return true;
         }
         return false;
+    }
+
+    /// @dev Who retracts and cancels the records of an author, and ends the author's batches.
+    function _requireMayDisown(uint32 group, address author) internal view {
+        _requireRole(group, msg.sender, msg.sender == author ? ROLE_MAINTAINER | ROLE_RECORDER : ROLE_MAINTAINER);
     }
 
     function _requireAuthor(RecordKey calldata key) internal view {

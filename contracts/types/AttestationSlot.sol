@@ -54,11 +54,15 @@ library AttestationSlotLib {
         return uint40(AttestationSlot.unwrap(slot) >> SEALED_AT);
     }
 
-    /// @dev Four billion changes would take more gas than a chain has: it doesn't wrap.
+    /// @dev At the largest there is no next: overflow is checked, so that no further verdict is given.
     function nextVersion(AttestationSlot slot) internal pure returns (uint32) {
-        unchecked {
-            return slot.version() + 1;
-        }
+        return slot.version() + 1;
+    }
+
+    /// @dev At the largest it stays: a verdict can always be taken back, and no signature fits it any more.
+    function lastVersion(AttestationSlot slot) internal pure returns (uint32 version_) {
+        version_ = slot.version();
+        if (version_ != type(uint32).max) ++version_;
     }
 
     function version(AttestationSlot slot) internal pure returns (uint32) {

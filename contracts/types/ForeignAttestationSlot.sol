@@ -37,11 +37,15 @@ library ForeignAttestationSlotLib {
         return uint40(ForeignAttestationSlot.unwrap(slot) >> ATTESTED_AT);
     }
 
-    /// @dev Four billion changes would take more gas than a chain has: it doesn't wrap.
+    /// @dev At the largest there is no next: overflow is checked, so that no further verdict is given.
     function nextVersion(ForeignAttestationSlot slot) internal pure returns (uint32) {
-        unchecked {
-            return slot.version() + 1;
-        }
+        return slot.version() + 1;
+    }
+
+    /// @dev At the largest it stays: a verdict can always be taken back, and no signature fits it any more.
+    function lastVersion(ForeignAttestationSlot slot) internal pure returns (uint32 version_) {
+        version_ = slot.version();
+        if (version_ != type(uint32).max) ++version_;
     }
 
     function version(ForeignAttestationSlot slot) internal pure returns (uint32) {

@@ -23,7 +23,8 @@ contract Preregistered is ProvenanceConsumer {
     /// The same by a batch, which a record that was stored by a relayed signature doesn't name.
     function showBatched(RecordKey calldata earlier, bytes32 root, bytes32[] calldata proof) external {
         bytes32 id = registry.idOf(earlier);
-        _note(earlier.subject, registry.batchedAt(earlier.group, earlier.author, id, root, proof));
+        (uint40 anchoredAt,) = registry.batchedAt(earlier.group, earlier.author, id, root, proof);
+        _note(earlier.subject, anchoredAt);
     }
 
     /// The run was evaluated on data that nobody is known to have had when its plan was sealed, or this reverts.

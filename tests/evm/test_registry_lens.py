@@ -129,7 +129,7 @@ def test_the_scene_has_something_of_everything(scene: Scene) -> None:
     statuses, verdicts, batches, lineages, memberships = singles(scene.registry, scene.questions())
     assert {status[2] for _, status in statuses} == {0, 2, 3}
     assert {verdict[0] for row in verdicts for _, verdict in row} == {0, REPRODUCED, DISPUTED}
-    assert {counted for _, time, _, counted in batches if time} == {True, False}
+    assert {counted for _, time, _, counted, _ in batches if time} == {True, False}
     assert {lineage for _, lineage, _ in lineages} == {0, 2, 3}
     assert len({membership for row in memberships for _, membership in row}) > 2
 

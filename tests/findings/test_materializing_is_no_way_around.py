@@ -37,8 +37,8 @@ def test_a_batch_of_somebody_else(registry, group) -> None:
     join(registry, CAROL, RECORDER, group=group, inviter=ALICE if group == 1 else BOB)
     batch = Batch(registry, DATA, OTHER, by=CAROL, group=group)
     record = domain(registry).record_id(DATA)
-    assert registry.read("batchedAt", group, CAROL.address, record, batch.root, batch.proof(DATA)) == batch.time
-    assert registry.read("batchedAt", 1, ALICE.address, record, batch.root, batch.proof(DATA)) == 0
+    assert registry.read("batchedAt", group, CAROL.address, record, batch.root, batch.proof(DATA)) == (batch.time, 0)
+    assert registry.read("batchedAt", 1, ALICE.address, record, batch.root, batch.proof(DATA)) == (0, 0)
     for by in (ALICE, CAROL, MALLORY):
         assert refusal(lambda by=by: batch.materialize(DATA, by)) == (
             "UnknownBatch",
@@ -173,7 +173,7 @@ def test_a_batch_anchored_again_keeps_its_first_time(registry) -> None:
     for call in (("anchor", 1, batch.root, 9, bytes(32)), ("anchorLeaves", 1, batch.ids)):
         met = refusal(lambda call=call: registry.send(ALICE.address, *call))
         assert met == ("BatchExists", (batch.root, batch.time))
-    assert registry.read("batchOf", 1, ALICE.address, batch.root) == (batch.time, 2, True)
+    assert registry.read("batchOf", 1, ALICE.address, batch.root) == (batch.time, 2, True, 0)
     # in another batch of the author, the record can be stored with that one's time, later but never earlier
     third = OTHER._replace(subject=b"\x08" * 32)
     later = Batch(registry, DATA, third)

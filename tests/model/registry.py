@@ -30,6 +30,9 @@ MAX_COUNT = 2**22 - 1
 NO_END = 2**40 - 1
 RUN, REFERENCE = 3, 10
 LAST_KIND, LAST_SUBJECT_TYPE, LAST_RELATION, FIRST_OWN = 14, 6, 14, 128
+ABOUT = {8, 9, 10, 11, 12, 13}
+"""Relations in which a record speaks about its parent and does not rest on it."""
+LAST_VERSION = 2**32 - 1
 IDENTIFIER = 4
 REPRODUCES = 8
 NONE, REVIEWED, REPRODUCED, NOT_REPRODUCED, DISPUTED = range(5)
@@ -104,6 +107,7 @@ class Batch(NamedTuple):
     anchored_at: int = 0
     count: int = 0
     counted: bool = False
+    ended_at: int = 0
 
 
 class ForeignRecord(NamedTuple):
@@ -134,7 +138,7 @@ class State:
 
     owner: str
     pending_owner: str = NOBODY
-    successor: str = NOBODY
+    successor: tuple[int, str] = (0, NOBODY)
     groups: dict[int, Group] = field(default_factory=dict)
     memberships: dict[tuple[int, str], Membership] = field(default_factory=dict)
     invitations: set[Invitation] = field(default_factory=set)
@@ -226,7 +230,7 @@ class Registry:
         self.state.groups[group] = stored._replace(owner=caller, pending_owner=NOBODY)
         self._emit("GroupTransferred", group, stored.owner, caller)
         before = self.membership(group, stored.owner)
-        self._change_membership(group, stored.owner, caller, before._replace(version=before.version + 1))
+        self._change_membership(group, stored.owner, caller, before._replace(version=_raised(before.version)))
 
     def invite(self, caller: str, invitation: Invitation) -> None:
         if invitation.inviter != caller:
@@ -262,7 +266,7 @@ class Registry:
             raise Refused("InvalidRoles", roles)
         for member, named in ((account, version), (inviter, inviter_version)):
             current = self.membership(group, member).version
-            if named != current:
+            if named != current or named == LAST_VERSION:
                 raise Refused("StaleInvitation", member, named, current)
         self._require_manager(group, account, inviter, roles)
 
@@ -272,7 +276,7 @@ class Registry:
         if caller != account:
             self._require_manager(group, account, caller, roles=0)
         current = self.membership(group, account)
-        ended = current._replace(until=min(current.until, self.now), version=current.version + 1)
+        ended = current._replace(until=min(current.until, self.now), version=_raised(current.version))
         self._change_membership(group, account, caller, ended)
 
     # records
@@ -302,10 +306,10 @@ class Registry:
         return record_id
 
     def cancel(self, caller: str, key: Key) -> bytes:
-        self._require_author(caller, key)
         record_id = self._require_absent(key)
+        self._require_may_disown(caller, key.group, key.author)
         self.state.cancelled.add(record_id)
-        self._emit("RecordCancelled", key.author, record_id)
+        self._emit("RecordCancelled", key.group, caller, record_id)
         return record_id
 
     def retract(self, caller: str, key: Key, reason: bytes) -> bytes:
@@ -313,9 +317,7 @@ class Registry:
         stored = self._require_record(record_id)
         if stored.retracted_at:
             raise Refused("AlreadyRetracted", record_id, stored.retracted_at)
-        by_author = caller == key.author and self.holds(key.group, caller, RECORDER)
-        if not by_author and not self.holds(key.group, caller, MAINTAINER):
-            raise Refused("NotAllowedToRetract", record_id, caller)
+        self._require_may_disown(caller, key.group, key.author)
         self.state.records[record_id] = stored._replace(retracted_at=self.now)
         self._emit("Retracted", key.group, caller, record_id, reason)
         for parent, relation in key.parents:
@@ -426,13 +428,17 @@ class Registry:
         self._emit("LeavesAnchored", group, caller, root, len(ids))
         return root
 
+    def end_batch(self, caller: str, group: int, author: str, root: bytes) -> None:
+        self._require_may_disown(caller, group, author)
+        batch = self._require_open_batch(group, author, root)
+        self.state.batches[group, author, root] = batch._replace(ended_at=self.now)
+        self._emit("BatchEnded", group, caller, author, root)
+
     def materialize(self, caller: str, key: Key, root: bytes, proof: tuple[bytes, ...]) -> bytes:
         record_id = self._require_absent(key)
         if record_id in self.state.cancelled:
             raise Refused("RecordIsCancelled", record_id)
-        time = self.batch(key.group, key.author, root).anchored_at
-        if not time:
-            raise Refused("UnknownBatch", key.group, key.author, root)
+        time = self._require_open_batch(key.group, key.author, root).anchored_at
         if merkle.climb(record_id, proof) != root:
             raise Refused("NotInBatch", record_id, root)
         self._store(record_id, Record(key, recorded_at=time, batched=True))
@@ -464,10 +470,10 @@ class Registry:
 
     # the registry itself
 
-    def announce_successor(self, caller: str, successor: str) -> None:
+    def announce_successor(self, caller: str, chain_id: int, registry: str) -> None:
         self._require_registry_owner(caller)
-        self.state.successor = successor
-        self._emit("SuccessorAnnounced", successor)
+        self.state.successor = chain_id, registry
+        self._emit("SuccessorAnnounced", chain_id, registry)
 
     def transfer_ownership(self, caller: str, to: str) -> None:
         self._require_registry_owner(caller)
@@ -529,8 +535,11 @@ class Registry:
     def batch(self, group: int, author: str, root: bytes) -> Batch:
         return self.state.batches.get((group, author, root), Batch())
 
-    def batched_at(self, group: int, author: str, record_id: bytes, root: bytes, proof: tuple[bytes, ...]) -> int:
-        return self.batch(group, author, root).anchored_at if merkle.climb(record_id, proof) == root else 0
+    def batched_at(
+        self, group: int, author: str, record_id: bytes, root: bytes, proof: tuple[bytes, ...]
+    ) -> tuple[int, int]:
+        batch = self.batch(group, author, root) if merkle.climb(record_id, proof) == root else Batch()
+        return batch.anchored_at, batch.ended_at
 
     def foreign_verdict_of(self, group: int, foreign: ForeignRecord) -> ForeignAttestation:
         return self.state.foreign_attestations.get((group, foreign), ForeignAttestation())
@@ -605,6 +614,19 @@ class Registry:
         if not (signature.plain and signature.digest == digest and signature.signer in accepted):
             raise Refused("InvalidSignature", signer)
 
+    def _require_may_disown(self, caller: str, group: int, author: str) -> None:
+        """Who retracts and cancels records of an author and ends the author's batches."""
+        roles = MAINTAINER | RECORDER if caller == author else MAINTAINER
+        self._require_role(group, caller, roles)
+
+    def _require_open_batch(self, group: int, author: str, root: bytes) -> Batch:
+        batch = self.batch(group, author, root)
+        if not batch.anchored_at:
+            raise Refused("UnknownBatch", group, author, root)
+        if batch.ended_at:
+            raise Refused("BatchHasEnded", root, batch.ended_at)
+        return batch
+
     def _require_author(self, caller: str, key: Key) -> None:
         if caller != key.author:
             raise Refused("NotAuthor", key.author, caller)
@@ -636,7 +658,7 @@ class Registry:
         stored = self.state.records.get(record_id)
         if stored and stored.retracted_at:
             return LINEAGE_RETRACTED
-        if not stored or any(parent not in before for parent, _ in key.parents):
+        if not stored or any(parent not in before for parent, relation in key.parents if relation not in ABOUT):
             return INCOMPLETE
         return FOREIGN if key.kind == REFERENCE else CLEAN
 
@@ -648,7 +670,7 @@ class Registry:
         key = record.key
         if not (1 <= key.kind <= LAST_KIND or key.kind >= FIRST_OWN):
             raise Refused("InvalidKind", key.kind)
-        if not 1 <= key.subject_type <= LAST_SUBJECT_TYPE:
+        if not (1 <= key.subject_type <= LAST_SUBJECT_TYPE or key.subject_type >= FIRST_OWN):
             raise Refused("InvalidSubjectType", key.subject_type)
         if len(key.parents) > MAX_PARENTS:
             raise Refused("TooManyParents", len(key.parents), MAX_PARENTS)
@@ -686,10 +708,21 @@ class Registry:
     def _attest_foreign(
         self, caller: str, group: int, foreign: ForeignRecord, verdict: int, evidence_id: bytes
     ) -> None:
-        attested_at, version = self.now if verdict else 0, self.foreign_verdict_of(group, foreign).version + 1
+        current = self.foreign_verdict_of(group, foreign).version
+        attested_at, version = (self.now, _next(current)) if verdict else (0, _raised(current))
         said = ForeignAttestation(verdict, evidence_id, attested_at, version)
         self.state.foreign_attestations[group, foreign] = said
-        self._emit("ForeignAttested", group, caller, *foreign, verdict, evidence_id, version)
+        self._emit(
+            "ForeignAttested",
+            group,
+            caller,
+            foreign.record,
+            foreign.chain_id,
+            foreign.registry,
+            verdict,
+            evidence_id,
+            version,
+        )
 
     def _require_none_needed(self, verdict: int) -> None:
         if verdict in (REPRODUCED, NOT_REPRODUCED):
@@ -736,12 +769,24 @@ class Registry:
             raise Refused("OwnRecord", group, record_id)
         if verdict == NONE:
             raise Refused("InvalidVerdict", verdict)
-        version = self.attestation(group, record_id).version + 1
+        version = _next(self.attestation(group, record_id).version)
         self.state.attestations[group, record_id] = Attestation(verdict, evidence_id, self.now, sealed_at, version)
         self._emit("Attested", group, attester, record_id, verdict, evidence_id, version)
 
     def _withdraw(self, caller: str, group: int, record_id: bytes) -> None:
         current = self.attestation(group, record_id)
-        version = current.version + 1
+        version = _raised(current.version)
         self.state.attestations[group, record_id] = Attestation(version=version)
         self._emit("VerdictWithdrawn", group, caller, record_id, current.verdict, version)
+
+
+def _raised(version: int) -> int:
+    """The version after something was ended: the largest stays."""
+    return min(version + 1, LAST_VERSION)
+
+
+def _next(version: int) -> int:
+    """The version of a new verdict: after the largest there is none."""
+    if version == LAST_VERSION:
+        raise Refused("Panic", 0x11)
+    return version + 1

@@ -28,8 +28,8 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 state.pending_owner = to
             case "OwnershipTransferred", (_, owner):
                 state.owner, state.pending_owner = owner, NOBODY
-            case "SuccessorAnnounced", (successor,):
-                state.successor = successor
+            case "SuccessorAnnounced", (chain_id, successor):
+                state.successor = chain_id, successor
             case "GroupCreated", (group, owner, _):
                 state.groups[group] = Group(owner, NOBODY, time)
             case "GroupDescribed", _:
@@ -46,7 +46,7 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 key = Key(group, author, subject_type, subject, kind, manifest, parents)
                 state.records[record] = Record(key, time)
                 state.cancelled.discard(record)
-            case "RecordCancelled", (_, record):
+            case "RecordCancelled", (_, _, record):
                 state.cancelled.add(record)
             case "Retracted", (_, _, record, _):
                 state.records[record] = state.records[record]._replace(retracted_at=time)
@@ -66,9 +66,11 @@ def replay(history: Iterable[tuple[int, Event]]) -> State:
                 state.batches[group, author, root] = Batch(time, count, counted=False)
             case "LeavesAnchored", (group, author, root, count):
                 state.batches[group, author, root] = Batch(time, count, counted=True)
+            case "BatchEnded", (group, _, author, root):
+                state.batches[group, author, root] = state.batches[group, author, root]._replace(ended_at=time)
             case "Materialized", (record, _, recorded_at):
                 state.records[record] = state.records[record]._replace(recorded_at=recorded_at, batched=True)
-            case "ForeignAttested", (group, _, chain_id, registry, record, verdict, evidence, version):
+            case "ForeignAttested", (group, _, record, chain_id, registry, verdict, evidence, version):
                 place = group, ForeignRecord(chain_id, registry, record)
                 state.foreign_attestations[place] = ForeignAttestation(
                     verdict, evidence, time if verdict else 0, version

@@ -60,7 +60,7 @@ def test_adding_sends_nothing_and_anchoring_sends_one_transaction(lab, tmp_path)
         assert proof.holds
         siblings = [from_hex(part) for part in proof.path]
         asked = (1, lab.signer.address, from_hex(one.id), from_hex(done.root), siblings)
-        assert lab.registry.read_function("batchedAt", *asked) == done.time
+        assert lab.registry.read_function("batchedAt", *asked) == [done.time, 0]
         assert not lab.registry.status(one.id).exists
 
 

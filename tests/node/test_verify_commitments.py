@@ -188,12 +188,12 @@ def test_a_batch_s_time_or_root_that_is_not_the_chain_s_fails(lab, tmp_path, mon
     done = anchor(lab)
     materialize(lab, first.id)
     with monkeypatch.context() as patch:
-        Lying(lab, patch, batchOf=(0, 0, False))
+        Lying(lab, patch, batchOf=(0, 0, False, 0))
         report = verify(lab, first.id)
         assert "never anchored" in one(report, "batch").detail
         assert report.proves == ()
     with monkeypatch.context() as patch:
-        Lying(lab, patch, batchOf=(done.time - 1000, 2, False))
+        Lying(lab, patch, batchOf=(done.time - 1000, 2, False, 0))
         report = verify(lab, waiting.id)
         assert one(report, "time").verdict.value == "fail"
         assert report.proves == ()

@@ -138,6 +138,7 @@ class Case(NamedTuple):
 
 def _cases() -> dict[str, Callable[[World], Case]]:
     verdict = {"group": OURS, "verdict": REVIEWED}
+    batch = {"root": ROOT_OF_BATCH, "declaredCount": 3, "manifest": REASON}
 
     def recorded(world: World) -> Key:
         world.act(world.me, "record", key=world.key())
@@ -184,6 +185,10 @@ def _cases() -> dict[str, Callable[[World], Case]]:
         world.act(BOB.address, "invite", **offer)
         return Case("MembershipChanged", offer)
 
+    def end_batch(world: World) -> Case:
+        world.act(world.me, "anchor", group=OURS, **batch)
+        return Case("BatchEnded", {"group": OURS, "author": world.me, "root": ROOT_OF_BATCH})
+
     def remove_member(world: World) -> Case:
         world.act(CAROL.address, "joinBySig", **world.invitation(OURS, world.member, CAROL.address, RECORDER))
         return Case("MembershipChanged", {"group": OURS, "account": CAROL.address})
@@ -202,7 +207,6 @@ def _cases() -> dict[str, Callable[[World], Case]]:
 
         return case
 
-    batch = {"root": ROOT_OF_BATCH, "declaredCount": 3, "manifest": REASON}
     return {
         "record": lambda world: Case("Recorded", {"key": world.key()}),
         "recordMany": lambda world: Case("Recorded", {"keys": [world.key(), world.key(subject=b"\4" * 32)]}),
@@ -214,6 +218,7 @@ def _cases() -> dict[str, Callable[[World], Case]]:
         "revealVerdictWithEvidence": lambda world: reveal_verdict(world, world.run(world.id(world.theirs)), REPRODUCED),
         "anchor": lambda world: Case("Anchored", {"group": OURS, **batch}),
         "anchorLeaves": lambda world: Case("LeavesAnchored", {"group": OURS, "ids": [b"\1" * 32, b"\2" * 32]}),
+        "endBatch": end_batch,
         "attest": lambda world: Case(
             "Attested", {"recordId": world.id(world.theirs), **verdict, "evidence": recorded(world)}
         ),
@@ -237,9 +242,7 @@ def _cases() -> dict[str, Callable[[World], Case]]:
         "join": join,
         "joinBySig": lambda world: Case("MembershipChanged", world.invitation(THEIRS, BOB, world.me, REVIEWER)),
         "removeMember": remove_member,
-        "announceSuccessor": first(
-            owning, "SuccessorAnnounced", successor="0x" + "ab" * 20, successor_="0x" + "ab" * 20
-        ),
+        "announceSuccessor": first(owning, "SuccessorAnnounced", chainId=1, registry="0x" + "ab" * 20),
         "transferOwnership": first(owning, "OwnershipTransferStarted", newOwner=BOB.address),
         "acceptOwnership": first(offered, "OwnershipTransferred"),
         "renounceOwnership": first(owning, "OwnershipTransferred"),

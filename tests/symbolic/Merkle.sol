@@ -37,7 +37,8 @@ contract MerkleProofs is Proof {
         _anyTime();
         vm.prank(author);
         bytes32 root = registry.anchorLeaves(group, ids);
-        if (registry.batchedAt(group, author, root, id, proof) == 0) return;
+        (uint40 anchoredAt,) = registry.batchedAt(group, author, id, root, proof);
+        if (anchoredAt == 0) return;
         bool isLeaf;
         for (uint256 i = 0; i < ids.length; ++i) {
             isLeaf = isLeaf || ids[i] == id;

@@ -109,6 +109,10 @@ contract Reach is Proof {
         _claimUnreachable(IBatches.anchor.selector);
     }
 
+    function reach_endBatch() public {
+        _claimUnreachable(IBatches.endBatch.selector);
+    }
+
     function reach_anchorLeaves() public {
         _claimUnreachable(IBatches.anchorLeaves.selector);
     }

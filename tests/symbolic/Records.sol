@@ -57,12 +57,13 @@ contract RecordsProof is Proof {
     function check_materialize(RecordKey memory key, bytes32 root, bytes32[] memory proof, address caller) public {
         _anyTime();
         uint256 before = _record(registry.idOf(key));
-        uint40 anchoredAt = uint40(_batch(key.group, key.author, root));
+        uint256 batch = _batch(key.group, key.author, root);
+        uint40 anchoredAt = uint40(batch);
         vm.prank(caller);
         bytes32 id = registry.materialize(key, root, proof);
         // neither stored nor cancelled
         assert(uint40(before) == 0 && uint8(before >> 160) & 2 == 0);
-        assert(anchoredAt != 0);
+        assert(anchoredAt != 0 && uint40(batch >> 96) == 0);
         assert(_record(id) == _fresh(key, anchoredAt, 0, 1));
         _assertParents(key, anchoredAt);
     }
@@ -83,8 +84,21 @@ contract RecordsProof is Proof {
         uint256 before = _record(registry.idOf(key));
         vm.prank(caller);
         bytes32 id = registry.cancel(key);
-        assert(caller == key.author && uint40(before) == 0);
+        bool byAuthor = caller == key.author && _holds(key.group, caller, ROLE_RECORDER);
+        assert(byAuthor || _holds(key.group, caller, ROLE_MAINTAINER));
+        assert(uint40(before) == 0);
         assert(_record(id) == before | uint256(2) << 160);
+    }
+
+    function check_endBatch(uint32 group, address author, bytes32 root, address caller) public {
+        uint40 time = _anyTime();
+        uint256 before = _batch(group, author, root);
+        bool byAuthor = caller == author && _holds(group, caller, ROLE_RECORDER);
+        vm.prank(caller);
+        registry.endBatch(group, author, root);
+        assert(byAuthor || _holds(group, caller, ROLE_MAINTAINER));
+        assert(uint40(before) != 0 && uint40(before >> 96) == 0);
+        assert(_batch(group, author, root) == before | uint256(time) << 96);
     }
 
     function _assertParents(RecordKey memory key, uint40 time) private view {

@@ -62,6 +62,8 @@ contract RolesProof is EveryFunction {
         if (uint256(_word(data, 0)) != group) return;
         if (selector == IBatches.anchor.selector || selector == IBatches.anchorLeaves.selector) {
             assert(rights.records);
+        } else if (selector == IBatches.endBatch.selector) {
+            assert(rights.records || rights.maintains);
         } else if (selector == ISeals.seal.selector) {
             assert(rights.records || rights.reviews);
         } else if (

@@ -45,6 +45,7 @@ def registry_code(chain_id: int, registry: str, open_group_creation: bool) -> by
         "_version": _short_string(DOMAIN_VERSION),
         "_cachedThis": bytes.fromhex(registry[2:]).rjust(32, b"\0"),
         "_cachedDomainSeparator": keccak(encode(types, domain)),
+        "_idDomain": keccak(encode(types, domain)),
         "_hashedName": hashed_name,
         "_hashedVersion": hashed_version,
         "_cachedChainId": chain_id.to_bytes(32),

@@ -221,6 +221,8 @@ class Registry:
     def group(self, number: int) -> Group:
         """Return a group."""
         owner, pending, created_at = self.read_function("groupOf", number)
+        if not int(owner, 16):
+            raise InputError(f"there is no group {number}", hint="`group list` shows the groups.")
         return Group(owner, pending if int(pending, 16) else None, created_at)
 
     def last_group(self) -> int:

@@ -11,8 +11,16 @@ from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.networks import printed_time
-from blockchaintracer.core.record import checksummed, counted, from_hex, record_commitment, to_hex, verdict_commitment
-from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
+from blockchaintracer.core.record import (
+    Status,
+    checksummed,
+    counted,
+    from_hex,
+    record_commitment,
+    to_hex,
+    verdict_commitment,
+)
+from blockchaintracer.core.record_view import Batch, Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 
@@ -90,10 +98,20 @@ def check_batch(
     yield check_path(registry, record, commitment.root, [to_hex(part) for part in arguments["proof"]])
 
 
+def disowning(status: Status, batch: Batch) -> str | None:
+    """Say why a record that is only in a batch can never be stored from it, or return None."""
+    if status is Status.CANCELLED:
+        return "its author or its group cancelled it: it can never be stored from a batch"
+    if batch.ended_at:
+        return f"its author or its group ended the batch, on {when(batch.ended_at)}: it can never be stored from it"
+    return None
+
+
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:
     """Check that a Merkle path leads from a record to a root that its group and author anchored."""
     batch = registry.batch(record.key.group, record.key.author, root)
     values = {"root": root, "anchoredAt": batch.anchored_at, "count": batch.count, "counted": batch.counted}
+    values |= {"endedAt": batch.ended_at} if batch.ended_at else {}
     if leads_to(record.id, path) != root:
         return Check("batch", Outcome.FAIL, f"the Merkle path doesn't lead from the record to the root {root}", values)
     if not batch.exists:
@@ -101,6 +119,7 @@ def check_path(registry: Registry, record: RecordView, root: str, path: Sequence
         return Check("batch", Outcome.FAIL, detail, values)
     how = "counted by the registry" if batch.counted else "as its author declares"
     detail = f"in batch {root} of {batch.count} records, {how}, anchored {when(batch.anchored_at)}"
+    detail += f", ended {when(batch.ended_at)}" if batch.ended_at else ""
     return Check("batch", Outcome.PASS, detail, values)
 
 

@@ -28,6 +28,7 @@ from blockchaintracer.core.verify.commitments import (
     check_path,
     check_seal,
     commitment_of,
+    disowning,
     when,
 )
 from blockchaintracer.core.verify.content_checks import (
@@ -112,8 +113,8 @@ class RecordChecks:
         status = self._registry.status(record.id)
         cancelled = status.status is Status.CANCELLED
         seen = replace(seen, stored=status if cancelled else None)
-        detail = "its author cancelled it: it can never be stored from a batch" if cancelled else "it is not stored"
-        checks.append(Check("stored", Outcome.FAIL if cancelled else Outcome.UNKNOWN, detail))
+        disowned = disowning(status.status, self._registry.batch(key.group, key.author, root))
+        checks.append(Check("stored", Outcome.FAIL if disowned else Outcome.UNKNOWN, disowned or "it is not stored"))
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 

@@ -128,6 +128,10 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             said = f"{about['author']} anchored the batch {about['root']} of {count} records ({how}) for group {group}"
             agrees = (batch.anchored_at, batch.count) == (time, count)
             return said, f"the registry holds it with {batch.count} records", agrees
+        case "BatchEnded":
+            batch = registry.batch(about["group"], about["author"], about["root"])
+            said = f"{about['by']}, for group {about['group']}, ended the batch {about['root']} of {about['author']}"
+            return f"{said}: none of its records is stored from it any more", "it has ended", batch.ended_at == time
         case "MembershipChanged":
             held = registry.membership(about["group"], about["account"])
             what = "ended" if about["roles"] else "was none, and what was offered by or to it ended"
@@ -149,8 +153,9 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             }[name]
             return said, f"its owner is {owner}", True
         case "SuccessorAnnounced":
-            now = registry.read_function("successor")
-            return f"the registry's owner named {about['successor']} as its successor", f"the successor is {now}", True
+            chain_id, now = registry.read_function("successor")
+            said = f"the registry's owner named {about['registry']} on chain {about['chainId']} as its successor"
+            return said, f"the successor is {now} on chain {chain_id}", True
         case _:
             given = ", ".join(f"{key} {value}" for key, value in about.items())
             return f"{name} ({given})", f"the registry's owner is {registry.read_function('owner')}", True
@@ -160,7 +165,8 @@ def _of_record(registry: Registry, name: str, about: dict[str, Any], time: int) 
     stored = registry.status(about["id"])
     today = f"the record is {label(stored.status)}"
     if name == "RecordCancelled":
-        said = f"{about['author']} cancelled record {about['id']}: no signature and no batch can store it any more"
+        said = f"{about['by']}, for group {about['group']}, cancelled record {about['id']}: no signature and no batch"
+        said += " can store it any more"
         return said, today, stored.status is not Status.UNKNOWN
     if name == "Retracted":
         given = f"its reason has the digest {about['reason']}" if int(about["reason"], 16) else "no reason was given"

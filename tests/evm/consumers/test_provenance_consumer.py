@@ -185,7 +185,7 @@ def test_a_record_in_somebody_elses_batch_is_nobodys_word(market: Market, asker:
     """Dave puts the author's record into a batch of his; asked by the key, it is in none."""
     root, proof = anchored(market, group=3, by=DAVE.address)
     batched = market.domain.record_id(BATCHED)
-    assert market.registry.read("batchedAt", 3, DAVE.address, batched, root, proof) == market.chain.now
+    assert market.registry.read("batchedAt", 3, DAVE.address, batched, root, proof) == (market.chain.now, 0)
     assert refusal(lambda: asker.read("batched", BATCHED, root, proof)) == ("NotBatched", (batched, root))
 
 

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 from tests.model import merkle
 from tests.model.eip712 import Domain, Invitation, Key, keccak, record_commitment, verdict_commitment
 from tests.model.registry import (
+    ABOUT,
     ALL_ROLES,
     BATCHED_FLAG,
     CLEAN,
@@ -150,7 +151,7 @@ class Seen(NamedTuple):
     groups: dict[int, tuple[str, str, int]]
     owner: str
     pending_owner: str
-    successor: str
+    successor: tuple[int, str]
 
 
 def pick(choices: Sequence[T], number: int) -> T:
@@ -360,6 +361,17 @@ class RegistryMachine(RuleBasedStateMachine):
         key = pick(list(self.keys.values()), which) if which % 3 == 0 else self._key(template, honest=True)
         self.step(key.author if honest else self._address(caller), "cancel", key)
 
+    @rule(which=number, caller=anyone, whose=anyone, honest=st.booleans(), stored=st.booleans())
+    @precondition(lambda self: self.trees)
+    def end_batch(self, which: int, caller: str, whose: str, honest: bool, stored: bool) -> None:
+        """By its author, or by anyone; also of a batch that is none."""
+        tree = self._some_tree(which)
+        author = tree.author if which % 5 else self._address(whose)
+        self.batch_places.add((tree.group, author, tree.root))
+        self.step(tree.author if honest else self._address(caller), "endBatch", tree.group, author, tree.root)
+        if stored:
+            self._materialize(tree, which, self._address(caller), "right", "")
+
     @rule(which=number, caller=anyone, by=st.sampled_from(["author", "maintainer", "anyone"]))
     def retract(self, which: int, caller: str, by: str) -> None:
         key = pick(list(self.keys.values()), which)
@@ -536,8 +548,9 @@ class RegistryMachine(RuleBasedStateMachine):
         asked = (tree.group, author, record, tree.root, proof)
         (answer,) = self.registry.read_all([("batchedAt", *asked)])
         assert answer == self.model.batched_at(*asked)
-        assert not answer or (record in tree.ids and answer == self.seen.batches[tree.group, author, tree.root][0])
-        self._answered("batchedAt", bool(answer))
+        anchored_at, _, _, ended_at = self.seen.batches.get((tree.group, author, tree.root), (0, 0, False, 0))
+        assert answer == (0, 0) or (record in tree.ids and answer == (anchored_at, ended_at))
+        self._answered("batchedAt", bool(answer[0]))
 
     @rule(which=number, other=number, order=st.sampled_from(["right"] * 5 + ["reversed", "hole", "more", "nothing"]))
     def lineage_status(self, which: int, other: int, order: str) -> None:
@@ -552,7 +565,8 @@ class RegistryMachine(RuleBasedStateMachine):
         assert (lineage, culprit) == self.model.lineage_status(keys)
         if lineage in (CLEAN, FOREIGN):
             assert all(self.seen.records[record].status == RECORDED for record in given)
-            assert {parent for key in keys for parent, _ in key.parents} <= set(given)
+            rests_on = {parent for key in keys for parent, relation in key.parents if relation not in ABOUT}
+            assert rests_on <= set(given)
             assert (lineage == FOREIGN) == any(key.kind == REFERENCE for key in keys)
         self._answered("lineageStatus", lineage)
 
@@ -608,7 +622,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(caller=anyone, successor=anyone, honest=st.booleans())
     def announce_successor(self, caller: str, successor: str, honest: bool) -> None:
         by = self.model.state.owner if honest else self._address(caller)
-        self.step(by, "announceSuccessor", self._address(successor))
+        self.step(by, "announceSuccessor", len(self.history), self._address(successor))
 
     @rule(
         caller=anyone,
@@ -680,7 +694,9 @@ class RegistryMachine(RuleBasedStateMachine):
         for name, values in events:
             match name, values:
                 case "Recorded", (group, author, record, *_) if function == "materialize":
-                    assert before.batches[group, author, arguments[1]][0], "its author never anchored it"
+                    anchored_at, _, _, ended_at = before.batches[group, author, arguments[1]]
+                    assert anchored_at, "its author never anchored it"
+                    assert not ended_at, "it was ended"
                     under = [tree.ids for tree in self.trees if tree.root == arguments[1]]
                     assert any(record in ids for ids in under)
                 case "Recorded", (group, author, *_):
@@ -695,8 +711,13 @@ class RegistryMachine(RuleBasedStateMachine):
                 case "ForeignAttested", (group, attester, *_):
                     assert attester == caller
                     assert self._held(before, group, attester, REVIEWER)
-                case "RecordCancelled", (author, _):
-                    assert author == caller
+                case "RecordCancelled", (group, by, _):
+                    author = arguments[0].author
+                    assert (group, by) == (arguments[0].group, caller)
+                    assert self._held(before, group, by, MAINTAINER | RECORDER if by == author else MAINTAINER)
+                case "BatchEnded", (group, by, author, root):
+                    assert (by, arguments) == (caller, (group, author, root))
+                    assert self._held(before, group, by, MAINTAINER | RECORDER if by == author else MAINTAINER)
                 case "Attested", (group, attester, *_):
                     assert attester in consenting
                     assert self._held(before, group, attester, REVIEWER)
@@ -780,9 +801,13 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @invariant()
     def seals_and_batches_are_written_once(self) -> None:
-        for place, now in (*self.seen.seals.items(), *self.seen.batches.items()):
+        """The end of a batch is added to it once."""
+        batches = {place: now[:3] for place, now in self.seen.batches.items()}
+        ends = {("end", *place): now[3] for place, now in self.seen.batches.items()}
+        for place, now in (*self.seen.seals.items(), *batches.items(), *ends.items()):
             if now not in (0, (0, 0, False)):
                 assert now == self.first_times.setdefault(place, now)
+        assert all(now[3] == 0 or now[0] <= now[3] <= self.clock.now for now in self.seen.batches.values())
 
     @invariant()
     def nothing_is_sealed_after_it_is_shown(self) -> None:
@@ -1087,7 +1112,7 @@ class RegistryMachine(RuleBasedStateMachine):
         return wrong.get(path, right)
 
     def _lineage(self, record: bytes) -> list[bytes]:
-        """A record with all it rests on, as far as it is known, parents first."""
+        """A record with all that it names, as far as it is known, parents first."""
         found: list[bytes] = []
 
         def visit(record: bytes) -> None:

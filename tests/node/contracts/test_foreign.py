@@ -47,7 +47,9 @@ def evidence(reference, run):
 def test_an_opinion(lab, registry, bob, verdict):
     assert tuple(registry.foreignVerdictOf(2, THERE)) == (Verdict.NONE, bytes(32), 0, 0)
     receipt = registry.attestForeign(2, THERE, verdict, sender=bob)
-    assert lab.events(receipt) == [("ForeignAttested", (2, lower(bob), *THERE, verdict, bytes(32), 1))]
+    assert lab.events(receipt) == [
+        ("ForeignAttested", (2, lower(bob), THERE.record, *THERE[:2], verdict, bytes(32), 1))
+    ]
     assert tuple(registry.foreignVerdictOf(2, THERE)) == (verdict, bytes(32), time_of(receipt), 1)
     assert registry.foreignVerdictOf(1, THERE).version == 0, "of each group its own"
 
@@ -62,7 +64,7 @@ def test_an_opinion_stands_on_no_evidence(lab, registry, bob, found, verdict):
 def test_a_finding(lab, registry, bob, found, verdict):
     receipt = registry.attestForeignWithEvidence(2, THERE, verdict, *evidence(*found), sender=bob)
     run = lab.id(found[1])
-    assert lab.events(receipt) == [("ForeignAttested", (2, lower(bob), *THERE, verdict, run, 1))]
+    assert lab.events(receipt) == [("ForeignAttested", (2, lower(bob), THERE.record, *THERE[:2], verdict, run, 1))]
     assert tuple(registry.foreignVerdictOf(2, THERE)) == (verdict, run, time_of(receipt), 1)
     assert list(registry.statusOf(THERE.record))[-4:] == [0] * 4, "nothing counts it"
 
@@ -86,7 +88,9 @@ def test_take_it_back(lab, registry, bob, carol):
     registry.attestForeign(2, THERE, Verdict.REVIEWED, sender=bob)
     lab.join(2, carol, Role.REVIEWER, bob)
     receipt = registry.attestForeign(2, THERE, Verdict.NONE, sender=carol)
-    assert lab.events(receipt) == [("ForeignAttested", (2, lower(carol), *THERE, Verdict.NONE, bytes(32), 2))]
+    assert lab.events(receipt) == [
+        ("ForeignAttested", (2, lower(carol), THERE.record, *THERE[:2], Verdict.NONE, bytes(32), 2))
+    ]
     assert tuple(registry.foreignVerdictOf(2, THERE)) == (Verdict.NONE, bytes(32), 0, 2)
     with lab.refuses("NoVerdict", recordId=THERE.record, group=2):
         registry.attestForeign(2, THERE, Verdict.NONE, sender=bob)
