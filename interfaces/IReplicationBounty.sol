@@ -9,20 +9,30 @@ uint256 constant MAX_ELIGIBLE_GROUPS = 32;
 uint40 constant MIN_VERDICT_WINDOW = 3 days;
 /// @dev So long can groups claim; only then the sponsor takes what is left.
 uint40 constant CLAIM_WINDOW = 30 days;
-/// @dev A bounty ends within this time, so that no mistake locks money up for good.
+/// @dev So long must an eligible group have existed when the bounty is funded: a reorganisation of the chain could give
+/// the number of a newer one to another group.
+uint40 constant GROUP_AGE = 1 days;
+/// @dev A bounty ends within this time, so that its money waits no longer for a mistake in the terms. What is left goes
+/// to the sponsor alone: a sponsor that can't call any more leaves it here.
 uint40 constant MAX_DURATION = 1826 days;
 
 /// @title Bounties for reproducing a record, whatever comes out
 /// @notice A sponsor names a record, the groups that may try, and a fixed share for each. A group is paid for
-/// Reproduced or for NotReproduced, if it had committed to its verdict before any verdict that is paid was shown.
+/// Reproduced or for NotReproduced, if it had committed to its verdict before any verdict that this bounty pays was
+/// shown.
 ///
 ///   fund ......... entryUntil ............. verdictUntil .............. + CLAIM_WINDOW
 ///   | seal, enter  | reveal in the registry | claim                     | refund
 ///
 /// Nobody owns this contract, and nobody can change or cancel a bounty. The sponsor could be the record's author:
 /// therefore a retraction of the record after funding changes nothing for the groups.
-/// @dev A bounty is known by the hash of its terms, which every call brings: ids don't shift in a reorganisation, and
-/// no caller is shown other terms than those funded. A share is one group's, whether or not others earn theirs.
+///
+/// That is within one bounty. A verdict that another bounty for the record paid for, or that a group gave without any,
+/// is public: a group can copy it into its seal. Look for verdicts and other bounties before you fund, and name the
+/// groups that you trust to work.
+/// @dev A bounty is known by the hash of its terms, which every call brings: its id doesn't shift in a reorganisation,
+/// and no caller is shown other terms than those funded. Group numbers can shift until a block is final, so a group
+/// must be GROUP_AGE old. A share is one group's, whether or not others earn theirs.
 interface IReplicationBounty {
     /// @notice The terms of a bounty, complete.
     /// @param sponsor who pays, and gets back what nobody earned
@@ -80,6 +90,8 @@ interface IReplicationBounty {
     error BountyExists(bytes32 id);
     /// @notice No money is held for these terms: they were never funded, or all of it was paid out.
     error UnknownBounty(bytes32 id);
+    /// @notice The group was created at this time, which is less than GROUP_AGE ago.
+    error GroupTooYoung(uint32 group, uint40 createdAt);
     /// @notice A bounty has at least one eligible group and at most this many.
     error GroupCountOutOfRange(uint256 count, uint256 maximum);
     /// @notice Groups must be strictly ascending, so that each counts once; this one is not.

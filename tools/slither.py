@@ -27,12 +27,13 @@ ACCEPTED = {
     ("too-many-digits", "digits"): "masks of a whole word, whose pattern is the point",
     ("incorrect-equality", "_attest"): "compares two groups; nothing that anyone could pay into",
     ("unused-return", "_requireSignature"): "the third value explains the error, which ERC-1271 is asked about next",
-    ("missing-zero-check", "announceSuccessor"): "zero takes the announcement back",
     ("uninitialized-local", "_requireParents"): "starts below every parent, at zero",
     ("uninitialized-local", "anchorLeaves"): "starts below every id, at zero",
     ("incorrect-equality", "_lineageOf"): "compares a kind, which the record's author chose once",
     ("incorrect-equality", "_requireParents"): "a time of zero says that there is no record",
     ("unused-return", "_requireOwner"): "of a group's three facts, only its owner matters here",
+    ("unused-return", "_requireAge"): "of a group's three facts, only its creation matters here",
+    ("calls-loop", "_requireAge"): "as the next",
     ("calls-loop", "_requireNoVerdict"): "the registry alone is called, for few groups that the sponsor names",
     ("calls-loop", "_requireStanding"): "the registry alone is called, once for each attestation of EAS's batch",
     ("dead-code", "_usedInterfaces"): "an override that the constructor of the base calls",
@@ -44,7 +45,6 @@ ACCEPTED = {
     ("dead-code", "_requireBatched"): "as above",
     ("dead-code", "_requireCleanLineage"): "as above",
     ("dead-code", "_isRepeated"): "as above",
-    ("shadowing-local", "announceSuccessor"): "a parameter in an interface, which has no state",
 }
 
 

@@ -10,6 +10,7 @@ import {IGroups} from "../../interfaces/IGroups.sol";
 import {ILabRegistry} from "../../interfaces/ILabRegistry.sol";
 import {
     CLAIM_WINDOW,
+    GROUP_AGE,
     IReplicationBounty,
     MAX_DURATION,
     MAX_ELIGIBLE_GROUPS,
@@ -167,11 +168,18 @@ contract ReplicationBounty is IReplicationBounty, ProvenanceConsumer, Reentrancy
             uint32 group = groups[i];
             if (group <= last) revert GroupsNotAscending(i);
             if (group == own) revert IAttestations.OwnRecord(group, recordId);
+            _requireAge(group);
             _requireNoVerdict(recordId, group);
             last = group;
         }
-        // groups are numbered in order: one that doesn't exist yet could become anybody's
-        if (last > registry.lastGroup()) revert IGroups.UnknownGroup(last);
+    }
+
+    /// @dev Groups are numbered in order: the number of one that doesn't exist yet, or whose block a reorganisation can
+    /// still undo, could become anybody's.
+    function _requireAge(uint32 group) private view {
+        (,, uint40 createdAt) = registry.groupOf(group);
+        if (createdAt == 0) revert IGroups.UnknownGroup(group);
+        if (block.timestamp < createdAt + GROUP_AGE) revert GroupTooYoung(group, createdAt);
     }
 
     /// @dev A withdrawn verdict was seen, too.

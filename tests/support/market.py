@@ -20,6 +20,7 @@ RESULT = Key(OWN_GROUP, AUTHOR.address, 1, b"\1" * 32, 4, b"\2" * 32)
 SHARE = 10**18
 RICH = 10**30
 HOUR, DAY = 3600, 86400
+GROUP_AGE = DAY
 CLAIM_WINDOW = 30 * DAY
 MIN_VERDICT_WINDOW = 3 * DAY
 MAX_DURATION = 1826 * DAY
@@ -100,6 +101,7 @@ class Market:
         self.token = self.chain.deploy("Token")
         for founder in (AUTHOR, *REPRODUCERS.values()):
             self.registry.send(founder.address, "createGroup", ALL_ROLES, bytes(32))
+        self.chain.now += GROUP_AGE
         self.record, _ = self.registry.send(AUTHOR.address, "record", RESULT)
         self.chain.evm.set_balance(SPONSOR.address, RICH)
         self.token.send(SPONSOR.address, "mint", SPONSOR.address, RICH)

@@ -14,6 +14,7 @@ from tests.support.market import (
     DAVE,
     DAY,
     ERIN,
+    GROUP_AGE,
     MAX_DURATION,
     MIN_VERDICT_WINDOW,
     OWN_GROUP,
@@ -106,6 +107,7 @@ def test_the_records_own_group_is_not_eligible(market: Market) -> None:
 def test_as_many_groups_as_can_be_named(market: Market) -> None:
     for _ in range(30):
         market.registry.send(ERIN.address, "createGroup", 7, bytes(32))
+    market.chain.now += GROUP_AGE
     bounty = market.funded(groups=tuple(range(2, 34)))
     assert market.held(bounty) == 32 * SHARE
     assert market.chain.evm.result.gas_used < 1_000_000
