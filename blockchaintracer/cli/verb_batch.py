@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import click
 
-from blockchaintracer.cli.options import VerbGroup, group_option, record_options
+from blockchaintracer.cli.options import VerbGroup, group_option, record_options, require_consent, yes_option
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox.queue import Entry
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
@@ -76,3 +79,28 @@ def anchor(lab: Lab, leaves: bool) -> Answer:
         f"  by {batch.author} for group {batch.group}. Transaction {batch.transaction}",
         f"  Proofs: {batch.proofs}",
     )
+
+
+@command.lab_verb(writes=True)
+@click.argument("target", metavar="ID|PROOF")
+@yes_option
+def cancel(lab: Lab, target: str, yes: bool) -> Answer:
+    """Cancel a record that is only in a batch: as its author, or as a maintainer of its group."""
+    return _disowned(f"Cancel {target}", yes, lambda: batches.cancel(lab, target))
+
+
+@command.lab_verb(writes=True)
+@group_option
+@click.argument("root")
+@click.option("--author", metavar="ADDRESS", help="Who anchored it. [default: you]")
+@yes_option
+def end(lab: Lab, root: str, author: str | None, yes: bool) -> Answer:
+    """End a batch, as after a key was stolen: what is not stored of it can't be any more."""
+    return _disowned(f"End the batch {root}", yes, lambda: batches.end(lab, root, author))
+
+
+def _disowned(question: str, yes: bool, disown: Callable[[], Entry]) -> Answer:
+    if not yes:
+        require_consent(f"{question}? This cannot be undone.")
+    entry = disown()
+    return Answer({**entry.write.payload(), "transaction": entry.transaction}, f"Done. Transaction {entry.transaction}")

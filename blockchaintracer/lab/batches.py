@@ -20,7 +20,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreErro
 from blockchaintracer.core.formats import BATCH
 from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.merkle import TREE_KIND, MerkleTree
-from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, label
+from blockchaintracer.core.record import Domain, Kind, RecordKey, Role, checksummed, label, normal_id
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
 from blockchaintracer.lab.files import locked, make_private, private, write_json
@@ -202,9 +202,7 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
     Returns:
         the records that were stored, parents first; the last is the one asked for.
     """
-    path = Path(target)
-    first = Proof.read_file(path) if path.is_file() else _required_proof(lab, target)
-    first.require(lab.domain)
+    path, first = Path(target), _required_proof(lab, target)
     proofs = list(_with_parents(lab, first, path.parent if path.is_file() else None))
     writes = [
         Transaction(
@@ -217,6 +215,28 @@ def materialize(lab: Lab, target: str) -> list[Recorded]:
     return [_stored(lab, *each) for each in zip(proofs, entries, existing, strict=True)]
 
 
+def cancel(lab: Lab, target: str) -> Entry:
+    """Refuse a record that is only in a batch, for good, as its author or a maintainer of its group.
+
+    Args:
+        target: the record's id, or the path of a proof file, from anyone.
+    """
+    proof = _required_proof(lab, target)
+    [entry] = lab.write(Transaction(Op.CANCEL, proof.registry, record_id=proof.id, key=proof.key))
+    return entry
+
+
+def end(lab: Lab, root: str, author: str | None = None) -> Entry:
+    """End a batch of the group, for good: what is not stored of it never will be from it.
+
+    Args:
+        author: who anchored it; the signer if not given. A maintainer ends any of the group.
+    """
+    about = {"author": checksummed(author or lab.signer.address), "root": normal_id(root, "root")}
+    [entry] = lab.write(Transaction(Op.END_BATCH, lab.domain.registry, group=lab.group(), **about))
+    return entry
+
+
 def _stored(lab: Lab, proof: Proof, entry: Entry, existing: bool) -> Recorded:
     name = manifest_name(lab.store, proof.key) if lab.store.has(proof.key.manifest) else None
     # its time is the batch's, whenever it is stored
@@ -225,9 +245,13 @@ def _stored(lab: Lab, proof: Proof, entry: Entry, existing: bool) -> Recorded:
 
 
 def _required_proof(lab: Lab, target: str) -> Proof:
-    record_id = lab.parse_id(target, "record id, or an existing proof file")
-    if proof := find_proof(lab, record_id):
+    if Path(target).is_file():
+        proof = Proof.read_file(Path(target))
+        proof.require(lab.domain)
         return proof
+    record_id = lab.parse_id(target, "record id, or an existing proof file")
+    if kept := find_proof(lab, record_id):
+        return kept
     other = "Ask its author for the proof file, and name that instead of the id."
     raise InputError(
         f"no proof of record {record_id} is kept here", hint=ANCHOR_FIRST if is_open(lab, record_id) else other

@@ -53,8 +53,10 @@ KEPT: dict[str, dict[str, Any]] = {
     "anchor": BATCH,
     "anchor-leaves": {**BATCH, "ids": [ID, "0x" + "cd" * 32]},
     "materialize": {**OF_RECORD, "root": ID, "proof": [ID]},
+    "cancel": OF_RECORD,
+    "end-batch": {"group": 1, "author": ADDRESS, "root": ID},
 }
-IDENTITIES = "766a97a922af71b3dde5df530558bfb0a74315a523c307e8a81b1d13453b4739"
+IDENTITIES = "df2a66ea25e46e84f4b94bc2f97e93164815e641458e6f531a080bf499d24e28"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

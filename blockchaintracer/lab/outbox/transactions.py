@@ -64,6 +64,10 @@ class Op(StrEnum):
     """anchor a batch with the ids of all its records, ascending"""
     MATERIALIZE = "materialize"
     """store a record from a batch; anyone may"""
+    CANCEL = "cancel"
+    """refuse a record that is not stored, from whatever signature or batch"""
+    END_BATCH = "end-batch"
+    """refuse all records of a batch that are not stored"""
 
 
 MOST_GAS = 3_000_000
@@ -554,5 +558,17 @@ _OPERATIONS: dict[Op, _Operation] = {
         _call("materialize", "key", "root", "proof"),
         _is_stored,
         _newest("Recorded", id="record_id"),
+    ),
+    Op.CANCEL: _Operation(
+        "record_id key",
+        _call("cancel", "key"),
+        lambda write, registry: registry.status(write["record_id"]).status is Status.CANCELLED,
+        _newest("RecordCancelled", id="record_id"),
+    ),
+    Op.END_BATCH: _Operation(
+        "group author root",
+        _call("endBatch", "group", "author", "root"),
+        lambda write, registry: registry.batch(write["group"], write["author"], write["root"]).ended_at != 0,
+        _newest("BatchEnded", group="group", author="author", root="root"),
     ),
 }
