@@ -15,7 +15,6 @@ from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
 from blockchaintracer.core.record import Kind, SubjectType, counted, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
-from blockchaintracer.core.verify.commitments import disowning
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
 from blockchaintracer.lab.bundle.export_proof import export_proof
 from blockchaintracer.lab.lab import Lab
@@ -121,7 +120,7 @@ def _statements(proven: ProvenBundle, manifest: Manifest | None) -> Iterator[str
 
 def _standing(record: ProvenRecord) -> str:
     as_of = f"as of block {record.as_of.number}, {when(record.as_of.timestamp)}"
-    if record.stored is None and record.batch and (why := disowning(record.status, record.batch.batch)):
+    if record.stored is None and record.batch and (why := record.batch.batch.disowns(record.status)):
         return f"{why}, {as_of}"
     if record.stored is None:
         return f"committed to in a batch and not stored, {as_of}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from blockchaintracer.core.networks import printed_time
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Status, SubjectType, checksummed, label
 
 
@@ -58,6 +59,13 @@ class Batch:
     def exists(self) -> bool:
         """Whether the batch was anchored."""
         return self.anchored_at != 0
+
+    def disowns(self, status: Status) -> str | None:
+        """Say why a record of this status that is only in this batch can never be stored from it, or return None."""
+        if status is Status.CANCELLED:
+            return "its author or its group cancelled it: it can never be stored from a batch"
+        ended = f"its author or its group ended the batch, on {printed_time(self.ended_at)}"
+        return f"{ended}: it can never be stored from it" if self.ended_at else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ def test_a_commitment_is_no_record(registry) -> None:
     def said() -> tuple[int, int, int]:
         """By the status, by the seal, by the batch."""
         sealed_at = registry.read("sealedAt", 1, ALICE.address, commitment)
-        batched_at = registry.read("batchedAt", 1, ALICE.address, record, root, ())
+        batched_at, _ = registry.read("batchedAt", 1, ALICE.address, record, root, ())
         return registry.read("statusOf", record)[2], sealed_at, batched_at
 
     assert said() == (UNKNOWN, start, start)

@@ -100,17 +100,17 @@ def test_the_proofs_of_a_reorganised_batch_stay_good(chain, registry) -> None:
     first = sent(registry, "materialize", keys[0], root, proofs[registry.read("idOf", keys[0])])
     old = registry.read("statusOf", first)[4]
     reads = [("batchedAt", 1, ALICE.address, record, root, proofs[record]) for record in ids]
-    assert set(registry.read_all(reads)) == {old}
+    assert set(registry.read_all(reads)) == {(old, 0)}
 
     reorganise(chain, 2)
 
-    assert set(registry.read_all(reads)) == {0}
+    assert set(registry.read_all(reads)) == {(0, 0)}
     assert registry.read("statusOf", first)[2] == 0
     met = refusal(lambda: sent(registry, "materialize", keys[0], root, proofs[first]))
     assert met == ("UnknownBatch", (1, ALICE.address, root))
     assert sent(registry, "anchorLeaves", 1, ids) == root
     anchored_at = chain.now
-    assert set(registry.read_all(reads)) == {anchored_at}
+    assert set(registry.read_all(reads)) == {(anchored_at, 0)}
     for key in keys:
         record = sent(registry, "materialize", key, root, proofs[registry.read("idOf", key)])
         assert registry.read("statusOf", record)[4] == anchored_at > old

@@ -11,16 +11,8 @@ from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
 from blockchaintracer.core.networks import printed_time
-from blockchaintracer.core.record import (
-    Status,
-    checksummed,
-    counted,
-    from_hex,
-    record_commitment,
-    to_hex,
-    verdict_commitment,
-)
-from blockchaintracer.core.record_view import Batch, Position, RecordStatus, RecordView
+from blockchaintracer.core.record import checksummed, counted, from_hex, record_commitment, to_hex, verdict_commitment
+from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 
@@ -96,15 +88,6 @@ def check_batch(
         yield Check("batch", Outcome.UNKNOWN, detail, {"root": commitment.root})
         return
     yield check_path(registry, record, commitment.root, [to_hex(part) for part in arguments["proof"]])
-
-
-def disowning(status: Status, batch: Batch) -> str | None:
-    """Say why a record that is only in a batch can never be stored from it, or return None."""
-    if status is Status.CANCELLED:
-        return "its author or its group cancelled it: it can never be stored from a batch"
-    if batch.ended_at:
-        return f"its author or its group ended the batch, on {when(batch.ended_at)}: it can never be stored from it"
-    return None
 
 
 def check_path(registry: Registry, record: RecordView, root: str, path: Sequence[str]) -> Check:

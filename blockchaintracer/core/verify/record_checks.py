@@ -28,7 +28,6 @@ from blockchaintracer.core.verify.commitments import (
     check_path,
     check_seal,
     commitment_of,
-    disowning,
     when,
 )
 from blockchaintracer.core.verify.content_checks import (
@@ -113,7 +112,7 @@ class RecordChecks:
         status = self._registry.status(record.id)
         cancelled = status.status is Status.CANCELLED
         seen = replace(seen, stored=status if cancelled else None)
-        disowned = disowning(status.status, self._registry.batch(key.group, key.author, root))
+        disowned = self._registry.batch(key.group, key.author, root).disowns(status.status)
         checks.append(Check("stored", Outcome.FAIL if disowned else Outcome.UNKNOWN, disowned or "it is not stored"))
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)

@@ -22,7 +22,7 @@ from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.chain_shapes import Header
-from blockchaintracer.core.verify.commitments import disowning, when
+from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusion, Outcome, wrong_group
@@ -172,7 +172,7 @@ class _Standing:
         chosen = [*self._chosen()]
         yield from chosen
         for record in self.bundle.records:
-            if record.stored is None and record.batch and (why := disowning(record.status, record.batch.batch)):
+            if record.stored is None and record.batch and (why := record.batch.batch.disowns(record.status)):
                 yield Check("record", Outcome.FAIL, why, record=record.id)
         if any(check.verdict is Outcome.FAIL for check in chosen):
             return
@@ -316,7 +316,6 @@ class _Standing:
         for record, now in zip(self.bundle.records, statuses, strict=True):
             self.today[record.id] = now
             problem = self._contradiction(registry, record, now)
-            problem = problem or self._disowned_since(registry, record, now)
             detail = problem or f"today's state goes on from the bundle's: it is {_standing(now)}"
             yield Check("today", Outcome.FAIL if problem else Outcome.PASS, detail, record=record.id)
 
@@ -332,12 +331,8 @@ class _Standing:
             batch = registry.batch(key.group, key.author, record.batch.root)
             if batch.anchored_at != record.batch.batch.anchored_at:
                 return f"today's state has no batch {record.batch.root} of this time"
+            return None if now.exists else batch.disowns(now.status)
         return None
-
-    def _disowned_since(self, registry: Registry, record: ProvenRecord, now: RecordStatus) -> str | None:
-        if now.exists or record.batch is None:
-            return None
-        return disowning(now.status, registry.batch(record.key.group, record.key.author, record.batch.root))
 
 
 def _standing(now: RecordStatus) -> str:

@@ -165,8 +165,7 @@ def _of_record(registry: Registry, name: str, about: dict[str, Any], time: int) 
     stored = registry.status(about["id"])
     today = f"the record is {label(stored.status)}"
     if name == "RecordCancelled":
-        said = f"{about['by']}, for group {about['group']}, cancelled record {about['id']}: no signature and no batch"
-        said += " can store it any more"
+        said = f"{about['by']} cancelled record {about['id']}: no signature and no batch can store it any more"
         return said, today, stored.status is not Status.UNKNOWN
     if name == "Retracted":
         given = f"its reason has the digest {about['reason']}" if int(about["reason"], 16) else "no reason was given"

@@ -97,9 +97,7 @@ class Verifier:
             report = self._report(digest if records else identifier, kind, [*checks, *seals], records)
             return self._concluding(report, seals)
         if stored.status is Status.CANCELLED:
-            detail = (
-                f"{where(registry)} holds {identifier} as cancelled, by its author or its group: it is not recorded"
-            )
+            detail = f"{where(registry)} holds {identifier} as cancelled: it is not recorded"
             return Report(text, "record", (Check("recorded", Outcome.FAIL, detail),))
         what = f"record, transaction, recorded digest, batch or seal {text}"
         return Report(text, "record", (self._missing(what, "or name who sealed it: --group NUMBER --author ADDRESS"),))

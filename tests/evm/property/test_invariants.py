@@ -368,7 +368,7 @@ def test_anchor_leaves_equals_the_tree_off_chain(ids: set[bytes]) -> None:
     assert event == Event("LeavesAnchored", (1, ALICE.address, root, len(ids)))
     for index, value in enumerate(in_order):
         asked = (1, ALICE.address, value, root, merkle.proof(in_order, index))
-        assert registry.read("batchedAt", *asked) == START
+        assert registry.read("batchedAt", *asked) == (START, 0)
 
 
 @quick
@@ -380,7 +380,7 @@ def test_a_verified_leaf_is_in_the_set_and_an_inner_node_never_is(ids: set[bytes
     nodes = merkle.tree(in_order)
 
     def verified(value: bytes, path: tuple[bytes, ...]) -> bool:
-        return bool(registry.read("batchedAt", 1, ALICE.address, value, root, path))
+        return registry.read("batchedAt", 1, ALICE.address, value, root, path) != (0, 0)
 
     for node, value in enumerate(nodes):
         assert not verified(value, merkle.siblings(nodes, node)), "a node, and the hash of an id, is no id"
@@ -419,7 +419,7 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
         (ALICE, "describeGroup", 1, b"\7" * 32),
         (ALICE, "transferGroup", 1, OWNER.address),
         (OWNER, "acceptGroup", 1),
-        (OWNER, "announceSuccessor", BOB.address),
+        (OWNER, "announceSuccessor", 8453, BOB.address),
         (OWNER, "transferOwnership", BOB.address),
         (BOB, "acceptOwnership"),
         (BOB, "transferOwnership", MALLORY.address),
@@ -436,6 +436,7 @@ def test_the_state_can_be_rebuilt_from_the_events(registry: Contract) -> None:
         (ALICE, "reveal", plan, SALT),
         (BOB, "revealVerdictWithEvidence", 2, record, 2, run, SALT),
         (MALLORY, "materialize", batched, root, ()),
+        (ALICE, "endBatch", 1, ALICE.address, b"\6" * 32),
         (BOB, "recordMany", (reference, foreign_run)),
         (BOB, "attestForeignWithEvidence", 2, ELSEWHERE, 2, reference, foreign_run),
         (BOB, "attestForeign", 2, elsewhere, 4),
@@ -574,8 +575,9 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
         ("record", own): ("MissingRole", (1, OWNER.address, RECORDER)),
         ("recordMany", (own,)): ("MissingRole", (1, OWNER.address, RECORDER)),
         ("recordBySig", DATA._replace(kind=2), NO_END, forged): ("InvalidSignature", (ALICE.address,)),
-        ("cancel", DATA): ("NotAuthor", (ALICE.address, OWNER.address)),
-        ("retract", DATA, bytes(32)): ("NotAllowedToRetract", (record, OWNER.address)),
+        ("cancel", plan): ("MissingRole", (1, OWNER.address, MAINTAINER)),
+        ("endBatch", 1, ALICE.address, merkle.root((record,))): ("MissingRole", (1, OWNER.address, MAINTAINER)),
+        ("retract", DATA, bytes(32)): ("MissingRole", (1, OWNER.address, MAINTAINER)),
         ("attest", 2, record, 4): ("MissingRole", (2, OWNER.address, REVIEWER)),
         ("withdraw", 2, record): ("MissingRole", (2, OWNER.address, REVIEWER)),
         ("describeGroup", 1, bytes(32)): ("NotGroupOwner", (1, OWNER.address)),
@@ -600,7 +602,7 @@ def test_the_owner_of_the_registry_can_neither_create_nor_alter_a_record(registr
     }
     for (function, *arguments), expected in attempts.items():
         assert refusal(registry, OWNER, function, *arguments) == expected
-    registry.send(OWNER.address, "announceSuccessor", MALLORY.address)
+    registry.send(OWNER.address, "announceSuccessor", 8453, MALLORY.address)
     registry.send(OWNER.address, "renounceOwnership")
     after = registry.read("statusOf", record), registry.read("verdictOf", 2, record), registry.read("groupOf", 1)
     assert after == before
@@ -630,6 +632,8 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
     assert refused == ("NotAllowedToManage", (1, BOB.address, MALLORY.address))
     for function, *arguments in (
         ("retract", DATA, bytes(32)),
+        ("cancel", DATA._replace(kind=4)),
+        ("endBatch", 1, ALICE.address, SALT),
         ("record", DATA._replace(author=MALLORY.address)),
         ("seal", 1, SALT),
         ("anchor", 1, SALT, 1, SALT),
@@ -640,7 +644,7 @@ def test_no_role_reaches_into_another_group(registry: Contract, role: int) -> No
         ("removeMember", 1, ALICE.address),
     ):
         name, _ = refusal(registry, MALLORY, function, *arguments)
-        assert name in {"NotAllowedToRetract", "MissingRole", "NotAllowedToManage"}
+        assert name in {"MissingRole", "NotAllowedToManage"}
     assert registry.read("statusOf", record)[5] == 0
 
 
