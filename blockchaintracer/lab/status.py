@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.core.record import GlobalId, Kind, Relation, checksummed, from_hex, label, to_hex
+from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -84,7 +84,7 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
             if record := records.get(answer["id"]):
                 lab.registry.require_id(record, answer["id"])
                 answer.update(_of_record(lab.registry, record) | _of_status(lab.registry, record, status))
-            elif not status.exists:
+            elif status.status is Status.UNKNOWN:
                 answer.update(_elsewhere(lab, answer["id"]))
             unanswered -= 1
     except ChainUnavailable as error:
@@ -134,6 +134,7 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
         batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)
         if batch.exists:
             committed = {"root": proof.root, "anchoredAt": batch.anchored_at, "group": proof.key.group}
+            committed |= {"endedAt": batch.ended_at} if batch.ended_at else {}
             return {"status": "batched", "committed": {**committed, "author": checksummed(proof.key.author)}}
     return seal_state(lab, record_id)
 

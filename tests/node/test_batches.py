@@ -15,11 +15,13 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import ChainUnavailable, ContractRevert, InputError
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.record import Kind, Link, Relation, Status, from_hex
-from blockchaintracer.lab.batches import Batched, anchor, batching, listed, materialize
+from blockchaintracer.lab.batches import Batched, anchor, batching, cancel, end, listed, materialize
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import ANCHORS
 from blockchaintracer.lab.recording.content import record_content
+from blockchaintracer.lab.status import record_status
+from blockchaintracer.lab.verify_here import verify
 from tests.support.labs import again, running_lab, second_lab, typed
 
 
@@ -268,3 +270,34 @@ def test_the_verbs_tell_what_was_done(lab, tmp_path):
     assert stored.returncode == 0, stored.stderr
     assert all(one["id"] in stored.stdout for one in records)
     assert typed("batch", "anchor", home=home).returncode == 2
+
+
+def test_what_was_disowned_is_stored_no_more_and_verify_says_so(lab, tmp_path):
+    """A record by its key, and all that is left of a batch by its root alone; each once, however often asked for."""
+    stored, cancelled, ended = (add(lab, tmp_path) for _ in range(3))
+    done = anchor(lab)
+    materialize(lab, stored.id)
+    home = lab.home.path
+    told = typed("batch", "cancel", cancelled.id, "--yes", "--json", home=home)
+    assert told.returncode == 0, told.stderr
+    told = typed("batch", "end", done.root, "--yes", "--json", home=home)
+    assert told.returncode == 0, told.stderr
+    paid = nonce(lab)
+    assert (cancel(lab, cancelled.id).write["record_id"], end(lab, done.root).write["root"]) == (
+        cancelled.id,
+        done.root,
+    )
+    assert nonce(lab) == paid
+    batch = lab.registry.batch(1, lab.signer.address, done.root)
+    assert (batch.anchored_at, batch.ended_at >= done.time) == (done.time, True)
+    for record, error in ((cancelled, "RecordIsCancelled"), (ended, "BatchHasEnded")):
+        with pytest.raises(ContractRevert) as refused:
+            materialize(lab, record.id)
+        assert refused.value.name == error
+    for record, word in ((cancelled, "cancelled it"), (ended, "ended the batch")):
+        report = verify(lab, record.id)
+        [check] = [check for check in report.checks if check.name == "stored"]
+        assert (check.verdict.value, word in check.detail) == ("fail", True)
+    assert record_status(lab, ended.id)["committed"]["endedAt"] == batch.ended_at
+    assert record_status(lab, cancelled.id)["status"] == "cancelled"
+    assert str(verify(lab, stored.id).conclusion) == "verified"
