@@ -6,14 +6,14 @@ import click
 
 from blockchaintracer.cli.options import VERDICTS, group_option, lab_verb
 from blockchaintracer.cli.render import Answer, when
-from blockchaintracer.lab.attest import give_verdict
+from blockchaintracer.lab.attest import WITHDRAW, WITHDRAW_SIGNED, give_verdict
 from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb(writes=True)
 @group_option
 @click.argument("record_id", metavar="ID")
-@click.argument("verdict", type=click.Choice([*VERDICTS, "withdraw"]))
+@click.argument("verdict", type=click.Choice([*VERDICTS, WITHDRAW, WITHDRAW_SIGNED]))
 @click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record.")
 def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Answer:
     """Give your group's verdict on another group's record, or withdraw it.
@@ -23,6 +23,10 @@ def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Ans
 
     A record of another registry or chain is named eip155:CHAIN:REGISTRY/ID. Nothing here counts a verdict on it: this
     registry cannot see it. Its evidence is a run recorded with `record --reproduces eip155:CHAIN:REGISTRY/ID`.
+
+    withdraw takes back a verdict that was given. withdraw-signed is for a verdict that was signed for somebody else to
+    send: it ends those that nobody has sent, also where no verdict was given. A bounty then counts the group's word as
+    spoken.
 
     `seal verdict` gives a verdict that nobody can read until it is revealed.
 

@@ -16,6 +16,9 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import foreign_id, required_record
 from blockchaintracer.lab.outbox import Op, Transaction
 
+WITHDRAW, WITHDRAW_SIGNED = "withdraw", "withdraw-signed"
+"""Take back the verdict that was given; or also those that were signed and not relayed."""
+
 
 @dataclass(frozen=True)
 class Written:
@@ -33,11 +36,15 @@ class Written:
 
 
 def give_verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None = None) -> Written:
-    """Give the group's verdict, named as in `Verdict`, or ``withdraw`` it, on an id or ``eip155:CHAIN:REGISTRY/ID``."""
-    chosen = Verdict.NONE if verdict == "withdraw" else Verdict[verdict.upper().replace("-", "_")]
+    """Give the group's verdict, named as in `Verdict`, or take it back by `WITHDRAW` or `WITHDRAW_SIGNED`, on an id or
+    ``eip155:CHAIN:REGISTRY/ID``."""
+    taken_back = verdict in (WITHDRAW, WITHDRAW_SIGNED)
+    chosen = Verdict.NONE if taken_back else Verdict[verdict.upper().replace("-", "_")]
     if foreign := foreign_id(lab, record_id):
         return attest_foreign(lab, foreign, chosen, evidence=evidence)
-    return attest(lab, record_id, chosen, evidence=evidence) if chosen else withdraw(lab, record_id)
+    if chosen:
+        return attest(lab, record_id, chosen, evidence=evidence)
+    return withdraw(lab, record_id, signed=verdict == WITHDRAW_SIGNED)
 
 
 def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None = None) -> Written:
@@ -54,8 +61,12 @@ def attest(lab: Lab, record_id: str, verdict: Verdict, *, evidence: str | None =
     return _write(lab, Transaction(Op.ATTEST, lab.registry.address, **fields), group, label(verdict))
 
 
-def withdraw(lab: Lab, record_id: str) -> Written:
+def withdraw(lab: Lab, record_id: str, *, signed: bool = False) -> Written:
     """Take the group's verdict on a record back.
+
+    Args:
+        signed: also where there is none: every verdict that was signed for the next version and not relayed is ended.
+            A bounty takes this for the group's word: it neither enters nor claims.
 
     Raises:
         ContractRevert: before anything is paid, if there is none.
@@ -63,7 +74,7 @@ def withdraw(lab: Lab, record_id: str) -> Written:
     record = required_record(lab, record_id)
     group = lab.group(Role.REVIEWER)
     current = lab.registry.verdict(group, record.id)
-    if current.verdict is Verdict.NONE:
+    if current.verdict is Verdict.NONE and not signed:
         raise in_words("NoVerdict", {"group": group, "recordId": from_hex(record.id)})
     version = current.version
     fields = {"record_id": record.id, "group": group, "version": version}

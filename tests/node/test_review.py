@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.errors import ContractRevert, InputError
 from blockchaintracer.core.record import Kind, Verdict
 from blockchaintracer.extras.search import Index, query
-from blockchaintracer.lab.attest import attest, retract, withdraw
+from blockchaintracer.lab.attest import WITHDRAW_SIGNED, attest, give_verdict, retract, withdraw
 from blockchaintracer.lab.recording.content import record_path
 from tests.support.labs import again, second_lab, typed
 
@@ -49,6 +49,11 @@ def test_what_waits_and_what_does_not(labs, tmp_path):
     assert ids(two, groups[1], tmp_path) == [result, others]
     assert ids(three, groups[2], tmp_path) == [data, own]
     withdraw(two, data)
+    with pytest.raises(ContractRevert, match="no verdict"):
+        withdraw(two, data)
+    # ends what was signed and not sent; a word without a verdict changes nothing else
+    give_verdict(two, data, WITHDRAW_SIGNED)
+    assert (two.registry.verdict(groups[1], data).verdict, two.registry.verdict(groups[1], data).version) == (0, 3)
     assert ids(two, groups[1], tmp_path) == [data, result, others]
     assert ids(two, groups[1], tmp_path, kind="result") == [result]
     assert ids(two, groups[1], tmp_path, group=groups[2]) == [others]
