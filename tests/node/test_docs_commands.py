@@ -170,6 +170,13 @@ def test_seals(shell: Shell) -> None:
     assert len(printed) == 5
 
 
+def test_groups(shell: Shell) -> None:
+    """Without the lines for two accounts, which tests/node/test_review.py types."""
+    printed = [typed(shell, line) for line in commands("groups.md")]
+    assert len(printed) == 5
+    assert "retracted" in printed[-2]
+
+
 def test_storage(shell: Shell, lab: Lab, tmp_path: Path) -> None:
     """In a home of its own: garbage is collected only where no other process uses the store, as this one does."""
     typed(shell, "blockchaintracer export -o all.tar --artifacts")
