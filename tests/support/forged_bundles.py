@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import rfc8785
@@ -17,7 +19,7 @@ from blockchaintracer.core.formats import BUNDLE
 from blockchaintracer.core.manifest import ContentPredicate, Manifest
 from blockchaintracer.core.merkle import MerkleTree
 from blockchaintracer.core.networks import MAX_TIME
-from blockchaintracer.core.record import Domain, Kind, RecordKey, SubjectType, from_hex, to_hex
+from blockchaintracer.core.record import Domain, Kind, Link, RecordKey, SubjectType, from_hex, to_hex
 from blockchaintracer.core.storage_layout import batch_slot, record_slot
 
 OWNER, SALT = "0x" + "77" * 20, "0x" + "aa" * 32
@@ -45,6 +47,12 @@ class Forged:
 
     Args:
         word: what is added to each record's storage word: counters, a retraction, flags.
+        stored: the words of batched records; without it they are not stored.
+        batch_word: what is added to the batch's storage word.
+        parents: of each record, as its key has them.
+        of_manifest: makes a record's manifest out of the one that it would have.
+        of_logs: makes the logs out of those that it would have.
+        account_at: the address that has the registry's account.
         later: seconds between the records' block and the one whose state is read.
         fields: of the header after ``nonce``.
     """
@@ -70,6 +78,12 @@ class Forged:
     receipt_prefix: bytes = b"\x02"
     topics: list[bytes] | None = None
     with_bloom: bool = True
+    stored: int = 0
+    batch_word: int = 0
+    parents: tuple[Link, ...] = ()
+    of_manifest: Callable[[Any], Any] = lambda plain: plain
+    of_logs: Callable[[list[Any]], list[Any]] = lambda logs: logs
+    account_at: str = ""
 
     def plain(self) -> dict[str, Any]:
         registry = self.registry or factory_registry(OWNER, True, SALT)
@@ -79,9 +93,11 @@ class Forged:
         for index in range(self.count):
             subject = f"{index + 1:064x}"
             content = ContentPredicate(subject_type="commitment", name=f"content {index}")
-            manifest = Manifest.of(Kind.DATASET, content, subject)
-            manifests.append(json.loads(manifest.to_bytes()) if self.manifest else None)
-            keys.append(RecordKey(7, self.author, SubjectType.COMMITMENT, subject, Kind.DATASET, manifest.digest()))
+            manifest = self.of_manifest(json.loads(Manifest.of(Kind.DATASET, content, subject).to_bytes()))
+            manifests.append(manifest if self.manifest else None)
+            digest = sha256(rfc8785.dumps(manifest)).hexdigest()
+            fields = (7, self.author, SubjectType.COMMITMENT, subject, Kind.DATASET, digest)
+            keys.append(RecordKey(*fields, parents=self.parents))
         ids = [domain.record_id(key) for key in keys]
         logs, words = [], {}
         for record_id, key in zip(ids, keys, strict=True):
@@ -89,14 +105,16 @@ class Forged:
             values = (key.group, author, subject_type, kind, manifest, parents)
             topics = self.topics if self.topics is not None else [keccak(text=RECORDED), from_hex(record_id), subject]
             logs.append([address, topics, encode(RECORDED_DATA, values)])
-            words[record_slot(record_id)] = self.time | 7 << 120 | key.kind << 152 | self.word
+            words[record_slot(record_id)] = (self.time | 7 << 120 | key.kind << 152) + self.word
         tree = MerkleTree(ids)
         if self.batched:
-            words = {record_slot(record_id): 2 << 160 for record_id in ids} if self.cancelled else {}
-            words |= {batch_slot(7, self.author, tree.root): self.time | self.count << 40}
+            word = 2 << 160 if self.cancelled else self.stored
+            words = {record_slot(record_id): word for record_id in ids} if word else {}
+            words |= {batch_slot(7, self.author, tree.root): (self.time | self.count << 40) + self.batch_word}
             topics = [keccak(text="Anchored(uint32,address,bytes32,uint48,bytes32)")]
             topics += [bytes.fromhex(self.author[2:]).rjust(32, b"\0"), from_hex(tree.root)]
             logs = [[address, topics, encode(["uint32", "uint48", "bytes32"], [7, self.count, b"\x05" * 32])]]
+        logs = self.of_logs(logs)
         nodes: dict[bytes, bytes] = {}
 
         def root(content: dict[bytes, bytes]) -> bytes:
@@ -111,7 +129,7 @@ class Forged:
         code = registry_code(self.chain_id, registry, True) if self.code is None else self.code
         account = self.account or [b"\x01", b"", storage, keccak(code)]
         account = [storage if part is ... else part for part in account]
-        state = root({keccak(address): rlp.encode(account)})
+        state = root({keccak(bytes.fromhex(self.account_at[2:]) or address): rlp.encode(account)})
         filter_ = bloom(logs) if self.with_bloom else bytes(256)
         receipts = root({rlp.encode(0): self.receipt_prefix + rlp.encode([self.status, b"\x52\x08", filter_, logs])})
         headers = {}

@@ -238,10 +238,7 @@ def _parse(data: bytes) -> _Bundle:
 
 
 def _path(parts: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in parts:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text or "the bundle"
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
 
 
 class _Reading:
@@ -441,7 +438,8 @@ class _Reading:
                 f"{place}.anchored.log", "expected the event that anchored this root for this group and author"
             )
         if batch.anchored_at != block.timestamp or block.number > as_of.number:
-            raise BundleRefused(place, f"expected a batch of time {block.timestamp}, got one of {batch.anchored_at}")
+            expected = f"expected a batch of time {block.timestamp}, of a block up to {as_of.number}"
+            raise BundleRefused(place, f"{expected}, got time {batch.anchored_at}, block {block.number}")
         return ProvenBatch(root, batch, block)
 
 

@@ -21,7 +21,7 @@ from blockchaintracer.core.manifest import (
     is_listing,
 )
 from blockchaintracer.core.manifest.predicates import identifier_of
-from blockchaintracer.core.record import RecordKey, SubjectType
+from blockchaintracer.core.record import RecordKey, SubjectType, label
 from blockchaintracer.core.verify.copies import Copies, Copy, compare_files
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -45,8 +45,9 @@ def check_subject(copies: Copies, key: RecordKey, manifest: Manifest | None) -> 
         yield Check(name, Outcome.UNKNOWN, f"it is a salted commitment: {how}")
     else:
         identifier = identifier_of(manifest.predicate) if manifest else None
-        if identifier is None:
-            yield Check(name, Outcome.UNKNOWN, "it is the digest of an identifier that is not at hand")
+        if identifier is None or key.subject_type != SubjectType.IDENTIFIER:
+            detail = f"it is of type {label(key.subject_type, SubjectType)}: what it is the digest of is not known here"
+            yield Check(name, Outcome.UNKNOWN, detail)
             return
         same = sha256(identifier.encode()).hexdigest() == key.subject
         detail = f"it is {'' if same else 'not '}the SHA-256 of the identifier {identifier}"
