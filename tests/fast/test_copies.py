@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, digest_bytes
-from blockchaintracer.core.errors import ChainUnavailable, NotVerified, StoreError
+from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
+from blockchaintracer.core.formats import PUBLISHED
 from blockchaintracer.core.verify.copies import (
     CHUNK,
+    VERSION_FILE,
     Copy,
     Damaged,
     Differences,
     FolderCopies,
+    GivenFiles,
     SourceError,
     compare_files,
     object_name,
@@ -221,3 +226,109 @@ def test_a_conclusion_has_one_exit_code_and_one_colour() -> None:
     }  # fmt: skip
     assert Conclusion.VERIFIED.colour(private=True) == "yellow"
     assert Conclusion.NOT_VERIFIED.colour(private=True) == "red"
+
+
+class Fetched(FolderCopies):
+    """Copies that come from elsewhere: `given` has the bytes of each source, None if it has none."""
+
+    def __init__(self, given: dict[str, bytes | None]) -> None:
+        super().__init__([*given])
+        self.given = given
+
+    def _locate(self, source: str, sha256: str, scratch: Path, limit: int | None) -> Path | None:
+        data = self.given[source]
+        return scratch if data is not None and scratch.write_bytes(data) is not None else None
+
+
+def test_a_copy_that_is_fetched_has_the_name_of_its_source(tmp_path: Path) -> None:
+    given = {"none": None, "liar": DATA[:-1] + b"!", "good": DATA}
+    with Fetched(given).find_copy(DIGEST) as copy:
+        assert copy.path
+        assert copy.path.read_bytes() == DATA
+        assert copy.where == "good"
+        assert copy.damaged == [Damaged("liar", hashlib.sha256(DATA[:-1] + b"!").hexdigest())]
+        assert copy.told == []
+        scratch = copy.path.parent
+        assert scratch.name.startswith("blockchaintracer-")
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("elsewhere", ["a", "z"])
+def test_a_copy_in_a_folder_is_named_by_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: str
+) -> None:
+    (tmp_path / elsewhere).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / elsewhere))
+    path = put(tmp_path / "m", DATA)
+    with FolderCopies([tmp_path / "m"]).find_copy(DIGEST) as copy:
+        assert copy.where == str(path)
+    with Fetched({"good": DATA}).find_copy(DIGEST) as copy:
+        assert copy.where == "good"
+
+
+def test_a_digest_that_is_smaller_or_larger_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    path = put(tmp_path, DATA)
+    for other in (b"0", b"20"):
+        digest = hashlib.sha256(other).hexdigest()
+        seen.add(digest > DIGEST)
+        path.write_bytes(other)
+        with FolderCopies([tmp_path]).find_copy(DIGEST) as copy:
+            assert (copy.digest, copy.damaged) == (None, [Damaged(str(path), digest)])
+        path.write_bytes(DATA)
+        with monkeypatch.context() as patched:
+            patched.setattr("blockchaintracer.core.verify.copies.read_limited", lambda *asked, it=other: it)
+            assert FolderCopies([tmp_path]).read_bytes(DIGEST, 100)[0] is None
+    assert seen == {True, False}
+
+
+def test_what_cannot_be_read_after_it_was_hashed_is_unavailable(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*asked: object) -> bytes:
+        raise InputError("it is gone")
+
+    monkeypatch.setattr("blockchaintracer.core.verify.copies.read_limited", gone)
+    data, copy = FolderCopies([folders["whole"]]).read_bytes(DIGEST, 100)
+    assert (data, copy.digest) == (None, None)
+    assert copy.unavailable == [f"{folders['whole'] / object_name(DIGEST)} changed while it was read"]
+    data, copy = FolderCopies([folders["damaged"]]).read_bytes(DIGEST, 100)
+    assert (data, copy.unavailable, len(copy.damaged)) == (None, [], 1)
+
+
+def test_a_copy_that_is_too_large_is_told_with_the_limit(folders: dict[str, Path]) -> None:
+    with FolderCopies([folders["whole"]]).find_copy(DIGEST, limit=3) as copy:
+        assert copy.damaged == [Damaged(str(folders["whole"]), None, reason="has more than the 3 bytes allowed")]
+
+
+def test_a_folder_of_another_version_is_unavailable(folders: dict[str, Path]) -> None:
+    file, copies = folders["whole"] / VERSION_FILE, FolderCopies([folders["whole"]])
+    for header, whole in ((PUBLISHED.header(), True), (PUBLISHED.header() | {"type": f"{PUBLISHED.prefix}v2"}, False)):
+        file.write_text(json.dumps(header))
+        with copies.find_copy(DIGEST) as copy:
+            assert (copy.digest is not None) is whole
+            told = f"{folders['whole']} {folders['whole']}: it is written in version 2 of published; "
+            assert copy.unavailable == [] if whole else copy.unavailable[0].startswith(told)
+
+
+def test_given_files_come_first_and_other_copies_for_the_rest(folders: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(DATA)
+    (tmp_path / "more").write_bytes(b"more")
+    counted: list[int] = []
+    others = FolderCopies([folders["damaged"], folders["whole"]], counted.append)
+    given = GivenFiles([tmp_path / "data", tmp_path / "more", folders["empty"]], others)
+    assert sum(counted) == len(DATA) + 4
+    assert given.files == {DIGEST: tmp_path / "data", hashlib.sha256(b"more").hexdigest(): tmp_path / "more"}
+    assert given.progress is not None
+    with given.find_copy(DIGEST) as copy:
+        assert (copy.path, copy.where, copy.damaged) == (tmp_path / "data", str(tmp_path / "data"), [])
+    (tmp_path / "data").write_bytes(b"changed meanwhile")
+    with given.find_copy(DIGEST) as copy:
+        assert [bad.where for bad in copy.damaged] == [str(tmp_path / "data")]
+    given = GivenFiles([tmp_path / "more"], others)
+    with given.find_copy(DIGEST, limit=len(DATA), cid_profile=DEFAULT_PROFILE) as copy:
+        assert copy.path == folders["whole"] / object_name(DIGEST)
+        assert len(copy.damaged) == 1
+        assert copy.digest == digest_bytes(DATA)
+    assert given.read_bytes(DIGEST, len(DATA))[0] == DATA
+    assert given.read_bytes(DIGEST, len(DATA) - 1)[0] is None
