@@ -53,13 +53,15 @@ WALL_S = 300
 """Seconds after which a mutant counts as killed even if it only waits. The time of the processor is limited, too."""
 
 _REPORTS = "tests/evm/verify/test_reports.py"
+_SELDOM = "tests/evm/verify/test_less_usual.py"
+_FORGOTTEN = "tests/evm/verify/test_forgotten.py"
 
 
 def _lies(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/evm/verify/test_lies.py::test_lies[{name}]" for name in names)
 
 
-_BUNDLES = ("tests/fast/test_hostile_bundles.py", "tests/findings/test_what_no_chain_makes.py")
+_BUNDLES = ("tests/fast/test_bundle_refusals.py", "tests/findings/test_what_no_chain_makes.py")
 TESTS: dict[str, tuple[str, ...]] = {
     "batch_proof.py": ("tests/fast/test_batch_proof.py",),
     "merkle.py": ("tests/fast/test_merkle.py",),
@@ -70,15 +72,19 @@ TESTS: dict[str, tuple[str, ...]] = {
         f"{_REPORTS}::test_a_batch_that_somebody_else_sent",
     ),
     "verify/bundle.py": _BUNDLES,
-    "verify/chain_shapes.py": _BUNDLES,
+    "verify/chain_shapes.py": ("tests/fast/test_chain_shapes.py", *_BUNDLES),
     "verify/checkpoint_checks.py": ("tests/evm/verify/test_runs.py::test_checkpoints",),
-    "verify/commitments.py": _lies("batch", "seal of a record", "a sealed verdict"),
+    "verify/commitments.py": (
+        *(f"{_SELDOM}::test_records", f"{_SELDOM}::test_verdicts"),
+        *_lies("batch", "seal of a record", "a sealed verdict"),
+        *(_FORGOTTEN, "tests/findings/test_a_proof_beside_a_key.py", _REPORTS),
+    ),
     "verify/content_checks.py": ("tests/fast/test_content_checks.py",),
     "verify/copies.py": ("tests/fast/test_copies.py",),
     "verify/key_statements.py": ("tests/evm/verify/test_runs.py::test_keys",),
-    "verify/locate.py": (*_lies("lineage"), _REPORTS),
+    "verify/locate.py": (_SELDOM, _FORGOTTEN, *_lies("verdicts"), _REPORTS),
     "verify/outcomes.py": ("tests/fast/test_outcomes.py",),
-    "verify/record_checks.py": (*_lies("standing", "lineage"), _REPORTS),
+    "verify/record_checks.py": (_SELDOM, *_lies("standing", "lineage"), _REPORTS, _FORGOTTEN),
     "verify/seal_checks.py": (
         f"{_REPORTS}::test_what_did_not_pass_proves_nothing",
         *_lies("a hidden seal", "a revealed seal", "a seal of a verdict"),
@@ -88,14 +94,15 @@ TESTS: dict[str, tuple[str, ...]] = {
     ),
     "verify/standing.py": ("tests/evm/verify/test_standing.py",),
     "verify/transaction_checks.py": (
+        f"{_SELDOM}::test_every_transaction",
         *(f"{_REPORTS}::test_{name}" for name in ("every_transaction", "a_transaction", "what_is_looked_up")),
         f"{_REPORTS}::test_what_did_not_pass_proves_nothing",
         *_lies("event GroupCreated", "event Retracted", "event Anchored", "event ForeignAttested", "event Revealed"),
     ),
-    "verify/verdict_checks.py": _lies("a sealed verdict", "verdicts"),
-    "verify/verifier.py": (_REPORTS,),
+    "verify/verdict_checks.py": (f"{_SELDOM}::test_verdicts", *_lies("a sealed verdict", "verdicts"), _FORGOTTEN),
+    "verify/verifier.py": (_SELDOM, _REPORTS, _FORGOTTEN, "tests/findings/test_a_proof_beside_a_key.py"),
 }
-"""The tests that concern a file, which take seconds in this process: those that start no node."""
+"""The tests that concern a file, the nearest first: they take seconds in this process, and start no node."""
 
 
 class Mutant(NamedTuple):
@@ -145,7 +152,12 @@ def judge(tests: tuple[str, ...], cpu_s: int) -> tuple[bool, float]:
         os.dup2(log, 2)
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 1))
         import pytest
+        from hypothesis import HealthCheck, Phase, settings
 
+        # the same examples for each mutant, and none made shorter after it failed
+        quick = {"derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
+        settings.register_profile("mutants", deadline=None, suppress_health_check=[HealthCheck.too_slow], **quick)
+        settings.load_profile("mutants")
         os._exit(int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests])))
     end = time.monotonic() + WALL_S
     while True:
@@ -168,7 +180,9 @@ class Results:
     def key(code: str, tests: tuple[str, ...]) -> str:
         digest = hashlib.sha256(code.encode())
         shared = sorted((ROOT / "tests" / "support").glob("*.py"))
-        for path in (*shared, *(ROOT / test.partition("::")[0] for test in tests)):
+        files = sorted({ROOT / test.partition("::")[0] for test in tests})
+        beside = sorted({file.parent / name for file in files for name in ("conftest.py", "expected")})
+        for path in (*shared, *files, *beside):
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 digest.update(file.read_bytes() if file.is_file() and file.suffix != ".pyc" else b"")
         return digest.hexdigest()
