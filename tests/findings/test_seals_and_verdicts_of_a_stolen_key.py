@@ -68,3 +68,7 @@ def test_a_verdict_of_the_thief_is_named_and_is_not_the_records_fault(done: tupl
     report = done[0].verifier.hash(done[1]["data"])
     assert stolen(report) == [Outcome.UNKNOWN]
     assert report.conclusion is Conclusion.VERIFIED
+    # it was told among what the record's verification proves, in the name of the thief's group
+    verdicts = [check.verdict for check in report.checks if check.name == "verdict of group 1"]
+    assert verdicts == [Outcome.UNKNOWN] * 2
+    assert len(report.proves) == 1

@@ -75,6 +75,7 @@ class RevmNode:
         contract = self.chain.deploy(name, *arguments, by=by.address)
         data = artifact(name).bytecode + contract.interface.encode_constructor(*arguments)
         self._add(by, None, data, self._logs())
+        self._waiting[-1][1]["contractAddress"] = to_checksum_address(contract.address)
         self.codes[contract.address] = [(self.number, bytes(self.chain.evm.get_code(contract.address)))]
         self.mine()
         return contract

@@ -50,6 +50,11 @@ class EventHistory:
         since = f" ({printed_time(block.timestamp)})" if block else ""
         return f"the history of the node at {chain.address} begins at block {self.start}{since}"
 
+    @property
+    def reason(self) -> str:
+        """Why the node does not give an event that the registry's state tells of."""
+        return self.gap or "the node does not give its event"
+
     def _has(self, number: int) -> bool:
         """Whether the node has a block and its receipts. That it has no log of it says nothing: there may be none."""
         chain = self._registry.chain

@@ -320,7 +320,7 @@ class Registry:
         return (
             f"the registry {self.address} on {self.chain.name} holds {record_id} as {label(stored.status)} (state), of"
             f" group {stored.group}, recorded {printed_time(stored.recorded_at)}; author, content and transaction are"
-            f" unknown: {self.history.gap or 'the node does not give its event'}, and no key is at hand"
+            f" unknown: {self.history.reason}, and no key is at hand"
         )
 
     def find_subject(self, subject: str) -> list[RecordView]:

@@ -74,7 +74,7 @@ def _sent(registry: Registry, identifier: str) -> tuple[SentTransaction, str, st
     chain = registry.chain
     transaction = chain.remembered(lambda: chain.transaction(identifier)) if identifier else None
     if transaction is None:
-        why = f"the node doesn't give transaction {identifier}" if identifier else registry.history.gap
+        why = f"the node doesn't give transaction {identifier}" if identifier else registry.history.reason
         detail = f"who sent it is unknown: {why}; that its author agreed, the registry checked"
         return Check(_NAME, Outcome.UNKNOWN, detail, {} if identifier else {"forgotten": True})
     sender, how = sender_of(registry, identifier, transaction)

@@ -77,14 +77,12 @@ def check_batch(
             detail = "the registry says that it is from a batch, its events name none"
         yield Check("batch", Outcome.UNKNOWN if gap else Outcome.FAIL, detail)
         return
-    if record.path:
+    if record.path and record.batch == commitment.root:
         yield check_path(registry, record, commitment.root, record.path)
         return
     arguments = arguments_of(registry, record.transaction, "materialize")
     if arguments is None:
-        detail = (
-            f"stored from the batch {commitment.root} by another contract's call, which the transaction doesn't show"
-        )
+        detail = f"from the batch {commitment.root} by another contract's call, which the transaction doesn't show"
         yield Check("batch", Outcome.UNKNOWN, detail, {"root": commitment.root})
         return
     yield check_path(registry, record, commitment.root, [to_hex(part) for part in arguments["proof"]])

@@ -31,7 +31,6 @@ CHUNK = 1 << 20
 VERSION_FILE = "blockchaintracer.json"
 """Names the version of a published folder. One without it, such as the lab's store, has the layout of version 1."""
 
-
 _SHOWN = 8
 
 

@@ -124,15 +124,15 @@ class RecordChecks:
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
     def _verdicts(self, record: RecordView, status: RecordStatus) -> Iterator[Check]:
-        """Check verdicts. One of a stolen key is named and is not the record's fault: anyone may give one."""
+        """Check verdicts. One of a stolen key is unknown, and is not the record's fault: anyone may give one."""
         for check in check_verdicts(self._registry, record.id, status):
-            yield check
-            if attester := check.values.get("attester"):
-                group, time = check.values["group"], check.values["attestedAt"]
-                for key in check_key(self._registry, self._copies, group, attester, time):
-                    if key.values:
-                        doubted = key.verdict is Outcome.FAIL
-                        yield replace(key, name=check.name, verdict=Outcome.UNKNOWN if doubted else key.verdict)
+            values, keys = check.values, list[Check]()
+            if attester := values.get("attester"):
+                stated = check_key(self._registry, self._copies, values["group"], attester, values["attestedAt"])
+                keys = [replace(key, name=check.name) for key in stated if key.values]
+            stolen = [key for key in keys if key.verdict is Outcome.FAIL]
+            yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
+            yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
 
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Check who is committed to a record, and by what right."""
@@ -170,7 +170,7 @@ class RecordChecks:
         transaction = record.transaction
         receipt = self._chain.remembered(lambda: self._chain.receipt(transaction)) if transaction else None
         if receipt is None or block is None:
-            gap = f"this node has forgotten block {record.block}" if record.block else self._registry.history.gap
+            gap = f"this node has forgotten block {record.block}" if record.block else self._registry.history.reason
             kept = f", which says that it was {transaction} in block {record.block}" if transaction else ""
             detail = f"{by}: recorded (state); transaction unknown{kept and ' but to who keeps its key' + kept}: {gap}"
             return Check(name, Outcome.PASS if status.exists else Outcome.FAIL, detail, {"forgotten": True})
@@ -282,7 +282,7 @@ class RecordChecks:
             ]
             detail = "; ".join(wrong) or f"the digests of all {len(inputs)} are those of their records"
             if forgotten and not wrong:
-                detail = f"the keys of {', '.join(forgotten)} are not at hand: {self._registry.history.gap}"
+                detail = f"the keys of {', '.join(forgotten)} are not at hand: {self._registry.history.reason}"
             outcome = Outcome.FAIL if wrong else Outcome.UNKNOWN if forgotten else Outcome.PASS
             yield Check("inputs", outcome, detail)
 
@@ -303,8 +303,8 @@ class RecordChecks:
             return Check("lineage", Outcome.FAIL, f"it rests on what is retracted: {', '.join(retracted)}")
         lost = [record_id for record_id in seen if record_id not in known]
         if lost or unread:
-            gap = self._registry.history.gap or "the node does not give their events"
-            why = f"{gap}, and no key is at hand" if lost else "no manifest that names what they read is at hand"
+            gap = f"{self._registry.history.reason}, and no key is at hand"
+            why = gap if lost else "no manifest that names what they read is at hand"
             detail = f"what {', '.join([*lost, *sorted(unread)])} rest on is unknown: {why}"
             return Check("lineage", Outcome.UNKNOWN, detail)
         return Check("lineage", Outcome.PASS, f"none of the {len(seen)} records that it rests on is retracted")
@@ -356,16 +356,14 @@ class RecordChecks:
         if status.status is not Status.RETRACTED:
             return Check("retraction", Outcome.PASS, "it is not retracted")
         event = next(self._registry.events("Retracted", id=from_hex(record.id)), None)
-        if event is None:
-            why = self._registry.history.gap or "its event is not there"
-            detail = f"retracted {when(status.retracted_at)} (state); by whom and why is unknown: {why}"
-            return Check("retraction", Outcome.FAIL, detail, {"retractedAt": status.retracted_at})
-        digest = event.args["reason"].hex()
-        reason = self._reason(digest) if int(digest, 16) else "no reason was given"
-        by = event.args["by"]
-        values = {"by": by, "retractedAt": status.retracted_at, "reason": digest}
-        detail = f"retracted {when(status.retracted_at)} by {by}: {reason}"
-        return Check("retraction", Outcome.FAIL, detail, values)
+        if event is not None:
+            digest, by = event.args["reason"].hex(), event.args["by"]
+            values = {"by": by, "retractedAt": status.retracted_at, "reason": digest}
+            how = f"by {by}: {self._reason(digest) if int(digest, 16) else 'no reason was given'}"
+        else:
+            values = {"retractedAt": status.retracted_at}
+            how = f"(state); by whom and why is unknown: {self._registry.history.reason}"
+        return Check("retraction", Outcome.FAIL, f"retracted {when(status.retracted_at)} {how}", values)
 
     def _reason(self, digest: str) -> str:
         data, copy = self._copies.read_bytes(digest, _REASON_LIMIT)

@@ -37,7 +37,7 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
     sealed = next(registry.events("Sealed", **about, commitment=from_hex(derivation.commitment)), None)
     if sealed is None and registry.sealed_at(**about, commitment=derivation.commitment):
         detail = f"{derivation.commitment} was sealed (state); whether its block determines these seeds is unknown"
-        yield Check("seed plan", Outcome.UNKNOWN, f"{detail}: {registry.history.gap}")
+        yield Check("seed plan", Outcome.UNKNOWN, f"{detail}: {registry.history.reason}")
     elif sealed is None:
         detail = f"{about['author']} never sealed {derivation.commitment} for group {derivation.group}"
         yield Check("seed plan", Outcome.FAIL, detail)

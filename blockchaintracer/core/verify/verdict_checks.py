@@ -111,8 +111,7 @@ def _check_group(
     statement += f" ({member.later})" if member.later else ""
     problems = []
     # the registry keeps as many of the evidence's low bits as its slot has room for
-    same = (current.verdict, current.version) == (verdict, values["version"]) and evidence.endswith(current.evidence)
-    if not same:
+    if (current.verdict, current.version) != (verdict, values["version"]) or not evidence.endswith(current.evidence):
         problems.append(
             f"the registry holds {label(current.verdict)}, version {current.version}, evidence …{current.evidence}"
         )
@@ -121,9 +120,16 @@ def _check_group(
         problems.append(f"its time in the registry, {current.attested_at}, is not that of its block")
     elif not member.unknown and (problem := member.problem(Role.REVIEWER, block.timestamp)):
         problems.append(f"{values['attester']} was no reviewer of group {group}: {problem}")
+    outcome = Outcome.PASS
     if evidence_id:
         record = evidence_records.get(evidence_id)
-        if record is not None or registry.status(evidence_id).status is not Status.RECORDED:
+        status = record.stored.status if record and record.stored else registry.status(evidence_id).status
+        if status is Status.RETRACTED and verdict not in _ON_EVIDENCE:
+            # an opinion stays when its evidence is retracted, and anyone may give one: that is not the record's fault
+            statement, outcome = f"{statement}, but that evidence is retracted", Outcome.UNKNOWN
+        elif status is not Status.RECORDED:
+            problems.append(f"the evidence is {'retracted' if status is Status.RETRACTED else 'not recorded'}")
+        elif record:
             problems += _evidence_problems(registry, record_id, group, verdict, evidence_id, record)
     elif verdict in _ON_EVIDENCE:
         problems.append("such a verdict needs evidence")
@@ -132,19 +138,15 @@ def _check_group(
     statement += sealed
     if problems:
         return Check(name, Outcome.FAIL, f"{statement}: but {'; '.join(problems)}", shown)
-    return Check(name, Outcome.PASS, statement, shown)
+    return Check(name, outcome, statement, shown)
 
 
 def _evidence_problems(
-    registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str, record: RecordView | None
+    registry: Registry, record_id: str, group: int, verdict: Verdict, evidence: str, record: RecordView
 ) -> list[str]:
-    if record is None:
-        return ["the evidence is not recorded"]
     key, problems = record.key, []
     if registry.domain.record_id(key) != evidence:
         problems.append("the evidence's key has another id")
-    if record.stored is None or record.stored.status is not Status.RECORDED:
-        problems.append("the evidence is retracted")
     if key.group != group:
         problems.append(f"the evidence is of group {key.group}")
     if verdict in _ON_EVIDENCE and (key.kind != Kind.RUN or Link(record_id, Relation.REPRODUCES) not in key.parents):

@@ -192,11 +192,9 @@ class Verifier:
         record = RecordView(id=record_id, key=key)
         more = [replace(check, record=record_id) for check in self._given(record, files, groups)]
         if self._registry.status(record_id).exists:
-            stored = self._registry.find_records([record_id]).get(
-                record_id, replace(record, batch=root, path=tuple(path))
-            )
+            stored = self._registry.find_records([record_id]).get(record_id, record)
             more += self.earlier_batch(record, root, path)
-            return self._report(record_id, "record", more, [stored])
+            return self._report(record_id, "record", more, [replace(stored, batch=root, path=tuple(path))])
         seen, checks, proves = self._checks.batched(record, root, path)
         checks += more
         limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
@@ -252,7 +250,7 @@ class Verifier:
                 seen.append(record)
                 checks += its_checks
             elif stored[record_id].exists:
-                gap = self._registry.history.gap
+                gap = self._registry.history.reason
                 detail = f"by {where(self._registry)}: recorded (state); transaction unknown: {gap}"
                 checks.append(Check("recorded", Outcome.PASS, detail, record=record_id))
             else:
@@ -317,7 +315,7 @@ class Verifier:
             # the node has forgotten where one of them is: the registry's state has both times
             first = ids[0] if earlier.time < later.time else ids[1]
             if not seconds:
-                gap = self._registry.history.gap
+                gap = self._registry.history.reason
                 detail = f"both have the same time (state), and their places are unknown: {gap}"
                 return Check("order", Outcome.UNKNOWN, detail, {"unavailable": [gap]})
             outcome = Outcome.PASS if earlier.time < later.time else Outcome.FAIL
