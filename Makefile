@@ -18,10 +18,10 @@ record: setup ## the main job: train, record, have a second group reproduce, ver
 	@$(VENV)/python examples/quickstart/record.py
 
 test: setup ## the tests that need no node, and one run of each main job: three minutes on two cores
-	@$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "fast or evm or smoke" tests/fast tests/evm tests/findings tests/live/test_smoke.py $(ARGS)
+	@$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "fast or evm or smoke" tests/fast tests/evm tests/findings tests/live/test_smoke.py $(ARGS)
 
 test-all: setup ## every test; ARGS="tests/node -k retract" for a part
-	@$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(VENV)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 test-frameworks: setup ## the integrations with the real PyTorch, TensorFlow, JAX, Lightning, Keras, scikit-learn, Transformers, Optuna
 	@$(VENV)/python tools/frameworks.py $(ARGS)
