@@ -27,6 +27,7 @@ def test_the_figures_are_those_of_the_contracts() -> None:
     assert constants == {
         "MAX_ELIGIBLE_GROUPS": "32",
         "MIN_VERDICT_WINDOW": f"{MIN_VERDICT_WINDOW // DAY} days",
+        "GROUP_AGE": "1 days",
         "CLAIM_WINDOW": f"{CLAIM_WINDOW // DAY} days",
         "MAX_DURATION": "1826 days",
     }
