@@ -58,7 +58,7 @@ fuzz: setup ## the registry against its model, a million steps
 	@FUZZ=1 $(VENV)/python -m pytest tests/evm/property -q
 
 faults: setup ## kill, reorganise, lie and fill the disk, in full: 200 kills, 400 records by eight processes
-	@FAULTS=1 $(VENV)/python -m pytest tests/node/faults -q $(ARGS)
+	@FAULTS=1 $(VENV)/python -m pytest tests/node/faults tests/evm/test_verbs_of_nodes_that_forget.py -q $(ARGS)
 
 mutate: setup ## whether a test notices small changes to a contract: one in eight; FULL=1 every one, FILES=... of some
 	@$(VENV)/python tools/mutate.py $(if $(FULL),,--sample 8) $(FILES)

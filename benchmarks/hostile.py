@@ -38,6 +38,7 @@ from tests.support.forged_bundles import SHAPES, Forged, blocks_of
 from tests.support.habits import KINDS, through
 from tests.support.memory_node import MODES, Answer, answering, forgetful
 from tests.support.mutations import changes
+from tests.support.reading_verbs import problem, reading
 from tests.support.registry_life import FULL, Life, live
 
 _STEP = 500
@@ -152,6 +153,20 @@ def nodes_that_forget(honest: Honest) -> Iterator[Case]:
                     yield case, lambda name=name, it=answer, sources=sources: judged(name, it, sources)
 
 
+def verbs_of_nodes_that_forget(honest: Honest) -> Iterator[Case]:
+    """Ask every reading verb by such nodes, in the lab's own home, where keys and receipts are kept."""
+    lab = reading(honest.folder / "reading")
+    true = cache(lambda name: lab.told(name, lab.life.node.answer))
+    for mode in MODES:
+        for cut in range(2, lab.life.node.head - 1):
+            for name in lab.verbs:
+                now = lambda name=name, mode=mode, cut=cut: lab.told(name, forgetful(lab.life.node, mode, cut))  # noqa: E731
+                yield (
+                    f"{name}, {mode} before block {cut}",
+                    lambda name=name, now=now: problem(name, now(), true(name)) or "as true",
+                )
+
+
 def nodes_of_other_makes(honest: Honest) -> Iterator[Case]:
     """Verify a registry's records by nodes that lack, add, limit and refuse what other nodes do."""
     life = live(honest.folder / "other makes")
@@ -191,6 +206,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,
     "node that forgets": nodes_that_forget,
+    "node that forgets, each verb": verbs_of_nodes_that_forget,
     "node of another make": nodes_of_other_makes,
 }
 """Each kind of hostile input. Add a row: a function that yields cases."""

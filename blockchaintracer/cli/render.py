@@ -182,6 +182,7 @@ def unrevealed_line(author: Mapping[str, Any]) -> str:
     elsewhere = author.get("keptElsewhere")
     more = f"; {elsewhere} of these are not kept here" if elsewhere else ""
     made = f"{author['author']} made {counted(author['seals'], 'seal')} for group {author['group']}"
+    more += "" if author.get("complete", True) else " (of those that the node still knows)"
     return f"{made}: {author['unrevealed']} unrevealed{more}."
 
 

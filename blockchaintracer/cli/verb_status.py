@@ -99,7 +99,7 @@ def _record_lines(state: dict[str, Any]) -> Iterator[str]:
         place = f"in block {seal['block']}" if "block" in seal else "in a block that the node has forgotten"
         yield f"Seal      {state['commitment']}"
         yield f"          sealed by {seal['author']} for group {seal['group']} {place}, {when(seal['sealedAt'])}"
-        yield f"          {unrevealed_line(seal)}{'' if seal['complete'] else ' (of those that the node still knows)'}"
+        yield f"          {unrevealed_line(seal)}"
         if shown := seal.get("revealedAs"):
             verdict = "" if shown == "record" else f"the verdict {shown} on "
             yield f"          revealed as {verdict}record {seal['record']}"

@@ -27,12 +27,12 @@ from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
 from blockchaintracer.lab.drafts import command_for_others
+from blockchaintracer.lab.key_files import read_key_file
 from blockchaintracer.lab.known_keys import given_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.disclose import verify_disclosure
 from blockchaintracer.lab.proof_file import ProofKind, damaged, proof_kind, read_proof
-from blockchaintracer.lab.published_proofs import read_key_file
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
 
 _OF_A_PATH = ("path", "record", "of_group")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.record import Domain, RecordKey, is_hash
+from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, RecordKey, is_hash, normal_id
 from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
 from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
 from blockchaintracer.core.verify.outcomes import wrong_group
+from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.standing import BundleReport, stand
 from blockchaintracer.core.verify.verifier import Verifier
 
@@ -119,8 +121,8 @@ def verify(
         target: a record id (alone, or as ``eip155:CHAIN:REGISTRY/ID``), a transaction hash, a SHA-256, or a path
             (`Path`, or text that is not an id).
         trust: what the verification rests on.
-        copies: where manifests and files are found: a published folder, or any `Copies`. Without it the checks that
-            need them are unknown.
+        copies: where manifests and files are found: a published folder, whose ``proofs`` are read too, or any
+            `Copies`. Without it the checks that need them are unknown.
         record: id of the record that a file or folder should be.
 
     Returns:
@@ -130,18 +132,26 @@ def verify(
         InputError: if the target is neither, or the choices in `trust` do not fit together.
         ChainUnavailable: if the node does not answer.
     """
+    registry, sources = open_registry(trust), []
     if copies is None or isinstance(copies, str | os.PathLike):
-        copies = FolderCopies([copies] if copies else [])
-    verifier = Verifier(open_registry(trust), copies)
-    text = os.fspath(target)
+        sources = [copies] if copies else []
+        copies = FolderCopies(sources)
+        registry = registry.knowing(published_keys(registry.domain, sources))
+    verifier = Verifier(registry, copies)
+    text, asked, path = os.fspath(target), "", None
     if isinstance(target, str) and is_hash(text):
         if record is not None:
             raise InputError(f"expected a file or folder beside `record`, got {text!r}")
+        asked = registry.domain.parse_id(text) if text.startswith(GLOBAL_PREFIX) else normal_id(text)
         report = verifier.hash(text, trust.groups)
     elif not (path := Path(text)).exists():
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
     else:
-        report = verifier.path(path, record, trust.groups)
+        shown = verifier.shown(path)
+        asked = record or shown.sha256
+        report = verifier.path(shown, record, trust.groups)
+    find = partial(published_proofs, registry.domain, sources, asked)
+    report = with_batched(registry, verifier, report, asked, find, path=path, groups=trust.groups)
     return replace(_by_trusted_groups(report, trust.groups), private=is_private(trust.chain_id))
 
 

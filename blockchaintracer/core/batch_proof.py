@@ -42,7 +42,8 @@ class Proof(KeyFile):
     def _from_json(cls, data: dict[str, Any]) -> Self:
         file = KeyFile._from_json(data)
         path = tuple(normal_id(sibling, "sibling") for sibling in data["proof"])
-        proof = cls(file.chain_id, file.registry, file.key, normal_id(data["root"], "root"), path)
+        root = normal_id(data["root"], "root")
+        proof = cls(file.chain_id, file.registry, file.key, root, path, receipts=file.receipts)
         if not proof.holds:
             raise InputError(f"the path doesn't lead from record {proof.id} to the root {proof.root}")
         return proof

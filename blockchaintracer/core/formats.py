@@ -123,13 +123,14 @@ def read_limited(path: Path, limit: int, what: str, flags: int = 0) -> bytes:
 
 _SIGNED = ("eip-712", "keccak-256")
 _CHAIN = (*_SIGNED, "sha2-256")
+_PROVEN = (*_SIGNED, "merkle-patricia-trie", "rlp", "sha2-256")
 _HASHED = ("sha2-256",)
 
 # for others
-RECORD_KEY = Format("record-key", algorithms=_CHAIN)
-BUNDLE = Format("bundle", algorithms=("eip-712", "keccak-256", "merkle-patricia-trie", "rlp", "sha2-256"))
+RECORD_KEY = Format("record-key", algorithms=_PROVEN)
+BUNDLE = Format("bundle", algorithms=_PROVEN)
 BATCH = Format("batch")
-BATCH_PROOF = Format("batch-proof", algorithms=_CHAIN)
+BATCH_PROOF = Format("batch-proof", algorithms=_PROVEN)
 CHECKPOINTS = Format("checkpoints")
 CHECKPOINT_BATCH = Format("checkpoint-batch")
 GROUP = Format("group")

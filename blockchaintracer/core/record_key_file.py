@@ -8,7 +8,7 @@ True
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,17 +16,23 @@ from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.formats import RECORD_KEY, Format, read_limited
 from blockchaintracer.core.plain_json import read_strictly
 from blockchaintracer.core.record import Domain, RecordKey, checksummed, unsigned
+from blockchaintracer.core.verify.inclusion import Inclusion
 
 MAX_KEY_FILE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class KeyFile:
-    """A record's key, and the chain and registry that its id is bound to. They are claims: `require` compares them."""
+    """A record's key, and the chain and registry that its id is bound to. They are claims: `require` compares them.
+
+    Args:
+        receipts: of the transactions that stored it, or anchored its batch, with what proves them.
+    """
 
     chain_id: int
     registry: str
     key: RecordKey
+    receipts: tuple[Inclusion, ...] = field(default=(), kw_only=True)
 
     FORMAT: ClassVar[Format] = RECORD_KEY
 
@@ -48,7 +54,8 @@ class KeyFile:
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values. `parse` takes them back."""
         place = {"chainId": str(self.chain_id), "registry": self.registry, "key": self.key.as_json()}
-        return self.FORMAT.header() | place
+        receipts = {"receipts": [it.as_json() for it in self.receipts]} if self.receipts else {}
+        return self.FORMAT.header() | place | receipts
 
     def to_bytes(self) -> bytes:
         """Return the bytes of the file."""
@@ -71,4 +78,6 @@ class KeyFile:
 
     @classmethod
     def _from_json(cls, data: dict[str, Any]) -> Self:
-        return cls(unsigned(int(data["chainId"]), 256), checksummed(data["registry"]), RecordKey.from_json(data["key"]))
+        place = unsigned(int(data["chainId"]), 256), checksummed(data["registry"])
+        receipts = tuple(map(Inclusion.from_json, data.get("receipts", ())))
+        return cls(*place, RecordKey.from_json(data["key"]), receipts=receipts)

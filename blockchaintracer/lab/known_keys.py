@@ -11,16 +11,23 @@ from blockchaintracer.core.chain.registry import KeySource
 from blockchaintracer.core.record import Domain, RecordKey, is_one_of, normal_digest
 from blockchaintracer.core.record_key_file import KeyFile
 from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.inclusion import Inclusion
+from blockchaintracer.core.verify.published_proofs import of_files, view_of
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.outbox import Entry, Outbox
+from blockchaintracer.lab.outbox import Entry, Op, Outbox
+
+_STORING = (Op.RECORD, Op.RECORD_BY_SIGNATURE, Op.REVEAL, Op.MATERIALIZE)
+"""What stores the record that it is about."""
 
 
 def kept_keys(home: Home, domain: Domain, outbox: Callable[[], Outbox]) -> KeySource:
     """Return the source of what the lab keeps: its outbox, which also knows block and transaction, and batch proofs.
     The outbox is opened when a key is asked for: a program goes on where its disk is full."""
 
-    def known(digest: str) -> Iterator[RecordView]:
-        for entry in outbox().entries_naming(domain.chain_id, normal_digest(digest)):
+    def known(digest: str) -> Iterator[RecordView | Inclusion]:
+        digits = normal_digest(digest)
+        yield from outbox().receipts_naming(domain.chain_id, digits)
+        for entry in outbox().entries_naming(domain.chain_id, digits):
             for key in entry.write.fields.values():
                 if isinstance(key, RecordKey) and is_one_of(digest, domain.record_id(key), key.subject):
                     yield _placed(RecordView(id=domain.record_id(key), key=key), entry)
@@ -38,21 +45,16 @@ def proofs_naming(home: Home, domain: Domain, digest: str) -> Iterator[Proof]:
             yield proof
 
 
-def view_of(file: KeyFile) -> RecordView:
-    """Return the record that a key file or the proof of a batched record is of."""
-    view = RecordView(id=file.id, key=file.key)
-    return replace(view, batch=file.root, path=file.path) if isinstance(file, Proof) else view
-
-
 def given_keys(files: Iterable[KeyFile]) -> KeySource:
     """Return the source of keys that somebody gives."""
-    views = [view_of(file) for file in files]
-    return lambda digest: [view for view in views if is_one_of(digest, view.id, view.key.subject)]
+    given = [*files]
+    return lambda digest: of_files([file for file in given if is_one_of(digest, file.id, file.key.subject)])
 
 
 def _placed(record: RecordView, entry: Entry) -> RecordView:
     """Add where the outbox saw the record's own transaction."""
-    if not entry.is_on_chain or entry.block is None or not entry.transaction or entry.write.record_id != record.id:
+    is_own = entry.write.op in _STORING and entry.write.record_id == record.id
+    if not is_own or not entry.is_on_chain or entry.block is None or not entry.transaction:
         return record
     place = Position(entry.block.number, 0, 0)
     return replace(record, transaction=entry.transaction, block_hash=entry.block.hash, position=place)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progress, parse_listing
-from blockchaintracer.core.errors import BlockchainTracerError, InputError, StoreError
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import PUBLISHED
 from blockchaintracer.core.manifest import (
     Artifact,
@@ -23,17 +24,18 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Kind, SubjectType, label
-from blockchaintracer.core.record_key_file import KeyFile
+from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, object_name
+from blockchaintracer.core.verify.published_proofs import content_name, proof_name
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
+from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.published_proofs import proof_name
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
@@ -327,10 +329,21 @@ def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
 
 
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:
-    """Put the key of a record, with its Merkle path if it is in a batch, into the store; return the name that it gets,
-    and its SHA-256."""
-    key = find_proof(lab, record.id) or KeyFile(lab.chain_id, lab.domain.registry, record.key)
-    return {proof_name(record.id): lab.store.put_bytes(key.to_bytes())}
+    """Put the key of a record, with its Merkle path if it is in a batch, into the store; return its SHA-256 by the
+    names that it gets. What is only in a batch is found by its content, too."""
+    key, transactions = KeyFile(lab.chain_id, lab.domain.registry, record.key), [record.transaction]
+    if proof := find_proof(lab, record.id):
+        anchored = lab.registry.anchored(record.group, record.author, proof.root)
+        key, transactions = proof, [*transactions, anchored.transaction if anchored else ""]
+    receipts = []
+    for transaction in filter(None, transactions):
+        # a node that gives no receipts takes away nothing else
+        with suppress(ChainUnavailable, InputError):
+            receipts.append(inclusion_of(lab.registry, transaction))
+    data = replace(key, receipts=tuple(receipts)).to_bytes()
+    data = data if len(data) <= MAX_KEY_FILE_BYTES else key.to_bytes()
+    names = [proof_name(record.id), *([content_name(record.key.subject)] if record.batch else [])]
+    return dict.fromkeys(names, lab.store.put_bytes(data))
 
 
 def _ancestors(lab: Lab, record: RecordView) -> Iterator[RecordView]:

@@ -423,31 +423,55 @@ def listed(lab: Lab) -> dict[str, Any]:
             seals = seals_of(lab.registry, group, author)
             seen |= {seal.commitment: seal for seal in seals}
             elsewhere = sum(seal.commitment not in commitments and seal.revealed_as is None for seal in seals)
-            authors.append({**_counted(group, author, seals), "keptElsewhere": elsewhere})
+            authors.append({**_counted(lab.registry, group, author, seals), "keptElsewhere": elsewhere})
+        rows = [_row(lab, seal, seen.get(seal.commitment), _by_state(lab.registry, seal)) for seal in kept]
     except ChainUnavailable as away:
         error = away.message
-    rows = [_row(lab, seal, seen.get(seal.commitment), away=error is not None) for seal in kept]
+        rows = [_row(lab, seal, seen.get(seal.commitment), None) for seal in kept]
+    for count in authors if error is None else ():
+        # what the node has forgotten and the state has
+        own = [row for row in rows if (row["group"], row["author"]) == (count["group"], count["author"])]
+        lost = [row for row in own if row["sealedAt"] and row["commitment"] not in seen]
+        count["seals"] += len(lost)
+        count["unrevealed"] += sum(row["state"] == "sealed" for row in lost)
     return {"seals": sorted(rows, key=lambda row: row["sealedAt"] or 2**40), "authors": authors, "chainError": error}
 
 
 def sealed_by(registry: Registry, group: int, author: str) -> dict[str, Any]:
     """Count how many seals a group's author made, and how many of them are not shown, by the registry's events."""
-    return _counted(group, author, seals_of(registry, group, author))
+    return _counted(registry, group, author, seals_of(registry, group, author))
 
 
-def _counted(group: int, author: str, seals: list[SealSeen]) -> dict[str, Any]:
-    return {"group": group, "author": checksummed(author), "seals": len(seals), "unrevealed": unrevealed(seals)}
+def _counted(registry: Registry, group: int, author: str, seals: list[SealSeen]) -> dict[str, Any]:
+    counts = {"seals": len(seals), "unrevealed": unrevealed(seals), "complete": registry.history.gap is None}
+    return {"group": group, "author": checksummed(author), **counts}
 
 
-def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict[str, Any]:
-    sealed = lab.chain.block(seen.sealed_block) if seen else None
-    shown = lab.chain.block(seen.revealed_block) if seen and seen.revealed_block is not None else None
-    if seen is not None:
-        state = "revealed" if seen.revealed_as else "sealed"
+def _by_state(registry: Registry, kept: KeptSeal) -> tuple[int, int]:
+    """Return when a seal was made and when it was shown, by the state, which no node forgets; 0 for never."""
+    sealed = registry.sealed_at(kept.group, kept.author, kept.commitment)
+    if kept.verdict is None:
+        record = registry.status(kept.record_id)
+        shown = (record.sealed_at, record.recorded_at)
+    else:
+        verdict = registry.verdict(kept.group, kept.record_id)
+        shown = (verdict.sealed_at, verdict.attested_at)
+    return sealed, shown[1] if sealed and shown[0] == sealed else 0
+
+
+def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, by_state: tuple[int, int] | None) -> dict[str, Any]:
+    sealed_at, revealed_at = by_state or (0, 0)
+    if seen is not None and seen.revealed_block is not None and not revealed_at:
+        # a verdict that was changed since
+        block = lab.chain.block(seen.revealed_block)
+        revealed_at = block.timestamp if block else 0
+    if sealed_at:
+        state = "revealed" if revealed_at else "sealed"
     else:
         states = {entry.write.identity: entry.state for entry in lab.outbox.entries(kept.chain_id, Op.SEAL)}
         entered = states.get(kept.write().identity)
-        sent = "sealed" if away and entered in (EntryState.INCLUDED, EntryState.FINAL) else "waits"
+        is_away = by_state is None
+        sent = "sealed" if is_away and entered in (EntryState.INCLUDED, EntryState.FINAL) else "waits"
         state = "not sent" if entered in (None, EntryState.FAILED) else sent
     return {
         "commitment": kept.commitment,
@@ -458,6 +482,6 @@ def _row(lab: Lab, kept: KeptSeal, seen: SealSeen | None, *, away: bool) -> dict
         "group": kept.group,
         "author": kept.author,
         "state": state,
-        "sealedAt": sealed.timestamp if sealed else None,
-        "revealedAt": shown.timestamp if shown else None,
+        "sealedAt": sealed_at or None,
+        "revealedAt": revealed_at or None,
     }

@@ -103,7 +103,7 @@ def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> 
         "recordedAt": status.recorded_at,
         "retractedAt": status.retracted_at or None,
         "sealedAt": status.sealed_at or None,
-        "batch": _batch_of(registry, record.id) if status.is_batched else None,
+        "batch": _batch_of(registry, record) if status.is_batched else None,
         "seals": sealed_by(registry, key.group, key.author) if status.sealed_at else None,
         "verdicts": [
             {**row, "seals": sealed_by(registry, row["group"], row["attester"]) if row["sealedAt"] else None}
@@ -123,9 +123,9 @@ def foreign_status(registry: Registry, foreign: GlobalId) -> dict[str, Any]:
     }
 
 
-def _batch_of(registry: Registry, record_id: str) -> str | None:
-    event = next(registry.events("Materialized", id=from_hex(record_id)), None)
-    return to_hex(event.args["root"]) if event else None
+def _batch_of(registry: Registry, record: RecordView) -> str | None:
+    event = next(registry.events("Materialized", id=from_hex(record.id)), None)
+    return to_hex(event.args["root"]) if event else record.batch
 
 
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:

@@ -35,10 +35,9 @@ def lab_of_tracer(
     registry: str | None,
     group: int | None,
     key: str | None,
-    *,
-    hand_over: bool = False,
+    **more: Any,
 ) -> Lab:
-    """Open the lab of a tracer, which asks for a passphrase where a person can answer."""
+    """Open the lab of a tracer, which asks for a passphrase where a person can answer. `more` as `Lab` takes."""
     ask: Callable[[str], str] = lambda question: getpass(f"{question}: ")  # noqa: E731
     return Lab(
         home=Home(home),
@@ -48,7 +47,7 @@ def lab_of_tracer(
         group_number=group,
         ask=ask if sys.stdin and sys.stdin.isatty() else None,
         say=lambda message: logger.info("%s", message),
-        hand_over=hand_over,
+        **more,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +11,17 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.record import is_hash
+from blockchaintracer.core.record import is_hash, is_one_of
 from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.verifier import Verifier
-from blockchaintracer.lab.batched_here import with_batched
+from blockchaintracer.lab.kept_proofs import find_proof
+from blockchaintracer.lab.key_files import in_source
+from blockchaintracer.lab.known_keys import proofs_naming
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.outbox import Entry, EntryState, Op, Outbox
 from blockchaintracer.lab.own_seals import check_own, own_seals
 from blockchaintracer.lab.proof_file import damaged
-from blockchaintracer.lab.published_proofs import published_keys
 from blockchaintracer.lab.store.similar_content import similar_records
 from blockchaintracer.lab.store.store import Store
 from blockchaintracer.lab.store.stored_copies import StoredCopies
@@ -73,7 +75,7 @@ def verify(
             hint="`verify ID --path PATH` compares a file with one record; --group goes with a PATH, or with --author.",
         )
     try:
-        registry = lab.registry.knowing(published_keys(lab.domain, sources)) if sources else lab.registry
+        registry = lab.registry.knowing(published_keys(lab.domain, sources, in_source)) if sources else lab.registry
         verifier = lab_verifier(registry, lab.store, sources, progress)
         if path is not None:
             shown = verifier.shown(path)
@@ -84,7 +86,16 @@ def verify(
             sealers = [(group, author)] if group is not None and author is not None else []
             sealers += [(seal.group, seal.author) for seal in own_seals(lab, asked) if seal.commitment == asked]
             report = verifier.hash(asked, sealers=sealers)
-        report = with_batched(lab, verifier, report, asked, sources, path=path, group=group)
+        report = with_batched(
+            lab.registry,
+            verifier,
+            report,
+            asked,
+            lambda: published_proofs(lab.domain, sources, asked, in_source),
+            lambda: _kept(lab, asked),
+            path=path,
+            groups=() if group is None else (group,),
+        )
         sealed = any(check.name == "seal" for check in report.checks)
         if sealed or not report.records:
             report = replace(report, checks=(*report.checks, *check_own(lab, asked, with_seal=not sealed)))
@@ -139,6 +150,12 @@ def verify_order(lab: Lab, first: str, second: str) -> Report:
 def _marked(lab: Lab, report: Report) -> Report:
     """Mark what was verified on a private test chain."""
     return replace(report, private=lab.on_devnet)
+
+
+def _kept(lab: Lab, digest: str) -> Iterator[Proof]:
+    if own := find_proof(lab, digest):
+        return iter([own])
+    return (it for it in proofs_naming(lab.home, lab.domain, digest) if is_one_of(digest, it.key.subject))
 
 
 def _existing(path: Path) -> Path:

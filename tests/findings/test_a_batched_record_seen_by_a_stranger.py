@@ -66,17 +66,17 @@ def test_it_is_verified_from_the_published_folder(lab: Lab, tmp_path: Path, batc
     assert stranger(lab, tmp_path / "stranger", "verify", child.id).returncode == 1, "nothing is found without it"
 
 
-def test_what_an_address_cannot_tell_is_said(lab: Lab, tmp_path: Path, batched: Any) -> None:
-    """At an address nothing can be listed: a file was told to have no record, and not that this was not looked at."""
+def test_at_an_address_it_is_found_by_its_file(lab: Lab, tmp_path: Path, batched: Any) -> None:
+    """At an address nothing can be listed: its proof has a name by its content, too."""
     child, _, file = batched
     publish(lab, child.id, tmp_path / "published")
     with serving(partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "published"))) as address:
-        done = stranger(lab, tmp_path / "stranger", "verify", str(file), "--from", address)
-        assert done.returncode == 1
-        assert f"in a folder alone, at {address} by its id: `verify ID --path FILE`" in done.stdout
-        done = stranger(lab, tmp_path / "stranger", "verify", child.id, "--path", str(file), "--from", address)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "in a folder alone" not in done.stdout
+        for words in ((str(file),), (child.id, "--path", str(file)), (child.subject,)):
+            done = stranger(lab, tmp_path / "stranger", "verify", *words, "--from", address)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert child.id in done.stdout
+        done = stranger(lab, tmp_path / "stranger", "verify", str(new(tmp_path)), "--from", address)
+        assert done.returncode == 1, done.stdout + done.stderr
 
 
 def test_its_file_is_found_by_the_batches_that_are_kept_here(lab: Lab, tmp_path: Path, batched: Any) -> None:
@@ -99,6 +99,7 @@ def test_a_changed_or_invented_proof_is_named(lab: Lab, tmp_path: Path, batched:
     proof = folder / "proofs" / f"{child.id}.json"
     whole = json.loads(proof.read_text())
     home = tmp_path / "stranger"
+    (folder / "proofs" / f"{child.subject}.json").unlink()
     for changed in ({"proof": []}, {"root": "ab" * 32}, {"key": {**whole["key"], "kind": 5}}):
         proof.write_text(json.dumps({**whole, **changed}))
         done = stranger(lab, home, "verify", child.id, "--from", str(folder))
@@ -143,10 +144,12 @@ def test_every_way_to_publish_takes_the_proof_along(lab: Lab, tmp_path: Path, ba
     publish(lab, child.id, tmp_path / "published.car")
     assert f"proofs/{child.id}.json".split("/")[1].encode() in (tmp_path / "published.car").read_bytes()
     publish(lab, child.id, "memory://published")
-    from blockchaintracer.lab.published_proofs import published_proofs
+    from blockchaintracer.core.verify.published_proofs import published_proofs
+    from blockchaintracer.lab.key_files import in_source
 
-    [proof], problems, unavailable = published_proofs(lab.domain, ["memory://published"], child.id)
-    assert (proof.id, problems, unavailable) == (child.id, [], [])
+    for digest in (child.id, child.subject):
+        [proof], problems, unavailable = published_proofs(lab.domain, ["memory://published"], digest, in_source)
+        assert (proof.id, problems, unavailable) == (child.id, [], [])
 
 
 def test_a_proof_file_is_tied_to_its_manifest_and_file(lab: Lab, tmp_path: Path, batched: Any) -> None:

@@ -23,11 +23,11 @@ from blockchaintracer.extras.check.claims import read_claims
 from blockchaintracer.extras.score.data_rows import Unreadable, read_split
 from blockchaintracer.lab.capture.environment import find_lock
 from blockchaintracer.lab.capture.git import capture_git
+from blockchaintracer.lab.key_files import read_key_file
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import restore
 from blockchaintracer.lab.proof_file import read_proof
 from blockchaintracer.lab.publish import _to_folder
-from blockchaintracer.lab.published_proofs import read_key_file
 from blockchaintracer.lab.relay import SignedWrites
 from blockchaintracer.lab.store.sources import read_source
 from blockchaintracer.lab.store.store import Store

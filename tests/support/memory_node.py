@@ -13,19 +13,24 @@ from typing import Any
 from unittest.mock import patch
 
 import pyrevm
+import rlp
 from eth_account import Account
 from eth_account.typed_transactions import TypedTransaction
 from eth_hash.auto import keccak
 from hexbytes import HexBytes
+from trie import HexaryTrie
 
 from blockchaintracer.core.chain.endpoints import Endpoints
 from blockchaintracer.core.fetch import FetchError
 from tests.support.evm import START, Chain, Reverted
+from tests.support.forged_bundles import bloom
 
 MODES = ("4444", "-32000", "null", "empty")
 """How nodes answer about what they have forgotten."""
 BLOCK_S = 12
 RICH = 10**24
+_FIELDS = "parentHash sha3Uncles miner stateRoot transactionsRoot receiptsRoot logsBloom difficulty number gasLimit"
+_FIELDS = f"{_FIELDS} gasUsed timestamp extraData mixHash nonce baseFeePerGas".split()
 Answer = Callable[[str, list[Any]], Any]
 
 
@@ -63,23 +68,31 @@ class MemoryNode:
         for _ in range(count):
             self._mine([])
 
-    def _mine(self, transactions: list[str]) -> dict[str, Any]:
-        number = len(self.blocks)
-        block = {
-            "number": hex(number),
-            "hash": "0x" + keccak(b"block %d" % number).hex(),
-            "parentHash": "0x" + keccak(b"block %d" % (number - 1)).hex() if number else "0x" + "00" * 32,
-            "timestamp": hex(START + BLOCK_S * number),
-            "transactions": transactions,
-            "baseFeePerGas": "0x7",
-            "gasLimit": hex(30_000_000),
-            "gasUsed": "0x5208",
-            "extraData": "0x",
-            "miner": "0x" + "00" * 20,
-            "difficulty": "0x0",
+    def _mine(self, transactions: list[str], receipts: list[dict[str, Any]] = []) -> dict[str, Any]:  # noqa: B006
+        """Add a block whose hash is that of its header, and whose receipts are those of their trie."""
+        number, trie = len(self.blocks), HexaryTrie({})
+        for index, receipt in enumerate(receipts):
+            trie[rlp.encode(index)] = b"\x02" + rlp.encode(
+                [int(receipt["status"], 16), 21_000, bytes.fromhex(receipt["logsBloom"][2:]), _plain(receipt["logs"])]
+            )
+        fields: dict[str, Any] = dict.fromkeys(_FIELDS, bytes(32)) | {
+            "parentHash": bytes.fromhex(self.blocks[-1]["hash"][2:]) if number else bytes(32),
+            "miner": bytes(20),
+            "receiptsRoot": bytes(trie.root_hash),
+            "logsBloom": bloom([log for receipt in receipts for log in _plain(receipt["logs"])]),
+            "difficulty": 0,
+            "number": number,
+            "gasLimit": 30_000_000,
+            "gasUsed": 21_000,
+            "timestamp": START + BLOCK_S * number,
+            "extraData": b"",
+            "nonce": bytes(8),
+            "baseFeePerGas": 7,
         }
-        self.blocks.append(block)
-        return block
+        identifier = "0x" + keccak(rlp.encode([fields[name] for name in _FIELDS])).hex()
+        block = {name: hex(value) if isinstance(value, int) else f"0x{value.hex()}" for name, value in fields.items()}
+        self.blocks.append(block | {"hash": identifier, "transactions": transactions})
+        return self.blocks[-1]
 
     def deploy(self, name: str, *arguments: Any) -> str:
         """Deploy a contract in a block of its own; its address."""
@@ -104,37 +117,37 @@ class MemoryNode:
 
     def _include(self, raw: bytes, sender: str, to: str | None, data: bytes, succeeded: bool) -> dict[str, Any]:
         identifier, emitted = "0x" + keccak(raw).hex(), self.chain.evm.result.logs if succeeded else []
-        block = self._mine([identifier])
-        place = {
-            "blockNumber": block["number"],
-            "blockHash": block["hash"],
-            "transactionIndex": "0x0",
-            "transactionHash": identifier,
-        }
-        logs = [
-            place
-            | {
+        told = [
+            {
                 "address": log.address.lower(),
                 "topics": ["0x" + bytes(topic).hex() for topic in log.data[0]],
                 "data": "0x" + bytes(log.data[1]).hex(),
                 "logIndex": hex(index),
                 "removed": False,
-                "blockTimestamp": block["timestamp"],
             }
             for index, log in enumerate(emitted)
         ]
-        self.receipts[identifier] = place | {
-            "logs": logs,
+        receipt: dict[str, Any] = {
             "status": "0x1" if succeeded else "0x0",
             "from": sender.lower(),
             "to": to and to.lower(),
             "gasUsed": "0x5208",
             "cumulativeGasUsed": "0x5208",
             "contractAddress": None,
-            "logsBloom": "0x" + "00" * 256,
+            "logs": told,
+            "logsBloom": "0x" + bloom(_plain(told)).hex(),
             "effectiveGasPrice": "0x7",
             "type": "0x2",
         }
+        block = self._mine([identifier], [receipt])
+        place = {
+            "blockNumber": block["number"],
+            "blockHash": block["hash"],
+            "transactionIndex": "0x0",
+            "transactionHash": identifier,
+        }
+        logs = [log | place | {"blockTimestamp": block["timestamp"]} for log in told]
+        self.receipts[identifier] = receipt | place | {"logs": logs}
         self.transactions[identifier] = {
             **{name: value for name, value in place.items() if name != "transactionHash"},
             "hash": identifier,
@@ -240,6 +253,12 @@ class MemoryNode:
         identifier = self._include(raw, sender, to, bytes(fields["data"]), succeeded)["transactionHash"]
         self.raw[identifier] = "0x" + raw.hex()
         return identifier
+
+
+def _plain(logs: list[dict[str, Any]]) -> list[Any]:
+    """Logs as their receipt has them: emitter, topics and data."""
+    words = [[log["address"], *log["topics"], log["data"]] for log in logs]
+    return [[each[0], each[1:-1], each[-1]] for each in ([bytes.fromhex(word[2:]) for word in it] for it in words)]
 
 
 def forgetful(node: MemoryNode, mode: str, cut: int, *, headers: bool = False) -> Answer:

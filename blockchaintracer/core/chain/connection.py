@@ -49,6 +49,7 @@ class TransactionReceipt:
     Args:
         sender, to, contract, gas_used, fee_wei: None if the node does not tell; `to` and `contract` also if the
             transaction calls nothing, or makes no contract.
+        is_kept: whether it is no node's answer, but was kept with its proof.
     """
 
     transaction: str
@@ -61,6 +62,7 @@ class TransactionReceipt:
     contract: str | None
     gas_used: int | None
     fee_wei: int | None
+    is_kept: bool = False
 
     @classmethod
     def of_json(cls, receipt: dict[str, Any]) -> TransactionReceipt:
@@ -164,16 +166,16 @@ class Chain:
         """Return a block by number, hash (0x-hex), ``latest`` or ``finalized``, or None if the chain has no such
         block."""
         question = _block_question(which)
+        pruned: HistoryPruned | None = None
         try:
             block = self.ask(*question)
-        except HistoryPruned:
+        except HistoryPruned as error:
+            block, pruned = None, error
+        if block is None:
             # a node that has forgotten the transactions of a block may still have its header
-            try:
-                block = self.ask(question[0].replace("Block", "Header"), question[1])
-            except NodeError:
-                block = None
-            if block is None:
-                raise
+            block = self.remembered(lambda: self.ask(question[0].replace("Block", "Header"), question[1]))
+        if block is None and pruned is not None:
+            raise pruned
         return None if block is None else Block.of_json(block)
 
     def head(self) -> Block:
@@ -212,10 +214,10 @@ class Chain:
         except ChainUnavailable:
             return None
 
-    def first_transaction(self, number: int) -> str | None:
-        """Return the hash of the first transaction in a block; None if there is none, or no such block."""
-        block = self.ask(*_block_question(number)) or {}
-        return next(iter(block.get("transactions") or ()), None)
+    def transactions(self, number: int) -> list[str] | None:
+        """Return the hashes of the transactions in a block, or None if the node does not have the block."""
+        block = self.ask(*_block_question(number))
+        return None if block is None else block.get("transactions") or []
 
     def logs(self, query: dict[str, Any]) -> list[EventLog]:
         """Return the logs that fit a filter of ``eth_getLogs``, oldest first, without those that were taken back."""

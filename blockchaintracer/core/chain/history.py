@@ -40,10 +40,16 @@ class EventHistory:
         return int(high)
 
     @cached_property
+    def is_short(self) -> bool:
+        """Whether the node gives less than all if it is asked from the registry's first block on: some give nothing of
+        a span of which they have forgotten a part."""
+        # of several nodes the one that has the first event is asked from now on
+        return not self._has_first_event(None)
+
+    @cached_property
     def gap(self) -> str | None:
         """Why events may be missing. None if the node has the registry's first event, that of its deployment."""
-        # of several nodes the one that has it is asked from now on
-        if next(self._registry.events(FIRST_EVENT, previousOwner=_NOBODY), None) is not None:
+        if not self.is_short or self._has_first_event(self.start):
             return None
         chain = self._registry.chain
         block = chain.remembered(lambda: chain.block(self.start))
@@ -55,13 +61,15 @@ class EventHistory:
         """Why the node does not give an event that the registry's state tells of."""
         return self.gap or "the node does not give its event"
 
+    def _has_first_event(self, since: int | None) -> bool:
+        return next(self._registry.events(FIRST_EVENT, since, previousOwner=_NOBODY), None) is not None
+
     def _has(self, number: int) -> bool:
         """Whether the node has a block and its receipts. That it has no log of it says nothing: there may be none."""
         chain = self._registry.chain
         try:
             next(self._registry.events("Recorded", number, number), None)
-            if (transaction := chain.first_transaction(number)) is None:
-                return chain.block(number) is not None
-            return chain.receipt(transaction) is not None
+            transactions = chain.transactions(number)
+            return transactions is not None and (not transactions or chain.receipt(transactions[0]) is not None)
         except NodeError:
             return False

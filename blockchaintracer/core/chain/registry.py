@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain.abi import DecodedEvent, interface
 from blockchaintracer.core.chain.connection import Chain, TransactionReceipt
@@ -35,6 +35,9 @@ from blockchaintracer.core.record import (
     to_hex,
 )
 from blockchaintracer.core.record_view import Batch, RecordStatus, RecordView
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.inclusion import Inclusion
 
 _IDS_AT_ONCE = 500
 _FILTER_LIMIT = 100
@@ -94,8 +97,9 @@ class ForeignAttestation:
     version: int
 
 
-KeySource = Callable[[str], Iterable[RecordView]]
-"""Where keys are kept: gives what may be known of a record id, or of the records of a digest (64 hex digits)."""
+KeySource = Callable[[str], "Iterable[RecordView | Inclusion]"]
+"""Where keys and receipts are kept: gives what may be known of a record id, of the records of a digest (64 hex digits),
+or of a transaction."""
 
 
 class Registry:
@@ -137,7 +141,7 @@ class Registry:
             )
         try:
             name = self.read_function("eip712Domain")[1]
-        except (ChainUnavailable, ContractRevert, InputError):
+        except (ContractRevert, InputError):
             name = None
         if name != "BlockchainTracer LabRegistry":
             raise InputError(f"the contract at {self.address} on {self.chain.name} is not a LabRegistry")
@@ -255,6 +259,8 @@ class Registry:
         start = self.first_block if first is None else first
         if first is None and name != FIRST_EVENT and self.chain.node.is_several:
             _ = self.history.gap
+        if first is None and self.keys:
+            yield from self._kept_events(name, topics)
         # the node knows its newest block: it is only asked for where one question is too large
         end, span = last, None if last is None else max(last - start + 1, 1)
         while end is None or start <= end:
@@ -272,19 +278,51 @@ class Registry:
                     raise
                 span = max(min((span or end - start + 1) // 4, _FIRST_SPAN), 1)
                 continue
+            is_short = not logs and first is None and name != FIRST_EVENT and self.history.is_short
+            if is_short and start < self.history.start:
+                start = self.history.start
+                continue
             with self._known():
                 found = [interface().event(log) for log in logs if log.address == self.address]
             for event in found:
                 # a node may give more than it was asked for
-                if (
-                    event is not None
-                    and event.name == name
-                    and all(_equals(event.args[key], value) for key, value in topics.items())
-                ):
+                if event is not None and _is_named(event, name, topics):
                     yield self._sound(event)
             if stop is None:
                 return
             start = stop + 1
+
+    def _kept_events(self, name: str, topics: dict[str, Any]) -> Iterator[DecodedEvent]:
+        """Yield the events that the node has forgotten and that receipts hold which are kept."""
+        values = [word for value in topics.values() for word in (value if isinstance(value, list) else [value])]
+        words = [word.hex() for word in values if isinstance(word, bytes)]
+        for receipt in self._kept_receipts(*words) if words and self.history.gap else ():
+            if receipt.block < self.history.start:
+                yield from (event for event in self.events_of(receipt) if _is_named(event, name, topics))
+
+    def _kept_receipts(self, *digests: str) -> Iterator[TransactionReceipt]:
+        """Yield the receipts that are kept of digests or transactions, of blocks that the chain has, oldest first."""
+        found = (it for digest in digests for it in self._kept(digest) if not isinstance(it, RecordView))
+        receipts = {it.transaction: it.receipt() for it in found}
+        for receipt in sorted(receipts.values(), key=lambda it: it.block):
+            block = self.chain.remembered(partial(self.chain.block, receipt.block))
+            if block and block.hash == receipt.block_hash:
+                yield receipt
+
+    def _kept(self, digest: str) -> Iterator[RecordView | Inclusion]:
+        return (it for source in self.keys for it in source(digest))
+
+    def kept_inclusion(self, transaction: str, digest: str) -> Inclusion | None:
+        """Return what is kept of a transaction under a digest that it is about, or None. The chain may have lost it."""
+        found = (it for it in self._kept(digest) if not isinstance(it, RecordView))
+        return next((it for it in found if it.transaction == transaction), None)
+
+    def receipt(self, transaction: str, digest: str | None = None) -> TransactionReceipt | None:
+        """Return the receipt of a transaction as the node gives it, or else as it is kept under its hash or under a
+        digest that it is about. None if neither has it."""
+        given = self.chain.remembered(lambda: self.chain.receipt(transaction))
+        kept = self._kept_receipts(digest or transaction) if given is None else ()
+        return given or next((receipt for receipt in kept if receipt.transaction == transaction), None)
 
     def recorded(self, first: int | None = None, last: int | None = None, **topics: Any) -> Iterator[RecordView]:
         """Yield records by their events, oldest first. `topics` may be ``id`` or ``subject`` (32 bytes)."""
@@ -333,9 +371,18 @@ class Registry:
         return [*(record for record, status in stored if status.exists), *records.values()]
 
     def _known_records(self, digest: str) -> Iterator[RecordView]:
-        """Yield what is kept of a record id, or of the records of a digest: a key is of the record whose id it has."""
-        for source in self.keys:
-            yield from (record for record in source(digest) if self.domain.record_id(record.key) == record.id)
+        """Yield what is kept of a record id, or of the records of a digest: a key is of the record whose id it has. A
+        place in a block that the chain does not have is left out."""
+        for it in self._kept(digest):
+            if isinstance(it, RecordView) and self.domain.record_id(it.key) == it.id:
+                block = self.chain.remembered(partial(self.chain.block, it.block)) if it.block else None
+                is_lost = block is not None and block.hash != it.block_hash
+                yield RecordView(id=it.id, key=it.key, batch=it.batch, path=it.path) if is_lost else it
+
+    def kept_path(self, record_id: str, root: str) -> tuple[str, ...]:
+        """Return the Merkle path that is kept of a record in a batch, or nothing."""
+        known = (it for it in self._known_records(record_id) if it.id == record_id and it.batch == root)
+        return next((it.path for it in known), ())
 
     def require_id(self, record: RecordView, record_id: str) -> RecordView:
         """Return the record itself if its key has this id."""
@@ -368,6 +415,10 @@ class Registry:
         with self._known():
             Verdict(event.args.get("verdict", 0))
         return event
+
+
+def _is_named(event: DecodedEvent, name: str, topics: dict[str, Any]) -> bool:
+    return event.name == name and all(_equals(event.args[key], value) for key, value in topics.items())
 
 
 def _equals(value: Any, wanted: Any) -> bool:

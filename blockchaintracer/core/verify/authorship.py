@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from blockchaintracer.core.chain import Registry
@@ -21,16 +22,18 @@ _DELEGATED = bytes.fromhex("ef0100")
 """What the code of an account begins with that runs another's code (EIP-7702)."""
 _FOR_IT_TO_SAY = "who its code lets act is for that code to say"
 _BY_WORD = "by the node's word"
+_KEPT = "recovered from its signature: the transaction was kept"
 _LEGACY = 0xC0
 """From this first byte on, a transaction has no type."""
 
 
 def check_author(registry: Registry, record: RecordView) -> Check:
     """Recover who sent or signed a record from the transaction that stored it, and compare with the author."""
-    sent = _sent(registry, record.transaction)
-    if isinstance(sent, Check):
-        return sent
-    transaction, sender, how = sent
+    sent = sent_by(registry, record.transaction, record.id)
+    return sent if isinstance(sent, Check) else _judged(_author(registry, record, *sent), sent[2])
+
+
+def _author(registry: Registry, record: RecordView, transaction: SentTransaction, sender: str, how: str) -> Check:
     author = checksummed(record.key.author)
     values: dict[str, Any] = {"author": author, "sender": sender, "how": "sent"}
     if transaction.to != registry.address:
@@ -49,12 +52,26 @@ def check_author(registry: Registry, record: RecordView) -> Check:
     return _by_signature(registry, record, arguments, values)
 
 
-def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str = "the batch's root") -> Check:
-    """Recover who sent the transaction that anchored a batch, or `what` else names an author, and compare."""
-    sent = _sent(registry, batch.transaction)
-    if isinstance(sent, Check):
-        return sent
-    transaction, sender, how = sent
+def check_anchorer(
+    registry: Registry, author: str, batch: Commitment, what: str = "the batch's root", about: str | None = None
+) -> Check:
+    """Recover who sent the transaction that anchored a batch, or `what` else names an author, and compare. `about` is
+    the record that it may be kept with."""
+    sent = sent_by(registry, batch.transaction, about or batch.transaction)
+    return sent if isinstance(sent, Check) else _judged(_anchorer(registry, author, batch, what, *sent), sent[2])
+
+
+def _judged(check: Check, how: str) -> Check:
+    """Return the check itself, unless it failed by what somebody kept: that decides nothing."""
+    if how != _KEPT or check.verdict is not Outcome.FAIL:
+        return check
+    detail = f"who sent it is unknown: of the transaction that was kept, {check.detail}"
+    return replace(check, verdict=Outcome.UNKNOWN, detail=detail, values={"forgotten": True})
+
+
+def _anchorer(
+    registry: Registry, author: str, batch: Commitment, what: str, transaction: SentTransaction, sender: str, how: str
+) -> Check:
     author = checksummed(author)
     values = {"author": author, "sender": sender, "how": "sent"}
     if sender == author and transaction.to == registry.address:
@@ -69,14 +86,18 @@ def check_anchorer(registry: Registry, author: str, batch: Commitment, what: str
     return Check(_NAME, Outcome.UNKNOWN, detail, values)
 
 
-def _sent(registry: Registry, identifier: str) -> tuple[SentTransaction, str, str] | Check:
+def sent_by(registry: Registry, identifier: str, about: str) -> tuple[SentTransaction, str, str] | Check:
     """Return a transaction, who sent it and how that is known, or the check that cannot be made without it."""
     chain = registry.chain
     transaction = chain.remembered(lambda: chain.transaction(identifier)) if identifier else None
+    if transaction is None and identifier and (kept := registry.kept_inclusion(identifier, about)) and kept.raw:
+        transaction = kept.sent()
+        return transaction, transaction.sender, _KEPT
     if transaction is None:
+        gap = registry.history.gap
         why = f"the node doesn't give transaction {identifier}" if identifier else registry.history.reason
         detail = f"who sent it is unknown: {why}; that its author agreed, the registry checked"
-        return Check(_NAME, Outcome.UNKNOWN, detail, {} if identifier else {"forgotten": True})
+        return Check(_NAME, Outcome.UNKNOWN, detail, {"forgotten": True} if gap or not identifier else {})
     sender, how = sender_of(registry, identifier, transaction)
     if sender is None:
         detail = f"what the node tells of transaction {identifier} is not signed by {transaction.sender}"

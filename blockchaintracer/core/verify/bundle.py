@@ -32,6 +32,7 @@ from blockchaintracer.core.verify.chain_shapes import (
     ReceiptLog,
     TrieNodes,
     bloom_holds,
+    index_key,
     read_account,
     read_header,
     read_receipt,
@@ -376,7 +377,7 @@ class _Reading:
         """Return a log of the registry, proven against the block's receipts."""
         block = self._block(f"{place}.block", where.block)
         if (where.block, where.transaction) not in self._receipts:
-            receipt = self._value(place, block.receipts_root, _index_key(where.transaction))
+            receipt = self._value(place, block.receipts_root, index_key(where.transaction))
             if not receipt:
                 raise BundleRefused(
                     f"{place}.transaction", f"block {block.number} has no transaction {where.transaction}"
@@ -456,12 +457,6 @@ def _shaped(place: str, read: Callable[[], T]) -> T:
         return read()
     except (Malformed, InputError) as error:
         raise BundleRefused(place, str(error)) from None
-
-
-def _index_key(index: int) -> bytes:
-    """Encode the index of a transaction as the key of its receipt: RLP of an integer."""
-    digits = index.to_bytes((index.bit_length() + 7) // 8)
-    return digits if 0 < index < 0x80 else bytes([0x80 + len(digits)]) + digits
 
 
 def _topic(signature: str) -> bytes:

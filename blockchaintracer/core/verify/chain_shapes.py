@@ -21,7 +21,7 @@ _LONGEST_PATH = 33
 _LONGEST_EXTRA = 1 << 14
 """bytes; the lists of signers of some chains stand in ``extraData``"""
 
-_HEADER: tuple[tuple[str, int | str], ...] = (
+HEADER: tuple[tuple[str, int | str], ...] = (
     *(("parentHash", 32), ("sha3Uncles", 32), ("miner", 20), ("stateRoot", 32), ("transactionsRoot", 32)),
     *(("receiptsRoot", 32), ("logsBloom", 256), ("difficulty", "u32"), ("number", "u8"), ("gasLimit", "u8")),
     *(("gasUsed", "u8"), ("timestamp", "u8"), ("extraData", "bytes"), ("mixHash", 32), ("nonce", 8)),
@@ -137,11 +137,11 @@ def read_header(data: bytes) -> Header:
     from eth_utils.crypto import keccak
 
     fields = decode_rlp(data, _NODE_DEPTH)
-    if not isinstance(fields, list) or (len(fields) not in _FIELDS_AFTER_A_FORK and len(fields) <= len(_HEADER)):
+    if not isinstance(fields, list) or (len(fields) not in _FIELDS_AFTER_A_FORK and len(fields) <= len(HEADER)):
         count = len(fields) if isinstance(fields, list) else "none"
         raise Malformed(f"expected the fields of a block header of a known fork, got {count}")
     values: dict[str, Any] = {}
-    for (name, shape), field in zip(_HEADER, fields, strict=False):
+    for (name, shape), field in zip(HEADER, fields, strict=False):
         if isinstance(shape, int):
             values[name] = _sized(field, shape, name)
         elif shape != "bytes":
@@ -157,7 +157,7 @@ def read_header(data: bytes) -> Header:
         state_root=values["stateRoot"],
         receipts_root=values["receiptsRoot"],
         bloom=values["logsBloom"],
-        unknown_fields=max(len(fields) - len(_HEADER), 0),
+        unknown_fields=max(len(fields) - len(HEADER), 0),
     )
 
 
@@ -198,6 +198,12 @@ def _read_log(item: Any) -> ReceiptLog:
         raise Malformed("expected a log's data as bytes")
     named = _list(topics, range(5), "at most four topics")
     return ReceiptLog(_sized(emitter, 20, "an emitter"), tuple(_sized(topic, 32, "a topic") for topic in named), data)
+
+
+def index_key(index: int) -> bytes:
+    """Encode the index of a transaction as the key of its receipt: RLP of an integer."""
+    digits = index.to_bytes((index.bit_length() + 7) // 8)
+    return digits if 0 < index < 0x80 else bytes([0x80 + len(digits)]) + digits
 
 
 def bloom_holds(bloom: bytes, values: Iterable[bytes]) -> bool:

@@ -77,8 +77,8 @@ def check_batch(
             detail = "the registry says that it is from a batch, its events name none"
         yield Check("batch", Outcome.UNKNOWN if gap else Outcome.FAIL, detail)
         return
-    if record.path and record.batch == commitment.root:
-        yield check_path(registry, record, commitment.root, record.path)
+    if path := record.path if record.batch == commitment.root else registry.kept_path(record.id, commitment.root):
+        yield check_path(registry, record, commitment.root, path)
         return
     arguments = arguments_of(registry, record.transaction, "materialize")
     if arguments is None:

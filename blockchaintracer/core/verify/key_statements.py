@@ -12,7 +12,7 @@ from blockchaintracer.core.record import Kind, Role, Status
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.copies import Copies
-from blockchaintracer.core.verify.locate import member_at
+from blockchaintracer.core.verify.locate import ended_by_state, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 
@@ -29,8 +29,10 @@ def check_key(registry: Registry, copies: Copies, group: int, account: str, time
     """
     statements = registry.find_subject(sha256(key_identifier(account).encode()).hexdigest())
     if gap := registry.history.gap:
-        detail = f"whether group {group} stated that the key of {account} was lost or stolen: {gap}"
-        yield Check("key", Outcome.UNKNOWN, detail)
+        detail = f"whether group {group} stated that the key of {account} was lost or stolen is unknown: {gap}"
+        if ended := ended_by_state(registry, registry.membership(group, account)):
+            detail += f"; {ended}"
+        yield Check("key", Outcome.UNKNOWN, detail, {"history": gap})
     for statement in statements:
         stored = registry.status(statement.id)
         if (statement.group, statement.key.kind, stored.status) != (group, Kind.DOCUMENT, Status.RECORDED):

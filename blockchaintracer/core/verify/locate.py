@@ -55,12 +55,19 @@ def member_at(registry: Registry, group: int, account: str, position: Position, 
         # roles given before that second and not changed since were in force then; one that changed in it may have done
         # so behind this place
         is_told = now.version and now.since < time != now.until
-        return MemberAt(now if is_told else None, None, None if is_told else gap)
+        return MemberAt(now, ended_by_state(registry, now)) if is_told else MemberAt(None, None, gap)
     if last is not None and last.until <= registry.chain.head().timestamp:
         later = later or [f"its membership ended {when(last.until)}, as agreed"]
     elif last and (current is None or replace(last, version=current.version) != current):
         later.append(f"its roles are now {role_names(last.roles)}")
     return MemberAt(current, "; ".join(later) or None)
+
+
+def ended_by_state(registry: Registry, membership: Membership) -> str | None:
+    """Say when a membership ended, by the state alone. None if it did not end, or never was."""
+    if not membership.version or membership.until > registry.chain.head().timestamp:
+        return None
+    return f"its membership ended {when(membership.until)} (state), by whom and why is forgotten"
 
 
 def role_names(roles: Role) -> str:

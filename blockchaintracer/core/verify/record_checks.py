@@ -128,8 +128,9 @@ class RecordChecks:
         for check in check_verdicts(self._registry, record.id, status):
             values, keys = check.values, list[Check]()
             if attester := values.get("attester"):
-                stated = check_key(self._registry, self._copies, values["group"], attester, values["attestedAt"])
-                keys = [replace(key, name=check.name) for key in stated if key.values]
+                stated = [*check_key(self._registry, self._copies, values["group"], attester, values["attestedAt"])]
+                yield from (key for key in stated if "history" in key.values)
+                keys = [replace(key, name=check.name) for key in stated if key.values and "history" not in key.values]
             stolen = [key for key in keys if key.verdict is Outcome.FAIL]
             yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
             yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
@@ -139,7 +140,7 @@ class RecordChecks:
         if committed.root is None:
             yield check_author(self._registry, record)
         else:
-            yield check_anchorer(self._registry, record.key.author, committed)
+            yield check_anchorer(self._registry, record.key.author, committed, about=record.id)
         yield self._role(record, committed)
         yield from check_key(self._registry, self._copies, record.group, record.author, committed.time)
 
@@ -168,7 +169,7 @@ class RecordChecks:
         if block is not None and block.hash != record.block_hash:
             return Check(name, Outcome.FAIL, f"its block {record.block} is not one of the chain any more")
         transaction = record.transaction
-        receipt = self._chain.remembered(lambda: self._chain.receipt(transaction)) if transaction else None
+        receipt = self._registry.receipt(transaction, record.id) if transaction else None
         if receipt is None or block is None:
             gap = f"this node has forgotten block {record.block}" if record.block else self._registry.history.reason
             kept = f", which says that it was {transaction} in block {record.block}" if transaction else ""
@@ -178,7 +179,11 @@ class RecordChecks:
         if not receipt.succeeded or record.id not in ids:
             detail = f"the receipt of transaction {transaction} holds no such event of the registry"
             return Check(name, Outcome.FAIL, detail)
-        return Check(name, Outcome.PASS, f"{by}, block {record.block}, transaction {transaction}")
+        detail, values = f"{by}, block {record.block}, transaction {transaction}", {}
+        if receipt.is_kept:
+            detail += ", by a receipt of that block that was kept: this node has forgotten it"
+            values = {"forgotten": True, "kept": True}
+        return Check(name, Outcome.PASS, detail, values)
 
     def _id(self, record: RecordView) -> Check:
         computed = self._registry.domain.record_id(record.key)
@@ -387,7 +392,9 @@ class RecordChecks:
         since = f"; its manifest is not older than {when(start.values['time'])}" if start else ""
         named = f" {seen.name!r}" if seen.name else ""
         how = f"in the batch {seen.batch}" if seen.batch else f"in block {seen.block}"
-        how = f"by the state of the registry {self._registry.address}" if by_state and not seen.batch else how
+        is_kept = any(check.values.get("kept") for check in checks)
+        if by_state and not seen.batch and not is_kept:
+            how = f"by the state of the registry {self._registry.address}"
         sentences = [
             f"{seen.author}, for group {seen.group}, committed to {seen.kind}{named},"
             f" {seen.subject_type} {seen.subject}, at {when(seen.time)}, {how} of"

@@ -19,7 +19,7 @@ from blockchaintracer.core.record import (
     label,
     named_hex,
 )
-from blockchaintracer.core.verify.authorship import check_anchorer, sender_of
+from blockchaintracer.core.verify.authorship import check_anchorer, sent_by
 from blockchaintracer.core.verify.commitments import Commitment, when
 from blockchaintracer.core.verify.locate import role_names
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -93,12 +93,11 @@ def sentences_of(registry: Registry, checks: list[Check]) -> list[str]:
 
 
 def _sent(registry: Registry, identifier: str) -> Check:
-    transaction = registry.chain.transaction(identifier)
-    if transaction is None:
-        return Check("sender", Outcome.UNKNOWN, f"the node does not give transaction {identifier}")
-    sender, how = sender_of(registry, identifier, transaction)
-    if sender is None:
-        return Check("sender", Outcome.FAIL, f"what the node tells of it is not signed by {transaction.sender}")
+    sent = sent_by(registry, identifier, identifier)
+    if isinstance(sent, Check):
+        missing = f"the node does not give transaction {identifier}"
+        return replace(sent, name="sender", detail=sent.detail if sent.verdict is Outcome.FAIL else missing, values={})
+    transaction, sender, how = sent
     through = "" if transaction.to == registry.address else f", through the contract {transaction.to}"
     return Check("sender", Outcome.PASS, f"{sender} sent it, {how}{through}", {"sender": sender})
 

@@ -139,14 +139,13 @@ class Verifier:
         return replace(report, checks=(*report.checks, *keys), proves=proves, does_not_prove=limits)
 
     def _is_transaction(self, digest: str) -> bool:
-        chain = self._chain
-        receipt = chain.remembered(lambda: chain.receipt(digest))
-        return receipt is not None or chain.remembered(lambda: chain.transaction(digest)) is not None
+        known = self._registry.receipt(digest) or self._chain.remembered(lambda: self._chain.transaction(digest))
+        return known is not None
 
     def transaction(self, transaction: str) -> Report:
         """Verify all that a transaction did in the registry. Only events of the registry itself count."""
         transaction = normal_id(transaction, "transaction hash")
-        receipt = self._chain.remembered(lambda: self._chain.receipt(transaction))
+        receipt = self._registry.receipt(transaction)
         problem, events = None, []
         if receipt is None and (gap := self._registry.history.gap):
             detail = f"what transaction {transaction} did is unknown: {gap}"

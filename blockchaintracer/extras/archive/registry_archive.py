@@ -221,7 +221,7 @@ def _read_chain(registry: Registry, head: Block) -> tuple[list[Event], list[Arch
     """All events up to a block, and the blocks that hold one."""
     events: list[Event] = []
     blocks: dict[int, ArchivedBlock] = {}
-    for span in raw_spans(registry.chain, registry.address, registry.first_block, head):
+    for span in raw_spans(registry.chain, registry.address, registry.history.start, head):
         events += span.logs
         for number, block_hash in sorted(span.hashes.items()):
             blocks[number] = ArchivedBlock(number=number, hash=to_hex(block_hash), timestamp=span.times[number])

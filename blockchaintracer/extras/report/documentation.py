@@ -120,6 +120,7 @@ class DocumentationTracer:
             not said.
         mlflow_run: id of an MLflow run instead, whose record is looked for.
         home, rpc, registry, group, key: as `MLTracer` takes.
+        chain_id: of the chain that you choose. Needed beside `rpc` if this home has never written to that chain.
         fields: fields of the model card that the records don't hold; shown as declared.
         sources: where the record was published, if it isn't in this lab's store.
         templates: folder of your own templates.
@@ -136,12 +137,14 @@ class DocumentationTracer:
         registry: str | None = None,
         group: int | None = None,
         key: str | None = None,
+        chain_id: int | None = None,
         fields: Mapping[str, str] | None = None,
         sources: Sequence[str] = (),
         templates: str | os.PathLike[str] | None = None,
         **declared: str,
     ) -> None:
-        self._lab = lab_of_tracer(logging.getLogger(__name__), home, rpc, registry, group, key)
+        chosen = {"named_chain": chain_id, "only_known": True}
+        self._lab = lab_of_tracer(logging.getLogger(__name__), home, rpc, registry, group, key, **chosen)
         self._record = record
         self._mlflow_run = mlflow_run
         self._fields = {**(fields or {}), **declared}

@@ -372,7 +372,7 @@ def _final(standing: Sequence[Check]) -> Finding:
     if problems := [check.detail for check in standing if check.verdict is Outcome.FAIL]:
         return failed("; ".join(problems))
     final = next(check for check in standing if check.name == "finality")
-    block = final.values["block"]
+    block = final.values.get("block")
     # how many blocks since is left out: the report of a record doesn't change with each block
     if final.verdict is Outcome.PASS:
         return passed(f"block {block} is final")

@@ -184,7 +184,8 @@ class Index:
             with self._transaction():
                 self._go_back(number, -1)
                 writer = Writer(self._db, number, chain.address, report.unexpected)
-                for span in spans(chain, registry.address, EVENTS, registry.first_block, head, by_receipts=rescan):
+                first = registry.first_block if rescan else registry.history.start
+                for span in spans(chain, registry.address, EVENTS, first, head, by_receipts=rescan):
                     writer.write(span)
                     report.events += len(span.logs)
                 settled = "UPDATE registries SET imported = 0, first_block = ? WHERE pk = ?"
@@ -198,7 +199,10 @@ class Index:
             cursor = common
         if not anew or gap:
             start = registry.first_block if cursor is None or cursor < 0 else cursor + 1
-            if gap and start < registry.history.start:
+            if start == registry.first_block and not gap:
+                # the node may have forgotten blocks in which there was no registry yet
+                start = registry.history.start
+            elif gap and start < registry.history.start:
                 # another node may know what is between: it is asked for everything from the registry's first block on
                 start, anew = registry.history.start, True
                 self._db.execute("UPDATE registries SET first_block = ? WHERE pk = ?", (start, number))

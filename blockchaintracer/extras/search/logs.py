@@ -14,8 +14,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from blockchaintracer.core.chain import Block, Chain, load_artifact
 from blockchaintracer.core.errors import ChainUnavailable, HistoryPruned, NodeError
 from blockchaintracer.core.record import from_hex, to_hex
+from blockchaintracer.core.verify.chain_shapes import bloom_holds
 from blockchaintracer.lab.chain.questions import blocks as blocks_of
-from blockchaintracer.lab.chain.questions import receipts_of_block
+from blockchaintracer.lab.chain.receipts import BlockReceipts, header_of
 
 _FIRST_SPAN = 32
 _WIDEST_SPAN = 50_000
@@ -210,23 +211,16 @@ def _by_receipts(chain: Chain, address: str, topics: list[str] | None, first: in
     for number, block in zip(numbers, blocks, strict=True):
         if block is None:
             raise ChainUnavailable(f"{chain.address} has no block {number} any more", hint="Try again.")
-        if not _may_hold(block.get("logsBloom"), address):
+        # the filter is the block's own if the header with it has the block's hash
+        header_of(chain, block)
+        if not bloom_holds(from_hex(block["logsBloom"]), [from_hex(address)]):
             continue
-        for receipt in receipts_of_block(chain, block):
-            logs += receipt["logs"]
+        place = {"blockNumber": block["number"], "blockHash": block["hash"], "blockTimestamp": block["timestamp"]}
+        receipts = zip(block["transactions"], BlockReceipts(chain, block).all, strict=True)
+        held = [(transaction, log) for transaction, receipt in receipts for log in receipt["logs"]]
+        for index, (transaction, log) in enumerate(held):
+            logs.append({**log, **place, "transactionHash": transaction, "logIndex": hex(index), "removed": False})
     return logs
-
-
-def _may_hold(bloom: Any, address: str) -> bool:
-    """Look an address up in a block's bloom filter of 2048 bits. A filter of another form says nothing."""
-    from eth_utils.crypto import keccak
-
-    try:
-        bits = int(bloom, 16)
-    except (TypeError, ValueError):
-        return True
-    digest = keccak(from_hex(address))
-    return all(bits >> (int.from_bytes(digest[at : at + 2], "big") % 2048) & 1 for at in (0, 2, 4))
 
 
 def _logs(

@@ -50,17 +50,3 @@ def foreign_attested(registry: Registry, foreign: GlobalId, group: int | None = 
     chain_id, address, record_id = foreign.as_abi()
     about: dict[str, Any] = {"chainId": chain_id, "registry": address, "recordId": record_id}
     return registry.events("ForeignAttested", **about, **({} if group is None else {"group": group}))
-
-
-def receipts_of_block(chain: Chain, block: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the receipts of a block, all as the node gives them, in order: one by one if it can't at once."""
-    transactions = block.get("transactions") or []
-    try:
-        receipts = chain.ask("eth_getBlockReceipts", block["hash"])
-    except NodeError:
-        receipts = None
-    if receipts is None:
-        receipts = chain.node.ask_many([("eth_getTransactionReceipt", (it,)) for it in transactions])
-    if len(receipts) != len(transactions) or None in receipts:
-        raise ChainUnavailable(f"{chain.address} does not give all receipts of block {block['hash']}")
-    return list(receipts)

@@ -8,6 +8,7 @@ same nonce, until that nonce is used. So every step can be repeated, and the pro
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -30,9 +31,11 @@ from blockchaintracer.core.errors import (
 )
 from blockchaintracer.core.formats import OUTBOX
 from blockchaintracer.core.record import Domain, checksummed, to_hex
+from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.chain.gas_price import gas_price, offer
 from blockchaintracer.lab.chain.questions import estimate_gas, require_same, send
+from blockchaintracer.lab.chain.receipts import BlockReceipts, prove_inclusion
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.keys.transaction_bytes import decode_signed
@@ -60,6 +63,7 @@ CREATE TABLE IF NOT EXISTS entries (
   UNIQUE (chain_id, identity)
 );
 CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
+CREATE TABLE IF NOT EXISTS receipts (seq INTEGER PRIMARY KEY, block_hash TEXT NOT NULL, proof TEXT NOT NULL);
 """
 MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
 """Environment variable: what one transaction may cost at most, in the chain's coin."""
@@ -71,10 +75,14 @@ _STUCK_S = 30
 _STUCK_BLOCKS = 3
 _CONFLICTS = 20
 _PAGE = 100
+_RECEIPTS = 100
+"""so many are kept by one flush"""
 _entered: set[tuple[Path, int]] = set()
 """What this process entered, by journal and number: what it may sign without asking."""
+_log = logging.getLogger(__name__)
 _DAMAGED = "Restore the file from a copy, or move it away: what was recorded stays in store and chain."
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
+_KEPT = "receipts JOIN entries USING (seq) WHERE receipts.block_hash = entries.block_hash"
 _NONCE_USED = ("nonce too low", "nonce is too low", "noncetoolow", "invalid nonce", "oldnonce")
 _UNDERPRICED = ("underpriced", "fee too low", "less than block base fee", "feetoolow", "below base fee", "fee cap")
 
@@ -233,10 +241,40 @@ class Outbox:
         named = "chain_id = ? AND (record_id = ? OR payload LIKE ?)"
         return self._entries(named, chain_id, f"0x{digest}", f"%{digest}%")
 
+    def receipts_naming(self, chain_id: int, digest: str) -> list[Inclusion]:
+        """Return the receipts, kept at inclusion, of a transaction (64 hex digits) or that hold a digest."""
+        rows = self._rows(
+            f"SELECT proof FROM {_KEPT} AND chain_id = ? AND (tx = ? OR proof LIKE ?) ORDER BY seq",  # noqa: S608
+            *(chain_id, f"0x{digest}", f"%{digest}%"),
+        )
+        return [Inclusion.from_json(json.loads(row["proof"])) for row in rows]
+
+    def _keep_receipts(self, chain: Chain) -> None:
+        """Keep what proves that blocks hold the transactions: nodes forget it. What a node does not give now is asked
+        for again by the next flush."""
+        kept = f"SELECT seq FROM {_KEPT}"  # noqa: S608
+        lacking = f"chain_id = ? AND state IN ('included', 'final') AND tx IS NOT NULL AND seq NOT IN ({kept})"
+        entries = self._entries(lacking, chain.chain_id)
+        known: dict[str, BlockReceipts] = {}
+        for entry in entries[: -_RECEIPTS - 1 : -1]:
+            try:
+                raw = entry.raw if entry.raw and _hash(entry.raw) == entry.transaction else None
+                proof = prove_inclusion(chain, entry.transaction or "", known, raw)
+                if entry.block is None or proof.receipt().block_hash != entry.block.hash:
+                    continue
+                row = (entry.seq, entry.block.hash, json.dumps(proof.as_json()))
+                with self._transaction():
+                    self._db.execute("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", row)
+            except (BlockchainTracerError, LookupError, TypeError, ValueError) as error:
+                told = "receipts of %d transactions are not kept yet (%s). They are recorded; the next flush asks again"
+                _log.warning(told, len(entries), error)
+                return
+
     def forget_chain(self, chain_id: int) -> None:
         """Drop what is known of a chain that is no more. What was recorded there stays in the store."""
         with self._transaction():
             self._db.execute("DELETE FROM entries WHERE chain_id = ?", (chain_id,))
+            self._db.execute("DELETE FROM receipts WHERE seq NOT IN (SELECT seq FROM entries)")
 
     # -- driving it
 
@@ -289,6 +327,7 @@ class Outbox:
                 if entry.sender.lower() == signer.address.lower() and entry.seq not in left:
                     moved.append(self._drive(entry, chain, signer))
             self.settle(chain)
+            self._keep_receipts(chain)
             return [self._entries("seq = ?", entry.seq)[0] for entry in moved]
 
     def recheck(self, chain: Chain) -> list[Entry]:
