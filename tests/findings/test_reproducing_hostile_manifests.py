@@ -9,10 +9,10 @@ import click
 import pytest
 
 from blockchaintracer.cli.options import Verb
-from blockchaintracer.core.errors import InputError, NotVerified
+from blockchaintracer.core.errors import NotVerified
 from blockchaintracer.core.record import Kind, RecordKey, SubjectType
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_program
+from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_program, _Undecided
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 
@@ -46,7 +46,7 @@ def test_no_input_takes_the_place_of_another(tmp_path: Path) -> None:
 
 
 def test_a_command_that_no_system_takes_is_no_finding(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="can't be started"):
+    with pytest.raises(_Undecided, match="can't be started"):
         _run_program(["echo", "a\0b"], tmp_path, {}, tmp_path / "log", 5)
 
 

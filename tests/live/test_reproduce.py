@@ -22,15 +22,15 @@ import sklearn
 from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance, parse_manifest
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
-from blockchaintracer.extras.reproduce.reproduce import Reproduction, compare, reproduce
+from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.metric_comparison import compare_metrics
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_path
-from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import load_run_document
 from tests.live.ipfs.nodes import helia
@@ -300,48 +300,30 @@ def test_metrics_of_something_else_than_what_was_recorded(
     result = repeat(other, run, published(lab, run, tmp_path))
     assert not result.reproduced
     assert False in [row.within for row in result.comparisons]
+    # this environment is not the recorded one
+    assert (result.verdict, verdict_of(other, run)) == ("inconclusive", Verdict.NONE)
+    result = repeat(other, run, published(lab, run, tmp_path), python=None)
     assert verdict_of(other, run) is Verdict.NOT_REPRODUCED
     assert result.run
     assert manifest_of(other, result.run.id).status == "completed"
 
 
-def test_a_program_that_fails_is_a_finding(lab: Lab, other: Lab, project: Project, tmp_path: Path) -> None:
+def test_what_does_not_run_as_it_should_is_no_finding(lab: Lab, other: Lab, project: Project, tmp_path: Path) -> None:
     document = project.train()
-    project.edit("RATE = 0.5", "raise SystemExit(3)")
-    project.commit()
-    run = project.record(lab, document)
-    result = repeat(other, run, published(lab, run, tmp_path))
-    assert result.reason == "the program ended with exit code 3"
-    assert verdict_of(other, run) is Verdict.NOT_REPRODUCED
-    assert result.run
-    repeated = manifest_of(other, result.run.id)
-    assert (repeated.status, repeated.error) == ("failed", result.reason)
-
-
-def test_a_metric_that_is_no_number_is_a_finding(lab: Lab, other: Lab, project: Project, tmp_path: Path) -> None:
-    document = project.train()
-    project.edit("float(loss)", "float('nan')")
-    project.commit()
-    run = project.record(lab, document)
-    result = repeat(other, run, published(lab, run, tmp_path), record=False)
-    assert result.reason
-    assert "metrics.log_loss" in result.reason
-
-
-def test_a_killed_or_silent_or_endless_program_is_no_finding(
-    lab: Lab, other: Lab, project: Project, tmp_path: Path
-) -> None:
-    document = project.train()
-    for line, words in (
-        ("os.kill(os.getpid(), 9)", "SIGKILL"),
-        ("raise SystemExit(0)", "no run document"),
-        ("__import__('time').sleep(60)", "within 1 s"),
+    for before, line, words in (
+        ("RATE = 0.5", "raise SystemExit(3)", "exit code 3"),
+        ("RATE = 0.5", "os.kill(os.getpid(), 9)", "SIGKILL"),
+        ("RATE = 0.5", "raise SystemExit(0)", "no run document"),
+        ("RATE = 0.5", "__import__('time').sleep(60)", "within the 1 s"),
+        ("float(loss)", "float('nan')", "metrics.log_loss"),
     ):
-        (project.folder / "train.py").write_text(TRAIN.replace("RATE = 0.5", line))
+        (project.folder / "train.py").write_text(TRAIN.replace(before, line))
         project.commit()
         run = project.record(lab, document)
-        with pytest.raises(InputError, match=words):
-            repeat(other, run, published(lab, run, tmp_path), timeout_s=1)
+        result = repeat(other, run, published(lab, run, tmp_path), timeout_s=1 if "sleep" in line else 120)
+        assert result.verdict == "inconclusive"
+        assert result.reason
+        assert words in result.reason
         assert verdict_of(other, run) is Verdict.NONE
 
 
@@ -578,20 +560,19 @@ def test_a_link_among_the_outputs_is_not_kept(lab: Lab, other: Lab, project: Pro
         (-10.0, -9.1, Tolerance(relative=0.1), True),
         (0.0, 1e-300, Tolerance(relative=0.1), False),
         (1.0, 2.0, None, None),
-        (1.0, None, Tolerance(absolute=1e9), False),
+        (1.0, None, Tolerance(absolute=1e9), None),
         # no reader of run documents lets it in; the comparison does not rely on that
         (1.0, float("nan"), Tolerance(absolute=1e9), False),
     ],
 )
 def test_tolerance(recorded: float, found: float | None, tolerance: Tolerance | None, within: bool | None) -> None:
-    given = GivenMetric.model_construct(value=found)
-    [row] = compare({"m": Metric(value=recorded, tolerance=tolerance)}, {"m": given, "n": GivenMetric(value=recorded)})
+    [row] = compare_metrics({"m": Metric(value=recorded, tolerance=tolerance)}, {"m": found, "n": recorded})
     assert row.within is within
 
 
 def test_a_metric_that_is_missing_was_not_found() -> None:
-    [row] = compare({"m": Metric(value=1.0, tolerance=Tolerance(absolute=1e9))}, {"n": GivenMetric(value=1.0)})
-    assert (row.found, row.within) == (None, False)
+    [row] = compare_metrics({"m": Metric(value=1.0, tolerance=Tolerance(absolute=1e9))}, {"n": 1.0})
+    assert (row.found, row.within) == (None, None)
 
 
 def test_a_manifest_that_is_not_of_the_record_is_refused(

@@ -196,9 +196,13 @@ class Tolerance(Part):
     absolute: NonNegativeFloat = 0.0
     relative: NonNegativeFloat = 0.0
 
+    def width(self, recorded: float) -> float:
+        """Return how far a value may be off from `recorded`."""
+        return self.absolute + self.relative * abs(recorded)
+
     def allows(self, recorded: float, found: float) -> bool:
         """Return whether `found` reproduces `recorded`."""
-        return abs(found - recorded) <= self.absolute + self.relative * abs(recorded)
+        return abs(found - recorded) <= self.width(recorded)
 
 
 class Metric(Part):
@@ -207,6 +211,11 @@ class Metric(Part):
     value: float
     tolerance: Tolerance | None = None
     history: Artifact | None = None
+
+    @property
+    def accepts_nearly_anything(self) -> bool:
+        """Whether the tolerance is wider than the value (than 1e-6 for 0): finding the metric again shows nothing."""
+        return self.tolerance is not None and self.tolerance.width(self.value) > (abs(self.value) or 1e-6)
 
 
 class Template(Part):

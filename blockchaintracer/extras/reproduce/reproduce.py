@@ -1,12 +1,12 @@
 """Reproduces another group's run from its record and what was published of it, and attests what was found.
 
-What keeps a run from being repeated here (nothing published, no such packages, no consent) says nothing about the
-record and is an error. What the repeated run does is a finding: other metrics, or a failure, are not reproduced.
+A verdict needs a program that ran as the author's did and told every metric. Whatever keeps it from that says nothing
+about the record: it is inconclusive, and nothing is attested unless a person says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
     Experiment,
-    Metric,
     RunEnvironment,
     RunInput,
     RunPredicate,
@@ -28,27 +27,13 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
-from blockchaintracer.lab.recording.experiment import GivenMetric
+from blockchaintracer.lab.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 
-
-@dataclass(frozen=True)
-class MetricComparison:
-    """One metric, recorded and found.
-
-    Args:
-        found: None if the repeated run did not tell it.
-        tolerance: as recorded: `found` may be off by ``absolute`` and ``relative`` of `recorded` together; None if the
-            metric is reported and not compared.
-        within: whether `found` reproduces `recorded`; None if it's not compared.
-    """
-
-    metric: str
-    recorded: float
-    found: float | None
-    tolerance: dict[str, float] | None
-    within: bool | None
+INCONCLUSIVE = "inconclusive"
+_INSTALLERS = {"pip", "setuptools", "uv", "wheel"}
+"""Packages that installing brings, whatever the lock says."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +51,11 @@ class Reproduction:
     """What came of a reproduction.
 
     Args:
-        verdict: ``reproduced`` or ``not-reproduced``.
-        reason: why not, in one sentence; None if reproduced.
+        verdict: ``reproduced``, ``not-reproduced`` or ``inconclusive``.
+        reason: why not reproduced, in one sentence; None if reproduced.
         run: the record of the repeated run, and `attestation` what was said of the record; None if nothing was to be
             recorded.
+        standing: what the group says of the record now; None if nothing, or if it was not asked.
     """
 
     record_id: str
@@ -80,11 +66,12 @@ class Reproduction:
     run: Recorded | None
     attestation: Written | None
     workspace: str | None
+    standing: str | None = None
 
     @property
     def reproduced(self) -> bool:
         """Whether every metric was found within its tolerance."""
-        return self.reason is None
+        return self.verdict == label(Verdict.REPRODUCED)
 
 
 def reproduce(
@@ -98,6 +85,7 @@ def reproduce(
     keep: bool = False,
     timeout_s: float | None = None,
     record: bool = True,
+    attest_anyway: str | None = None,
 ) -> Reproduction:
     """Repeat a run of another group, and attest in the own group's name whether its metrics were found again.
 
@@ -108,8 +96,9 @@ def reproduce(
         agree: asked with what will be executed; nothing is fetched but the manifest, and nothing run, if it says no.
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
-        timeout_s: seconds after which the run is given up; that is no finding.
+        timeout_s: seconds after which the run is given up; that is inconclusive.
         record: whether to record the repeated run and attest; otherwise it is only compared.
+        attest_anyway: a person's reason to attest ``not-reproduced`` although the outcome is inconclusive.
 
     Raises:
         ContractRevert: before anything is run, if the record is the own group's or the signer lacks a role.
@@ -135,11 +124,12 @@ def reproduce(
         # of what is encrypted nobody but its recipients can tell whether it's the same
         shown = [output for output in plan.run.outputs if not output.encrypted]
         outputs = [(output, written_output(done, output.artifact)) for output in shown]
-        comparisons = compare(plan.run.metrics, done.document.metrics)
-        reason = done.failure or _difference(comparisons)
+        found = {name: metric.value for name, metric in done.document.metrics.items()}
+        comparisons = compare_metrics(plan.run.metrics, found) if done.failure is None else []
+        verdict, reason = _decided(plan, done, comparisons)
         result = Reproduction(
             record_id=original.id,
-            verdict=label(Verdict.NOT_REPRODUCED if reason else Verdict.REPRODUCED),
+            verdict=verdict,
             reason=reason,
             comparisons=comparisons,
             outputs=[
@@ -157,8 +147,11 @@ def reproduce(
         )
         if not record:
             return result
+        if verdict == INCONCLUSIVE and attest_anyway is None:
+            earlier = lab.registry.verdict(lab.group(Role.REVIEWER), original.id).verdict
+            return replace(result, standing=label(earlier) if earlier else None)
         facts = RunFacts(
-            document=_document(done, result),
+            document=_document(done, result, attest_anyway),
             linked=plan.run.inputs,
             outputs=[(output.role, path) for output, path in outputs if path],
             parents=[Link(original.id, Relation.REPRODUCES)],
@@ -172,23 +165,38 @@ def reproduce(
         return _attested(lab, result, done, facts)
 
 
-def compare(recorded: Mapping[str, Metric], found: Mapping[str, GivenMetric]) -> list[MetricComparison]:
-    """Put each recorded metric beside the one that was found, in the order they were recorded."""
-    rows = []
-    for name, metric in recorded.items():
-        value, tolerance = found[name].value if name in found else None, metric.tolerance
-        within = None if tolerance is None else value is not None and tolerance.allows(metric.value, value)
-        rows.append(MetricComparison(name, metric.value, value, tolerance.to_json() if tolerance else None, within))
-    return rows
+def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -> tuple[str, str | None]:
+    """The verdict by the first rule that fits, and why it is not reproduced."""
+    if done.failure:
+        return INCONCLUSIVE, done.failure
+    compared = [row for row in comparisons if row.tolerance is not None]
+    if missing := [row.metric for row in compared if row.found is None]:
+        return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(missing[:5])}"
+    if not (off := [row for row in compared if not row.within]):
+        return label(Verdict.REPRODUCED), None
+    first = off[0]
+    reason = (
+        f"{len(off)} of {len(compared)} metrics differ: {first.metric} was {first.recorded!r}, found {first.found!r}"
+    )
+    if other := _other_environment(plan, done):
+        return INCONCLUSIVE, f"{reason}. But {other}, which may be why"
+    return label(Verdict.NOT_REPRODUCED), reason
 
 
-def _difference(comparisons: Sequence[MetricComparison]) -> str | None:
-    off = [row for row in comparisons if row.within is False]
-    if not off:
-        return None
-    first, compared = off[0], sum(row.within is not None for row in comparisons)
-    value = "nothing" if first.found is None else repr(first.found)
-    return f"{len(off)} of {compared} metrics differ: {first.metric} was {first.recorded!r}, found {value}"
+def _other_environment(plan: Plan, done: Rerun) -> str | None:
+    """What tells that the repeated run ran in another environment than the recorded one; None if nothing does."""
+    if plan.lock is None:
+        return f"it ran in an environment of yours, {plan.interpreter}, not in the recorded one"
+    recorded = (plan.run.environment.model_extra or {}).get("packages", {})
+    if not (plan.python and isinstance(recorded, dict) and done.environment):
+        return "Python and packages of the recorded run are not known"
+    python = done.environment["python"]["version"]
+    if python.split(".")[:2] != plan.python.split(".")[:2]:
+        return f"the recorded run had Python {plan.python}, this one {python}"
+    for name, version in sorted(done.environment.get("packages", {}).items()):
+        if name not in _INSTALLERS and recorded.get(name, version) != version:
+            return f"the recorded run had {name} {recorded[name]}, and its own lock file gives {version}"
+    return None
 
 
 def _require_standing(lab: Lab, record: RecordView) -> None:
@@ -253,7 +261,7 @@ def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:
     return record
 
 
-def _document(done: Rerun, result: Reproduction) -> RunDocument:
+def _document(done: Rerun, result: Reproduction, attest_anyway: str | None) -> RunDocument:
     """What the repeated run's manifest says by word: what its program told, and the comparison."""
     experiment = done.document.experiment or Experiment()
     comparison = {
@@ -262,6 +270,8 @@ def _document(done: Rerun, result: Reproduction) -> RunDocument:
         "metrics": [asdict(row) for row in result.comparisons],
         "outputs": [asdict(row) for row in result.outputs],
     }
+    if result.verdict == INCONCLUSIVE:
+        comparison |= {"reason": result.reason, "attestedBecause": attest_anyway}
     more = {**(experiment.additional_info or {}), "reproduction": comparison}
     # the template may be the lab's own, and whether the run fits it is not the question here; whom the stranger would
     # encrypt private values to is not either
@@ -276,12 +286,13 @@ def _document(done: Rerun, result: Reproduction) -> RunDocument:
 def _attested(lab: Lab, result: Reproduction, done: Rerun, facts: RunFacts) -> Reproduction:
     recorded = finish_run(lab, done.start, facts)
     verdict = Verdict.REPRODUCED if result.reproduced else Verdict.NOT_REPRODUCED
+    said = label(verdict)
     try:
         attestation = attest(lab, result.record_id, verdict, evidence=recorded.id)
     except ChainUnavailable as error:
         raise ChainUnavailable(
             f"the repeated run is kept as {recorded.id}, but nothing is attested yet: {error.message}",
             hint="Once the chain answers: `blockchaintracer outbox flush`, then "
-            f"`blockchaintracer attest {result.record_id} {result.verdict} --evidence {recorded.id}`.",
+            f"`blockchaintracer attest {result.record_id} {said} --evidence {recorded.id}`.",
         ) from None
-    return replace(result, run=recorded, attestation=attestation)
+    return replace(result, run=recorded, attestation=attestation, standing=said)

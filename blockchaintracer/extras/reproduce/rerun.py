@@ -42,7 +42,6 @@ _SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 _OWN = "CUDA_VISIBLE_DEVICES"
 """Says which of a machine's processors are free to use: another machine's answer is of no use."""
 _PLACEHOLDER = re.compile(r"(--?[^=]*=)?\{(output|inputs|input:([0-9]{1,6}))\}(.*)", re.DOTALL)
-_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 _LOG_LINES = 20
 
 
@@ -91,7 +90,11 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a repeated run did."""
+    """What a repeated run did.
+
+    Args:
+        failure: why it shows nothing, neither for the record nor against it; None if it ended as it should.
+    """
 
     place: Workspace
     folder: Path
@@ -99,6 +102,10 @@ class Rerun:
     environment: dict[str, Any] | None
     document: RunDocument
     failure: str | None
+
+
+class _Undecided(Exception):
+    """The repeated run shows nothing, for this reason: it did not run as the author's did."""
 
 
 def rerun(
@@ -110,34 +117,42 @@ def rerun(
     *,
     timeout_s: float | None = None,
 ) -> Rerun:
-    """Fetch, restore, rebuild and run. Only what the program does is an answer, anything else is an error."""
+    """Fetch, restore, rebuild and run. What can't be fetched, or is not what was recorded, is an error."""
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
-    interpreter = _rebuilt(lab, plan, folder, place, sources)
-    variables = _variables(plan, place, interpreter)
-    environment = environment_of(interpreter, variables)
-    command = _command(plan, arguments, interpreter, place)
     start = start_run(lab, folder, placed)
     place.started.touch()
-    lab.say(f"running it; what it prints goes to {place.log}")
-    failure = _failure(lab, _run_program(command, folder, variables, place.log, timeout_s), place.log)
-    document = None
-    try:
-        if place.run_file.is_file():
-            written_document = load_run_document(place.run_file)
-            written_document.recorded_metrics()
-            document = written_document
-    except InputError as error:
-        failure = failure or f"the program wrote no valid run document: {error.message}"[:2000]
-    if document and document.error:
-        failure = failure or f"the program says that it failed: {document.error}"[:2000]
-    if document is None and failure is None:
-        raise InputError(
-            f"the program ended well but wrote no run document to ${RUN_FILE}, so its metrics can't be compared",
-            hint="Its author gave the metrics by hand. Nothing was attested.",
-        )
+    environment = failure = None
     run = plan.run
-    document = document or RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
+    document = RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
+    try:
+        interpreter = _rebuilt(lab, plan, folder, place, sources)
+        variables = _variables(plan, place, interpreter)
+        environment = environment_of(interpreter, variables)
+        command = _command(plan, arguments, interpreter, place)
+        lab.say(f"running it; what it prints goes to {place.log}")
+        code = _run_program(command, folder, variables, place.log, timeout_s)
+        if code:
+            ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+            lab.say("\n".join((f"the program ended with {ended}. It printed last:", *map(mask, _tail(place.log)))))
+            raise _Undecided(f"the program ended with {ended}")
+        document = _told(place.run_file)
+    except _Undecided as problem:
+        failure = str(problem)[:2000]
     return Rerun(place, folder, start, environment, document, failure)
+
+
+def _told(file: Path) -> RunDocument:
+    """Read the run document that the program was asked for."""
+    if not file.is_file():
+        raise _Undecided(f"the program wrote no run document to ${RUN_FILE}, so its metrics can't be compared")
+    try:
+        document = load_run_document(file)
+        document.recorded_metrics()
+    except InputError as error:
+        raise _Undecided(f"the program wrote no valid run document: {error.message}") from None
+    if document.error:
+        raise _Undecided(f"the program says that it failed: {document.error}")
+    return document
 
 
 @contextmanager
@@ -256,7 +271,12 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
             lab.say(f"rebuilding the environment from {file.name}")
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
-            rebuild_environment(file, kept / "venv", interpreter)
+            try:
+                rebuild_environment(file, kept / "venv", interpreter)
+            except InputError as error:
+                lab.say(error.message)
+                reason = error.message.splitlines()[0]
+                raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
     return python
 
@@ -313,21 +333,6 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace)
     return [str(python) if program == "python" else program, *arguments]
 
 
-def _failure(lab: Lab, code: int, log: Path) -> str | None:
-    """What an exit code says against the program; None if nothing."""
-    if not code:
-        return None
-    ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    failure = f"the program ended with {ended}"
-    if -code in _FROM_OUTSIDE:
-        raise InputError(
-            f"{failure}, which something outside of it sent: for want of memory, or a person",
-            hint="That says nothing about the record: nothing was attested.",
-        )
-    lab.say("\n".join((f"{failure}. It printed last:", *map(mask, _tail(log)))))
-    return failure
-
-
 def _run_program(
     command: list[str], folder: Path, variables: dict[str, str], log: Path, timeout_s: float | None
 ) -> int:
@@ -344,17 +349,14 @@ def _run_program(
             )
         except (OSError, ValueError) as error:
             # an argument with a zero byte is no argument
-            raise InputError(
-                f"the recorded program {command[0]!r} can't be started here: {getattr(error, 'strerror', error)}",
-                hint="Install what it needs. Nothing was attested.",
+            reason = getattr(error, "strerror", error)
+            raise _Undecided(
+                f"the recorded program {Path(command[0]).name!r} can't be started here: {reason}"
             ) from None
     try:
         return process.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        raise InputError(
-            f"the run did not end within {timeout_s:g} s and was given up",
-            hint="Allow it more time with --timeout. Nothing was attested.",
-        ) from None
+        raise _Undecided(f"the run did not end within the {timeout_s:g} s of --timeout") from None
     finally:
         # whatever it started ends with it
         with suppress(ProcessLookupError):

@@ -12,9 +12,10 @@ import click
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, plain, table, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.reproduce.reproduce import MetricComparison, Reproduction, reproduce
+from blockchaintracer.extras.reproduce.reproduce import INCONCLUSIVE, Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.metric_comparison import NEARLY_ANYTHING, MetricComparison
 
 
 @lab_verb(writes=True)
@@ -27,15 +28,29 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--python", metavar="PATH", help="Use this interpreter instead of rebuilding the recorded environment.")
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after that.")
 @click.option("--no-attest", is_flag=True, help="Only compare: record nothing and attest nothing.")
-def command(lab: Lab, record_id: str, sources: tuple[str, ...], yes: bool, no_attest: bool, **options: Any) -> Answer:
+@click.option("--attest-anyway", type=click.Choice(["not-reproduced"]), help="Attest that if it's inconclusive.")
+@click.option("--reason", metavar="TEXT", help="Why, in your words, for --attest-anyway: it is recorded.")
+def command(
+    lab: Lab,
+    record_id: str,
+    sources: tuple[str, ...],
+    yes: bool,
+    no_attest: bool,
+    attest_anyway: str | None,
+    reason: str | None,
+    **options: Any,
+) -> Answer:
     """Repeat a run that another group recorded, compare every metric, and attest what you found.
 
     Everything is fetched by digest; commit, difference and inputs are restored, the environment is rebuilt from the
     recorded lock file, and the recorded command is run. Your group then records the repeated run and attests
-    `reproduced` if every metric lies within its recorded tolerance, else `not-reproduced`.
+    `reproduced` if every metric lies within its recorded tolerance, `not-reproduced` if one differs.
+
+    A program that fails or tells no metric shows nothing, nor does a metric that differs in another environment
+    (--python): that is inconclusive, and nothing is attested unless you say so with --attest-anyway and a --reason.
 
     This runs another's code with your rights, network included. If you don't trust it, use an account or a machine
-    for that alone. Exit code 0 if reproduced, 1 if not.
+    for that alone. Exit code 0 if reproduced, 1 if not, 5 if inconclusive.
 
     \b
     Examples:
@@ -44,8 +59,11 @@ def command(lab: Lab, record_id: str, sources: tuple[str, ...], yes: bool, no_at
       blockchaintracer reproduce ID --from ipfs://CID
       blockchaintracer reproduce ID --from published --no-attest --keep
     """
-    result = reproduce(lab, record_id, sources, agree=_agree(yes), record=not no_attest, **options)
-    exit_code = 0 if result.reproduced else 1
+    if bool(attest_anyway) != bool(reason and reason.strip()) or (attest_anyway and no_attest):
+        raise InputError("expected --attest-anyway with a --reason and without --no-attest, or neither of them")
+    more = {"record": not no_attest, "attest_anyway": reason}
+    result = reproduce(lab, record_id, sources, agree=_agree(yes), **more, **options)
+    exit_code = 0 if result.reproduced else 5 if result.verdict == INCONCLUSIVE else 1
     return Answer(result, _metrics(result.comparisons), *_lines(result), exit_code=exit_code)
 
 
@@ -80,14 +98,16 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
     for name, metric in plan.run.metrics.items():
         tolerance = metric.tolerance.to_json() if metric.tolerance else None
-        yield f"  metric       {plain(name)} = {metric.value!r}, {_tolerance(tolerance)}"
+        required = _tolerance(tolerance, wide=metric.accepts_nearly_anything)
+        yield f"  metric       {plain(name)} = {metric.value!r}, {required}"
 
 
-def _tolerance(tolerance: dict[str, float] | None) -> str:
+def _tolerance(tolerance: dict[str, float] | None, *, wide: bool) -> str:
     if tolerance is None:
         return "not compared"
     bounds = [f"{value:g} {name}" for name, value in tolerance.items() if value]
-    return f"within {' + '.join(bounds)}" if bounds else "exactly"
+    required = f"within {' + '.join(bounds)}" if bounds else "exactly"
+    return f"{required}, which {NEARLY_ANYTHING}" if wide else required
 
 
 def _metrics(comparisons: list[MetricComparison]) -> Part:
@@ -96,12 +116,13 @@ def _metrics(comparisons: list[MetricComparison]) -> Part:
             row.metric,
             repr(row.recorded),
             None if row.found is None else repr(row.found),
-            _tolerance(row.tolerance),
+            _tolerance(row.tolerance, wide=row.wide),
+            None if row.used is None else f"{row.used:.3g}",
             {True: "within", False: "DIFFERS", None: ""}[row.within],
         ]
         for row in comparisons
     ]
-    return table(None, ["metric", "recorded", "found", "required", ""], rows)
+    return table(None, ["metric", "recorded", "found", "required", "part used", ""], rows)
 
 
 def _lines(result: Reproduction) -> Iterator[str]:
@@ -115,5 +136,10 @@ def _lines(result: Reproduction) -> Iterator[str]:
         yield f"Attested by group {at.group}: {at.what}, on {at.record_id}, block {at.block}, {when(at.time)}"
     else:
         yield "Nothing was recorded or attested."
+        if result.verdict == INCONCLUSIVE:
+            yield "If you know better, say so with --attest-anyway not-reproduced --reason TEXT."
+    if result.standing:
+        taken_back = f"`blockchaintracer attest {result.record_id} withdraw` takes it back"
+        yield f"What your group says of it on the chain: {result.standing}; {taken_back}."
     if result.workspace:
         yield f"It ran in {result.workspace}"

@@ -1,0 +1,120 @@
+"""What does not run as the author's program did refutes nothing: it is inconclusive, and nothing is attested.
+
+A program that failed, a metric that was not told, and a metric that differs in another environment were each attested
+as NotReproduced, against authors whose results were right.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.manifest import Metric, RunEnvironment, RunPredicate, Tolerance
+from blockchaintracer.core.record import Verdict
+from blockchaintracer.extras.reproduce import reproduce as module
+from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, Workspace
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.metric_comparison import compare_metrics
+from blockchaintracer.lab.recording.run_document import RunDocument
+from tests.support.labs import second_lab
+from tests.support.studies import TELL, Study, typed
+
+pytestmark = pytest.mark.node
+
+
+@pytest.fixture(scope="module")
+def other(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    return second_lab(lab, tmp_path_factory.mktemp("other"))
+
+
+def verdict_of(other: Lab, run: str) -> Verdict:
+    return other.registry.verdict(other.group(), run).verdict
+
+
+ONLY_HERE = (
+    TELL
+    + """
+import sys
+from pathlib import Path
+tell(total=5)
+if not Path(sys.argv[1]).exists():
+    raise SystemExit("what only its author has")
+"""
+)
+
+
+def test_a_program_that_fails_elsewhere(lab: Lab, other: Lab, tmp_path: Path) -> None:
+    beside = tmp_path / "beside.txt"
+    beside.write_text("read and never recorded")
+    study = Study.of(lab, tmp_path / "study", {"sum.py": ONLY_HERE})
+    run = study.record(program=(sys.executable, "sum.py", str(beside)))
+    beside.unlink()
+    result = study.repeat(other, run)
+    assert (result.verdict, result.reason) == ("inconclusive", "the program ended with exit code 1")
+    assert (result.run, result.attestation, result.standing) == (None, None, None)
+    assert verdict_of(other, run) is Verdict.NONE
+
+    # a person may say otherwise, with a reason, and take it back by the command that is named
+    source = str(next(study.folder.parent.glob("published-*")))
+    where = ("--registry", lab.registry.address, "--rpc", lab.devnet.start().url, "--yes")
+    asked = ("reproduce", run, "--from", source, *where)
+    plain = typed(*asked, home=other.home.path, folder=tmp_path)
+    assert plain.returncode == 5, plain.stderr
+    assert "INCONCLUSIVE: the program ended with exit code 1" in plain.stdout
+    assert "--attest-anyway" in plain.stdout
+    without = typed(*asked, "--attest-anyway", "not-reproduced", home=other.home.path, folder=tmp_path)
+    assert without.returncode == 2
+    said = ("--attest-anyway", "not-reproduced", "--reason", "It needs a file that nobody has.")
+    anyway = typed(*asked, *said, home=other.home.path, folder=tmp_path)
+    assert anyway.returncode == 5, anyway.stderr
+    assert verdict_of(other, run) is Verdict.NOT_REPRODUCED
+    withdraw = f"blockchaintracer attest {run} withdraw"
+    assert withdraw in anyway.stdout
+    assert study.repeat(other, run).standing == "not-reproduced"
+    back = typed(*withdraw.split()[1:], *where[:4], home=other.home.path, folder=tmp_path)
+    assert back.returncode == 0, back.stderr
+    assert verdict_of(other, run) is Verdict.NONE
+
+
+def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> tuple[str, str | None]:
+    """What follows of metrics that were found in an environment with these packages."""
+    environment = {"python": {"version": plan.python or "3.12.1"}, "packages": packages}
+    document = RunDocument.from_plain({"schema": 1, "name": "fit", "metrics": metrics})
+    done = Rerun(Workspace(Path("nowhere")), Path("nowhere"), None, environment, document, None)  # type: ignore[arg-type]
+    return module._decided(plan, done, compare_metrics(plan.run.metrics, metrics))
+
+
+@pytest.mark.parametrize(
+    ("metrics", "changed", "packages", "verdict", "because"),
+    [
+        ({"a": 1.0, "b": 2.0}, {}, {"numpy": "2.1"}, "reproduced", None),
+        ({"a": 1.5, "b": 2.0}, {}, {"numpy": "2.1", "pip": "25"}, "not-reproduced", "1 of 2 metrics differ: a was 1.0"),
+        ({"a": 1.0}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metrics: b"),
+        # the first rule that fits: what was not told leaves open what else would have been
+        ({"a": 1.5}, {}, {"numpy": "2.1"}, "inconclusive", "told nothing of 1 metrics: b"),
+        ({"a": 1.0, "b": 2.0}, {"lock": None, "interpreter": "mine"}, {"numpy": "1.9"}, "reproduced", None),
+        ({"a": 1.5, "b": 2.0}, {"lock": None, "interpreter": "mine"}, {"numpy": "2.1"}, "inconclusive", "of yours"),
+        # the author's lock file was not what the author's run ran in
+        ({"a": 1.5, "b": 2.0}, {}, {"numpy": "1.9"}, "inconclusive", "had numpy 2.1, and its own lock file gives 1.9"),
+        ({"a": 1.5, "b": 2.0}, {"python": ""}, {"numpy": "2.1"}, "inconclusive", "are not known"),
+    ],
+)
+def test_the_first_rule_that_fits(
+    metrics: dict[str, float], changed: dict[str, object], packages: dict[str, str], verdict: str, because: str | None
+) -> None:
+    recorded = {"a": Metric(value=1.0, tolerance=Tolerance()), "b": Metric(value=2.0, tolerance=Tolerance())}
+    environment = RunEnvironment.from_plain({"packages": {"numpy": "2.1", "pip": "24"}})
+    run = RunPredicate(
+        run_id="00000000-0000-4000-8000-000000000000",
+        name="fit",
+        status="completed",
+        metrics=recorded,
+        environment=environment,
+    )
+    plan = Plan(None, run, "0" * 40, None, None, ("python",), ".", object(), None, "3.12.1", {})  # type: ignore[arg-type]
+    found, reason = decided(metrics, replace(plan, **changed), packages)  # type: ignore[arg-type]
+    assert found == verdict
+    assert because is None if reason is None else because and because in reason

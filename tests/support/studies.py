@@ -1,0 +1,78 @@
+"""A small study in git, recorded as its author would and repeated by another group, by real programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.publish import publish
+
+LIMIT_S = 120
+TELL = """
+import json, os
+def tell(**metrics):
+    with open(os.environ["BLOCKCHAINTRACER_RUN_FILE"], "w") as file:
+        json.dump({"schema": 1, "name": "study", "metrics": metrics}, file)
+"""
+"""Begins a program that tells its metrics with the standard library alone."""
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=A", "-c", "user.email=a@lab.example")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, timeout=LIMIT_S)
+
+
+@dataclass
+class Study:
+    """A repository with a lock file that needs no package."""
+
+    lab: Lab
+    folder: Path
+
+    @classmethod
+    def of(cls, lab: Lab, folder: Path, files: Mapping[str, str]) -> Study:
+        study = cls(lab, folder)
+        for name, text in {"requirements.lock": "# nothing\n", **files}.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        git(folder, "init", "-q")
+        git(folder, "add", "-A")
+        git(folder, "commit", "-qm", "a study")
+        return study
+
+    def record(self, *options: str, program: tuple[str, ...], within: str = ".") -> str:
+        """The id of the run that `record OPTIONS -- PROGRAM` records in a folder of the repository."""
+        done = typed("record", "--json", *options, "--", *program, home=self.lab.home.path, folder=self.folder / within)
+        assert done.returncode == 0, done.stderr
+        return str(json.loads(done.stdout)["id"])
+
+    def repeat(self, other: Lab, run: str, **options: Any) -> Reproduction:
+        """What another group's reproduction gives, from what was published of the run."""
+        with chdir(self.folder.parent):
+            published = publish(self.lab, run, self.folder.parent / f"published-{run[:8]}").folder
+            more = {"agree": lambda plan: True, "timeout_s": LIMIT_S} | options
+            return reproduce(other, run, [published], **more)
+
+
+def typed(*arguments: str, home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A verb in a process and a folder of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "blockchaintracer", *arguments],
+        cwd=folder,
+        env=os.environ | {"BLOCKCHAINTRACER_HOME": str(home)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_S,
+    )
