@@ -69,7 +69,8 @@ def typed(*arguments: str, home: Path, folder: Path) -> subprocess.CompletedProc
     return subprocess.run(
         [sys.executable, "-m", "blockchaintracer", *arguments],
         cwd=folder,
-        env=os.environ | {"BLOCKCHAINTRACER_HOME": str(home)},
+        env=os.environ
+        | {"BLOCKCHAINTRACER_HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -289,12 +289,13 @@ class ContentPredicate(Part):
 
 
 class RunInput(Part):
-    """A record that a run read."""
+    """A record that a run read, and where: `path` counts from so many folders `up` from the working folder."""
 
     record: Hash
     relation: RelationNumber
     name: Line | None = None
     path: RecordedPath | None = None
+    up: Annotated[int, Field(ge=1, le=16)] | None = None
     sha256: Digest
 
 
@@ -327,7 +328,7 @@ class RunOutput(Part):
 
 
 class Code(Part):
-    """What was run."""
+    """What was run. `given` has, by position in the command, each argument that was changed, as it had been given."""
 
     commit: Commit | None = None
     branch: Line | None = None
@@ -337,6 +338,7 @@ class Code(Part):
     pack: Artifact | None = None
     entry_point: Line | None = None
     arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    given: dict[Line, str] | None = None
     working_folder: RecordedPath | None = None
 
 

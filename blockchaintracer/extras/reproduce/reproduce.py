@@ -119,7 +119,8 @@ def reproduce(
     if lab.registry.status(original.id).status is Status.RETRACTED:
         lab.say("the record was retracted: what it says is not upheld by its author")
 
-    with workspace(folder, keep) as place:
+    levels = max([entry.up or 0 for entry in plan.run.inputs], default=0)
+    with workspace(folder, keep, levels) as place:
         done = rerun(lab, plan, inputs, place, sources, timeout_s=timeout_s)
         # of what is encrypted nobody but its recipients can tell whether it's the same
         shown = [output for output in plan.run.outputs if not output.encrypted]
@@ -156,7 +157,7 @@ def reproduce(
             outputs=[(output.role, path) for output, path in outputs if path],
             parents=[Link(original.id, Relation.REPRODUCES)],
             command=plan.command,
-            portable=True,
+            given=plan.run.code.given or {},
             observed="program",
             folder=done.folder,
             environment=RunEnvironment(lock=plan.lock, **(done.environment or {})),

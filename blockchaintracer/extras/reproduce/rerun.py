@@ -41,7 +41,7 @@ from blockchaintracer.lab.recording.run_document import RunDocument, load_run_do
 _SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 _OWN = "CUDA_VISIBLE_DEVICES"
 """Says which of a machine's processors are free to use: another machine's answer is of no use."""
-_PLACEHOLDER = re.compile(r"(--?[^=]*=)?\{(output|inputs|input:([0-9]{1,6}))\}(.*)", re.DOTALL)
+_PLACEHOLDER = re.compile(r"(.*=)?\{(output|inputs|input:([0-9]{1,6}))\}(.*)", re.DOTALL)
 _LOG_LINES = 20
 
 
@@ -72,15 +72,18 @@ class Plan:
 class Workspace:
     """The folder of one repeated run, and the places in it.
 
+    Args:
+        levels: folders to have above the code, for inputs that lay beside the repository.
+
     Attributes:
         inputs: the ``{inputs}`` of the recorded command: what did not lie in the working folder.
         output: the ``{output}`` of the recorded command.
         started: a file as old as the start of the run.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, levels: int = 0) -> None:
         self.root = root
-        self.code = root / "code"
+        self.code = root.joinpath(*["around"] * levels, "code")
         self.inputs = root / "inputs"
         self.output = root / "output"
         self.log = root / "output.log"
@@ -156,7 +159,7 @@ def _told(file: Path) -> RunDocument:
 
 
 @contextmanager
-def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
+def workspace(chosen: Path | None, keep: bool, levels: int) -> Iterator[Workspace]:
     """Make the workspace: in a chosen folder, empty or not there yet, or in a temporary one."""
     if chosen:
         if os.path.lexists(chosen) and (not chosen.is_dir() or any(chosen.iterdir())):
@@ -168,7 +171,9 @@ def workspace(chosen: Path | None, keep: bool) -> Iterator[Workspace]:
     try:
         for name in ("output", "inputs", "home", "tmp", "lock"):
             (root / name).mkdir()
-        yield Workspace(root)
+        place = Workspace(root, levels)
+        place.code.parent.mkdir(parents=True, exist_ok=True)
+        yield place
     finally:
         if not chosen and not keep:
             shutil.rmtree(root, ignore_errors=True)
@@ -194,7 +199,8 @@ def _restore(
     placed, targets = [], []
     for index, (entry, record) in enumerate(zip(plan.run.inputs, inputs, strict=True)):
         name = re.sub(r"[^\w.-]", "_", Path(entry.name or "input").name).lstrip(".")[:100] or "input"
-        target = folder / entry.path if entry.path else place.inputs / name
+        beside = Path(os.path.abspath(folder.joinpath(*[".."] * (entry.up or 0))))
+        target = beside / entry.path if entry.path else place.inputs / name
         if target in targets:
             target = place.inputs / str(index) / name
         targets.append(target)
@@ -206,6 +212,14 @@ def _restore(
 def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: Sequence[str]) -> bool:
     """Puts an input in its place; whether it wasn't part of the code."""
     subject, is_folder = record.key.subject, record.key.subject_type == SubjectType.FOLDER
+    for parent in reversed(target.parents):
+        if (
+            parent.is_relative_to(place.code)
+            and parent.is_symlink()
+            and not parent.resolve().is_relative_to(place.root)
+        ):
+            lab.say(f"{parent.relative_to(place.code)} of the code leads out of it: the recorded input is put there")
+            parent.unlink()
     real = _inside(target.parent, place.root).resolve() / target.name
     if ".git" in (part.lower() for part in real.relative_to(place.root).parts):
         raise NotVerified(f"expected the path of an input, got one inside git's own folder: {target}")
@@ -218,7 +232,7 @@ def _put(lab: Lab, record: RecordView, target: Path, place: Workspace, sources: 
             for path, file in list_folder(target) if executable else ():
                 os.chmod(file, 0o755 if path in executable else 0o644)
             return False
-        lab.say(f"{target.relative_to(place.code)} of the code is not the recorded input, which is used instead")
+        lab.say(f"{os.path.relpath(target, place.code)} of the code is not the recorded input, which is used instead")
         shutil.rmtree(target) if target.is_dir() and not target.is_symlink() else target.unlink()
     if is_folder:
         lab.store.restore_folder(subject, target, sources, executable)
@@ -317,11 +331,11 @@ def _variables(plan: Plan, place: Workspace, python: Path) -> dict[str, str]:
 
 
 def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace) -> list[str]:
-    """The recorded command with the places of this workspace."""
+    """The recorded command with the places of this workspace. What its author gave so is no place."""
 
-    def here(argument: str) -> str:
+    def here(position: int, argument: str) -> str:
         match = _PLACEHOLDER.fullmatch(argument)
-        if not match:
+        if not match or str(position) not in (plan.run.code.given or {}):
             return argument
         option, name, number, rest = match.groups()
         if number and int(number) >= len(inputs):
@@ -329,7 +343,7 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace)
         path = inputs[int(number)] if number else place.output if name == "output" else place.inputs
         return f"{option or ''}{path}{rest}"
 
-    program, *arguments = map(here, plan.command)
+    program, *arguments = (here(position, argument) for position, argument in enumerate(plan.command))
     return [str(python) if program == "python" else program, *arguments]
 
 

@@ -16,6 +16,9 @@ from blockchaintracer.lab.keys import without_secrets
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
 
+_MOST_UP = 16
+"""Folders above the working folder that a manifest counts at most."""
+
 # the package is found by its folder, whose other packages are none of the interpreter's
 _CAPTURE = """
 import json, sys
@@ -71,11 +74,17 @@ def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
 
 
 def portable_command(
-    command: Sequence[str], folder: Path, inputs: Sequence[Path], outputs: Sequence[Path]
-) -> list[str]:
-    """Return a command without the places of one machine: ``python`` for an interpreter, ``{input:N}`` for the N-th
-    input, ``{inputs}`` for a folder that inputs lie in, ``{output}`` for a folder that outputs were written to. What
-    else lies in the working folder is named from there, and a program elsewhere by its name."""
+    command: Sequence[str], folder: Path, root: Path, inputs: Sequence[Path], outputs: Sequence[Path]
+) -> tuple[list[str], dict[str, str]]:
+    """Return a command without the places of one machine, and what was changed for that.
+
+    Only absolute paths are changed. Inside of `root`, the repository, they count from the working folder. Outside they
+    are ``{input:N}`` for the N-th input, ``{inputs}`` for a folder with inputs, and ``{output}`` for a folder with
+    outputs. The program is ``python`` for an interpreter, and its name if it lies elsewhere.
+
+    Returns:
+        Program and arguments; and by position (0 is the program) how what was changed had been given, without folders.
+    """
     here = (folder.resolve(), *folder.resolve().parents)
     places = {path.resolve(): f"{{input:{index}}}" for index, path in enumerate(inputs)}
     for path in inputs:
@@ -86,10 +95,48 @@ def portable_command(
             if parent in here:
                 break
             places.setdefault(parent, "{output}" if parent != path.resolve() else f"{{output}}/{path.name}")
-    program = "python" if Path(command[0]).name.startswith("python") else _portable(command[0], folder, places)
-    if Path(program).is_absolute():
-        program = Path(program).name
-    return [program, *(_portable(argument, folder, places) for argument in command[1:])]
+    portable, given = [*command], {}
+    for position, argument in enumerate(command):
+        option, equals, value = ("", "", argument) if argument.startswith("/") else argument.rpartition("=")
+        if not value.startswith("/"):
+            continue
+        path = Path(value).resolve()
+        inside = next((one for one in (Path(os.path.abspath(value)), path) if one.is_relative_to(root.resolve())), None)
+        place = places.get(path, "")
+        if inside:
+            relative = os.path.relpath(inside, folder.resolve())
+            place = relative if relative.startswith("..") else f"./{relative}"
+        if place:
+            portable[position] = f"{option}{equals}{place}"
+            given[str(position)] = f"{option}{equals}…/{path.name}"
+    if Path(command[0]).name.startswith("python"):
+        portable[0] = "python"
+        given.pop("0", None)
+    elif Path(portable[0]).is_absolute():
+        portable[0] = Path(command[0]).name
+    return portable, given
+
+
+def recorded_place(path: Path, folder: Path, command: Sequence[str]) -> tuple[int, str] | None:
+    """Return where a run found an input: how many folders above its working folder, and the path from there.
+
+    Returns:
+        None for what lies elsewhere, unless a relative argument of the command leads to it. Links are followed only to
+        find what is in the working folder: a program opens what it is told.
+    """
+    lexical = os.path.relpath(os.path.abspath(folder / path), os.path.abspath(folder))
+    if not lexical.startswith(".."):
+        return (0, Path(lexical).as_posix()) if lexical != "." else None
+    if (inside := relative_path(path, folder)) is not None:
+        return (0, inside) if inside != "." else None
+    parts, place = Path(lexical).parts, Path(os.path.abspath(folder / path))
+    up = parts.count("..")
+    for argument in command[1:]:
+        value = argument.rpartition("=")[2]
+        named = Path(os.path.abspath(folder / value))
+        if value and not value.startswith("/") and (place.is_relative_to(named) or named.is_relative_to(place)):
+            return (up, Path(*parts[up:]).as_posix()) if len(parts) > up and up <= _MOST_UP else None
+    return None
 
 
 def relative_path(path: Path, base: Path) -> str | None:
@@ -98,11 +145,3 @@ def relative_path(path: Path, base: Path) -> str | None:
         return path.resolve().relative_to(base.resolve()).as_posix()
     except ValueError:
         return None
-
-
-def _portable(argument: str, folder: Path, places: dict[Path, str]) -> str:
-    option, equals, value = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
-    place = places.get((folder / value).resolve()) if value else None
-    if not place and Path(value).is_absolute() and (inside := relative_path(Path(value), folder)):
-        place = f"./{inside}"
-    return f"{option}{equals}{place}" if place else argument

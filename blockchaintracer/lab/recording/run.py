@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,10 +45,11 @@ from blockchaintracer.lab.capture.program import (
     environment_of,
     portable_command,
     recorded_parts,
+    recorded_place,
     relative_path,
     start_program,
 )
-from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask_arguments, scan_secrets
+from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
@@ -111,7 +112,7 @@ class RunFacts:
 
     Args:
         linked: what it read, in the terms of another run's manifest.
-        portable: whether `command` is as a manifest names it already.
+        given: of a command that is as a manifest names it already, `Code.given`; None if it isn't.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
         checkpoints: what was committed to while it went on; None for the document's.
         host_name, user_name: whether to record these.
@@ -125,7 +126,7 @@ class RunFacts:
     outputs: list[tuple[str, Path]] = field(default_factory=list)
     parents: list[Link] = field(default_factory=list)
     command: Sequence[str] | None = None
-    portable: bool = False
+    given: Mapping[str, str] | None = None
     observed: Literal["program", "process"] | None = None
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
@@ -194,10 +195,10 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     inputs = [*facts.linked]
     for used in facts.inputs:
         # a program may tell by its suffix how to read it, wherever it's placed
-        name, place = used.path.name or used.record.name, relative_path(used.path, facts.folder)
-        inputs.append(
-            RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, name=name, path=place)
-        )
+        name, place = used.path.name or used.record.name, recorded_place(used.path, facts.folder, facts.command or ())
+        up, path = place or (0, None)
+        found = {"name": name, "path": path, "up": up or None}
+        inputs.append(RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, **found))
     histories = keep_histories(lab.store, document.histories)
     metrics = document.recorded_metrics()
     run = RunPredicate(
@@ -327,10 +328,16 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
     described: dict[str, Any] = {}
     if facts.command:
         outputs = [path for _, path in facts.outputs]
-        command = [*facts.command]
-        if not facts.portable:
-            command = portable_command(command, facts.folder, [used.path for used in facts.inputs], outputs)
-        described = {"entry_point": command[0], "arguments": tuple(mask_arguments(command[1:]))}
+        command, given = [*facts.command], facts.given
+        if given is None:
+            root, inputs = git.root if git else facts.folder, [used.path for used in facts.inputs]
+            command, given = portable_command(command, facts.folder, root, inputs, outputs)
+        shown = {place: mask(argument) for place, argument in given.items()}
+        described = {
+            "entry_point": command[0],
+            "arguments": tuple(mask_arguments(command[1:])),
+            "given": shown or None,
+        }
     if git is None:
         return Code(**described)
     if kept.findings:
