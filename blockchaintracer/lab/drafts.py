@@ -10,6 +10,7 @@ from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.record import Domain, RecordKey
 
 Progress = Callable[[int], None]
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class Submission:
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded(Submission):
-    """A record of the lab."""
+    """A record of the lab. What stands for a run without one has the id `UNKNOWN`, and is false."""
 
     id: str
     kind: str
@@ -41,6 +42,9 @@ class Recorded(Submission):
     manifest: str
     cid: str
     existing: bool
+
+    def __bool__(self) -> bool:
+        return self.id != UNKNOWN
 
     def _repr_html_(self) -> str:
         """What a notebook shows. A name may be a stranger's: it is escaped."""

@@ -30,7 +30,7 @@ from blockchaintracer.core.plain_json import plain
 from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import RUN_FILE, command_line
 from blockchaintracer.lab.capture.secret_masking import MASK, error_text, masked_values
-from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.drafts import UNKNOWN, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import PLACED
 from blockchaintracer.lab.outbox import Op
@@ -107,7 +107,8 @@ class TracedRun:
     """One run, from `MLTracer.start_run`. Values are checked when they are logged, and recorded when the block ends.
 
     Attributes:
-        recorded: the record, once there is one; ``recorded.state`` is ``stored`` while the chain is unavailable.
+        recorded: the record; ``recorded.state`` is ``stored`` while the chain is unavailable. never None. Without a record,
+            and where another program records the run, its id is ``unknown``, and it is false.
         problem: why there is none.
         document: what has been logged.
     """
@@ -128,7 +129,7 @@ class TracedRun:
         self._key = os.urandom(8).hex()
         self._start: RunStart | None = None
         self._seeding = seeding or Seeding()
-        self.recorded: Recorded | None = None
+        self.recorded: Recorded = _unrecorded(name, "running")
         self.problem: BaseException | None = None
         self._histories = Histories()
         self._without_history: set[str] = set()
@@ -385,11 +386,12 @@ class TracedRun:
             self.finish()
         except BaseException as problem:
             self.problem = problem
+            self.recorded = _unrecorded(self.document.name, "not-recorded")
             _warn(f"the run {self.document.name!r} is not recorded: {error_text(problem)}\n{self._keep()}")
             if error is None and not isinstance(problem, Exception):
                 raise
         else:
-            if self.recorded and self.recorded.state == "stored" and not self._lab.hand_over:
+            if self.recorded.state == "stored" and not self._lab.hand_over:
                 _warn(
                     f"the chain is unavailable: run {self.recorded.id} is stored and waits; "
                     "`blockchaintracer outbox flush` sends it"
@@ -444,9 +446,9 @@ class TracedRun:
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
-        if self.recorded is not None:
+        if self.recorded:
             return self.recorded._repr_html_()
-        return f"<b>run {escape(self.document.name)}</b>, not recorded"
+        return f"<b>run {escape(self.document.name)}</b>, {self.recorded.state}"
 
     def _write_run_file(self, file: Path) -> Pending:
         try:
@@ -458,6 +460,7 @@ class TracedRun:
                 f"expected one run in a program that another records, got a second, {self.document.name!r}",
                 hint=f"The first is in {file}; unset ${RUN_FILE} to record each by itself.",
             ) from None
+        self.recorded = _unrecorded(self.document.name, "handed-over")
         return Pending(None, file)
 
     def _take_checkpoints(self) -> None:
@@ -491,6 +494,13 @@ def existing(path: PathLike, field: str) -> str:
 def masked(value: Any, field: str) -> Any:
     """Return plain values without what looks like a secret; a warning names each field that was masked."""
     return masked_values(value, field, lambda name: _warn(f"{name} looks like a secret and is recorded as {MASK}"))
+
+
+def _unrecorded(name: str, state: str) -> Recorded:
+    """What stands for the record of a run that has none here."""
+    unknown: dict[str, Any] = dict.fromkeys(("id", "registry", "author", "subject", "manifest", "cid"), UNKNOWN)
+    nowhere: dict[str, Any] = dict.fromkeys(("transaction", "block", "time"))
+    return Recorded(kind="run", name=name, state=state, chain_id=0, group=0, existing=False, **unknown, **nowhere)
 
 
 def _public_name(output: DocumentOutput) -> str:

@@ -264,11 +264,12 @@ class MLTracer:
         self._run = None
         return self._written
 
-    def get_transaction_details(self, tx: str) -> dict[str, Any]:
+    def get_transaction_details(self, tx: str | Pending) -> dict[str, Any]:
         """Return what the chain knows of a transaction.
 
         Args:
-            tx: its hash, with or without 0x.
+            tx: its hash, with or without 0x. Of a `Pending` run nothing is told but ``status``, ``finality`` and
+                ``recordIds``.
 
         Returns:
             ``transaction``, ``status`` (success, reverted or pending), ``block`` (number and hash), ``time`` (Unix
@@ -279,6 +280,8 @@ class MLTracer:
         Raises:
             InputError: if it's no hash, or the chain doesn't know it.
         """
+        if isinstance(tx, Pending):
+            return {"status": "pending", "finality": "pending", "recordIds": [tx.record_id] if tx.record_id else []}
         digest = normal_id(tx, "transaction hash")
         self._lab.reconnect()
         chain, registry = self._lab.chain, self._lab.registry

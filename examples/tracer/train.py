@@ -26,4 +26,4 @@ with tracer.start_run("iris classifier", template="classification") as run:
 
     run.log_output("model.joblib", role="model")
     run.log_metric("accuracy", model.score(x_test, y_test), tolerance=0.01)
-print(f"recorded as {run.recorded.id}" if run.recorded else f"not recorded: {run.problem}")
+print(f"recorded as {run.recorded.id}" if run.recorded else f"{run.recorded.state}: {run.problem}")

@@ -351,7 +351,7 @@ def test_a_full_disk_costs_the_record_and_not_the_result(lab, home):
         with MLTracer().start_run("r") as run:
             run.log_metric("loss", 0.25)
             resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        print("result", run.recorded, run.document.metrics["loss"].value)
+        print("result", run.recorded.state, run.document.metrics["loss"].value)
         try:
             with MLTracer().start_run("r") as run:
                 raise LookupError("mine")
@@ -360,7 +360,7 @@ def test_a_full_disk_costs_the_record_and_not_the_result(lab, home):
         """),
         home=home,
     )
-    assert (done.returncode, done.stdout) == (0, "result None 0.25\nmine None\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "result not-recorded 0.25\nmine None\n"), done.stderr
     assert "is not recorded" in done.stderr
     assert nonce(lab) == before
 

@@ -66,11 +66,16 @@ class Study:
 
 def typed(*arguments: str, home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """A verb in a process and a folder of its own."""
+    return run_program(sys.executable, "-m", "blockchaintracer", *arguments, home=home, folder=folder)
+
+
+def run_program(*command: str, home: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A program as a person of that lab starts it."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        [sys.executable, "-m", "blockchaintracer", *arguments],
+        command,
         cwd=folder,
-        env=os.environ
-        | {"BLOCKCHAINTRACER_HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=os.environ | {"BLOCKCHAINTRACER_HOME": str(home), "PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
