@@ -107,8 +107,8 @@ class TracedRun:
     """One run, from `MLTracer.start_run`. Values are checked when they are logged, and recorded when the block ends.
 
     Attributes:
-        recorded: the record; ``recorded.state`` is ``stored`` while the chain is unavailable. never None. Without a record,
-            and where another program records the run, its id is ``unknown``, and it is false.
+        recorded: the record; ``recorded.state`` is ``stored`` while the chain is unavailable. It is never None: without
+            a record, and where another program records the run, its id is ``unknown``, and it is false.
         problem: why there is none.
         document: what has been logged.
     """

@@ -28,6 +28,7 @@ from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.local_packages import installs_folders
 from blockchaintracer.lab.capture.program import RUN_FILE, environment_of
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
@@ -270,14 +271,18 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
         return Path(os.path.abspath(path))
     file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
     version, interpreter = _interpreter(lab, plan.python)
-    identity = [lock.sha256, file.name, version]
+    identity, project = [lock.sha256, file.name, version], place.code
     if file.name == "uv.lock":
         # uv reads the lock only together with the project that it locks
-        for project in (folder / "pyproject.toml", place.code / "pyproject.toml"):
-            if project.is_file():
-                identity.append(sha256_file(shutil.copy(project, file.parent)))
+        for project in (folder, place.code):
+            if (described := project / "pyproject.toml").is_file():
+                identity.append(sha256_file(shutil.copy(described, file.parent)))
                 break
-    kept = lab.home.environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
+    if installs_folders(file.name, file.read_text(errors="replace")):
+        # an environment with the code of this commit in it is no other commit's
+        kept = place.root / "environment"
+    else:
+        kept = lab.home.environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
     with locked(kept.with_suffix(".lock")):
         complete = kept / "complete.json"
         python = kept / "venv" / "bin" / "python"
@@ -286,7 +291,7 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             try:
-                rebuild_environment(file, kept / "venv", interpreter)
+                rebuild_environment(file, kept / "venv", interpreter, project)
             except InputError as error:
                 lab.say(error.message)
                 reason = error.message.splitlines()[0]

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import plain
+from blockchaintracer.lab.capture.local_packages import LocalPackage, local_package
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 
@@ -57,7 +58,7 @@ VARIABLES = (
 )
 """The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
 
-_LIMIT = 64 << 20
+MAX_LOCK = 64 << 20
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
 _PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
 _HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
@@ -67,6 +68,9 @@ _UNREACHABLE = re.compile(
     r"|service unavailable|bad gateway"
 )
 _INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S+")
+_INSTALLERS_NEED = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
+)
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
 
 
@@ -103,7 +107,10 @@ def find_lock(root: str | os.PathLike[str]) -> Path | None:
 
 
 def rebuild_environment(
-    lock_path: str | os.PathLike[str], target: str | os.PathLike[str], python: str | os.PathLike[str] | None = None
+    lock_path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    python: str | os.PathLike[str] | None = None,
+    project: Path | None = None,
 ) -> Path:
     """Make a virtual environment at `target` and install what the lock names; its Python.
 
@@ -111,6 +118,7 @@ def rebuild_environment(
         lock_path: a requirements file, ``pylock.toml`` or ``uv.lock`` (its pyproject.toml beside it). If a requirements
             file has hashes, everything it needs must have one.
         python: the interpreter, or with uv its version; by default this one.
+        project: the restored code, from which the folders are installed that the lock names; None refuses them.
 
     Raises:
         InputError: if the lock can't be installed, with the end of what the installer said.
@@ -134,7 +142,7 @@ def rebuild_environment(
                 _install([uv, "venv", "--quiet", "--python", interpreter, str(target)], empty)
                 if lock.name == "uv.lock":
                     requirements = target / "requirements.txt"
-                    export = [uv, "export", "--quiet", "--frozen", "--no-emit-project", "--project", str(lock.parent)]
+                    export = [uv, "export", "--quiet", "--frozen", "--project", str(lock.parent)]
                     _install([*export, "-o", str(requirements)], empty)
                 command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
             elif lock.suffix == ".toml" or lock.name == "uv.lock":
@@ -142,10 +150,17 @@ def rebuild_environment(
             else:
                 _install([interpreter, "-m", "venv", str(target)], empty)
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            _require_packages(requirements)
-            if requirements.suffix != ".toml" and any(map(_HASHED.search, _lines(requirements))):
-                command.append("--require-hashes")
-            _install([*command, "-r", str(requirements)], empty)
+            folders = _require_packages(requirements, project)
+            hashed: list[str] = []
+            if requirements.suffix != ".toml":
+                lines = [line for line in _lines(requirements) if not local_package(line)]
+                hashed = ["--require-hashes"] if any(map(_HASHED.search, lines)) else []
+                requirements = target / "packages.txt"
+                requirements.write_text("\n".join(lines) + "\n")
+            _install([*command, *hashed, "-r", str(requirements)], empty)
+            for folder in folders:
+                place = os.path.join(str(project), folder.path)
+                _install([*command, "--no-deps", *(["--editable"] if folder.editable else []), place], empty)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
@@ -237,11 +252,12 @@ def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
 
 def _pins_everything(path: Path) -> bool:
     lines = [line for line in _lines(path) if not line.startswith("--")]
-    return bool(lines) and all(_PINNED.fullmatch(line) for line in lines)
+    pinned = [line for line in lines if not local_package(line)]
+    return bool(pinned) and all(_PINNED.fullmatch(line) for line in pinned)
 
 
 def _lines(path: Path) -> list[str]:
-    text = re.sub(r"\\\n\s*", "", read_limited(path, _LIMIT, "a lock").decode(errors="replace"))
+    text = re.sub(r"\\\n\s*", "", read_limited(path, MAX_LOCK, "a lock").decode(errors="replace"))
     return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
@@ -253,23 +269,42 @@ def parse_toml(data: bytes, what: str) -> dict[str, Any]:
         raise InputError(f"{what}: expected TOML in UTF-8, got something else") from None
 
 
-def _require_packages(requirements: Path) -> None:
-    """Refuse a lock that installs from a folder, a repository or an address, or from another index without hashes."""
+def _require_packages(requirements: Path, project: Path | None = None) -> list[LocalPackage]:
+    """Refuse a lock that installs from a folder outside of `project`, a repository or an address, or from another index
+    without hashes. Returns the folders of the project that it installs."""
+    folders: list[LocalPackage] = []
     if requirements.suffix == ".toml":
         try:
-            packages = parse_toml(read_limited(requirements, _LIMIT, "a lock"), requirements.name).get("packages", [])
+            packages = parse_toml(read_limited(requirements, MAX_LOCK, "a lock"), requirements.name).get("packages", [])
             elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
+            files = [(one, file) for one in packages for file in (*one.get("wheels", ()), one.get("sdist", {}))]
+            # a file of the author's machine is another one here
+            elsewhere += [
+                str(one.get("name")) for one, file in files if "path" in file or _is_file(file.get("url", ""))
+            ]
         except (TypeError, AttributeError):
             raise InputError(f"{requirements.name}: expected packages in a lock, got something else") from None
     else:
-        lines = _lines(requirements)
+        lines = []
+        for line in _lines(requirements):
+            local = local_package(line)
+            if local and project and local.within(project):
+                folders.append(local)
+            else:
+                lines.append(line)
         hashed = all(_HASHED.search(line) for line in lines if not line.startswith("-"))
         elsewhere = [line for line in lines if not (_PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]
     if elsewhere:
         raise InputError(
             f"expected packages of a version each in the lock, got {mask(elsewhere[0])[:200]!r}",
-            hint="A folder, repository or address, and an index without a hash for each package, can hold anything.",
+            hint="A folder outside of the recorded code, a repository or address, and an index without a hash for each "
+            "package, can hold anything.",
         )
+    return folders
+
+
+def _is_file(url: str) -> bool:
+    return urlsplit(url).scheme == "file"
 
 
 def _uv() -> str | None:
@@ -278,8 +313,8 @@ def _uv() -> str | None:
 
 
 def _install(command: list[str], folder: str) -> None:
-    left_out = ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME")
-    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    # building a stranger's package runs its code, which needs no secret of this process
+    environment = {name: value for name, value in os.environ.items() if _INSTALLERS_NEED.fullmatch(name)}
     try:
         done = subprocess.run(  # noqa: S603
             command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False

@@ -19,10 +19,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import (
     Artifact,
     Checkpoints,
@@ -37,9 +38,10 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
-from blockchaintracer.lab.capture.environment import capture_environment, find_lock
+from blockchaintracer.lab.capture.environment import MAX_LOCK, capture_environment, find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.lab.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture.local_packages import portable_lock
 from blockchaintracer.lab.capture.program import (
     RUN_FILE,
     environment_of,
@@ -189,7 +191,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     hardware = facts.hardware
     if hardware is None:
         hardware = capture_hardware(host_name=facts.host_name, user_name=facts.user_name)
-    environment = facts.environment or _environment(lab, facts)
+    environment = facts.environment or _environment(lab, facts, start.git)
     if facts.observed:
         environment = environment.model_copy(update={"observed": facts.observed})
     inputs = [*facts.linked]
@@ -361,7 +363,7 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
     )
 
 
-def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
+def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
     lock = facts.lock or find_lock(facts.folder)
     name = facts.command[0] if facts.command else ""
     # what a document calls its program was not typed by the user: it may lie in a stranger's folder
@@ -370,8 +372,20 @@ def _environment(lab: Lab, facts: RunFacts) -> RunEnvironment:
     if program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable:
         captured = environment_of(program, without_secrets(os.environ))
     # never encrypted: a reproduction installs from it
-    kept = keep(lab, lock, Keeping(in_the_open=facts.keeping.in_the_open)).named(lock.name) if lock else {}
-    return RunEnvironment(lock=kept.get("artifact"), **(captured or recorded_parts(capture_environment())))
+    artifact = _kept_lock(lab, facts, lock, git.root if git else facts.folder) if lock else None
+    return RunEnvironment(lock=artifact, **(captured or recorded_parts(capture_environment())))
+
+
+def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:
+    """Keep a lock file. A folder that it installs is named from the root of the repository, where others have it."""
+    if lock.suffix != ".toml" and lock.name != "uv.lock":
+        text = read_limited(lock, MAX_LOCK, "a lock").decode(errors="surrogateescape")
+        portable = portable_lock(text, facts.folder, root)
+        if portable != text:
+            lab.say(f"{lock.name} is recorded with the folders that it installs named from the root of the repository")
+            return keep_attachment(lab.store, lock.name, portable.encode(errors="surrogateescape"))
+    artifact = keep(lab, lock, Keeping(in_the_open=facts.keeping.in_the_open)).named(lock.name)["artifact"]
+    return cast(Artifact, artifact)
 
 
 _ASSIGNMENT = re.compile(r"([^=]+)=(.*)", re.DOTALL)
