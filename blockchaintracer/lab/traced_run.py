@@ -175,6 +175,7 @@ class TracedRun:
         *,
         step: int | None = None,
         private: bool = False,
+        count: bool = False,
     ) -> None:
         """Log one metric; one that is logged again takes the new value.
 
@@ -184,6 +185,7 @@ class TracedRun:
             step: of the training: the values logged with one are kept as the metric's history; of a step that is logged
                 again, the last.
             private: commit to it and do not show it: then nothing compares it, and it has no tolerance and no step.
+            count: it counts something: without a tolerance it must be found exactly.
 
         Raises:
             InputError: naming the metric.
@@ -197,7 +199,7 @@ class TracedRun:
             return
         number = None if step is None else _step(name, step)
         if tolerance is None:
-            self._log("metrics", {name: value})
+            self._log("metrics", {name: {"value": value, "count": True} if count else value})
         else:
             allowed = tolerance if isinstance(tolerance, Tolerance) else {"absolute": tolerance}
             self._log("metrics", {name: {"value": value, "tolerance": allowed}})

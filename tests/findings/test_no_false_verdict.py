@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.manifest import Metric, RunEnvironment, RunPredicate, Tolerance
+from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.record import Verdict
 from blockchaintracer.extras.reproduce import reproduce as module
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, Workspace
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.metric_comparison import compare_metrics
 from blockchaintracer.lab.recording.run_document import RunDocument
 from tests.support.labs import second_lab
 from tests.support.studies import TELL, Study, typed

@@ -21,6 +21,7 @@ import sklearn
 
 from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance, parse_manifest
+from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
 from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
@@ -28,7 +29,6 @@ from blockchaintracer.lab.capture.program import RUN_FILE
 from blockchaintracer.lab.groups import invite, join
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.metric_comparison import compare_metrics
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_path
 from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, start_run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from blockchaintracer.core.chain import Block, Registry
 from blockchaintracer.core.errors import InputError
@@ -15,6 +15,7 @@ from blockchaintracer.core.manifest import (
     check_against_key,
     parse_manifest,
 )
+from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.networks import time_source
 from blockchaintracer.core.record import ABOUT, Kind, Role, Status, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
@@ -84,7 +85,7 @@ class RecordChecks:
             checks += check_private(manifest)
             checks += self._run(record, manifest, committed)
         checks.append(self._retraction(record, status))
-        checks += self._verdicts(record, status)
+        checks += self._verdicts(record, status, manifest)
         checks = [replace(check, record=record.id) for check in checks]
         return seen, checks, self._proven(seen, checks)
 
@@ -120,10 +121,13 @@ class RecordChecks:
     def _run(self, record: RecordView, manifest: Manifest, committed: Commitment) -> Iterator[Check]:
         """Check what only a run has: checkpoints, and seeds from a block."""
         if isinstance(manifest.predicate, RunPredicate):
+            for row in compare_metrics(manifest.predicate.metrics, {}):
+                if row.wide:
+                    yield Check("tolerance", Outcome.PASS, f"of {row.metric} = {row.recorded!r}: {row.required}")
             yield from check_seeds(self._registry, self._copies, manifest.predicate)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
-    def _verdicts(self, record: RecordView, status: RecordStatus) -> Iterator[Check]:
+    def _verdicts(self, record: RecordView, status: RecordStatus, manifest: Manifest | None) -> Iterator[Check]:
         """Check verdicts. One of a stolen key is unknown, and is not the record's fault: anyone may give one."""
         for check in check_verdicts(self._registry, record.id, status):
             values, keys = check.values, list[Check]()
@@ -134,6 +138,20 @@ class RecordChecks:
             stolen = [key for key in keys if key.verdict is Outcome.FAIL]
             yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
             yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
+            if found := self._found_again(manifest, check.values.get("evidence")):
+                name = check.name.replace("verdict", "metrics")
+                yield Check(name, Outcome.PASS, "; ".join(map(str, found)), {"metrics": [asdict(row) for row in found]})
+
+    def _found_again(self, manifest: Manifest | None, evidence: str | None) -> list[MetricComparison]:
+        """Compare the metrics of a run with those of the run that a verdict stands on, if both are here."""
+        if not (evidence and manifest and isinstance(manifest.predicate, RunPredicate)):
+            return []
+        run = self._registry.find_records([evidence]).get(evidence)
+        repeated = self.manifest(run)[0] if run else None
+        if repeated is None or not isinstance(repeated.predicate, RunPredicate):
+            return []
+        found = {name: metric.value for name, metric in repeated.predicate.metrics.items()}
+        return [row for row in compare_metrics(manifest.predicate.metrics, found) if row.tolerance]
 
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Check who is committed to a record, and by what right."""

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from blockchaintracer.core.formats import REPORT
+from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, compare_metrics
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -80,15 +81,16 @@ def _metrics(facts: ReportFacts) -> list[dict[str, Any]]:
     """The metrics of the run, each with what its reproductions found."""
     rows = []
     for name, metric in sorted(facts.run.run.metrics.items()) if facts.run and facts.run.run else ():
-        tolerance = metric.tolerance
         again = []
         for repeated in facts.reproductions:
             if repeated.run and name in repeated.run.metrics:
                 value = repeated.run.metrics[name].value
-                agrees = tolerance.allows(metric.value, value) if tolerance else None
-                again.append({"record": repeated.id, "group": repeated.record.group, "value": value, "agrees": agrees})
-        allowed = tolerance.absolute + tolerance.relative * abs(metric.value) if tolerance else None
-        rows.append({"name": name, "value": metric.value, "tolerance": allowed, "again": again})
+                [row] = compare_metrics({name: metric}, {name: value})
+                found = {"value": value, "agrees": row.within, "used": row.used}
+                again.append({"record": repeated.id, "group": repeated.record.group, **found})
+        allowed = metric.tolerance.width(metric.value) if metric.tolerance else None
+        wide = NEARLY_ANYTHING if metric.accepts_nearly_anything else None
+        rows.append({"name": name, "value": metric.value, "tolerance": allowed, "wide": wide, "again": again})
     return rows
 
 

@@ -19,6 +19,7 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunPredicate,
 )
+from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, from_hex, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
@@ -27,7 +28,6 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
-from blockchaintracer.lab.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 

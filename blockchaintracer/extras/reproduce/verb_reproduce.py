@@ -12,10 +12,10 @@ import click
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, plain, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.extras.reproduce.reproduce import INCONCLUSIVE, Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.metric_comparison import NEARLY_ANYTHING, MetricComparison
 
 
 @lab_verb(writes=True)
@@ -96,18 +96,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  environment  {plain(plan.interpreter or '')}, as it is"
     for index, entry in enumerate(inputs):
         yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
-    for name, metric in plan.run.metrics.items():
-        tolerance = metric.tolerance.to_json() if metric.tolerance else None
-        required = _tolerance(tolerance, wide=metric.accepts_nearly_anything)
-        yield f"  metric       {plain(name)} = {metric.value!r}, {required}"
-
-
-def _tolerance(tolerance: dict[str, float] | None, *, wide: bool) -> str:
-    if tolerance is None:
-        return "not compared"
-    bounds = [f"{value:g} {name}" for name, value in tolerance.items() if value]
-    required = f"within {' + '.join(bounds)}" if bounds else "exactly"
-    return f"{required}, which {NEARLY_ANYTHING}" if wide else required
+    for row in compare_metrics(plan.run.metrics, {}):
+        yield f"  metric       {plain(row.metric)} = {row.recorded!r}, {row.required}"
 
 
 def _metrics(comparisons: list[MetricComparison]) -> Part:
@@ -116,7 +106,7 @@ def _metrics(comparisons: list[MetricComparison]) -> Part:
             row.metric,
             repr(row.recorded),
             None if row.found is None else repr(row.found),
-            _tolerance(row.tolerance, wide=row.wide),
+            row.required,
             None if row.used is None else f"{row.used:.3g}",
             {True: "within", False: "DIFFERS", None: ""}[row.within],
         ]

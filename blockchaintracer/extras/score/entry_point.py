@@ -7,14 +7,17 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+STARTED = "programs that it starts"
 GENERATORS = {
     "random": ("random",),
     "numpy": ("numpy", "sklearn", "scipy", "pandas"),
     "torch": ("torch", "pytorch_lightning", "lightning", "transformers"),
     "tensorflow": ("tensorflow", "keras"),
     "jax": ("jax", "flax"),
+    STARTED: ("subprocess", "runpy", "importlib"),
 }
-"""Generators by the packages that draw from them."""
+"""Generators by the packages that draw from them, or that start what may."""
+_STARTING = {"system", "popen", "execv", "execve", "execvp", "posix_spawn", "spawnv"}
 _SOURCE_LIMIT = 4 << 20
 _FILES_LIMIT = 2000
 _PYTHON = re.compile(r"python[0-9.]*")
@@ -39,9 +42,11 @@ def is_inline(command: Sequence[str]) -> bool:
 
 
 def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
-    """Find the generators that a Python script imports, itself or by files of the code; None if it can't be read."""
+    """Find the generators that a Python script imports, itself or by files of the code; None if it can't be read.
+
+    One that starts programs may start any of the code: then each Python file of it counts."""
     imported: set[str] = set()
-    waiting, seen = [entry], {entry}
+    waiting, seen, started = [entry], {entry}, False
     while waiting:
         file = waiting.pop()
         names = _imports(file)
@@ -50,9 +55,10 @@ def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
         for name in names:
             imported |= {key for key, packages in GENERATORS.items() if name.partition(".")[0] in packages}
             local = _module(name, (file.parent, folder, root))
-            if local and local not in seen:
-                seen.add(local)
-                waiting.append(local)
+            loaded = root.rglob("*.py") if STARTED in imported and not started else (local,) if local else ()
+            started = started or STARTED in imported
+            waiting += (more := {*loaded} - seen)
+            seen |= more
     return imported
 
 
@@ -67,6 +73,8 @@ def _imports(file: Path) -> set[str] | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute) and node.attr in _STARTING:
+            names.add("subprocess")
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             # what is imported from a package may be a module of it

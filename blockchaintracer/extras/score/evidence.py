@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from blockchaintracer.core.manifest import ContentPredicate, RunPredicate
+from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, Kind, Relation
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord
@@ -148,13 +149,12 @@ def seeds_of(run: RunPredicate) -> bytes | None:
 
 def disagreement(recorded: RunPredicate, repeated: RunPredicate) -> str | None:
     """Return the first metric that `repeated` does not have within the recorded tolerance; None if there is none."""
-    for name, metric in recorded.metrics.items():
-        if metric.tolerance is None:
-            continue
-        other = repeated.metrics.get(name)
-        if other is None or not metric.tolerance.allows(metric.value, other.value):
-            return name
-    return None
+    return next((row.metric for row in comparison(recorded, repeated) if row.tolerance and not row.within), None)
+
+
+def comparison(recorded: RunPredicate, repeated: RunPredicate) -> list[MetricComparison]:
+    """Put the metrics of two runs beside each other."""
+    return compare_metrics(recorded.metrics, {name: metric.value for name, metric in repeated.metrics.items()})
 
 
 def _code(run: RunPredicate) -> tuple[str | None, bool, str | None]:

@@ -12,6 +12,7 @@ from typing import Any
 from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, ContentPredicate
+from blockchaintracer.core.manifest.metric_comparison import are_decisive
 from blockchaintracer.core.record import Kind, Relation, SubjectType
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import GENERATORS, entry_file, generators, is_inline
@@ -486,6 +487,8 @@ CAPS: dict[str, Callable[[RunEvidence], bool]] = {
 def _reproducing_group(evidence: RunEvidence) -> int | None:
     """A group that found the metrics again with the recorded code and command."""
     ours = evidence.run
+    if not are_decisive(ours.metrics.values()):
+        return None
     for verdict in evidence.verdicts:
         repeated = verdict.standing_run
         if verdict.verdict == "reproduced" and repeated and (run := repeated.run) and same_code(ours, run):

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from blockchaintracer.core.formats import SCORE
+from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, are_decisive, compare_metrics
 from blockchaintracer.core.plain_json import canonical
 from blockchaintracer.core.record import Link, Relation
-from blockchaintracer.extras.score.evidence import RunEvidence, Status, data_digests, disagreement, observed
+from blockchaintracer.extras.score.evidence import RunEvidence, Status, comparison, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
 from blockchaintracer.extras.score.rubric import load_rubric
 from blockchaintracer.lab.gather import GatheredRecord
@@ -141,13 +142,18 @@ def _independent(evidence: RunEvidence) -> str | None:
 
 
 def _by_another(evidence: RunEvidence) -> str | None:
-    others = _by_others(evidence)
-    return f"run {others[0].id} of group {others[0].record.group} by {others[0].record.key.author}" if others else None
+    for other in _by_others(evidence):
+        rows = comparison(evidence.run, other.run) if other.run else []
+        found = "; ".join(str(row) for row in rows if row.tolerance)
+        return f"run {other.id} of group {other.record.group} by {other.record.key.author}{found and ': ' + found}"
+    return None
 
 
 def _by_others(evidence: RunEvidence) -> list[GatheredRecord]:
     """Runs on which another group's standing verdict rests, each by another key. A run that contradicts its own
-    verdict is left out."""
+    verdict is left out, and so is every one if finding the metrics again shows nothing."""
+    if not are_decisive(evidence.run.metrics.values()):
+        return []
     key = evidence.scored.record.key
     runs = []
     for verdict in evidence.verdicts:
@@ -163,13 +169,13 @@ def _by_others(evidence: RunEvidence) -> list[GatheredRecord]:
 
 def _by_itself(evidence: RunEvidence) -> str | None:
     key = evidence.scored.record.key
-    has_tolerance = any(metric.tolerance for metric in evidence.run.metrics.values())
+    decisive = are_decisive(evidence.run.metrics.values())
     for other in evidence.others:
         own = other.record.group == key.group or other.record.key.author == key.author
         reproduces = Link(evidence.scored.id, Relation.REPRODUCES) in other.record.parents
         if not (own and reproduces and other.stands and other.run and other.run.status == "completed"):
             continue
-        if observed(other.run) and has_tolerance and disagreement(evidence.run, other.run) is None:
+        if observed(other.run) and decisive and disagreement(evidence.run, other.run) is None:
             return f"run {other.id}, whose metrics agree"
     return None
 
@@ -196,6 +202,9 @@ def _notes(evidence: RunEvidence) -> Iterator[str]:
         yield "the run was retracted: its author does not uphold it"
     if evidence.run.status != "completed":
         yield f"the run {evidence.run.status}"
+    for row in compare_metrics(evidence.run.metrics, {}):
+        if row.wide:
+            yield f"{row.metric} = {row.recorded!r} {NEARLY_ANYTHING}: {row.required}"
     for verdict in evidence.verdicts:
         if verdict.holds and verdict.verdict in ("not-reproduced", "disputed"):
             yield f"group {verdict.group} says: {verdict.verdict}"

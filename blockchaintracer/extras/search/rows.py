@@ -13,9 +13,10 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.metric_comparison import are_decisive
 from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.searchable import read_json, searchable_fields
+from blockchaintracer.extras.search.searchable import metrics_in, read_json, searchable_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Row:
             manifest is not in this lab's store.
         status: ``recorded`` or ``retracted``.
         reviewed, reproduced, not_reproduced, disputed: how many groups say so now. One person can own several groups.
+        decisive: whether finding its metrics again shows something (`are_decisive`), as far as the manifest is here.
         has_manifest: whether the store had it.
     """
 
@@ -58,6 +60,7 @@ class Row:
     subject_type: str
     manifest: str
     has_manifest: bool
+    decisive: bool
     params: dict[str, float | int | str]
     metrics: dict[str, float | int | str]
     transaction: str
@@ -141,13 +144,15 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
     for row in index.rows(_RECORDS, {"numbers": json.dumps(list(numbers))}):
         values = _values(row)
         number, text = values.pop("pk"), values.pop("json")
-        fields = searchable_fields(read_json(text.encode()) or {}) if text else None
+        statement = read_json(text.encode()) or {} if text else None
+        fields = None if statement is None else searchable_fields(statement)
         declared = fields.values if fields else ()
         by_number[number] = Row(
             **values,
             name=fields.name if fields else None,
             description=fields.description if fields else "",
             has_manifest=fields is not None,
+            decisive=are_decisive(metrics_in(statement or {})),
             params={name.removeprefix("params."): value for name, value in declared if name.startswith("params.")},
             metrics={name.removeprefix("metrics."): value for name, value in declared if name.startswith("metrics.")},
         )

@@ -6,10 +6,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import Metric
 from blockchaintracer.core.plain_json import parse_json
 
 Value = float | int | str
@@ -71,6 +73,13 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
         values=tuple(dict(values).items()),
         cid=_text(predicate.get("cid")),
     )
+
+
+def metrics_in(statement: dict[str, Any]) -> Iterator[Metric]:
+    """The metrics of a run, in an in-toto statement."""
+    for metric in _object(_object(statement.get("predicate")).get("metrics")).values():
+        with suppress(InputError):
+            yield Metric.from_plain(metric)
 
 
 def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:

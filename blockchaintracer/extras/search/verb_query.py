@@ -15,6 +15,7 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
@@ -104,7 +105,9 @@ def _table(rows: list[Row]) -> Part:
 
 
 def _status(row: Row) -> str:
-    return ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
+    said = ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
+    wide = row.reproduced and row.has_manifest and not row.decisive
+    return f"{said} (its tolerance {NEARLY_ANYTHING})" if wide else said
 
 
 def _metrics(row: Row) -> str:

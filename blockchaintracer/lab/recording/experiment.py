@@ -25,10 +25,12 @@ class GivenMetric(Part):
     Args:
         value: finite; None if it's still to be measured.
         tolerance: left out for the default; None (``null``) if it is reported and never compared.
+        count: it counts something, so that another number is another result: the default is a tolerance of 0.
     """
 
     value: float | None = None
     tolerance: Tolerance | None = None
+    count: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -37,6 +39,7 @@ class GivenMetric(Part):
 
     def recorded(self, value: float, default: Tolerance = DEFAULT_TOLERANCE) -> Metric:
         """Return the metric as a run records it, with `default` where no tolerance was given."""
+        default = Tolerance() if self.count else default
         return Metric(value=value, tolerance=self.tolerance if "tolerance" in self.model_fields_set else default)
 
 

@@ -1,14 +1,13 @@
-"""What a repeated run found of recorded metrics: one comparison for reproductions, scores and reports."""
+"""What a repeated run found of recorded metrics, for every place that shows or counts it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from blockchaintracer.core.manifest import Metric
+from blockchaintracer.core.manifest.predicates import Metric
 
 NEARLY_ANYTHING = "accepts nearly anything"
-"""What every place calls a tolerance that is `Metric.accepts_nearly_anything`."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,20 @@ class MetricComparison:
     used: float | None
     wide: bool
 
+    @property
+    def required(self) -> str:
+        """What is required of the found value, in words."""
+        if self.tolerance is None:
+            return "not compared"
+        bounds = [f"{value:g} {name}" for name, value in self.tolerance.items() if value]
+        required = f"within {' + '.join(bounds)}" if bounds else "exactly"
+        return f"{required}, which {NEARLY_ANYTHING}" if self.wide else required
+
+    def __str__(self) -> str:
+        used = "" if self.used is None else f", {self.used:.3g} of it used"
+        found = "not found" if self.found is None else f"found {self.found!r}"
+        return f"{self.metric} {self.recorded!r}, {found} ({self.required}{used})"
+
 
 def compare_metrics(recorded: Mapping[str, Metric], found: Mapping[str, float | None]) -> list[MetricComparison]:
     """Put each recorded metric beside the one that was found, in the order they were recorded."""
@@ -47,3 +60,9 @@ def compare_metrics(recorded: Mapping[str, Metric], found: Mapping[str, float | 
         shown = tolerance.to_json() if tolerance else None
         rows.append(MetricComparison(name, metric.value, value, shown, within, used, metric.accepts_nearly_anything))
     return rows
+
+
+def are_decisive(metrics: Iterable[Metric]) -> bool:
+    """Return whether finding these metrics again shows something: one of them is compared, and not with nearly
+    anything. Else a reproduction does not count as evidence."""
+    return any(metric.tolerance and not metric.accepts_nearly_anything for metric in metrics)
