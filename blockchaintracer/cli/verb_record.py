@@ -6,6 +6,7 @@ from blockchaintracer.cli.options import lab_verb, record_options, wait_option
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.lab import after_run
+from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.recording.commit import reached
@@ -20,7 +21,8 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
 
     A run is recorded as soon as there is a parameter, a metric, a run document or a program. After `--` a program is
     run first: what it writes to $BLOCKCHAINTRACER_RUN_FILE as a run document is recorded with it. Everything is kept
-    in the lab's store before it is committed to. Recording the same content again is free.
+    in the lab's store before it is committed to. Recording the same content again is free. The exit code of a program
+    that fails is passed on, 128 and the number for a signal.
 
     \b
     Examples:
@@ -42,10 +44,13 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
         recorded = reached(lab, recorded, until)
         notes = _reports(lab, recorded)
     if code:
-        notes.append(f"The program ended with {code}: it is recorded as a failed run.")
+        notes.append(f"It is recorded as a failed run: {ending(code)}.")
     data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id}
     lines = (line for record in recorded for line in record_lines(record))
-    return Answer(data, *lines, notes=notes, exit_code=3 if waits and not lab.hand_over else 0)
+    exit_code = 3 if waits and not lab.hand_over else 0
+    if code:
+        exit_code = code if code > 0 else 128 - code
+    return Answer(data, *lines, notes=notes, exit_code=exit_code)
 
 
 def _reports(lab: Lab, recorded: list[Recorded]) -> list[str]:

@@ -118,3 +118,11 @@ def test_the_first_rule_that_fits(
     found, reason = decided(metrics, replace(plan, **changed), packages)  # type: ignore[arg-type]
     assert found == verdict
     assert because is None if reason is None else because and because in reason
+
+
+@pytest.mark.parametrize(("ends", "code", "words"), [("exit 3", 3, "exit code 3"), ("kill -TERM $$", 143, "SIGTERM")])
+def test_record_passes_the_exit_code_on(ends: str, code: int, words: str, lab: Lab, tmp_path: Path) -> None:
+    """`record -- false` ended with 0, so that a pipeline went on with what had failed."""
+    done = typed("record", "--", "bash", "-c", ends, home=lab.home.path, folder=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr

@@ -394,6 +394,7 @@ def test_under_record_the_program_leaves_the_recording_to_it(lab, home):
 def test_under_record_a_failure_is_told_by_its_own_words(lab, home):
     Path("train.py").write_text("import sys\nfrom blockchaintracer import MLTracer\n" + TRAINING)
     done = verb("record", "--json", "--", sys.executable, "train.py", "7", "fail", home=home)
+    assert done.returncode == 1
     said = predicate(lab, json.loads(done.stdout)["records"][-1]["manifest"])
     assert said.status == "failed"
     assert said.error.startswith("ValueError")

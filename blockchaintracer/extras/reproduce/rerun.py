@@ -29,7 +29,7 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
 from blockchaintracer.lab.capture.local_packages import installs_folders
-from blockchaintracer.lab.capture.program import RUN_FILE, environment_of
+from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
@@ -136,9 +136,8 @@ def rerun(
         lab.say(f"running it; what it prints goes to {place.log}")
         code = _run_program(command, folder, variables, place.log, timeout_s)
         if code:
-            ended = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            lab.say("\n".join((f"the program ended with {ended}. It printed last:", *map(mask, _tail(place.log)))))
-            raise _Undecided(f"the program ended with {ended}")
+            lab.say("\n".join((f"{ending(code)}. It printed last:", *map(mask, _tail(place.log)))))
+            raise _Undecided(ending(code))
         document = _told(place.run_file)
     except _Undecided as problem:
         failure = str(problem)[:2000]

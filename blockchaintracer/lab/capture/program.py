@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,12 @@ def start_program(command: Sequence[str], folder: Path, run_file: Path) -> int:
     except OSError as error:
         raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
     return done.returncode
+
+
+def ending(code: int) -> str:
+    """Return how a program ended, in words; `code` is below 0 for a signal."""
+    name = next((one.name for one in signal.Signals if one == -code), str(-code))
+    return f"the program ended with {f'signal {name}' if code < 0 else f'exit code {code}'}"
 
 
 def command_line(folder: Path) -> list[str] | None:

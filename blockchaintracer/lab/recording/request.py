@@ -9,6 +9,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
+from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import recipients_of
@@ -140,7 +141,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
             command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
             observed="program" if request.program else None,
             lock=request.lock,
-            error=f"the program ended with exit code {code}" if code else None,
+            error=ending(code) if code else None,
             host_name=request.with_host_name,
             user_name=request.with_user_name,
             keeping=keeping,
