@@ -71,6 +71,7 @@ def test_the_project_is_installed_from_the_commit(lock: str, lab: Lab, tmp_path:
     )
     assert frozen.stdout.strip() == f"-e file://{study.folder}"
     (study.folder / "requirements.lock").write_text(frozen.stdout)
+    study.commit()
     run = study.record("--lock", lock, program=(python, "run.py"))
     artifact = predicate(lab, run).environment.lock
     assert artifact
@@ -88,7 +89,7 @@ def test_the_project_is_installed_from_the_commit(lock: str, lab: Lab, tmp_path:
         ("-e file:///lab/project", "-e ."),
         ("-e file:///lab/project/sub%20folder", "-e file:./sub%20folder"),
         ("-e /lab/project/sub", "-e ./sub"),
-        ("--editable=../project", "-e ."),
+        ("--editable=..", "-e ."),
         ("-e .", "-e ./inner"),
         ("study @ file:///lab/project/sub", "./sub"),
         ("-e .[extra]", "-e ./inner"),
@@ -120,7 +121,7 @@ def test_no_other_folder_is_installed(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ['path = "here.whl"', 'url = "file:///home/author/here.whl"'])
 def test_a_pylock_names_no_file_of_its_author(place: str, tmp_path: Path) -> None:
     lock = tmp_path / "pylock.toml"
-    wheels = f'wheels = [{{{place}, hashes = {{sha256 = "0"}}}}]'
+    wheels = f'wheels = [{{{place}, hashes = {{md5 = "0"}}}}]'
     lock.write_text(f'lock-version = "1.0"\n[[packages]]\nname = "evil"\nversion = "1"\n{wheels}\n')
     with pytest.raises(InputError, match="evil"):
         _require_packages(lock)

@@ -31,9 +31,9 @@ tell(score={"value": 349 + random.random(), "tolerance": {"absolute": 10000}})
 
 
 def test_every_verb_says_so_and_it_counts_for_nothing(lab: Lab, tmp_path: Path) -> None:
-    study = Study.of(lab, tmp_path / "study", {"guess.py": UNSEEDED})
+    study = Study.of(lab, tmp_path / "study", {"guess.py": UNSEEDED, "data.csv": "1\n"})
     other = second_lab(lab, tmp_path / "other")
-    run = study.record(program=(sys.executable, "guess.py"))
+    run = study.record("--dataset", "data.csv", program=(sys.executable, "guess.py"))
     result = study.repeat(other, run)
     assert result.reproduced
     [row] = result.comparisons
@@ -41,8 +41,10 @@ def test_every_verb_says_so_and_it_counts_for_nothing(lab: Lab, tmp_path: Path) 
     assert 0 < (row.used or 0) < 1e-3
     assert NEARLY_ANYTHING in str(row)
 
+    where = ("--rpc", lab.devnet.start().url, "--registry", lab.registry.address)
+
     def told(*arguments: str) -> str:
-        done = typed(*arguments, home=other.home.path, folder=tmp_path)
+        done = typed(*arguments, *where, home=other.home.path, folder=tmp_path)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -54,8 +56,10 @@ def test_every_verb_says_so_and_it_counts_for_nothing(lab: Lab, tmp_path: Path) 
     scored = json.loads(told("score", run, "--json"))
     assert scored["evidence"]["level"] == "E1"
     assert any(NEARLY_ANYTHING in note for note in scored["notes"])
-    told("report", run, "-o", "report.html")
-    page = (tmp_path / "report.html").read_text()
+    needed = ("model_version", "model_type", "preprocessing", "validation", "limitations")
+    fields = [word for name in needed for word in ("--field", f"{name}=none")]
+    told("report", run, *fields, "-o", "report")
+    page = "".join(file.read_text() for file in (tmp_path / "report").rglob("*.html"))
     assert NEARLY_ANYTHING in page
     assert f"{row.used:.3g} used" in page
 

@@ -100,6 +100,7 @@ def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> 
         # the author's lock file was not what the author's run ran in
         ({"a": 1.5, "b": 2.0}, {}, {"numpy": "1.9"}, "inconclusive", "had numpy 2.1, and its own lock file gives 1.9"),
         ({"a": 1.5, "b": 2.0}, {"python": ""}, {"numpy": "2.1"}, "inconclusive", "are not known"),
+        ({"a": 1.5, "b": 2.0}, {"architecture": "m68k"}, {"numpy": "2.1"}, "inconclusive", "on m68k, this one on"),
     ],
 )
 def test_the_first_rule_that_fits(
@@ -107,12 +108,15 @@ def test_the_first_rule_that_fits(
 ) -> None:
     recorded = {"a": Metric(value=1.0, tolerance=Tolerance()), "b": Metric(value=2.0, tolerance=Tolerance())}
     environment = RunEnvironment.from_plain({"packages": {"numpy": "2.1", "pip": "24"}})
+    hardware = {name: value for name, value in changed.items() if name == "architecture"}
+    changed = {name: value for name, value in changed.items() if name not in hardware}
     run = RunPredicate(
         run_id="00000000-0000-4000-8000-000000000000",
         name="fit",
         status="completed",
         metrics=recorded,
         environment=environment,
+        hardware=hardware,
     )
     plan = Plan(None, run, "0" * 40, None, None, ("python",), ".", object(), None, "3.12.1", {})  # type: ignore[arg-type]
     found, reason = decided(metrics, replace(plan, **changed), packages)  # type: ignore[arg-type]

@@ -46,9 +46,12 @@ class Study:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
         git(folder, "init", "-q")
-        git(folder, "add", "-A")
-        git(folder, "commit", "-qm", "a study")
+        study.commit()
         return study
+
+    def commit(self) -> None:
+        git(self.folder, "add", "-A")
+        git(self.folder, "commit", "-qm", "a study")
 
     def record(self, *options: str, program: tuple[str, ...], within: str = ".") -> str:
         """The id of the run that `record OPTIONS -- PROGRAM` records in a folder of the repository."""

@@ -17,7 +17,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.networks import time_source
-from blockchaintracer.core.record import ABOUT, Kind, Role, Status, from_hex, label, to_hex
+from blockchaintracer.core.record import ABOUT, Kind, Role, Status, Verdict, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
 from blockchaintracer.core.verify.checkpoint_checks import check_checkpoints
@@ -139,8 +139,10 @@ class RecordChecks:
             yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
             yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
             if found := self._found_again(manifest, check.values.get("evidence")):
-                name = check.name.replace("verdict", "metrics")
-                yield Check(name, Outcome.PASS, "; ".join(map(str, found)), {"metrics": [asdict(row) for row in found]})
+                fits = (values["verdict"] == label(Verdict.REPRODUCED)) == all(row.within for row in found)
+                outcome, shown = Outcome.PASS if fits else Outcome.UNKNOWN, {"metrics": [asdict(row) for row in found]}
+                detail = f"{'' if fits else 'they contradict the verdict: '}{'; '.join(map(str, found))}"
+                yield Check(check.name.replace("verdict", "metrics"), outcome, detail, shown)
 
     def _found_again(self, manifest: Manifest | None, evidence: str | None) -> list[MetricComparison]:
         """Compare the metrics of a run with those of the run that a verdict stands on, if both are here."""

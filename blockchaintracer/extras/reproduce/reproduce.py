@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
@@ -22,8 +23,10 @@ from blockchaintracer.core.manifest import (
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, SubjectType, Verdict, from_hex, label
 from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
 from blockchaintracer.lab.attest import Written, attest
+from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
@@ -31,7 +34,7 @@ from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 
-INCONCLUSIVE = "inconclusive"
+INCONCLUSIVE = Conclusion.INCONCLUSIVE.value
 _INSTALLERS = {"pip", "setuptools", "uv", "wheel"}
 """Packages that installing brings, whatever the lock says."""
 
@@ -197,6 +200,11 @@ def _other_environment(plan: Plan, done: Rerun) -> str | None:
     for name, version in sorted(done.environment.get("packages", {}).items()):
         if name not in _INSTALLERS and recorded.get(name, version) != version:
             return f"the recorded run had {name} {recorded[name]}, and its own lock file gives {version}"
+    here, there = capture_hardware(), plan.run.hardware
+    if there.get("gpus") and not here["gpus"]:
+        return "the recorded run was on a machine with a GPU, and this one has none"
+    if (architecture := there.get("architecture", here["architecture"])) != here["architecture"]:
+        return f"the recorded run was on {architecture}, this one on {here['architecture']}"
     return None
 
 
@@ -265,7 +273,7 @@ def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:
 def _document(done: Rerun, result: Reproduction, attest_anyway: str | None) -> RunDocument:
     """What the repeated run's manifest says by word: what its program told, and the comparison."""
     experiment = done.document.experiment or Experiment()
-    comparison = {
+    comparison: dict[str, Any] = {
         "of": result.record_id,
         "verdict": result.verdict,
         "metrics": [asdict(row) for row in result.comparisons],

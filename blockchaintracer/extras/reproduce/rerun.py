@@ -125,7 +125,8 @@ def rerun(
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
     start = start_run(lab, folder, placed)
     place.started.touch()
-    environment = failure = None
+    environment: dict[str, Any] | None = None
+    failure: str | None = None
     run = plan.run
     document = RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
     try:

@@ -13,7 +13,8 @@ from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_
 from blockchaintracer.cli.render import Answer, Part, plain, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
-from blockchaintracer.extras.reproduce.reproduce import INCONCLUSIVE, Reproduction, reproduce
+from blockchaintracer.core.verify.outcomes import Conclusion
+from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
 from blockchaintracer.lab.lab import Lab
 
@@ -61,9 +62,10 @@ def command(
     """
     if bool(attest_anyway) != bool(reason and reason.strip()) or (attest_anyway and no_attest):
         raise InputError("expected --attest-anyway with a --reason and without --no-attest, or neither of them")
-    more = {"record": not no_attest, "attest_anyway": reason}
-    result = reproduce(lab, record_id, sources, agree=_agree(yes), **more, **options)
-    exit_code = 0 if result.reproduced else 5 if result.verdict == INCONCLUSIVE else 1
+    options |= {"record": not no_attest, "attest_anyway": reason}
+    result = reproduce(lab, record_id, sources, agree=_agree(yes), **options)
+    undecided = result.verdict == Conclusion.INCONCLUSIVE
+    exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
     return Answer(result, _metrics(result.comparisons), *_lines(result), exit_code=exit_code)
 
 
@@ -126,7 +128,7 @@ def _lines(result: Reproduction) -> Iterator[str]:
         yield f"Attested by group {at.group}: {at.what}, on {at.record_id}, block {at.block}, {when(at.time)}"
     else:
         yield "Nothing was recorded or attested."
-        if result.verdict == INCONCLUSIVE:
+        if result.verdict == Conclusion.INCONCLUSIVE:
             yield "If you know better, say so with --attest-anyway not-reproduced --reason TEXT."
     if result.standing:
         taken_back = f"`blockchaintracer attest {result.record_id} withdraw` takes it back"

@@ -278,9 +278,12 @@ def _require_packages(requirements: Path, project: Path | None = None) -> list[L
             packages = parse_toml(read_limited(requirements, MAX_LOCK, "a lock"), requirements.name).get("packages", [])
             elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
             files = [(one, file) for one in packages for file in (*one.get("wheels", ()), one.get("sdist", {}))]
-            # a file of the author's machine is another one here
+            # a file of the author's machine is another one here, unless its hash says that it is the same
             elsewhere += [
-                str(one.get("name")) for one, file in files if "path" in file or _is_file(file.get("url", ""))
+                str(one.get("name"))
+                for one, file in files
+                if ("path" in file or urlsplit(file.get("url", "")).scheme == "file")
+                and "sha256" not in file.get("hashes", ())
             ]
         except (TypeError, AttributeError):
             raise InputError(f"{requirements.name}: expected packages in a lock, got something else") from None
@@ -301,10 +304,6 @@ def _require_packages(requirements: Path, project: Path | None = None) -> list[L
             "package, can hold anything.",
         )
     return folders
-
-
-def _is_file(url: str) -> bool:
-    return urlsplit(url).scheme == "file"
 
 
 def _uv() -> str | None:

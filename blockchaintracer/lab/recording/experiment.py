@@ -30,7 +30,7 @@ class GivenMetric(Part):
 
     value: float | None = None
     tolerance: Tolerance | None = None
-    count: bool = False
+    count: bool | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -198,8 +198,9 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
     for used in facts.inputs:
         # a program may tell by its suffix how to read it, wherever it's placed
         name, place = used.path.name or used.record.name, recorded_place(used.path, facts.folder, facts.command or ())
-        up, path = place or (0, None)
-        found = {"name": name, "path": path, "up": up or None}
+        found: dict[str, Any] = {"name": name}
+        if place:
+            found |= {"path": place[1], "up": place[0] or None}
         inputs.append(RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, **found))
     histories = keep_histories(lab.store, document.histories)
     metrics = document.recorded_metrics()
