@@ -25,8 +25,9 @@ from blockchaintracer.cli import main
 from blockchaintracer.cli.render import when
 from blockchaintracer.cli.verb_export_proof import as_json, lines
 from blockchaintracer.core import storage_layout as layout
-from blockchaintracer.core.chain import KnownCode, known_code
+from blockchaintracer.core.chain import KnownCode, Registry, known_code
 from blockchaintracer.core.chain.known_code import registry_code
+from blockchaintracer.core.errors import ChainUnavailable
 from blockchaintracer.core.formats import BATCH_PROOF, BUNDLE, DISCLOSURE
 from blockchaintracer.core.manifest import Artifact, ContentPredicate, Manifest, Metric, RunOutput, RunPredicate
 from blockchaintracer.core.record import Kind, RecordKey, Status, SubjectType, Verdict, from_hex, to_hex
@@ -35,13 +36,14 @@ from blockchaintracer.core.verify.standing import genuine_code
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.bundle.exporter import BatchPath, ProofRequest, export_bundle
 from blockchaintracer.lab.chain.factory import Factory, settings_of
+from blockchaintracer.lab.known_keys import kept_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import required_record
 from blockchaintracer.lab.proof_file import ProofKind, proof_kind
 from blockchaintracer.lab.recording.content import not_before, record_content, record_run
 from tests.support.artifacts import ROOT, artifact
 from tests.support.labs import second_lab, shared_lab, typed
-from tests.support.telling import sent
+from tests.support.telling import Ask, sent, telling
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,22 @@ def changed(data: bytes, change: Any) -> bytes:
 
 
 # what is proven
+
+
+def test_the_receipts_that_the_lab_kept_make_the_same_bundle(lab: Lab, recorded: list[str]) -> None:
+    """Through a node that has forgotten all receipts, and still has headers and state."""
+
+    def forgets(request: dict[str, Any], ask: Ask) -> dict[str, Any]:
+        if request["method"] in ("eth_getTransactionReceipt", "eth_getBlockReceipts", "eth_getTransactionByHash"):
+            return {"error": {"code": 4444, "message": "pruned history unavailable"}}
+        return ask(request)
+
+    requests = [wanted(lab, record_id) for record_id in recorded]
+    registry = Registry(telling(lab.chain.address, forgets), lab.registry.address)
+    with pytest.raises(ChainUnavailable, match="pruned"):
+        export_bundle(registry, requests)
+    kept = registry.knowing(kept_keys(lab.home, lab.domain, lambda: lab.outbox))
+    assert export_bundle(kept, requests) == export_bundle(lab.registry, requests)
 
 
 def test_a_bundle_proves_key_manifest_time_and_status(lab: Lab, recorded: list[str]) -> None:
