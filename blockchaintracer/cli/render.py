@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,9 @@ import click
 
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
+from blockchaintracer.lab.plain_text import no_formula
 
 if TYPE_CHECKING:
     from blockchaintracer.core.verify.outcomes import Conclusion
@@ -29,13 +30,11 @@ JSON = "blockchaintracer.json"
 LAB = "blockchaintracer.lab"
 """Key in a click context's meta: the lab that the command acts for."""
 _ID = re.compile(r"0x[0-9a-f]{64}")
-_RECORD_IDS = ("id", "record_id", "recordId", "record")
+_RECORD_IDS = ("id", "recordId", "record")
 _VERBATIM = {"manifest", "params", "metrics", "values", "arguments"}
 """What authors wrote, and what checks and reverts say, maybe of other registries: it is shown as it is."""
 _WIDEST = 1 << 20
 """Columns of a table that no terminal shows: nothing is cut that a program may read."""
-_FORMULA = tuple("=+-@\t\r")
-"""The characters with which a spreadsheet formula begins (OWASP, CSV injection)."""
 
 Part = str | Callable[[], None]
 """A line of text, or a function that prints more than a line: see `table`, `csv_rows` and `tree`."""
@@ -78,8 +77,7 @@ def wants_json() -> bool:
 
 def print_json(data: Any) -> None:
     """Print an object as one line of JSON."""
-    plain_data = json.loads(json.dumps(data, default=_fields))
-    click.echo(json.dumps(_with_global_ids(plain_data, _chosen_domain)))
+    click.echo(json.dumps(_with_global_ids(as_json(data), _chosen_domain), default=str))
 
 
 def show_error(error: BlockchainTracerError) -> None:
@@ -105,7 +103,7 @@ def _with_global_ids(value: Any, domain: Callable[[], Domain | None]) -> Any:
         return [_with_global_ids(item, domain) for item in value]
     if not isinstance(value, dict):
         return value
-    chain_id, registry = value.get("chainId", value.get("chain_id")), value.get("registry")
+    chain_id, registry = value.get("chainId"), value.get("registry")
     if chain_id is not None and isinstance(registry, str):
         domain = partial(Domain, int(chain_id), registry)
     answer = {key: item if key in _VERBATIM else _with_global_ids(item, domain) for key, item in value.items()}
@@ -121,12 +119,6 @@ def _chosen_domain() -> Domain | None:
     with suppress(BlockchainTracerError):
         return lab.domain if lab else None
     return None
-
-
-def _fields(value: Any) -> Any:
-    if hasattr(value, "as_json"):
-        return value.as_json()
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def when(timestamp: int | None) -> str:
@@ -228,13 +220,13 @@ def tree(drawn: Any) -> Callable[[], None]:
 
 
 def csv_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Callable[[], None]:
-    """Return what prints CSV (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe before
-    it: names are their authors' choice, and opening a table must run nothing. Numbers stay numbers."""
+    """Return what prints CSV (RFC 4180). Names are their authors' choice, and opening a table must run nothing: see
+    `no_formula`. Numbers stay numbers."""
 
     def print_csv() -> None:
         writer = csv.writer(sys.stdout)
         for row in (columns, *rows):
-            writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA else cell for cell in row])
+            writer.writerow([no_formula(cell) if isinstance(cell, str) else cell for cell in row])
 
     return print_csv
 

@@ -8,6 +8,7 @@ import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option, record_options, require_consent, yes_option
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
+from blockchaintracer.core.plain_json import camel_case
 from blockchaintracer.core.record import counted
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
@@ -103,4 +104,5 @@ def _disowned(question: str, yes: bool, disown: Callable[[], Entry]) -> Answer:
     if not yes:
         require_consent(f"{question}? This cannot be undone.")
     entry = disown()
-    return Answer({**entry.write.payload(), "transaction": entry.transaction}, f"Done. Transaction {entry.transaction}")
+    data = {camel_case(name): value for name, value in entry.write.payload().items()}
+    return Answer(data | {"transaction": entry.transaction}, f"Done. Transaction {entry.transaction}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, Part, coins, table
 from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.chain.factory import constructor_arguments
 from blockchaintracer.lab.deploy import DeploymentPlan, Step, plan_deployment, write_verification_input
 from blockchaintracer.lab.groups import deploy, deploy_factory
@@ -63,14 +63,14 @@ def command(
     text: list[Part]
     if dry_run:
         plan = plan_deployment(lab, factory_only=factory_only, **choice)
-        data, text = asdict(plan), [_steps(plan), *_cost(plan)]
+        data, text = as_json(plan), [_steps(plan), *_cost(plan)]
     elif factory_only:
         address = deploy_factory(lab).address
-        data = {"factory": address, "lens": lens_address(), "chain_id": lab.chain_id, "registry": None}
+        data = {"factory": address, "lens": lens_address(), "chainId": lab.chain_id, "registry": None}
         text = [f"The factory {address} and the lens {lens_address()} are on {lab.chain.name}."]
     else:
         result = deploy(lab, **choice)
-        data, state = asdict(result), "is there already" if result.existing else "is deployed"
+        data, state = as_json(result), "is there already" if result.existing else "is deployed"
         text = [
             f"The registry {result.registry} {state} on {lab.chain.name}, block {result.block}.",
             f"Owner {result.owner}; groups are created by {'anyone' if open_groups else 'the owner'}.",

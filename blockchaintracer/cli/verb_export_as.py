@@ -49,7 +49,7 @@ def command(
     with progress_bar("hashing") as progress:
         done = extra("exports").export(lab, record_id, form, output, progress=progress, **more)
     return Answer(
-        {"record": done.record, "format": done.format, "path": done.path, "notes": done.notes},
+        done,
         f"Written to {done.path}",
         notes=[f"Note: {note}" for note in done.notes],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from blockchaintracer.cli.options import NEW_FILE, lab_verb
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Kind, SubjectType, counted, label
 from blockchaintracer.core.verify.bundle import ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.standing import BundleReport, manifest_in
@@ -43,7 +43,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
         result = export_proof(lab, record_ids, output, block=block, progress=lambda _: progress(1))
     missing = result.without_manifest
     return Answer(
-        {"file": result.file, "size": result.size, "withoutManifest": missing, **as_json(result.proven)},
+        {"file": result.file, "size": result.size, "withoutManifest": missing, **bundle_json(result.proven)},
         f"Wrote {result.file}: {counted(len(result.proven.records), 'record')} in {result.size:,} bytes.",
         *(f"Without its manifest, which is not in this lab: {record}" for record in missing),
         *lines(result.proven),
@@ -53,7 +53,7 @@ def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | No
     )
 
 
-def as_json(proven: ProvenBundle) -> dict[str, Any]:
+def bundle_json(proven: ProvenBundle) -> dict[str, Any]:
     """Return what a bundle says as JSON-ready values: the word of whoever made it, until its blocks stand."""
     return {
         "chainId": proven.chain_id,
@@ -137,7 +137,7 @@ def _record(record: ProvenRecord) -> dict[str, Any]:
         "key": record.key.as_json(),
         "status": label(record.status),
         "committedAt": record.committed_at,
-        "stored": asdict(record.stored) if record.stored else None,
+        "stored": as_json(record.stored),
         "batch": record.batch.root if record.batch else None,
         "asOf": {"number": record.as_of.number, "timestamp": record.as_of.timestamp},
         "manifest": record.manifest,

@@ -219,7 +219,7 @@ def report(lab: Lab, address: str, since: str, reason: str | None) -> Answer:
     recorded = report_key(lab, address, since, reason)
     publish = f"blockchaintracer publish {recorded.id} --to published"
     return Answer(
-        vars(recorded),
+        recorded,
         f"Stated in record {recorded.id}: the key of {address} was lost or stolen since {since}.",
         f"  {state_line(recorded, 'recorded')}",
         f"Others need its manifest to see the date: {publish}",

@@ -30,6 +30,7 @@ from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.outbox import Entry, EntryState
 from blockchaintracer.lab.outbox.transactions import MOST_GAS
 from blockchaintracer.lab.relay import EXISTS, SignedWrites, gas_of, group_of, relay, require_payable, sign_waiting
+from blockchaintracer.lab.status import entry_json
 from blockchaintracer.lab.waiting import Waiting, waiting_for_others, watch
 
 _WAITS = 3
@@ -62,19 +63,14 @@ def command() -> None:
 
 def _row(entry: Entry) -> dict[str, Any]:
     return {
+        **entry_json(entry),
         "seq": entry.seq,
-        "chainId": entry.chain_id,
         "registry": entry.write.registry,
         "globalId": str(entry.write.about(entry.chain_id)) if entry.write.record_id else None,
-        "operation": entry.write.op,
         "recordId": entry.write.record_id,
-        "state": str(entry.state),
-        "transaction": entry.transaction,
         "nonce": entry.nonce,
         "replaced": list(entry.replaced),
-        "block": entry.block.number if entry.block else None,
         "time": entry.block.timestamp if entry.block else None,
-        "error": entry.error,
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from dataclasses import asdict
 
 import click
 
 from blockchaintracer.cli.options import lab_verb, profile_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.publish import publish
@@ -54,7 +54,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     verb = "verify" if done.batched else "reproduce"
     named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
     return Answer(
-        asdict(done) | {"size": done.size},
+        as_json(done) | {"size": done.size},
         f"Published {published} ({states}): {kinds}.",
         *(
             f"Was damaged there, is repaired: {it.sha256}  {plain(it.what)} {plain(it.name)}"

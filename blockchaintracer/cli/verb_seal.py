@@ -18,6 +18,7 @@ from blockchaintracer.cli.render import (
     unrevealed_line,
     when,
 )
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab import seals
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -99,7 +100,7 @@ def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, reques
     with progress_bar("hashing and keeping", request.paths) as progress:
         sealed, code = seal_requested_verdict(lab, record_id, verdict, evidence, request, progress)
     return Answer(
-        {**vars(sealed), "programExitCode": code},
+        as_json(sealed) | {"programExitCode": code},
         f"A verdict on {sealed.record_id} is sealed as {sealed.commitment}.",
         f"  {state_line(sealed, 'sealed')}",
         exit_code=3 if sealed.state == "stored" else 0,

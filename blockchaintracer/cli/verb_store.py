@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from blockchaintracer.cli.options import PATH, VerbGroup, source_option
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.collect_garbage import DAY_S, collect_garbage, store_status
 from blockchaintracer.lab.store.repair import Mended, repair_store
@@ -66,7 +66,7 @@ def repair(lab: Lab, folder: Path | None, sources: tuple[str, ...]) -> Answer:
     with progress_bar("hashing") as progress:
         done = repair_store(lab, sources, progress, folder=folder)
     return Answer(
-        asdict(done) | {"left": len(done.left)},
+        as_json(done) | {"left": len(done.left)},
         f"Re-hashed {done.objects} objects, {byte_size(done.size)}, in {done.folder}.",
         *map(_mended, done.found),
         f"Still damaged or missing: {len(done.left)}."
@@ -103,7 +103,7 @@ def gc(lab: Lab, dry_run: bool, days: float) -> Answer:
     done = collect_garbage(lab, older_than_s=days * DAY_S, dry_run=dry_run)
     removed = "Would remove" if dry_run else "Removed"
     return Answer(
-        asdict(done) | {"size": done.size},
+        as_json(done) | {"size": done.size},
         *(f"{item.sha256}  {byte_size(item.size)}" for item in done.objects),
         f"{removed} {len(done.objects)} objects, {byte_size(done.size)}.",
     )

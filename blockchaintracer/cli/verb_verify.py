@@ -15,7 +15,7 @@ from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, GIVEN, PATH, Verb, connection_options, make_lab, source_option
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
-from blockchaintracer.cli.verb_export_proof import as_json, lines
+from blockchaintracer.cli.verb_export_proof import bundle_json, lines
 from blockchaintracer.core.api import connect
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
@@ -204,7 +204,7 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
     with progress_bar("hashing", data) as progress:
         report = stand(bundle, trust, ask, data, progress)
     return Answer(
-        {**as_json(bundle), **report.as_json(), "code": report.code, "file": str(file)},
+        {**bundle_json(bundle), **report.as_json(), "code": report.code, "file": str(file)},
         *_bundle_lines(report, file),
         exit_code=report.conclusion.exit_code,
     )

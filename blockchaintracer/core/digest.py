@@ -315,14 +315,8 @@ def folder_digest(files: list[tuple[str, str]], digest: Callable[[str], FileDige
     with ThreadPoolExecutor(workers) as pool:
         digests = list(pool.map(digest, (real for _, real in files)))
     entries = tuple(
-        FolderEntry(
-            name,
-            digest_of_file.size,
-            digest_of_file.sha256,
-            digest_of_file.cid,
-            0o755 if os.stat(real).st_mode & 0o100 else 0o644,
-        )
-        for (name, real), digest_of_file in zip(files, digests, strict=True)
+        FolderEntry(name, file.size, file.sha256, file.cid, 0o755 if os.stat(real).st_mode & 0o100 else 0o644)
+        for (name, real), file in zip(files, digests, strict=True)
     )
     listing = format_listing((entry.path, entry.sha256) for entry in entries)
     return FolderDigest(hashlib.sha256(listing).hexdigest(), entries, listing)

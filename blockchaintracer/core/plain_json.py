@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any, NoReturn, TypeVar
@@ -143,6 +144,31 @@ def join_names(field: str, key: Any) -> str:
     name = _ESCAPED.sub("?", str(key))
     name = name if len(name) <= 64 else name[:61] + "…"
     return f"{field}.{name}" if field else name
+
+
+def camel_case(name: str) -> str:
+    """Return the name of a field as JSON has it: ``chainId`` of ``chain_id``."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def fields_json(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass for JSON, named in camelCase."""
+    return {camel_case(field.name): as_json(getattr(value, field.name)) for field in fields(value)}
+
+
+def as_json(value: Any) -> Any:
+    """Return a value for JSON: an object as its own method of this name says, another dataclass by its fields. Mappings
+    keep their keys, which may be names that a user chose."""
+    if hasattr(value, "as_json"):
+        return as_json(value.as_json())
+    if is_dataclass(value):
+        return fields_json(value)
+    if isinstance(value, Mapping):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value.value if isinstance(value, Enum) else value
 
 
 def canonical(value: Any) -> bytes:

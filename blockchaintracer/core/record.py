@@ -15,6 +15,7 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import fields_json
 
 DOMAIN_NAME = "BlockchainTracer LabRegistry"
 DOMAIN_VERSION = "1"
@@ -276,15 +277,7 @@ class RecordKey:
 
     def as_json(self) -> dict[str, Any]:
         """Return the key as JSON-ready values. `from_json` reads them back."""
-        return {
-            "group": self.group,
-            "author": self.author,
-            "subjectType": int(self.subject_type),
-            "subject": self.subject,
-            "kind": int(self.kind),
-            "manifest": self.manifest,
-            "parents": [{"parent": link.parent, "relation": int(link.relation)} for link in self.parents],
-        }
+        return fields_json(self)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> RecordKey:

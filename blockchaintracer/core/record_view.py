@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.plain_json import camel_case
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Status, SubjectType, checksummed, label
+
+_SHOWN = (
+    *("id", "kind", "name", "group", "author", "subject", "subject_type", "manifest", "parents", "transaction"),
+    *("block", "time", "status", "sealed_at", "batch"),
+)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -149,20 +155,5 @@ class RecordView:
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as JSON-ready values."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "name": self.name,
-            "group": self.group,
-            "author": self.author,
-            "subject": self.subject,
-            "subject_type": self.subject_type,
-            "manifest": self.manifest,
-            "parents": [(link.parent, label(link.relation, Relation)) for link in self.parents],
-            "transaction": self.transaction,
-            "block": self.block,
-            "time": self.time,
-            "status": self.status,
-            "sealed_at": self.sealed_at,
-            "batch": self.batch,
-        }
+        parents = [(link.parent, label(link.relation, Relation)) for link in self.parents]
+        return {camel_case(name): getattr(self, name) for name in _SHOWN} | {"parents": parents}

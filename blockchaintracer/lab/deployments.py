@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.formats import DEPLOYMENTS, UnknownVersion
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
-from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.lab.files import write_json
+from blockchaintracer.core.plain_json import as_json, parse_json
+from blockchaintracer.lab.files import fields_from, write_json
 from blockchaintracer.lab.lab_folder import Home
 
 _FOLDER = "deployments"
@@ -82,7 +82,7 @@ def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
         DEPLOYMENTS.check_header(data, str(path))
         if data["chainId"] != str(chain_id):
             raise ValueError(f"it is of chain {data['chainId']}")
-        return [KnownRegistry(**entry) for entry in data["registries"]]
+        return [fields_from(KnownRegistry, entry) for entry in data["registries"]]
     except UnknownVersion:
         raise
     except (OSError, InputError, ValueError, KeyError, TypeError) as error:
@@ -94,7 +94,7 @@ def _read(path: Path, chain_id: int) -> list[KnownRegistry]:
 
 def _add(path: Path, chain_id: int, registry: KnownRegistry, mode: int) -> Path:
     others = [known for known in _read(path, chain_id) if known.address.lower() != registry.address.lower()]
-    entries = [asdict(known) for known in sorted((*others, registry), key=lambda known: known.block)]
+    entries = as_json(sorted((*others, registry), key=lambda known: known.block))
     network = network_by_chain_id(chain_id)
     place = {"chainId": str(chain_id), "network": network.name if network else None}
     document = DEPLOYMENTS.header() | place | {"registries": entries}

@@ -8,13 +8,16 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Any
+from typing import Any, TypeVar
 
 from blockchaintracer.core.errors import InputError, StoreError
+from blockchaintracer.core.plain_json import camel_case
+
+T = TypeVar("T")
 
 
 def private(path: str, flags: int) -> int:
@@ -109,6 +112,12 @@ def write_kept(path: Path, data: bytes, *, problem: str = "", hint: str | None =
 def write_json(path: Path, value: Any, **more: Any) -> None:
     """Replace a JSON file as `write_kept` does."""
     write_kept(path, (json.dumps(value, indent=2) + "\n").encode(), **more)
+
+
+def fields_from(made: Callable[..., T], data: Mapping[str, Any], **others: Any) -> T:
+    """Return the dataclass of which `fields_json` gave these fields, with `others` as they are."""
+    names = {camel_case(name): name for name in made.__annotations__}
+    return made(**{names[key]: value for key, value in data.items()} | others)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ CIPHERTEXT = "a ciphertext (age-encryption.org/v1): its content is read by those
 LATEST = 253402300799
 """The last second of the year 9999: later times, which a devnet may claim, are shown as this one."""
 _MAX_SHOWN = 20_000
+_FORMULA = re.compile(r"\s*[=+\-@\t\r|%]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -19,6 +20,11 @@ def printable(text: str) -> str:
     """Replace control characters and what changes the direction or joins invisibly; cut what is too long."""
     shown = _UNPRINTABLE.sub("\ufffd", text)
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+
+
+def no_formula(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula (OWASP, CSV injection): that one gets an apostrophe."""
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def text_of(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import ContractRevert, InputError
 from blockchaintracer.core.formats import SIGNED_WRITES, read_limited
-from blockchaintracer.core.plain_json import read_strictly
+from blockchaintracer.core.plain_json import as_json, read_strictly
 from blockchaintracer.core.record import (
     Domain,
     RecordKey,
@@ -34,7 +34,7 @@ _MAX_BYTES = 1 << 20
 _MAX_WRITES = 256
 _FIELDS = {
     Op.RECORD_BY_SIGNATURE: ("key",),
-    Op.ATTEST_BY_SIGNATURE: ("record_id", "group", "version", "verdict", "evidence"),
+    Op.ATTEST_BY_SIGNATURE: ("recordId", "group", "version", "verdict", "evidence"),
 }
 
 
@@ -50,7 +50,7 @@ class SignedWrites:
     def as_json(self) -> dict[str, Any]:
         """Return JSON-ready values; `read_file` takes them back."""
         names = {signed: op for op, signed in _SIGNED.items()}
-        writes = [(write, write.payload()) for write in self.writes]
+        writes = [(write, as_json(write.fields) | {"recordId": write.record_id}) for write in self.writes]
         return {
             **SIGNED_WRITES.header(),
             "chainId": str(self.domain.chain_id),
@@ -87,7 +87,7 @@ class SignedWrites:
 
 def _parsed(data: dict[str, Any], domain: Domain, signer: str, deadline: int) -> Transaction:
     op = _SIGNED[Op(data["operation"])]
-    fields = {name: data[name] for name in _FIELDS[op]}
+    fields = {name: data[name] for name in _FIELDS[op] if name != "recordId"}
     if op is Op.RECORD_BY_SIGNATURE:
         fields["key"] = key = RecordKey.from_json(data["key"])
         fields["record_id"] = domain.record_id(key)
@@ -95,7 +95,7 @@ def _parsed(data: dict[str, Any], domain: Domain, signer: str, deadline: int) ->
             raise ValueError(f"a record of {key.author}, signed by {signer}")
     else:
         evidence = RecordKey.from_json(data["evidence"]) if data["evidence"] else None
-        fields |= {"record_id": normal_id(data["record_id"]), "evidence": evidence}
+        fields |= {"record_id": normal_id(data["recordId"]), "evidence": evidence}
         fields |= {"verdict": int(Verdict(data["verdict"])), "attester": signer}
     signature = from_hex(data["signature"])
     write = Transaction(op, domain.registry, **fields, deadline=deadline, signature=to_hex(signature))

@@ -18,7 +18,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.chain.seal_events import SealSeen, seals_of, unrevealed
 from blockchaintracer.core.errors import ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import SEAL, UnknownVersion
-from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.plain_json import fields_json, parse_json
 from blockchaintracer.core.record import (
     Domain,
     Kind,
@@ -36,7 +36,7 @@ from blockchaintracer.core.record import (
 )
 from blockchaintracer.lab.batches import manifest_name, materialize
 from blockchaintracer.lab.drafts import Draft, Recorded, Submission
-from blockchaintracer.lab.files import write_json
+from blockchaintracer.lab.files import fields_from, write_json
 from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lab_folder import Home
@@ -86,8 +86,8 @@ class KeptSeal:
             data = parse_json(path.read_bytes(), path.name)
             SEAL.check_header(data, str(path))
             fields = {name: data[name] for name in data.keys() - SEAL.header().keys()}
-            fields["key"] = RecordKey.from_json(data["key"]) if data["key"] else None
-            return cls(**fields | {"chain_id": int(data["chain_id"])})
+            key = RecordKey.from_json(data["key"]) if data["key"] else None
+            return fields_from(cls, fields, chain_id=int(data["chainId"]), key=key)
         except UnknownVersion:
             raise
         except (OSError, InputError, ValueError, KeyError, TypeError) as error:
@@ -258,7 +258,7 @@ def _keep(lab: Lab, group: int, record_id: str, key: RecordKey | None, verdict: 
     number = None if verdict is None else int(verdict)
     kept = KeptSeal(lab.chain_id, lab.domain.registry, group, author, commitment, record_id, key, number, salt)
     path = lab.home.seals / f"{commitment}.json"
-    content = SEAL.header() | kept.__dict__ | {"chain_id": str(kept.chain_id), "key": key.as_json() if key else None}
+    content = SEAL.header() | fields_json(kept) | {"chainId": str(kept.chain_id)}
     write_json(path, content, problem=f"the seal can't be kept in {path}", hint="Nothing was sent.")
     return kept
 

@@ -12,7 +12,7 @@ from typing import Any
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
-from blockchaintracer.core.record import GlobalId, Kind, Relation, Status, checksummed, from_hex, label, to_hex
+from blockchaintracer.core.record import GlobalId, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.lab.attest import foreign_verdicts, verdicts
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -91,7 +91,7 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
         for answer in answers[len(answers) - unanswered :]:
             answer["chainError"] = error.message
     for answer in answers:
-        answer["outbox"] = [_entry(entry) for entry in lab.outbox.entries_about(answer["id"])]
+        answer["outbox"] = [entry_json(entry) for entry in lab.outbox.entries_about(answer["id"])]
     return answers
 
 
@@ -140,15 +140,13 @@ def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
 
 
 def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:
-    from eth_utils.address import to_checksum_address
-
     key, network = record.key, registry.chain.network
     return {
         "registry": registry.address,
         "chainId": registry.chain.chain_id,
-        "kind": label(key.kind, Kind),
+        "kind": record.kind,
         "group": key.group,
-        "author": to_checksum_address(key.author),
+        "author": record.author,
         "subject": key.subject,
         "manifest": key.manifest,
         "parents": [{"id": link.parent, "relation": label(link.relation, Relation)} for link in key.parents],
@@ -158,7 +156,8 @@ def _of_record(registry: Registry, record: RecordView) -> dict[str, Any]:
     }
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Return how far a write has come, for JSON."""
     return {
         "operation": entry.write.op,
         "state": str(entry.state),

@@ -29,9 +29,9 @@ batch, (first, second, _) = imported["batch"], imported["runs"]
 print(f"anchored   {batch['count']} runs under {batch['root']}, block {batch['block']}")
 
 lab = open_lab()
-print(f"verified   {first['name']}: {verify_run(lab, first['run_id']).verified}")
-mlflow.MlflowClient().log_metric(second["run_id"], "loss", 0.0, step=1)
-print(f"altered    {second['name']}: {verify_run(lab, second['run_id']).failed[0].detail}")
+print(f"verified   {first['name']}: {verify_run(lab, first['runId']).verified}")
+mlflow.MlflowClient().log_metric(second["runId"], "loss", 0.0, step=1)
+print(f"altered    {second['name']}: {verify_run(lab, second['runId']).failed[0].detail}")
 
 printed = subprocess.check_output([*PROGRAM, "materialize", first["recorded"]["id"], "--json"])
 stored = json.loads(printed)["records"][-1]

@@ -85,7 +85,7 @@ def main() -> int:
     verified = all(check["exitCode"] == 0 for check in checked)
 
     print(f"""
-Recorded on the devnet (chain {registry["chain_id"]}), registry {registry["registry"]}, group {group["group"]}:
+Recorded on the devnet (chain {registry["chainId"]}), registry {registry["registry"]}, group {group["group"]}:
   {told(dataset)}
   {told(model)}
   {told(trained)}

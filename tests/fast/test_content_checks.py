@@ -379,7 +379,7 @@ def test_private_values_are_named_by_their_root() -> None:
     private = PrivateValues(root="88" * 32, leaves=1024)
     [check] = check_private(Manifest.of(Kind.RUN, run_predicate(private=private)))
     detail = f"it commits to values that are not shown, by the root {'88' * 32}: `verify` of a disclosure shows one"
-    assert check == Check("private", UNKNOWN, detail, {"root_sha256": "88" * 32, "leaves": 1024})
+    assert check == Check("private", UNKNOWN, detail, {"rootSha256": "88" * 32, "leaves": 1024})
     assert list(check_private(Manifest.of(Kind.DATASET, predicate(), "77" * 32))) == []
 
 

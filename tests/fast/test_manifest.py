@@ -37,9 +37,9 @@ from blockchaintracer.core.manifest import (
     check_against_key,
     check_paths,
     parse_manifest,
-    plain,
     predicate_type,
 )
+from blockchaintracer.core.plain_json import plain
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType, label
 
 RUN_ID = "7d444840-9dc0-41d1-b245-5ffdce74fad2"

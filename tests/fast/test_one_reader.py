@@ -29,7 +29,6 @@ STRICT = "the reader itself"
 PACKED = "a file of the package"
 OWN = "written by this program or a library a moment before"
 ALLOWED = {
-    "cli/render.py": (1, OWN),
     "core/plain_json.py": (1, STRICT),
     "lab/recording/run_document.py": (1, STRICT),
     "lab/capture/environment.py": (2, "TOML's reader itself, and what conda says of the interpreter that runs this"),

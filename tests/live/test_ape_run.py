@@ -62,7 +62,7 @@ def test_an_ape_account_signs_on_a_network_of_apes(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     deployed = json.loads(done.stdout)
-    assert deployed["chain_id"] == 31337
+    assert deployed["chainId"] == 31337
     assert not deployed["existing"]
 
 

@@ -36,7 +36,7 @@ def test_ape_tells_what_a_deployment_would_cost_and_does_nothing(tmp_path):
     done = ape_deploy("--dry-run", "--json", *LOCAL, home=tmp_path / "home")
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
-    assert plan["chain_id"] == 31337
+    assert plan["chainId"] == 31337
     steps = [(step["name"], step["exists"]) for step in plan["steps"]]
     assert steps[1:] == [("factory", False), ("lens", False), ("registry", False)]
     assert all(step["gas"] > 1_000_000 for step in plan["steps"][1:])

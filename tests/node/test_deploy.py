@@ -149,14 +149,14 @@ def test_what_the_repository_keeps_finds_the_registry_again(tmp_path):
             "block": int(receipt["blockNumber"], 16),
             "version": "1",
             "factory": factories.factory_address(),
-            "open_group_creation": True,
+            "openGroupCreation": True,
             "salt": "0x" + sha256(b"registry").hexdigest(),
             "genesis": genesis,
-            "code_hash": "0x" + keccak(code).hex(),
+            "codeHash": "0x" + keccak(code).hex(),
         }
         assert receipt["to"] == entry["factory"].lower()
         salt = bytes.fromhex(entry["salt"][2:])
-        code = creation_code() + encode(["address", "bool"], [entry["owner"], entry["open_group_creation"]])
+        code = creation_code() + encode(["address", "bool"], [entry["owner"], entry["openGroupCreation"]])
         assert create2(entry["factory"], salt, code) == entry["address"]
 
 
@@ -216,7 +216,7 @@ def test_the_verb_tells_plan_and_deployment_as_json_and_in_words(tmp_path):
         assert (planned.exit_code, told.exit_code) == (0, 0), planned.output + told.output
         assert state(node, lab) == before
         plan = json.loads(planned.stdout)
-        assert set(plan["steps"][1]) == {"name", "address", "exists", "gas", "cost_wei", "most_wei", "note"}
+        assert set(plan["steps"][1]) == {"name", "address", "exists", "gas", "costWei", "mostWei", "note"}
         for part in (plan["registry"], plan["factory"], f"{plan['steps'][3]['gas']:,}", "Nothing was sent"):
             assert part in told.stdout
         assert deploy(lab, open_group_creation=True).registry == plan["registry"]
@@ -451,7 +451,7 @@ def test_the_factory_alone_and_for_nothing_the_second_time(tmp_path):
         assert state(node, lab) == before
         given = ["deploy", "--rpc", node.url, "--home", str(lab.home.path), "--factory-only"]
         planned = CliRunner().invoke(main, [*given, "--dry-run", "--json"])
-        assert json.loads(planned.stdout)["cost_wei"] == 0
+        assert json.loads(planned.stdout)["costWei"] == 0
         both = CliRunner().invoke(main, [*given, "--factory", factories.factory_address()])
         assert both.exit_code == 2
         assert registries(lab.chain_id, lab.home) == []

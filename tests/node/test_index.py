@@ -228,7 +228,7 @@ def test_rows_say_what_the_chain_says_and_where_to_check_it(lab, story, index):
     assert first.params == {"lr": 0.01, "optimizer": "adam", "model.depth": 3, "shuffle": "true"}
     assert first.metrics == {"accuracy": 0.9}
     assert rows[story.bad].status == "retracted"
-    assert first.as_json()["time_utc"].endswith("Z")
+    assert first.as_json()["timeUtc"].endswith("Z")
 
 
 def test_verdicts_have_their_history(lab, story, index):

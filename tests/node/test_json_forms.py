@@ -1,4 +1,4 @@
-"""Every verb prints ids and digests in the forms of docs/formats.md, and reads a global id where it reads an id.
+"""Every verb prints names, ids and digests in the forms of docs/formats.md, and reads a global id where it reads an id.
 `typed` checks the forms of each answer."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from blockchaintracer.cli import VERBS
 from blockchaintracer.core.record import GlobalId
-from tests.support.json_forms import problems
+from tests.support.json_forms import problems, snake_names
 from tests.support.labs import second_lab, typed
 
 ELSEWHERE = {
@@ -36,9 +36,11 @@ def test_a_wrong_form_is_found() -> None:
         {"fileSha256": one},
         {"author": "12" * 20},
         {"roots": ["ab" * 32]},
-        {"block_hash": "0x" + "AB" * 32},
+        {"blockHash": "0x" + "AB" * 32},
     ):
         assert [*problems(wrong)], wrong
+    assert not [*snake_names({"chainId": 1, "params": {"learning_rate": 1}, "rows": [{"params.learning_rate": 1}]})]
+    assert [*snake_names({"rows": [{"chain_id": 1}]})] == [".rows[0].chain_id is not in camelCase"]
 
 
 def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +91,7 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (("impact", data["globalId"]), {}),
         (("score", run["globalId"]), {}),
         (("compare", run["globalId"], batched["globalId"]), {}),
+        (("report", run["globalId"], "-o", "report", "--format", "json"), {}),
         (("report", "history", run["globalId"]), {}),
         (("export-as", "in-toto", run["globalId"], "-o", "in-toto.json"), {}),
         (("disclose", run["globalId"], "secret", "-o", "secret.json"), {}),
@@ -119,6 +122,9 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     answer("import", "all.tar", home=tmp_path / "imported")
     for words in _small():
         answer(*words)
+    for file in (*Path().rglob("*.json"), *home.rglob("*.json"), Path("some.proof")):
+        if not {"devnet", "keys", "in-toto.json"} & {*file.parts}:  # others' standards
+            assert not [*snake_names(json.loads(file.read_bytes()), file.name)]
     assert used | ELSEWHERE.keys() == VERBS.keys()
 
 

@@ -23,7 +23,7 @@ from trie import HexaryTrie
 from blockchaintracer import verify_bundle
 from blockchaintracer.cli import main
 from blockchaintracer.cli.render import when
-from blockchaintracer.cli.verb_export_proof import as_json, lines
+from blockchaintracer.cli.verb_export_proof import bundle_json, lines
 from blockchaintracer.core import storage_layout as layout
 from blockchaintracer.core.chain import KnownCode, Registry, known_code
 from blockchaintracer.core.chain.known_code import registry_code
@@ -463,7 +463,7 @@ def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_tha
     assert "A time is as good as its source: this machine's clock: it proves nothing to others." in rest
 
     proven = read_bundle(bundle.read_bytes())
-    assert as_json(proven)["timeSource"] == "this machine's clock: it proves nothing to others"
+    assert bundle_json(proven)["timeSource"] == "this machine's clock: it proves nothing to others"
     bare = [replace(record, manifest=None) for record in proven.records]
     assert "its manifest is not in the bundle" in "\n".join(lines(replace(proven, records=tuple(bare))))
 

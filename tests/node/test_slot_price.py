@@ -120,4 +120,4 @@ def test_the_verb_says_which_price_it_met(proxy: Proxy, monkeypatch: pytest.Monk
     assert "A slot is dear here" in " ".join(told.split())
     answering(proxy, eth_estimateGas=NO_METHOD)
     [met] = json.loads(CliRunner().invoke(command, ["--network", "sepolia", "--json"]).stdout)["prices"]
-    assert (met["gas_rules"], met["slot"]["gas"], met["advice"]) == ("unknown", None, None)
+    assert (met["gasRules"], met["slot"]["gas"], met["advice"]) == ("unknown", None, None)

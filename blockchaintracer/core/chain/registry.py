@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -455,8 +455,3 @@ def key_of_abi(values: Mapping[str, Any]) -> RecordKey:
         manifest=values["manifest"].hex(),
         parents=tuple(Link(to_hex(link["parent"]), link["relation"]) for link in values["parents"]),
     )
-
-
-def as_json(value: Any) -> dict[str, Any]:
-    """Return a dataclass of this module as JSON-ready values, with numbers for enums."""
-    return {key: int(item) if isinstance(item, int) else item for key, item in asdict(value).items()}

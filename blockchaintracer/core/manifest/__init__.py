@@ -33,7 +33,6 @@ from blockchaintracer.core.manifest.predicates import RunOutput as RunOutput
 from blockchaintracer.core.manifest.predicates import RunPredicate as RunPredicate
 from blockchaintracer.core.manifest.predicates import SeedDerivation as SeedDerivation
 from blockchaintracer.core.manifest.predicates import State as State
-from blockchaintracer.core.manifest.predicates import Template as Template
 from blockchaintracer.core.manifest.predicates import Tolerance as Tolerance
 from blockchaintracer.core.manifest.predicates import artifacts_of as artifacts_of
 from blockchaintracer.core.manifest.predicates import can_list as can_list
@@ -42,4 +41,3 @@ from blockchaintracer.core.manifest.statement import check_against_key as check_
 from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest
 from blockchaintracer.core.manifest.statement import predicate_type as predicate_type
 from blockchaintracer.core.plain_json import MAX_BYTES as MAX_BYTES
-from blockchaintracer.core.plain_json import plain as plain

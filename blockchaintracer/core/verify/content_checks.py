@@ -71,7 +71,7 @@ def check_private(manifest: Manifest) -> Iterator[Check]:
         detail = (
             f"it commits to values that are not shown, by the root {private.root}: `verify` of a disclosure shows one"
         )
-        yield Check("private", Outcome.UNKNOWN, detail, {"root_sha256": private.root, "leaves": private.leaves})
+        yield Check("private", Outcome.UNKNOWN, detail, {"rootSha256": private.root, "leaves": private.leaves})
 
 
 def _check_copies(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record_view import RecordView
 
 NEVER_PROVEN = "that a result is right, that data are honest, or that a key's holder is who they say"
@@ -127,8 +128,8 @@ class Report:
             "verified": self.conclusion.verified,
             "failed": len(self.failed),
             "unknown": len(self.unknown),
-            "checks": [asdict(check) for check in self.checks],
-            "records": [record.as_json() for record in self.records],
+            "checks": as_json(self.checks),
+            "records": as_json(self.records),
             "proves": list(self.proves),
             "doesNotProve": list(self.does_not_prove),
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.networks import is_private
-from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.core.plain_json import as_json, canonical
 from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
@@ -84,9 +84,9 @@ class BundleReport:
             "outcome": self.conclusion.value,
             "verified": self.verified,
             "privateTestChain": self.private,
-            "checks": [asdict(check) for check in self.checks],
+            "checks": as_json(self.checks),
             "since": self.since,
-            "today": {record_id: asdict(now) for record_id, now in self.today.items()},
+            "today": as_json(self.today),
             "forgotten": sorted(self.forgotten),
             "doesNotProve": list(self.does_not_prove),
         }

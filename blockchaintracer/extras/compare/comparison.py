@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.extras.compare.runs import Compared, Scalar, section_of
 from blockchaintracer.extras.compare.statistics import Statistics, statistics
 
@@ -44,10 +45,10 @@ class RunComparison:
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values: every number in it is finite."""
         return {
-            "runs": [{**asdict(run), "fields": dict(run.fields)} for run in self.runs],
+            "runs": as_json(self.runs),
             "differences": {field.name: list(field.values) for field in self.differences},
             "equal": {field.name: field.values[0] for field in self.fields if not field.differs},
-            "statistics": asdict(self.statistics),
+            "statistics": as_json(self.statistics),
         }
 
 

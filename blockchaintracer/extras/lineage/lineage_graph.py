@@ -6,11 +6,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import ABOUT, Relation, label, to_hex
 from blockchaintracer.extras.lineage.lineage_svg import Box, draw
 from blockchaintracer.extras.search.database import Index
@@ -67,7 +68,7 @@ class LineageNode:
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values."""
-        return {**self.row.as_json(), "depth": self.depth, "retracted_ancestors": list(self.retracted_ancestors)}
+        return {**self.row.as_json(), "depth": self.depth, "retractedAncestors": list(self.retracted_ancestors)}
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,9 @@ class LineageGraph:
         """JSON-ready values."""
         return {
             "root": self.root,
-            "is_complete": self.is_complete,
-            "nodes": [node.as_json() for node in self.nodes.values()],
-            "edges": [asdict(edge) for edge in self.edges],
+            "isComplete": self.is_complete,
+            "nodes": as_json([*self.nodes.values()]),
+            "edges": as_json(self.edges),
         }
 
     def tree(self) -> Tree:

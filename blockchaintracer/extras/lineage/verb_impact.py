@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 
 import click
 
@@ -42,8 +41,8 @@ def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     rows = [node.row for node in nodes]
     groups = dict(sorted(Counter(row.group for row in rows).items()))
     data = {
-        "retraction": asdict(retracted) if retracted else None,
-        "impact": [node.as_json() for node in nodes],
+        "retraction": retracted,
+        "impact": nodes,
         **found.as_json(),
         "groups": {str(group): count for group, count in groups.items()},
     }

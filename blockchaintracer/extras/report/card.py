@@ -96,7 +96,7 @@ def template_values(facts: ReportFacts) -> dict[str, Any]:
         "titles": TITLES,
         # made here of hex digits, an address and a network's name
         "command": require("markupsafe", "reports").Markup(facts.verification.command),
-        "never_proven": NEVER_PROVEN,
+        "neverProven": NEVER_PROVEN,
     }
 
 
@@ -108,7 +108,7 @@ def _reference(facts: ReportFacts) -> dict[str, Any]:
     return {
         "record": facts.asked.id,
         "registry": facts.registry,
-        "chain_id": facts.chain_id,
+        "chainId": facts.chain_id,
         "transaction": facts.asked.record.transaction,
         "verify": facts.verification.command,
     }

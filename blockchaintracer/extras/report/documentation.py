@@ -43,7 +43,7 @@ class Documentation(Mapping[str, Any]):
         experiment_sheet: a DataFrame with the columns ``date``, ``model_name``, ``dataset``, ``metrics``,
             ``parameters``, ``blockchain_ref`` and ``mlflow_run``.
         blockchain_verification: ``status``, ``record``, ``transaction``, ``block``, ``timestamp``, ``registry``,
-            ``chain_id``, ``author``, ``group``, ``command`` and ``checks``.
+            ``chainId``, ``author``, ``group``, ``command`` and ``checks``.
     """
 
     model_card: ModelCard
@@ -62,7 +62,7 @@ class Documentation(Mapping[str, Any]):
             "status": facts.verification.status,
             "verified": facts.verification.status == "verified",
             "record": record["id"],
-            **{name: record[name] for name in ("transaction", "block", "registry", "chain_id", "author", "group")},
+            **{name: record[name] for name in ("transaction", "block", "registry", "chainId", "author", "group")},
             "timestamp": record["time"],
             "command": verification["command"],
             "checks": verification["checks"],

@@ -40,7 +40,7 @@ def html(facts: ReportFacts, templates: Path | None = None) -> bytes:
             "csp": markup(policy),
             "style": markup(style),
             "missing": list(facts.missing),
-            "made_with": made_with(facts),
+            "madeWith": made_with(facts),
             "plots": [
                 {"alt": alt, "src": markup(data_uri(svg))} for alt, svg in metric_pictures(facts, values["metrics"])
             ],
@@ -63,7 +63,7 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
     pictures = {f"plot-{number}.svg": svg for number, (_, svg) in enumerate(metric_pictures(facts, values["metrics"]))}
     moment = datetime.fromtimestamp(min(facts.asked.record.time, LATEST), UTC)
     data = {
-        **{name: values[name] for name in ("record", "run", "inputs", "verdicts", "verification", "never_proven")},
+        **{name: values[name] for name in ("record", "run", "inputs", "verdicts", "verification", "neverProven")},
         "metrics": [
             {
                 "name": metric["name"],
@@ -81,7 +81,7 @@ def pdf(facts: ReportFacts, templates: Path | None = None) -> bytes:
             if name not in ("transaction", "timestamp", "verification", "metrics", "dataset")
         ],
         "missing": list(facts.missing),
-        "made_with": made_with(facts),
+        "madeWith": made_with(facts),
         "plots": list(pictures),
         "picture": "lineage.svg",
         "date": list(moment.timetuple()[:6]),

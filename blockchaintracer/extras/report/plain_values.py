@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
 from blockchaintracer.core.formats import REPORT
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, compare_metrics
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.verify import Outcome
 from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
@@ -22,7 +22,7 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
         **REPORT.header(),
         "record": _record(facts, facts.asked),
         "run": _run(facts, facts.run) if facts.run else None,
-        "runs_that_wrote_it": facts.wrote,
+        "runsThatWroteIt": facts.wrote,
         "model": _record(facts, facts.model) if facts.model else None,
         "inputs": [
             {
@@ -52,20 +52,20 @@ def plain_values(facts: ReportFacts) -> dict[str, Any]:
                     **{name: getattr(node.row, name) for name in ("id", "kind", "name", "group", "status")},
                     "time": utc(node.row.time),
                     "depth": node.depth,
-                    "stands_on_retracted": list(node.retracted_ancestors),
+                    "standsOnRetracted": list(node.retracted_ancestors),
                 }
                 for node in facts.lineage.nodes.values()
             ],
-            "links": [asdict(edge) for edge in facts.lineage.edges],
+            "links": as_json(facts.lineage.edges),
         },
-        "fields": [asdict(field) for field in facts.fields.values()],
+        "fields": as_json([*facts.fields.values()]),
         "verification": {
             "status": facts.verification.status,
             "colour": facts.verification.colour,
             "note": facts.verification.note,
             "command": facts.verification.command,
             "chain": facts.chain,
-            "time_source": facts.time_source,
+            "timeSource": facts.time_source,
             "checks": [
                 {"record": check.record, "check": check.name, "verdict": str(check.verdict), "detail": check.detail}
                 for check in facts.verification.checks
@@ -104,12 +104,12 @@ def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "group": record.group,
         "author": record.key.author,
         "subject": record.subject,
-        "subject_type": record.subject_type,
-        "subject_is": "SHA-256" if record.subject_type != "commitment" else "salted commitment",
+        "subjectType": record.subject_type,
+        "subjectIs": "SHA-256" if record.subject_type != "commitment" else "salted commitment",
         "encrypted": CIPHERTEXT if gathered.encrypted else None,
         "manifest": record.manifest,
         "registry": facts.registry,
-        "chain_id": facts.chain_id,
+        "chainId": facts.chain_id,
         "transaction": record.transaction,
         "block": record.block,
         "time": utc(record.time),

@@ -15,14 +15,13 @@ from blockchaintracer.extras.report.report_facts import ReportFacts
 from blockchaintracer.extras.search.rows import utc
 from blockchaintracer.lab.gather import GatheredRecord
 from blockchaintracer.lab.optional import require
-from blockchaintracer.lab.plain_text import LATEST, printable
+from blockchaintracer.lab.plain_text import LATEST, no_formula, printable
 
 if TYPE_CHECKING:
     import pandas
 
 COLUMNS = ("date", "model_name", "dataset", "metrics", "parameters", "blockchain_ref", "mlflow_run")
 _MLFLOW = ("mlflow_run", "mlflow_run_id", "mlflow.run_id", "mlflowRunId")
-_FORMULA = re.compile(r"^\s*[=+\-@\t\r|%]")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a ZIP archive can hold."""
 
@@ -60,7 +59,7 @@ def xlsx(facts: ReportFacts) -> bytes:
             cell.value = None if value is None else _cell(value)
             if cell.value is not None:
                 cell.data_type = "s"
-                cell.quotePrefix = bool(_FORMULA.match(cell.value))
+                cell.quotePrefix = no_formula(cell.value) != cell.value
             if number == 1:
                 cell.font = styles.Font(bold=True)
     for letter, width in zip("ABCDEFG", (22, 24, 28, 40, 40, 50, 34), strict=True):
@@ -127,18 +126,13 @@ def _flat(facts: ReportFacts, *, for_csv: bool = True) -> pandas.DataFrame:
         frame[name] = [json.dumps(value, sort_keys=True, ensure_ascii=False) for value in frame[name]]
     for name in COLUMNS[1:]:
         frame[name] = [
-            None if (text := _text(value)) is None else _safe(text) if for_csv else text for value in frame[name]
+            None if (text := _text(value)) is None else no_formula(text) if for_csv else text for value in frame[name]
         ]
     return frame
 
 
 def _text(value: Any) -> str | None:
     return None if value is None else printable(str(value))
-
-
-def _safe(text: str) -> str:
-    """Text that no spreadsheet runs (OWASP, CSV injection)."""
-    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _cell(text: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from blockchaintracer.cli.options import FILE, group_option, lab_verb, record_it_option, source_option
 from blockchaintracer.cli.render import Answer
+from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.lab import Lab
 
 
@@ -37,7 +37,7 @@ def command(
 
     checked, recorded = check_signature(lab, model_id, signature, public_key, sources=sources, record_it=to_record)
     return Answer(
-        {**asdict(checked), "recorded": recorded},
+        as_json(checked) | {"recorded": recorded},
         f"The signature holds over all {checked.files} files of record {checked.model}",
         f"  by the key in the file with the SHA-256 {checked.public_key}",
         *([f"Recorded as {recorded.id}"] if recorded else []),

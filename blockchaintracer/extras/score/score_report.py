@@ -8,7 +8,7 @@ from typing import Any
 
 from blockchaintracer.core.formats import SCORE
 from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING, are_decisive, compare_metrics
-from blockchaintracer.core.plain_json import canonical
+from blockchaintracer.core.plain_json import canonical, fields_json
 from blockchaintracer.core.record import Link, Relation
 from blockchaintracer.extras.score.evidence import RunEvidence, Status, comparison, data_digests, disagreement, observed
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
@@ -83,7 +83,7 @@ class Score:
     def as_json(self) -> dict[str, Any]:
         """Return the score as JSON-ready values."""
         totals = {status: dict(zip(("items", "weight"), self.counted(status), strict=True)) for status in _STATUSES}
-        return {**SCORE.header(), **asdict(self), "totals": totals}
+        return {**SCORE.header(), **fields_json(self), "totals": totals}
 
     def to_bytes(self) -> bytes:
         """Return the RFC 8785 bytes of `as_json`."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from blockchaintracer.extras.search.rows import Row
+from blockchaintracer.extras.search.rows import Row, utc
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.optional import require
 
 
 def columns_of(rows: Sequence[Row]) -> tuple[list[str], list[list[Any]]]:
     """Return names and rows of a table with a column for each parameter and metric. An absent value is None."""
-    values = [row.as_json() for row in rows]
+    values = [{**asdict(row), "time_utc": utc(row.time)} for row in rows]
     about = [name for name in (*get_type_hints(Row), "time_utc") if name not in ("params", "metrics")]
     named = sorted({f"{part}.{name}" for row in values for part in ("params", "metrics") for name in row[part]})
     split = [name.partition(".") for name in named]

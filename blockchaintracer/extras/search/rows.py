@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import are_decisive
+from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
 from blockchaintracer.extras.search.database import Index
 from blockchaintracer.extras.search.searchable import metrics_in, read_json, searchable_fields
@@ -75,7 +76,7 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         """JSON-ready values; times also as RFC 3339 text in UTC."""
-        return {**asdict(self), "time_utc": utc(self.time)}
+        return {**fields_json(self), "timeUtc": utc(self.time)}
 
 
 @dataclass(frozen=True, slots=True)

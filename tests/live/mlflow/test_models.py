@@ -210,7 +210,7 @@ def test_old_runs_are_imported_in_one_batch_and_rebuilt(lab, home, store, folder
     done = verb("mlflow", "import", *words, home=home)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert {one["run_id"] for one in told["runs"]} == {*made, run_id}
+    assert {one["runId"] for one in told["runs"]} == {*made, run_id}
     assert told["batch"]["count"] == 5
     # what another process ran is described to this one
     assert run_of(lab, told["runs"][0]["recorded"]["manifest"]).environment.observed is None

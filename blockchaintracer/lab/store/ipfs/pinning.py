@@ -74,7 +74,7 @@ def add_service(file: Path, name: str, endpoint: str, *, token_env: str | None, 
         )
     known = _read(file)
     known[name] = {"endpoint": endpoint.rstrip("/")} | (
-        {"token_env": token_env} if token_env else {"token_file": str(Path(token_file or "").expanduser().resolve())}
+        {"tokenEnv": token_env} if token_env else {"tokenFile": str(Path(token_file or "").expanduser().resolve())}
     )
     write_json(file, dict(sorted(known.items())))
 
@@ -216,10 +216,10 @@ def _read(file: Path) -> dict[str, dict[str, str]]:
 
 
 def _token(name: str, entry: dict[str, str]) -> str:
-    if variable := entry.get("token_env"):
+    if variable := entry.get("tokenEnv"):
         token, place = os.environ.get(variable, ""), f"${variable}"
     else:
-        place = entry.get("token_file", "")
+        place = entry.get("tokenFile", "")
         try:
             token = Path(place).read_text()
         except (OSError, ValueError):
