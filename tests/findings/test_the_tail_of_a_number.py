@@ -131,6 +131,28 @@ def test_what_latex_shows_is_read(tmp_path: Path, text: str, values: list[str]) 
 
 
 @pytest.mark.parametrize(
+    "definition",
+    [
+        "\\newcommand{\\recorded}[3]{0.99}", "\\renewcommand\\recorded[3]{9#1}", "\\def\\recorded#1#2#3{#2}",
+        "\\let\\recorded\\other", "\\gdef\\recorded#1#2#3{0.99}", "\\newcommand{\\recorded}[3]{#1\\%}",
+        "\\NewDocumentCommand{\\recorded}{mmm}{0.99}", "\\RenewDocumentCommand{\\recorded}{mmm}{0.99}",
+        "\\expandafter\\def\\csname recorded\\endcsname#1#2#3{0.99}", "\\newcommand{\\recorded}[3][1]{#1}",
+    ],
+)  # fmt: skip
+def test_a_macro_that_shows_another_number_is_an_error(tmp_path: Path, definition: str) -> None:
+    """The paper showed 0.99 wherever `check` compared 0.5."""
+    with pytest.raises(InputError, match=r"paper\.tex:2: "):
+        claims(tmp_path, f"\n{definition}\n{TEX}", "tex")
+
+
+@pytest.mark.parametrize(
+    "definition", ["\\NewDocumentCommand{\\recorded}{m m m}{#1}", "\\newcommand*\\recorded [3] { #1 }"]
+)
+def test_a_macro_that_shows_its_number_is_none(tmp_path: Path, definition: str) -> None:
+    assert claims(tmp_path, f"{definition}\n\n{TEX}", "tex") == ["0.5"]
+
+
+@pytest.mark.parametrize(
     "text", [TEX[:-1], TEX.replace("}{", "}"), "\\recorded 5", TEX.replace("0.5", "0.5 \\unit{s}"),
              TEX.replace("0.5", "0.9%\n3")]
 )  # fmt: skip

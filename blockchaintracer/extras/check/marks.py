@@ -47,8 +47,10 @@ _HIDDEN = re.compile(
     r"|(?P<shown>\\.)",
     re.DOTALL,
 )
-_MACRO = re.compile(r"\\recorded(?![A-Za-z@])")
+_MACRO = re.compile(r"\\recorded(?![A-Za-z@])|\\csname\s*recorded\s*\\endcsname")
 _DEFINED = re.compile(r"\\(?:(?:(?:re)?new|provide|DeclareRobust|NewDocument)[Cc]ommand\*?|def|let)\s*\{?\s*\Z")
+_PLAIN = re.compile(r"\s*\}?\s*(?:\[3\]|\{\s*m\s*m\s*m\s*\}|#1#2#3)\s*\{\s*#1\s*\}")
+"""The rest of a definition that shows the number as it is, and nothing else."""
 _BESIDE = (
     (r"\0", ""),
     (r"(?<!\n)[ \t]*\n(?![ \t]*\n)[ \t]*", " "),
@@ -130,9 +132,12 @@ def marks_in_latex(text: str, path: Path) -> Iterator[Mark]:
     """Yield the marks of the LaTeX text of a file."""
     shown = _HIDDEN.sub(_without_hidden, text) + "\n\n"
     for macro in _MACRO.finditer(shown):
-        if _DEFINED.search(shown, max(0, macro.start() - 100), macro.start()):
-            continue
         where = f"{path}:{text.count(chr(10), 0, macro.start()) + 1}"
+        is_definition = _DEFINED.search(shown, max(0, macro.start() - 100), macro.start())
+        if is_definition and _PLAIN.match(shown, macro.end()):
+            continue
+        if is_definition or macro[0].startswith("\\csname"):
+            raise InputError(f"{where}: expected \\newcommand{{\\recorded}}[3]{{#1}}, which shows the number as it is")
         end, arguments = macro.end(), []
         for _ in range(3):
             content, end = _braced(shown, end, where)
