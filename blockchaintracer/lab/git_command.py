@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.programs import find_program
 
 _SAFE = (
@@ -60,12 +62,45 @@ def run_isolated(
     return _run(folder, settings, arguments, _isolated(folder), **stdin)
 
 
-def require_files(top: Path) -> None:
-    """Refuse a repository with a FIFO or a device where git reads a file: git would read or wait for ever."""
-    inside = (path for pattern in ("*", "info/*", "refs/**/*") for path in (top / ".git").glob(pattern))
-    for path in (top / ".git", top / ".gitattributes", top / ".gitignore", *inside):
-        if path.is_fifo() or (path.is_char_device() and not path.samefile(os.devnull)):
+def repository_of(folder: Path, *, whole: bool = False) -> Path | None:
+    """Return the top folder of the repository around a folder, None without one.
+
+    Args:
+        whole: git will look for rules in each of its folders.
+
+    Raises:
+        InputError: if a FIFO or a device stands where git reads a file: git would read or wait for ever.
+    """
+    top = next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent / ".git")), None)
+    for path in _read_by_git(top, whole) if top else ():
+        # of a name that no system takes the answer is no, as of one that is not there
+        mode = os.path.exists(path) and path.stat().st_mode
+        if stat.S_ISFIFO(mode) or (stat.S_ISCHR(mode) and not path.samefile(os.devnull)):
             raise InputError(f"expected a file at {path}, got a FIFO or a device", hint="Remove it, or clone anew.")
+    return top
+
+
+def _read_by_git(top: Path, whole: bool) -> Iterator[Path]:
+    yield (git := top / ".git")
+    git = top / _path_in(git).removeprefix("gitdir: ") if git.is_file() else git
+    common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
+    for place, named in ((git, ()), (common, ()), *([(top, (".gitignore", ".gitattributes"))] if whole else [])):
+        yield from (Path(at, name) for at, _, names in os.walk(place) for name in names if not named or name in named)
+    waiting, read = [common / "config", git / "config.worktree"], set[str]()
+    while waiting:
+        yield (file := waiting.pop())
+        if os.path.isfile(file) and (name := os.path.realpath(file)) not in read:
+            read.add(name)
+            # from the root: git must not read the settings of the repository itself, and what they include
+            listed = run_isolated(Path("/"), "config", "--file", name, "--no-includes", "-z", "--list").stdout
+            for key, _, value in (os.fsdecode(setting).partition("\n") for setting in listed.split(b"\0")):
+                # git reads what it includes, and files of rules: whatever a setting names
+                yield (path := Path(name).parent / os.path.expanduser(value))
+                waiting += [path] if key.startswith("include") else []
+
+
+def _path_in(file: Path) -> str:
+    return os.fsdecode(read_limited(file, 1 << 16, "a path")).strip()
 
 
 @contextmanager

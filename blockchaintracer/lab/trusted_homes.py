@@ -10,7 +10,7 @@ from pathlib import Path
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.files import write_whole
-from blockchaintracer.lab.git_command import run_git
+from blockchaintracer.lab.git_command import repository_of, run_git
 
 _ID = "id"
 _ID_BYTES = 32
@@ -67,9 +67,9 @@ def _listed(home: Path) -> Path:
 
 def _may_be_tracked(home: Path) -> bool:
     """Also true where git is needed to tell and gives no answer."""
-    if not any((folder / ".git").exists() for folder in home.parents):
-        return False
     try:
+        if repository_of(home.parent) is None:
+            return False
         done = run_git(home.parent, "ls-files", "-z", "--", home.name)
     except InputError:
         return True

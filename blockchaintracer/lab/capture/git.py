@@ -18,7 +18,7 @@ from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.lab.capture.secret_masking import public_remote
-from blockchaintracer.lab.git_command import reading_isolated, require_files, run_git, run_isolated, without_filters
+from blockchaintracer.lab.git_command import reading_isolated, repository_of, run_git, run_isolated, without_filters
 from blockchaintracer.lab.lab_folder import FOLDER
 
 UNTRACKED_LIMIT = 10 << 20
@@ -86,10 +86,8 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     folder = Path(path).resolve()
     if not folder.is_dir():
         folder = folder.parent
-    top = next((parent for parent in (folder, *folder.parents) if os.path.lexists(parent / ".git")), None)
-    if top is None:
+    if repository_of(folder, whole=True) is None:
         return None
-    require_files(top)
     inside = _run(folder, "rev-parse", "--is-inside-work-tree", check=False)
     if inside.returncode or inside.stdout.strip() != b"true":
         problem = inside.stderr.decode(errors="replace")
