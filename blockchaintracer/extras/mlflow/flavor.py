@@ -61,19 +61,11 @@ def load_model(model_uri: str, *, flavor: str | None = None, record: str | None 
     lab = Target(**options).lab()
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         # a copy: somebody may write to the original between hashing and loading
-        folder = download(bare(model_uri), scratch, bare(mlflow.get_tracking_uri()))
+        with without_bars():
+            where = {"dst_path": scratch, "tracking_uri": bare(mlflow.get_tracking_uri())}
+            folder = Path(mlflow.artifacts.download_artifacts(artifact_uri=bare(model_uri), **where))
         require_recorded(lab, folder, record)
         return _flavor(flavor or _flavor_of(folder)).load_model(str(folder))
-
-
-def download(artifact_uri: str, folder: str, tracking_uri: str) -> Path:
-    """Copy artifacts of MLflow to a folder."""
-    import mlflow
-
-    with without_bars():
-        return Path(
-            mlflow.artifacts.download_artifacts(artifact_uri=artifact_uri, dst_path=folder, tracking_uri=tracking_uri)
-        )
 
 
 def require_recorded(lab: Lab, folder: Path, record: str | None = None) -> str:

@@ -6,8 +6,8 @@ The subject of a trail is the SHA-256 of its identifier (``mlflow-model:NAME``, 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
@@ -16,10 +16,11 @@ from blockchaintracer.core.digest import digest_folder
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import RecordPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.mlflow.flavor import download, own_models, registered_files
+from blockchaintracer.extras.mlflow.flavor import own_models, registered_files
 from blockchaintracer.extras.mlflow.recorder import own_records
+from blockchaintracer.extras.mlflow_reader.artifact_files import local_path, places_of, require_places
 from blockchaintracer.extras.mlflow_reader.logged_content import model_details
-from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Hide, bare, client_of
+from blockchaintracer.extras.mlflow_reader.snapshot import HIDDEN, Hide, bare, client_of, files_at
 from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
@@ -180,19 +181,22 @@ def _record_next(
 
 
 def _version_files(lab: Lab, client: Any, name: str, version: str) -> tuple[str, str] | tuple[None, None]:
-    """Return the record and the digest of a version's files, recorded now if need be; None if they are unavailable."""
+    """Return the record and the digest of a version's files, recorded now if need be; None if they are unavailable, or
+    lie where a store may not name files."""
     uri = bare(client.tracking_uri)
-    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+    with ExitStack() as opened:
         try:
-            folder = download(client.get_model_version_download_uri(name, version), scratch, uri)
+            location = client.get_model_version_download_uri(name, version)
+            require_places([local_path(location) or location], places_of(uri))
+            folder = opened.enter_context(files_at(location, uri))
         except Exception as error:
             # a storage's client may raise anything: the change must be recorded even without the files
-            lab.say(
-                f"{name} version {version} is recorded without its files, which are unavailable: {type(error).__name__}"
-            )
+            reason = error.message if isinstance(error, InputError) else type(error).__name__
+            lab.say(f"{name} version {version} is recorded without its files, which are unavailable: {reason}")
             return None, None
-        exclude = registered_files(folder)
-        subject = digest_folder(folder, exclude=exclude).sha256
+        if folder is None:
+            return None, None
+        subject = digest_folder(folder, exclude=(exclude := registered_files(folder))).sha256
         for record_id, known in own_models(lab).items():
             if known == subject:
                 return record_id, subject

@@ -21,6 +21,7 @@ from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.content_checks import Shown, without_copy
 from blockchaintracer.extras.mlflow.recorder import output, own_records, salt
 from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
+from blockchaintracer.extras.mlflow_reader.artifact_files import places_of
 from blockchaintracer.extras.mlflow_reader.logged_content import digest_of
 from blockchaintracer.extras.mlflow_reader.snapshot import (
     HIDDEN,
@@ -33,6 +34,7 @@ from blockchaintracer.extras.mlflow_reader.snapshot import (
     files_at,
     get_run,
     local_source,
+    require_places_of,
     run_uuid,
     take_snapshot,
 )
@@ -106,6 +108,10 @@ def verify_run(
             proves=(*report.proves, *verified.proves, *((_ALTERED,) if altered else ())),
             does_not_prove=tuple(dict.fromkeys((*report.does_not_prove, *verified.does_not_prove))),
         )
+    if keys and all(it.verdict is Outcome.UNKNOWN for it in report.checks if it.name.startswith("mlflow")):
+        missing = {"unavailable": ["what was recorded of MLflow's run"]}
+        nothing = Check("mlflow", Outcome.UNKNOWN, "nothing that MLflow shows could be compared", missing)
+        return replace(report, checks=(*report.checks, nothing))
     return report
 
 
@@ -127,12 +133,13 @@ class _Comparison:
         snapshot = output(run, SNAPSHOT) if isinstance(run, RunPredicate) else None
         history = output(run, HISTORY) if isinstance(run, RunPredicate) else None
         if not isinstance(run, RunPredicate) or snapshot is None or history is None:
-            yield Check("mlflow", Outcome.UNKNOWN, "the record is not of an MLflow run")
+            yield Check("mlflow", Outcome.FAIL, "the record is of no MLflow run: it holds nothing that MLflow shows")
             return
         data, _ = self._copies.read_bytes(snapshot, LISTING_LIMIT)
         recorded = parse_json(data, SNAPSHOT) if data is not None else None
         personal = recorded is not None and not recorded["run"]["user"].startswith(HIDDEN)
         now = take_snapshot(self._client, self._run_id, Hide(self._key, personal=personal))
+        require_places_of(now, places_of(now.tracking_uri))
         if recorded is None:
             yield Check("mlflow run", Outcome.UNKNOWN, f"not here: {snapshot}")
         else:

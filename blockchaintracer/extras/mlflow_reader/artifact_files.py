@@ -3,6 +3,7 @@ name whatever they like."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ _BLOCK_S = 120
 _WAIT_S = 3_600
 _S_A_MIB = 120
 _DATABASE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
+FILES_IN = "BLOCKCHAINTRACER_FILES_IN"
+"""Names folders and addresses that MLflow's stores may name files in, separated by commas."""
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts")
 
 
@@ -33,19 +36,20 @@ def local_path(location: str) -> Path | None:
 
 
 def places_of(tracking_uri: str) -> list[Path | str]:
-    """Return where the runs of a store may name files without being asked about: the folder that the store lies in, or
-    the artifacts that a server keeps itself. Of the user's home folder, only what MLflow makes there."""
+    """Return where a store may name files without being asked about: what `FILES_IN` names, and the folder that the
+    store lies in, or the artifacts that a server keeps itself. Of the user's home folder, only what MLflow makes."""
+    named = [local_path(place) or place for place in os.environ.get(FILES_IN, "").split(",") if place]
     parts = urlsplit(tracking_uri)
     if parts.scheme in ("http", "https"):
-        return ["mlflow-artifacts:", f"mlflow-artifacts://{parts.netloc}", f"{parts.scheme}://{parts.netloc}"]
+        return [*named, "mlflow-artifacts:", f"mlflow-artifacts://{parts.netloc}", f"{parts.scheme}://{parts.netloc}"]
     database = _DATABASE.match(tracking_uri)
     store = Path(database[1]).resolve() if database else local_path(tracking_uri)
     if store is None:
-        return []
+        return named
     folder = store.parent
     if Path.home().resolve().is_relative_to(folder):
-        return [folder / name for name in _MADE_BY_MLFLOW]
-    return [folder]
+        return [*named, *(folder / name for name in _MADE_BY_MLFLOW)]
+    return [*named, folder]
 
 
 def require_places(locations: Sequence[Path | str], places: Sequence[Path | str]) -> None:
@@ -54,7 +58,7 @@ def require_places(locations: Sequence[Path | str], places: Sequence[Path | str]
         if not any(_lies_in(location, place) for place in places):
             raise InputError(
                 f"expected files in {' or '.join(map(_shown, places)) or 'a place that you named'}, and the run names "
-                f"{_shown(location)}: if that may be recorded, add --files-in PLACE"
+                f"{_shown(location)}: if that may be read, set ${FILES_IN}, or add --files-in PLACE to an import"
             )
 
 

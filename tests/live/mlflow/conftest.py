@@ -21,6 +21,8 @@ def home(lab, monkeypatch):
 def folder(tmp_path, monkeypatch):
     """A working folder of its own, and an MLflow that is left as it was."""
     monkeypatch.chdir(tmp_path)
+    # the database that tests share lies elsewhere
+    monkeypatch.setenv("BLOCKCHAINTRACER_FILES_IN", str(tmp_path))
     yield tmp_path
     while mlflow.active_run():
         mlflow.end_run()
