@@ -11,8 +11,6 @@ block where it can be checked, and `verify` checks it.
 from blockchaintracer.extras.search.database import Index as Index
 from blockchaintracer.extras.search.query import STATUSES as STATUSES
 from blockchaintracer.extras.search.query import query as query
-from blockchaintracer.extras.search.rows import Retraction as Retraction
 from blockchaintracer.extras.search.rows import Row as Row
-from blockchaintracer.extras.search.rows import VerdictRow as VerdictRow
 from blockchaintracer.extras.search.rows import retraction as retraction
 from blockchaintracer.extras.search.rows import verdicts as verdicts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from blockchaintracer.core.chain.registry import KeySource
@@ -11,8 +12,9 @@ from blockchaintracer.core.record_view import Position, RecordView
 from blockchaintracer.extras.search.database import Index
 
 _RECORDS = (
-    "SELECT r.*, d.digest AS manifest, b.hash AS block_hash FROM records r JOIN registries g ON g.pk = r.registry"
-    " JOIN documents d ON d.pk = r.document JOIN blocks b ON (b.registry, b.number) = (r.registry, r.block)"
+    "SELECT r.*, d.digest AS manifest, b.hash AS block_hash, g.imported FROM records r"
+    " JOIN registries g ON g.pk = r.registry JOIN documents d ON d.pk = r.document"
+    " JOIN blocks b ON (b.registry, b.number) = (r.registry, r.block)"
     " WHERE g.chain_id = ? AND g.address = ? AND ? IN (r.id, r.subject) ORDER BY r.pk"
 )
 _PARENTS = "SELECT p.id, l.relation FROM links l JOIN records p ON p.pk = l.parent WHERE l.child = ?"
@@ -37,13 +39,12 @@ def index_keys(path: Path, domain: Domain) -> KeySource:
                     manifest=row["manifest"].hex(),
                     parents=tuple(sorted(links, key=lambda link: (link.parent, link.relation))),
                 )
-                yield RecordView(
-                    id=to_hex(row["id"]),
-                    key=key,
-                    transaction=to_hex(row["tx"]),
-                    block_hash=to_hex(row["block_hash"]),
-                    position=Position(row["block"], 0, 0),
-                    batch=to_hex(row["root"]) if row["root"] else None,
-                )
+                view = RecordView(id=to_hex(row["id"]), key=key)
+                # a key proves itself; its place in an archive that was not compared with a chain is a stranger's word
+                if not row["imported"]:
+                    view = replace(view, transaction=to_hex(row["tx"]), block_hash=to_hex(row["block_hash"]))
+                    view = replace(view, batch=to_hex(row["root"]) if row["root"] else None)
+                    view = replace(view, position=Position(row["block"], 0, 0))
+                yield view
 
     return known
