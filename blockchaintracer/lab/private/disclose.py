@@ -188,8 +188,12 @@ def _checks(disclosure: Disclosure, key: RecordKey) -> list[Check]:
         require_own_salts(openings)
     except InputError as error:
         return failure(error.message)
-    if len({opening.field for opening in openings}) < len(openings):
+    names = {opening.field for opening in openings}
+    if len(names) < len(openings):
         return failure("it shows one value twice")
+    open_ = {f"{what}.{name}" for what in ("parameters", "metrics") for name in getattr(predicate, what)}
+    if twice := sorted(names & open_):
+        return failure(f"the record shows a value of its own as {twice[0]}: it commits to two by this name")
     context = Context(disclosure.chain_id, disclosure.registry, key.group, key.author.lower())
     checks = []
     for opening, field in zip(openings, disclosure.fields, strict=True):
