@@ -18,7 +18,9 @@ from scipy import stats
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import Artifact, Manifest, Metric, RunPredicate
-from blockchaintracer.extras.compare import Compared, RunComparison, compare, compared, draw, flat
+from blockchaintracer.extras.compare.comparison import RunComparison, compare
+from blockchaintracer.extras.compare.plot import draw
+from blockchaintracer.extras.compare.runs import Compared, compared, flat
 from blockchaintracer.extras.compare.statistics import holm
 
 SLEEP_A = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]

@@ -35,10 +35,10 @@ from blockchaintracer.core.manifest import (
     Tolerance,
     artifacts_of,
     check_against_key,
-    check_paths,
     parse_manifest,
-    predicate_type,
 )
+from blockchaintracer.core.manifest.paths import check_paths
+from blockchaintracer.core.manifest.statement import predicate_type
 from blockchaintracer.core.plain_json import plain
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType, label
 

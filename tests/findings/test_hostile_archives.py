@@ -16,20 +16,18 @@ from hypothesis import strategies as st
 
 from blockchaintracer.core.digest import format_listing
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.archive import (
-    Archive,
+from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
-    ArchiveRefused,
-    Event,
     Head,
     block_lines,
     event_lines,
-    object_name,
     parse_blocks,
     parse_events,
-    write_archive,
 )
-from blockchaintracer.extras.archive.form import header
+from blockchaintracer.extras.archive.form import header, object_name
+from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
+from blockchaintracer.extras.archive.writer import write_archive
+from blockchaintracer.extras.search.logs import Event
 
 pytestmark = pytest.mark.fast
 

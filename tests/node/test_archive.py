@@ -22,8 +22,10 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import Domain, Kind, RecordKey, Verdict
-from blockchaintracer.extras.archive import Archive, ArchiveRefused, proof_name, write_archive
+from blockchaintracer.extras.archive.form import proof_name
+from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.registry_archive import export_registry, import_registry
+from blockchaintracer.extras.archive.writer import write_archive
 from blockchaintracer.extras.lineage import downstream
 from blockchaintracer.extras.search import Index, query, verdicts
 from blockchaintracer.lab.attest import attest, retract

@@ -15,7 +15,8 @@ import pytest
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
-from blockchaintracer.lab.devnet import Devnet, NodeInfo, node
+from blockchaintracer.lab.devnet import Devnet, node
+from blockchaintracer.lab.devnet.node import NodeInfo
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.lab_folder import Home
 from tests.support.labs import free_port

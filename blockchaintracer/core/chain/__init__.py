@@ -9,6 +9,5 @@ from blockchaintracer.core.chain.known_code import KnownCode as KnownCode
 from blockchaintracer.core.chain.known_code import factory_registry as factory_registry
 from blockchaintracer.core.chain.known_code import known_code as known_code
 from blockchaintracer.core.chain.registry import Attestation as Attestation
-from blockchaintracer.core.chain.registry import Group as Group
 from blockchaintracer.core.chain.registry import Membership as Membership
 from blockchaintracer.core.chain.registry import Registry as Registry

@@ -10,7 +10,6 @@ True
 
 from blockchaintracer.core.manifest.base import Part as Part
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
-from blockchaintracer.core.manifest.paths import check_paths as check_paths
 from blockchaintracer.core.manifest.paths import is_listing as is_listing
 from blockchaintracer.core.manifest.predicates import CONTENT_KINDS as CONTENT_KINDS
 from blockchaintracer.core.manifest.predicates import Artifact as Artifact
@@ -39,5 +38,4 @@ from blockchaintracer.core.manifest.predicates import can_list as can_list
 from blockchaintracer.core.manifest.statement import Manifest as Manifest
 from blockchaintracer.core.manifest.statement import check_against_key as check_against_key
 from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest
-from blockchaintracer.core.manifest.statement import predicate_type as predicate_type
 from blockchaintracer.core.plain_json import MAX_BYTES as MAX_BYTES

@@ -9,7 +9,7 @@ import click
 from blockchaintracer.cli.options import PATH, lab_verb
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.core.record import counted
-from blockchaintracer.extras.archive import LIMIT
+from blockchaintracer.extras.archive.reader import LIMIT
 from blockchaintracer.extras.archive.registry_archive import import_registry
 from blockchaintracer.lab.lab import Lab
 

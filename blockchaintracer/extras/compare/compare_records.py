@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.extras.compare import Compared, RunComparison, compare, compared
+from blockchaintracer.extras.compare.comparison import RunComparison, compare
+from blockchaintracer.extras.compare.runs import Compared, compared
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.gather import GatheredRecord, Gatherer

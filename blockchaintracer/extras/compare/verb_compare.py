@@ -12,8 +12,11 @@ import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
-from blockchaintracer.extras.compare import ComparedField, RunComparison, Scalar, Statistics, Test, draw
 from blockchaintracer.extras.compare.compare_records import compare_records
+from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison
+from blockchaintracer.extras.compare.plot import draw
+from blockchaintracer.extras.compare.runs import Scalar
+from blockchaintracer.extras.compare.statistics import Statistics, Test
 from blockchaintracer.lab.files import write_output
 from blockchaintracer.lab.lab import Lab
 

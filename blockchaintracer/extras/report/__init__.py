@@ -1,13 +1,11 @@
 """Reports of records: cards, sheets, pages. All is generated from records; nothing is retyped."""
 
 from blockchaintracer.extras.report.documentation import Documentation as Documentation
-from blockchaintracer.extras.report.documentation import DocumentationTracer as DocumentationTracer
 from blockchaintracer.extras.report.documents import FORMATS as FORMATS
 from blockchaintracer.extras.report.documents import formats_for as formats_for
 from blockchaintracer.extras.report.documents import history as history
 from blockchaintracer.extras.report.documents import make as make
 from blockchaintracer.extras.report.documents import record_report as record_report
-from blockchaintracer.extras.report.documents import report_by_setting as report_by_setting
 from blockchaintracer.extras.report.documents import restore as restore
 from blockchaintracer.extras.report.documents import set_reports as set_reports
 from blockchaintracer.extras.report.documents import write as write

@@ -18,8 +18,8 @@ from blockchaintracer.core.verify import Check, Outcome
 from blockchaintracer.extras.lineage import LineageGraph, lineage
 from blockchaintracer.extras.report.fields import NEVER_DECLARED, ReportField, fields_of
 from blockchaintracer.extras.report.report_history import read_histories
-from blockchaintracer.extras.search import Index, VerdictRow, query, verdicts
-from blockchaintracer.extras.search.rows import utc
+from blockchaintracer.extras.search import Index, query, verdicts
+from blockchaintracer.extras.search.rows import VerdictRow, utc
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, Verification, report_of, runs_among
 from blockchaintracer.lab.lab import Lab

@@ -11,7 +11,6 @@ from blockchaintracer.lab.keys.environment_signer import without_secrets as with
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE as PASSPHRASE_FILE
 from blockchaintracer.lab.keys.key_folder import passphrase_of as passphrase_of
 from blockchaintracer.lab.keys.keystore import KeyStore as KeyStore
-from blockchaintracer.lab.keys.keystore import KeystoreSigner as KeystoreSigner
 from blockchaintracer.lab.keys.signer import CheckedSigner as CheckedSigner
 from blockchaintracer.lab.keys.signer import Signer as Signer
 
