@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from blockchaintracer.core import networks
 from blockchaintracer.core.errors import BlockchainTracerError
-from blockchaintracer.core.networks import printed_time
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.core.record import Domain, counted
 from blockchaintracer.lab.plain_text import no_formula
@@ -123,7 +123,7 @@ def _chosen_domain() -> Domain | None:
 
 def when(timestamp: int | None) -> str:
     """Format a block's time (Unix seconds) in UTC."""
-    return printed_time(timestamp) if timestamp else "-"
+    return networks.when(timestamp) if timestamp else "-"
 
 
 def coins(wei: int | None) -> str:

@@ -92,10 +92,10 @@ def time_source(chain_id: int) -> str:
     return network.time_source if network else "whoever makes this chain's blocks: it is not a configured network"
 
 
-def printed_time(timestamp: int) -> str:
+def when(timestamp: int) -> str:
     """Write a time of a chain (Unix seconds) as text, in UTC. A chain may say a time that no calendar has.
 
-    >>> printed_time(1_700_000_000), printed_time(2**39)
+    >>> when(1_700_000_000), when(2**39)
     ('2023-11-14 22:13:20 UTC', 'second 549755813888, after the year 9999')
     """
     if timestamp >= MAX_TIME:

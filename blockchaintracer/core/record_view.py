@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import camel_case
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, Status, SubjectType, checksummed, label
 
@@ -70,7 +70,7 @@ class Batch:
         """Say why a record of this status that is only in this batch can never be stored from it, or return None."""
         if status is Status.CANCELLED:
             return "its author or its group cancelled it: it can never be stored from a batch"
-        ended = f"its author or its group ended the batch, on {printed_time(self.ended_at)}"
+        ended = f"its author or its group ended the batch, on {when(self.ended_at)}"
         return f"{ended}: it can never be stored from it" if self.ended_at else None
 
 

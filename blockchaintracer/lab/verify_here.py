@@ -13,6 +13,7 @@ from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.record import is_hash, is_one_of
 from blockchaintracer.core.verify import Check, Outcome, Report
+from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.verifier import Verifier
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -78,7 +79,7 @@ def verify(
         registry = lab.registry.knowing(published_keys(lab.domain, sources, in_source)) if sources else lab.registry
         verifier = lab_verifier(registry, lab.store, sources, progress)
         if path is not None:
-            shown = verifier.shown(path)
+            shown = Shown(path, StoredCopies(lab.store, sources, progress))
             report = verifier.path(shown, record, () if group is None else (group,))
             asked = record or shown.sha256
         else:

@@ -94,6 +94,19 @@ def test_a_registry_that_anybody_could_have_filled_is_not_verified_unless_it_is_
         assert verify_bundle(data, chosen).conclusion == "verified"
 
 
+def test_trusted_blocks_of_one_chain_choose_no_other() -> None:
+    """Beside any checkpoint, the chain that the file claims for a block that is trusted by its hash was believed."""
+    data = Forged(code=b"evil", is_genuine=False, chain_id=999).data()
+    registry, (one, other) = json.loads(data)["registry"], blocks_of(data)
+    for points, outcome in (
+        ([Checkpoint(1, 7, "00" * 32)], "consistent"),
+        ([Checkpoint(999, 18_000_000, one)], "consistent"),
+        ([Checkpoint(999, 18_000_000, one), Checkpoint(999, 18_000_001, other)], "verified"),
+    ):
+        trust = Trust(blocks=(one, other), registry=registry, checkpoints=tuple(points))
+        assert verify_bundle(data, trust).conclusion == outcome
+
+
 def test_under_ape_without_a_network_nothing_is_trusted() -> None:
     """Ape's scripts leave an empty connection there for the devnet: it ended in a traceback."""
     names = ("registry", "chain_id", "of_group", "checkpoints", "home")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import Kind, Role
-from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.lab.groups import invite, join, remove_member
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.recording.content import record_content

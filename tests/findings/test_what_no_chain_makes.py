@@ -17,7 +17,7 @@ from trie import HexaryTrie
 
 from blockchaintracer import Trust, verify_bundle
 from blockchaintracer.core.formats import UnknownVersion
-from blockchaintracer.core.networks import MAX_TIME, printed_time
+from blockchaintracer.core.networks import MAX_TIME, when
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenRecord
 from blockchaintracer.core.verify.chain_shapes import Malformed, TrieNodes, decode_rlp, read_header, read_receipt
 from tests.support.forged_bundles import SHAPES, Forged, blocks_of
@@ -66,8 +66,8 @@ def length(payload: bytes) -> bytes:
 
 @pytest.mark.parametrize("time", [2**40 - 1, 10**30, MAX_TIME])
 def test_a_time_that_no_calendar_has_is_printed_as_it_is(time: int) -> None:
-    assert printed_time(time) == f"second {time}, after the year 9999"
-    assert printed_time(MAX_TIME - 1) == "9999-12-31 23:59:59 UTC"
+    assert when(time) == f"second {time}, after the year 9999"
+    assert when(MAX_TIME - 1) == "9999-12-31 23:59:59 UTC"
 
 
 def said(record: ProvenRecord) -> Any:

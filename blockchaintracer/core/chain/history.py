@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from blockchaintracer.core.errors import NodeError
-from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.networks import when
 
 FIRST_EVENT = "OwnershipTransferred"
 """What a registry emits when it is deployed, from nobody to its owner."""
@@ -53,7 +53,7 @@ class EventHistory:
             return None
         chain = self._registry.chain
         block = chain.remembered(lambda: chain.block(self.start))
-        since = f" ({printed_time(block.timestamp)})" if block else ""
+        since = f" ({when(block.timestamp)})" if block else ""
         return f"the history of the node at {chain.address} begins at block {self.start}{since}"
 
     @property

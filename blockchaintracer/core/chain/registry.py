@@ -20,7 +20,7 @@ from blockchaintracer.core.errors import (
     NodeError,
     NotVerified,
 )
-from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import (
     Domain,
     GlobalId,
@@ -357,7 +357,7 @@ class Registry:
         """Say what the state alone tells of a record that is stored."""
         return (
             f"the registry {self.address} on {self.chain.name} holds {record_id} as {label(stored.status)} (state), of"
-            f" group {stored.group}, recorded {printed_time(stored.recorded_at)}; author, content and transaction are"
+            f" group {stored.group}, recorded {when(stored.recorded_at)}; author, content and transaction are"
             f" unknown: {self.history.reason}, and no key is at hand"
         )
 

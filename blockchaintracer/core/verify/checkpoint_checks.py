@@ -16,9 +16,10 @@ from blockchaintracer.core.manifest.checkpoint_list import (
     ListedCheckpoint,
     root_of,
 )
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, to_hex
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.content_checks import without_copy
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome

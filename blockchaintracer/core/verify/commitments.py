@@ -10,7 +10,7 @@ from blockchaintracer.core.chain import Block, DecodedEvent, Registry
 from blockchaintracer.core.chain.abi import interface
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
 from blockchaintracer.core.merkle import leads_to
-from blockchaintracer.core.networks import printed_time
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, counted, from_hex, record_commitment, to_hex, verdict_commitment
 from blockchaintracer.core.record_view import Position, RecordStatus, RecordView
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -197,8 +197,3 @@ def arguments_of(registry: Registry, transaction: str, function: str) -> dict[st
         return None
     called, arguments = interface().called(sent.data) or (None, None)
     return arguments if called == function else None
-
-
-def when(timestamp: int) -> str:
-    """Write a chain's time (Unix seconds) as text, in UTC."""
-    return printed_time(timestamp)

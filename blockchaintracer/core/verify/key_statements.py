@@ -8,9 +8,9 @@ from hashlib import sha256
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, check_against_key, parse_manifest
-from blockchaintracer.core.record import Kind, Role, Status
+from blockchaintracer.core.networks import when
+from blockchaintracer.core.record import Kind, Role, Status, from_hex
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.locate import ended_by_state, member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -35,11 +35,17 @@ def check_key(registry: Registry, copies: Copies, group: int, account: str, time
         yield Check("key", Outcome.UNKNOWN, detail, {"history": gap})
     for statement in statements:
         stored = registry.status(statement.id)
-        if (statement.group, statement.key.kind, stored.status) != (group, Kind.DOCUMENT, Status.RECORDED):
+        # who has the key that it is about cannot take it back
+        counts = stored.status is Status.RECORDED or any(
+            event.args["by"] == account != statement.author
+            for event in registry.events("Retracted", id=from_hex(statement.id))
+        )
+        if (statement.group, statement.key.kind) != (group, Kind.DOCUMENT) or not counts:
             continue
         since = _since(copies, statement, stored.recorded_at)
         said = f"{statement.author} stated for group {group}, {when(stored.recorded_at)} in record {statement.id}"
         said += f", that the key of {account} was lost or stolen"
+        said += "" if stored.status is Status.RECORDED else "; that key itself retracted the statement"
         values = {"statement": statement.id, "statedAt": stored.recorded_at, "since": since}
         member = member_at(registry, group, statement.author, statement.position, stored.recorded_at)
         manages = member.problem(Role.MAINTAINER, stored.recorded_at) is None

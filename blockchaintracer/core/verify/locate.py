@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from blockchaintracer.core.chain import Membership, Registry
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import Role, checksummed, label
 from blockchaintracer.core.record_view import Position
-from blockchaintracer.core.verify.commitments import when
 
 
 @dataclass(frozen=True)

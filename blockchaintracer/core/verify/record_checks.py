@@ -16,7 +16,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
-from blockchaintracer.core.networks import time_source
+from blockchaintracer.core.networks import time_source, when
 from blockchaintracer.core.record import ABOUT, Kind, Role, Status, Verdict, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
 from blockchaintracer.core.verify.authorship import check_anchorer, check_author
@@ -29,7 +29,6 @@ from blockchaintracer.core.verify.commitments import (
     check_path,
     check_seal,
     commitment_of,
-    when,
 )
 from blockchaintracer.core.verify.content_checks import (
     Shown,
@@ -100,19 +99,18 @@ class RecordChecks:
             checks.append(self._time(anchoring))
             checks.append(self.finality(anchoring.position.block, anchoring.time))
             checks += self._answers(record, anchoring)
+            manifest_checks += self._lineage(record, manifest, anchoring.time)
             if manifest is not None:
                 manifest_checks += self._not_before(anchoring, manifest)
                 manifest_checks += self._run(record, manifest, anchoring)
-            place = {"transaction": anchoring.transaction, "position": anchoring.position, "time": anchoring.time}
-            seen = replace(seen, **place)  # type: ignore[arg-type]
+            seen = replace(seen, transaction=anchoring.transaction, position=anchoring.position, time=anchoring.time)
         checks += manifest_checks
         if manifest is not None:
             checks += check_subject(self._copies, key, manifest)
             checks += check_artifacts(self._copies, manifest)
             checks += check_private(manifest)
         status = self._registry.status(record.id)
-        cancelled = status.status is Status.CANCELLED
-        seen = replace(seen, stored=status if cancelled else None)
+        seen = replace(seen, stored=status if status.status is Status.CANCELLED else None)
         disowned = self._registry.batch(key.group, key.author, root).disowns(status.status)
         checks.append(Check("stored", Outcome.FAIL if disowned else Outcome.UNKNOWN, disowned or "it is not stored"))
         checks = [replace(check, record=record.id) for check in checks]
@@ -124,7 +122,7 @@ class RecordChecks:
             for row in compare_metrics(manifest.predicate.metrics, {}):
                 if row.wide:
                     yield Check("tolerance", Outcome.PASS, f"of {row.metric} = {row.recorded!r}: {row.required}")
-            yield from check_seeds(self._registry, self._copies, manifest.predicate)
+            yield from check_seeds(self._registry, self._copies, manifest.predicate, record.group)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
     def _verdicts(self, record: RecordView, status: RecordStatus, manifest: Manifest | None) -> Iterator[Check]:
@@ -283,19 +281,18 @@ class RecordChecks:
             checks.append(Check("agreement", Outcome.PASS, "the manifest and the key say the same"))
         return manifest, checks
 
-    def _lineage(self, record: RecordView, manifest: Manifest | None) -> Iterator[Check]:
+    def _lineage(self, record: RecordView, manifest: Manifest | None, anchored_at: int = 0) -> Iterator[Check]:
+        """Check parents, ancestors and inputs. Of a record that is only in a batch, parents may be in one, too."""
         ids = list(dict.fromkeys(link.parent for link in record.parents))
         if not ids:
             return
         parents, stored = self._registry.find_records(ids), dict(zip(ids, self._registry.statuses(ids), strict=True))
-        wrong = [f"{parent} is not recorded" for parent in sorted(ids) if not stored[parent].exists]
-        wrong += [
-            f"{parent.id} is not earlier"
-            for parent in parents.values()
-            if record.block and record.position < parent.position
-        ]
-        detail = "; ".join(wrong) or f"all {len(ids)} are recorded, and earlier"
-        yield Check("parents", Outcome.FAIL if wrong else Outcome.PASS, detail)
+        missing = [f"{parent} is not recorded" for parent in sorted(ids) if not stored[parent].exists]
+        late = {parent.id for parent in parents.values() if record.block and record.position < parent.position}
+        late |= {parent for parent in ids if 0 < anchored_at < stored[parent].recorded_at}
+        wrong = [*([] if anchored_at else missing), *(f"{parent} is not earlier" for parent in ids if parent in late)]
+        detail = "; ".join(wrong or missing) or f"all {len(ids)} are recorded, and earlier"
+        yield Check("parents", Outcome.FAIL if wrong else Outcome.UNKNOWN if missing else Outcome.PASS, detail)
         yield self._ancestors(record, parents)
         if inputs := getattr(manifest.predicate, "inputs", None) if manifest else None:
             forgotten = [it.record for it in inputs if it.record in stored and it.record not in parents]

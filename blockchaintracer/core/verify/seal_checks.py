@@ -8,9 +8,10 @@ from typing import Any
 from blockchaintracer.core.chain import DecodedEvent
 from blockchaintracer.core.chain.registry import Registry
 from blockchaintracer.core.chain.seal_events import seals_of, unrevealed
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, counted, from_hex, label
 from blockchaintracer.core.verify.authorship import check_anchorer
-from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
 SEAL_LIMIT = "A seal does not prove what it hides before it is revealed, nor that its author sealed nothing else."
@@ -92,10 +93,12 @@ def check_one(registry: Registry, commitment: str, group: int, author: str, even
 
 
 def proven_by(registry: Registry, checks: list[Check]) -> list[str]:
-    """Say what the seals prove that passed."""
+    """Say what the seals prove that passed. Whoever copies a commitment has a seal too, and can never reveal it."""
     where, seals = f"the registry {registry.address} on {registry.chain.name}", []
     for check in checks:
         if check.name == "seal" and check.verdict is Outcome.PASS:
             who, what = f"{check.values['author']}, for group {check.values['group']}", check.values["commitment"]
-            seals.append(f"{who}, was committed to what {what} hides by {when(check.values['sealedAt'])}, in {where}.")
+            said = f"had sealed {what} (nothing shows that they know what it hides)"
+            said = f"was committed to what {what} hides" if "revealedAs" in check.values else said
+            seals.append(f"{who}, {said} by {when(check.values['sealedAt'])}, in {where}.")
     return seals

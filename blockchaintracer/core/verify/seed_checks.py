@@ -9,9 +9,9 @@ from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.chain.seal_events import seals_of
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest import MAX_BYTES, RecordPredicate, RunPredicate, SeedDerivation, parse_manifest
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import checksummed, from_hex
 from blockchaintracer.core.seed_derivation import GENERATORS, SEED_BLOCK, derive_seeds
-from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.copies import Copies
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 
@@ -24,8 +24,9 @@ _INFLUENCE = {
 }
 
 
-def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterator[Check]:
-    """Check the block, the seeds and the choice that the author had. Yields nothing for seeds without a block."""
+def check_seeds(registry: Registry, copies: Copies, run: RunPredicate, group: int) -> Iterator[Check]:
+    """Check the plan, which must be of the run's own `group`, the block, the seeds and the choice that the author had.
+    Yields nothing for seeds without a block."""
     derivation = run.seed_derivation
     if derivation is None:
         return
@@ -35,7 +36,9 @@ def check_seeds(registry: Registry, copies: Copies, run: RunPredicate) -> Iterat
         return
     about: dict[str, Any] = {"group": derivation.group, "author": checksummed(derivation.author)}
     sealed = next(registry.events("Sealed", **about, commitment=from_hex(derivation.commitment)), None)
-    if sealed is None and registry.sealed_at(**about, commitment=derivation.commitment):
+    if derivation.group != group:
+        yield Check("seed plan", Outcome.FAIL, f"it is a plan of group {derivation.group}, the run is of group {group}")
+    elif sealed is None and registry.sealed_at(**about, commitment=derivation.commitment):
         detail = f"{derivation.commitment} was sealed (state); whether its block determines these seeds is unknown"
         yield Check("seed plan", Outcome.UNKNOWN, f"{detail}: {registry.history.reason}")
     elif sealed is None:

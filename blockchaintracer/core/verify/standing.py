@@ -15,14 +15,13 @@ from blockchaintracer.core.chain import Chain, KnownCode, Registry, factory_regi
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
 from blockchaintracer.core.manifest import Manifest, parse_manifest
-from blockchaintracer.core.networks import is_private
+from blockchaintracer.core.networks import is_private, when
 from blockchaintracer.core.plain_json import as_json, canonical
 from blockchaintracer.core.record import Status, counted, to_hex
 from blockchaintracer.core.record_view import RecordStatus
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify.bundle import BundleRefused, ProvenBundle, ProvenRecord
 from blockchaintracer.core.verify.chain_shapes import Header
-from blockchaintracer.core.verify.commitments import when
 from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import FolderCopies
 from blockchaintracer.core.verify.outcomes import NEVER_PROVEN, Check, Conclusion, Outcome, wrong_group
@@ -299,7 +298,8 @@ class _Standing:
             detail = f"made by the factory, LabRegistry version {self.genuine.version}: {creators} creates groups"
             return Check(name, Outcome.PASS, f"{bundle.registry}, {detail}")
         knows = "code of a LabRegistry" if code else f"code that is not known here (Keccak-256 {bundle.code_hash})"
-        is_chain_chosen = bool(trust and (trust.chain_id or trust.checkpoints))
+        points = {(bundle.chain_id, block.number, block.hash) for block in bundle.blocks}
+        is_chain_chosen = bool(trust and (trust.chain_id or points <= {*trust.checkpoints}))
         if trust and trust.registry and (is_chain_chosen or code):
             return Check(name, Outcome.PASS, f"{bundle.registry}, which you chose, with {knows}")
         need = "its registry and its chain" if trust and trust.registry else "its registry"

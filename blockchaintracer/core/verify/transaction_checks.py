@@ -8,6 +8,7 @@ from typing import Any
 
 from blockchaintracer.core.chain import DecodedEvent, TransactionReceipt
 from blockchaintracer.core.chain.registry import Registry
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import (
     NO_END,
     GlobalId,
@@ -20,7 +21,7 @@ from blockchaintracer.core.record import (
     named_hex,
 )
 from blockchaintracer.core.verify.authorship import check_anchorer, sent_by
-from blockchaintracer.core.verify.commitments import Commitment, when
+from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.locate import role_names
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 from blockchaintracer.core.verify.seal_checks import check_one

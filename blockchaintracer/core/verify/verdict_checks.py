@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from blockchaintracer.core.chain import Attestation, DecodedEvent, Registry, lens
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.record import Kind, Link, Relation, Role, Status, Verdict, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
-from blockchaintracer.core.verify.commitments import verdict_seal_problems, when
+from blockchaintracer.core.verify.commitments import verdict_seal_problems
 from blockchaintracer.core.verify.locate import member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
 

@@ -196,7 +196,7 @@ class Verifier:
             return self._report(record_id, "record", more, [replace(stored, batch=root, path=tuple(path))])
         seen, checks, proves = self._checks.batched(record, root, path)
         checks += more
-        limits = (*self._limits(), "Whether its parents are recorded is looked at when it is stored.")
+        limits = (*self._limits(), "Parents that are not recorded are looked at when it is stored.")
         return Report(record_id, "batch", tuple(checks), (seen,), tuple(proves), limits)
 
     def earlier_batch(self, record: RecordView, root: str, path: Sequence[str]) -> Iterator[Check]:
@@ -207,15 +207,11 @@ class Verifier:
     def _given(self, record: RecordView, files: Sequence[Path], groups: Collection[int]) -> Iterator[Check]:
         yield from wrong_group(record.group, groups)
         manifest, _ = self._checks.manifest(record)
-        for shown in map(self.shown, files):
+        for shown in (Shown(file, self._copies) for file in files):
             if shown.sha256 == record.key.manifest:
                 yield Check("content", Outcome.PASS, f"{shown.path} is the record's manifest: {shown.sha256}")
             else:
                 yield from shown.compare(record.key, manifest)
-
-    def shown(self, path: Path) -> Shown:
-        """Hash a file or folder, for `path`."""
-        return Shown(path, self._copies)
 
     def path(self, path: Path | Shown, record_id: str | None = None, groups: Collection[int] = ()) -> Report:
         """Verify a file or folder against one record, or against all records of its digest.
@@ -224,7 +220,7 @@ class Verifier:
             record_id: what it should be; without it everything of its digest is looked up.
             groups: only records of these groups count; empty if all count.
         """
-        shown = path if isinstance(path, Shown) else self.shown(path)
+        shown = path if isinstance(path, Shown) else Shown(path, self._copies)
         if record_id is not None:
             return self._by_id(str(shown.path), "path", self._registry.domain.parse_id(record_id), shown)
         records = _of_groups(self._registry.find_subject(shown.sha256), groups)

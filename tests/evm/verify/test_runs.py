@@ -107,10 +107,12 @@ def test_seeds(runs: tuple[RevmLab, Stranger], expected: Path) -> None:
         "no such block": seeds_by(lab, sealed, at, block_number="99"),
     }
     lab.node.behind = 0
-    lines = [told(lab, name, check_seeds(stranger.registry, stranger.copies, given)) for name, given in cases.items()]
+    lines = [
+        told(lab, name, check_seeds(stranger.registry, stranger.copies, given, 1)) for name, given in cases.items()
+    ]
 
     def again(name: str, given: RunPredicate) -> None:
-        lines.append(told(lab, name, check_seeds(stranger.registry, stranger.copies, given)))
+        lines.append(told(lab, name, check_seeds(stranger.registry, stranger.copies, given, 1)))
 
     for behind in (1, 2, 3, None):
         lab.node.behind = behind
@@ -156,7 +158,7 @@ def test_who_could_choose_a_hash(tmp_path: Path, chain_id: int, kind: str) -> No
         sealed = plan(lab, "plan")
         lab.node.behind = 0
         given = seeds_by(lab, sealed, lab.node.number - 3, chain_id=str(chain_id))
-        [told] = [it for it in check_seeds(stranger.registry, stranger.copies, given) if it.name == "seed block"]
+        [told] = [it for it in check_seeds(stranger.registry, stranger.copies, given, 1) if it.name == "seed block"]
         assert kind in told.detail
 
 
