@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
@@ -111,6 +112,45 @@ def forged_bundles(honest: Honest) -> Iterator[Case]:
                     yield name, lambda data=data, trust=trust: str(verify_bundle(data, trust).conclusion)
 
 
+def spliced_bundles(honest: Honest) -> Iterator[Case]:
+    """Exchange parts between the two records of a bundle, and take parts from a bundle of invented blocks. The node is
+    asked, or every block of the honest bundle is trusted."""
+    blocks = Trust(registry=honest.trust.registry, chain_id=honest.lab.chain_id, blocks=blocks_of(honest.bundle))
+    forged = Forged(
+        chain_id=honest.lab.chain_id, registry=honest.lab.domain.registry, is_genuine=False, number=2
+    ).plain()
+    for name, changed in _spliced(json.loads(honest.bundle), forged):
+        for who, trust in (("the node", honest.trust), ("its blocks", blocks)):
+            data = rfc8785.dumps(changed)
+            yield f"{name}, {who} trusted", lambda data=data, trust=trust: bundle_outcome(honest, data, trust)
+
+
+def _spliced(whole: dict[str, Any], forged: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def copied(part: str, value: Any, record: int | None = None, inner: str | None = None) -> dict[str, Any]:
+        made = json.loads(json.dumps(whole))
+        place = made if record is None else made["records"][record]
+        place = place if inner is None else place[inner]
+        place[part] = value
+        return made
+
+    for at in (0, 1):
+        for source, other in (("the other", whole["records"][1 - at]), ("an invented", forged["records"][0])):
+            for part, value in other.items():
+                yield f"{part} of {source} record in record {at}", copied(part, value, at)
+                for inner in value if part == "recorded" else ():
+                    yield f"{part}.{inner} of {source} record in {at}", copied(inner, value[inner], at, part)
+    for part in ("blocks", "nodes", "records"):
+        yield f"{part} of an invented bundle", copied(part, forged[part])
+    both = {
+        "blocks": {**whole["blocks"], **forged["blocks"]},
+        "nodes": sorted({*whole["nodes"], *forged["nodes"]}),
+        "records": [*whole["records"], *forged["records"]],
+    }
+    for part, value in both.items():
+        yield f"{part} of both", copied(part, value)
+    yield "an invented record beside two", {**whole, **both}
+
+
 def chain_shapes(honest: Honest) -> Iterator[Case]:
     """Make parts that no chain makes, under blocks that are trusted."""
     for name, kind in SHAPES.items():
@@ -202,6 +242,7 @@ ROWS: dict[str, Callable[[Honest], Iterator[Case]]] = {
     "bundle, by the factory": bundle_fields_by_factory,
     "bundle, a byte": bundle_bytes,
     "bundle, forged": forged_bundles,
+    "bundle, spliced": spliced_bundles,
     "bundle, impossible": chain_shapes,
     "batch proof, a field": batch_proof_fields,
     "disclosure, a field": disclosure_fields,

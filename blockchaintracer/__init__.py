@@ -16,19 +16,11 @@ from typing import TYPE_CHECKING, Any
 from blockchaintracer.lab import after_run
 
 if TYPE_CHECKING:
-    from blockchaintracer.core.api import (
-        Checkpoint,
-        Trust,
-        open_registry,
-        read_checkpoints,
-        record_id,
-        verify,
-        verify_batch_proof,
-        verify_bundle,
-    )
+    from blockchaintracer.core.api import open_registry, record_id, verify, verify_batch_proof, verify_bundle
     from blockchaintracer.core.errors import BlockchainTracerError, RecordingWarning
+    from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
     from blockchaintracer.extras.mlflow.mlflow_tracer import MLflowBlockchainTracer
-    from blockchaintracer.extras.report import DocumentationTracer
+    from blockchaintracer.extras.report.documentation import DocumentationTracer
     from blockchaintracer.lab.drafts import Recorded
     from blockchaintracer.lab.lab import Lab
     from blockchaintracer.lab.open_lab import open_lab
@@ -56,16 +48,19 @@ __version__ = "0.1.0"
 _FILES = {
     "BlockchainTracer": "lab.tracer",
     "BlockchainTracerError": "core.errors",
-    "DocumentationTracer": "extras.report",
+    "Checkpoint": "core.trust",
+    "DocumentationTracer": "extras.report.documentation",
     "MLTracer": "lab.tracer",
     "MLflowBlockchainTracer": "extras.mlflow.mlflow_tracer",
     "RecordingWarning": "core.errors",
+    "Trust": "core.trust",
     "open_lab": "lab.open_lab",
+    "read_checkpoints": "core.trust",
 }
 
 
 def _report_by_setting(lab: Lab, run: str) -> Recorded | None:
-    from blockchaintracer.extras.report import report_by_setting
+    from blockchaintracer.extras.report.documents import report_by_setting
 
     return report_by_setting(lab, run) if lab.choices(lab.chain_id).get("reports") else None
 

@@ -37,6 +37,7 @@ from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_
 
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
+_OF_NODES = ("targets", "sources", "of_group", "registry", "key_files", "strict")
 _OF_BLOCKS = ("trusted_blocks", "checkpoints")
 _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow"}
 
@@ -114,8 +115,9 @@ def _typed(ctx: click.Context, name: str) -> bool:
 def _refuse(ctx: click.Context, what: str, *names: str, why: str = "") -> None:
     """Refuse options that do not apply to the target: an option that is not checked would read as checked."""
     for param in ctx.command.params:
-        if param.name in names and _typed(ctx, param.name):
-            raise InputError(f"expected no {param.opts[0]} beside {what}{why}", hint="See `verify --help`.")
+        if param.name in names and _typed(ctx, param.name) and ctx.params.get(param.name) != ():
+            given = "DATA" if param.name == "targets" else param.opts[0]
+            raise InputError(f"expected no {given} beside {what}{why}", hint="See `verify --help`.")
 
 
 def _one_target(ctx: click.Context, targets: Sequence[str], options: dict[str, Any]) -> str | None:
@@ -170,12 +172,11 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
     _refuse(ctx, str(kind), *_OF_BLOCKS)
     sources, group = options["sources"], options["of_group"]
     if kind is ProofKind.BATCH and not _chooses_chain(ctx, options):
+        _refuse(ctx, f"{kind} without a chain", *_OF_NODES, why=": it is compared with what the node says")
         return _unanchored(damaged(file, lambda: Proof.parse(content, str(file))))
     lab = _lab(ctx, options)
     if kind is ProofKind.DISCLOSURE:
-        _refuse(ctx, "a disclosure", "of_group")
-        if data:
-            raise InputError("expected no DATA beside a disclosure", hint="See `verify --help`.")
+        _refuse(ctx, "a disclosure", "of_group", "targets")
         return _answer(verify_disclosure(lab, file, sources), strict, lab)
     with progress_bar("hashing", data) as progress:
         report = verify_batch_proof(lab, file, content, files=data, group=group, sources=sources, progress=progress)

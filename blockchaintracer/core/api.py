@@ -22,7 +22,7 @@ from blockchaintracer.core.chain import Chain, Registry
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.networks import is_private
 from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, RecordKey, is_hash, normal_id
-from blockchaintracer.core.trust import Checkpoint, Trust, read_checkpoints
+from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
@@ -30,17 +30,6 @@ from blockchaintracer.core.verify.outcomes import wrong_group
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
 from blockchaintracer.core.verify.standing import BundleReport, stand
 from blockchaintracer.core.verify.verifier import Verifier
-
-__all__ = [
-    "Checkpoint",
-    "Trust",
-    "open_registry",
-    "read_checkpoints",
-    "record_id",
-    "verify",
-    "verify_batch_proof",
-    "verify_bundle",
-]
 
 
 def open_registry(trust: Trust) -> Registry:
@@ -126,7 +115,7 @@ def verify(
         record: id of the record that a file or folder should be.
 
     Returns:
-        All checks, the records, what follows and what does not. `verified` is false if a check failed.
+        All checks, the records, what follows and what does not. `verified` is None if a source could not be asked.
 
     Raises:
         InputError: if the target is neither, or the choices in `trust` do not fit together.

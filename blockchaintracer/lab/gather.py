@@ -18,7 +18,7 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.record import ABOUT, Kind, Relation, SubjectType, label
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.core.verify import Check, Outcome
+from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import PRIVATE_CHAIN, Conclusion
 from blockchaintracer.core.verify.record_checks import RecordChecks, name_of
 from blockchaintracer.lab.drafts import command_for_others
@@ -105,22 +105,21 @@ class GatheredInput:
 
 @dataclass(frozen=True)
 class Verification:
-    """The checks of a record, and of the run that it came from."""
+    """The checks of a record, and of the run that it came from.
+
+    Args:
+        conclusion: the outcome, as `verify` has it.
+        private: whether the chain is a private test chain.
+    """
 
     checks: tuple[Check, ...]
+    conclusion: Conclusion
     command: str
     private: bool = False
-    """whether the chain is a private test chain"""
-
-    @property
-    def conclusion(self) -> Conclusion:
-        """The outcome, as `verify` has it."""
-        failed = any(check.verdict is Outcome.FAIL for check in self.checks)
-        return Conclusion.NOT_VERIFIED if failed else Conclusion.VERIFIED
 
     @property
     def status(self) -> str:
-        """The word of the outcome: ``verified`` or ``not verified``."""
+        """The word of the outcome."""
         return self.conclusion.value
 
     @property
@@ -131,6 +130,8 @@ class Verification:
     @property
     def note(self) -> str:
         """What is to be said beside the word; empty if nothing is."""
+        if self.conclusion is Conclusion.UNAVAILABLE:
+            return "a source that may have what a check needs could not be asked"
         return PRIVATE_CHAIN if self.private and self.conclusion.verified else ""
 
     def require_verified(self, record_id: str, consequence: str) -> None:
@@ -206,11 +207,9 @@ class Gatherer:
     def verification(self, asked: GatheredRecord, run: GatheredRecord | None) -> Verification:
         """Verify a record, and the run that it came from."""
         ids = dict.fromkeys([asked.id, *([run.id] if run else [])])
-        return Verification(
-            tuple(check for record_id in ids for check in self._verify(record_id).checks),
-            command_for_others(self.lab.domain, asked.id),
-            self.lab.on_devnet,
-        )
+        checks = tuple(check for record_id in ids for check in self._verify(record_id).checks)
+        conclusion = Report(asked.id, "record", checks).conclusion
+        return Verification(checks, conclusion, command_for_others(self.lab.domain, asked.id), self.lab.on_devnet)
 
     def inputs(self, run: GatheredRecord) -> Iterator[GatheredInput]:
         """Gather what a run read, by its key and by its manifest."""

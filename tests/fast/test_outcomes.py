@@ -35,15 +35,20 @@ def test_a_private_test_chain_is_amber_and_says_so() -> None:
 
 def test_a_report_has_the_word_and_the_colour_of_verify() -> None:
     passed, failed = (Check("one", verdict, "") for verdict in (Outcome.PASS, Outcome.FAIL))
-    unknown = Check("two", Outcome.UNKNOWN, "")
+    unknown, away = Check("two", Outcome.UNKNOWN, ""), Check("away", Outcome.UNKNOWN, "", {"unavailable": ["a source"]})
     for checks, private, shown in (
         ((passed,), False, ("verified", "green", "")),
         ((passed, unknown), False, ("verified", "green", "")),
+        (
+            (passed, away),
+            False,
+            ("unavailable", "yellow", "a source that may have what a check needs could not be asked"),
+        ),
         ((passed, failed), False, ("not verified", "red", "")),
         ((passed, unknown), True, ("verified", "yellow", PRIVATE_CHAIN)),
         ((failed,), True, ("not verified", "red", "")),
     ):
-        verification = Verification(checks, "", private)
+        verification = Verification(checks, Report("it", "record", checks).conclusion, "", private)
         assert (verification.status, verification.colour, verification.note) == shown
 
 
@@ -52,6 +57,7 @@ def test_a_report_ends_by_its_checks() -> None:
     passed, failed, unknown = (Check(f"a {verdict} check", verdict, "", {}) for verdict in Outcome)
     away = Check("away", Outcome.UNKNOWN, "", asked)
     passed_of_a_source = Check("there", Outcome.PASS, "", asked)
+    told_verified = {"verified": True, "not verified": False}
     for checks, word, bad, open_, unavailable in (
         ((), "verified", 0, 0, 0),
         ((passed, passed_of_a_source), "verified", 0, 0, 0),
@@ -63,10 +69,10 @@ def test_a_report_ends_by_its_checks() -> None:
         report = Report("it", "record", checks)
         assert report.conclusion == word
         assert (len(report.failed), len(report.unknown), len(report.unavailable)) == (bad, open_, unavailable)
-        assert report.verified is (bad == 0)
+        assert report.verified is told_verified.get(word)
         told = report.as_json()
         assert (told["outcome"], told["failed"], told["unknown"]) == (word, bad, open_)
-        assert told["verified"] is {"verified": True, "not verified": False}.get(word)
+        assert told["verified"] is told_verified.get(word)
         assert told["doesNotProve"] == [f"It does not prove {NEVER_PROVEN}."]
         assert (told["target"], told["lookedUpAs"], told["privateTestChain"]) == ("it", "record", False)
         assert [check["name"] for check in told["checks"]] == [check.name for check in checks]

@@ -98,7 +98,7 @@ def test_of_a_verdict_too(told: Told, tmp_path: Path, mode: str) -> None:
 
 
 def told_time(told: Told) -> str:
-    from blockchaintracer.core.verify.commitments import when
+    from blockchaintracer.core.networks import when
 
     with answering(full=told.life.node.answer):
         lab = told.life.open_lab(told.life.lab.home.path, FULL)

@@ -78,6 +78,19 @@ def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
     assert typed("--proof", tmp_path).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "words", [["DATA"], ["--from", "."], ["--group", "9"], ["--registry", "0x" + "11" * 20], ["--strict"]]
+)
+def test_what_is_not_compared_without_a_chain_is_refused(words: list[str], tmp_path: Path) -> None:
+    """Another file, another group and another registry were passed over: "consistent"."""
+    file, data = tmp_path / "some.proof", tmp_path / "DATA"
+    file.write_bytes(PROOFS["batch"])
+    data.write_text("not what the record is of")
+    shown = typed("--proof", file, *(str(data) if word == "DATA" else word for word in words))
+    assert shown.exit_code == 2, shown.stdout
+    assert f"expected no {words[0]} beside the proof of a batched record without a chain" in shown.stderr
+
+
 def test_a_proof_of_a_batch_is_consistent_without_a_chain_and_never_after_a_change(tmp_path: Path) -> None:
     file = tmp_path / "proof.json"
     file.write_bytes(PROOFS["batch"])

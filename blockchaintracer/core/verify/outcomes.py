@@ -114,9 +114,9 @@ class Report:
         return [check for check in self.unknown if check.values.get("unavailable")]
 
     @property
-    def verified(self) -> bool:
-        """Whether no check failed."""
-        return not self.failed
+    def verified(self) -> bool | None:
+        """Whether it is verified; None if it is not decided."""
+        return self.conclusion.verified
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON-ready values."""

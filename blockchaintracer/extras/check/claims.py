@@ -101,7 +101,7 @@ def check_claims(
 
 
 def _check(lab: Lab, claim: Claim, report: Report, sources: Sources, groups: Sequence[int]) -> Checked:
-    if not report.verified:
+    if report.failed:
         failures = "; ".join(f"{check.name}: {check.detail}" for check in report.failed[:3])
         return Checked(claim, f"its record does not verify: {failures}")
     if report.looked_up_as not in ("record", "batch") or len(report.records) != 1:

@@ -85,7 +85,7 @@ def make_report(
       blockchaintracer report ID --field preprocessing="none" --fields more.yaml
       blockchaintracer report mlflow:RUN
 
-    Exit codes: 0 done, 1 the record did not verify (the report says so), 2 wrong use, 3 chain unavailable.
+    Exit codes: 0 done, 1 the record did not verify (the report says so), 2 wrong use, 3 chain or a source unavailable.
     """
     from blockchaintracer.extras.report import formats_for, gather, make, named_record, record_report, write
     from blockchaintracer.extras.report.fields import declared_fields
@@ -102,7 +102,7 @@ def make_report(
         f"{record.kind} {record.id}: {facts.verification.status}",
         *(f"  {file}" for file in written),
         *([recorded_line("Report", recorded)] if recorded else []),
-        exit_code=1 if facts.verification.status == "not verified" else 0,
+        exit_code=facts.verification.conclusion.exit_code,
     )
 
 
