@@ -27,6 +27,7 @@ pytestmark = pytest.mark.evm
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "clone").mkdir()
     (tmp_path / "private").mkdir()
     return tmp_path / "clone"
