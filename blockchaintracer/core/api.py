@@ -25,6 +25,7 @@ from blockchaintracer.core.record import GLOBAL_PREFIX, Domain, RecordKey, is_ha
 from blockchaintracer.core.trust import Trust
 from blockchaintracer.core.verify import Report
 from blockchaintracer.core.verify.bundle import read_bundle
+from blockchaintracer.core.verify.content_checks import Shown
 from blockchaintracer.core.verify.copies import Copies, FolderCopies
 from blockchaintracer.core.verify.outcomes import wrong_group
 from blockchaintracer.core.verify.published_proofs import published_keys, published_proofs, with_batched
@@ -136,7 +137,7 @@ def verify(
     elif not (path := Path(text)).exists():
         raise InputError(f"expected an id, a hash, or an existing file or folder, got {text!r}")
     else:
-        shown = verifier.shown(path)
+        shown = Shown(path, copies)
         asked = record or shown.sha256
         report = verifier.path(shown, record, trust.groups)
     find = partial(published_proofs, registry.domain, sources, asked)
