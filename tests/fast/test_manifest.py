@@ -27,7 +27,6 @@ from blockchaintracer.core.manifest import (
     NotBefore,
     Parent,
     RecordPredicate,
-    ReferencePredicate,
     RunEnvironment,
     RunInput,
     RunOutput,
@@ -38,6 +37,7 @@ from blockchaintracer.core.manifest import (
     parse_manifest,
 )
 from blockchaintracer.core.manifest.paths import check_paths
+from blockchaintracer.core.manifest.predicates import ReferencePredicate
 from blockchaintracer.core.manifest.statement import predicate_type
 from blockchaintracer.core.plain_json import plain
 from blockchaintracer.core.record import Kind, Link, RecordKey, Relation, SubjectType, label

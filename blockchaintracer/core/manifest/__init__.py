@@ -11,7 +11,6 @@ True
 from blockchaintracer.core.manifest.base import Part as Part
 from blockchaintracer.core.manifest.paths import LISTING as LISTING
 from blockchaintracer.core.manifest.paths import is_listing as is_listing
-from blockchaintracer.core.manifest.predicates import CONTENT_KINDS as CONTENT_KINDS
 from blockchaintracer.core.manifest.predicates import Artifact as Artifact
 from blockchaintracer.core.manifest.predicates import CheckpointAnchor as CheckpointAnchor
 from blockchaintracer.core.manifest.predicates import Checkpoints as Checkpoints
@@ -25,7 +24,6 @@ from blockchaintracer.core.manifest.predicates import Parent as Parent
 from blockchaintracer.core.manifest.predicates import Predicate as Predicate
 from blockchaintracer.core.manifest.predicates import PrivateValues as PrivateValues
 from blockchaintracer.core.manifest.predicates import RecordPredicate as RecordPredicate
-from blockchaintracer.core.manifest.predicates import ReferencePredicate as ReferencePredicate
 from blockchaintracer.core.manifest.predicates import RunEnvironment as RunEnvironment
 from blockchaintracer.core.manifest.predicates import RunInput as RunInput
 from blockchaintracer.core.manifest.predicates import RunOutput as RunOutput
@@ -34,7 +32,6 @@ from blockchaintracer.core.manifest.predicates import SeedDerivation as SeedDeri
 from blockchaintracer.core.manifest.predicates import State as State
 from blockchaintracer.core.manifest.predicates import Tolerance as Tolerance
 from blockchaintracer.core.manifest.predicates import artifacts_of as artifacts_of
-from blockchaintracer.core.manifest.predicates import can_list as can_list
 from blockchaintracer.core.manifest.statement import Manifest as Manifest
 from blockchaintracer.core.manifest.statement import check_against_key as check_against_key
 from blockchaintracer.core.manifest.statement import parse_manifest as parse_manifest

@@ -11,17 +11,13 @@ from typing import Any
 
 from blockchaintracer.core.digest import FolderDigest, Progress
 from blockchaintracer.core.errors import ChainUnavailable, InputError
-from blockchaintracer.core.manifest import (
+from blockchaintracer.core.manifest import ContentPredicate, Manifest, NotBefore, Parent, parse_manifest
+from blockchaintracer.core.manifest.predicates import (
     CONTENT_KINDS,
-    ContentPredicate,
-    Manifest,
-    NotBefore,
-    Parent,
     RecordPredicate,
     ReferencePredicate,
     RunPredicate,
     can_list,
-    parse_manifest,
 )
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, label, parse_number
 from blockchaintracer.lab.chain.finality import final_block
