@@ -303,7 +303,7 @@ def test_a_run_that_ends_with_the_refusal_shows_nothing_either(lab, reader, tmp_
     run = MLTracer(home=lab.home.path).start_run("refused", encrypt_to=[reader[1]])
     with pytest.warns(UserWarning, match="is not recorded"), pytest.raises(InputError, match="in the open"), run:
         run.log_input(data)
-    assert run.recorded is None
+    assert run.recorded.state == "not-recorded"
     assert not holding(lab.store.folder, data.read_bytes())
 
 

@@ -301,7 +301,10 @@ def test_what_was_found_again_is_beside_the_metric(lab: Lab, run: str, tmp_path:
     publish(other, repeated.recorded.id, tmp_path / "published")
     facts = gather(lab, run, sources=[str(tmp_path / "published")])
     [metric] = plain_values(facts)["metrics"]
-    assert metric["again"] == [{"record": repeated.recorded.id, "group": 2, "value": 0.96, "agrees": False}]
+    used = pytest.approx(3)
+    assert metric["again"] == [
+        {"record": repeated.recorded.id, "group": 2, "value": 0.96, "agrees": False, "used": used}
+    ]
     assert "group 2: 0.96" in make(facts, ["html"])["report.html"].decode()
 
 
@@ -419,7 +422,7 @@ def test_every_run_gets_a_report_if_chosen(lab: Lab, tmp_path: Path, monkeypatch
 
 def test_notebooks_show_records(lab: Lab, tmp_path: Path) -> None:
     with chdir(tmp_path), MLTracer(home=lab.home.path).start_run("<b>bold</b>") as traced:
-        assert traced._repr_html_() == "<b>run &lt;b&gt;bold&lt;/b&gt;</b>, not recorded"
+        assert traced._repr_html_() == "<b>run &lt;b&gt;bold&lt;/b&gt;</b>, running"
     text = traced._repr_html_()
     assert traced.recorded.id in text
     assert "&lt;b&gt;bold" in text
