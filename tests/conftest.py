@@ -72,9 +72,12 @@ pytest_runtest_teardown = pytest.hookimpl(wrapper=True)(_guarded)
 
 @pytest.fixture(autouse=True)
 def _environment_as_it_was() -> Iterator[None]:
-    """Take back what a test, or a library that it called, left in the environment; MLflow keeps an experiment there."""
+    """Take back what a test, or a library that it called, left in the environment. MLflow keeps an experiment there,
+    and in a variable, which the next store does not have."""
     before = dict(os.environ)
     yield
+    if mlflow := sys.modules.get("mlflow.tracking.fluent"):
+        mlflow._active_experiment_id = None  # type: ignore[attr-defined]
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
