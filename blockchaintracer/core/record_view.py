@@ -17,11 +17,11 @@ _SHOWN = (
 
 @dataclass(frozen=True, order=True, slots=True)
 class Position:
-    """The place of an event on its chain. Earlier is less."""
+    """The place of an event on its chain, zeros if it is not known. Earlier is less."""
 
-    block: int
-    transaction: int
-    log: int
+    block: int = 0
+    transaction: int = 0
+    log: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class RecordView:
     key: RecordKey
     transaction: str = ""
     block_hash: str = ""
-    position: Position = Position(0, 0, 0)
+    position: Position = Position()
     time: int = 0
     stored: RecordStatus | None = None
     batch: str | None = None

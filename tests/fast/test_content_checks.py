@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -510,7 +511,8 @@ def test_what_cannot_be_compared_is_unknown(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
     shown, asked = Shown(tmp_path / "x", FolderCopies()), key("77" * 32, SubjectType.COMMITMENT)
     manifest = "which files the record names is in its manifest, not at hand"
-    assert shown.compare(asked, None) == [Check("content", UNKNOWN, manifest)]
+    for other in (0, SubjectType.COMMITMENT, SubjectType.IDENTIFIER, SubjectType.TREE):
+        assert shown.compare(replace(asked, subject_type=other), None) == [Check("content", UNKNOWN, manifest)]
     hidden = "the record's content is encrypted: `decrypt` shows it to its recipients, to compare"
     assert shown.compare(asked, Manifest.of(Kind.DATASET, encrypted(), "77" * 32)) == [
         Check("content", UNKNOWN, hidden)

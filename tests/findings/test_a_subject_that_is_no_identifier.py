@@ -18,7 +18,7 @@ pytestmark = pytest.mark.fast
 
 
 @pytest.mark.parametrize(
-    ("subject_type", "name"), [(SubjectType.STATEMENT, "statement"), (SubjectType.TREE, "tree"), (200, "200")]
+    ("subject_type", "name"), [(SubjectType.STATEMENT, "statement"), (SubjectType.TREE, "tree"), (200, "200"), (0, "0")]
 )
 def test_what_is_not_known_of_it_is_not_passed(subject_type: int, name: str) -> None:
     identifier = "10.5281/zenodo.1"

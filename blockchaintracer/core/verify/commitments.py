@@ -47,7 +47,7 @@ def commitment_of(registry: Registry, record: RecordView, status: RecordStatus) 
 
 def by_state(status: RecordStatus) -> Commitment:
     """Return what the registry's state alone says of a commitment: its time."""
-    return Commitment(Position(0, 0, 0), None, "", status.recorded_at)
+    return Commitment(Position(), None, "", status.recorded_at)
 
 
 def block_of(registry: Registry, record: RecordView) -> Block | None:
@@ -59,7 +59,7 @@ def anchored(registry: Registry, group: int, author: str, root: str) -> Commitme
     """Return the anchoring of a batch, None if there is none. Its place is unknown if the node has forgotten it."""
     event, batch = registry.anchored(group, author, root), registry.batch(group, author, root)
     if event is None:
-        return Commitment(Position(0, 0, 0), None, "", batch.anchored_at, root) if batch.exists else None
+        return Commitment(Position(), None, "", batch.anchored_at, root) if batch.exists else None
     block = registry.chain.block(event.block)
     return Commitment(event.position, block, event.transaction, batch.anchored_at, root)
 

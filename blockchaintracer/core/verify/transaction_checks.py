@@ -120,7 +120,7 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             current = registry.verdict(about["group"], about["recordId"])
             said = f"the seal {about['commitment']} of group {group} ({when(about['sealedAt'])}) was revealed as its"
             today = f"the group's verdict is {label(current.verdict)}"
-            return f"{said} verdict on record {about['recordId']}", today, current.version > 0
+            return f"{said} verdict on record {about['recordId']}", today, bool(current.version)
         case "Anchored" | "LeavesAnchored":
             batch = registry.batch(about["group"], about["author"], about["root"])
             count = about.get("declaredCount", about.get("count"))

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.merkle import MerkleTree
-from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.core.record import NO_END
+from blockchaintracer.core.record_view import Position, RecordView
+from blockchaintracer.core.verify.locate import MemberAt, member_at
 from blockchaintracer.core.verify.transaction_checks import check_root
 from blockchaintracer.core.verify.verifier import Verifier
-from tests.support.revm_lab import ALICE, RevmLab, Stranger, expect
+from tests.support.revm_lab import ALICE, MALLORY, RevmLab, Stranger, expect
 from tests.support.revm_node import Lie
 
 NAMES = ("data", "run", "sealed", "batched and stored", "again", "retracted", "rests on it")
@@ -84,3 +86,25 @@ def test_everything_else(stranger: Stranger, lab: RevmLab, tmp_path: Path, expec
     told += ["OF A BATCH"]
     told += [lab.text(verifier.batched(lab.keys[name], tree.root, tree.proof(lab.id(name)))) for name in names]
     expect(expected / "forgotten, everything else.txt", "\n".join(told).replace(str(tmp_path), "(files)"))
+
+
+def test_a_membership_is_told_by_the_state_if_it_did_not_change_in_that_second(
+    stranger: Stranger, lab: RevmLab
+) -> None:
+    """Where the node has forgotten since when it is held."""
+    lab.node.lie = forgetting(36)
+    registry = Stranger(lab, stranger.registry.chain.address).registry
+    nobody = "0x" + "0e" * 20
+    held, ended = registry.membership(1, ALICE.address), registry.membership(4, MALLORY.address)
+    assert held.until == NO_END
+    assert ended.since < ended.until
+    assert registry.membership(1, nobody).version == 0
+    for group, account, time, told in (
+        (1, ALICE.address, held.since - 1, False), (1, ALICE.address, held.since, False),
+        (1, ALICE.address, held.since + 1, True), (1, nobody, 1, False), (1, nobody, 0, False),
+        (4, MALLORY.address, ended.since + 1, True), (4, MALLORY.address, ended.until, False),
+        (4, MALLORY.address, ended.until - 1, True), (4, MALLORY.address, ended.until + 1, True),
+    ):  # fmt: skip
+        member = member_at(registry, group, account, Position(30, 0, 0), time)
+        expected = registry.membership(group, account) if told else None
+        assert member == MemberAt(expected, None, None if told else registry.history.gap)

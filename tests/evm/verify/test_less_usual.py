@@ -26,6 +26,7 @@ from blockchaintracer.core.record import (
     verdict_commitment,
 )
 from blockchaintracer.core.record_view import Position
+from blockchaintracer.core.verify import verdict_checks
 from blockchaintracer.core.verify.commitments import Commitment
 from blockchaintracer.core.verify.locate import member_at
 from blockchaintracer.core.verify.outcomes import Check, Outcome
@@ -38,6 +39,7 @@ from tests.support.evm import START
 from tests.support.revm_lab import ALICE, BOB, CAROL, MALLORY, RevmLab, Stranger, expect
 
 from .conftest import FORWARDER, IMPOSTOR, SALT, THROUGH, block, file_of, run_of, statement_on_a_key
+from .test_forgotten import forgetting
 
 MEMBER = int(Role.RECORDER | Role.REVIEWER)
 
@@ -62,6 +64,8 @@ def groups(lab: RevmLab) -> None:
     lab.do(ALICE, "describeGroup", 1, b"\xdd" * 32)
     lab.do(ALICE, "transferGroup", 1, BOB.address)
     lab.do(BOB, "acceptGroup", 1)
+    lab.join(CAROL, MEMBER)
+    lab.do(BOB, "removeMember", 1, CAROL.address)
     lab.do(CAROL, "announceSuccessor", 5, "0x" + "66" * 20)
 
 
@@ -217,6 +221,10 @@ def test_parents_are_recorded_and_earlier(other: Other) -> None:
     key = replace(lab.keys["second"], parents=twice)
     assert lineage(other, "second", key=key).splitlines()[0] == f"  PASS parents: {earlier}"
     assert lineage(other, "data") == ""
+    # only a run names in its manifest what it read
+    for kind in Kind:
+        rests = lineage(other, "unread", key=replace(lab.keys["unread"], kind=kind)).splitlines()[1]
+        assert rests.startswith("  UNKNOWN" if kind is Kind.RUN else "  PASS"), kind
 
 
 def test_when_a_run_began(other: Other, expected: Path) -> None:
@@ -270,7 +278,7 @@ def test_who_was_a_member_where(other: Other, expected: Path) -> None:
     lab, stranger = other
     told = []
     for who in (ALICE, BOB, CAROL, MALLORY):
-        for number in (2, 3, *range(42, 53)):
+        for number in (2, 3, *range(42, 55)):
             member = member_at(stranger.registry, 1, who.address, Position(number, 0, 0))
             time = lab.node.blocks[number]["timestamp"]
             problems = [member.problem(role, time) for role in Role]
@@ -291,6 +299,38 @@ def test_verdicts(other: Other, expected: Path) -> None:
             checks = list(check_verdicts(stranger.registry, lab.id(name), changed))
             told.append(f"{field} {count}: {[check.detail for check in checks if check.name == 'verdict counts']}")
     expect(expected / "less usual, verdicts.txt", "\n".join(told))
+
+
+def test_verdicts_that_were_forgotten(other: Other, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab, run = other.lab, other.lab.id("run")
+    lab.node.lie = forgetting(lab.node.number - 1)
+    registry = Stranger(lab, other.stranger.registry.chain.address).registry
+    status = registry.status(run)
+    gap = registry.history.gap
+    of = "(state); who gave it, and on what evidence, is unknown"
+    two, three = (
+        Check(
+            f"verdict of group {group}", Outcome.PASS, f"{verdict}, {at} UTC {of}: {gap}", {"verdict": verdict} | values
+        )
+        for group, verdict, at, values in (
+            (2, "reproduced", "2025-06-15 15:09:40", {"attestedAt": START + 180, "sealedAt": START + 168}),
+            (3, "reviewed", "2025-06-15 15:10:40", {"attestedAt": START + 240, "sealedAt": None}),
+        )
+    )
+    counts = "the registry counts more (state) than the first {} groups gave: {}"
+    reviewed, both = "reviewed: 1, not 0", "reviewed: 1, not 0; reproduced: 1, not 0"
+    for most, expected in (
+        (5000, [two, three]), (4, [two, three]), (3, [two, three]),
+        (2, [two, Check("verdict counts", Outcome.UNKNOWN, counts.format(2, reviewed))]),
+        (1, [Check("verdict counts", Outcome.UNKNOWN, counts.format(1, both))]),
+    ):  # fmt: skip
+        monkeypatch.setattr(verdict_checks, "_MOST_GROUPS", most)
+        assert list(check_verdicts(registry, run, status)) == expected
+    more = "the registry counts otherwise than its events tell: disputed: 1, not 0"
+    monkeypatch.setattr(verdict_checks, "_MOST_GROUPS", 5000)
+    told = list(check_verdicts(registry, run, replace(status, disputed=1)))
+    assert told == [two, three, Check("verdict counts", Outcome.FAIL, more)]
+    lab.node.lie = lambda method, params, result: result
 
 
 def test_places_tell_which_was_first(other: Other, expected: Path) -> None:
