@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import rfc8785
-import rlp
 from eth_utils import keccak
 
 from blockchaintracer.core.errors import InputError
@@ -426,11 +425,6 @@ def test_what_was_decoded_once_is_used_again() -> None:
         told = shown(Forged(count=count).plain())
         assert [record.recorded for record in told.records] == [told.blocks[0]] * count
         assert [record.as_of for record in told.records] == [told.blocks[1]] * count
-
-
-def test_a_receipts_key_is_its_index_in_rlp() -> None:
-    for index in (0, 1, 2, 126, 127, 128, 129, 255, 256, 65_535, 65_536, 2**32 - 1):
-        assert subject._index_key(index) == rlp.encode(index)
 
 
 MATERIALIZED = keccak(text="Materialized(bytes32,bytes32,uint40)")

@@ -20,6 +20,7 @@ from blockchaintracer.core.verify.chain_shapes import (
     TrieNodes,
     bloom_holds,
     decode_rlp,
+    index_key,
     integer,
     read_account,
     read_header,
@@ -197,6 +198,11 @@ def test_a_receipt_has_a_type_and_four_fields() -> None:
     assert refusal(read_receipt, b"\x80" + rlp.encode(fields)) == "expected one RLP item, got bytes after it"
     for wrong in (fields[:3], [*fields, b"", b"", b""], b"abc"):
         assert refusal(read_receipt, b"\x02" + rlp.encode(wrong)) == "expected a receipt of four fields"
+
+
+def test_a_receipts_key_is_its_index_in_rlp() -> None:
+    for index in (0, 1, 2, 126, 127, 128, 129, 255, 256, 65_535, 65_536, 2**32 - 1):
+        assert index_key(index) == rlp.encode(index)
 
 
 def test_a_bloom_holds_what_has_all_three_bits() -> None:
