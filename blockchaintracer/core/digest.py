@@ -34,6 +34,7 @@ _BLOCK = 1 << 20
 _BUFFER_FROM = 4 * _BLOCK
 RAW, DAG_PB = 0x55, 0x70
 """Codecs of an IPFS block: the bytes alone, or a node with links."""
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 _LISTED = re.compile(r"([0-9a-f]{64})  (.+)")
 _UNKEEPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
@@ -556,7 +557,7 @@ def cid_text(cid: bytes) -> str:
     number, text = int.from_bytes(cid), ""
     while number:
         number, digit = divmod(number, 58)
-        text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"[digit] + text
+        text = BASE58[digit] + text
     return text
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from blockchaintracer.core.errors import InputError, StoreError
 from blockchaintracer.core.plain_json import camel_case
@@ -63,8 +63,9 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replaces a file so that any reader, also after a power cut, finds the old or the new content.
+@contextmanager
+def replacing(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """Open a file to replace: any reader, also after a power cut, finds the old or the new content.
 
     Args:
         mode: permissions of the file, as far as the process's umask leaves them; for its owner alone if not said.
@@ -76,7 +77,7 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
@@ -85,12 +86,26 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def write_output(path: Path, data: bytes) -> None:
-    """Write a file that the user named, whole or not at all, readable as the umask says."""
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file as `replacing` does."""
+    with replacing(path, mode) as file:
+        file.write(data)
+
+
+@contextmanager
+def output(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that the user named to write it, whole or not at all, readable as the umask says."""
     try:
-        write_whole(path, data, 0o666)
+        with replacing(path, 0o666) as file:
+            yield file
     except OSError as error:
         raise InputError(f"expected a file that can be written, got {path}: {error.strerror}") from None
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file as `output` does."""
+    with output(path) as file:
+        file.write(data)
 
 
 def write_kept(path: Path, data: bytes, *, problem: str = "", hint: str | None = None, mode: int = 0o600) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from blockchaintracer.core.digest import format_listing
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
     Head,
@@ -24,7 +25,7 @@ from blockchaintracer.extras.archive.contents import (
     parse_blocks,
     parse_events,
 )
-from blockchaintracer.extras.archive.form import header, object_name
+from blockchaintracer.extras.archive.form import header
 from blockchaintracer.extras.archive.reader import Archive, ArchiveRefused
 from blockchaintracer.extras.archive.writer import write_archive
 from blockchaintracer.extras.search.logs import Event

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
-import rfc8785
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from blockchaintracer.core.formats import ARCHIVE
-from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.core.manifest.base import Part
+from blockchaintracer.core.manifest.predicates import Address, Hash
+from blockchaintracer.core.plain_json import canonical, parse_json
 from blockchaintracer.extras.search.logs import Event
 
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
@@ -20,17 +21,11 @@ _EVENT = re.compile(
 )
 _BLOCK = re.compile(rf'\{{"hash":"(0x[0-9a-f]{{64}})","number":{_NUMBER},"timestamp":{_NUMBER}\}}')
 
-Hash = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{64}$")]
-Address = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-f]{40}$")]
 Decimal = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,17}$")]
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
-class _ArchivePart(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, populate_by_name=True)
-
-
-class ArchivedBlock(_ArchivePart):
+class ArchivedBlock(Part):
     """A block that holds an event; `timestamp` is Unix seconds."""
 
     number: Count
@@ -38,7 +33,7 @@ class ArchivedBlock(_ArchivePart):
     timestamp: Count
 
 
-class Head(_ArchivePart):
+class Head(Part):
     """Of which registry an archive is, and how far it reaches.
 
     Args:
@@ -51,17 +46,17 @@ class Head(_ArchivePart):
     """
 
     type_: str = Field(default=str(ARCHIVE), alias="type")
-    algorithms: list[str] = Field(default_factory=lambda: list(ARCHIVE.algorithms))
-    chain_id: Decimal = Field(alias="chainId")
+    algorithms: Annotated[tuple[str, ...], Field(strict=False)] = ARCHIVE.algorithms
+    chain_id: Decimal
     registry: Address
     version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z.+-]{1,40}$")]
-    code_hash: Hash = Field(alias="codeHash")
+    code_hash: Hash
     events: Annotated[int, Field(ge=1, lt=2**53)]
     block: ArchivedBlock
 
     def to_bytes(self) -> bytes:
         """The RFC 8785 bytes."""
-        return rfc8785.dumps(self.model_dump(by_alias=True))
+        return canonical(self.to_json())
 
 
 def parse_head(data: bytes) -> Head:
@@ -72,11 +67,7 @@ def parse_head(data: bytes) -> Head:
     """
     plain: Any = parse_json(data, "the head of an archive")
     ARCHIVE.check_header(plain, "the archive")
-    try:
-        head = Head.model_validate(plain)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'the head'}: {first['msg']}") from None
+    head = Head.from_plain(plain, "the head")
     if head.to_bytes() != data:
         raise ValueError("expected the canonical form of JSON (RFC 8785)")
     return head

@@ -33,11 +33,6 @@ def end(size: int) -> int:
     return 2 * BLOCK + -(size + 2 * BLOCK) % tarfile.RECORDSIZE
 
 
-def object_name(sha256: str) -> str:
-    """The member that holds an object of the store."""
-    return f"objects/{sha256[:2]}/{sha256[2:]}"
-
-
 def proof_name(sha256: str) -> str:
     """The member that holds the proof of a batched record, by the digest of the proof itself."""
     return f"proofs/{sha256[:2]}/{sha256[2:]}"

@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 
 from blockchaintracer.core.digest import parse_listing
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified
+from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.archive.contents import Head, parse_head
 from blockchaintracer.extras.archive.form import (
     BLOCK,
@@ -27,7 +28,6 @@ from blockchaintracer.extras.archive.form import (
     SUMS,
     end,
     header,
-    object_name,
     padding,
     proof_name,
 )

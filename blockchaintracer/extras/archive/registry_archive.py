@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 import rfc8785
 
@@ -20,6 +17,7 @@ from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerifi
 from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
+from blockchaintracer.core.verify.copies import object_name
 from blockchaintracer.extras.archive.contents import (
     ArchivedBlock,
     Head,
@@ -28,7 +26,7 @@ from blockchaintracer.extras.archive.contents import (
     parse_blocks,
     parse_events,
 )
-from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, object_name, proof_name
+from blockchaintracer.extras.archive.form import BLOCKS, EVENTS, HEAD, proof_name
 from blockchaintracer.extras.archive.reader import LIMIT, Archive, ArchiveRefused, refusing
 from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive
 from blockchaintracer.extras.search import Index
@@ -37,7 +35,7 @@ from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_s
 from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
-from blockchaintracer.lab.files import sync_folder
+from blockchaintracer.lab.files import output
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store
@@ -142,7 +140,8 @@ def export_registry(
         **{proof_name(sha256(proof).hexdigest()): proof for proof in proven},
         **{object_name(digest): ArchiveFile(lab.store.path_of(digest), digest) for digest in objects.present},
     }
-    size = _write(file, lambda target: write_archive(target, members, progress))
+    with output(file) as target:
+        size = write_archive(target, members, progress)
     return ExportedRegistry(
         file=str(file),
         size=size,
@@ -475,20 +474,3 @@ def _remember(lab: Lab, head: Head, events: Sequence[Event]) -> None:
             code_hash=head.code_hash,
         ),
     )
-
-
-def _write(file: Path, write: Callable[[BinaryIO], int]) -> int:
-    """Writes a file whole or not at all; its length."""
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        with fresh.open("xb") as target:
-            size = write(target)
-            target.flush()
-            os.fsync(target.fileno())
-        fresh.replace(file)
-        sync_folder(file.parent)
-    except OSError as error:
-        raise InputError(f"expected a file that can be written, got {file}: {error.strerror}") from None
-    finally:
-        fresh.unlink(missing_ok=True)
-    return size

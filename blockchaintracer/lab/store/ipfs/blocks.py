@@ -11,13 +11,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blockchaintracer.core.digest import DAG_PB, RAW, cid_bytes, cid_text
+from blockchaintracer.core.digest import BASE58, DAG_PB, RAW, cid_bytes, cid_text
 from blockchaintracer.core.errors import InputError, NotVerified
 
 MAX_BLOCK = 2 << 20
 """Bytes of the largest block: what every IPFS implementation takes (bitswap's limit)."""
 
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -44,7 +43,7 @@ class Cid:
             if text.startswith("Qm") and len(text) == 46:
                 number = 0
                 for letter in text:
-                    number = number * 58 + _BASE58.index(letter)
+                    number = number * 58 + BASE58.index(letter)
                 cid = cls.decode(number.to_bytes(34))
             elif text[:1] in ("b", "B") and len(text) == 59 and text in (text.lower(), text.upper()):
                 cid = cls.decode(base64.b32decode(text[1:].upper() + "=" * (-(len(text) - 1) % 8)))
