@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.gather import REPORT, Gatherer, report_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.plain_text import json_text
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import commit_document
 
@@ -33,10 +33,7 @@ FORMATS: dict[str, tuple[str, Maker]] = {
     "csv": ("experiments.csv", lambda facts, _: sheet.csv(facts)),
     "xlsx": ("experiments.xlsx", lambda facts, _: sheet.xlsx(facts)),
     "parquet": ("experiments.parquet", lambda facts, _: sheet.parquet(facts)),
-    "json": (
-        "report.json",
-        lambda facts, _: (json.dumps(plain_values(facts), indent=1, sort_keys=True) + "\n").encode(),
-    ),
+    "json": ("report.json", lambda facts, _: json_text(plain_values(facts))),
     "model-card": ("model-card.md", lambda facts, templates: str(card.model_card(facts, templates)).encode()),
     "dataset-card": ("dataset-card.md", lambda facts, templates: str(card.dataset_card(facts, templates)).encode()),
 }
