@@ -136,7 +136,7 @@ class RecordChecks:
             stolen = [key for key in keys if key.verdict is Outcome.FAIL]
             yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
             yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
-            if found := self._found_again(manifest, check.values.get("evidence")):
+            if (found := self._found_again(manifest, values.get("evidence"))) and "reproduced" in values["verdict"]:
                 fits = (values["verdict"] == label(Verdict.REPRODUCED)) == all(row.within for row in found)
                 outcome, shown = Outcome.PASS if fits else Outcome.UNKNOWN, {"metrics": [asdict(row) for row in found]}
                 detail = f"{'' if fits else 'they contradict the verdict: '}{'; '.join(map(str, found))}"

@@ -375,6 +375,9 @@ def test_what_is_proven_by_which_checks(other: Other) -> None:
             assert told == ([] if Outcome.FAIL in (author, role) else [by_state])
     assert checks._proven(seen, [*forgotten, Check("author", Outcome.UNKNOWN, "")]) == []
     assert checks._proven(seen, [*passed[:3], Check("time", Outcome.UNKNOWN, "", {"forgotten": True})]) == []
+    # what else fails is told, and takes nothing of this back
+    for name in ("agreement", "content", "finality", "lineage", "retraction", "verdict of group 9"):
+        assert checks._proven(seen, [*passed, Check(name, Outcome.FAIL, "")]) == [plain]
     # a batch
     batched = replace(seen, batch="0x" + "11" * 32)
     in_batch = f"{start}, in the batch {batched.batch} of chain 31337."
