@@ -38,6 +38,7 @@ _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTOR
 _FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
+_OF_GIT = (".git", ".gitignore", ".gitattributes")
 _PLAIN = re.compile(r"[\w .-]+")
 
 
@@ -84,8 +85,11 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[Path]:
     yield (git := top / ".git")
     git = top / _path_in(git).removeprefix("gitdir: ") if git.is_file() else git
     common = git / _path_in(git / "commondir") if (git / "commondir").is_file() else git
-    for place, named in ((git, ()), (common, ()), *([(top, (".gitignore", ".gitattributes"))] if whole else [])):
-        yield from (Path(at, name) for at, _, names in os.walk(place) for name in names if not named or name in named)
+    for place in {git, common}:
+        yield from (Path(at, name) for at, _, names in os.walk(place) for name in names)
+    for at, _, names in os.walk(top) if whole else ():
+        # git looks into repositories inside this one, too
+        yield from (Path(at, name) for name in names if name in _OF_GIT or ".git" in Path(at).parts)
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())

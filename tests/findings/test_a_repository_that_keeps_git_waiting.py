@@ -53,6 +53,17 @@ def by_a_file(top: Path) -> None:
     at("common/config")(top)
 
 
+def in_a_submodule(top: Path) -> None:
+    inner = top / "folder" / "inner"
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", "init", "-q", inner], check=True, timeout=60)
+    subprocess.run(["git", *identity, "commit", "-q", "--allow-empty", "-m", "it"], cwd=inner, check=True, timeout=60)
+    subprocess.run(["git", "add", "folder/inner"], cwd=top, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    with (inner / ".git" / "config").open("a") as config:
+        config.write("[include]\n\tpath = ../../../pipe\n")
+    os.mkfifo(top / "pipe")
+
+
 TRAPS = {
     "include": setting("[include]\n\tpath = ../pipe\n"),
     "include under a condition": setting('[includeIf "gitdir:**"]\n\tpath = "../pi\\\npe" ; no comment\n'),
@@ -63,8 +74,18 @@ TRAPS = {
     "attributes in a folder": at("sub/.gitattributes"),
     "an object": at(".git/objects/ab/" + "cd" * 19),
     "by a file": by_a_file,
+    "a repository inside": at("folder/inner/.git/HEAD"),
+    "settings of a submodule": in_a_submodule,
 }
-OF_THE_TREE = ("excludesFile", "attributesFile", "rules in a folder", "attributes in a folder", "an object")
+OF_THE_TREE = (
+    "a repository inside",
+    "settings of a submodule",
+    "excludesFile",
+    "attributesFile",
+    "rules in a folder",
+    "attributes in a folder",
+    "an object",
+)
 
 
 @pytest.fixture

@@ -322,7 +322,7 @@ def _put_back_submodules(root: Path, run: _Run, inner: dict[str, str]) -> None:
     lines = []
     for name, staged in inner.items():
         folder, commit = root / name, ""
-        if os.path.lexists(folder / ".git"):
+        if os.path.lexists(folder / ".git") and repository_of(folder):
             commit = _text(folder, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False)
         if folder.is_dir():
             lines.append(f"160000 {commit or staged} 0\t{name}".encode(errors="surrogateescape"))

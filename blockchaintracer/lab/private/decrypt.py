@@ -19,6 +19,7 @@ from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.private.age import decrypt
 from blockchaintracer.lab.private.field_tree import Context, FieldTree
 from blockchaintracer.lab.private.sealed_content import OPENING_LIMIT, ContentOpening, decrypt_content
+from blockchaintracer.lab.store.store import FETCH_LIMIT
 
 _PRIVATE_LIMIT = 4 << 20
 
@@ -70,7 +71,7 @@ def decrypt_record(
     context = Context.of(lab.domain, record.key.group, record.key.author)
     if opening.context != context or opening.subject_type != encrypted.subject_type:
         raise NotVerified("the commitment binds another record's author, group, registry or chain: it was copied")
-    lab.store.fetch(artifact.sha256, sources, artifact.size)
+    lab.store.fetch(artifact.sha256, sources, min(artifact.size, FETCH_LIMIT))
     with lab.store.path_of(artifact.sha256).open("rb") as source:
         decrypt_content(source, opening, target, identities, progress)
     return Decrypted(record.id, str(target), opening.subject_type, opening.sha256, opening.name)
