@@ -127,7 +127,8 @@ def _told(registry: Registry, name: str, about: dict[str, Any], time: int) -> _T
             how = "declared" if "manifest" in about else "counted"
             said = f"{about['author']} anchored the batch {about['root']} of {count} records ({how}) for group {group}"
             agrees = (batch.anchored_at, batch.count) == (time, count)
-            return said, f"the registry holds it with {batch.count} records", agrees
+            ended = f", and it was ended {when(batch.ended_at)}" if batch.ended_at else ""
+            return said, f"the registry holds it with {batch.count} records{ended}", agrees
         case "BatchEnded":
             batch = registry.batch(about["group"], about["author"], about["root"])
             said = f"{about['by']}, for group {about['group']}, ended the batch {about['root']} of {about['author']}"
