@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.extras.exports import export
+from blockchaintracer.extras.exports.export import export
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.store.repair import repair_store
 from blockchaintracer.lab.store.store import Store

@@ -19,7 +19,8 @@ from markdown_it import MarkdownIt
 
 from blockchaintracer import MLTracer
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.extras.report import Documentation, gather, make
+from blockchaintracer.extras.report import gather, make
+from blockchaintracer.extras.report.documentation import Documentation
 from blockchaintracer.extras.report.fill_template import markdown
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.plain_text import printable

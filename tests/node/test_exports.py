@@ -34,11 +34,12 @@ from blockchaintracer.cli.verb_export_as import _FORMATS
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind
-from blockchaintracer.extras.exports import FORMATS, export, provenance
+from blockchaintracer.extras.exports import provenance
+from blockchaintracer.extras.exports.export import FORMATS, export
 from blockchaintracer.extras.exports.export_facts import gather_export
 from blockchaintracer.extras.exports.exported_files import Content
-from blockchaintracer.extras.report import FORMATS as REPORTS
 from blockchaintracer.extras.report import make
+from blockchaintracer.extras.report.documents import FORMATS as REPORTS
 from blockchaintracer.extras.report.report_facts import gather
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.age import new_identity

@@ -1,7 +1,5 @@
 """Reports of records: cards, sheets, pages. All is generated from records; nothing is retyped."""
 
-from blockchaintracer.extras.report.documentation import Documentation as Documentation
-from blockchaintracer.extras.report.documents import FORMATS as FORMATS
 from blockchaintracer.extras.report.documents import formats_for as formats_for
 from blockchaintracer.extras.report.documents import history as history
 from blockchaintracer.extras.report.documents import make as make

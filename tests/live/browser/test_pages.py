@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from blockchaintracer import MLTracer
-from blockchaintracer.extras.report import Documentation, gather, make
+from blockchaintracer.extras.report import gather, make
+from blockchaintracer.extras.report.documentation import Documentation
 from blockchaintracer.lab.lab import Lab
 from tests.findings.test_reports_of_hostile_records import FIELDS, HOSTILE
 from tests.support.labs import ROOT, shared_lab, typed

@@ -10,7 +10,7 @@ from shutil import copyfile
 import pytest
 
 from blockchaintracer.core.verify.bundle import read_bundle
-from blockchaintracer.extras.exports import FORMATS
+from blockchaintracer.extras.exports.export import FORMATS
 from tests.support.labs import ROOT
 
 NAMES = ("mlflow/registry", "mlflow/existing", "mlflow/autolog", "export/formats", "query/compare")

@@ -12,7 +12,7 @@ from blockchaintracer import DocumentationTracer, MLflowBlockchainTracer
 from blockchaintracer.cli import main
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Link, Relation
-from blockchaintracer.extras.exports import export
+from blockchaintracer.extras.exports.export import export
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow_reader.snapshot import client_of
