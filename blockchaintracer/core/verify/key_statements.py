@@ -36,10 +36,8 @@ def check_key(registry: Registry, copies: Copies, group: int, account: str, time
     for statement in statements:
         stored = registry.status(statement.id)
         # who has the key that it is about cannot take it back
-        counts = stored.status is Status.RECORDED or any(
-            event.args["by"] == account != statement.author
-            for event in registry.events("Retracted", id=from_hex(statement.id))
-        )
+        by = (event.args["by"] for event in registry.events("Retracted", id=from_hex(statement.id)))
+        counts = stored.status is Status.RECORDED or (statement.author != account and account in by)
         if (statement.group, statement.key.kind) != (group, Kind.DOCUMENT) or not counts:
             continue
         since = _since(copies, statement, stored.recorded_at)
