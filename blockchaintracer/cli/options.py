@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from typing_extensions import override
@@ -18,10 +18,15 @@ from blockchaintracer.cli.render import JSON, LAB, Answer, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS, network_by_name
-from blockchaintracer.core.record import Verdict, label
+from blockchaintracer.core.record import Domain, Verdict, label
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.chain.registry import KeySource
+    from blockchaintracer.core.record_view import RecordView
+    from blockchaintracer.core.verify.inclusion import Inclusion
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
 GIVEN = "blockchaintracer.given"
@@ -202,14 +207,23 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         confirm=(lambda question: click.confirm(question, err=True)) if sys.stdin.isatty() else None,
         flush_all=options.pop("flush_all", False),
         say=lambda message: click.echo(message, err=True),
-        # imported by name and when it is used, as all extras are
-        keys=[lambda domain: import_module(_INDEX_KEYS).index_keys(folder.index, domain)],
+        keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )
     return lab
 
 
 _INDEX_KEYS = "blockchaintracer.extras.search.index_keys"
+
+
+def _index_keys(index: Path, domain: Domain) -> KeySource:
+    """Return the source of the keys in the index, which is imported by name, as all extras are, when one is needed."""
+
+    def known(digest: str) -> Iterable[RecordView | Inclusion]:
+        keys: KeySource = import_module(_INDEX_KEYS).index_keys(index, domain)
+        return keys(digest)
+
+    return known
 
 
 def _rpc(rpc: str | None, name: str | None) -> str | None:

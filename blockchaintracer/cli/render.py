@@ -252,6 +252,25 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     if wants_json():
         yield lambda count: None
         return
+    bars: list[Any] = []
+    done, began = 0, time.monotonic()
+
+    def advance(count: int) -> None:
+        nonlocal done
+        done += count
+        if not bars and time.monotonic() - began > 1:
+            bars.append(_started_bar(label, paths))
+        for bar in bars:
+            bar.update(bar.task_ids[0], completed=done)
+
+    try:
+        yield advance
+    finally:
+        for bar in bars:
+            bar.stop()
+
+
+def _started_bar(label: str, paths: Iterable[Path]) -> Any:
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
     from rich.progress import TransferSpeedColumn as Rate
@@ -261,19 +280,6 @@ def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[i
     columns = [SpinnerColumn(), TextColumn(label), DownloadColumn(), Rate()]
     columns += [TimeRemainingColumn()] if total else []
     bar = Progress(*columns, console=console, transient=True)
-    task = bar.add_task("", total=total or None)
-    began = time.monotonic()
-    started = False
-
-    def advance(count: int) -> None:
-        nonlocal started
-        if not started and time.monotonic() - began > 1:
-            started = True
-            bar.start()
-        bar.advance(task, count)
-
-    try:
-        yield advance
-    finally:
-        if started:
-            bar.stop()
+    bar.add_task("", total=total or None)
+    bar.start()
+    return bar

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -15,25 +15,23 @@ from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, GIVEN, PATH, Verb, connection_options, make_lab, source_option
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
-from blockchaintracer.cli.verb_export_proof import bundle_json, lines
-from blockchaintracer.core.api import connect
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
 from blockchaintracer.core.record import counted
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
-from blockchaintracer.core.verify.bundle import read_bundle
 from blockchaintracer.core.verify.outcomes import Conclusion
-from blockchaintracer.core.verify.standing import BundleReport, Connect, stand
 from blockchaintracer.lab.drafts import command_for_others
 from blockchaintracer.lab.key_files import read_key_file
 from blockchaintracer.lab.known_keys import given_keys
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
-from blockchaintracer.lab.private.disclose import verify_disclosure
 from blockchaintracer.lab.proof_file import ProofKind, damaged, proof_kind, read_proof
 from blockchaintracer.lab.verify_here import verify, verify_batch_proof, verify_order
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.standing import BundleReport, Connect
 
 _OF_A_PATH = ("path", "record", "of_group")
 _OF_AN_ID = (*_OF_A_PATH, "author")
@@ -177,6 +175,8 @@ def _proof(ctx: click.Context, file: Path, data: Sequence[Path], strict: bool, o
     lab = _lab(ctx, options)
     if kind is ProofKind.DISCLOSURE:
         _refuse(ctx, "a disclosure", "of_group", "targets")
+        from blockchaintracer.lab.private.disclose import verify_disclosure
+
         return _answer(verify_disclosure(lab, file, sources), strict, lab)
     with progress_bar("hashing", data) as progress:
         report = verify_batch_proof(lab, file, content, files=data, group=group, sources=sources, progress=progress)
@@ -200,6 +200,10 @@ def _unanchored(proof: Proof) -> Answer:
 
 
 def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path], options: dict[str, Any]) -> Answer:
+    from blockchaintracer.cli.verb_export_proof import bundle_json
+    from blockchaintracer.core.verify.bundle import read_bundle
+    from blockchaintracer.core.verify.standing import stand
+
     bundle = read_bundle(content)
     trust, ask = _trust(ctx, options)
     with progress_bar("hashing", data) as progress:
@@ -213,6 +217,8 @@ def _bundle(ctx: click.Context, file: Path, content: bytes, data: Sequence[Path]
 
 def _trust(ctx: click.Context, options: dict[str, Any]) -> tuple[Trust | None, Connect | None]:
     """Return what the user chose to trust, and how to reach a node of that chain. Nothing is taken from the bundle."""
+    from blockchaintracer.core.api import connect
+
     network, rpc, chain_id = options.get("network"), options.get("rpc"), options["chain_id"] or 0
     groups = () if options["of_group"] is None else (options["of_group"],)
     checkpoints = read_checkpoints(options["checkpoints"]) if options["checkpoints"] else ()
@@ -261,6 +267,8 @@ def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
     if not is_decided:
         yield "What the file says (the word of whoever made it)"
+    from blockchaintracer.cli.verb_export_proof import lines
+
     yield from lines(bundle, report)
     yield ""
     yield "Checks"

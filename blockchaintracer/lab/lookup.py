@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blockchaintracer.core.errors import InputError, NotVerified
-from blockchaintracer.core.manifest import MAX_BYTES, Manifest, check_against_key, parse_manifest
 from blockchaintracer.core.record import GLOBAL_PREFIX, GlobalId
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.store.store import Store
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.manifest import Manifest
 
 
 def foreign_id(lab: Lab, text: str) -> GlobalId | None:
@@ -43,6 +47,8 @@ def stored_or_batched(lab: Lab, record_id: str) -> RecordView:
 
 def read_manifest(store: Store, record: RecordView) -> Manifest:
     """A record's manifest from the lab's store, held against its key."""
+    from blockchaintracer.core.manifest import MAX_BYTES, check_against_key, parse_manifest
+
     manifest = parse_manifest(store.get_bytes(record.key.manifest, MAX_BYTES))
     if problems := check_against_key(manifest, record.key):
         raise NotVerified(f"the manifest of {record.id} contradicts the record: {'; '.join(map(str, problems))}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,13 +13,9 @@ from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.networks import DEVNET
 from blockchaintracer.core.record import GlobalId, Relation, Status, checksummed, from_hex, label, to_hex
 from blockchaintracer.core.record_view import RecordStatus, RecordView
-from blockchaintracer.lab.attest import foreign_verdicts, verdicts
-from blockchaintracer.lab.kept_proofs import find_proof
 from blockchaintracer.lab.keys import COMMAND, KEY, PRIVATE_KEY, KeyStore
 from blockchaintracer.lab.lab import DEVNET_KEY, Lab
 from blockchaintracer.lab.outbox import Entry
-from blockchaintracer.lab.own_seals import seal_state
-from blockchaintracer.lab.seals import sealed_by
 
 
 def lab_status(lab: Lab) -> dict[str, Any]:
@@ -43,7 +38,6 @@ def lab_status(lab: Lab) -> dict[str, Any]:
             with suppress(ChainUnavailable):
                 chain["id"] = lab.chain_id
     chosen = lab.choices(chain["id"])
-    entries = lab.outbox.entries()
     return {
         "home": str(lab.home.path),
         "chain": chain,
@@ -51,7 +45,7 @@ def lab_status(lab: Lab) -> dict[str, Any]:
         "group": lab.group_number or chosen.get("group"),
         "key": _key(lab, chosen, on_devnet=chain["id"] == DEVNET.chain_id),
         "devnet": {"running": devnet is not None, "url": devnet.url if devnet else None} if lab.rpc is None else None,
-        "outbox": dict(Counter(str(entry.state) for entry in entries)),
+        "outbox": lab.outbox.states(),
     }
 
 
@@ -96,6 +90,9 @@ def record_statuses(lab: Lab, record_ids: Sequence[str]) -> list[dict[str, Any]]
 
 
 def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> dict[str, Any]:
+    from blockchaintracer.lab.attest import verdicts
+    from blockchaintracer.lab.seals import sealed_by
+
     key = record.key
     is_judged = status.reviewed or status.reproduced or status.not_reproduced or status.disputed
     rows = verdicts(registry, record.id) if is_judged else []
@@ -114,6 +111,8 @@ def _of_status(registry: Registry, record: RecordView, status: RecordStatus) -> 
 
 def foreign_status(registry: Registry, foreign: GlobalId) -> dict[str, Any]:
     """What the registry's groups say of a record of another registry, which this one can't see."""
+    from blockchaintracer.lab.attest import foreign_verdicts
+
     return {
         "chainId": foreign.chain_id,
         "registry": foreign.registry,
@@ -130,6 +129,9 @@ def _batch_of(registry: Registry, record: RecordView) -> str | None:
 
 def _elsewhere(lab: Lab, record_id: str) -> dict[str, Any]:
     """What this lab knows of a record that isn't stored: its proof of a batch, or its seal."""
+    from blockchaintracer.lab.kept_proofs import find_proof
+    from blockchaintracer.lab.own_seals import seal_state
+
     if proof := find_proof(lab, record_id):
         batch = lab.registry.batch(proof.key.group, proof.key.author, proof.root)
         if batch.exists:

@@ -80,7 +80,7 @@ class BundleRefused(NotVerified):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 class _Where(_Strict):
@@ -113,7 +113,7 @@ class _Deployment(_Strict):
 class _Evidence(BaseModel):
     """Evidence of a witness, of an identity or of a renewal. Its type says what else it holds."""
 
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, defer_build=True)
 
     type_: Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")] = Field(alias="type")
 

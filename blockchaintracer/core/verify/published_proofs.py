@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain.abi import interface
@@ -19,7 +20,9 @@ from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.inclusion import Inclusion
 from blockchaintracer.core.verify.outcomes import Check, Outcome, Report
-from blockchaintracer.core.verify.verifier import Verifier
+
+if TYPE_CHECKING:
+    from blockchaintracer.core.verify.verifier import Verifier
 
 FOLDER = "proofs"
 Sources = Sequence[str | os.PathLike[str]]

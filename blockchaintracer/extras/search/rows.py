@@ -13,11 +13,10 @@ from typing import Any
 
 from blockchaintracer.core.chain import Registry
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.metric_comparison import are_decisive
 from blockchaintracer.core.plain_json import fields_json
 from blockchaintracer.core.record import Kind, SubjectType, Verdict, from_hex, label, named_hex, normal_id
 from blockchaintracer.extras.search.database import Index
-from blockchaintracer.extras.search.searchable import metrics_in, read_json, searchable_fields
+from blockchaintracer.extras.search.searchable import is_decisive, read_json, searchable_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ def records(index: Index, numbers: Sequence[int]) -> list[Row]:
             name=fields.name if fields else None,
             description=fields.description if fields else "",
             has_manifest=fields is not None,
-            decisive=are_decisive(metrics_in(statement or {})),
+            decisive=is_decisive(statement or {}),
             params={name.removeprefix("params."): value for name, value in declared if name.startswith("params.")},
             metrics={name.removeprefix("metrics."): value for name, value in declared if name.startswith("metrics.")},
         )

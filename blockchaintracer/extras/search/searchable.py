@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import Metric
 from blockchaintracer.core.plain_json import parse_json
 
 Value = float | int | str
@@ -75,11 +74,19 @@ def searchable_fields(statement: dict[str, Any]) -> SearchableFields:
     )
 
 
-def metrics_in(statement: dict[str, Any]) -> Iterator[Metric]:
-    """The metrics of a run, in an in-toto statement."""
-    for metric in _object(_object(statement.get("predicate")).get("metrics")).values():
+def is_decisive(statement: dict[str, Any]) -> bool:
+    """Whether finding the metrics of a run again shows something, by its in-toto statement (`are_decisive`)."""
+    stated = _object(_object(statement.get("predicate")).get("metrics")).values()
+    if not stated:
+        return False
+    from blockchaintracer.core.manifest import Metric
+    from blockchaintracer.core.manifest.metric_comparison import are_decisive
+
+    metrics = []
+    for metric in stated:
         with suppress(InputError):
-            yield Metric.from_plain(metric)
+            metrics.append(Metric.from_plain(metric))
+    return are_decisive(metrics)
 
 
 def _leaves(content: dict[str, Any], space: str) -> Iterator[tuple[str, Value]]:

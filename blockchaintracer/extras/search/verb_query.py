@@ -15,7 +15,6 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
@@ -106,8 +105,11 @@ def _table(rows: list[Row]) -> Part:
 
 def _status(row: Row) -> str:
     said = ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
-    wide = row.reproduced and row.has_manifest and not row.decisive
-    return f"{said} (its tolerance {NEARLY_ANYTHING})" if wide else said
+    if not row.reproduced or not row.has_manifest or row.decisive:
+        return said
+    from blockchaintracer.core.manifest.metric_comparison import NEARLY_ANYTHING
+
+    return f"{said} (its tolerance {NEARLY_ANYTHING})"
 
 
 def _metrics(row: Row) -> str:

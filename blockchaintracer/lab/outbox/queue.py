@@ -214,6 +214,11 @@ class Outbox:
         """Return the entries in order, of one chain or of all, of these operations or of all."""
         return self._entries("(?1 IS NULL OR chain_id = ?1)" + _of(ops), chain_id, *ops)
 
+    def states(self) -> dict[str, int]:
+        """Count the entries of all chains by their state."""
+        rows = self._rows("SELECT state, count(*) FROM entries GROUP BY state ORDER BY min(seq)")
+        return {state: count for state, count in rows}  # noqa: C416 -- a row is no pair
+
     def entries_in(self, domain: Domain, *ops: Op) -> list[Entry]:
         """Return the entries of these operations that a registry has or is to get, in order: none that failed."""
         entries = self.entries(domain.chain_id, *ops)
