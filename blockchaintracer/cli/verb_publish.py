@@ -51,7 +51,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
     states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
     global_id = lab.domain.global_id(done.record_id)
-    verb = "verify" if done.batched else "reproduce"
+    verb = "reproduce" if done.repeatable else "verify"
     named = f"--from {shlex.quote(done.folder)} {registry_for_others(lab.domain)}"
     return Answer(
         as_json(done) | {"size": done.size},
@@ -62,5 +62,6 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
+        *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
         f"Others {verb} it with: blockchaintracer {verb} {global_id} {named}",
     )

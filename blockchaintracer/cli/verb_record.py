@@ -5,11 +5,13 @@ from __future__ import annotations
 from blockchaintracer.cli.options import lab_verb, record_options, wait_option
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines
 from blockchaintracer.core.errors import BlockchainTracerError
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.recording.commit import reached
+from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
@@ -43,10 +45,13 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
     if not waits:
         recorded = reached(lab, recorded, until)
         notes = _reports(lab, recorded)
+    run = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
+    lacks = what_lacks(run) if isinstance(run, RunPredicate) else []
     if code:
         notes.append(f"It is recorded as a failed run: {ending(code)}.")
-    data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id}
-    lines = (line for record in recorded for line in record_lines(record))
+    data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id, "lacks": lacks}
+    lines = [line for record in recorded for line in record_lines(record)]
+    lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:
         exit_code = code if code > 0 else 128 - code

@@ -36,6 +36,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
 from blockchaintracer.lab.store.ipfs.dag import Tree
@@ -70,14 +71,16 @@ class Published:
     Args:
         folder: the published store, or its address: what `reproduce --from` takes.
         left_out: what others might miss, in words.
-        batched: whether the record is only in a batch: then its proof is published too, and `verify` finds it there.
+        lacks: what keeps others from repeating it, in words, if it is a run.
+        repeatable: whether it is a run that others can repeat from there; else `verify` finds it there.
     """
 
     record_id: str
     folder: str
     objects: list[PublishedObject]
     left_out: list[str]
-    batched: bool = False
+    lacks: list[str]
+    repeatable: bool
 
     @property
     def size(self) -> int:
@@ -116,12 +119,13 @@ def publish(
     record = stored_or_batched(lab, record_id)
     manifest = read_manifest(lab.store, record)
     needed, left_out = [("manifest", label(record.key.kind, Kind), record.key.manifest)], []
-    proofs = dict(_proof(lab, record))
+    proofs, lacks = dict(_proof(lab, record)), list[str]()
     needed += _subject(lab.store, record, "content")
     if isinstance(manifest.predicate, RecordPredicate):
         needed += [("attachment", kept.path, kept.sha256) for kept in manifest.predicate.attachments]
     if isinstance(manifest.predicate, RunPredicate):
         needed += _of_run(lab, manifest.predicate)
+        lacks = what_lacks(manifest.predicate)
         code = manifest.predicate.code
         if code.diff and with_diff:
             needed.append(_diff(lab.store, code.diff))
@@ -150,7 +154,8 @@ def publish(
         PublishedObject(what, name, digest, lab.store.path_of(digest).stat().st_size, states[digest])
         for digest, (what, name) in reversed(unique.items())
     ]
-    return Published(record.id, address, objects, left_out, batched=record.batch is not None)
+    repeatable = record.key.kind == Kind.RUN and not lacks and record.batch is None
+    return Published(record.id, address, objects, left_out, lacks, repeatable)
 
 
 Files = Mapping[str, str]

@@ -6,6 +6,7 @@ as NotReproduced, against authors whose results were right.
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ def verdict_of(other: Lab, run: str) -> Verdict:
 ONLY_HERE = (
     TELL
     + """
+import json
 import sys
 from pathlib import Path
 tell(total=5)
@@ -118,7 +120,7 @@ def test_the_first_rule_that_fits(
         environment=environment,
         hardware=hardware,
     )
-    plan = Plan(None, run, "0" * 40, None, None, ("python",), ".", object(), None, "3.12.1", {})  # type: ignore[arg-type]
+    plan = Plan(None, run, "0" * 40, None, ("python",), object(), None, "3.12.1", {})  # type: ignore[arg-type]
     found, reason = decided(metrics, replace(plan, **changed), packages)  # type: ignore[arg-type]
     assert found == verdict
     assert because is None if reason is None else because and because in reason
@@ -130,3 +132,22 @@ def test_record_passes_the_exit_code_on(ends: str, code: int, words: str, lab: L
     done = typed("record", "--", "bash", "-c", ends, home=lab.home.path, folder=tmp_path)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
+
+
+def test_what_keeps_others_from_repeating_a_run_is_said_when_it_is_recorded(lab: Lab, tmp_path: Path) -> None:
+    """`publish` named a command that could not work, and whoever tried learned it from an error."""
+    home = lab.home.path
+    done = typed("record", "--metric", "accuracy=0.5", home=home, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = "Others can't repeat this run: it names no commit of its code; it names no command"
+    assert told in done.stdout
+    assert "no lock file" in done.stdout
+    made = json.loads(typed("record", "--metric", "accuracy=0.6", "--json", home=home, folder=tmp_path).stdout)
+    assert "no commit" in made["lacks"][0]
+    published = typed("publish", made["id"], "--to", "published", home=home, folder=tmp_path)
+    assert told in published.stdout
+    assert "Others verify it with" in published.stdout
+    study = Study.of(lab, tmp_path / "study", {"run.py": TELL + "tell(total=1)\n"})
+    run = study.record(program=(sys.executable, "run.py"))
+    published = typed("publish", run, "--to", str(tmp_path / "again"), home=home, folder=tmp_path)
+    assert "Others reproduce it with" in published.stdout

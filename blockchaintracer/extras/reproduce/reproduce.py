@@ -27,10 +27,10 @@ from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
 from blockchaintracer.lab.attest import Written, attest
 from blockchaintracer.lab.capture.hardware import capture_hardware
-from blockchaintracer.lab.capture.secret_masking import MASK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
+from blockchaintracer.lab.recording.repeatable import NO_LOCK, what_lacks
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
 
@@ -227,35 +227,22 @@ def _plan(lab: Lab, record: RecordView, sources: Sequence[str], python: str | No
     code, environment = run.code, run.environment
     captured = environment.model_extra or {}
     version, variables = captured.get("python"), captured.get("variables")
-    if run.status != "completed":
-        lacks = f"it {run.status}"
-    elif not any(metric.tolerance for metric in run.metrics.values()):
-        lacks = "it states no metric that is to be compared"
-    elif code.commit is None or code.pack is None:
-        lacks = "it names no commit of its code"
-    elif not code.entry_point:
-        lacks = "it names no command (`record -- PROGRAM` records one)"
-    elif code.dirty and code.diff is None:
-        lacks = "its files differed from the commit, and the difference was not recorded"
-    elif any(MASK in argument for argument in code.arguments):
-        lacks = "an argument was hidden because it looked like a secret"
-    elif not python and not environment.lock:
-        lacks = "it names no lock file to rebuild its environment from (--python PATH uses an environment of yours)"
-    else:
-        return Plan(
-            record=record,
-            run=run,
-            commit=code.commit,
-            pack=code.pack,
-            diff=code.diff,
-            command=(code.entry_point, *code.arguments),
-            working_folder=code.working_folder or ".",
-            lock=None if python else environment.lock,
-            interpreter=python or None,
-            python=str(version.get("version", "")) if isinstance(version, dict) else "",
-            variables=variables if isinstance(variables, dict) else {},
-        )
-    raise InputError(f"run {record.id} can't be repeated: {lacks}", hint="Nothing was run and nothing attested.")
+    lacks = [what for what in what_lacks(run) if not (python and what == NO_LOCK)]
+    if lacks or code.commit is None or code.pack is None:
+        hint = "Nothing was run and nothing attested."
+        hint += " --python PATH uses an environment of yours." if NO_LOCK in lacks else ""
+        raise InputError(f"run {record.id} can't be repeated: {'; '.join(lacks)}", hint=hint)
+    return Plan(
+        record=record,
+        run=run,
+        commit=code.commit,
+        pack=code.pack,
+        command=(str(code.entry_point), *code.arguments),
+        lock=None if python else environment.lock,
+        interpreter=python or None,
+        python=str(version.get("version", "")) if isinstance(version, dict) else "",
+        variables=variables if isinstance(variables, dict) else {},
+    )
 
 
 def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:

@@ -51,7 +51,7 @@ class Plan:
     """What will be executed, to be agreed to before anything is fetched or run. The texts are a stranger's.
 
     Args:
-        pack, diff: the files of the commit, and the recorded difference to it that is applied; None without.
+        pack: the files of the commit.
         command: as recorded, with ``{input:N}`` and ``{output}`` for places.
         interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
         python: the recorded version of Python; empty if not recorded.
@@ -61,9 +61,7 @@ class Plan:
     run: RunPredicate
     commit: str
     pack: Artifact
-    diff: Artifact | None
     command: tuple[str, ...]
-    working_folder: str
     lock: Artifact | None
     interpreter: str | None
     python: str
@@ -186,16 +184,16 @@ def _restore(
     """Puts code and inputs where the run finds them."""
     lab.say("fetching code and inputs")
     restore_commit(lab.store.fetch(plan.pack.sha256, sources), plan.commit, place.code)
-    if plan.diff:
+    if diff := plan.run.code.diff:
         try:
-            lab.store.fetch(plan.diff.sha256, sources)
+            lab.store.fetch(diff.sha256, sources)
         except (StoreError, NotVerified) as error:
             raise type(error)(
                 f"the run's files differed from its commit, and the difference is not to be had: {error.message}",
                 hint="Ask the lab to `publish --with-diff`. Nothing was run and nothing attested.",
             ) from None
-        apply_diff(lab.store.get_bytes(plan.diff.sha256), place.code)
-    folder = _inside(place.code / plan.working_folder, place.code)
+        apply_diff(lab.store.get_bytes(diff.sha256), place.code)
+    folder = _inside(place.code / (plan.run.code.working_folder or "."), place.code)
     folder.mkdir(parents=True, exist_ok=True)
     placed, targets = [], []
     for index, (entry, record) in enumerate(zip(plan.run.inputs, inputs, strict=True)):

@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
-from blockchaintracer.cli.render import Answer, Part, plain, table, when
+from blockchaintracer.cli.render import Answer, plain, when
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest.metric_comparison import MetricComparison, compare_metrics
+from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
 from blockchaintracer.extras.reproduce.rerun import Plan
@@ -66,7 +66,7 @@ def command(
     result = reproduce(lab, record_id, sources, agree=_agree(yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
-    return Answer(result, _metrics(result.comparisons), *_lines(result), exit_code=exit_code)
+    return Answer(result, *_lines(result), exit_code=exit_code)
 
 
 def _agree(yes: bool) -> Callable[[Plan], bool]:
@@ -89,8 +89,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     key, inputs = plan.record.key, plan.run.inputs
     yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
     yield "Reproducing it runs THEIR code with YOUR rights:"
-    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.diff else ''}"
-    yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.working_folder)})"
+    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diff else ''}"
+    yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or '.')})"
     if plan.lock:
         packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
         yield f"  environment  packages of {packages}, Python {plain(plan.python or 'of this machine')}"
@@ -102,22 +102,9 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  metric       {plain(row.metric)} = {row.recorded!r}, {row.required}"
 
 
-def _metrics(comparisons: list[MetricComparison]) -> Part:
-    rows = [
-        [
-            row.metric,
-            repr(row.recorded),
-            None if row.found is None else repr(row.found),
-            row.required,
-            None if row.used is None else f"{row.used:.3g}",
-            {True: "within", False: "DIFFERS", None: ""}[row.within],
-        ]
-        for row in comparisons
-    ]
-    return table(None, ["metric", "recorded", "found", "required", "part used", ""], rows)
-
-
 def _lines(result: Reproduction) -> Iterator[str]:
+    found = {True: "within", False: "DIFFERS", None: ""}
+    yield from (f"{found[row.within]:8}{plain(str(row))}" for row in result.comparisons)
     states = {True: "the same bytes", False: "other bytes", None: "not written"}
     for output in result.outputs:
         yield f"{plain(output.role)} {plain(output.path)}: {states[output.same]} (for information)"

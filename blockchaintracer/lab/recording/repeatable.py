@@ -1,0 +1,25 @@
+"""What keeps others from repeating a recorded run: known when it is recorded, and so said then."""
+
+from __future__ import annotations
+
+from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.lab.capture.secret_masking import MASK
+
+NO_LOCK = "it names no lock file to rebuild its environment from"
+
+
+def what_lacks(run: RunPredicate) -> list[str]:
+    """Return what a run lacks to be repeated from its record, in words; nothing if others can."""
+    code = run.code
+    lacks = [] if run.status == "completed" else [f"it {run.status}"]
+    if not any(metric.tolerance for metric in run.metrics.values()):
+        lacks.append("it states no metric that is to be compared")
+    if code.commit is None or code.pack is None:
+        lacks.append("it names no commit of its code")
+    if not code.entry_point:
+        lacks.append("it names no command (`record -- PROGRAM` records one)")
+    if code.dirty and code.diff is None:
+        lacks.append("its files differed from the commit, and the difference was not recorded")
+    if any(MASK in argument for argument in code.arguments):
+        lacks.append("an argument was hidden because it looked like a secret")
+    return lacks if run.environment.lock else [*lacks, NO_LOCK]
