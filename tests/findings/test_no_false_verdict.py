@@ -151,3 +151,13 @@ def test_what_keeps_others_from_repeating_a_run_is_said_when_it_is_recorded(lab:
     run = study.record(program=(sys.executable, "run.py"))
     published = typed("publish", run, "--to", str(tmp_path / "again"), home=home, folder=tmp_path)
     assert "Others reproduce it with" in published.stdout
+
+
+def test_a_rounded_metric_on_the_command_line_is_not_held_against_the_program(
+    lab: Lab, other: Lab, tmp_path: Path
+) -> None:
+    """`--metric` took the place of what the program told: others found another number and attested NotReproduced."""
+    study = Study.of(lab, tmp_path / "study", {"run.py": TELL + "tell(accuracy=0.9312)\n"})
+    run = study.record("--metric", "accuracy=0.93", program=(sys.executable, "run.py"))
+    result = study.repeat(other, run)
+    assert (result.verdict, result.comparisons[0].recorded) == ("reproduced", 0.9312)

@@ -107,8 +107,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     code = None
     if request.program:
-        code, written = run_command(request.program, Path.cwd(), lab.home)
-        document = _merged(written, request) if written else document
+        code, document = _run_program(lab, request, document)
     try:
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
@@ -154,6 +153,18 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
             file = keep_unrecorded(lab.home, document)
             lab.say(f"What the program told is kept: `blockchaintracer record --from {file}` records it.")
         raise
+
+
+def _run_program(lab: Lab, request: Request, document: RunDocument) -> tuple[int, RunDocument]:
+    """Run the program; its exit code, and `document` with what it told. What it told of a metric is what counts."""
+    code, written = run_command(request.program, Path.cwd(), lab.home)
+    metrics = written.metrics if written else {}
+    told = {name: metric for name, metric in metrics.items() if metric.value is not None}
+    for name in (parse_assignment(text, "metric")[0] for text in request.metrics):
+        known = "as the program tells it" if name in told else "as declared: the program does not tell it to others"
+        lab.say(f"the metric {name} of --metric is recorded {known}")
+    document = _merged(written, request) if written else document
+    return code, document.model_copy(update={"metrics": {**document.metrics, **told}})
 
 
 def seal_requested_verdict(
