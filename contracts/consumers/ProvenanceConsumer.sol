@@ -129,7 +129,7 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
     /// @dev The batch is looked up by the group and author of the key: anyone can put the id of another's record into a
     /// batch of theirs, which says nothing. A record that was never stored has only been committed to: its kind and its
     /// parents were checked by nobody. Its group disowns it by {IRecords-cancel}, the whole batch by
-    /// {IBatches-endBatch}.
+    /// {IBatches-endBatch}. A record that was stored before its batch ended stands, and is refused here all the same.
     /// @param proof Merkle path from the record to the root
     /// @return id the record's id
     /// @return anchoredAt when its author was committed to it, in Unix seconds
@@ -151,7 +151,9 @@ abstract contract ProvenanceConsumer is IProvenanceConsumer {
 
     /// @notice The last record of the path and everything it rests on, in this registry, stands.
     /// @dev Compare the id that is returned with the record that you mean: the caller chose the path. Its cost grows
-    /// with the path and its parents. A Reference in it is refused, because what that rests on is elsewhere.
+    /// with the path and its parents. A Reference in it is refused, because what that rests on is elsewhere. What the
+    /// record only speaks about may be retracted, and its author chose the relations: ask {_requireStandingParent} for
+    /// the parent and relation that matter to you.
     /// @param path keys in topological order: every parent before its children, the record asked about last
     /// @param places for each key in turn, and each of its parents in their order, the parent's index in `path`
     /// @return id of the last record

@@ -80,3 +80,29 @@ def test_the_client_knows_the_code_with_the_domain_of_ids_in_it(registry) -> Non
     code = bytes(registry.chain.evm.get_code(registry.address)).rstrip(b"\0")
     known = registry_code(registry.chain.chain_id, registry.address, True).rstrip(b"\0")
     assert code == known
+
+
+def test_a_record_of_the_other_branch_is_foreign(registry) -> None:
+    """The same id names a record on each branch: which of them is here, the chain id of now tells."""
+    alice = place("_memberships", b"\1" + bytes.fromhex(ALICE.address[2:]))
+    there = moved(registry, registry.chain.chain_id + 1, [alice])
+    record = there.read("idOf", DATA)
+    assert record == registry.read("idOf", DATA)
+    here, elsewhere = ((chain.chain_id, registry.address, record) for chain in (there.chain, registry.chain))
+    assert refusal(lambda: there.send(ALICE.address, "attestForeign", 1, here, 1)) == ("NotForeign", (record,))
+    there.send(ALICE.address, "attestForeign", 1, elsewhere, 1)
+
+
+def test_a_clone_has_the_ids_of_its_original_and_not_its_signatures(registry) -> None:
+    """What docs/contracts.md says of clones. A clone is no registry: its code is another."""
+    code = f"363d3d373d3d3d363d73{registry.address[2:]}5af43d82803e903d91602b57fd5bf3"
+    address = "0x" + "c1" * 20
+    account = pyrevm.AccountInfo(nonce=1, code=bytes.fromhex(code))
+    registry.chain.evm.insert_account_info(address, account)
+    clone = Contract(registry.chain, registry.interface, address)
+    clone.store(place("_memberships", b"\1" + bytes.fromhex(ALICE.address[2:])), 7 | (2**40 - 1) << 72)
+    assert clone.read("idOf", DATA) == registry.read("idOf", DATA)
+    signature = ALICE.sign(domain(registry).record_authorization(DATA, NO_END))
+    call = ("recordBySig", DATA, NO_END, signature)
+    assert refusal(lambda: clone.send(MALLORY.address, *call)) == ("InvalidSignature", (ALICE.address,))
+    registry.send(MALLORY.address, *call)

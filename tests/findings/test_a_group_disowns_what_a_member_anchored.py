@@ -101,3 +101,26 @@ def test_a_stranger_writes_nothing_of_a_group_that_does_not_exist(registry) -> N
     assert registry.read("statusOf", registry.read("idOf", key))[2:4] == (UNKNOWN, 0)
     registry.send(ALICE.address, "cancel", DATA)
     assert registry.read("statusOf", registry.read("idOf", DATA))[2] == CANCELLED
+
+
+def test_what_was_stored_before_its_batch_ended_stands_and_is_told_apart(registry, asker) -> None:
+    """The end is for good, also if a stolen key made it: the time stays told, the root can't be anchored again."""
+    record = registry.read("idOf", OF_MALLORY)
+    root, _ = registry.send(MALLORY.address, "anchorLeaves", 1, (record,))
+    registry.send(CAROL.address, "materialize", OF_MALLORY, root, ())
+    registry.send(MALLORY.address, "endBatch", 1, MALLORY.address, root)
+    assert asker.read("recorded", OF_MALLORY) == record
+    assert refusal(lambda: asker.read("batched", OF_MALLORY, root, ()))[0] == "BatchHasEnded"
+    again = (MALLORY.address, "anchor", 1, root, 1, bytes(32))
+    assert refusal(lambda: registry.send(*again))[0] == "BatchExists"
+    assert registry.read("batchedAt", 1, MALLORY.address, record, root, ())[0] == registry.chain.now
+
+
+def test_the_author_stores_what_was_cancelled_only_while_a_recorder(registry, asker) -> None:
+    """So the roles of a stolen key are ended first."""
+    registry.send(ALICE.address, "cancel", OF_MALLORY)
+    registry.send(MALLORY.address, "record", OF_MALLORY)
+    other = OF_MALLORY._replace(subject=b"\x55" * 32)
+    registry.send(ALICE.address, "cancel", other)
+    registry.send(ALICE.address, "removeMember", 1, MALLORY.address)
+    assert refusal(lambda: registry.send(MALLORY.address, "record", other))[0] == "MissingRole"

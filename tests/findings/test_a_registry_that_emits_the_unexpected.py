@@ -63,3 +63,8 @@ def test_a_withdrawal_where_there_was_no_verdict_stops_nothing(index) -> None:
     withdrawn = log("VerdictWithdrawn", 2, ACCOUNT, b"x" * 32, 0, 1, position=0)
     assert write(index, [withdrawn]) == []
     assert not index.rows("SELECT * FROM verdicts")
+
+
+def test_the_largest_version_repeats_and_is_nothing_to_tell(index) -> None:
+    """A membership there can still be ended, and the registry keeps its version."""
+    assert write(index, [member(version, at) for at, version in enumerate((2**32 - 2, 2**32 - 1, 2**32 - 1))]) == []

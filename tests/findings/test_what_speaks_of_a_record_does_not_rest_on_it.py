@@ -48,3 +48,16 @@ def test_no_author_taints_who_contradicts_it(registry) -> None:
     registry.send(BOB.address, "record", later)
     registry.send(ALICE.address, "retract", DATA, bytes(32))
     assert registry.read("lineageStatus", (run, later), (0, 0)) == (CLEAN, bytes(32))
+
+
+def test_a_clean_lineage_says_nothing_of_what_is_only_spoken_about(registry) -> None:
+    """A consumer that wants the measured model to stand asks for it by its relation."""
+    model, _ = registry.send(ALICE.address, "record", DATA._replace(kind=2))
+    evaluation = DATA._replace(kind=14, parents=((model, Relation.EVALUATES),))
+    registry.send(ALICE.address, "record", evaluation)
+    asker = registry.chain.deploy("Asker", registry.address)
+    asked = (evaluation, model, int(Relation.EVALUATES))
+    assert asker.read("standingParent", *asked) == registry.read("idOf", evaluation)
+    registry.send(ALICE.address, "retract", DATA._replace(kind=2), bytes(32))
+    assert asker.read("cleanLineage", (evaluation,), (0,)) == registry.read("idOf", evaluation)
+    assert refusal(lambda: asker.read("standingParent", *asked))[0] == "RecordNotStanding"

@@ -541,12 +541,12 @@ class Writer:
         self._made["verdicts"] = record_id, self._insert("verdicts", columns, row)
 
     def _take_membership(self, group: int, account: bytes, version: int, block: int) -> None:
-        """Write a change of a membership; tell if its version is not the one after that before it."""
+        """Write a change of a membership; tell if its version is not the next one, or the largest again."""
         where = (self._registry, group, account)
         of_account = "FROM memberships WHERE registry = ? AND lab_group = ? AND account = ?"
         highest = self._db.execute(f"SELECT max(version) {of_account}", where).fetchone()[0]
         self._insert("memberships", "registry, lab_group, account, version, block", [*where, version, block])
-        if highest is not None and version != highest + 1:
+        if highest is not None and version != min(highest + 1, 2**32 - 1):
             select = f"SELECT version {of_account} ORDER BY pk DESC LIMIT 5"
             versions = [row[0] for row in self._db.execute(select, where)][::-1]
             text = f"{to_hex(account)} in group {group} has the versions {versions}"
