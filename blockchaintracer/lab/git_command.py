@@ -38,7 +38,6 @@ _ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTOR
 _FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
-_OF_GIT = (".git", ".gitignore", ".gitattributes")
 _PLAIN = re.compile(r"[\w .-]+")
 
 
@@ -89,7 +88,7 @@ def _read_by_git(top: Path, whole: bool) -> Iterator[Path]:
         yield from (Path(at, name) for at, _, names in os.walk(place) for name in names)
     for at, _, names in os.walk(top) if whole else ():
         # git looks into repositories inside this one, too
-        yield from (Path(at, name) for name in names if name in _OF_GIT or ".git" in Path(at).parts)
+        yield from (Path(at, name) for name in names if name.startswith(".git") or ".git" in Path(at).parts)
     waiting, read = [common / "config", git / "config.worktree"], set[str]()
     while waiting:
         yield (file := waiting.pop())

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import rfc8785
 
-from blockchaintracer.extras.score import load_rubric
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import entry_file, generators, is_inline
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
 from blockchaintracer.extras.score.locks import unhashed
+from blockchaintracer.extras.score.rubric import load_rubric
 from tests.support.labs import ROOT
 
 FILE = ROOT / "blockchaintracer" / "extras" / "score" / "rubric-1.json"

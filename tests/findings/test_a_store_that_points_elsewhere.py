@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import RunPredicate
+from blockchaintracer.core.manifest import Artifact, RunOutput, RunPredicate
 from blockchaintracer.extras.mlflow.model_registry import record_deployment, record_registered_model
 from blockchaintracer.extras.mlflow.recorder import record_run
 from blockchaintracer.extras.mlflow.run_checks import verify_run
+from blockchaintracer.extras.mlflow.run_facts import HISTORY, SNAPSHOT
 from blockchaintracer.extras.mlflow_reader.artifact_files import FILES_IN
-from blockchaintracer.extras.mlflow_reader.snapshot import client_of, run_uuid
+from blockchaintracer.extras.mlflow_reader.snapshot import Hide, client_of, run_uuid, take_snapshot
 from blockchaintracer.lab.recording import content
 from tests.support.labs import holding, secret_file
 from tests.support.memory_node import answering
@@ -86,3 +88,27 @@ def test_a_record_of_no_mlflow_run_verifies_none(clone: Path, life: Life) -> Non
     report = verify_run(life.lab, run_id, client.tracking_uri)
     assert report.verified is False
     assert [check.name for check in report.failed] == ["mlflow"]
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "history"),
+    [(b"{}", b""), (b"[]", b""), (b'{"run":{"user":7}}', b""), (None, b"[1]\n"), (None, b'["a","b","c","d"]\n')],
+)
+def test_a_record_that_holds_no_snapshot_verifies_nothing(
+    clone: Path, life: Life, snapshot: bytes | None, history: bytes
+) -> None:
+    """It ended in a traceback."""
+    client, run_id = run_in(clone, clone / "artifacts")
+    whole = take_snapshot(client, run_id, Hide(None)).to_bytes()
+    files = {SNAPSHOT: snapshot or whole, HISTORY: history}
+    for data in files.values():
+        life.lab.store.put_bytes(data)
+    outputs = tuple(
+        RunOutput(role="mlflow", artifact=Artifact.of(path, digest_bytes(data))) for path, data in files.items()
+    )
+    predicate = RunPredicate(run_id=run_uuid(run_id), name="planted", status="completed", outputs=outputs)
+    made = content.record_run(life.other, predicate)
+    life.lab.store.put_bytes(life.other.store.get_bytes(made.manifest))
+    report = verify_run(life.lab, run_id, client.tracking_uri)
+    assert report.verified is False
+    assert "is not well formed" in " ".join(check.detail for check in report.failed)

@@ -27,8 +27,8 @@ from blockchaintracer import DocumentationTracer, MLTracer, RecordingWarning
 from blockchaintracer.cli import load, main
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.record import Kind, Link, Relation
-from blockchaintracer.extras.report import formats_for, gather, history, make, record_report, restore, write
-from blockchaintracer.extras.report.documents import FORMATS
+from blockchaintracer.extras.report import formats_for, gather, make, record_report, write
+from blockchaintracer.extras.report.documents import FORMATS, history, restore
 from blockchaintracer.extras.report.fields import REQUIRED
 from blockchaintracer.extras.report.plain_values import plain_values
 from blockchaintracer.extras.report.sheet import COLUMNS, csv, sheet

@@ -24,8 +24,9 @@ from blockchaintracer.core.errors import InputError, NotVerified, StoreError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict
 from blockchaintracer.extras.reproduce.reproduce import reproduce
-from blockchaintracer.extras.score import Score, load_rubric
+from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
+from blockchaintracer.extras.score.rubric import load_rubric
 from blockchaintracer.lab.attest import attest, retract
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home

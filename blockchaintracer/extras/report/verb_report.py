@@ -110,7 +110,8 @@ def make_report(
 @_record_argument
 def list_reports(lab: Lab, record_id: str) -> Answer:
     """List the recorded reports of a record, oldest first."""
-    from blockchaintracer.extras.report import history, named_record
+    from blockchaintracer.extras.report.documents import history
+    from blockchaintracer.extras.report.mlflow_runs import named_record
 
     reports = history(lab, named_record(lab, record_id))
     rows = [
@@ -133,7 +134,7 @@ def restore_report(lab: Lab, report_id: str, output: Path, sources: tuple[str, .
       blockchaintracer report restore REPORT -o old
       blockchaintracer report restore REPORT -o old --record
     """
-    from blockchaintracer.extras.report import restore
+    from blockchaintracer.extras.report.documents import restore
 
     recorded = restore(lab, report_id, output, record=to_record, sources=sources)
     return Answer(
@@ -156,7 +157,7 @@ def choose_reports(lab: Lab, off: bool, formats: tuple[str, ...], fields: tuple[
       blockchaintracer report auto --format html --format model-card --field limitations="Adults only"
       blockchaintracer report auto --off
     """
-    from blockchaintracer.extras.report import set_reports
+    from blockchaintracer.extras.report.documents import set_reports
     from blockchaintracer.extras.report.fields import declared_fields
 
     if off and (formats or fields):
