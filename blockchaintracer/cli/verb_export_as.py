@@ -47,7 +47,7 @@ def command(
     record_id = extra("report").named_record(lab, record_id)
     more: dict[str, Any] = {"sign_with": sign_with, "with_files": with_files, "sources": sources}
     with progress_bar("hashing") as progress:
-        done = extra("exports").export(lab, record_id, form, output, progress=progress, **more)
+        done = extra("exports", "export").export(lab, record_id, form, output, progress=progress, **more)
     return Answer(
         done,
         f"Written to {done.path}",
