@@ -52,6 +52,7 @@ class Reading:
 
 def reading(folder: Path) -> Reading:
     """Let a lab record, and read all of it once."""
+    folder.mkdir(exist_ok=True)
     life = live(folder / "life")
     lab, ids, out = life.lab, life.ids, folder / "out"
     with answering(full=life.node.answer):
