@@ -10,9 +10,10 @@ import {RecordKey} from "./IRecords.sol";
 /// keccak256(keccak256(id)), so that an inner node never passes as a leaf. A batch belongs to its group and author, as
 /// each of its records must.
 ///
-/// A record has parents of other authors, too. Each author decides when a parent of theirs is stored, or cancels it: a
-/// parent that is stored later than the batch was anchored, or never, keeps its children from {materialize} for good.
-/// Store the parents of other authors before you anchor, or store the children by {IRecords-record}.
+/// A record has parents of other authors, too. Each author decides when a parent of theirs is stored; the author and
+/// its group can cancel it or end its batch. A parent that is stored later than the batch was anchored, or never, keeps
+/// its children from {materialize} for good. Store the parents of other authors before you anchor, or store the
+/// children by {IRecords-record}.
 interface IBatches {
     /// @notice A group's author is committed to all records under this root. `manifest` is the SHA-256 of the batch's
     /// description, kept off chain; `declaredCount` is how many records the author says there are.

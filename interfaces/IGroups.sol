@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.24;
 
-/// @dev May invite and remove members with the other two roles, and retract the group's records.
+/// @dev May invite and remove members with the other two roles, retract and cancel the group's records, and end its
+/// batches.
 uint32 constant ROLE_MAINTAINER = 1;
 /// @dev May record in the group's name.
 uint32 constant ROLE_RECORDER = 2;
@@ -16,7 +17,8 @@ interface IGroups {
     /// @param roles bitmap of the ROLE_ constants above
     /// @param since Unix time in seconds at which these roles were given
     /// @param until Unix time in seconds from which they no longer hold; type(uint40).max has no end
-    /// @param version grows strictly with every change, so that an invitation is accepted at most once
+    /// @param version grows with every change, so that an invitation is accepted at most once. At 4,294,967,295 it
+    /// stays, and no invitation to or by the account is accepted
     struct Membership {
         uint32 roles;
         uint40 since;
@@ -91,7 +93,8 @@ interface IGroups {
     error InvalidRoles(uint32 roles);
     /// @notice An invitation can be accepted only by the account it names.
     error NotInvited(address account, address caller);
-    /// @notice The invitation was used, or the membership of this account, the invited or the inviter, changed since.
+    /// @notice The invitation was used, or the membership of this account, the invited or the inviter, changed since,
+    /// or has the largest version.
     error StaleInvitation(address account, uint32 version, uint32 current);
     /// @notice Only the inviter it names makes an invitation.
     error NotInviter(address inviter, address caller);
