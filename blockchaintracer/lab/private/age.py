@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from blockchaintracer.lab.files import sync_folder
 from blockchaintracer.lab.optional import require
 
 _SHOWN = 24
+_VERSION_1 = re.compile(rb"age-encryption\.org/v1\n|-----BEGIN AGE ENCRYPTED FILE-----\s+YWdlLWVuY3J5cHRpb24ub3JnL3Yx")
+"""How a file begins: as bytes, and in base64."""
 
 
 def pyrage() -> Any:
@@ -117,7 +120,8 @@ def decrypt_stream(source: Any, target: Any, identities: Sequence[Any]) -> None:
     except (age.DecryptError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        _require_known_version(error)
+        source.seek(0)
+        _require_known_version(error, source.read(100))
         reason = "none of the given keys is a recipient's" if "No matching keys" in str(error) else "it is damaged"
         raise NotVerified(f"it can't be decrypted: {reason}") from None
 
@@ -133,12 +137,13 @@ def open_with_passphrase(data: bytes, passphrase: str, where: str) -> bytes:
     try:
         return bytes(age.passphrase.decrypt(data, passphrase))
     except age.DecryptError as error:
-        _require_known_version(error)
+        _require_known_version(error, data)
         raise KeyStoreError(f"the passphrase does not open {where}, or it is damaged") from None
 
 
-def _require_known_version(error: Exception) -> None:
-    if "Unknown age format" in str(error):
+def _require_known_version(error: Exception, data: bytes) -> None:
+    # the library says the same of some damage behind the version
+    if "Unknown age format" in str(error) and not _VERSION_1.match(data):
         raise UnknownVersion(
             "it is written in a later version of the age format; this program reads age-encryption.org/v1",
             hint="Upgrade: pip install --upgrade pyrage.",
