@@ -23,7 +23,6 @@ from blockchaintracer.lab.store.store import Store, StoredObject
 DAY_S = 86_400
 
 _DIGEST = re.compile(rb"(?<![0-9a-fA-F])(?:0x)?([0-9a-fA-F]{64})(?![0-9a-fA-F])")
-_DATABASE = b"SQLite format 3\x00"
 _ELSEWHERE = ("store", "keys", "devnet", "environments")
 """Folders of the lab that name no object: the objects, keys, the state of the devnet, and rebuilt environments."""
 _CACHES = ("hashes.sqlite", "index.sqlite")
@@ -128,15 +127,16 @@ def needed(lab: Lab) -> set[str]:
 def _files(home: Path) -> Iterator[Path]:
     for entry in sorted(home.iterdir()) if home.is_dir() else ():
         if entry.name not in _ELSEWHERE and not entry.name.startswith(_CACHES):
-            yield from (path for path in (entry, *sorted(entry.rglob("*"))) if path.is_file())
+            files = (path for path in (entry, *sorted(entry.rglob("*"))) if path.is_file())
+            yield from (path for path in files if not path.name.endswith(("-wal", "-shm")))
 
 
 def _named_in(path: Path) -> list[str]:
     try:
+        # closing another descriptor of a database would take this process's locks on it away
+        if path.suffix == ".sqlite":
+            return _named_in_database(path)
         with path.open("rb") as file:
-            if file.read(len(_DATABASE)) == _DATABASE:
-                return _named_in_database(path)
-            file.seek(0)
             # a digest cut in two by a block's end is whole in the overlap
             digests, tail = [], b""
             while block := file.read(1 << 20):
