@@ -48,8 +48,4 @@ def command(
     more: dict[str, Any] = {"sign_with": sign_with, "with_files": with_files, "sources": sources}
     with progress_bar("hashing") as progress:
         done = extra("exports", "export").export(lab, record_id, form, output, progress=progress, **more)
-    return Answer(
-        done,
-        f"Written to {done.path}",
-        notes=[f"Note: {note}" for note in done.notes],
-    )
+    return Answer(done, f"Written to {done.path}", notes=[f"Note: {note}" for note in done.notes])

@@ -7,12 +7,7 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import (
-    NEW_FILE,
-    csv_option,
-    lab_verb,
-    offline_option,
-)
+from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import counted
