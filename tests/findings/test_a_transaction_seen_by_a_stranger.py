@@ -121,8 +121,10 @@ def test_a_bounty_is_not_the_registry_and_is_named(lab: Lab, tmp_path: Path) -> 
     lab.chain.ask("anvil_impersonateAccount", me)
     made = web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode).constructor(lab.registry.address)
     receipt = web3.eth.wait_for_transaction_receipt(made.transact({"from": me}))
-    bounty, now = receipt["contractAddress"], lab.chain.head().timestamp
     days = 86_400
+    lab.chain.ask("evm_increaseTime", hex(days))  # so old a group must be
+    lab.chain.ask("evm_mine")
+    bounty, now = receipt["contractAddress"], lab.chain.head().timestamp
     terms = (me, from_hex(record.id), [other.group()], "0x" + "00" * 20, 1, now + days, now + 9 * days)
     fund = web3.eth.contract(bounty, abi=compiled.abi).functions.fund(terms)
     transaction = bytes(fund.transact({"from": me, "value": 1})).hex()
