@@ -83,7 +83,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         *("tests/fast/test_content_checks.py", "tests/findings/test_a_subject_that_is_no_identifier.py"),
     ),
     "verify/copies.py": ("tests/fast/test_copies.py",),
-    "verify/inclusion.py": ("tests/evm/test_kept_receipts.py",),
+    "verify/inclusion.py": ("tests/fast/test_inclusion.py", "tests/evm/test_kept_receipts.py"),
     "verify/key_statements.py": ("tests/evm/verify/test_runs.py::test_keys",),
     "verify/locate.py": (f"{_SELDOM}::test_who_was_a_member_where", _SELDOM, _FORGOTTEN, *_lies("verdicts"), _REPORTS),
     "verify/outcomes.py": ("tests/fast/test_outcomes.py",),
