@@ -40,7 +40,7 @@ PURSE = "0x" + "aa" * 20
 """Where claims and refunds are paid to: nothing else reaches it."""
 DONATED = 12345
 PAID_FOR = (REPRODUCED, NOT_REPRODUCED)
-EXAMPLES, STEPS = (20_000, 60) if os.environ.get("FUZZ") else (200, 50)
+EXAMPLES, STEPS = (20_000, 60) if os.environ.get("FUZZ") else (140, 50)
 
 GROUPS = st.sampled_from(sorted(REPRODUCERS))
 PEOPLE = st.sampled_from([actor.address for actor in (SPONSOR, AUTHOR, STRANGER, *REPRODUCERS.values())])
