@@ -37,10 +37,10 @@ def test_every_leaf_of_the_librarys_tree(registry, sort) -> None:
         registry.send(ALICE.address, "anchor", 1, root, len(leaves), bytes(32))
         for record, proof in zip(leaves, proofs, strict=True):
             asked = (1, ALICE.address, record, root, tuple(proof))
-            assert registry.read("batchedAt", *asked) == start + 10 * index
-            assert registry.read("batchedAt", 2, BOB.address, *asked[2:]) == 0
+            assert registry.read("batchedAt", *asked) == (start + 10 * index, 0)
+            assert registry.read("batchedAt", 2, BOB.address, *asked[2:]) == (0, 0)
             if len(proof) > 1:
-                assert registry.read("batchedAt", *asked[:-1], tuple(proof[:-1])) == 0
+                assert registry.read("batchedAt", *asked[:-1], tuple(proof[:-1])) == (0, 0)
     registry.chain.now += 1000
     for record, proof in zip(leaves, proofs, strict=True):
         stored, _ = registry.send(BOB.address, "materialize", keys[record], root, proof)
@@ -53,9 +53,9 @@ def test_the_registrys_root_is_the_librarys(registry) -> None:
     for leaves, (root, proofs) in zip(ids, trees(ids, sortLeaves=False), strict=True):
         returned, _ = registry.send(ALICE.address, "anchorLeaves", 1, leaves)
         assert returned == root
-        assert registry.read("batchOf", 1, ALICE.address, root) == (registry.chain.now, len(leaves), True)
+        assert registry.read("batchOf", 1, ALICE.address, root) == (registry.chain.now, len(leaves), True, 0)
         for record, proof in zip(leaves, proofs, strict=True):
-            assert registry.read("batchedAt", 1, ALICE.address, record, root, tuple(proof)) == registry.chain.now
+            assert registry.read("batchedAt", 1, ALICE.address, record, root, tuple(proof)) == (registry.chain.now, 0)
 
 
 def test_our_trees_for_the_library(registry) -> None:
@@ -80,6 +80,6 @@ def test_a_tree_of_unhashed_leaves_proves_nothing(registry) -> None:
     registry.send(ALICE.address, "anchor", 1, root, 5, bytes(32))
     for (record, key), path in zip(keys.items(), tree["proofs"], strict=True):
         proof = tuple(map(raw, path))
-        assert registry.read("batchedAt", 1, ALICE.address, record, root, proof) == 0
+        assert registry.read("batchedAt", 1, ALICE.address, record, root, proof) == (0, 0)
         met = refusal(lambda key=key, proof=proof: registry.send(ALICE.address, "materialize", key, root, proof))
         assert met == ("NotInBatch", (record, root))

@@ -20,6 +20,8 @@ NAMES = ("mlflow/registry", "mlflow/existing", "mlflow/autolog", "export/formats
 def run(home, folder, empty_database, monkeypatch):
     """Runs an example as `python examples/…` would, in a folder with an empty MLflow store; what it printed."""
     copyfile(empty_database, folder / "mlflow.db")
+    # the first experiment's artifacts lie where the database was made
+    monkeypatch.setenv("BLOCKCHAINTRACER_FILES_IN", f"{folder},{empty_database.parent}")
     # what a model needs is found out in a process of its own, which takes long
     monkeypatch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "1")
 
