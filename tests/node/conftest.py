@@ -13,7 +13,9 @@ def ape_chain() -> Iterator[Any]:
     """The chain that Ape is connected to, on an anvil of Ape's own."""
     import ape
 
-    with ape.networks.ethereum.local.use_provider("foundry", disconnect_after=True):
+    from tests.support.ape_nodes import started
+
+    with started(lambda: ape.networks.ethereum.local.use_provider("foundry", disconnect_after=True)):
         yield ape.chain
 
 

@@ -8,6 +8,7 @@ from ape import chain, networks
 from tests.evm.property.machine import DAVE, NOBODY, OWNER, Setting, run_on
 from tests.model.registry import Event
 from tests.node.fork.conftest import Upstream
+from tests.support.ape_nodes import started
 from tests.support.node import NodeChain
 
 pytestmark = pytest.mark.usefixtures("ape_isolation")
@@ -48,7 +49,8 @@ def test_the_model_holds_on_apes_chain() -> None:
 
 def test_the_model_holds_on_apes_fork(upstream: Upstream) -> None:
     settings = {"uri": upstream.chain.url}
-    with networks.ethereum.devnet.use_provider("node", provider_settings=settings), networks.fork("foundry"):
+    above = networks.ethereum.devnet.use_provider("node", provider_settings=settings)
+    with above, started(lambda: networks.fork("foundry")):
         node = connected()
         assert node.chain_id == upstream.chain.chain_id
         assert node.at("LabRegistry", upstream.registry.address).read("lastGroup") == 2
