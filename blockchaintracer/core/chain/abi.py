@@ -192,13 +192,28 @@ def _fits(part: dict[str, Any], value: Any) -> bool:
     return not kind.startswith("bytes") or kind == "bytes" or len(value) == int(kind[5:])
 
 
+@cache
+def _codec() -> Any:
+    """Return eth-abi's codec with its own reader of numbers. Ape puts another into the registry that all programs of a
+    process share, and that one makes up bytes that are missing."""
+    from eth_abi.codec import ABICodec
+    from eth_abi.decoding import UnsignedIntegerDecoder
+    from eth_abi.encoding import UnsignedIntegerEncoder
+    from eth_abi.registry import BaseEquals, registry
+
+    own = registry.copy()  # type: ignore[no-untyped-call]
+    own.unregister("uint")
+    number = BaseEquals("uint")  # type: ignore[no-untyped-call]
+    own.register(number, UnsignedIntegerEncoder, UnsignedIntegerDecoder, label="uint")
+    return ABICodec(own)
+
+
 def _decoded(parts: Sequence[dict[str, Any]], data: bytes, as_tuple: bool = False) -> list[Any]:
-    from eth_abi.abi import decode
     from eth_abi.exceptions import DecodingError
     from eth_utils.abi import collapse_if_tuple
 
     try:
-        values = decode([collapse_if_tuple(part) for part in parts], data)
+        values = _codec().decode([collapse_if_tuple(part) for part in parts], data)
     except (DecodingError, OverflowError) as error:
         raise ValueError(str(error)) from None
     return [_value(part, value, as_tuple) for part, value in zip(parts, values, strict=True)]
