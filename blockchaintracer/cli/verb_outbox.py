@@ -216,7 +216,7 @@ def _notes(lab: Lab, left: Waiting) -> list[str]:
         options = where = missing = ""
         if chain_id != lab.chain_id:
             network = network_by_chain_id(chain_id)
-            options += f" --network {network.name}" if network else " --rpc URL"
+            options += f" --network {network.name}" if network else f" --rpc URL --chain-id {chain_id}"
             where = f" on {network.title if network else f'chain {chain_id}'}"
         if sender != checksummed(lab.signer.address):
             name = KeyStore(lab.home).name_of(sender)
