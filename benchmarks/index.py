@@ -187,7 +187,7 @@ def measure_sync(events: int, say: Callable[[str], None] = print) -> tuple[float
         sender = node.accounts[0].address
         sent = []
         for _ in range(0, events, _BATCH):
-            keys = [(1, 3, 1, sender, rng.randbytes(32), rng.randbytes(32), []) for _ in range(_BATCH)]
+            keys = [(1, sender, 1, rng.randbytes(32), 3, rng.randbytes(32), []) for _ in range(_BATCH)]
             options: Any = {"from": sender, "gas": TRANSACTION_GAS_LIMIT, "gasPrice": 0}
             sent.append(contract.functions.recordMany(keys).transact(options))
         if any(node.w3.eth.wait_for_transaction_receipt(transaction)["status"] != 1 for transaction in sent):
