@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab.capture.program import portable_command, recorded_place
 from blockchaintracer.lab.lab import Lab
-from tests.support.labs import second_lab
+from tests.support.labs import run_predicate, second_lab
 from tests.support.studies import TELL, Study
 
 pytestmark = pytest.mark.node
@@ -30,14 +29,6 @@ from pathlib import Path
 tell(total=sum(map(int, Path("result.txt").read_text().split())))
 """
 )
-
-
-def predicate(lab: Lab, run: str) -> RunPredicate:
-    record = lab.registry.find_record(run)
-    assert record
-    found = parse_manifest(lab.store.get_bytes(record.key.manifest)).predicate
-    assert isinstance(found, RunPredicate)
-    return found
 
 
 def test_a_step_that_reads_the_path_which_an_argument_names(lab: Lab, tmp_path: Path) -> None:
@@ -59,7 +50,7 @@ def test_a_step_that_reads_the_path_which_an_argument_names(lab: Lab, tmp_path: 
     ):
         inputs = ("--dataset", arguments[0], "--dataset", arguments[1])
         run = study.record(*inputs, "--artifact", "result.txt", program=("bash", "run.sh", *arguments))
-        code = predicate(lab, run).code
+        code = run_predicate(lab, run).code
         assert (code.entry_point, code.arguments, code.given) == ("bash", ("run.sh", *recorded), given)
         assert str(tmp_path) not in str(code.to_json())
         (study.folder / "result.txt").unlink()

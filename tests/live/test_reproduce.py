@@ -20,7 +20,7 @@ import pytest
 import sklearn
 
 from blockchaintracer.core.errors import ContractRevert, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import Metric, RunPredicate, Tolerance, parse_manifest
+from blockchaintracer.core.manifest import Metric, Tolerance
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.record import Kind, Relation, Role, Verdict
 from blockchaintracer.extras.reproduce.reproduce import Reproduction, reproduce
@@ -34,7 +34,7 @@ from blockchaintracer.lab.recording.content import record_path
 from blockchaintracer.lab.recording.run import RunFacts, Used, finish_run, start_run
 from blockchaintracer.lab.recording.run_document import load_run_document
 from tests.live.ipfs.nodes import helia
-from tests.support.labs import ROOT, second_lab
+from tests.support.labs import ROOT, run_predicate, second_lab
 
 DATA = Path(sklearn.__file__).parent / "datasets" / "data" / "breast_cancer.csv"
 TRAIN = '''
@@ -164,14 +164,6 @@ def repeat(other: Lab, run: str, source: str, **options: Any) -> Reproduction:
     return reproduce(other, run, [source], **{"python": sys.executable} | options)
 
 
-def manifest_of(lab: Lab, run: str) -> RunPredicate:
-    found = lab.registry.find_record(run)
-    assert found
-    predicate = parse_manifest(lab.store.get_bytes(found.key.manifest)).predicate
-    assert isinstance(predicate, RunPredicate)
-    return predicate
-
-
 def verdict_of(other: Lab, run: str) -> Verdict:
     return other.registry.verdict(other.group(), run).verdict
 
@@ -228,7 +220,7 @@ def test_another_group_in_another_process_reproduces_from_the_published_alone(
     assert not any(folder.iterdir())
     assert verdict_of(other, run) is Verdict.REPRODUCED
 
-    original, repeated = manifest_of(lab, run), manifest_of(other, found["run"]["id"])
+    original, repeated = run_predicate(lab, run), run_predicate(other, found["run"]["id"])
     event = other.registry.find_record(found["run"]["id"])
     assert event
     assert {(link.parent, link.relation) for link in event.key.parents} == {
@@ -305,7 +297,7 @@ def test_metrics_of_something_else_than_what_was_recorded(
     result = repeat(other, run, published(lab, run, tmp_path), python=None)
     assert verdict_of(other, run) is Verdict.NOT_REPRODUCED
     assert result.run
-    assert manifest_of(other, result.run.id).status == "completed"
+    assert run_predicate(other, result.run.id).status == "completed"
 
 
 def test_what_does_not_run_as_it_should_is_no_finding(lab: Lab, other: Lab, project: Project, tmp_path: Path) -> None:
@@ -367,7 +359,7 @@ def test_refused_before_anything_is_run(lab: Lab, other: Lab, project: Project, 
     with pytest.raises(ContractRevert, match="is not a reviewer"):
         repeat(recorder, run, source, agree=never)
 
-    dataset = manifest_of(lab, run).inputs[0].record
+    dataset = run_predicate(lab, run).inputs[0].record
     with pytest.raises(InputError, match="expected a run to reproduce, got a dataset"):
         repeat(other, dataset, source, agree=never)
     with pytest.raises(InputError, match="takes your consent"):
@@ -398,7 +390,7 @@ def test_the_difference_is_published_on_request_and_restored(
     result = repeat(other, run, published(lab, run, tmp_path, with_diff=True))
     assert result.reproduced
     assert result.run
-    original, repeated = manifest_of(lab, run), manifest_of(other, result.run.id)
+    original, repeated = run_predicate(lab, run), run_predicate(other, result.run.id)
     assert original.code.diff
     assert repeated.code.diff == original.code.diff
 
@@ -524,7 +516,7 @@ def test_folders_are_restored_and_kept(link: bool, lab: Lab, other: Lab, project
         folder=project.folder,
     )
     run = finish_run(lab, start, facts).id
-    assert manifest_of(lab, run).code.arguments == ("./sum.py", "{input:0}", "{inputs}", "{output}")
+    assert run_predicate(lab, run).code.arguments == ("./sum.py", "{input:0}", "{inputs}", "{output}")
     source = published(lab, run, tmp_path)
     shutil.rmtree(folder)
     result = repeat(other, run, source)
@@ -547,7 +539,7 @@ def test_a_link_among_the_outputs_is_not_kept(lab: Lab, other: Lab, project: Pro
     result = repeat(other, run, published(lab, run, tmp_path))
     assert [output.same for output in result.outputs] == [None]
     assert result.run
-    assert manifest_of(other, result.run.id).outputs == ()
+    assert run_predicate(other, result.run.id).outputs == ()
 
 
 @pytest.mark.parametrize(

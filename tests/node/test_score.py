@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from blockchaintracer.cli import main
 from blockchaintracer.cli.verb_record import command as record
 from blockchaintracer.core.errors import InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import RunPredicate, parse_manifest
+from blockchaintracer.core.manifest import parse_manifest
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict
 from blockchaintracer.extras.reproduce.reproduce import reproduce
 from blockchaintracer.extras.score import Score
@@ -33,7 +33,7 @@ from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.publish import publish
 from blockchaintracer.lab.recording.content import record_content, record_document
 from blockchaintracer.lab.recording.request import Request, record_request
-from tests.support.labs import ROOT, second_lab, terminal, typed, verb
+from tests.support.labs import ROOT, run_predicate, second_lab, terminal, typed, verb
 
 TRAIN = """
 import argparse, json, os, random
@@ -170,14 +170,6 @@ def evidence_of(found: Score, item_id: str) -> str:
 
 def other_than_pass(found: Score) -> dict[str, str]:
     return {name: status for name, status in statuses(found).items() if status != "pass"}
-
-
-def manifest_of(lab: Lab, run: str) -> RunPredicate:
-    found = lab.registry.find_record(run)
-    assert found
-    predicate = parse_manifest(lab.store.get_bytes(found.key.manifest)).predicate
-    assert isinstance(predicate, RunPredicate)
-    return predicate
 
 
 def complete(lab: Lab, project: Project, published: Path) -> str:
@@ -356,7 +348,7 @@ def test_without_a_commit_or_data_the_score_has_a_cap(lab: Lab, project: Project
 
 def test_one_changed_byte_withholds_the_score(lab: Lab, project: Project, tmp_path: Path) -> None:
     run = project.record(lab)
-    manifest = manifest_of(lab, run)
+    manifest = run_predicate(lab, run)
     event = lab.registry.find_record(run)
     assert event
     assert manifest.code.pack
@@ -499,7 +491,9 @@ def test_a_verdict_that_its_own_evidence_contradicts_is_no_evidence(lab: Lab, ot
 def test_a_model_and_a_result_lead_to_their_run(lab: Lab, project: Project, tmp_path: Path) -> None:
     run = project.record(lab)
     [model] = [
-        one for one in lab.registry.find_subject(manifest_of(lab, run).outputs[0].artifact.sha256) if one.key.group == 1
+        one
+        for one in lab.registry.find_subject(run_predicate(lab, run).outputs[0].artifact.sha256)
+        if one.key.group == 1
     ]
     assert (score(lab, model.id).run, score(lab, model.id).record) == (run, model.id)
     (tmp_path / "result.txt").write_text("a result")
@@ -507,7 +501,7 @@ def test_a_model_and_a_result_lead_to_their_run(lab: Lab, project: Project, tmp_
         lab, Kind.RESULT, tmp_path / "result.txt", name="result", parents=[Link(run, Relation.DERIVED_FROM)]
     )
     assert score(lab, result.id).run == run
-    [data] = {entry.record for entry in manifest_of(lab, run).inputs if entry.name == "train.csv"}
+    [data] = {entry.record for entry in run_predicate(lab, run).inputs if entry.name == "train.csv"}
     with pytest.raises(InputError, match="a record that came from one"):
         score(lab, data)
     with pytest.raises(InputError, match="is not stored"):

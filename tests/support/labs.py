@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from blockchaintracer.core.errors import ChainUnavailable
+from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab.devnet.rpc import call
 from blockchaintracer.lab.groups import create_group, deploy
 from blockchaintracer.lab.lab import Lab, node_name
@@ -209,6 +210,15 @@ def typed(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProce
     if "--json" in given:
         check_forms(done.stdout)
     return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)
+
+
+def run_predicate(lab: Lab, run: str) -> RunPredicate:
+    """What the manifest of a recorded run says."""
+    found = lab.registry.find_record(run)
+    assert found
+    predicate = parse_manifest(lab.store.get_bytes(found.key.manifest)).predicate
+    assert isinstance(predicate, RunPredicate)
+    return predicate
 
 
 def clone(folder: Path, example: str) -> Path:
