@@ -16,8 +16,7 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.capture.environment import _require_packages, find_lock, rebuild_environment
 from blockchaintracer.lab.capture.local_packages import local_package, portable_lock
 from blockchaintracer.lab.lab import Lab
-from tests.findings.test_arguments_as_they_were_typed import predicate
-from tests.support.labs import second_lab
+from tests.support.labs import run_predicate, second_lab
 from tests.support.studies import LIMIT_S, TELL, Study
 
 pytestmark = pytest.mark.node
@@ -73,7 +72,7 @@ def test_the_project_is_installed_from_the_commit(lock: str, lab: Lab, tmp_path:
     (study.folder / "requirements.lock").write_text(frozen.stdout)
     study.commit()
     run = study.record("--lock", lock, program=(python, "run.py"))
-    artifact = predicate(lab, run).environment.lock
+    artifact = run_predicate(lab, run).environment.lock
     assert artifact
     assert str(tmp_path) not in lab.store.get_bytes(artifact.sha256).decode()
 
