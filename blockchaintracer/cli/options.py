@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from typing_extensions import override
 
+from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
 from blockchaintracer.cli.render import JSON, LAB, Answer, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
@@ -210,6 +211,7 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )
+    name_records(ctx, lab, options, signs=not reads)
     return lab
 
 
@@ -265,6 +267,13 @@ record_it_option = click.option(
     "--record", "to_record", is_flag=True, help="Record it as a document derived from the record."
 )
 offline_option = click.option("--offline", is_flag=True, help="Use what was read before, without the chain.")
+agreed_option = click.option(
+    "--yes",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: ctx.meta.update({YES: value}),
+    help="Do not ask whether a name or the first digits of an id mean the right record.",
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 profile_option = click.option(
@@ -330,7 +339,14 @@ _request_options = _bundle(
     click.option("--in-the-open", is_flag=True, help="Record files in the open that were recorded encrypted before."),
     _values("--seed", "seeds", "A seed of the run."),
     click.option("--from", "document", type=PATH, help="A run document, YAML or JSON (`new` writes one)."),
-    click.option("--parent", "parents", multiple=True, metavar="ID:RELATION", help="A parent, such as ID:supersedes."),
+    click.option(
+        "--parent",
+        "parents",
+        type=RECORD_AND_RELATION,
+        multiple=True,
+        metavar="ID:RELATION",
+        help="A parent, such as ID:supersedes.",
+    ),
     click.option(
         "--reproduces",
         metavar="eip155:CHAIN:REGISTRY/ID",
@@ -338,6 +354,7 @@ _request_options = _bundle(
     ),
     click.option("--lock", type=PATH, help="Lock file of the run's environment. [default: one in the working folder]"),
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
+    agreed_option,
     click.option("--with-user-name", is_flag=True, help="Record your user name."),
     click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]"),
     group_option,

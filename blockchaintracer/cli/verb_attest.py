@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import VERDICTS, group_option, lab_verb
+from blockchaintracer.cli.options import VERDICTS, agreed_option, group_option, lab_verb
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, when
 from blockchaintracer.lab.attest import WITHDRAW, WITHDRAW_SIGNED, give_verdict
 from blockchaintracer.lab.lab import Lab
@@ -12,9 +13,10 @@ from blockchaintracer.lab.lab import Lab
 
 @lab_verb(writes=True)
 @group_option
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.argument("verdict", type=click.Choice([*VERDICTS, WITHDRAW, WITHDRAW_SIGNED]))
-@click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record.")
+@click.option("--evidence", type=RECORD, metavar="ID", help="Your group's run that reproduces the record.")
+@agreed_option
 def command(lab: Lab, record_id: str, verdict: str, evidence: str | None) -> Answer:
     """Give your group's verdict on another group's record, or withdraw it.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import click
 
 from blockchaintracer.cli.options import VerbGroup, group_option, record_options, require_consent, yes_option
+from blockchaintracer.cli.record_names import RECORD_OR_PATH
 from blockchaintracer.cli.render import Answer, progress_bar, record_lines, table, when
 from blockchaintracer.core.plain_json import camel_case
 from blockchaintracer.core.record import counted
@@ -83,7 +84,7 @@ def anchor(lab: Lab, leaves: bool) -> Answer:
 
 
 @command.lab_verb(writes=True)
-@click.argument("target", metavar="ID|PROOF")
+@click.argument("target", type=RECORD_OR_PATH, metavar="ID|PROOF")
 @yes_option
 def cancel(lab: Lab, target: str, yes: bool) -> Answer:
     """Cancel a record that is only in a batch: as its author, or as a maintainer of its group."""

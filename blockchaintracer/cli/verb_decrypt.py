@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from blockchaintracer.cli.options import PASSPHRASE_EPILOG, PATH, lab_verb, source_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
@@ -16,7 +17,7 @@ from blockchaintracer.lab.private.identities import EncryptionKeys
 
 
 @lab_verb(epilog=PASSPHRASE_EPILOG)
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.argument("output", required=False, metavar="[OUTPUT]")
 @click.option("-o", "--output", "target", type=PATH, help="New file or folder to write.")
 @click.option("--values", "private", is_flag=True, help="Print the private values of a run.")

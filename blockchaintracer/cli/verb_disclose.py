@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from blockchaintracer.cli.options import PATH, lab_verb
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
@@ -15,7 +16,7 @@ from blockchaintracer.lab.private.disclose import disclose
 
 
 @lab_verb()
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.argument("fields", metavar="FIELD...", nargs=-1, required=True)
 @click.option("-o", "--output", "target", required=True, type=PATH, help="New file to write.")
 def command(lab: Lab, record_id: str, fields: tuple[str, ...], target: Path) -> Answer:

@@ -9,6 +9,7 @@ import click
 
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, PATH, lab_verb, source_option
+from blockchaintracer.cli.record_names import RECORD_OR_MLFLOW
 from blockchaintracer.cli.render import Answer, progress_bar
 from blockchaintracer.lab.lab import Lab
 
@@ -17,7 +18,7 @@ _FORMATS = ("ro-crate", "prov-json", "prov-n", "in-toto", "dsse", "croissant", "
 
 @lab_verb()
 @click.argument("form", metavar="FORMAT", type=click.Choice(_FORMATS))
-@click.argument("record_id", metavar="ID|mlflow:RUN")
+@click.argument("record_id", type=RECORD_OR_MLFLOW, metavar="ID|mlflow:RUN")
 @click.option("-o", "--output", type=PATH, required=True, help="File to write; for ro-crate a new folder.")
 @click.option("--sign-with", type=FILE, help="For dsse: PEM file with an Ed25519, ECDSA or RSA key.")
 @click.option("--with-files", is_flag=True, help="For sha256sums: write the files beside it.")

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import NEW_FILE, lab_verb
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, progress_bar, when
 from blockchaintracer.core.manifest import Manifest, RunPredicate
 from blockchaintracer.core.networks import time_source
@@ -24,7 +25,7 @@ _METRICS = 5
 
 
 @lab_verb()
-@click.argument("record_ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("record_ids", type=RECORD, metavar="ID...", nargs=-1, required=True)
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--block", type=click.IntRange(0), help="Prove the state of this block. [default: the newest]")
 def command(lab: Lab, record_ids: tuple[str, ...], output: Path, block: int | None) -> Answer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from blockchaintracer.cli.options import lab_verb
+from blockchaintracer.cli.options import agreed_option, lab_verb
+from blockchaintracer.cli.record_names import RECORD_OR_PATH
 from blockchaintracer.cli.render import Answer, record_lines, when
 from blockchaintracer.lab.batches import materialize
 from blockchaintracer.lab.drafts import Recorded
@@ -12,7 +13,8 @@ from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb(writes=True)
-@click.argument("target", metavar="ID|PROOF_FILE")
+@click.argument("target", type=RECORD_OR_PATH, metavar="ID|PROOF_FILE")
+@agreed_option
 def command(lab: Lab, target: str) -> Answer:
     """Store a record from its batch, with the batch's time. Anyone with the proof file may: its author consented.
 

@@ -8,6 +8,7 @@ from collections import Counter
 import click
 
 from blockchaintracer.cli.options import lab_verb, profile_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.drafts import registry_for_others
@@ -17,7 +18,7 @@ from blockchaintracer.lab.store.store import REPAIRED
 
 
 @lab_verb()
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.option(
     "--to",
     required=True,

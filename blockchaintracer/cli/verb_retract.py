@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from blockchaintracer.cli.options import lab_verb, require_consent, yes_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, when
 from blockchaintracer.lab.attest import retract
 from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb(writes=True)
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.option("--reason", required=True, help="A text. Kept with the lab's files; its SHA-256 goes on chain.")
 @yes_option
 def command(lab: Lab, record_id: str, reason: str, yes: bool) -> Answer:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import VERDICTS, VerbGroup, record_options
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import (
     Answer,
     progress_bar,
@@ -81,9 +82,9 @@ def _lines(seal: Recorded) -> Iterator[str]:
 
 
 @command.lab_verb(writes=True)
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.argument("verdict", type=click.Choice(VERDICTS))
-@click.option("--evidence", metavar="ID", help="Your group's run that reproduces the record, recorded or sealed.")
+@click.option("--evidence", type=RECORD, metavar="ID", help="Your run that reproduces the record, recorded or sealed.")
 @record_options
 def verdict(lab: Lab, record_id: str, verdict: str, evidence: str | None, request: Request) -> Answer:
     """Seal a verdict on another group's record: nobody sees your verdict until you reveal it.

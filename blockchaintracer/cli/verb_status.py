@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import group_option, lab_verb
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, unrevealed_line, when
 from blockchaintracer.core.record import Status, label
 from blockchaintracer.lab.lab import Lab
@@ -17,7 +18,7 @@ from blockchaintracer.lab.status import foreign_status, lab_status, record_statu
 
 @lab_verb()
 @group_option
-@click.argument("ids", metavar="[ID|COMMITMENT]...", nargs=-1)
+@click.argument("ids", type=RECORD, metavar="[ID|COMMITMENT]...", nargs=-1)
 def command(lab: Lab, ids: tuple[str, ...]) -> Answer:
     """Show the state of your lab, of records, or of seals. `verify` checks it.
 

@@ -14,11 +14,12 @@ from click.core import ParameterSource
 from blockchaintracer.cli import extra
 from blockchaintracer.cli.options import FILE, GIVEN, PATH, Verb, connection_options, make_lab, source_option
 from blockchaintracer.cli.options import tracking_option as mlflow_option
+from blockchaintracer.cli.record_names import RECORD, full_id
 from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
-from blockchaintracer.core.record import counted
+from blockchaintracer.core.record import counted, is_hash
 from blockchaintracer.core.trust import Trust, read_checkpoints
 from blockchaintracer.core.verify import Check, Outcome, Report
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -48,7 +49,7 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--trust-block", "trusted_blocks", multiple=True, metavar="HASH", help="A block that you trust.")
 @click.option("--checkpoints", type=FILE, help="A file of blocks that you trust.")
 @click.option("--path", type=PATH, help="Compare this file or folder with the record ID.")
-@click.option("--record", metavar="ID", help="Compare PATH with this record alone.")
+@click.option("--record", type=RECORD, metavar="ID", help="Compare PATH with this record alone.")
 @click.option("--group", "of_group", type=int, metavar="NUMBER", help="Only records of this group count.")
 @click.option("--author", metavar="ADDRESS", help="Who sealed the commitment ID for --group: needs no log.")
 @click.option("--key-file", "key_files", type=FILE, multiple=True, help="Has the key of a record; repeatable.")
@@ -87,6 +88,7 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
         _refuse(ctx, "--proof", "data", "path", "record", "author", "before", "tracking_uri", "key")
         return _proof(ctx, options["proof"], [*map(Path, targets)], strict, options)
     _refuse(ctx, "what is no proof bundle", *_OF_BLOCKS)
+    is_data = options["data"] is not None
     target = _one_target(ctx, targets, options)
     lab, before, sources = _lab(ctx, options), options["before"], options["sources"]
     if target is None:
@@ -99,6 +101,8 @@ def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **opt
         with progress_bar("hashing") as progress:
             return _answer(checks.verify_run(lab, run, uri, sources=sources, progress=progress), strict, lab)
     _refuse(ctx, "what is no run of MLflow", "tracking_uri")
+    if not (is_data or is_hash(target) or Path(target).exists()):
+        target = full_id(lab, target)
     path, record, group, author = (options[name] for name in _OF_AN_ID)
     with progress_bar("hashing", [file for file in (Path(target), path) if file and file.exists()]) as progress:
         about = {"path": path, "record": record, "group": group, "author": author}

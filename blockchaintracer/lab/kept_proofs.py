@@ -44,6 +44,11 @@ def kept_proofs(lab: Lab) -> Iterator[Proof]:
     yield from map(Proof.read_file, (file for scope in _scopes(lab) for file in sorted(scope.glob("0x*/*.json"))))
 
 
+def proofs_beginning(lab: Lab, start: str) -> list[str]:
+    """Return the ids that begin so of records in this lab's batches of the registry, also in open ones."""
+    return [file.stem for scope in _scopes(lab) for file in sorted(scope.glob(f"*/{start}*.json"))]
+
+
 def keep_proof(home: Home, proof: Proof) -> Path:
     """Keep a proof that came from elsewhere beside those that were made here; return its file."""
     scope = f"{proof.chain_id}-{proof.registry}-{proof.key.group}-{checksummed(proof.key.author)}"

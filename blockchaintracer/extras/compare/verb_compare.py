@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, source_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, plain, table, when
 from blockchaintracer.extras.compare.compare_records import compare_records
 from blockchaintracer.extras.compare.comparison import ComparedField, RunComparison
@@ -27,7 +28,7 @@ _WIDEST = 40
 
 
 @lab_verb()
-@click.argument("record_ids", metavar="ID...", nargs=-1)
+@click.argument("record_ids", type=RECORD, metavar="ID...", nargs=-1)
 @click.option("--where", metavar="EXPRESSION", help="Also all runs that meet it, such as 'params.model = cnn'.")
 @click.option("--by", multiple=True, metavar="FIELD", help="What makes a group, such as params.lr. May be repeated.")
 @click.option("--pair-by", metavar="FIELD", help="What pairs the runs of two groups. [default: their seeds]")

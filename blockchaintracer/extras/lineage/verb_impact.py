@@ -7,6 +7,7 @@ from collections import Counter
 import click
 
 from blockchaintracer.cli.options import lab_verb, offline_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, tree, when
 from blockchaintracer.extras.lineage import downstream
 from blockchaintracer.extras.search import Row, retraction
@@ -15,7 +16,7 @@ from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb()
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @offline_option
 def command(lab: Lab, record_id: str, offline: bool) -> Answer:
     """Show everything downstream of a record: what its retraction reaches, or would reach.

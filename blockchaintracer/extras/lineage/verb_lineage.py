@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from blockchaintracer.cli.options import NEW_FILE, lab_verb, offline_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, tree
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import counted
@@ -19,7 +20,7 @@ _ENDINGS = {".mmd": "mermaid", ".dot": "dot", ".svg": "svg"}
 
 
 @lab_verb()
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.option("--depth", type=click.IntRange(1), help="Steps to follow in either direction. [default: all]")
 @click.option(
     "--format",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import PATH, VerbGroup, connection_options, group_option, make_lab, tracking_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, recorded_line, wants_json, when
 from blockchaintracer.lab import batches
 from blockchaintracer.lab.drafts import Recorded
@@ -106,7 +107,7 @@ def import_(
 
 @command.lab_verb()
 @tracking_option
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @click.option("--experiment", metavar="NAME", help="Experiment of the new run; the recorded one if not said.")
 def export(lab: Lab, tracking_uri: str | None, record_id: str, experiment: str | None) -> Answer:
     """Rebuild an MLflow run from its record ID, from nothing but what is kept: a new run with the same content."""

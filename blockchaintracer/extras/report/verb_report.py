@@ -7,13 +7,22 @@ from pathlib import Path
 import click
 from typing_extensions import override
 
-from blockchaintracer.cli.options import FILE, FOLDER, VerbGroup, group_option, record_it_option, source_option
+from blockchaintracer.cli.options import (
+    FILE,
+    FOLDER,
+    VerbGroup,
+    agreed_option,
+    group_option,
+    record_it_option,
+    source_option,
+)
+from blockchaintracer.cli.record_names import RECORD, RECORD_OR_MLFLOW
 from blockchaintracer.cli.render import Answer, progress_bar, recorded_line, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.lab import Lab
 
 _NAMES = ("model-card", "dataset-card", "html", "pdf", "csv", "xlsx", "parquet", "json")
-_record_argument = click.argument("record_id", metavar="ID|mlflow:RUN")
+_record_argument = click.argument("record_id", type=RECORD_OR_MLFLOW, metavar="ID|mlflow:RUN")
 _format_option = click.option(
     "--format", "formats", multiple=True, type=click.Choice(_NAMES), help="Repeatable. [default: by kind]"
 )
@@ -50,6 +59,7 @@ def command() -> None:
 
 
 @command.lab_verb("make", writes=True)
+@agreed_option
 @group_option
 @_record_argument
 @click.option("-o", "--output", type=FOLDER, help="Folder. [default: report-ID]")
@@ -121,8 +131,9 @@ def list_reports(lab: Lab, record_id: str) -> Answer:
 
 
 @command.lab_verb("restore", writes=True)
+@agreed_option
 @group_option
-@click.argument("report_id", metavar="REPORT")
+@click.argument("report_id", type=RECORD, metavar="REPORT")
 @click.option("-o", "--output", type=FOLDER, required=True, help="Empty folder.")
 @source_option
 @record_it_option

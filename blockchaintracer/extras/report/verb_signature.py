@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import FILE, group_option, lab_verb, record_it_option, source_option
+from blockchaintracer.cli.options import FILE, agreed_option, group_option, lab_verb, record_it_option, source_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.lab import Lab
 
 
 @lab_verb(writes=True)
+@agreed_option
 @group_option
-@click.argument("model_id", metavar="ID")
+@click.argument("model_id", type=RECORD, metavar="ID")
 @click.option("--signature", type=FILE, required=True, help="The file that `model_signing sign key` wrote.")
 @click.option("--public-key", type=FILE, required=True, help="PEM of the elliptic curve key.")
 @source_option

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
@@ -21,7 +22,7 @@ from blockchaintracer.lab.lab import Lab
 
 @lab_verb(writes=True)
 @group_option
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @source_option
 @click.option("--yes", is_flag=True, help="Run the recorded code without asking.")
 @click.option("--workspace", "folder", type=FOLDER, help="Run in this empty folder, and keep it.")

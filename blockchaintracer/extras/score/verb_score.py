@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import click
 
 from blockchaintracer.cli.options import group_option, lab_verb, record_it_option, source_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, plain, progress_bar, table
 from blockchaintracer.extras.score import Score
 from blockchaintracer.extras.score.gather_evidence import record_score, score
@@ -15,7 +16,7 @@ from blockchaintracer.lab.lab import Lab
 
 @lab_verb(writes=True)
 @group_option
-@click.argument("record_id", metavar="ID")
+@click.argument("record_id", type=RECORD, metavar="ID")
 @source_option
 @click.option("--rebuild", is_flag=True, help="Install the recorded lock; building packages can run their code.")
 @record_it_option

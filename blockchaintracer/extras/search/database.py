@@ -132,6 +132,12 @@ class Index:
             )
         return [rows[0][0]]
 
+    def ids(self, registry: Registry, condition: str, values: Sequence[Any]) -> list[str]:
+        """The ids of the records of a registry that meet a condition on records ``r`` and documents ``d``, in order."""
+        select = "SELECT r.id FROM records r JOIN documents d ON d.pk = r.document WHERE r.registry = ? AND "
+        rows = self.rows(select + condition + " ORDER BY r.pk", [*self.registry_numbers(registry), *values])
+        return [to_hex(row["id"]) for row in rows]
+
     def groups(self, registry: Registry) -> int:
         """How many groups of a registry it knows."""
         select = "SELECT count(DISTINCT lab_group) FROM group_descriptions WHERE registry = ?"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline_option
+from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import counted
@@ -32,8 +33,8 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--subject", metavar="SHA256", help="All records of these bytes, of every author.")
 @click.option("--cid", help="The record with this IPFS address, of its manifest or its subject.")
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), help="Repeatable; all hold.")
-@click.option("--ancestors-of", metavar="ID", help="What this record was made from.")
-@click.option("--descendants-of", metavar="ID", help="What was made from this record.")
+@click.option("--ancestors-of", type=RECORD, metavar="ID", help="What this record was made from.")
+@click.option("--descendants-of", type=RECORD, metavar="ID", help="What was made from this record.")
 @click.option("--sort", default="time", show_default=True, help="time, or a number such as metrics.accuracy.")
 @click.option("--ascending", "descending", flag_value=False, default=True, help="Oldest or smallest first.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="Rows at most.")

@@ -39,7 +39,7 @@ from blockchaintracer.lab.chain.receipts import BlockReceipts, prove_inclusion
 from blockchaintracer.lab.files import locked, open_database
 from blockchaintracer.lab.keys import Signer
 from blockchaintracer.lab.keys.transaction_bytes import decode_signed
-from blockchaintracer.lab.outbox.transactions import Op, Overtaken, Transaction, from_payload
+from blockchaintracer.lab.outbox.transactions import RECORDS, Op, Overtaken, Transaction, from_payload
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
@@ -240,6 +240,18 @@ class Outbox:
     def entries_about(self, record_id: str, *ops: Op) -> list[Entry]:
         """Return the entries about a record in order, of these operations or of all."""
         return self._entries("record_id = ?" + _of(ops), record_id, *ops)
+
+    def record_ids(self, domain: Domain, start: str = "0x", limit: int = -1) -> list[str]:
+        """Return ids of records that a registry has or is to get from here, the newest first.
+
+        Args:
+            start: the first characters of the ids.
+            limit: how many at most; below 0 for all.
+        """
+        query = "SELECT DISTINCT record_id FROM entries WHERE chain_id = ? AND record_id GLOB ? AND payload LIKE ?"
+        query += f" AND state != 'failed'{_of(RECORDS)} ORDER BY seq DESC LIMIT ?"
+        rows = self._rows(query, domain.chain_id, f"{start}*", f"%{domain.registry}%", *RECORDS, limit)
+        return [row["record_id"] for row in rows]
 
     def entries_naming(self, chain_id: int, digest: str) -> list[Entry]:
         """Return the entries of a chain about a record id, or whose fields hold a digest (64 hex digits)."""

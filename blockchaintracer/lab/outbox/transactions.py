@@ -72,6 +72,8 @@ class Op(StrEnum):
 
 MOST_GAS = 3_000_000
 """What a transaction may take that carries another account's signature: its contract may burn gas to check it."""
+RECORDS = (Op.RECORD, Op.RECORD_BY_SIGNATURE, Op.REVEAL, Op.MATERIALIZE)
+"""The operations that put a record on the chain."""
 ANCHORS = (Op.ANCHOR, Op.ANCHOR_LEAVES)
 """The operations that put a batch on the chain."""
 

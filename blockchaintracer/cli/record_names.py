@@ -1,0 +1,147 @@
+"""The ways to name a record on the command line: its id, the first digits of it, `@last`, a file, or its name.
+
+Anyone can grind an id that begins as another does, and copy a name. A verb that signs shows what was found, and asks.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blockchaintracer.cli.render import plain
+from blockchaintracer.core.digest import digest_folder, sha256_file
+from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
+from blockchaintracer.core.record import Kind, checksummed, is_hash, label
+from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.lab.kept_proofs import proofs_beginning
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lookup import read_manifest
+
+YES = "blockchaintracer.yes"
+"""Key in a click context's meta: whether the user agrees to what a name was taken for."""
+LAST = "@last"
+_PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{8,63})…?")
+_MOST_LISTED = 10
+
+
+class RecordName(click.ParamType):
+    """A record, in any of the ways to name one.
+
+    Args:
+        also: says whether a text that is no id is something else that the verb takes, which is then left as it is.
+        relation: a colon and a relation follow.
+    """
+
+    name = "record"
+
+    def __init__(self, also: Callable[[str], bool] = lambda text: False, *, relation: bool = False) -> None:
+        self.also = also
+        self.relation = relation
+
+
+RECORD = RecordName()
+RECORD_AND_RELATION = RecordName(relation=True)
+RECORD_OR_MLFLOW = RecordName(lambda text: text.startswith("mlflow:"))
+RECORD_OR_PATH = RecordName(lambda text: text.startswith("mlflow:") or Path(text).exists())
+
+
+def name_records(ctx: click.Context, lab: Lab, options: dict[str, Any], *, signs: bool) -> None:
+    """Replace each name of a record among a verb's options by the full id."""
+    signs = signs and ctx.params.get("to_record") is not False
+    agreed = not signs or ctx.meta.get(YES) or ctx.params.get("yes")
+    for param in ctx.command.params:
+        value = options.get(param.name or "")
+        if isinstance(param.type, RecordName) and value:
+            texts = [value] if isinstance(value, str) else value
+            ids = [_named(lab, param.type, one, bool(agreed)) for one in texts]
+            options[param.name or ""] = ids[0] if isinstance(value, str) else tuple(ids)
+
+
+def _named(lab: Lab, kind: RecordName, text: str, agreed: bool) -> str:
+    if kind.also(text):
+        return text
+    if not kind.relation:
+        return full_id(lab, text, agreed)
+    name, colon, relation = text.rpartition(":")
+    return f"{full_id(lab, name, agreed)}:{relation}" if colon and name else text
+
+
+def full_id(lab: Lab, text: str, agreed: bool = True) -> str:
+    """Return the id that a text means; `agreed` unless the user is to be asked."""
+    if is_hash(text):
+        return text
+    ids = _found(lab, text)
+    if not ids:
+        raise InputError(
+            f"no record is known here as {text!r}",
+            hint="A record is named by its id, the first 8 digits of it or more, @last, a file or folder that was "
+            "recorded, or its name: `blockchaintracer query` lists them.",
+        )
+    if len(ids) > 1:
+        listed = "\n".join(f"  {_described(lab, one)}" for one in ids[:_MOST_LISTED])
+        more = f"\n  and {len(ids) - _MOST_LISTED} more" if len(ids) > _MOST_LISTED else ""
+        raise InputError(f"{text!r} names {len(ids)} records:\n{listed}{more}", hint="Give the id of the one you mean.")
+    if agreed:
+        lab.say(f"{text} is {_described(lab, ids[0])}")
+        return ids[0]
+    question = f"{text} is {_described(lab, ids[0])}. Is that the one?"
+    if not sys.stdin.isatty():
+        raise InputError(
+            f"{text} is {_described(lab, ids[0])}: anyone can copy a name or the first digits of an id",
+            hint="Nothing was signed. Give the full id, or pass --yes.",
+        )
+    if not click.confirm(question, err=True):
+        raise click.Abort
+    return ids[0]
+
+
+def _found(lab: Lab, text: str) -> list[str]:
+    """Return the ids that a text may mean: by the first of the ways that finds any."""
+    if text == LAST:
+        return lab.outbox.record_ids(lab.domain, limit=1)
+    if prefix := _PREFIX.fullmatch(text):
+        digits = prefix[1].lower()
+        known = [*lab.outbox.record_ids(lab.domain, f"0x{digits}"), *proofs_beginning(lab, f"0x{digits}")]
+        known += _indexed(lab, "r.id BETWEEN ? AND ?", [bytes.fromhex(digits.ljust(64, fill)) for fill in "0f"])
+        if known:
+            return [*dict.fromkeys(known)]
+    path = Path(text)
+    if path.exists():
+        digest = digest_folder(path).sha256 if path.is_dir() else sha256_file(path)
+        if ids := [record.id for record in lab.registry.find_subject(digest)]:
+            return ids
+    return _indexed(lab, "d.name = ?", [text])
+
+
+def _indexed(lab: Lab, condition: str, values: list[Any]) -> list[str]:
+    """Search the index, with the events that the chain has added if it can be asked."""
+    up_to_date = import_module("blockchaintracer.extras.search.update").up_to_date
+    try:
+        with up_to_date(lab) as index:
+            return list(index.ids(lab.registry, condition, values))
+    except ChainUnavailable:
+        with up_to_date(lab, offline=True) as index:
+            return list(index.ids(lab.registry, condition, values))
+
+
+def _described(lab: Lab, record_id: str) -> str:
+    """Say what a record is: the full id, its name, group and author."""
+    record = lab.registry.find_record(record_id)
+    if record is None:
+        return f"{record_id} (not stored on the chain)"
+    return f"{record_id}: {'; '.join(_facts(lab, record))}"
+
+
+def _facts(lab: Lab, record: RecordView) -> Iterator[str]:
+    try:
+        name = read_manifest(lab.store, record).predicate.name
+    except (BlockchainTracerError, AttributeError):
+        name = None
+    yield f"{label(record.key.kind, Kind)} {plain(name or '')}".strip()
+    yield f"group {record.key.group}, author {checksummed(record.key.author)}"
