@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 
@@ -15,6 +16,7 @@ VERBS = {
     "batch": (None, "Commit to any number of records with one transaction."),
     "check": ("check", "Results that a paper states, held against their records."),
     "compare": ("compare", "What differs between runs, and what repeated runs say."),
+    "completion": (None, "Complete verbs, options, ids and names in your shell."),
     "decrypt": (None, "Open what was recorded encrypted to you."),
     "deploy": (None, "Deploy your lab's registry."),
     "disclose": (None, "Show one private value of a run, provably."),
@@ -51,6 +53,17 @@ VERBS = {
 """Each verb: the extra that it belongs to, or None for a verb of the lab in this folder; and what it does."""
 
 
+SECTIONS = {
+    "Start": "deploy group keys node estimate status",
+    "Record": "record new mlflow seal reveal batch materialize attest reproduce retract",
+    "Check": "verify check compare score signature",
+    "Find": "query lineage impact",
+    "Share": "publish report disclose decrypt export-as export-proof ipfs",
+    "Advanced": "completion home outbox store export import",
+}
+"""The verbs as the help shows them."""
+
+
 class _Verbs(click.Group):
     """Imports a verb's module when it is called: one verb does not wait for what another needs."""
 
@@ -64,8 +77,20 @@ class _Verbs(click.Group):
 
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(verb, text) for verb, (_, text) in sorted(VERBS.items())])
+        for title, verbs in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(verb, VERBS[verb][1]) for verb in verbs.split()])
+
+    @override
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            if close := get_close_matches(args[0], VERBS):
+                error.message += f" Did you mean {' or '.join(close)}?"
+            raise
 
 
 def extra(name: str, file: str = "") -> ModuleType:
@@ -95,5 +120,6 @@ def main() -> None:
       blockchaintracer record --dataset data.csv
       blockchaintracer verify data.csv
 
-    Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`).
+    Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`),
+    5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped.
     """

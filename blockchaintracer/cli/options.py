@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, Answer, plain, show_error
+from blockchaintracer.cli.render import JSON, LAB, Answer, Declined, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS, network_by_name
@@ -77,8 +78,14 @@ class Verb(click.Command):
         except BlockchainTracerError as error:
             show_error(error)
             ctx.exit(error.exit_code)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except Declined:
+            click.echo("Nothing was done: you said no.", err=True)
+            ctx.exit(Declined.exit_code)
+        except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
             raise
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
+            ctx.exit(130)
         except Exception as error:
             # Python's own exit code 1 would read as an answer: not verified, not reproduced
             import traceback
@@ -87,9 +94,17 @@ class Verb(click.Command):
             if ctx.meta.get(JSON):
                 show_error(BlockchainTracerError(f"unexpected: {type(error).__name__}", hint="stderr tells more."))
             ctx.exit(2)
-        except KeyboardInterrupt:
-            click.echo("\nStopped. What was stored is kept and goes on with the next command.", err=True)
-            ctx.exit(130)
+
+    @override
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lines: dict[bool, list[tuple[str, str]]] = {False: [], True: []}
+        for param in self.get_params(ctx):
+            if line := param.get_help_record(ctx):
+                lines[isinstance(param, Shared)].append(line)
+        for is_shared, title in ((False, "Options"), (True, "Lab, network and key")):
+            if lines[is_shared]:
+                with formatter.section(title):
+                    formatter.write_dl(lines[is_shared])
 
 
 class VerbGroup(click.Group):
@@ -115,7 +130,19 @@ def lab_verb(*, writes: bool = False, **more: Any) -> Callable[[F], click.Comman
     return lambda function: click.command(cls=Verb, **more)(lab_options(function, writes=writes))
 
 
-class Connection(click.Option):
+class _NetworkName(click.ParamType):
+    name = "network"
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(it.name, help=it.title) for it in NETWORKS if it.name.startswith(incomplete)]
+
+
+class Shared(click.Option):
+    """An option of every verb of the lab: the help shows them last."""
+
+
+class Connection(Shared):
     """An option that chooses chain or signer: the scripts under Ape have Ape's own options in its place."""
 
 
@@ -132,7 +159,9 @@ def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 # -- the lab
 
-home_option = click.option("--home", type=click.Path(file_okay=False), help=f"The lab's folder. [env: {VARIABLE}]")
+home_option = click.option(
+    "--home", cls=Shared, type=click.Path(file_okay=False), help=f"The lab's folder. [env: {VARIABLE}]"
+)
 group_option = click.option(
     "--group", type=int, metavar="NUMBER", help="The group to act for. [default: created, joined or chosen last]"
 )
@@ -148,6 +177,7 @@ connection_options = _bundle(
     click.option(
         "--network",
         cls=Connection,
+        type=_NetworkName(),
         metavar="NAME",
         help=f"{', '.join(network.name for network in NETWORKS)}. [default: the embedded devnet]",
     ),
@@ -159,9 +189,13 @@ connection_options = _bundle(
         help=f"Key in the keystore, path of a keystore file, or command:/path/to/program. [env: {KEY}]",
     ),
     click.option(
-        "--chain-id", type=click.IntRange(1), metavar="N", help="The chain that you choose; the node must be of it."
+        "--chain-id",
+        cls=Shared,
+        type=click.IntRange(1),
+        metavar="N",
+        help="The chain that you choose; the node must be of it.",
     ),
-    click.option("--registry", metavar="ADDRESS", help="The registry. [default: the one written to last]"),
+    click.option("--registry", cls=Shared, metavar="ADDRESS", help="The registry. [default: the one written to last]"),
     home_option,
 )
 """The options of which `make_lab` makes a lab."""
@@ -255,7 +289,7 @@ def require_consent(question: str) -> None:
         hint = "Nothing was done: pass --yes."
         raise InputError("expected your consent, and nobody can be asked", hint=hint) from None
     if not agreed:
-        raise click.Abort
+        raise Declined
 
 
 # -- options of several verbs

@@ -8,26 +8,33 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+from typing_extensions import override
 
-from blockchaintracer.cli.render import plain
+from blockchaintracer.cli.render import Declined, plain
 from blockchaintracer.core.digest import digest_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError
 from blockchaintracer.core.record import Kind, checksummed, is_hash, label
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.kept_proofs import proofs_beginning
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest
 
 YES = "blockchaintracer.yes"
 """Key in a click context's meta: whether the user agrees to what a name was taken for."""
 LAST = "@last"
 _PREFIX = re.compile(r"(?:0x)?([0-9a-fA-F]{8,63})…?")
+_WORD = re.compile(r"[A-Za-z0-9_.+-]+")
+_SEARCH = "blockchaintracer.extras.search"
 _MOST_LISTED = 10
+_MOST_COMPLETED = 500
 
 
 class RecordName(click.ParamType):
@@ -43,6 +50,20 @@ class RecordName(click.ParamType):
     def __init__(self, also: Callable[[str], bool] = lambda text: False, *, relation: bool = False) -> None:
         self.also = also
         self.relation = relation
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the ids and names in the index that begin so, the newest first; the chain is not asked."""
+        with suppress(Exception):  # a shell that completes shows no error
+            home = Home(ctx.params.get("home"))
+            if (home.path / "index.sqlite").exists():
+                known = import_module(f"{_SEARCH}.database").known(home.index, _MOST_COMPLETED)
+                # a stranger's name must not reach the shell as more than a word
+                words = [(word, name) for id_, name in known for word in (id_, name) if _WORD.fullmatch(word or "")]
+                return [
+                    CompletionItem(word, help=plain(name or "")) for word, name in words if word.startswith(incomplete)
+                ]
+        return []
 
 
 RECORD = RecordName()
@@ -97,7 +118,7 @@ def full_id(lab: Lab, text: str, agreed: bool = True) -> str:
             hint="Nothing was signed. Give the full id, or pass --yes.",
         )
     if not click.confirm(question, err=True):
-        raise click.Abort
+        raise Declined
     return ids[0]
 
 
@@ -121,7 +142,7 @@ def _found(lab: Lab, text: str) -> list[str]:
 
 def _indexed(lab: Lab, condition: str, values: list[Any]) -> list[str]:
     """Search the index, with the events that the chain has added if it can be asked."""
-    up_to_date = import_module("blockchaintracer.extras.search.update").up_to_date
+    up_to_date = import_module(f"{_SEARCH}.update").up_to_date
     try:
         with up_to_date(lab) as index:
             return list(index.ids(lab.registry, condition, values))

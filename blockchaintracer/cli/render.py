@@ -40,6 +40,12 @@ Part = str | Callable[[], None]
 """A line of text, or a function that prints more than a line: see `table`, `csv_rows` and `tree`."""
 
 
+class Declined(click.Abort):
+    """The user was asked, and said no."""
+
+    exit_code = 6
+
+
 class Answer:
     """The result of a verb.
 

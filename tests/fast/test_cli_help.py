@@ -3,7 +3,7 @@
 import click
 from click.testing import CliRunner
 
-from blockchaintracer.cli import VERBS, load, main
+from blockchaintracer.cli import SECTIONS, VERBS, load, main
 from blockchaintracer.cli.options import Verb, lab_options
 
 
@@ -51,3 +51,29 @@ def test_lab_options_leave_no_option_out():
 
     verb = click.command(cls=Verb)(command)
     assert {param.name for param in verb.params} == {"json", "home", "registry", "key", "network", "rpc", "chain_id"}
+
+
+def test_the_help_shows_each_verb_once_in_six_groups():
+    shown = " ".join(SECTIONS.values()).split()
+    assert (len(SECTIONS), sorted(shown)) == (6, sorted(VERBS))
+    done = CliRunner().invoke(main, ["--help"])
+    assert all(f"\n{title}:\n" in done.output for title in SECTIONS)
+    done = CliRunner().invoke(main, ["verify", "--help"])
+    assert (
+        done.output.index("--proof FILE") < done.output.index("Lab, network and key:") < done.output.index("--rpc URL")
+    )
+
+
+def test_a_mistyped_verb_is_answered_with_the_nearest():
+    done = CliRunner().invoke(main, ["veryfi", "x"])
+    assert (done.exit_code, "Did you mean verify?" in done.output) == (2, True)
+
+
+def test_completion_for_each_shell(monkeypatch):
+    for shell in ("bash", "zsh", "fish"):
+        done = CliRunner().invoke(main, ["completion", shell])
+        assert (done.exit_code, "_BLOCKCHAINTRACER_COMPLETE" in done.output) == (0, True)
+    words = {"COMP_WORDS": "blockchaintracer verify --network base", "COMP_CWORD": "3"}
+    words |= {"_BLOCKCHAINTRACER_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(main, [], prog_name="blockchaintracer", env=words)
+    assert done.output.split() == ["plain,base", "plain,base-sepolia"]

@@ -73,3 +73,12 @@ def test_a_verb_that_signs_shows_what_was_found_and_asks(lab: Lab, recorded: tup
     done = typed(*given, "--yes", "--json", home=lab.home.path)
     assert done.returncode == 0, done.stderr
     assert f"{soil[:12]}…" in typed("lineage", "@last", home=lab.home.path).stdout
+
+
+def test_a_shell_completes_ids_and_names(lab: Lab, recorded: tuple[Path, list[str]]) -> None:
+    _, (soil, *_) = recorded
+    assert typed("query", home=lab.home.path).returncode == 0
+    for begun, whole in ((soil[:6], soil), ("so", "soil")):
+        words = {"COMP_WORDS": f"blockchaintracer verify --record {begun}", "COMP_CWORD": "3"}
+        done = typed(home=lab.home.path, _BLOCKCHAINTRACER_COMPLETE="bash_complete", **words)
+        assert f"plain,{whole}" in done.stdout.split()

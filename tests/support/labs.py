@@ -206,7 +206,9 @@ def typed(*arguments: str, home: Path, **more: str) -> subprocess.CompletedProce
     from blockchaintracer.cli import main
 
     given = [os.fspath(argument) for argument in arguments]
-    done = CliRunner(mix_stderr=False, env={"BLOCKCHAINTRACER_HOME": str(home)} | more).invoke(main, given)
+    done = CliRunner(mix_stderr=False, env={"BLOCKCHAINTRACER_HOME": str(home)} | more).invoke(
+        main, given, prog_name="blockchaintracer"
+    )
     if "--json" in given:
         check_forms(done.stdout)
     return subprocess.CompletedProcess(given, done.exit_code, done.stdout, done.stderr)

@@ -11,7 +11,7 @@ import click
 
 from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, plain, when
+from blockchaintracer.cli.render import Answer, Declined, plain, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -81,7 +81,9 @@ def _agree(yes: bool) -> Callable[[Plan], bool]:
                 "nothing was run: it takes your consent to run another's code, and nobody can be asked",
                 hint="Look at what is to be run, then pass --yes.",
             )
-        return click.confirm("Run it?", err=True)
+        if not click.confirm("Run it?", err=True):
+            raise Declined
+        return True
 
     return ask
 

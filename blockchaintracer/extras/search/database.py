@@ -72,6 +72,13 @@ class SyncReport:
     rebuilt: str | None = None
 
 
+def known(path: Path, limit: int) -> list[tuple[str, str | None]]:
+    """Return id and name of the newest records in an index, of any registry."""
+    with Index(path) as index:
+        select = "SELECT r.id, d.name FROM records r JOIN documents d ON d.pk = r.document ORDER BY r.pk DESC LIMIT ?"
+        return [(to_hex(row["id"]), row["name"]) for row in index.rows(select, [limit])]
+
+
 class Index:
     """The index in one file; several registries of several chains may be in it.
 
