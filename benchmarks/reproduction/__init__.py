@@ -1,0 +1,1 @@
+"""Programs of other worlds, recorded and reproduced as they are: whether every verdict is right, and what it takes."""

@@ -1,0 +1,320 @@
+"""The programs, one a row: what their author types, and what is changed to see whether a reproduction notices."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent / "programs"
+ROOT = HERE.parents[2]
+STRAIN = Path(os.environ.get("BLOCKCHAINTRACER_GW_DATA", ROOT.parent / "shared" / "data" / "gw150914"))
+_SKLEARN = find_spec("sklearn")
+DATA = Path(str(_SKLEARN and _SKLEARN.origin)).parent / "datasets" / "data"
+NUMBER = r"([-+.\de]+)"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a program's files: a text that occurs once in a file is replaced. An empty `file` means the
+    command."""
+
+    file: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program as its author left it.
+
+    Args:
+        world: what kind of program it is.
+        command: what follows `record --`; it runs in `within`, a folder of the repository.
+        options: of `record`.
+        install: the author's commands that make `.venv`, after those that write the lock, `lock`.
+        changes: by name: ``data``, ``seed``, ``code`` and ``library``.
+        expected: the verdict on the program as it is, by the table of docs/reproduce.md.
+        asked: more options of `reproduce`, by the name of a further case, with the verdict of that case.
+        files: what is copied, by place in the repository; what lies outside of the repository stays there.
+    """
+
+    name: str
+    world: str
+    command: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    lock: tuple[tuple[str, ...], ...] = ()
+    install: tuple[tuple[str, ...], ...] = ()
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    expected: str = "reproduced"
+    asked: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    within: str = "."
+
+    def sources(self) -> dict[str, Path]:
+        """Return the files to copy, by their place in the repository."""
+        folder = HERE / self.name
+        own = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        return own | dict(self.files)
+
+
+BARE = (("uv", "venv", "-q", "--python", f"{sys.base_prefix}/bin/python3"),)
+PIP = (*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.txt"))
+SYNC = (
+    *BARE,
+    ("uv", "sync", "-q"),
+)
+POETRY = (
+    *BARE,
+    ("uv", "tool", "run", "-q", "poetry", "install", "-q"),
+)
+
+_DECAY = Change("decay.csv", "\n12,4", "\n12,5")
+_IRIS = Change("iris.csv", "\n5.1,3.5,1.4,0.2,0\n4.9", "\n5.1,3.5,9.4,0.2,0\n4.9")
+_HALF_LIFE = {
+    "data": _DECAY,
+    "seed": Change("half_life.py", "SEED = 42", "SEED = 43"),
+    "code": Change("half_life.py", "lifetime * np.log(2)", "lifetime / np.log(2)"),
+}
+
+
+def _read(place: str, **words: str) -> tuple[str, ...]:
+    """Return the options that read metrics from a place: the number after some words."""
+    patterns = {name: rf"{before} {NUMBER}" for name, before in words.items()}
+    return tuple(part for name, it in patterns.items() for part in ("--metric-from", f"{name}={place}:{it}"))
+
+
+PROGRAMS = [
+    Program(
+        "scikit_learn",
+        "a gallery example of scikit-learn",
+        ("python", "plot_iris_logistic.py"),
+        ("--dataset", "iris.csv", *_read("stdout", accuracy="Accuracy:", log_loss="Log loss:")),
+        install=PIP,
+        files={"iris.csv": DATA / "iris.csv"},
+        changes={
+            "data": _IRIS,
+            "seed": Change("plot_iris_logistic.py", "random_state=0", "random_state=1"),
+            "code": Change("plot_iris_logistic.py", "C=1.0", "C=0.9"),
+            "library": Change("requirements.txt", "scikit-learn==1.9.1", "scikit-learn==1.7.2"),
+        },
+    ),
+    Program(
+        "torch_demo",
+        "a demo of PyTorch with argparse and metrics.json",
+        ("python", "main.py", "--epochs", "20", "--seed", "1"),
+        ("--dataset", "iris.csv", "--model", "iris.pt", "--metrics", "metrics.json"),
+        install=PIP,
+        files={"iris.csv": DATA / "iris.csv"},
+        changes={
+            "data": _IRIS,
+            "seed": Change("", "1", "2"),
+            "code": Change("main.py", "nn.ReLU()", "nn.Tanh()"),
+        },
+    ),
+    Program(
+        "lightgbm_demo",
+        "a demo of LightGBM",
+        ("python", "simple_example.py"),
+        ("--dataset", "data/wine.csv", "--model", "model.txt", "--metrics", "metrics.json"),
+        install=PIP,
+        files={"data/wine.csv": DATA / "wine_data.csv"},
+        changes={
+            "data": Change("data/wine.csv", "\n13.2,1.78,", "\n19.2,1.78,"),
+            "seed": Change("simple_example.py", "default_rng(20)", "default_rng(21)"),
+            "code": Change("simple_example.py", '"learning_rate": 0.05', '"learning_rate": 0.06'),
+            "library": Change("requirements.txt", "lightgbm==4.7.0", "lightgbm==4.6.0"),
+        },
+    ),
+    Program(
+        "shell_pipeline",
+        "two steps in bash and awk; the second reads a fixed path",
+        ("bash", "run.sh", "result.txt"),
+        (
+            *("--dataset", "decay.csv", "--artifact", "result.txt"),
+            *_read("result.txt", background="background", area="area", jitter="jitter"),
+        ),
+        install=BARE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("run.sh", "seed=11", "seed=12"),
+            "code": Change("run.sh", "area += $2 - b", "area += $2"),
+        },
+    ),
+    Program(
+        "src_layout",
+        "a package in src/, installed by -e .",
+        ("python", "-m", "curvefit", "decay.csv", "3"),
+        ("--dataset", "decay.csv", "--metrics", "fit.json"),
+        install=PIP,
+        changes={
+            "data": _DECAY,
+            "seed": Change("", "3", "4"),
+            "code": Change("src/curvefit/model.py", "BACKGROUND = 20.0", "BACKGROUND = 19.0"),
+            "library": Change("requirements.txt", "numpy==2.4.6", "numpy==2.2.6"),
+        },
+    ),
+    Program(
+        "snakemake_workflow",
+        "two rules of Snakemake",
+        ("snakemake", "--cores", "1"),
+        ("--dataset", "decay.csv", "--metrics", "results/fit.json"),
+        install=PIP,
+        changes={
+            "data": _DECAY,
+            "seed": Change("Snakefile", "seed=5", "seed=6"),
+            "code": Change("fit.py", "np.std(areas)", "np.var(areas)"),
+            "library": Change("requirements.txt", "numpy==2.4.6", "numpy==2.2.6"),
+        },
+    ),
+    Program(
+        "uv_project",
+        "a project of uv with uv.lock",
+        ("python", "half_life.py"),
+        ("--dataset", "decay.csv", "--metrics", "result.json"),
+        lock=(("uv", "lock", "-q"),),
+        install=SYNC,
+        changes=_HALF_LIFE | {"library": Change("pyproject.toml", "scipy==1.17.1", "scipy==1.15.3")},
+    ),
+    Program(
+        "poetry_project",
+        "a project of Poetry with poetry.lock",
+        ("python", "half_life.py"),
+        ("--dataset", "decay.csv", "--metrics", "result.json"),
+        lock=(("uv", "tool", "run", "-q", "poetry", "lock", "-q"),),
+        install=POETRY,
+        changes=_HALF_LIFE | {"library": Change("pyproject.toml", "scipy (==1.17.1)", "scipy (==1.15.3)")},
+    ),
+    Program(
+        "unpinned",
+        "requirements that pin nothing",
+        ("python", "fit.py"),
+        ("--dataset", "decay.csv", "--metrics", "result.json"),
+        install=PIP,
+        changes={
+            name: replace(change, file=change.file.replace("half_life", "fit")) for name, change in _HALF_LIFE.items()
+        }
+        | {"library": Change("requirements.txt", "scipy>=1.15", "scipy<1.16")},
+    ),
+    Program(
+        "url_input",
+        "reads its data from an address",
+        ("python", "wine.py"),
+        _read("stdout", mean="mean alcohol of the sample:"),
+        install=BARE,
+        changes={
+            "seed": Change("wine.py", "random.seed(4)", "random.seed(5)"),
+            "code": Change("wine.py", "row[0]", "row[1]"),
+        },
+        expected="inconclusive",
+        asked={"with network": (("--allow-network",), "reproduced")},
+    ),
+    Program(
+        "stdout_only",
+        "prints its result and writes nothing",
+        ("python", "pi.py", "points.txt", "--seed", "7"),
+        ("--dataset", "points.txt", *_read("stdout", pi="pi is about")),
+        install=BARE,
+        changes={
+            "data": Change("points.txt", "200000", "200001"),
+            "seed": Change("", "7", "8"),
+            "code": Change("pi.py", "4 * inside", "5 * inside"),
+        },
+    ),
+    Program(
+        "unseeded",
+        "draws random numbers without a seed",
+        ("python", "pi.py", "points.txt"),
+        ("--dataset", "points.txt", *_read("stdout", pi="pi is about")),
+        install=BARE,
+        changes={
+            "data": Change("points.txt", "200000", "200001"),
+            "code": Change("pi.py", "4 * inside", "5 * inside"),
+        },
+        expected="not-reproduced",
+    ),
+    Program(
+        "gpu_optional",
+        "takes a GPU if there is one",
+        ("python", "train.py"),
+        ("--dataset", "iris.csv", *_read("stdout", loss="final loss")),
+        install=PIP,
+        files={"iris.csv": DATA / "iris.csv"},
+        changes={
+            "data": _IRIS,
+            "seed": Change("train.py", "manual_seed(3)", "manual_seed(4)"),
+            "code": Change("train.py", "range(200)", "range(199)"),
+        },
+    ),
+    Program(
+        "make_c",
+        "C, compiled and run by make",
+        ("make", "result.txt"),
+        ("--dataset", "decay.csv", *_read("result.txt", area="area:")),
+        install=BARE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("Makefile", "./integrate 9", "./integrate 8"),
+            "code": Change("integrate.c", "0.5 * (counts", "0.6 * (counts"),
+        },
+    ),
+    Program(
+        "dvc_pipeline",
+        "two stages of DVC, run by hand",
+        ("bash", "-c", "python clean.py decay.csv clean.csv && python fit.py clean.csv metrics.json"),
+        ("--dataset", "decay.csv", "--metrics", "metrics.json"),
+        install=BARE,
+        changes={
+            "data": _DECAY,
+            "seed": Change("params.yaml", "seed: 12", "seed: 13"),
+            "code": Change("fit.py", "statistics.stdev", "statistics.pstdev"),
+        },
+    ),
+    Program(
+        "config_file",
+        "a config.yaml, and a log of epochs in CSV",
+        ("python", "train.py", "config.yaml"),
+        ("--dataset", "decay.csv", "--metrics", "log.csv"),
+        install=PIP,
+        changes={
+            "data": _DECAY,
+            "seed": Change("config.yaml", "seed: 8", "seed: 9"),
+            "code": Change("train.py", "t / 80) ** 2", "t / 80) ** 3"),
+            "library": Change("requirements.txt", "numpy==2.4.6", "numpy==2.2.6"),
+        },
+    ),
+    Program(
+        "ligo_search",
+        "the search for GW150914 on the public strain; tells its metrics itself",
+        ("python", "search.py", "--data", str(STRAIN), "--out", "results"),
+        install=(*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.lock")),
+        files={
+            name: ROOT / "examples" / "gw150914" / name
+            for name in ("search.py", "fetch.py", "rundoc.py", "strain.py", "requirements.lock")
+        },
+        changes={
+            "seed": Change("rundoc.py", "default=150914", "default=150915"),
+            "code": Change("search.py", "SEGMENT_SECONDS = 4", "SEGMENT_SECONDS = 2"),
+        },
+    ),
+    Program(
+        "quickstart",
+        "scikit-learn, with the run document of BlockchainTracer",
+        ("python", "train.py", "--data", "breast_cancer.csv", "--out", "results"),
+        ("--dataset", "breast_cancer.csv"),
+        install=(*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.lock")),
+        files={name: ROOT / "examples" / "quickstart" / name for name in ("train.py", "requirements.lock")}
+        | {"breast_cancer.csv": DATA / "breast_cancer.csv"},
+        changes={
+            "data": Change("breast_cancer.csv", "\n17.99,10.38,122.8", "\n97.99,10.38,122.8"),
+            "seed": Change("train.py", "default=7", "default=8"),
+            "code": Change("train.py", "STRENGTH = 1.0", "STRENGTH = 0.9"),
+        },
+    ),
+]
+"""Add a row for a program of another world, and its files in `programs/NAME`."""
+SMALL = ("quickstart",)
+"""What `make test-all` runs."""
