@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override
 
 from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_records
-from blockchaintracer.cli.render import JSON, LAB, Answer, Declined, plain, show_error
+from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
 from blockchaintracer.core.networks import NETWORKS, network_by_name
@@ -307,6 +307,14 @@ agreed_option = click.option(
     expose_value=False,
     callback=lambda ctx, param, value: ctx.meta.update({YES: value}),
     help="Do not ask whether a name or the first digits of an id mean the right record.",
+)
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda ctx, param, value: ctx.meta.update({VERBOSE: value}),
+    help="Show hashes in full at a terminal, too.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import stat
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
 
 JSON = "blockchaintracer.json"
 """Key in a click context's meta: whether ``--json`` was given."""
+VERBOSE = "blockchaintracer.verbose"
+"""Key in a click context's meta: whether ``-v`` was given."""
 LAB = "blockchaintracer.lab"
 """Key in a click context's meta: the lab that the command acts for."""
 _ID = re.compile(r"0x[0-9a-f]{64}")
+_HASH = re.compile(r"(?<![/\w])((?:0x)?[0-9a-f]{10})[0-9a-f]{30,54}\b", re.IGNORECASE)
+_SHORT = re.compile(r"(?:0x)?[0-9a-f]{10}…", re.IGNORECASE)
 _RECORD_IDS = ("id", "recordId", "record")
 _VERBATIM = {"manifest", "params", "metrics", "values", "arguments"}
 """What authors wrote, and what checks and reverts say, maybe of other registries: it is shown as it is."""
@@ -149,6 +155,18 @@ def byte_size(count: float) -> str:
 def plain(text: str) -> str:
     """Put a stranger's text on one line, without what a terminal would act on."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in " ".join(text.split()))
+
+
+def hanging(start: str, text: str) -> str:
+    """Put a text after the start of a line. At a terminal its further lines are indented, and hashes are short and dim
+    unless ``-v`` was given: the first digits of an id name a record. What goes to a file stays whole."""
+    if not sys.stdout.isatty():
+        return start + text
+    indent, width = len(click.unstyle(start)), max(shutil.get_terminal_size().columns, 60)
+    if not click.get_current_context().meta.get(VERBOSE):
+        text = _HASH.sub(lambda found: f"{found[1]}…", text)
+    lines = textwrap.wrap(text, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
+    return start + _SHORT.sub(lambda found: click.style(found[0], dim=True), f"\n{' ' * indent}".join(lines))
 
 
 def state_line(result: Any, done: str = "recorded") -> str:

@@ -12,10 +12,19 @@ import click
 from click.core import ParameterSource
 
 from blockchaintracer.cli import extra
-from blockchaintracer.cli.options import FILE, GIVEN, PATH, Verb, connection_options, make_lab, source_option
+from blockchaintracer.cli.options import (
+    FILE,
+    GIVEN,
+    PATH,
+    Verb,
+    connection_options,
+    make_lab,
+    source_option,
+    verbose_option,
+)
 from blockchaintracer.cli.options import tracking_option as mlflow_option
 from blockchaintracer.cli.record_names import RECORD, full_id
-from blockchaintracer.cli.render import Answer, plain, progress_bar, verdict_line, when
+from blockchaintracer.cli.render import Answer, hanging, plain, progress_bar, verdict_line, when
 from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id, network_by_name, time_source
@@ -56,10 +65,11 @@ _COLOURS = {Outcome.PASS: "green", Outcome.FAIL: "red", Outcome.UNKNOWN: "yellow
 @click.option("--before", nargs=2, metavar="A B", help="Prove that record A came before record B.")
 @source_option
 @mlflow_option
+@verbose_option
 @click.option("--strict", is_flag=True, help="A check that cannot be made fails too.")
 @click.pass_context
 def command(ctx: click.Context, /, targets: tuple[str, ...], strict: bool, **options: Any) -> Answer:
-    """Check a record, a file or folder, a seal, a transaction, or a proof: each check, then what follows.
+    """Check a record, a file or folder, a seal, a transaction, or a proof: the outcome, then each check.
 
     Files are hashed again: one changed byte is found and the file named. A check whose material is not here is
     unknown, which fails only with --strict.
@@ -269,6 +279,8 @@ _CHOOSE = "Name one: --network NAME, --rpc URL with --chain-id N, --trust-block 
 
 def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
     bundle, is_decided = report.bundle, report.conclusion is Conclusion.VERIFIED
+    yield verdict_line(report.conclusion, _summary(report), private=report.private)
+    yield ""
     if not is_decided:
         yield "What the file says (the word of whoever made it)"
     from blockchaintracer.cli.verb_export_proof import lines
@@ -292,8 +304,6 @@ def _bundle_lines(report: BundleReport, file: Path) -> Iterator[str]:
         network = f"--network {known.name}" if known else f"--rpc URL --chain-id {bundle.chain_id}"
         yield f"  blockchaintracer verify --proof {shlex.quote(str(file))} {network}"
         yield "  or --trust-block with the hash of each block, from a source that you trust"
-    yield ""
-    yield verdict_line(report.conclusion, _summary(report), private=report.private)
 
 
 def _summary(report: BundleReport) -> str:
@@ -331,11 +341,12 @@ def _yourself(lab: Lab, record_id: str) -> Iterator[str]:
     yield "Check it yourself"
     yield "  pip install blockchaintracer"
     yield f"  {command_for_others(lab.domain, record_id)}"
-    yield ""
 
 
 def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
-    yield from (_line(check) for check in report.checks if check.record is None)
+    yield verdict_line(conclusion, _outcome(report, conclusion), private=report.private)
+    general = [_line(check) for check in report.checks if check.record is None]
+    yield from ("", *general) if general else ()
     for record in report.records:
         named = f" {plain(record.name)!r}" if record.name else ""
         yield ""
@@ -346,26 +357,27 @@ def _lines(report: Report, conclusion: Conclusion, lab: Lab) -> Iterator[str]:
     yield from (_line(check) for check in report.checks if check.record is not None and check.record not in known)
     yield ""
     yield "What this proves"
-    yield from (f"  {plain(sentence)}" for sentence in report.proves or ["Nothing of who committed to what, and when."])
+    proven = report.proves or ["Nothing of who committed to what, and when."]
+    yield from (hanging("  ", plain(sentence)) for sentence in proven)
     yield "What this does not prove"
-    yield from (f"  {plain(sentence)}" for sentence in report.does_not_prove)
-    yield ""
+    yield from (hanging("  ", plain(sentence)) for sentence in report.does_not_prove)
     if report.records:
+        yield ""
         yield from _yourself(lab, report.records[0].id)
+
+
+def _outcome(report: Report, conclusion: Conclusion) -> str:
     unknown = f"; {len(report.unknown)} could not be made" if report.unknown else ""
     if conclusion is Conclusion.VERIFIED:
-        text = f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."
-    elif conclusion is Conclusion.UNAVAILABLE:
+        return f"{counted(len(report.checks) - len(report.unknown), 'check')} passed{unknown}."
+    if conclusion is Conclusion.UNAVAILABLE:
         names = ", ".join(dict.fromkeys(plain(check.name) for check in report.unavailable))
-        text = f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."
-    else:
-        names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
-        failed = f"{counted(len(report.failed), 'check')} failed ({names})"
-        failed = failed if names else "no check failed, but --strict was asked"
-        text = f"{failed}{unknown}."
-    yield verdict_line(conclusion, text, private=report.private)
+        return f"no check failed{unknown}, and a source that may have what they need could not be asked ({names})."
+    names = ", ".join(dict.fromkeys(plain(check.name) for check in report.failed))
+    failed = f"{counted(len(report.failed), 'check')} failed ({names})"
+    return f"{failed if names else 'no check failed, but --strict was asked'}{unknown}."
 
 
 def _line(check: Check) -> str:
     verdict = click.style(f"{check.verdict.value:<8}", fg=_COLOURS[check.verdict])
-    return f"  {verdict} {plain(check.name):<16} {plain(check.detail)}"
+    return hanging(f"  {verdict} {plain(check.name):<16} ", plain(check.detail))

@@ -60,8 +60,8 @@ def test_blocks_that_are_final_on_the_chain_that_was_chosen_stand(lab: Lab, proo
     assert told["code"]["version"] == "1"
     shown = typed("verify", "--proof", str(proof), "--network", "devnet", home=lab.home.path)
     assert shown.returncode == 0, shown.stdout + shown.stderr
-    assert shown.stdout.strip().endswith("Checked here; a private test chain proves nothing to others.")
-    assert shown.stdout.splitlines()[-1].startswith("Verified on a private test chain: 2 records as of block ")
+    assert shown.stdout.splitlines()[0].endswith("Checked here; a private test chain proves nothing to others.")
+    assert shown.stdout.splitlines()[0].startswith("Verified on a private test chain: 2 records as of block ")
     shown = typed("verify", "--proof", str(proof), "--home", str(lab.home.path), home=proof.parent / "stranger")
     assert shown.returncode == 0, shown.stdout + shown.stderr
 
@@ -110,7 +110,7 @@ def test_what_became_of_a_record_since_is_told(lab: Lab, proof: Path, ids: list[
     assert list(told["since"]) == [ids[1]]
     assert told["since"][ids[1]].startswith("retracted since, on 20")
     shown = typed("verify", "--proof", str(proof), "--network", "devnet", home=lab.home.path)
-    assert "Retracted since, on 20" in shown.stdout.splitlines()[-1]
+    assert "Retracted since, on 20" in shown.stdout.splitlines()[0]
     words = [word for block in blocks_of(proof.read_bytes()) for word in ("--trust-block", block)]
     alone = typed("verify", "--proof", str(proof), *words, home=proof.parent / "stranger")
     assert (alone.returncode, "no node told" in alone.stdout) == (0, True)
@@ -151,7 +151,7 @@ def test_todays_state_decides_where_the_node_has_forgotten_a_block(
         )
         assert "the block and transaction that hold it are unknown" in shown.stdout
         assert "groups reproduced it" not in shown.stdout.partition("Checks")[0]
-        assert "3 records by today's state" in shown.stdout.splitlines()[-1]
+        assert "3 records by today's state" in shown.stdout.splitlines()[0]
         # a record that today's state does not hold
         (tmp_path / "forged.proof").write_bytes(
             Forged(chain_id=77787, number=2, author=lab.signer.address.lower()).data()

@@ -449,7 +449,7 @@ def test_it_is_said_what_was_committed_to_between_which_times_and_whose_time_tha
     bundle.write_bytes(export_bundle(lab.registry, [wanted(lab, record_id) for record_id in ids]))
     told = shown(bundle)
     assert told.exit_code == 4, told.stderr
-    _, data, first, other, without, _, rest, *_ = told.stdout.strip().split("\n\n")
+    _, _, data, first, other, without, _, rest, *_ = told.stdout.strip().split("\n\n")
     assert f"\n  dataset 'one' of group {lab.group()}, by " in data
     assert f"\n  file {hashlib.sha256(b'one').hexdigest()}\n" in data
     assert "not-before" not in data
