@@ -394,7 +394,13 @@ _request_options = _bundle(
         metavar="eip155:CHAIN:REGISTRY/ID",
         help="A record of another registry that the run reproduces; a reference to it is recorded with it.",
     ),
-    click.option("--lock", type=PATH, help="Lock file of the run's environment. [default: one in the working folder]"),
+    click.option(
+        "--lock",
+        type=PATH,
+        help="Lock file of the run's environment. [default: one in the working folder; else one is made from what is "
+        "installed]",
+    ),
+    click.option("--look-up-hashes", is_flag=True, help="Ask the package index for the hashes of a lock that is made."),
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
     agreed_option,
     click.option("--with-user-name", is_flag=True, help="Record your user name."),

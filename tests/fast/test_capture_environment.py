@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.lab.capture import environment
-from blockchaintracer.lab.capture.environment import capture_environment, find_lock
+from blockchaintracer.lab.capture import interpreter
+from blockchaintracer.lab.capture.environment import find_lock
+from blockchaintracer.lab.capture.interpreter import capture_environment
+from blockchaintracer.lab.capture.program import recorded_parts
 from blockchaintracer.lab.capture.secret_masking import mask_arguments
 
 
@@ -29,6 +31,8 @@ def test_python_and_packages_are_those_that_run():
 def test_packages_of_every_layout_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for name in ("First_Part.one-1.0.dist-info", "second-2.0-py3.11.egg-info", "third.egg-info"):
         (tmp_path / name).mkdir()
+    (tmp_path / "First_Part.one-1.0.dist-info/METADATA").write_text("Name: first-part.one\n")
+    (tmp_path / "second-2.0-py3.11.egg-info/PKG-INFO").write_text("Name: second\n")
     (tmp_path / "third.egg-info/PKG-INFO").write_text("Metadata-Version: 2.1\nName: third\nVersion: 3.0\n")
     monkeypatch.setattr(sys, "path", [str(tmp_path), str(tmp_path / "missing.zip")])
     assert capture_environment()["packages"] == {"first-part-one": "1.0", "second": "2.0", "third": "3.0"}
@@ -38,9 +42,9 @@ def test_only_variables_that_change_results_are_told(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     monkeypatch.setenv("TZ", "https://me:hunter2@host.example")
-    found = capture_environment()
+    found = recorded_parts(capture_environment())
     assert found["variables"]["OMP_NUM_THREADS"] == "2"
-    assert set(found["variables"]) <= set(environment.VARIABLES)
+    assert set(found["variables"]) <= set(interpreter.VARIABLES)
     assert "hunter2" not in json.dumps(found)
 
 
@@ -51,7 +55,7 @@ def test_the_blas_in_use_is_told():
     assert library["internal_api"]
     assert library["version"]
     assert "/" not in json.dumps(library)
-    assert environment._numpy_blas(numpy)[0]["internal_api"]
+    assert interpreter._numpy_blas(numpy)[0]["internal_api"]
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def wheel(folder: Path, name: str) -> str:
 @pytest.fixture(params=["uv", "pip"])
 def installer(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Each installer with a folder of wheels as the only place to find packages."""
-    if request.param == "uv" and not environment._uv():
+    if request.param == "uv" and not environment.find_uv():
         pytest.skip("uv is not installed")
     if request.param == "pip":
-        monkeypatch.setattr(environment, "_uv", lambda: None)
+        monkeypatch.setattr(environment, "find_uv", lambda: None)
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     for prefix in ("UV", "PIP"):
@@ -142,7 +142,7 @@ def test_packages_out_of_reach_are_told_from_wrong_ones(
 
 
 def test_what_the_installer_says_is_told_without_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(environment, "_uv", lambda: None)
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho 'no such place: https://me:hunter2@host.example/simple' >&2; exit 1\n")
     script.chmod(0o755)
@@ -158,7 +158,7 @@ def test_the_locks_of_uv_are_installed(installer: str, tmp_path: Path):
     (tmp_path / "pyproject.toml").write_text(
         '[project]\nname = "p"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = ["locked"]\n'
     )
-    uv = environment._uv()
+    uv = environment.find_uv()
     assert uv
     for command in (["lock"], ["export", "--format", "pylock.toml", "-o", "pylock.toml"]):
         subprocess.run([uv, *command], cwd=tmp_path, check=True, capture_output=True)
@@ -174,7 +174,7 @@ def test_what_cannot_be_rebuilt_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     lock.write_text("a==1\n")
     with pytest.raises(InputError):
         rebuild_environment(lock, tmp_path / "env", python=tmp_path / "no-python")
-    monkeypatch.setattr(environment, "_uv", lambda: None)
+    monkeypatch.setattr(environment, "find_uv", lambda: None)
     (tmp_path / "pylock.toml").write_text("")
     with pytest.raises(InputError, match="expected uv"):
         rebuild_environment(tmp_path / "pylock.toml", tmp_path / "env")

@@ -343,11 +343,18 @@ class Code(Part):
 
 
 class RunEnvironment(Part):
-    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from."""
+    """What the run ran in: whatever was captured by allow-list, and the lock file to rebuild it from.
+
+    Args:
+        lock_from: where the lock file is from: named by the user, found beside the code, made from the packages that
+            were installed, or resolved by them from requirements that left versions open, which are `requirements`.
+    """
 
     model_config = ConfigDict(extra="allow")
 
     lock: Artifact | None = None
+    lock_from: Literal["given", "found", "made", "resolved"] | None = None
+    requirements: Artifact | None = None
     observed: Literal["program", "process"] | None = None
 
 

@@ -163,10 +163,15 @@ def reproduce(
             given=plan.run.code.given or {},
             observed="program",
             folder=done.folder,
-            environment=RunEnvironment(lock=plan.lock, **(done.environment or {})),
+            environment=_environment(plan, done),
             error=done.failure,
         )
         return _attested(lab, result, done, facts)
+
+
+def _environment(plan: Plan, done: Rerun) -> RunEnvironment:
+    lock_from = plan.run.environment.lock_from if plan.lock else None
+    return RunEnvironment(lock=plan.lock, lock_from=lock_from, **(done.environment or {}))
 
 
 def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -> tuple[str, str | None]:

@@ -26,10 +26,11 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotV
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
-from blockchaintracer.lab.capture.environment import VARIABLES, rebuild_environment
+from blockchaintracer.lab.capture.environment import rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.interpreter import VARIABLES
 from blockchaintracer.lab.capture.local_packages import installs_folders
-from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of
+from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, recorded_parts
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
@@ -130,7 +131,7 @@ def rerun(
     try:
         interpreter = _rebuilt(lab, plan, folder, place, sources)
         variables = _variables(plan, place, interpreter)
-        environment = environment_of(interpreter, variables)
+        environment = recorded_parts(environment_of(interpreter, variables) or {}) or None
         command = _command(plan, arguments, interpreter, place)
         lab.say(f"running it; what it prints goes to {place.log}")
         code = _run_program(command, folder, variables, place.log, timeout_s)

@@ -96,7 +96,8 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or '.')})"
     if plan.lock:
         packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
-        yield f"  environment  packages of {packages}, Python {plain(plan.python or 'of this machine')}"
+        made = ", which was made from what was installed" if plan.run.environment.lock_from == "made" else ""
+        yield f"  environment  packages of {packages}{made}, Python {plain(plan.python or 'of this machine')}"
     else:
         yield f"  environment  {plain(plan.interpreter or '')}, as it is"
     for index, entry in enumerate(inputs):

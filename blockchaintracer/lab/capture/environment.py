@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,44 +21,16 @@ from blockchaintracer.lab.capture.local_packages import LocalPackage, local_pack
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 
-VARIABLES = (
-    "CUBLAS_WORKSPACE_CONFIG",
-    "CUDA_DEVICE_ORDER",
-    "CUDA_LAUNCH_BLOCKING",
-    "CUDA_VISIBLE_DEVICES",
-    "JAX_DEFAULT_MATMUL_PRECISION",
-    "JAX_ENABLE_X64",
-    "JAX_PLATFORMS",
-    "KMP_AFFINITY",
-    "LANG",
-    "LC_ALL",
-    "MKL_CBWR",
-    "MKL_NUM_THREADS",
-    "NCCL_ALGO",
-    "NCCL_PROTO",
-    "NUMBA_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NVIDIA_TF32_OVERRIDE",
-    "OMP_DYNAMIC",
-    "OMP_NUM_THREADS",
-    "OMP_PROC_BIND",
-    "OPENBLAS_CORETYPE",
-    "OPENBLAS_NUM_THREADS",
-    "PYTHONHASHSEED",
-    "SOURCE_DATE_EPOCH",
-    "TF_CUDNN_DETERMINISTIC",
-    "TF_DETERMINISTIC_OPS",
-    "TF_ENABLE_ONEDNN_OPTS",
-    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
-    "TZ",
-    "VECLIB_MAXIMUM_THREADS",
-    "XLA_FLAGS",
-)
-"""The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
-
 MAX_LOCK = 64 << 20
+COMPLETE = "# made by blockchaintracer"
+"""Begins a requirements file that names every package: nothing is added when it is installed."""
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
 _PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
+OF_COMMIT = re.compile(
+    r"[A-Za-z0-9._-]+ ?@ ?git\+https://[\w.~-]+(?::\d+)?/[^\s@#;]+@(?:[0-9a-f]{40}|[0-9a-f]{64})"
+    r"(?:#subdirectory=[^\s;&]+)?(?: ?;.*)?"
+)
+_OF_ADDRESS = re.compile(r"[A-Za-z0-9._-]+ ?@ ?https://[\w.~-]+(?::\d+)?/[^\s@#;]+#sha256=[0-9a-f]{64}(?: ?;.*)?")
 _HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _UNREACHABLE = re.compile(
     r"(?i)error sending request|dns error|connection (?:refused|reset|aborted)|connecttimeout|newconnectionerror"
@@ -72,26 +42,6 @@ _INSTALLERS_NEED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
 )
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
-
-
-def capture_environment() -> dict[str, Any]:
-    """Capture what this process runs on, ready for JSON.
-
-    Returns:
-        ``python`` (implementation, version, compiler), ``packages`` (name to version), ``conda`` (or None),
-        ``variables`` (`VARIABLES` that are set) and ``blas`` (libraries loaded by now).
-    """
-    return {
-        "python": {
-            "implementation": platform.python_implementation(),
-            "version": platform.python_version(),
-            "compiler": platform.python_compiler(),
-        },
-        "packages": _packages(),
-        "conda": _conda(),
-        "variables": {name: mask(os.environ[name]) for name in VARIABLES if name in os.environ},
-        "blas": _blas(),
-    }
 
 
 def find_lock(root: str | os.PathLike[str]) -> Path | None:
@@ -132,7 +82,7 @@ def rebuild_environment(
         raise InputError(f"expected an empty folder or none at {target}")
     installed = target / "bin" / "python"
     interpreter = os.fspath(python or sys.executable)
-    uv = _uv()
+    uv = find_uv()
     # python -m takes modules from the current folder, and uv its settings from there and above: it is an empty one
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as empty:
         Path(empty, "uv.toml").touch()
@@ -151,13 +101,13 @@ def rebuild_environment(
                 _install([interpreter, "-m", "venv", str(target)], empty)
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
             folders = _require_packages(requirements, project)
-            hashed: list[str] = []
-            if requirements.suffix != ".toml":
-                lines = [line for line in _lines(requirements) if not local_package(line)]
-                hashed = ["--require-hashes"] if any(map(_HASHED.search, lines)) else []
-                requirements = target / "packages.txt"
-                requirements.write_text("\n".join(lines) + "\n")
-            _install([*command, *hashed, "-r", str(requirements)], empty)
+            for number, (options, lines) in enumerate(_parts(requirements)):
+                if lines == []:
+                    continue
+                part = requirements if lines is None else target / f"packages-{number}.txt"
+                if lines is not None:
+                    part.write_text("\n".join(lines) + "\n")
+                _install([*command, *options, "-r", str(part)], empty)
             for folder in folders:
                 place = os.path.join(str(project), folder.path)
                 _install([*command, "--no-deps", *(["--editable"] if folder.editable else []), place], empty)
@@ -167,87 +117,22 @@ def rebuild_environment(
     return installed
 
 
-def _packages() -> dict[str, str]:
-    """Distributions by the names of their metadata folders: reading each METADATA would take 30 times as long."""
-    packages: dict[str, str] = {}
-    for folder in sys.path:
-        try:
-            names = os.listdir(folder or ".")
-        except OSError:
-            continue
-        for entry in names:
-            name, _, version = entry.removesuffix(".dist-info").removesuffix(".egg-info").partition("-")
-            if entry.endswith(".dist-info") and version:
-                packages.setdefault(_normal(name), version)
-            elif entry.endswith(".egg-info"):
-                packages.setdefault(_normal(name), re.sub(r"-py\d.*", "", version) or _egg_version(Path(folder, entry)))
-    return dict(sorted(packages.items()))
-
-
-def _egg_version(info: Path) -> str:
-    path = info / "PKG-INFO" if info.is_dir() else info
-    try:
-        match = re.search(r"(?m)^Version: (.*)$", path.read_text(errors="replace"))
-    except OSError:
-        match = None
-    return match[1].strip() if match else "unknown"
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _conda() -> dict[str, Any] | None:
-    folders = (sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX"))
-    prefix = next((Path(folder) for folder in folders if folder and Path(folder, "conda-meta").is_dir()), None)
-    if prefix is None:
-        return None
-    packages, channels = [], set()
-    for file in sorted((prefix / "conda-meta").glob("*.json")):
-        try:
-            entry = json.loads(file.read_text())
-            channel = _channel(str(entry.get("channel") or ""))
-            name = f"{entry['name']}-{entry['version']}-{entry['build']}"
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-        channels.add(channel)
-        # the explicit form of `conda list --explicit`, with the digest that conda checks
-        packages.append(
-            {"package": name, "channel": channel, "subdir": entry.get("subdir"), "sha256": entry.get("sha256")}
-        )
-    return {"name": prefix.name, "channels": sorted(channels), "packages": packages}
-
-
-def _channel(address: str) -> str:
-    """A channel without the user, password or token (``/t/<token>/``) of its address, and without its platform."""
-    if "://" in address:
-        parts = urlsplit(address)
-        address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    address = re.sub(r"/t/[^/]+", "", address)
-    return re.sub(r"/(?:noarch|(?:linux|osx|win)-[^/]+)$", "", address.rstrip("/"))
-
-
-def _blas() -> list[dict[str, Any]]:
-    """The BLAS and OpenMP libraries that are loaded; without threadpoolctl, the BLAS that NumPy was built with."""
-    if "numpy" not in sys.modules:
-        return []
-    try:
-        threadpoolctl: Any = importlib.import_module("threadpoolctl")
-    except ImportError:
-        return _numpy_blas(sys.modules["numpy"])
-    shown = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
-    # sorted, for the order of loading is chance; without the file path, which tells who and where
-    libraries = threadpoolctl.threadpool_info()
-    blas = [{name: entry[name] for name in shown if entry.get(name) is not None} for entry in libraries]
-    return sorted(blas, key=json.dumps)
-
-
-def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
-    try:
-        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    except (TypeError, KeyError):
-        return []
-    return [{"internal_api": blas.get("name"), "version": blas.get("version")}]
+def _parts(requirements: Path) -> Iterator[tuple[list[str], list[str] | None]]:
+    """What is installed together: the options, and the lines of a requirements file. Folders are none of them."""
+    if requirements.suffix == ".toml":
+        yield [], None
+        return
+    lines = [line for line in _lines(requirements) if not local_package(line)]
+    alone = [line for line in lines if OF_COMMIT.fullmatch(line) or _OF_ADDRESS.fullmatch(line)]
+    lines = [line for line in lines if line not in alone]
+    hashed = [line for line in lines if _HASHED.search(line)]
+    if requirements.read_bytes().startswith(COMPLETE.encode()):
+        yield ["--no-deps", "--require-hashes"], hashed
+        yield ["--no-deps"], [line for line in lines if line not in hashed]
+    else:
+        yield ["--require-hashes"] if hashed else [], lines
+    # each is what its commit or hash says
+    yield ["--no-deps"], alone
 
 
 def _pins_everything(path: Path) -> bool:
@@ -257,8 +142,13 @@ def _pins_everything(path: Path) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
-    text = re.sub(r"\\\n\s*", "", read_limited(path, MAX_LOCK, "a lock").decode(errors="replace"))
-    return [line.strip() for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return requirement_lines(read_limited(path, MAX_LOCK, "a lock").decode(errors="replace"))
+
+
+def requirement_lines(text: str) -> list[str]:
+    """Return what a requirements file says, a line each."""
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
 
 
 def parse_toml(data: bytes, what: str) -> dict[str, Any]:
@@ -293,7 +183,7 @@ def _require_packages(requirements: Path, project: Path | None = None) -> list[L
             local = local_package(line)
             if local and project and local.within(project):
                 folders.append(local)
-            else:
+            elif not (OF_COMMIT.fullmatch(line) or _OF_ADDRESS.fullmatch(line)):
                 lines.append(line)
         hashed = all(_HASHED.search(line) for line in lines if not line.startswith("-"))
         elsewhere = [line for line in lines if not (_PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]
@@ -306,7 +196,8 @@ def _require_packages(requirements: Path, project: Path | None = None) -> list[L
     return folders
 
 
-def _uv() -> str | None:
+def find_uv() -> str | None:
+    """Return the path of uv, of this machine or beside this interpreter; None if there's none."""
     beside = Path(sys.executable).parent / "uv"
     return find_program("uv") or (str(beside) if beside.is_file() else None)
 

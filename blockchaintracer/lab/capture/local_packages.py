@@ -52,7 +52,12 @@ def portable_lock(text: str, folder: Path, root: Path) -> str:
         place = os.path.relpath(os.path.realpath(folder / local.path), os.path.realpath(root)) if local else ".."
         if not local or place.startswith(".."):
             return line
-        path = "." if place == "." else f"./{place}"
-        return f"{'-e ' if local.editable else ''}{path if quote(path) == path else f'file:{quote(path)}'}\n"
+        return f"{folder_line(place, local.editable)}\n"
 
     return "".join(map(portable, text.splitlines(keepends=True)))
+
+
+def folder_line(place: str, editable: bool) -> str:
+    """Return the line of a requirements file that installs a folder, named from the root of the repository."""
+    path = "." if place == "." else f"./{place}"
+    return f"{'-e ' if editable else ''}{path if quote(path) == path else f'file:{quote(path)}'}"

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
+from blockchaintracer.lab.capture import interpreter
+from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.keys import without_secrets
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
 
+_PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _MOST_UP = 16
 """Folders above the working folder that a manifest counts at most."""
-
-# the package is found by its folder, whose other packages are none of the interpreter's
-_CAPTURE = """
-import json, sys
-sys.path.insert(0, sys.argv[1])
-from blockchaintracer.lab.capture.environment import capture_environment
-del sys.path[0]
-print(json.dumps(capture_environment()))
-"""
 
 
 def start_program(command: Sequence[str], folder: Path, run_file: Path) -> int:
@@ -64,20 +59,48 @@ def command_line(folder: Path) -> list[str] | None:
     return given
 
 
+def interpreter_of(command: Sequence[str], find: Callable[[str], str | None]) -> tuple[str | None, bool]:
+    """Find the Python interpreter that a command starts: the one it names, or that of its first line if it's a script.
+
+    Args:
+        find: gives the path of a program by its name or path, or None.
+
+    Returns:
+        The interpreter and True; for a program that may start any, the first on PATH and False; None if there's none.
+    """
+    named = (find(argument) for argument in command if _PYTHON.fullmatch(Path(argument).name))
+    if found := next(filter(None, named), None):
+        return found, True
+    script = find(command[0]) if command else None
+    try:
+        with open(script or os.devnull, "rb") as file:
+            first, rest = file.read(2), os.fsdecode(file.readline(4096))
+    except OSError:
+        first, rest = b"", ""
+    for word in rest.split() if first == b"#!" else ():
+        if _PYTHON.fullmatch(Path(word).name) and (found := find(word)):
+            return found, True
+    return find("python") or find("python3"), False
+
+
 def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
     """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there."""
-    package = Path(__file__).resolve().parents[3]
-    command = [os.fspath(python), "-I", "-c", _CAPTURE, str(package)]
+    source = Path(interpreter.__file__).read_bytes()
     try:
-        done = subprocess.run(command, env={**variables}, capture_output=True, check=True)  # noqa: S603 -- a Python
-        return recorded_parts(parse_json(done.stdout, "environment"))
+        # not in the working folder, whose files could be taken for modules
+        done = subprocess.run(  # noqa: S603 -- a Python
+            [os.path.abspath(python), "-"], cwd=os.sep, env={**variables}, input=source, capture_output=True, check=True
+        )
+        return dict(parse_json(done.stdout, "environment"))
     except (OSError, subprocess.CalledProcessError, InputError):
         return None
 
 
 def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
-    """Return what was captured, without what is empty."""
-    return {name: value for name, value in environment.items() if value}
+    """Return what was captured as a manifest has it: without what is empty, credentials and places of the machine."""
+    variables = {name: mask(value) for name, value in (environment.get("variables") or {}).items()}
+    shown = {**environment, "variables": variables, "direct": None}
+    return {name: value for name, value in shown.items() if value}
 
 
 def portable_command(

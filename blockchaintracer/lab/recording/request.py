@@ -62,6 +62,7 @@ class Request:
     parents: Sequence[str] = ()
     reproduces: str | None = None
     lock: Path | None = None
+    look_up_hashes: bool = False
     with_host_name: bool = False
     with_user_name: bool = False
     program: Sequence[str] = ()
@@ -140,6 +141,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
             command=request.program or ([document.entry_point, *document.arguments] if document.entry_point else None),
             observed="program" if request.program else None,
             lock=request.lock,
+            look_up_hashes=request.look_up_hashes,
             error=ending(code) if code else None,
             host_name=request.with_host_name,
             user_name=request.with_user_name,

@@ -38,13 +38,16 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
-from blockchaintracer.lab.capture.environment import MAX_LOCK, capture_environment, find_lock
+from blockchaintracer.lab.capture.environment import MAX_LOCK, find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
 from blockchaintracer.lab.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
+from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
 from blockchaintracer.lab.capture.program import (
     RUN_FILE,
     environment_of,
+    interpreter_of,
     portable_command,
     recorded_parts,
     recorded_place,
@@ -117,6 +120,7 @@ class RunFacts:
         given: of a command that is as a manifest names it already, `Code.given`; None if it isn't.
         observed: as in `RunEnvironment`; None if nothing was seen to run.
         checkpoints: what was committed to while it went on; None for the document's.
+        look_up_hashes: whether a lock that is made asks the package index for hashes.
         host_name, user_name: whether to record these.
         ended_at: when it ended; None for now.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
@@ -132,6 +136,7 @@ class RunFacts:
     observed: Literal["program", "process"] | None = None
     folder: Path = field(default_factory=Path.cwd)
     lock: Path | None = None
+    look_up_hashes: bool = False
     environment: RunEnvironment | None = None
     error: str | None = None
     checkpoints: Checkpoints | None = None
@@ -365,16 +370,36 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
 
 
 def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
-    lock = facts.lock or find_lock(facts.folder)
-    name = facts.command[0] if facts.command else ""
+    command, root = facts.command or (), git.root if git else facts.folder
     # what a document calls its program was not typed by the user: it may lie in a stranger's folder
-    program = shutil.which(name) if facts.observed == "program" else find_program(name)
-    captured = None
-    if program and Path(program).name.startswith("python") and os.path.abspath(program) != sys.executable:
-        captured = environment_of(program, without_secrets(os.environ))
-    # never encrypted: a reproduction installs from it
-    artifact = _kept_lock(lab, facts, lock, git.root if git else facts.folder) if lock else None
-    return RunEnvironment(lock=artifact, **(captured or recorded_parts(capture_environment())))
+    python, is_known = interpreter_of(command, shutil.which if facts.observed == "program" else find_program)
+    if facts.observed == "process" or not command:
+        python, is_known = sys.executable, True
+    if python and os.path.abspath(python) == sys.executable:
+        captured = capture_environment()
+    else:
+        captured = (environment_of(python, without_secrets(os.environ)) if python else None) or {}
+    if not captured.get("python"):
+        lab.say(f"the Python of {command[0]} is not known, nor are its packages")
+    elif not is_known:
+        lab.say(f"which Python {command[0]} starts is not known: the first on PATH is recorded, with its packages")
+        captured["assumed"] = True
+    shown = recorded_parts(captured)
+    lock = facts.lock or find_lock(facts.folder)
+    described: dict[str, Any] = {"lock_from": "given" if facts.lock else "found"} if lock else {}
+    if lock:
+        # never encrypted: a reproduction installs from it
+        described["lock"] = _kept_lock(lab, facts, lock, root)
+    elif facts.observed and captured.get("python"):
+        # a process that records itself waits for it
+        cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
+        made = make_lock(captured, root, str(python), "index" if facts.look_up_hashes else cached)
+        lab.say(f"no lock file was given: one is made from {len(captured.get('packages', ()))} packages of {python}")
+        for note in made.notes:
+            lab.say(note)
+        described = {"lock_from": "made", "lock": keep_attachment(lab.store, MADE_LOCK, made.data)}
+        shown |= {"sources": made.sources} if made.sources else {}
+    return RunEnvironment(**described, **shown)
 
 
 def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:

@@ -8,7 +8,7 @@ import tensorflow as tf
 import blockchaintracer.mlflow as sealed
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.recorder import Target
-from blockchaintracer.lab.capture.environment import capture_environment
+from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.random_seeds import seed_everything
 from tests.live.frameworks.test_keras import DATA, network
 

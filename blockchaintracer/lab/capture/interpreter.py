@@ -1,0 +1,218 @@
+"""What an interpreter runs on: Python, packages, conda, BLAS, settings.
+
+`environment_of` runs this file inside other interpreters, older ones too: it needs the standard library of Python 3.8
+and nothing else. What it finds is masked by who records it.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import importlib
+import json
+import os
+import platform
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+VARIABLES = (
+    "CUBLAS_WORKSPACE_CONFIG",
+    "CUDA_DEVICE_ORDER",
+    "CUDA_LAUNCH_BLOCKING",
+    "CUDA_VISIBLE_DEVICES",
+    "JAX_DEFAULT_MATMUL_PRECISION",
+    "JAX_ENABLE_X64",
+    "JAX_PLATFORMS",
+    "KMP_AFFINITY",
+    "LANG",
+    "LC_ALL",
+    "MKL_CBWR",
+    "MKL_NUM_THREADS",
+    "NCCL_ALGO",
+    "NCCL_PROTO",
+    "NUMBA_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+    "OMP_DYNAMIC",
+    "OMP_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "SOURCE_DATE_EPOCH",
+    "TF_CUDNN_DETERMINISTIC",
+    "TF_DETERMINISTIC_OPS",
+    "TF_ENABLE_ONEDNN_OPTS",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+    "TZ",
+    "VECLIB_MAXIMUM_THREADS",
+    "XLA_FLAGS",
+)
+"""The only environment variables that are captured: those that can change a result. Anything else may be a secret."""
+
+
+def capture_environment() -> dict[str, Any]:
+    """Capture what this process runs on, ready for JSON.
+
+    Returns:
+        ``python`` (implementation, version, compiler), ``packages`` (name to version), ``direct`` (name to what
+        ``direct_url.json`` says, of packages that come from no index), ``conda`` (or None), ``variables`` (`VARIABLES`
+        that are set) and ``blas`` (libraries loaded by now).
+    """
+    packages, direct = {}, {}
+    for name, (version, info) in sorted(_packages().items()):
+        packages[name] = version
+        if origin := _direct_url(info):
+            direct[name] = origin
+    return {
+        "python": {
+            "implementation": platform.python_implementation(),
+            "version": platform.python_version(),
+            "compiler": platform.python_compiler(),
+        },
+        "packages": packages,
+        "direct": direct,
+        "conda": _conda(),
+        "variables": {name: os.environ[name] for name in VARIABLES if name in os.environ},
+        "blas": _blas(),
+    }
+
+
+def _packages() -> dict[str, tuple[str, Path]]:
+    """Each package that can be imported, with its version and metadata, by the names of the metadata folders: reading
+    each METADATA would take 30 times as long. What pip renamed to delete it, or emptied, is no package."""
+    packages: dict[str, tuple[str, Path]] = {}
+    for folder in sys.path:
+        try:
+            entries = os.listdir(folder or ".")
+        except OSError:
+            continue
+        here: dict[str, list[tuple[str, Path]]] = {}
+        for entry in entries:
+            name, _, version = entry.rpartition(".")[0].partition("-")
+            info = Path(folder, entry)
+            if name.startswith("~") or not entry.endswith((".dist-info", ".egg-info")):
+                continue
+            if entry.endswith(".egg-info"):
+                version = re.sub(r"-py\d.*", "", version) or _egg_version(info)
+            if version and _has_metadata(info):
+                here.setdefault(_normal(name), []).append((version, info))
+        for name, versions in here.items():
+            # of two installations over each other, that one whose files are there
+            packages.setdefault(name, versions[0] if len(versions) == 1 else max(versions, key=_files_there))
+    return packages
+
+
+def _has_metadata(info: Path) -> bool:
+    if info.is_file():
+        return True
+    try:
+        return (info / ("METADATA" if info.suffix == ".dist-info" else "PKG-INFO")).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _files_there(version: tuple[str, Path]) -> float:
+    """Which part of the files that RECORD lists is there as listed."""
+    info = version[1]
+    there = listed = 0
+    try:
+        rows = list(csv.reader((info / "RECORD").read_text(errors="replace").splitlines()))
+    except OSError:
+        return 0
+    for path, digest, *_ in (row for row in rows if len(row) > 1 and row[1].startswith("sha256=")):
+        listed += 1
+        try:
+            found = base64.urlsafe_b64encode(hashlib.sha256((info.parent / path).read_bytes()).digest())
+        except OSError:
+            continue
+        there += found.decode().rstrip("=") == digest.partition("=")[2]
+    return there / listed if listed else 0
+
+
+def _direct_url(info: Path) -> dict[str, Any] | None:
+    """Where a package came from that is of no index (PEP 610); of an older editable install, the folder it lies in."""
+    if info.suffix == ".egg-info" and info.parent.name not in ("site-packages", "dist-packages"):
+        project = next((folder for folder in info.parents if (folder / "setup.py").exists()), info.parent)
+        return {"url": project.absolute().as_uri(), "dir_info": {"editable": True}}
+    try:
+        origin = json.loads((info / "direct_url.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return origin if isinstance(origin, dict) and isinstance(origin.get("url"), str) else None
+
+
+def _egg_version(info: Path) -> str:
+    path = info / "PKG-INFO" if info.is_dir() else info
+    try:
+        match = re.search(r"(?m)^Version: (.*)$", path.read_text(errors="replace"))
+    except OSError:
+        match = None
+    return match[1].strip() if match else "unknown"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _conda() -> dict[str, Any] | None:
+    folders = (sys.prefix, sys.base_prefix, os.environ.get("CONDA_PREFIX"))
+    prefix = next((Path(folder) for folder in folders if folder and Path(folder, "conda-meta").is_dir()), None)
+    if prefix is None:
+        return None
+    packages, channels = [], set()
+    for file in sorted((prefix / "conda-meta").glob("*.json")):
+        try:
+            entry = json.loads(file.read_text())
+            channel = _channel(str(entry.get("channel") or ""))
+            name = f"{entry['name']}-{entry['version']}-{entry['build']}"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        channels.add(channel)
+        # the explicit form of `conda list --explicit`, with the digest that conda checks
+        packages.append(
+            {"package": name, "channel": channel, "subdir": entry.get("subdir"), "sha256": entry.get("sha256")}
+        )
+    return {"name": prefix.name, "channels": sorted(channels), "packages": packages}
+
+
+def _channel(address: str) -> str:
+    """A channel without the user, password or token (``/t/<token>/``) of its address, and without its platform."""
+    if "://" in address:
+        parts = urlsplit(address)
+        address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    address = re.sub(r"/t/[^/]+", "", address)
+    return re.sub(r"/(?:noarch|(?:linux|osx|win)-[^/]+)$", "", address.rstrip("/"))
+
+
+def _blas() -> list[dict[str, Any]]:
+    """The BLAS and OpenMP libraries that are loaded; without threadpoolctl, the BLAS that NumPy was built with."""
+    if "numpy" not in sys.modules:
+        return []
+    try:
+        threadpoolctl: Any = importlib.import_module("threadpoolctl")
+    except ImportError:
+        return _numpy_blas(sys.modules["numpy"])
+    shown = ("internal_api", "version", "num_threads", "threading_layer", "architecture")
+    # sorted, for the order of loading is chance; without the file path, which tells who and where
+    libraries = threadpoolctl.threadpool_info()
+    blas = [{name: entry[name] for name in shown if entry.get(name) is not None} for entry in libraries]
+    return sorted(blas, key=json.dumps)
+
+
+def _numpy_blas(numpy: Any) -> list[dict[str, Any]]:
+    try:
+        blas = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    except (TypeError, KeyError):
+        return []
+    return [{"internal_api": blas.get("name"), "version": blas.get("version")}]
+
+
+if __name__ == "__main__":
+    # the folder of the script is none of the interpreter's
+    sys.path = [folder for folder in sys.path if folder]
+    json.dump(capture_environment(), sys.stdout)
