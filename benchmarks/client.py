@@ -24,6 +24,7 @@ from rich.table import Table
 from benchmarks.handover import measure_handover
 from benchmarks.index import measure_queries, measure_sync
 from benchmarks.mlflow import SIZE, measure_recording
+from benchmarks.observing import FILES, measure_observing
 from benchmarks.reading import measure_reading
 from blockchaintracer.core.digest import digest_file, digest_folder, sha256_file
 
@@ -243,6 +244,12 @@ def main() -> int:
     handed, waited = measure_handover()
     target = "under 60 ms; beside: brought into a block"
     rows.append(Row("cost of recording a run to its process", "ms", handed, waited, target, handed < 60))
+
+    console.print("observing a program ...")
+    with tempfile.TemporaryDirectory() as folder:
+        watched, bare = measure_observing(Path(folder))
+    target = "at most 1.03 of the program alone"
+    rows.append(Row(f"CPU of a program that reads {FILES:,} files", "s", watched, bare, target, watched <= 1.03 * bare))
 
     console.print("recording runs of MLflow ...")
     alone, recorded = measure_recording()

@@ -106,7 +106,7 @@ class OpenLab(Lab):
         """
         base = Path(folder)
         start = start_run(self, base)
-        code, document = run_command(command, base, self.home)
+        code, document, seen = run_command(command, base, self.home)
         if code or document is None:
             raise InputError(f"expected a run document from {command}, got exit code {code}")
         facts = RunFacts(
@@ -119,6 +119,7 @@ class OpenLab(Lab):
             folder=base,
             lock=Path(lock) if lock else None,
             keeping=run_keeping(self, document, base, start.git),
+            seen=seen,
         )
         return finish_run(self, start, facts)
 

@@ -23,6 +23,7 @@ from blockchaintracer.core.manifest.predicates import NotBefore as NotBefore
 from blockchaintracer.core.manifest.predicates import Parent as Parent
 from blockchaintracer.core.manifest.predicates import Predicate as Predicate
 from blockchaintracer.core.manifest.predicates import PrivateValues as PrivateValues
+from blockchaintracer.core.manifest.predicates import Reads as Reads
 from blockchaintracer.core.manifest.predicates import RecordPredicate as RecordPredicate
 from blockchaintracer.core.manifest.predicates import RunEnvironment as RunEnvironment
 from blockchaintracer.core.manifest.predicates import RunInput as RunInput

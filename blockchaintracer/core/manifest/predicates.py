@@ -408,6 +408,26 @@ class SeedDerivation(Part):
     seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
 
 
+class Reads(Part):
+    """What a run was seen to read that its record does not hold, and the code of the commit that it loaded.
+
+    Args:
+        processes: of Python that could be seen; of what others read nothing is known.
+        files: paths from the root of the repository, or ``…/name`` of what lies elsewhere; some name a folder.
+        file_count: all of them, named or not.
+        addresses: without query; or hosts.
+        programs: that were started and can't be seen.
+        code: paths from the root of the repository; None if there were too many to name.
+    """
+
+    processes: NonNegativeInt
+    files: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    file_count: NonNegativeInt = 0
+    addresses: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    programs: Annotated[tuple[Line, ...], Field(strict=False)] = ()
+    code: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
+
+
 class RunPredicate(Lineage):
     """A run: it has an id of its own from its start, and holds its context."""
 
@@ -425,6 +445,7 @@ class RunPredicate(Lineage):
     inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()
     outputs: Annotated[tuple[RunOutput, ...], Field(strict=False)] = ()
     code: Code = Field(default_factory=Code)
+    reads: Reads | None = None
     environment: RunEnvironment = Field(default_factory=RunEnvironment)
     hardware: Names = Field(default_factory=dict)
     experiment: Experiment = Field(default_factory=Experiment)

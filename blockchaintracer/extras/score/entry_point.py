@@ -62,6 +62,15 @@ def generators(entry: Path, folder: Path, root: Path) -> set[str] | None:
     return imported
 
 
+def generators_of(files: Sequence[Path]) -> set[str] | None:
+    """Find the generators that Python files import, if these are all that a run loaded; None if one can't be read."""
+    names = [_imports(file) for file in files]
+    if not names or None in names:
+        return None
+    tops = {name.partition(".")[0] for found in names for name in found or ()}
+    return {key for key, packages in GENERATORS.items() if tops & {*packages}}
+
+
 def _imports(file: Path) -> set[str] | None:
     try:
         if file.suffix != ".py" or file.stat().st_size > _SOURCE_LIMIT:

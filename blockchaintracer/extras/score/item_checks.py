@@ -15,7 +15,14 @@ from blockchaintracer.core.manifest import Artifact, ContentPredicate
 from blockchaintracer.core.manifest.metric_comparison import are_decisive
 from blockchaintracer.core.record import Kind, Relation, SubjectType
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
-from blockchaintracer.extras.score.entry_point import GENERATORS, entry_file, generators, is_inline
+from blockchaintracer.extras.score.entry_point import (
+    GENERATORS,
+    STARTED,
+    entry_file,
+    generators,
+    generators_of,
+    is_inline,
+)
 from blockchaintracer.extras.score.evidence import (
     Finding,
     RunEvidence,
@@ -57,6 +64,9 @@ def inputs_hashed(evidence: RunEvidence) -> Finding:
         return unknown(f"the digest is behind a salted commitment: {_some(commitments)}")
     if without := [_called(entry) for entry in evidence.inputs if not entry.read.is_hashed]:
         return failed(f"no digest of the bytes: {_some(without)}")
+    reads = evidence.run.reads
+    if reads and (missed := [*(name for name in reads.files if not name.endswith(".py")), *reads.addresses]):
+        return failed(f"read but not recorded: {_some(missed)}")
     return passed(f"{len(evidence.inputs)} inputs, each by the SHA-256 of its recorded file or folder")
 
 
@@ -184,7 +194,10 @@ def _is_number(cell: str) -> bool:
 
 
 def commit(evidence: RunEvidence) -> Finding:
-    """Check that the recorded code could be restored here."""
+    """Check that the recorded code could be restored here, and that the run was not seen to load other code."""
+    files = evidence.run.reads.files if evidence.run.reads else ()
+    if evidence.code.status == "pass" and (other := [name for name in files if name.endswith(".py")]):
+        return failed(f"code was loaded that the commit does not hold: {_some(other)}")
     return evidence.code
 
 
@@ -320,10 +333,18 @@ def parameters(evidence: RunEvidence) -> Finding:
 
 
 def seeds(evidence: RunEvidence) -> Finding:
-    """Check that each generator that the code imports has a seed of its name, or was seeded by `seed_everything`."""
+    """Check that each generator that the code imports has a seed of its name, or was seeded by `seed_everything`. The
+    code is what the run was seen to load, or else what its command starts and that imports."""
     stated = evidence.run.seeds
-    used = None
-    if evidence.tree and evidence.folder and (entry := entry_file(_command(evidence), evidence.folder, evidence.tree)):
+    used, reads = None, evidence.run.reads
+    if evidence.tree and reads and reads.code:
+        used = generators_of([evidence.tree / path for path in reads.code if path.endswith(".py")])
+        if used and not reads.programs:
+            # each Python that it started was seen
+            used.discard(STARTED)
+    elif (
+        evidence.tree and evidence.folder and (entry := entry_file(_command(evidence), evidence.folder, evidence.tree))
+    ):
         used = generators(entry, evidence.folder, evidence.tree)
     if used is not None and not used:
         return passed("the code imports no generator of random numbers")

@@ -154,6 +154,11 @@ def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> lis
     return sorted(held)
 
 
+def recorded_names(state: GitState) -> frozenset[str]:
+    """Return the paths of the files of the commit and of the difference, relative to the root."""
+    return frozenset({name for _, _, name in _blobs(state)} | set(state.untracked) - set(state.omitted))
+
+
 def _blobs(state: GitState) -> list[tuple[str, int, str]]:
     """Object name, size and path of each file of the commit."""
     if state.commit is None:

@@ -14,6 +14,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture import interpreter
+from blockchaintracer.lab.capture.reads import Observation
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.keys import without_secrets
 
@@ -25,14 +26,14 @@ _MOST_UP = 16
 """Folders above the working folder that a manifest counts at most."""
 
 
-def start_program(command: Sequence[str], folder: Path, run_file: Path) -> int:
-    """Run a program to its end, without the lab's secrets; its exit code."""
+def start_program(command: Sequence[str], folder: Path, run_file: Path, observation: Observation) -> int:
+    """Run a program to its end, observed and without the lab's secrets; its exit code."""
     try:
         done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
             [*command],
             cwd=folder,
             # the program has no need to sign
-            env=without_secrets(os.environ) | {RUN_FILE: str(run_file)},
+            env=observation.variables(without_secrets(os.environ) | {RUN_FILE: str(run_file)}),
             check=False,
             stdout=sys.stderr,
         )

@@ -10,6 +10,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab.capture.program import ending
+from blockchaintracer.lab.capture.reads import Seen
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import recipients_of
@@ -106,9 +107,9 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     start = start_run(lab, exclude=[*request.paths, *(base / path for path in document.encrypted())])
     hidden = request.paths if keeping.recipients else ()
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
-    code = None
+    code = seen = None
     if request.program:
-        code, document = _run_program(lab, request, document)
+        code, document, seen = _run_program(lab, request, document)
     try:
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
@@ -146,6 +147,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
             host_name=request.with_host_name,
             user_name=request.with_user_name,
             keeping=keeping,
+            seen=seen,
         )
         run = finish_run(lab, start, facts, progress)
         return [*references, *(used.record for used in inputs), *trained, run], code
@@ -157,16 +159,17 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
         raise
 
 
-def _run_program(lab: Lab, request: Request, document: RunDocument) -> tuple[int, RunDocument]:
-    """Run the program; its exit code, and `document` with what it told. What it told of a metric is what counts."""
-    code, written = run_command(request.program, Path.cwd(), lab.home)
+def _run_program(lab: Lab, request: Request, document: RunDocument) -> tuple[int, RunDocument, Seen]:
+    """Run the program; its exit code, `document` with what it told, and what it read. What it told of a metric is what
+    counts."""
+    code, written, seen = run_command(request.program, Path.cwd(), lab.home)
     metrics = written.metrics if written else {}
     told = {name: metric for name, metric in metrics.items() if metric.value is not None}
     for name in (parse_assignment(text, "metric")[0] for text in request.metrics):
         known = "as the program tells it" if name in told else "as declared: the program does not tell it to others"
         lab.say(f"the metric {name} of --metric is recorded {known}")
     document = _merged(written, request) if written else document
-    return code, document.model_copy(update={"metrics": {**document.metrics, **told}})
+    return code, document.model_copy(update={"metrics": {**document.metrics, **told}}), seen
 
 
 def seal_requested_verdict(

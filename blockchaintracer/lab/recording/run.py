@@ -54,6 +54,7 @@ from blockchaintracer.lab.capture.program import (
     relative_path,
     start_program,
 )
+from blockchaintracer.lab.capture.reads import Observation, Seen, undeclared
 from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
@@ -124,6 +125,7 @@ class RunFacts:
         host_name, user_name: whether to record these.
         ended_at: when it ended; None for now.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
+        seen: what it was seen to read; None if nothing looked.
     """
 
     document: RunDocument
@@ -147,6 +149,7 @@ class RunFacts:
     keeping: Keeping = OPEN
     code: Code | None = None
     hardware: dict[str, Any] | None = None
+    seen: Seen | None = None
 
 
 def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()) -> RunStart:
@@ -208,6 +211,13 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
             found |= {"path": place[1], "up": place[0] or None}
         inputs.append(RunInput(record=used.record.id, relation=used.relation, sha256=used.record.subject, **found))
     histories = keep_histories(lab.store, document.histories)
+    reads = None
+    if facts.seen:
+        files = [*(used.path for used in facts.inputs), *(path for _, path in facts.outputs)]
+        missed = undeclared(facts.seen, facts.folder, start.git, files, [lab.home.path])
+        for sentence in missed.sentences():
+            lab.say(sentence)
+        reads = missed.reads
     metrics = document.recorded_metrics()
     run = RunPredicate(
         run_id=start.run_id,
@@ -224,6 +234,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         code=facts.code or _code(lab, start.git, start.kept_code.result(), facts),
+        reads=reads,
         environment=environment,
         hardware=hardware,
         not_before=start.not_before,
@@ -267,17 +278,19 @@ def record_models(
     return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 
-def run_command(command: Sequence[str], folder: Path, home: Home) -> tuple[int, RunDocument | None]:
-    """Run a program and read the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it writes one.
+def run_command(command: Sequence[str], folder: Path, home: Home) -> tuple[int, RunDocument | None, Seen]:
+    """Run a program. Returns its exit code, the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it
+    writes one, and what it was seen to read.
 
     Raises:
         InputError: if it can't be read as one: it is kept in the lab's folder, to be mended.
     """
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
-        code = start_program(command, folder, file)
+        observation = Observation(Path(scratch, "reads"))
+        code = start_program(command, folder, file, observation)
         try:
-            return code, load_run_document(file) if file.exists() else None
+            return code, load_run_document(file) if file.exists() else None, observation.seen()
         except InputError as error:
             kept = _keep_unrecorded(home, file.read_bytes())
             hint = f"It is kept: mend it, then `blockchaintracer record --from {shlex.quote(str(kept))}`."
