@@ -33,6 +33,7 @@ VERBS = {
     "lineage": ("lineage", "What a record came from and what came of it."),
     "materialize": (None, "Store a record from its batch."),
     "mlflow": ("mlflow", "Record MLflow runs and models, and rebuild runs."),
+    "network": (None, "The chain that commands use: choose one, add your own."),
     "new": (None, "Start a run document from a template."),
     "node": (None, "The embedded devnet: start, stop, status, log, reset."),
     "outbox": (None, "What still waits to reach the chain."),
@@ -54,7 +55,7 @@ VERBS = {
 
 
 SECTIONS = {
-    "Start": "deploy group keys node estimate status",
+    "Start": "deploy group keys node network estimate status",
     "Record": "record new mlflow seal reveal batch materialize attest reproduce retract",
     "Check": "verify check compare score signature",
     "Find": "query lineage impact",

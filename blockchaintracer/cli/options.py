@@ -19,8 +19,10 @@ from blockchaintracer.cli.record_names import RECORD_AND_RELATION, YES, name_rec
 from blockchaintracer.cli.render import JSON, LAB, VERBOSE, Answer, Declined, plain, show_error
 from blockchaintracer.core.digest import DEFAULT_PROFILE, PROFILES
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, SourceWarning
-from blockchaintracer.core.networks import NETWORKS, network_by_name
+from blockchaintracer.core.networks import NETWORKS
 from blockchaintracer.core.record import Domain, Verdict, label
+from blockchaintracer.lab.chosen_network import VARIABLE as NETWORK_VARIABLE
+from blockchaintracer.lab.chosen_network import network_in_use, use_network
 from blockchaintracer.lab.keys import KEY, PASSPHRASE_FILE
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.lab_folder import VARIABLE, Home
@@ -116,9 +118,11 @@ class VerbGroup(click.Group):
         kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*args, **kwargs)
 
-    def lab_verb(self, name: str | None = None, *, writes: bool = False, **more: Any) -> Callable[[F], click.Command]:
-        """Add a sub-verb of the lab, as `lab_verb`."""
-        return lambda function: self.command(name, **more)(lab_options(function, writes=writes))
+    def lab_verb(
+        self, name: str | None = None, *, writes: bool = False, starts: bool = False, **more: Any
+    ) -> Callable[[F], click.Command]:
+        """Add a sub-verb of the lab, as `lab_verb`; `starts` is one that writes nothing new and starts the devnet."""
+        return lambda function: self.command(name, **more)(lab_options(function, writes=writes, starts=starts))
 
 
 def lab_verb(*, writes: bool = False, **more: Any) -> Callable[[F], click.Command]:
@@ -130,7 +134,9 @@ def lab_verb(*, writes: bool = False, **more: Any) -> Callable[[F], click.Comman
     return lambda function: click.command(cls=Verb, **more)(lab_options(function, writes=writes))
 
 
-class _NetworkName(click.ParamType):
+class NetworkName(click.ParamType):
+    """The name of a network, which a shell completes."""
+
     name = "network"
 
     @override
@@ -177,9 +183,10 @@ connection_options = _bundle(
     click.option(
         "--network",
         cls=Connection,
-        type=_NetworkName(),
+        type=NetworkName(),
         metavar="NAME",
-        help=f"{', '.join(network.name for network in NETWORKS)}. [default: the embedded devnet]",
+        help=f"{', '.join(network.name for network in NETWORKS)}, or one that was added. "
+        f"[default: the one in use: `network --help`] [env: {NETWORK_VARIABLE}]",
     ),
     click.option(
         "--key",
@@ -206,12 +213,14 @@ flush_all_option = click.option(
 )
 
 
-def lab_options(function: F, *, writes: bool = False) -> F:
+def lab_options(function: F, *, writes: bool = False, starts: bool = False) -> F:
     """Add the options that choose folder, chain, registry and key, of which a verb's `Lab` is made."""
 
     @wraps(function)
     def with_lab(**options: Any) -> Any:
-        return function(make_lab(click.get_current_context(), options, reads=not writes), **options)
+        lab = make_lab(click.get_current_context(), options, reads=not writes)
+        lab.starts_devnet |= starts
+        return function(lab, **options)
 
     return connection_options(flush_all_option(with_lab) if writes else with_lab)  # type: ignore[return-value]
 
@@ -226,14 +235,12 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         options.pop(name, None) for name in ("home", "rpc", "network", "chain_id", "registry", "key", "group")
     )
     folder = Home(home)
-    named = {network_by_name(network).chain_id} if network else set()
-    if chain_id and named - {chain_id}:
-        raise InputError(f"expected one chain, got --network {network} and --chain-id {chain_id}")
     lab = ctx.meta[LAB] = Lab(
         home=folder,
-        rpc=_rpc(rpc, network),
-        named_chain=chain_id or min(named, default=None),
+        rpc=rpc,
+        named_chain=chain_id,
         only_known=reads,
+        starts_devnet=not reads,
         registry_address=registry,
         key_name=key,
         group_number=group,
@@ -245,6 +252,12 @@ def make_lab(ctx: click.Context, options: dict[str, Any], *, reads: bool = False
         keys=[partial(_index_keys, folder.index)],
         **ctx.meta.get(GIVEN, {}),
     )
+    if not (rpc or GIVEN in ctx.meta) or network:
+        used, source = (network, "") if network else network_in_use(lab)
+        if network or source:
+            use_network(lab, used)
+        if source and not (reads or lab.rpc is None):
+            lab.say(f"on {used}, chain {lab.named_chain} ({source})")
     name_records(ctx, lab, options, signs=not reads)
     return lab
 
@@ -260,17 +273,6 @@ def _index_keys(index: Path, domain: Domain) -> KeySource:
         return keys(digest)
 
     return known
-
-
-def _rpc(rpc: str | None, name: str | None) -> str | None:
-    if name is None or rpc:
-        return rpc
-    network = network_by_name(name)
-    if network.kind == "devnet":
-        return None
-    if network.rpc is None:
-        raise InputError(f"no RPC address is known for {network.title}", hint=f"Set ${network.rpc_env}.")
-    return network.rpc
 
 
 def ask(question: str) -> str:

@@ -99,7 +99,7 @@ def list_writes(lab: Lab, waiting: bool) -> Answer:
     return Answer({"writes": rows}, _table(rows) if rows else none)
 
 
-@command.lab_verb()
+@command.lab_verb(starts=True)
 @wait_option
 @click.option("--watch", "to_watch", is_flag=True, help="Go on, with what other processes hand over, until Ctrl-C.")
 def flush(lab: Lab, until: Until, to_watch: bool) -> Answer:
@@ -166,7 +166,7 @@ def sign(lab: Lab, file: Path, valid_days: int) -> Answer:
     )
 
 
-@command.lab_verb("relay")
+@command.lab_verb("relay", starts=True)
 @click.argument("file", type=FILE)
 @group_option
 @yes_option

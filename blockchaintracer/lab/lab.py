@@ -91,6 +91,8 @@ class Lab:
         named_chain: id of the chain that the user chose; a node of another one is refused.
         only_known: refuse a node at `rpc` of a chain that was neither named nor written to by this lab: which chain a
             node is of is its own word, and a verifier chooses the chain.
+        starts_devnet: start the embedded devnet if it is the chain and does not run.
+        network_name: the name of the network, which is kept as the one in use when something is written.
         signer_given: a signer to use instead of a key in the keystore (an Ape account).
         committer: seals each record, or adds it to a batch, instead of sending it.
         confirm: asks a person whether older transactions that wait are sent, too.
@@ -115,6 +117,8 @@ class Lab:
     flush_all: bool = False
     named_chain: int | None = None
     only_known: bool = False
+    starts_devnet: bool = True
+    network_name: str | None = None
     keys: list[Callable[[Domain], KeySource]] = field(default_factory=list)
     _key: str | None = field(default=None, init=False, repr=False)
     _handed_to: int | None = field(default=None, init=False, repr=False)
@@ -154,12 +158,21 @@ class Lab:
         from blockchaintracer.lab.chain.batching import connect
 
         try:
-            chain = self.connect() if self.connect else connect(self.rpc or self.devnet.start().url)
+            chain = self.connect() if self.connect else connect(self.rpc or self._embedded())
         except ChainUnavailable as away:
             self._away = (time.monotonic(), away)
             raise
         self._require_chosen(chain.chain_id)
         return chain
+
+    def _embedded(self) -> str:
+        node = self.devnet.start() if self.starts_devnet else self.devnet.status()
+        if node is None:
+            hint = "`blockchaintracer node start` starts it; or name a chain: --network NAME."
+            raise ChainUnavailable(
+                "the lab's devnet is not running, and a command that only reads starts none", hint=hint
+            )
+        return node.url
 
     def _require_chosen(self, chain_id: int) -> None:
         if self.named_chain is None and not (self.only_known and self.rpc):
@@ -311,7 +324,7 @@ class Lab:
         """Keep registry, key or group in the settings of this chain."""
         chain_id = self.chain_id
         if self.choices(chain_id) != self.choices(chain_id) | values:
-            with self._changed_settings() as settings:
+            with self.changed_settings() as settings:
                 settings.setdefault("chains", {}).setdefault(str(chain_id), {}).update(values)
 
     # -- writing
@@ -327,8 +340,9 @@ class Lab:
         if "chain" in self.__dict__ and not self.connect:
             nodes = {**self.settings().get("nodes", {}), node_name(self.rpc or self.chain.address): self.chain_id}
             known = {"last": self.chain_id, "nodes": nodes}
+            known |= {"network": self.network_name} if self.network_name else {}
             if self.settings() != self.settings() | known:
-                with self._changed_settings() as settings:
+                with self.changed_settings() as settings:
                     settings.update(known)
         return entry
 
@@ -463,6 +477,10 @@ class Lab:
                 raise ValueError("chains that are none")
             if not isinstance(data.get("nodes", {}), dict):
                 raise ValueError("nodes that are none")
+            if not isinstance(added := data.get("networks", {}), dict) or not all(
+                isinstance(one, dict) and {"chainId", "rpc"} <= one.keys() for one in added.values()
+            ):
+                raise ValueError("networks that are none")
         except FileNotFoundError:
             return {}
         except UnknownVersion:
@@ -481,8 +499,8 @@ class Lab:
         return self.choices(self.chain_id).get(name)
 
     @contextmanager
-    def _changed_settings(self) -> Iterator[dict[str, Any]]:
-        """The settings to change, read and written under a lock, so that no process loses what it chose."""
+    def changed_settings(self) -> Iterator[dict[str, Any]]:
+        """Give the settings to change, read and written under a lock, so that no process loses what it chose."""
         path = self.home.settings
         try:
             with locked(path.with_suffix(".lock")):
@@ -527,5 +545,5 @@ def reset_devnet(lab: Lab) -> None:
     lab.outbox.forget_chain(DEVNET.chain_id)
     forget_registries(DEVNET.chain_id, lab.home)
     if lab.choices(DEVNET.chain_id):
-        with lab._changed_settings() as settings:
+        with lab.changed_settings() as settings:
             settings.get("chains", {}).pop(str(DEVNET.chain_id), None)

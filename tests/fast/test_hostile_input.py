@@ -174,7 +174,7 @@ def test_only_an_answer_to_the_question_is_one(answer: Any, method: str, status:
 
 
 def change_settings(lab: Lab) -> None:
-    with lab._changed_settings() as settings:
+    with lab.changed_settings() as settings:
         settings["nodes"] = {"a": 5}
 
 

@@ -156,7 +156,7 @@ def second_lab(first: Lab, folder: Path, name: str = "Another lab") -> Lab:
 
 def _know_gone_nodes(lab: Lab) -> None:
     """Let a lab know nodes of its chain that are gone: what is written with one waits for that chain."""
-    with lab._changed_settings() as settings:
+    with lab.changed_settings() as settings:
         settings["nodes"] = {**settings.get("nodes", {}), **{node_name(url): lab.chain_id for url in GONE}}
 
 

@@ -226,7 +226,7 @@ def test_the_chain_being_away_costs_a_run_nothing(lab, home, store):
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         rpc = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with lab._changed_settings() as settings:
+        with lab.changed_settings() as settings:
             # the lab has written to it before
             settings["nodes"] = {**settings.get("nodes", {}), node_name(rpc): lab.chain_id}
         tracer = MLflowBlockchainTracer(home=home, rpc=rpc, background=False)
