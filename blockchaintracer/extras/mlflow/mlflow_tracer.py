@@ -78,7 +78,16 @@ class _Recording:
             _settle(store, run_id)
             client = client_of(uri)
             lab = target.prepared_lab(captured.group if captured else None)
-            recorded = record_run(lab, client, run_id, captured, personal=target.user_name, host_name=target.host_name)
+            # whoever can end or rename a run that has ended, by a plain client too, makes no new record of it
+            recorded = record_run(
+                lab,
+                client,
+                run_id,
+                captured,
+                personal=target.user_name,
+                host_name=target.host_name,
+                again=captured is not None,
+            )
             self.recorded[run_id] = recorded
             tag_record(client, run_id, recorded)
             remember(lab, uri, run_id, recorded)
@@ -143,6 +152,9 @@ def _settle(store: Any, run_id: str) -> None:
     if monitor := fluent.run_id_to_system_metrics_monitor.get(run_id):
         monitor.finish()
     store.flush_async_logging()
+    # a program that traces nothing need not wait for the threads that write traces
+    if (tracing := sys.modules.get("mlflow.tracing.provider")) and tracing.provider.once._done:
+        fluent.flush_trace_async_logging()
     if repository := utils._get_artifact_repo(run_id):
         repository.flush_async_logging()
 

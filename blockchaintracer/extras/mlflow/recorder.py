@@ -32,7 +32,6 @@ from blockchaintracer.extras.mlflow_reader.snapshot import (
     Hide,
     bare,
     client_of,
-    require_places_of,
     run_uuid,
     take_snapshot,
 )
@@ -122,26 +121,29 @@ def record_run(
     personal: bool = False,
     host_name: bool = False,
     places: Sequence[Path | str] | None = None,
+    again: bool = True,
 ) -> Recorded:
     """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
 
     Args:
         places: where the run may name files; default: anywhere, for a run of this process.
+        again: whether a changed run gets a new record, which loses nothing of what the one before says of its process.
     """
     identifier = run_uuid(run_id)
-    run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal))
+    earlier = own_records(lab, Kind.RUN, identifier)
+    if earlier and not again:
+        return existing_record(lab, earlier[-1])
+    run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal), places)
     status = run.values["run"]["status"]
     if status not in ENDED:
         raise InputError(f"expected a run that has ended, got {run_id}, which is {status}")
-    if places is not None:
-        require_places_of(run, places)
     kept = list(keep_outputs(lab, run))
-    earlier = own_records(lab, Kind.RUN, identifier)
-    if earlier:
-        recorded = run_of(lab, earlier[-1].write.key.manifest)
-        if all(output(recorded, artifact.path) == artifact.sha256 for _, artifact in kept):
+    before = run_of(lab, earlier[-1].write.key.manifest) if earlier else None
+    if before:
+        outputs = (entry.artifact for entry in before.outputs if not entry.artifact.path.startswith("models/"))
+        if {(it.path, it.sha256) for it in outputs} == {(it.path, it.sha256) for _, it in kept}:
             return existing_record(lab, earlier[-1])
-    facts = facts_of(lab, run, kept, captured)
+    facts = facts_of(lab, run, kept, captured, before)
     facts.host_name, facts.user_name = host_name, personal
     facts.parents += [Link(entry.write["record_id"], Relation.SUPERSEDES) for entry in earlier[-1:]]
     began = moment(run.values["run"]["startTime"]) or datetime.now(UTC)
@@ -153,6 +155,8 @@ def record_run(
         # a block from after the begin does not bound it
         late = block and int(block.timestamp) > began.timestamp()
         start = replace(captured.start, run_id=identifier, started_at=began, not_before=None if late else block)
+    if before and before.not_before:
+        start = replace(start, not_before=before.not_before)
     return finish_run(lab, start, facts)
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import rfc8785
+
 from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.manifest import LISTING, MAX_BYTES, Artifact, Code, Experiment, NotBefore, RunEnvironment
+from blockchaintracer.core.manifest import (
+    LISTING,
+    MAX_BYTES,
+    Artifact,
+    Code,
+    Experiment,
+    NotBefore,
+    RunEnvironment,
+    RunPredicate,
+)
 from blockchaintracer.core.plain_json import MAX_INTEGER
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow_reader.logged_content import model_details, noted_contents, noted_sizes
@@ -27,6 +38,7 @@ from blockchaintracer.lab.recording.run_document import MAX_HISTORIES, DocumentH
 
 SNAPSHOT = "mlflow/run.json"
 HISTORY = "mlflow/metrics.jsonl"
+TRACES = "mlflow/traces.json"
 _SHOWN_BYTES = MAX_BYTES // 2
 _LINKED_CHILDREN = 64
 _RELATIONS = {
@@ -34,12 +46,16 @@ _RELATIONS = {
     Relation.VALIDATED_ON: ("valid", "val", "dev"),
     Relation.EVALUATED_ON: ("eval", "test", "score"),
 }
+_READ = ("content", "record", "sha256")
 _SOURCE_TAGS = ("type", "name", "git.commit", "git.branch")
 
 
 def keep_outputs(lab: Lab, run: Snapshot) -> Iterator[tuple[str, Artifact]]:
-    """Keep the snapshot, all metric values and the artifacts, each with its role in the record."""
-    for role, path, data in (("mlflow run", SNAPSHOT, run.to_bytes()), ("metric history", HISTORY, run.history())):
+    """Keep the snapshot, all metric values, the traces and the artifacts, each with its role in the record."""
+    files = [("mlflow run", SNAPSHOT, run.to_bytes()), ("metric history", HISTORY, run.history())]
+    if run.traces:
+        files.append(("traces", TRACES, rfc8785.dumps(run.traces)))
+    for role, path, data in files:
         lab.store.put_bytes(data)
         yield role, Artifact.of(path, digest_bytes(data))
     with files_at(run.artifact_uri, run.tracking_uri) as folder:
@@ -58,24 +74,58 @@ class Captured:
     children: list[str] = field(default_factory=list)
 
 
-def facts_of(lab: Lab, run: Snapshot, kept: list[tuple[str, Artifact]], captured: Captured | None = None) -> RunFacts:
+def facts_of(
+    lab: Lab,
+    run: Snapshot,
+    kept: list[tuple[str, Artifact]],
+    captured: Captured | None = None,
+    before: RunPredicate | None = None,
+) -> RunFacts:
     """Record the datasets and models of a run, and convert the run for `finish_run`. Nothing of this machine is
-    recorded with a run of which this process captured nothing."""
-    inputs, datasets = _inputs(lab, run)
-    trained_on = [Link(used.record.id, used.relation) for used in inputs if used.relation == Relation.TRAINED_ON]
-    models = list(_keep_models(lab, run, trained_on))
+    recorded with a run of which this process captured nothing.
+
+    Args:
+        before: what is recorded of the run already: it stands, where nothing new is known.
+    """
+    inputs, datasets = _inputs(lab, run, before)
+    linked = [entry for entry in before.inputs if entry.record in _shown_by(datasets)] if before else []
+    trained_on = [
+        Link(record, relation)
+        for record, relation in [
+            *((used.record.id, used.relation) for used in inputs),
+            *((entry.record, entry.relation) for entry in linked),
+        ]
+        if relation == Relation.TRAINED_ON
+    ]
+    models = list(_keep_models(lab, run, trained_on, before))
     facts = RunFacts(
-        document=_document(run, captured, models=[details for _, details in models], datasets=datasets),
+        document=_document(run, captured, before, models=[details for _, details in models], datasets=datasets),
         inputs=inputs,
+        linked=linked,
         kept=[*kept, *(("model", listing) for listing, _ in models)],
         ended_at=moment(run.values["run"]["endTime"]),
     )
     if captured:
         facts.observed, facts.command = "process", command_line(Path.cwd())
         facts.parents = [Link(child, Relation.USES) for child in captured.children[:_LINKED_CHILDREN]]
+    elif before:
+        facts.environment, facts.hardware, facts.code = before.environment, before.hardware, before.code
     else:
         facts.environment, facts.hardware, facts.code = RunEnvironment(), {}, _code_by_tags(run.values["tags"])
+    if before:
+        kept_links = (Link(it.record, it.relation) for it in before.parents if it.relation != Relation.SUPERSEDES)
+        facts.parents = [*facts.parents, *kept_links]
     return facts
+
+
+def _described(before: RunPredicate | None, what: str) -> list[dict[str, Any]]:
+    """Return what a record says of its run's datasets or models."""
+    about = (before.experiment.additional_info or {}).get("mlflow", {}) if before else {}
+    return [dict(entry) for entry in about.get(what, [])]
+
+
+def _shown_by(datasets: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {entry["record"] for entry in datasets if "record" in entry}
 
 
 def moment(milliseconds: int | None) -> datetime | None:
@@ -83,12 +133,19 @@ def moment(milliseconds: int | None) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds is not None else None
 
 
-def _keep_models(lab: Lab, run: Snapshot, parents: list[Link]) -> Iterator[tuple[Artifact, dict[str, Any]]]:
+def _keep_models(
+    lab: Lab, run: Snapshot, parents: list[Link], before: RunPredicate | None
+) -> Iterator[tuple[Artifact, dict[str, Any]]]:
+    known = {
+        entry["id"]: {name: entry[name] for name in ("layerCount", "parameterCount") if name in entry}
+        for entry in _described(before, "models")
+    }
     for model in run.models:
         with files_at(model.artifact_location, run.tracking_uri) as folder:
             if folder is None:
                 continue
-            details = noted_sizes.get(model.model_id, {}) | model_details(folder)
+            sizes = noted_sizes.get(model.model_id) or known.get(model.model_id, {})
+            details = sizes | model_details(folder)
             record = record_path(
                 lab, Kind.MODEL, folder, name=model.name or None, parents=parents, framework=details.get("framework")
             )
@@ -97,15 +154,20 @@ def _keep_models(lab: Lab, run: Snapshot, parents: list[Link]) -> Iterator[tuple
             yield Artifact.of(f"models/{model.model_id}/{LISTING}", listing), details
 
 
-def _inputs(lab: Lab, run: Snapshot) -> tuple[list[Used], list[dict[str, Any]]]:
-    """Record the datasets that are on this machine, and describe all of them."""
+def _inputs(lab: Lab, run: Snapshot, before: RunPredicate | None) -> tuple[list[Used], list[dict[str, Any]]]:
+    """Record the datasets that are on this machine and not recorded yet, and describe all of them."""
+    known = {(it.get("name"), it.get("digest"), it.get("context")): it for it in _described(before, "datasets")}
     inputs: dict[tuple[str, int], Used] = {}
     descriptions = []
     for entity, shown in zip(run.datasets, run.values["datasets"], strict=True):
         dataset = entity.dataset
         description = {key: shown[key] for key in ("name", "digest", "sourceType", "schema", "profile") if shown[key]}
         description |= {"context": context_of(entity), "content": noted_contents.get((dataset.name, dataset.digest))}
-        if path := local_source(dataset):
+        earlier = known.get((dataset.name, dataset.digest, context_of(entity)))
+        if earlier:
+            # a file may be another one by now
+            description = description | {name: earlier[name] for name in _READ if name in earlier}
+        elif path := local_source(dataset):
             relation = _relation(context_of(entity))
             record = used_record(lab, Kind.DATASET, path, name=path.name)
             inputs[record.id, relation] = Used(record, relation, path)
@@ -119,7 +181,7 @@ def _relation(context: str | None) -> int:
     return int(next((relation for relation, begins in _RELATIONS.items() if words.startswith(begins)), Relation.USES))
 
 
-def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDocument:
+def _document(run: Snapshot, captured: Captured | None, before: RunPredicate | None, **details: Any) -> RunDocument:
     info, tags = run.values["run"], run.values["tags"]
     parameters = _fitting({name: _parameter(text) for name, text in run.values["params"].items()})
     metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items() if math.isfinite(value)})
@@ -142,6 +204,8 @@ def _document(run: Snapshot, captured: Captured | None, **details: Any) -> RunDo
         # the attached snapshot has all of it
         about = {key: about[key] for key in ("context", "source", "metricsShown", "metricsLogged")}
     error = captured.error if captured else None
+    if info["status"] == "FAILED" and before:
+        error = error or before.error
     document = RunDocument.from_plain(
         {
             "schema": 1,

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -40,8 +40,19 @@ OWN_TAGS = "blockchaintracer."
 HIDDEN = "hmac-sha256:"
 
 _PERSONAL = frozenset({"mlflow.user", "user", "host"})
+_WRITTEN_LATER = frozenset(
+    {
+        "mlflow.modelVersions",
+        "mlflow.trace.spansLocation",
+        "mlflow.trace.archiveLocation",
+        "mlflow.trace.archivalFailure",
+    }
+)
+"""Tags that MLflow itself writes after a run: a model is registered, old traces are archived."""
 _PLACE = re.compile(r"file:|/|~|[A-Za-z]:[\\/]|\\\\")
 _SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+_SPANS_IN = "mlflow.trace.spansLocation"
+_TRACES = 200
 _WORKERS = 8
 _MANY = 16
 
@@ -106,15 +117,16 @@ class Hide:
         if not text:
             return None
         try:
-            return self._inside(name, parse_json(text.encode(), name))
+            return self.value(name, parse_json(text.encode(), name))
         except (InputError, UnicodeEncodeError):
             return self.text(name, text)
 
-    def _inside(self, name: str, value: Any) -> Any:
+    def value(self, name: str, value: Any) -> Any:
+        """Return a value of JSON with each text in it as `text`, by the name of its own."""
         if isinstance(value, dict):
-            return {key: self._inside(key, item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._inside(name, item) for item in value]
+            return {key: self.value(key, item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(name, item) for item in value]
         if isinstance(value, str):
             return self.text(name, value)
         return exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -135,10 +147,20 @@ class Point(NamedTuple):
     time: int
     value: str
 
+    @staticmethod
+    def of(metric: Any, name: str | None = None) -> Point:
+        """Return the point of MLflow's metric."""
+        return Point(name or metric.key, metric.step, metric.timestamp, repr(float(metric.value)))
+
+    def shown(self) -> dict[str, Any]:
+        """Return all but the name as canonical JSON holds it."""
+        return {"value": self.value, "step": exact(self.step), "time": exact(self.time)}
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as MLflow holds it now. `values` has everything but metrics and files, hidden where it must be."""
+    """A run as MLflow holds it now. `values` has everything but metrics' histories, traces and files, hidden where it
+    must be; `traces` has each by its id."""
 
     values: dict[str, Any]
     points: list[Point]
@@ -147,6 +169,7 @@ class Snapshot:
     models: list[Any]
     tracking_uri: str
     artifact_uri: str
+    traces: dict[str, Any] = field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """Encode `values` as canonical JSON."""
@@ -173,10 +196,29 @@ def get_run(client: Any, run_id: str) -> Any:
         ) from None
 
 
-def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
-    """Read a run from MLflow, as `get_run` does."""
+def take_snapshot(client: Any, run_id: str, hide: Hide, places: Sequence[Path | str] | None = None) -> Snapshot:
+    """Read all that MLflow's API and pages show of a run.
+
+    Args:
+        places: where the run may name files; None for anywhere.
+
+    Raises:
+        InputError: if MLflow has no such run or cannot show all of it, or the run names files elsewhere.
+    """
+    from mlflow.exceptions import MlflowException
+
     run = get_run(client, run_id)
-    info = run.info
+    try:
+        snapshot = _read_run(client, run, hide)
+        if places is not None:
+            require_places_of(snapshot, places)
+        return replace(snapshot, traces=_traces(client, run.info, hide, places))
+    except MlflowException as error:
+        raise InputError(f"MLflow cannot show all of the run {run_id[:80]}: {error.message[:200]}") from None
+
+
+def _read_run(client: Any, run: Any, hide: Hide) -> Snapshot:
+    info, run_id = run.info, run.info.run_id
     experiment = client.get_experiment(info.experiment_id)
     datasets = list(run.inputs.dataset_inputs) if run.inputs else []
     # a store may give them in any order
@@ -184,6 +226,9 @@ def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
     of_run = {"experiment_ids": [info.experiment_id], "filter_string": f"source_run_id = '{info.run_id}'"}
     logged = pages(client.search_logged_models, **of_run)
     models = sorted({model.model_id: model for model in logged}.values(), key=lambda model: model.model_id)
+    inputs = sorted(model.model_id for model in (run.inputs.model_inputs if run.inputs else None) or [])
+    # a run may measure models of other runs
+    others = [model_id for model_id in inputs if all(model_id != model.model_id for model in models)]
     values = {
         "type": str(MLFLOW_RUN),
         "run": {
@@ -196,13 +241,17 @@ def take_snapshot(client: Any, run_id: str, hide: Hide) -> Snapshot:
             "endTime": info.end_time,
             "lifecycleStage": info.lifecycle_stage,
             "user": hide.text("user", info.user_id or ""),
+            "artifactUri": hide.text("artifactUri", info.artifact_uri or ""),
         },
+        # MLflow keeps the last value of a metric twice, and shows this one
+        "latest": {point.name: point.shown() for point in map(Point.of, run.data.to_proto().metrics)},
         "params": hide.texts(run.data.params),
         "tags": hide.texts(_foreign(run.data.tags)),
         "datasets": [_dataset(entity, hide) for entity in datasets],
-        "inputModels": sorted(model.model_id for model in (run.inputs.model_inputs if run.inputs else None) or []),
-        "outputModels": sorted(model.model_id for model in (run.outputs.model_outputs if run.outputs else None) or []),
+        "inputModels": inputs,
+        "outputModels": {model.model_id: model.step for model in (run.outputs.model_outputs if run.outputs else [])},
         "models": [_model(model, hide) for model in models],
+        "modelMetrics": _model_metrics([*models, *_present(client, others)], run_id),
     }
     return Snapshot(
         values=values,
@@ -223,7 +272,7 @@ def context_of(entity: Any) -> str | None:
 def _points(client: Any, run_id: str, names: list[str]) -> list[Point]:
     def read(name: str) -> list[Point]:
         history = client.get_metric_history(run_id, name)
-        return [Point(name, point.step, point.timestamp, repr(float(point.value))) for point in history]
+        return [Point.of(point, name) for point in history]
 
     if len(names) < _MANY or not client.tracking_uri.startswith("http"):
         return sorted(point for name in names for point in read(name))
@@ -251,13 +300,70 @@ def _model(model: Any, hide: Hide) -> dict[str, Any]:
         "name": model.name,
         "type": model.model_type,
         "status": str(model.status),
+        "statusMessage": hide.text("statusMessage", model.status_message or ""),
+        "created": model.creation_timestamp,
+        "updated": model.last_updated_timestamp,
+        "artifactLocation": hide.text("artifactLocation", model.artifact_location or ""),
         "params": hide.texts(model.params or {}),
         "tags": hide.texts(_foreign(model.tags or {})),
     }
 
 
+def _present(client: Any, model_ids: Sequence[str]) -> Iterator[Any]:
+    from mlflow.exceptions import MlflowException
+
+    for model_id in model_ids:
+        try:
+            yield client.get_logged_model(model_id)
+        except MlflowException as error:
+            # another run's model, which may be deleted
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+
+
+def _model_metrics(models: Sequence[Any], run_id: str) -> list[dict[str, Any]]:
+    """List what the run measured of models. What other runs measured is theirs."""
+    metrics = [
+        {"model": model.model_id, "name": metric.key, **Point.of(metric).shown()}
+        | {"dataset": metric.dataset_name, "digest": metric.dataset_digest}
+        for model in models
+        for metric in model.metrics or []
+        if metric.run_id == run_id
+    ]
+    return sorted(metrics, key=rfc8785.dumps)
+
+
+def _traces(client: Any, info: Any, hide: Hide, places: Sequence[Path | str] | None) -> dict[str, Any]:
+    """Read the traces of a run with their spans and assessments, by id."""
+    of_run: dict[str, Any] = {"locations": [info.experiment_id], "run_id": info.run_id, "max_results": _TRACES}
+    traces = {
+        trace.info.trace_id: trace.info.to_dict()
+        for trace in pages(client.search_traces, **of_run, include_spans=False)
+    }
+    if not traces:
+        return {}
+    if places is not None:
+        # only traces that are files name a place
+        kept = (trace["tags"] for trace in traces.values())
+        named = (tags.get("mlflow.artifactLocation") for tags in kept if tags.get(_SPANS_IN) != "TRACKING_STORE")
+        require_places([local_path(_place(uri)) or uri for uri in named if uri], places)
+    # MLflow leaves out a trace whose spans are not whole
+    whole = {trace.info.trace_id: trace.data.to_dict() for trace in pages(client.search_traces, **of_run)}
+    return {
+        name: {
+            **{key: hide.value(key, value) for key, value in trace.items() if key not in ("tags", "assessments")},
+            "tags": hide.texts(_foreign(trace.get("tags") or {})),
+            "assessments": {
+                one["assessment_id"]: hide.value("assessment", one) for one in trace.get("assessments", [])
+            },
+            "spans": {span["span_id"]: hide.value("span", span) for span in whole.get(name, {}).get("spans", [])},
+        }
+        for name, trace in traces.items()
+    }
+
+
 def _foreign(tags: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in tags.items() if not name.startswith(OWN_TAGS)}
+    return {name: value for name, value in tags.items() if not name.startswith(OWN_TAGS) and name not in _WRITTEN_LATER}
 
 
 _BARS = "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"

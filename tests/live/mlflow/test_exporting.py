@@ -52,6 +52,17 @@ def test_all_files_of_a_run_are_exported(lab, recorded, folder):
     assert hashlib.sha256(b"as it was\n").hexdigest() in (folder / "crate/ro-crate-metadata.json").read_text()
 
 
+def test_a_model_that_is_registered_later_alters_no_run(lab, recorded):
+    run, _, model = recorded
+    mlflow.register_model(f"models:/{model}", "registered later")
+    assert "mlflow.modelVersions" in mlflow.get_logged_model(model).tags
+    report = verify_run(lab, run)
+    assert report.verified, report.failed
+    mlflow.set_logged_model_tags(model, {"quality": "best"})
+    [check] = verify_run(lab, run).failed
+    assert check.name == "mlflow model net"
+
+
 def test_a_run_is_named_by_mlflows_id(lab, home, recorded, folder):
     run, record, _ = recorded
     called = CliRunner(env={"BLOCKCHAINTRACER_HOME": str(home)}).invoke

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -135,7 +136,9 @@ def test_what_was_changed_since_is_named(lab, home, store):
     assert failed(report) == {
         "mlflow dataset dataset",
         "mlflow metric loss",
+        "mlflow metric loss (latest)",
         "mlflow metric accuracy",
+        "mlflow metric accuracy (latest)",
         "mlflow tag mlflow.user",
         "mlflow tag kind",
         "mlflow parameter added",
@@ -200,7 +203,43 @@ def test_recording_twice_costs_nothing_and_a_run_that_goes_on_supersedes(lab, ho
         (parent.record, parent.relation) for parent in predicate(lab, second).parents
     ]
     sealed.flush(Target(home=str(home)))
-    assert sealed.verify_run(lab, run_id).verified
+    report = sealed.verify_run(lab, run_id)
+    assert failed(report) == {"mlflow run endTime", "mlflow metric loss", "mlflow metric loss (latest)"}
+    for check in report.failed:
+        assert re.match(r"changed after the end, recorded on \d{4}-.+ by 0x", check.detail)
+        assert (check.record, check.values["recordedIn"]) == (first.id, second.id)
+
+
+def test_a_second_end_or_a_new_name_makes_no_new_record(lab, home, store):
+    sealed.autolog(home=home, background=False)
+    run_id = train()
+    first = _recording.recorded[run_id]
+    client = mlflow.MlflowClient()
+    client.log_metric(run_id, "loss", 0.01, step=1)
+    client.set_terminated(run_id)
+    client.update_run(run_id, name="another")
+    assert _recording.recorded[run_id].id == first.id
+    sealed.flush(Target(home=str(home)))
+    altered = {"mlflow run name", "mlflow tag mlflow.runName", "mlflow run endTime"}
+    altered |= {"mlflow metric loss", "mlflow metric loss (latest)"}
+    report = sealed.verify_run(lab, run_id)
+    assert failed(report) == altered
+    assert not any("recorded on" in check.detail for check in report.failed)
+    # whoever has the key may record it again: that is a change with a date, and the process of the run stays known
+    Path("data.csv").write_text("another file\n")
+    [again] = sealed.import_runs(lab, run_ids=[run_id], batch=False)
+    before, now = predicate(lab, first), predicate(lab, again.recorded)
+    assert again.recorded.id != first.id
+    for name in ("environment", "hardware", "code", "not_before", "inputs", "started_at"):
+        assert getattr(now, name) == getattr(before, name)
+    assert (
+        now.experiment.additional_info["mlflow"]["datasets"] == before.experiment.additional_info["mlflow"]["datasets"]
+    )
+    sealed.flush(Target(home=str(home)))
+    report = sealed.verify_run(lab, run_id)
+    assert failed(report) == altered | {"mlflow dataset dataset"}
+    dated = {check.name for check in report.failed if check.detail.startswith("changed after the end, recorded on")}
+    assert dated == altered
 
 
 def test_asynchronous_logging_and_system_metrics_have_settled(lab, home, store, monkeypatch):

@@ -104,6 +104,7 @@ def test_a_server_over_http_with_its_artifacts(lab, home, server, monkeypatch, c
     assert {check.name for check in sealed.verify_run(lab, run_id).failed} == {
         "mlflow artifact sub/hello.txt",
         "mlflow metric loss",
+        "mlflow metric loss (latest)",
     }
 
 
