@@ -322,7 +322,7 @@ def _listed(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, s
 
 
 def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
-    if findings := scan_secrets(store.get_bytes(diff.sha256)):
+    if findings := scan_secrets(store.get_bytes(diff.sha256), diff=True):
         places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:20])
         raise InputError(
             f"the difference to the commit seems to hold secrets: {places}. Nothing was published.",

@@ -66,7 +66,7 @@ def test_the_blas_in_use_is_told():
         (["--wandb-api-key", "hunter2"], ["--wandb-api-key", "***"]),
         (["wandb.api_key=hunter2"], ["wandb.api_key=***"]),
         (["--db", "postgres://app:hunter2@db/x"], ["--db", "postgres://db/x"]),
-        (["--db=https://hunter2@host/x?y"], ["--db=https://host/x?y"]),
+        (["--db=https://hunter2@host/x?y"], ["--db=https://host/x?***"]),
         (["ghp_" + "a1" * 18], ["***"]),
         (["--auth", "--verbose", "x"], ["--auth", "--verbose", "x"]),
         (["--lr=0.1", "--max-tokens", "512", "--tokenizer=bert", "--author", "me"],) * 2,

@@ -50,8 +50,8 @@ def test_no_userinfo_survives(user: str, password: str, form: str):
 # put together here, so that no scanner takes this file for a leak
 LEAKS = {
     "private key": "-----BEGIN RSA " + "PRIVATE KEY-----",
-    "AWS access key": "AKIA" + "IOSFODNN7EXAMPLE",
-    "GitHub token": "ghp_" + "a1" * 18,
+    "AWS Access Key": "AKIA" + "IOSFODNN7EXAMPLE",
+    "GitHub Token": "ghp_" + "a1" * 18,
     "Hugging Face token": "hf_" + "aB" * 17,
     "JSON web token": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0.x",
     "password in an address": "DATABASE=postgres://app:" + "hunter2@db/x",
@@ -65,7 +65,7 @@ LEAKS = {
 @pytest.mark.parametrize("sign", ["+", "-", " "])
 def test_secrets_are_found_by_line_and_never_repeated(kind: str, sign: str):
     diff = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1,2 @@\n+harmless = 1\n{sign}{LEAKS[kind]}\n"
-    found = scan_secrets(diff.encode())
+    found = scan_secrets(diff.encode(), diff=True)
     assert (kind, 6) in [(finding.kind, finding.line) for finding in found]
     assert {finding.line for finding in found} == {6}
     assert LEAKS[kind] not in repr(found)
@@ -81,7 +81,7 @@ def test_secrets_are_found_by_line_and_never_repeated(kind: str, sign: str):
     ],
 )
 def test_assigned_secrets_are_found(line: str):
-    assert scan_secrets(f"+{line}\n".encode())
+    assert scan_secrets(f"+{line}\n".encode(), diff=True)
 
 
 @pytest.mark.parametrize(
@@ -99,4 +99,4 @@ def test_assigned_secrets_are_found(line: str):
     ],
 )
 def test_ordinary_code_is_not_taken_for_a_secret(line: str):
-    assert scan_secrets(f"+{line}\n".encode()) == ()
+    assert scan_secrets(f"+{line}\n".encode(), diff=True) == ()

@@ -413,7 +413,7 @@ def test_a_captured_diff_is_scanned_where_a_secret_was_left(repo: Path):
     (repo / ".env").write_text("DB_PASSWORD" + "=hunter2222\n")
     state = capture_git(repo)
     assert state is not None
-    assert [finding.kind for finding in scan_secrets(state.diff)] == ["password or token"]
+    assert [finding.kind for finding in scan_secrets(state.diff, diff=True)] == ["password or token"]
 
 
 def test_binary_content_is_carried_exactly(repo: Path, tmp_path: Path):

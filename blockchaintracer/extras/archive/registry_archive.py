@@ -337,7 +337,7 @@ class _Objects:
             self.add(digest)
 
     def _add_diff(self, digest: str) -> None:
-        if self._diffs and self.add(digest) and scan_secrets(self._store.get_bytes(digest)):
+        if self._diffs and self.add(digest) and scan_secrets(self._store.get_bytes(digest), diff=True):
             raise InputError(
                 f"the difference {self._store.path_of(digest)} to a commit seems to hold a secret: nothing was written",
                 hint="Look at it with `publish --with-diff`, which names the lines; or export without --with-diffs.",

@@ -30,7 +30,7 @@ from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.extras.mlflow_reader.artifact_files import fetch_files, local_path, require_places
-from blockchaintracer.lab.capture.secret_masking import mask, mask_arguments
+from blockchaintracer.lab.capture.secret_masking import mask_value
 from blockchaintracer.lab.optional import require
 
 PREFIX = "anchor+"
@@ -96,12 +96,7 @@ class Hide:
 
     def text(self, name: str, value: str) -> str:
         """Return a value as it may be read: itself, or its keyed digest."""
-        hidden = (
-            (name in _PERSONAL and not self._personal)
-            or _PLACE.match(value)
-            or mask(value) != value
-            or mask_arguments([f"{name}={value}"]) != [f"{name}={value}"]
-        )
+        hidden = (name in _PERSONAL and not self._personal) or _PLACE.match(value) or mask_value(name, value) != value
         if not hidden:
             return value
         if self._key is None:

@@ -1,48 +1,117 @@
-"""Finding and masking what looks like a credential. It errs on the side of finding too much."""
+"""The one masker of texts that are recorded or leave this machine, and the scanner of files that do.
+
+The plugins of detect-secrets find the tokens of services. They run in this process, without its settings, its questions
+over the network and its comments that switch it off. The chain's own kinds and what people type are added here. It errs
+on the side of finding too much.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 MASK = "***"
 _MAX_ERROR = 2000
+_LINE = 4096
+"""Characters of a line that are searched together, so that the time grows with the length only, whoever wrote it."""
 
 _NAME = (
     r"(?:pass(?:word|wd|phrase)|(?<![a-z])pass(?![a-z])|pwd|secret|token(?!iz|s)|credential|mnemonic"
-    r"|(?:api|access|private|signing|encryption)[_-]?key|(?<![a-z])auth(?:orization)?(?![a-z]))"
+    r"|(?:api|access|account|private|signing|encryption)[_-]?key|(?<![a-z])auth(?:orization)?(?![a-z]))"
 )
-_PLACEHOLDER = r"(?!(?:none|null|true|false|undefined|changeme|example|your|xxx|\*\*\*|<))"
-_CODE = r"(?![a-z_]\w*\s*[(\[.])"
-_ASSIGNED = rf"{_NAME}[\w-]*[\"']?(?:\s*:\s*\w+)?\s*[:=]\s*"
+_PLACEHOLDER = (
+    r"(?!(?:none|null|true|false|undefined|changeme|example|your|xxx|\*\*\*|\.\.\.|[<%{\[$]))"
+    # a name of a secret, as code is full of them
+    rf"(?![a-z_.:/-]{{0,64}}{_NAME}[a-z_.:/-]{{0,64}}(?:[\"'\s,;)\]]|$))"
+)
+_CODE = r"(?![a-z_]\w{0,64}\s{0,8}[(\[.])"
+_GAP = r"[ \t]{0,8}"
+_ASSIGNED = rf"{_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
+_DIGEST_NAME = (
+    "(?:hash|digest|sha|id(?![a-z])|root|pub|addr|code|salt|commit|record|tx|block|parent|leaf|proof|subject)"
+)
+_KEY_NAME = rf"(?!\w{{0,40}}{_DIGEST_NAME})(?:priv|secret|sign|deployer|wallet|account|owner|sender|eth|evm)\w{{0,40}}"
 
-_PATTERNS = {
-    kind: re.compile(pattern)
-    for kind, pattern in {
-        "private key": r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY",
-        "AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-        "GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{22})",
-        "GitLab token": r"\bgl(?:pat|ptt|dt|rt)-[A-Za-z0-9_-]{20}",
-        "Slack token": r"\bxox[abeoprs]-[A-Za-z0-9-]{10}",
-        "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
-        "Hugging Face token": r"\bhf_[A-Za-z0-9]{30}",
-        "service API key": r"\bsk[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9]{20}",
-        "package registry token": r"\b(?:pypi-[A-Za-z0-9_-]{40}|npm_[A-Za-z0-9]{36})",
-        "JSON web token": r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.",
-        "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"']*:[^\s/@\"'${}]+@",
-        "encrypted keystore": r"\"ciphertext\"\s*:\s*\"[0-9a-fA-F]{32}",
-        "Ethereum private key": r"(?i)(?:priv|secret|signer|deployer|account|key)\w*[\"']?\s*[:=]\s*[\"']?"
-        r"(?:0x)?[0-9a-f]{64}\b",
-        # quoted; as in an environment file; or bare, if it doesn't look like code
-        "password or token": rf"(?i){_ASSIGNED}[\"']{_PLACEHOLDER}[^\s\"']{{6,}}[\"']"
-        rf"|^(?-i:(?:export )?[A-Z0-9_]*){_NAME}\w*={_PLACEHOLDER}[^\s\"'$]{{6,}}"
-        rf"|{_ASSIGNED}{_PLACEHOLDER}{_CODE}[^\s\"'(){{}}\[\],;$<>]{{6,}}(?:\s|$)",
-    }.items()
+_EVERYWHERE = {
+    "private key": r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^-]{0,9}-----(?:[^-]|-(?!----)){0,20000}"
+    r"|PuTTY-User-Key-File-\d",
+    "age secret key": r"\bAGE-(?:SECRET-KEY|PLUGIN)-[A-Z0-9-]{20}",
+    "encrypted keystore": r"\"ciphertext\"\s{0,8}:\s{0,8}\"[0-9a-fA-F]{32}",
+    "node provider key": r"\b(?:infura\.io|alchemy(?:api)?\.(?:com|io))/(?:[a-z0-9]{1,8}/){1,3}[\w-]{20}"
+    r"|\bquiknode\.(?:pro|io)/[0-9a-f]{30}|\bankr\.com/\w{1,40}/[0-9a-f]{30}"
+    r"|://[^\s/]{1,255}/(?:[\w.-]{1,40}/){0,3}v\d/(?=[A-Za-z_]{0,64}\d)(?=[\d_]{0,64}[A-Za-z])\w{30,64}(?![\w-])",
+    "index token": r"\bdl\.cloudsmith\.io/(?!public|basic)\w{12,}/|\bfury\.io/(?=[A-Za-z]{0,40}\d)\w{16,}/",
+    "Slack token": r"\bxox[abceoprs]-[A-Za-z0-9-]{10}|\bxapp-\d-[A-Z0-9]{8,}-",
+    "Discord webhook": r"discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{20}",
+    "Telegram token": r"(?<![\w])(?:bot)?\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])",
+    "JSON web token": r"\beyJ[\w-]{8,1000}\.eyJ[\w-]{8,2000}\.",
+    "GitHub token": r"\bgithub_pat_[A-Za-z0-9_]{22}",
+    "Google API key": r"\bAIza[0-9A-Za-z_-]{35}",
+    "Hugging Face token": r"\bhf_[A-Za-z0-9]{30}",
+    "service API key": r"\bsk[-_](?:[A-Za-z0-9]{1,20}[-_]){0,4}(?=[A-Za-z]{0,64}\d)[A-Za-z0-9]{20}",
+    "package registry token": r"\b(?:pypi-[A-Za-z0-9_-]{40}|npm_[A-Za-z0-9]{36})",
+    "Weights & Biases key": r"\bwandb_v\d_\w{20}",
+    "Azure key": r"\b[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}",
+    "signed address": r"[?&;](?i:sig|x-(?:amz|goog)-(?:signature|credential|security-token)|signature)=[\w%+/=-]{16}",
+    "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>{}]{0,255}:[^\s/@\"'<>${}*%]{1,255}@",
+    "netrc password": r"^\s{0,8}(?:machine\s{1,8}\S{1,255}|default)\s{1,16}"
+    r"(?:(?:login|account)\s{1,16}\S{1,255}\s{1,16}){0,2}password\s{1,16}\S{1,255}",
+    "pgpass password": r"^(?:[\w.*-]{1,255}|/[\w./-]{1,255}):(?:\d{4,5}|\*):"
+    r"[\w*.-]{1,63}:[\w*.@-]{1,63}:[^\s:]{1,255}$",
+    "password of a command": r"(?<!\S)(?:-u|--(?:proxy-)?user)[ =]?[\"']?"
+    r"(?!\d{1,6}:\d{1,6}\b)[\w.@-]{1,64}:(?![$<{(%*/])[^\s\"'/:]{3,255}",
+    "bearer token": r"\b[Bb]earer[ \t]{1,4}(?=[A-Za-z._~+/=-]{0,255}\d)[\w.~+/-]{16}",
 }
-_OPTION = re.compile(rf"(?i)(-*[\w.-]*{_NAME}[\w.-]*)(=.*)?", re.DOTALL)
-_USERINFO = re.compile(r"(?<=://)[^\s/\"']*@")
+_BY_NAME = {
+    "Ethereum private key": rf"(?<![a-z]){_KEY_NAME}[\"']?\]?{_GAP}[:=(,]?{_GAP}\[?[\"']?(?:0x)?[0-9a-f]{{64}}(?!\w)"
+    rf"|\b(?:pk|sk|key)\b[\"']?{_GAP}[:=]?{_GAP}[\"']?0x[0-9a-f]{{64}}(?!\w)"
+    rf"|(?:from_?key|ToAccount|wallet|PrivateKey)\({_GAP}[\"'](?:0x)?[0-9a-f]{{64}}(?!\w)",
+    "Weights & Biases key": r"wandb[^\n]{0,40}[\"'=:\s(][0-9a-f]{40}\b",
+    "Kaggle key": r"\"key\"\s?:\s?\"[0-9a-f]{32}\""
+    r"|\bKAGGLE_(?:KEY|API_TOKEN)[\"']?\]?\s?[:=]\s?[\"']?\w{20}|\bKGAT_\w{20}",
+    "Azure key": r"key\w{0,8}[\"']?\s?[:=,]\s?[\"']?[a-z0-9+/]{43,86}==?",
+    "basic authorization": r"authorization[\"']?\s?[:=,]\s?[\"']?basic[ \t]{1,4}[a-z0-9+/]{8}",
+    "secret in an address": r"://[^\s\"'<>]{1,1000}[?&](?:\w{0,20}(?:token|secret|passw(?:or)?d)|(?:api|access|subscription)?"
+    r"[_-]?key|auth)=[\w%+/.~-]{12}",
+    # quoted; as in an environment file; bare, if it doesn't look like code; as an option
+    "password or token": rf"{_ASSIGNED}[\"']{_PLACEHOLDER}[^\s\"']{{6,}}[\"']"
+    rf"|^(?-i:(?:export )?[A-Z0-9_]{{0,64}}){_NAME}\w{{0,64}}={_PLACEHOLDER}[^\s\"'$]{{6,}}"
+    rf"|{_ASSIGNED}{_PLACEHOLDER}{_CODE}[^\s\"'(){{}}\[\],;$<>]{{6,}}(?:\s|$)"
+    rf"|(?<![\w-])--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}(?:=|[ \t]{{1,8}})[\"']?(?-i:(?![A-Z_]+\b)){_PLACEHOLDER}"
+    r"(?![-\\|&>])[^\s\"',;)\]`]{4,}",
+}
+"""Searched, in any case, in the lines that have one of `_WORDS` in them."""
+_WORDS = re.compile(
+    "pass|pwd|secret|token|credential|mnemonic|key|auth|wandb|kgat|sign|priv|deploy|wallet|account|owner|sender"
+)
+_SERVICES = (
+    "artifactory.Artifactory aws.AWSKey azure_storage_key.AzureStorageKey discord.DiscordBotToken "
+    "github_token.GitHubToken gitlab_token.GitLabToken mailchimp.Mailchimp npm.Npm openai.OpenAI pypi_token.PypiToken "
+    "sendgrid.SendGrid slack.Slack square_oauth.SquareOAuth stripe.Stripe twilio.TwilioKey"
+)
+_SERVICES_BY_NAME = "cloudant.Cloudant ibm_cloud_iam.IbmCloudIam ibm_cos_hmac.IbmCosHmac softlayer.Softlayer"
+"""Detectors of detect-secrets, by whether they go by the name that the secret has. Those of entropy, of words and of
+IP addresses find too much in code."""
+
+_INSIDE = re.compile(r"[\w+]{2}")
+"""Two characters between which no token starts or ends: it is a part of other data."""
+_SEED_WORDS = re.compile(r"(?:\b[a-z]{3,8}\b[\s\"',;.)\d]{1,8}){11,}[a-z]{3,8}\b")
+_PUBLIC_SEED = ["test"] * 11 + ["junk"]
+"""The words of every development chain's accounts."""
+
+_SECRET_NAME = re.compile(rf"(?i)[\w.-]*{_NAME}[\w.-]*")
+_USER_NAME = re.compile(r"(?i)(?:.*[_-])?(?:u|user(?:pwd)?|login)")
+_NODE_NAME = re.compile(r"(?i)(?:.*[_.-])?(?:rpc|provider|node|endpoint|fork)(?:[_.-](?:url|uri|address))?")
+_OPTION = re.compile(r"(-*[A-Za-z][\w.-]*)=(.*)", re.DOTALL)
+_HEX_KEY = re.compile(r"(?i)(0x)?[0-9a-f]{64}")
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}:(?=//))//([^\s/?#\"'<>]*)([^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?")
+_LONG_PART = re.compile(r"(?<=/)(?=[^/]*\d)[\w.~%-]{16,}")
 _PLAIN_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~-]+)(?::\d+)?")
 
 
@@ -54,38 +123,58 @@ class SecretFinding:
     line: int
 
 
-def scan_secrets(diff: bytes) -> tuple[SecretFinding, ...]:
-    """Find likely credentials in a diff (or any text), at most one a kind and line.
+def scan_secrets(data: bytes, *, diff: bool = False) -> tuple[SecretFinding, ...]:
+    """Find likely credentials in a text, at most one a kind and line.
 
-    Removed and context lines count too: they are published with the diff. Binary parts can't be searched.
+    Args:
+        diff: whether it is a difference of git. Removed and context lines count, too: they are published with it.
     """
-    findings = []
-    for number, line in enumerate(diff.decode("utf-8", "replace").split("\n"), 1):
-        text = line[1:] if line[:1] in ("+", "-", " ") else line
-        findings += [SecretFinding(kind, number) for kind, pattern in _PATTERNS.items() if pattern.search(text)]
-    return tuple(findings)
+    text = data.decode("utf-8", "replace")
+    if diff:
+        text = "\n".join(line[1:] if line[:1] in ("+", "-", " ") else line for line in text.split("\n"))
+    findings = {(first + 1, kind) for kind, first, _ in _findings(text)}
+    return tuple(SecretFinding(kind, line) for line, kind in sorted(findings))
 
 
 def mask(text: str) -> str:
-    """Remove the credentials of a text's addresses; `MASK` alone if it still looks like a credential."""
-    text = _USERINFO.sub("", text)
-    return MASK if any(pattern.search(text) for pattern in _PATTERNS.values()) else text
+    """Remove user, password and query from a text's addresses, and put `MASK` for each line that still looks like a
+    credential."""
+    text = _ADDRESS.sub(_public_address, text)
+    hidden = {line for _, first, last in _findings(text) for line in range(first, last + 1)}
+    if not hidden:
+        return text
+    return "\n".join(MASK if number in hidden else line for number, line in enumerate(text.split("\n")))
 
 
-def masked_values(value: Any, field: str, tell: Callable[[str], None]) -> Any:
-    """Return plain values with `MASK` in the place of text that looks like a secret by its name or content."""
+def mask_value(name: str, value: str) -> str:
+    """Mask a value by its name, be it of an option, a parameter or a variable, and by its content."""
+    name = name.lstrip("-")
+    if _SECRET_NAME.fullmatch(name):
+        return MASK
+    if (key := _HEX_KEY.fullmatch(value)) and (key[1] or re.search(rf"(?i){_KEY_NAME}|key\b", name)):
+        # many digests look the same: their names tell
+        return value if re.search(rf"(?i){_DIGEST_NAME}", name) else MASK
+    if _USER_NAME.fullmatch(name) and re.fullmatch(r"(?!\d+:\d+$)[^\s:/]+:[^/\s].*", value):
+        return MASK
+    masked = mask(value)
+    return _LONG_PART.sub(MASK, masked) if "://" in masked and _NODE_NAME.fullmatch(name) else masked
+
+
+def masked_values(value: Any, field: str, tell: Callable[[str], None], name: str = "") -> Any:
+    """Return plain values with `MASK` in the place of text that looks like a secret by its name or content.
+
+    Args:
+        tell: called with the name of each field that was masked.
+        name: of the value; as in `mask_value`.
+    """
     if isinstance(value, Mapping):
-        return {key: _masked_value(key, item, f"{field}.{key}", tell) for key, item in value.items()}
-    return [masked_values(item, field, tell) for item in value] if isinstance(value, list) else value
-
-
-def _masked_value(key: str, value: Any, field: str, tell: Callable[[str], None]) -> Any:
-    if not isinstance(value, str):
-        return masked_values(value, field, tell)
-    if mask_arguments([f"{key}={value}"]) == [f"{key}={value}"]:
+        return {key: masked_values(item, f"{field}.{key}", tell, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(masked_values(item, field, tell, name) for item in value)
+    if not isinstance(value, str) or (masked := mask_value(name, value)) == value:
         return value
     tell(field)
-    return MASK
+    return masked
 
 
 def error_text(error: BaseException) -> str:
@@ -94,26 +183,121 @@ def error_text(error: BaseException) -> str:
         message = mask(str(error).encode("utf-8", "replace").decode())
     except Exception:
         message = ""
-    message = "\n".join(mask(line) for line in message.split("\n"))
     return f"{type(error).__name__}: {message}"[:_MAX_ERROR] if message else type(error).__name__
 
 
 def mask_arguments(arguments: Sequence[str]) -> list[str]:
-    """Mask the secrets of command-line arguments: ``--token=x``, ``--password x``, ``api_key=x``, addresses."""
+    """Mask the secrets of command-line arguments: ``--token=x``, ``--password x``, ``-u user:password``, addresses."""
     masked: list[str] = []
-    hide = False
+    before = ""
     for argument in arguments:
         option = _OPTION.fullmatch(argument)
-        if hide and not argument.startswith("-"):
-            masked.append(MASK)
-            hide = False
-        elif option and option[2]:
-            masked.append(f"{option[1]}={MASK}")
-            hide = False
+        if option and not (before and _SECRET_NAME.fullmatch(before)):
+            masked.append(f"{option[1]}={mask_value(option[1], option[2])}")
+        elif argument[:1] == "-" and argument[1:]:
+            short = re.fullmatch(r"-u(.+)", argument, re.DOTALL)
+            masked.append(f"-u{mask_value('u', short[1])}" if short else mask(argument))
         else:
-            hide = bool(option) and argument.startswith("-")
-            masked.append(argument if hide else mask(argument))
+            masked.append(mask_value(before, argument))
+        before = argument.lstrip("-") if argument[:1] == "-" and not option else ""
+    words = "\n".join(arguments)
+    for _, first, last in _seed_words(words, [0, *accumulate(len(word) + 1 for word in arguments)]):
+        masked[first : last + 1] = [MASK] * (last + 1 - first)
     return masked
+
+
+def _public_address(address: re.Match[str]) -> str:
+    scheme, host, path, query = address.groups()
+    host = host.rpartition("@")[2]
+    if "@" in path and not re.fullmatch(r"(?:\[[^\]]*\]|[^:]*)(?::\d*)?", host):
+        # the @ ends a password with a slash in it
+        return MASK
+    shown = f"{scheme}//{host}{path}"
+    if _patterns(False)["node provider key"].search(shown):
+        shown = _LONG_PART.sub(MASK, shown)
+    return f"{shown}?{MASK}" if query and query != "?" else shown
+
+
+@cache
+def _patterns(by_name: bool) -> dict[str, re.Pattern[str]]:
+    if by_name:
+        return {kind: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for kind, pattern in _BY_NAME.items()}
+    return {kind: re.compile(pattern, re.MULTILINE) for kind, pattern in _EVERYWHERE.items()}
+
+
+@cache
+def _services(by_name: bool) -> list[Any]:
+    places = [place.split(".") for place in (_SERVICES_BY_NAME if by_name else _SERVICES).split()]
+    return [getattr(import_module(f"detect_secrets.plugins.{module}"), f"{name}Detector")() for module, name in places]
+
+
+def _findings(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the kind, the first and the last line of what looks like a credential; lines count from 0."""
+    # patterns of others try every way to share out a run of blanks
+    text = re.sub(r"[ \t]{9,}", " " * 8, text)
+    parts, numbers = text.split("\n"), None
+    if any(len(part) > _LINE for part in parts):
+        cut = [(number, part[at : at + _LINE]) for number, part in enumerate(parts) for at in _cuts(part)]
+        numbers, parts = [number for number, _ in cut], [part for _, part in cut]
+    named = [number for number, part in enumerate(parts) if _WORDS.search(part.lower())]
+    for by_name, lines in ((False, range(len(parts))), (True, named)):
+        searched = "\n".join(parts[line] for line in lines) if by_name or numbers else text
+        starts: list[int] = []
+        for kind, start, end in _matches(searched, by_name):
+            starts = starts or [0, *accumulate(len(parts[line]) + 1 for line in lines)]
+            places = (lines[bisect_right(starts, place) - 1] for place in (start, max(start, end - 1)))
+            first, last = (numbers[place] if numbers else place for place in places)
+            yield kind, first, last
+    starts = [0, *accumulate(len(part) + 1 for part in parts)] if len(text) > 40 else []
+    for kind, first, last in _seed_words("\n".join(parts) if numbers else text, starts):
+        yield (kind, numbers[first], numbers[last]) if numbers else (kind, first, last)
+
+
+def _cuts(part: str) -> range:
+    """Return where the parts of a long line start: they overlap, so that nothing is cut in all of them."""
+    return range(0, max(1, len(part) - 512), _LINE - 512)
+
+
+def _matches(text: str, by_name: bool) -> Iterator[tuple[str, int, int]]:
+    for kind, pattern in _patterns(by_name).items():
+        for match in pattern.finditer(text):
+            yield kind, match.start(), match.end()
+    if len(text) < 12:
+        return
+    for detector in _services(by_name):
+        for pattern in detector.denylist:
+            for match in pattern.finditer(text):
+                around = (
+                    text[max(0, match.start() - 1) : match.start()] + match[0][:1],
+                    match[0][-1:] + text[match.end() :][:1],
+                )
+                if not any(map(_INSIDE.fullmatch, around)):
+                    yield detector.secret_type, match.start(), match.end()
+
+
+def _seed_words(text: str, starts: list[int]) -> Iterator[tuple[str, int, int]]:
+    """Yield the lines of the words that BIP-39 makes of a key: in English, with their checksum."""
+    for run in _SEED_WORDS.finditer(text) if len(text) > 40 else ():
+        from eth_account.hdaccount.mnemonic import Mnemonic
+        from eth_account.types import Language
+
+        seeds = Mnemonic(Language.ENGLISH)
+        known = frozenset(seeds.wordlist)
+        words = [*re.finditer(r"[a-z]+", run[0])]
+        first = 0
+        while first + 12 <= len(words):
+            for count in (24, 21, 18, 15, 12):
+                chosen = [word[0] for word in words[first : first + count]]
+                # a list of all words is sorted
+                listed = (
+                    len(chosen) == count and known.issuperset(chosen) and chosen not in (sorted(chosen), _PUBLIC_SEED)
+                )
+                if listed and seeds.is_mnemonic_valid(" ".join(chosen)):
+                    start, end = (run.start() + words[place].start() for place in (first, first + count - 1))
+                    yield "seed words", bisect_right(starts, start) - 1, bisect_right(starts, end) - 1
+                    first += count - 1
+                    break
+            first += 1
 
 
 def public_remote(url: str) -> str | None:

@@ -55,7 +55,7 @@ from blockchaintracer.lab.capture.program import (
     start_program,
 )
 from blockchaintracer.lab.capture.reads import Observation, Seen, undeclared
-from blockchaintracer.lab.capture.secret_masking import SecretFinding, mask, mask_arguments, scan_secrets
+from blockchaintracer.lab.capture.secret_masking import MASK, SecretFinding, mask, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
@@ -175,7 +175,7 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
     if git and git.diff:
         # it's put into the store when the run is recorded: until then something of it may have to stay hidden
         diff = Artifact.of("diff.patch", digest_bytes(git.diff))
-        findings = scan_secrets(git.diff)
+        findings = scan_secrets(git.diff, diff=True)
     if git and git.commit:
         pack = keep_attachment(store, "commit.pack", pack_commit(git.root, git.commit))
     return KeptCode(diff, pack, findings)
@@ -353,10 +353,12 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
         if given is None:
             root, inputs = git.root if git else facts.folder, [used.path for used in facts.inputs]
             command, given = portable_command(command, facts.folder, root, inputs, outputs)
-        shown = {place: mask(argument) for place, argument in given.items()}
+        arguments = (command[0], *mask_arguments(command[1:]))
+        # a place that stands for a secret shows nothing of it either
+        shown = {place: MASK if MASK in arguments[int(place)] else mask(given[place]) for place in given}
         described = {
             "entry_point": command[0],
-            "arguments": tuple(mask_arguments(command[1:])),
+            "arguments": arguments[1:],
             "given": shown or None,
         }
     if git is None:
