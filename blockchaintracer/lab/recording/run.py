@@ -386,10 +386,13 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
 
 def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
     command, root = facts.command or (), git.root if git else facts.folder
-    # what a document calls its program was not typed by the user: it may lie in a stranger's folder
-    python, is_known = interpreter_of(command, shutil.which if facts.observed == "program" else find_program)
-    if facts.observed == "process" or not command:
-        python, is_known = sys.executable, True
+    if facts.observed == "program":
+        python, is_known = interpreter_of(command, shutil.which)
+    else:
+        # what a document calls its program was not typed by the user: it may lie in a stranger's folder
+        named, is_known = interpreter_of(command[:1], find_program)
+        python = named if named and is_known and facts.observed is None else sys.executable
+        is_known = True
     if python and os.path.abspath(python) == sys.executable:
         captured = capture_environment()
     else:
