@@ -370,7 +370,29 @@ _request_options = _bundle(
     click.option("--license", help="Licence of a dataset, model or software: an SPDX identifier."),
     click.option("--source", help="Where a dataset, model or software comes from."),
     _values("--param", "params", "A parameter of the run."),
-    _values("--metric", "metrics", "A metric of the run."),
+    _values("--metric", "metrics", "A metric that you declare: nobody can compare it with a repeated run."),
+    click.option(
+        "--metrics",
+        "metric_files",
+        multiple=True,
+        metavar="FILE",
+        help="A file in which the program writes metrics: JSON, YAML, TOML, CSV, dvc.yaml, MLflow's mlruns or "
+        "database; or a pattern such as 'lightning_logs/*/metrics.csv'.",
+    ),
+    click.option(
+        "--metric-from",
+        "metric_from",
+        multiple=True,
+        metavar="NAME=SOURCE:REGEX",
+        help="A metric in what the program prints to stdout or stderr, or in a file: group 1 of the last match.",
+    ),
+    click.option(
+        "--tolerance",
+        "tolerances",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="How far a metric may be off in a repeated run: 0.01, 1%, count (exactly) or none (it is not compared).",
+    ),
     _values("--private-param", "private_params", "A parameter that is not shown."),
     _values("--private-metric", "private_metrics", "A metric that is not shown."),
     click.option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blockchaintracer.cli.options import lab_verb, record_options, wait_option
-from blockchaintracer.cli.render import Answer, progress_bar, record_lines
+from blockchaintracer.cli.render import Answer, plain, progress_bar, record_lines
 from blockchaintracer.core.errors import BlockchainTracerError
 from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab import after_run
@@ -11,7 +11,7 @@ from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.recording.commit import reached
-from blockchaintracer.lab.recording.repeatable import what_lacks
+from blockchaintracer.lab.recording.repeatable import declared_metrics, what_lacks
 from blockchaintracer.lab.recording.request import Request, record_request
 
 
@@ -46,11 +46,12 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
         recorded = reached(lab, recorded, until)
         notes = _reports(lab, recorded)
     run = parse_manifest(lab.store.get_bytes(recorded[-1].manifest)).predicate
-    lacks = what_lacks(run) if isinstance(run, RunPredicate) else []
+    lacks, declared = ([], []) if not isinstance(run, RunPredicate) else (what_lacks(run), declared_metrics(run))
     if code:
         notes.append(f"It is recorded as a failed run: {ending(code)}.")
-    data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id, "lacks": lacks}
+    data = {"records": recorded, "programExitCode": code, "id": recorded[-1].id, "lacks": lacks, "declared": declared}
     lines = [line for record in recorded for line in record_lines(record)]
+    lines += [f"Declared, so that nobody can compare it: {plain(', '.join(declared))}."] if declared else []
     lines += [f"Others can't repeat this run: {'; '.join(lacks)}."] if lacks else []
     exit_code = 3 if waits and not lab.hand_over else 0
     if code:

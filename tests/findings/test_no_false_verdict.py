@@ -139,11 +139,13 @@ def test_what_keeps_others_from_repeating_a_run_is_said_when_it_is_recorded(lab:
     home = lab.home.path
     done = typed("record", "--metric", "accuracy=0.5", home=home, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    told = "Others can't repeat this run: it names no commit of its code; it names no command"
+    told = "Others can't repeat this run: it states no metric that is to be compared"
     assert told in done.stdout
+    assert "Declared, so that nobody can compare it: accuracy." in done.stdout
+    assert "it names no commit of its code; it names no command" in done.stdout
     assert "no lock file" in done.stdout
     made = json.loads(typed("record", "--metric", "accuracy=0.6", "--json", home=home, folder=tmp_path).stdout)
-    assert "no commit" in made["lacks"][0]
+    assert "no commit" in made["lacks"][1]
     published = typed("publish", made["id"], "--to", "published", home=home, folder=tmp_path)
     assert told in published.stdout
     assert "Others verify it with" in published.stdout

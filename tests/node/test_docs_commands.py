@@ -191,7 +191,7 @@ def test_storage(shell: Shell, lab: Lab, tmp_path: Path) -> None:
 
 def test_reproduce_and_score(shell: Shell) -> None:
     """A run that others could repeat, published and scored."""
-    for page, count in (("reproduce.md", 2), ("score.md", 3)):
+    for page, count in (("reproduce.md", 4), ("score.md", 3)):
         printed = [typed(shell, line) for line in commands(page)]
         assert len(printed) == count, page
     assert "E1, machine-captured" in printed[0]

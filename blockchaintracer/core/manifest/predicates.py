@@ -205,12 +205,50 @@ class Tolerance(Part):
         return abs(found - recorded) <= self.width(recorded)
 
 
+class MetricSource(Part):
+    """How a metric was read, and is read again; a metric without it is told in a run document by the program.
+
+    Args:
+        kind: ``declared``: by a person; the program told it to nobody.
+        path: of a file, or a pattern of such paths, from so many folders `up` from the working folder.
+        key: name of the number in a file of named numbers.
+        pattern: a regular expression (Python's ``re``, MULTILINE): the first group of its last match is the number.
+    """
+
+    kind: Literal["declared", "stdout", "stderr", "file"]
+    path: RecordedPath | None = None
+    up: Annotated[int, Field(ge=1, le=16)] | None = None
+    key: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    pattern: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(default=None, validate_default=True)
+
+    @field_validator("pattern")
+    @classmethod
+    def _of_the_kind(cls, pattern: str | None, info: ValidationInfo) -> str | None:
+        kind, given = info.data.get("kind"), {name for name in ("path", "key") if info.data.get(name)}
+        given |= {"pattern"} if pattern else set()
+        expected = [set()] if kind == "declared" else [{"pattern"}]
+        if kind == "file":
+            expected = [{"path", "key"}, {"path", "pattern"}]
+        if given not in expected:
+            words = " or ".join(" and ".join(sorted(names)) or "nothing else" for names in expected)
+            raise ValueError(f"{words} of a metric whose kind of source is {kind}")
+        return pattern
+
+
 class Metric(Part):
     """A number that a run found."""
 
     value: float
     tolerance: Tolerance | None = None
     history: Artifact | None = None
+    source: MetricSource | None = None
+
+    @field_validator("source")
+    @classmethod
+    def _declared_is_not_compared(cls, source: MetricSource | None, info: ValidationInfo) -> MetricSource | None:
+        if source is not None and source.kind == "declared" and info.data.get("tolerance") is not None:
+            raise ValueError("no tolerance of a declared metric, which nobody can compare")
+        return source
 
     @property
     def accepts_nearly_anything(self) -> bool:

@@ -180,7 +180,8 @@ def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -
         return INCONCLUSIVE, done.failure
     compared = [row for row in comparisons if row.tolerance is not None]
     if missing := [row.metric for row in compared if row.found is None]:
-        return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(missing[:5])}"
+        told = [f"{name} ({done.missing[name]})" if name in done.missing else name for name in missing[:5]]
+        return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(told)}"
     if not (off := [row for row in compared if not row.within]):
         return label(Verdict.REPRODUCED), None
     first = off[0]

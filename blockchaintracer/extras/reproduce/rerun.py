@@ -14,16 +14,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from blockchaintracer.core.digest import digest_folder, list_folder, sha256_file
 from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, RunPredicate, is_listing
+from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, Metric, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture.environment import rebuild_environment
@@ -37,6 +37,8 @@ from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.programs import find_program
+from blockchaintracer.lab.recording.experiment import GivenMetric
+from blockchaintracer.lab.recording.metric_sources import MetricReader
 from blockchaintracer.lab.recording.run import RunStart, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
 
@@ -87,6 +89,7 @@ class Workspace:
         self.inputs = root / "inputs"
         self.output = root / "output"
         self.log = root / "output.log"
+        self.errors = root / "errors.log"
         self.run_file = root / "run.json"
         self.started = root / "started"
 
@@ -97,6 +100,7 @@ class Rerun:
 
     Args:
         failure: why it shows nothing, neither for the record nor against it; None if it ended as it should.
+        missing: why metrics were not told that the record says where to read.
     """
 
     place: Workspace
@@ -105,6 +109,7 @@ class Rerun:
     environment: dict[str, Any] | None
     document: RunDocument
     failure: str | None
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Undecided(Exception):
@@ -128,34 +133,43 @@ def rerun(
     failure: str | None = None
     run = plan.run
     document = RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
+    told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
+    reader = MetricReader(folder, place.code, told)
     try:
         interpreter = _rebuilt(lab, plan, folder, place, sources)
         variables = _variables(plan, place, interpreter)
         environment = recorded_parts(environment_of(interpreter, variables) or {}) or None
         command = _command(plan, arguments, interpreter, place)
-        lab.say(f"running it; what it prints goes to {place.log}")
-        code = _run_program(command, folder, variables, place.log, timeout_s)
+        lab.say(f"running it; what it prints goes to {place.log} and {place.errors.name}")
+        reader.begin({"stdout": place.log, "stderr": place.errors})
+        code = _run_program(command, folder, variables, place, timeout_s)
         if code:
-            lab.say("\n".join((f"{ending(code)}. It printed last:", *map(mask, _tail(place.log)))))
+            printed = [*_tail(place.log), *_tail(place.errors)]
+            lab.say("\n".join((f"{ending(code)}. It printed last:", *map(mask, printed))))
             raise _Undecided(ending(code))
-        document = _told(place.run_file)
+        document = _told(place.run_file, document, run.metrics, reader)
     except _Undecided as problem:
         failure = str(problem)[:2000]
-    return Rerun(place, folder, start, environment, document, failure)
+    return Rerun(place, folder, start, environment, document, failure, reader.missing)
 
 
-def _told(file: Path) -> RunDocument:
-    """Read the run document that the program was asked for."""
-    if not file.is_file():
+def _told(file: Path, document: RunDocument, recorded: Mapping[str, Metric], reader: MetricReader) -> RunDocument:
+    """Read what the program told, each metric as the record says that it was read."""
+    if file.is_file():
+        try:
+            document = load_run_document(file)
+            document.recorded_metrics()
+        except InputError as error:
+            raise _Undecided(f"the program wrote no valid run document: {error.message}") from None
+        if document.error:
+            raise _Undecided(f"the program says that it failed: {document.error}")
+    elif any(metric.tolerance and not metric.source for metric in recorded.values()):
         raise _Undecided(f"the program wrote no run document to ${RUN_FILE}, so its metrics can't be compared")
-    try:
-        document = load_run_document(file)
-        document.recorded_metrics()
-    except InputError as error:
-        raise _Undecided(f"the program wrote no valid run document: {error.message}") from None
-    if document.error:
-        raise _Undecided(f"the program says that it failed: {document.error}")
-    return document
+    read = reader.read()
+    told = {name: metric for name, metric in document.metrics.items() if name not in reader.sources}
+    for name, (value, source) in read.items():
+        told[name] = GivenMetric(value=value, tolerance=recorded[name].tolerance, source=source)
+    return document.model_copy(update={"metrics": told})
 
 
 @contextmanager
@@ -352,9 +366,9 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace)
 
 
 def _run_program(
-    command: list[str], folder: Path, variables: dict[str, str], log: Path, timeout_s: float | None
+    command: list[str], folder: Path, variables: dict[str, str], place: Workspace, timeout_s: float | None
 ) -> int:
-    with log.open("wb") as output:
+    with place.log.open("wb") as output, place.errors.open("wb") as errors:
         try:
             process = subprocess.Popen(  # noqa: S603 -- a stranger's program, which was agreed to
                 command,
@@ -362,7 +376,7 @@ def _run_program(
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=errors,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:

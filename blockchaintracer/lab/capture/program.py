@@ -7,9 +7,11 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import Any, BinaryIO
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.plain_json import parse_json
@@ -26,20 +28,57 @@ _MOST_UP = 16
 """Folders above the working folder that a manifest counts at most."""
 
 
-def start_program(command: Sequence[str], folder: Path, run_file: Path, observation: Observation) -> int:
-    """Run a program to its end, observed and without the lab's secrets; its exit code."""
-    try:
-        done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
-            [*command],
-            cwd=folder,
-            # the program has no need to sign
-            env=observation.variables(without_secrets(os.environ) | {RUN_FILE: str(run_file)}),
-            check=False,
-            stdout=sys.stderr,
-        )
-    except OSError as error:
-        raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
+def start_program(
+    command: Sequence[str],
+    folder: Path,
+    run_file: Path,
+    observation: Observation,
+    streams: Mapping[str, Path] | None = None,
+) -> int:
+    """Run a program to its end, observed and without the lab's secrets; its exit code.
+
+    Args:
+        streams: files for what it prints to ``stdout`` and ``stderr``, to be read later; it is shown at once, too.
+    """
+    # the program has no need to sign
+    variables = observation.variables(without_secrets(os.environ) | {RUN_FILE: str(run_file)})
+    if streams:
+        # Python would keep back what does not go to a terminal
+        variables.setdefault("PYTHONUNBUFFERED", "1")
+    with ExitStack() as shown:
+        targets: dict[str, Any] = {"stdout": sys.stderr}
+        targets |= {name: shown.enter_context(_shown(file)) for name, file in (streams or {}).items()}
+        try:
+            done = subprocess.run(  # noqa: S603 -- running the user's own command is what was asked for
+                [*command], cwd=folder, env=variables, check=False, **targets
+            )
+        except OSError as error:
+            raise InputError(f"the program {command[0]!r} can't be started: {error.strerror}") from None
     return done.returncode
+
+
+@contextmanager
+def _shown(file: Path) -> Iterator[BinaryIO]:
+    """Open a file to print to, of which a thread shows on stderr what comes. A program never waits for it."""
+    ended = Event()
+
+    def show() -> None:
+        with file.open("rb") as printed:
+            last = False
+            while not last:
+                last = ended.wait(0.05)
+                while block := printed.read(1 << 16):
+                    sys.stderr.buffer.write(block)
+                sys.stderr.buffer.flush()
+
+    with file.open("wb") as target:
+        thread = Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield target
+        finally:
+            ended.set()
+            thread.join()
 
 
 def ending(code: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Self
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from blockchaintracer.core.manifest.base import Part
-from blockchaintracer.core.manifest.predicates import Experiment, Line, Metric, Names, Tolerance, Utc
+from blockchaintracer.core.manifest.predicates import Experiment, Line, Metric, MetricSource, Names, Tolerance, Utc
 from blockchaintracer.core.plain_json import rfc3339
 
 DEFAULT_TOLERANCE = Tolerance(absolute=0.0, relative=1e-6)
@@ -26,21 +26,32 @@ class GivenMetric(Part):
         value: finite; None if it's still to be measured.
         tolerance: left out for the default; None (``null``) if it is reported and never compared.
         count: it counts something, so that another number is another result: the default is a tolerance of 0.
+        source: where the program tells it, if not in its run document; what is declared is never compared.
     """
 
     value: float | None = None
     tolerance: Tolerance | None = None
     count: bool | None = None
+    source: MetricSource | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_number(cls, data: Any) -> Any:
         return data if isinstance(data, Mapping | Part) else {"value": data}
 
+    @property
+    def is_declared(self) -> bool:
+        """Whether a person says so and no program told it: then nobody can compare it."""
+        return self.source is not None and self.source.kind == "declared"
+
     def recorded(self, value: float, default: Tolerance = DEFAULT_TOLERANCE) -> Metric:
         """Return the metric as a run records it, with `default` where no tolerance was given."""
-        default = Tolerance() if self.count else default
-        return Metric(value=value, tolerance=self.tolerance if "tolerance" in self.model_fields_set else default)
+        tolerance: Tolerance | None = Tolerance() if self.count else default
+        if self.is_declared:
+            tolerance = None
+        elif "tolerance" in self.model_fields_set:
+            tolerance = self.tolerance
+        return Metric(value=value, tolerance=tolerance, source=self.source)
 
 
 class ExperimentData(Part):

@@ -8,12 +8,17 @@ from blockchaintracer.lab.capture.secret_masking import MASK
 NO_LOCK = "it names no lock file to rebuild its environment from"
 
 
+def declared_metrics(run: RunPredicate) -> list[str]:
+    """Return the names of a run's metrics that a person declared: no program tells them, so nobody can compare them."""
+    return [name for name, metric in run.metrics.items() if metric.source and metric.source.kind == "declared"]
+
+
 def what_lacks(run: RunPredicate) -> list[str]:
     """Return what a run lacks to be repeated from its record, in words; nothing if others can."""
     code = run.code
     lacks = [] if run.status == "completed" else [f"it {run.status}"]
     if not any(metric.tolerance for metric in run.metrics.values()):
-        lacks.append("it states no metric that is to be compared")
+        lacks.append("it states no metric that is to be compared (--metrics and --metric-from read one)")
     if code.commit is None or code.pack is None:
         lacks.append("it names no commit of its code")
     if not code.entry_point:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,16 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import recipients_of
 from blockchaintracer.lab.recording.commit import require_recorder
 from blockchaintracer.lab.recording.content import parse_parent, record_path, record_reference, used_record
+from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.keep import Keeping, run_keeping
+from blockchaintracer.lab.recording.metric_sources import (
+    MetricReader,
+    given_sources,
+    given_tables,
+    is_a_time,
+    parse_tolerance,
+    with_tolerance,
+)
 from blockchaintracer.lab.recording.run import (
     RunFacts,
     Used,
@@ -42,6 +53,9 @@ class Request:
         kind: of each artifact, if no run is recorded.
         parents: each as ``ID:relation``.
         reproduces: a record of another registry, as ``eip155:CHAIN:REGISTRY/ID``.
+        metric_files: files or patterns of files that hold metrics of the program, by name.
+        metric_from: metrics in what the program prints, or in a file, as ``name=stdout:REGEX``.
+        tolerances: of metrics, as ``name=0.01``; also ``1%``, ``count`` or ``none``.
     """
 
     datasets: Sequence[Path] = ()
@@ -54,6 +68,9 @@ class Request:
     source: str | None = None
     params: Sequence[str] = ()
     metrics: Sequence[str] = ()
+    metric_files: Sequence[str] = ()
+    metric_from: Sequence[str] = ()
+    tolerances: Sequence[str] = ()
     private_params: Sequence[str] = ()
     private_metrics: Sequence[str] = ()
     encrypt_to: Sequence[str] = ()
@@ -77,7 +94,7 @@ class Request:
     def is_run(self) -> bool:
         """Whether a run is asked for."""
         values = (self.params, self.metrics, self.private_params, self.private_metrics)
-        return bool(self.document or self.program or any(values))
+        return bool(self.document or self.program or any(values) or self.metric_files or self.metric_from)
 
 
 def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
@@ -107,10 +124,12 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     start = start_run(lab, exclude=[*request.paths, *(base / path for path in document.encrypted())])
     hidden = request.paths if keeping.recipients else ()
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
+    reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())
     code = seen = None
     if request.program:
-        code, document, seen = _run_program(lab, request, document)
+        code, document, seen = _run_program(lab, request, document, reader)
     try:
+        document = _with_tolerances(lab, document, tolerances, reader.missing, code)
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
         check_template(document, complete=not code)
@@ -159,17 +178,75 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
         raise
 
 
-def _run_program(lab: Lab, request: Request, document: RunDocument) -> tuple[int, RunDocument, Seen]:
-    """Run the program; its exit code, `document` with what it told, and what it read. What it told of a metric is what
-    counts."""
-    code, written, seen = run_command(request.program, Path.cwd(), lab.home)
+def _told_elsewhere(request: Request, document: RunDocument, root: Path) -> tuple[MetricReader, dict[str, str]]:
+    """Where the program tells metrics, and how far they may be off. Refused is what can't be so."""
+    folder = Path.cwd()
+    sources = {name: it.source for name, it in document.metrics.items() if it.source and not it.is_declared}
+    sources |= given_sources(request.metric_from, folder, root)
+    tables = given_tables(request.metric_files, folder, root)
+    if (sources or tables) and not request.program:
+        raise InputError(
+            "expected a program after `--`, whose metrics are to be read, got none",
+            hint="--metric NAME=VALUE declares one, without a program that tells it.",
+        )
+    if twice := sorted({parse_assignment(text, "metric")[0] for text in request.metrics} & {*sources}):
+        raise InputError(f"expected {twice[0]} by --metric or from the program, got both")
+    tolerances = dict(text.rpartition("=")[::2] for text in request.tolerances)
+    for text in tolerances.values():
+        parse_tolerance(text)
+    return MetricReader(folder, root, sources, tables), tolerances
+
+
+def _run_program(
+    lab: Lab, request: Request, document: RunDocument, reader: MetricReader
+) -> tuple[int, RunDocument, Seen]:
+    """Run the program; its exit code, `document` with what it told, and what it read. What it told of a metric in a
+    run document is what counts."""
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        streams = {name: Path(scratch, name) for name in reader.streams}
+        reader.begin(streams)
+        code, written, seen = run_command(request.program, Path.cwd(), lab.home, streams)
+        read = reader.read()
     metrics = written.metrics if written else {}
-    told = {name: metric for name, metric in metrics.items() if metric.value is not None}
+    told = {
+        name: metric.model_copy(update={"source": None}) for name, metric in metrics.items() if metric.value is not None
+    }
+    apart = []
+    for name, (value, source) in read.items():
+        given = document.metrics.get(name, GivenMetric())
+        more = {field: getattr(given, field) for field in given.model_fields_set - {"value", "source"}}
+        if not more and is_a_time(name):
+            more = {"tolerance": None}
+            apart.append(name)
+        told.setdefault(name, GivenMetric(value=value, source=source, **more))
+    if apart:
+        lab.say(
+            f"recorded and not compared, as a time or the like: {', '.join(apart)} (--tolerance NAME=VALUE compares it)"
+        )
     for name in (parse_assignment(text, "metric")[0] for text in request.metrics):
-        known = "as the program tells it" if name in told else "as declared: the program does not tell it to others"
-        lab.say(f"the metric {name} of --metric is recorded {known}")
+        if name in told:
+            lab.say(f"the metric {name} of --metric is recorded as the program tells it")
     document = _merged(written, request) if written else document
     return code, document.model_copy(update={"metrics": {**document.metrics, **told}}), seen
+
+
+def _with_tolerances(
+    lab: Lab, document: RunDocument, given: Mapping[str, str], missing: Mapping[str, str], code: int | None
+) -> RunDocument:
+    """The document with the tolerances of the request. A run that ended well must have told what it was to tell."""
+    names = set(document.metrics)
+    unknown = [pattern for pattern in given if not any(fnmatchcase(name, pattern) for name in names)]
+    missing = {**missing, **{f"--tolerance {pattern}": "no metric has this name" for pattern in unknown}}
+    for what, why in missing.items():
+        lab.say(f"{what}: {why}")
+    if missing and not code:
+        raise InputError(
+            f"the program ended and did not tell {len(missing)} of its metrics: {', '.join(missing)}",
+            hint="Mend the option that names it, and run it again.",
+        )
+    measured = {name: it for name, it in document.metrics.items() if it.value is not None or not code}
+    metrics = {name: with_tolerance(name, metric, given) for name, metric in measured.items()}
+    return document.model_copy(update={"metrics": metrics})
 
 
 def seal_requested_verdict(
@@ -228,7 +305,10 @@ def _merged(document: RunDocument, request: Request) -> RunDocument:
             "name": request.name or document.name,
             "description": request.description or document.description,
             "parameters": values(request.params),
-            "metrics": values(request.metrics, "metric"),
+            "metrics": {
+                name: {"value": value, "source": {"kind": "declared"}}
+                for name, value in values(request.metrics, "metric").items()
+            },
             "seeds": values(request.seeds, "seed"),
             "private": {
                 "parameters": values(request.private_params),

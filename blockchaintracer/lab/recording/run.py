@@ -278,9 +278,11 @@ def record_models(
     return [record_path(lab, Kind.MODEL, path, **more) for path in paths]
 
 
-def run_command(command: Sequence[str], folder: Path, home: Home) -> tuple[int, RunDocument | None, Seen]:
+def run_command(
+    command: Sequence[str], folder: Path, home: Home, streams: Mapping[str, Path] | None = None
+) -> tuple[int, RunDocument | None, Seen]:
     """Run a program. Returns its exit code, the run document that it writes to ``$BLOCKCHAINTRACER_RUN_FILE``, if it
-    writes one, and what it was seen to read.
+    writes one, and what it was seen to read. `streams` as in `start_program`.
 
     Raises:
         InputError: if it can't be read as one: it is kept in the lab's folder, to be mended.
@@ -288,7 +290,7 @@ def run_command(command: Sequence[str], folder: Path, home: Home) -> tuple[int, 
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         file = Path(scratch, "run.json")
         observation = Observation(Path(scratch, "reads"))
-        code = start_program(command, folder, file, observation)
+        code = start_program(command, folder, file, observation, streams)
         try:
             return code, load_run_document(file) if file.exists() else None, observation.seen()
         except InputError as error:
