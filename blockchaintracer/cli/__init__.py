@@ -40,6 +40,7 @@ VERBS = {
     "publish": (None, "Copy what others need to reproduce a record."),
     "query": ("search", "Search the registry's records."),
     "record": (None, "Record datasets, models, software, results or a run."),
+    "registry": (None, "Who owns the registry, and which takes its place."),
     "report": ("report", "Write cards, sheets and pages of a record."),
     "reproduce": ("reproduce", "Re-run somebody's run from its record, compare, and attest."),
     "retract": (None, "Retract a record, once and for good."),
@@ -60,7 +61,7 @@ SECTIONS = {
     "Check": "verify check compare score signature",
     "Find": "query lineage impact",
     "Share": "publish report disclose decrypt export-as export-proof ipfs",
-    "Advanced": "completion home outbox store export import",
+    "Advanced": "completion registry home outbox store export import",
 }
 """The verbs as the help shows them."""
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import VerbGroup, group_option
+from blockchaintracer.cli.options import VerbGroup, group_option, require_consent, yes_option
 from blockchaintracer.cli.render import Answer, print_json, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
-from blockchaintracer.lab import groups
+from blockchaintracer.lab import groups, handover
 from blockchaintracer.lab.lab import Lab, roles_of
 
 _ROLES = [label(role) for role in Role]
@@ -118,6 +118,41 @@ def remove(lab: Lab, account: str) -> Answer:
         {"group": group, "account": account, "transaction": entry.transaction},
         f"{account} is no longer a member of group {group}.",
     )
+
+
+@command.lab_verb(writes=True)
+@group_option
+@click.argument("account")
+@yes_option
+def transfer(lab: Lab, account: str, yes: bool) -> Answer:
+    """Offer a group that you own to another account, which takes it by `group accept`. Until then it is yours."""
+    group = lab.group_number or lab.group(Role.MAINTAINER)
+    if not yes:
+        require_consent(f"Offer group {group} to {account}? Once it is accepted, only its new owner can give it back.")
+    entry = handover.offer_group(lab, group, account)
+    data = {"group": group, "offeredTo": entry.write["to"], "transaction": entry.transaction}
+    return Answer(data, f"Group {group} is offered: {account} types `blockchaintracer group accept {group}`.")
+
+
+@command.lab_verb(writes=True)
+@click.argument("number", type=int)
+def accept(lab: Lab, number: int) -> Answer:
+    """Take a group that its owner offered to you."""
+    entry = handover.accept_group(lab, number)
+    data = {"group": number, "owner": lab.signer.address, "transaction": entry.transaction}
+    return Answer(data, f"Group {number} is yours now. Members stay members; invite yourself to record for it.")
+
+
+@command.lab_verb(writes=True)
+@group_option
+@click.argument("name")
+@click.option("--description", help="What the group is.")
+def describe(lab: Lab, name: str, description: str | None) -> Answer:
+    """Give a group that you own another name and description."""
+    group = lab.group_number or lab.group(Role.MAINTAINER)
+    entry = handover.rename_group(lab, group, name, description)
+    data = {"group": group, "name": name, "manifest": entry.write["manifest"], "transaction": entry.transaction}
+    return Answer(data, f"Group {group} is described as {name}.")
 
 
 @command.lab_verb()

@@ -65,6 +65,8 @@ def _lab_lines(state: dict[str, Any]) -> Iterator[str]:
     if devnet:
         yield f"Devnet    {'runs at ' + devnet['url'] if devnet['running'] else 'starts when a verb needs it'}"
     yield f"Registry  {state['registry'] or 'none yet: `blockchaintracer deploy`'}"
+    if state["successor"]:
+        yield f"          its owner announced a successor, {state['successor']}: ask your lab where to record"
     yield f"Group     {state['group'] or 'none chosen: `blockchaintracer group create NAME`'}"
     yield f"Key       {key['name'] + ', ' + key['address'] if key else 'none yet'}"
     counts = ", ".join(f"{count} {name}" for name, count in sorted(state["outbox"].items()))

@@ -148,12 +148,7 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
 
     The description stays off chain; its SHA-256 goes on chain.
     """
-    import rfc8785
-
-    if not name.strip():
-        raise InputError("expected a name for the group, got an empty one")
-    profile = {"type": str(GROUP), "name": name} | ({"description": description} if description else {})
-    manifest = lab.store.put_bytes(rfc8785.dumps(profile))
+    manifest = store_profile(lab, name, description)
     fields = {"owner": lab.signer.address, "manifest": manifest, "roles": int(roles)}
     write = Transaction(Op.CREATE_GROUP, lab.registry.address, **fields)
     existing = write.is_done(lab.chain)
@@ -164,6 +159,16 @@ def create_group(lab: Lab, name: str, *, description: str | None = None, roles: 
     group = int(event.args["group"])
     lab.choose(group=group)
     return GroupCreated(group, name, manifest, lab.signer.address, entry.transaction or "", existing)
+
+
+def store_profile(lab: Lab, name: str, description: str | None) -> str:
+    """Store a group's description, which stays off chain; return its SHA-256."""
+    import rfc8785
+
+    if not name.strip():
+        raise InputError("expected a name for the group, got an empty one")
+    profile = {"type": str(GROUP), "name": name} | ({"description": description} if description else {})
+    return lab.store.put_bytes(rfc8785.dumps(profile))
 
 
 def describe_group(lab: Lab, group: int) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from blockchaintracer.core.record import Kind, Role, checksummed, label
 from blockchaintracer.core.verify.key_statements import key_identifier
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.groups import invite, join, remove_member
+from blockchaintracer.lab.handover import accept_group, offer_group
 from blockchaintracer.lab.keys import KeyStore
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.memberships import in_groups
-from blockchaintracer.lab.outbox import Op, Transaction
 from blockchaintracer.lab.recording.commit import commit
 from blockchaintracer.lab.recording.content import not_before
 
@@ -95,8 +95,8 @@ def _hand_over(giving: Lab, taking: Lab, group: int, *, owns: bool) -> Handover:
         join(taking, invite(giving, group, after, may_give | has, until=registry.membership(group, before).until))
         has |= may_give
     if owns:
-        giving.write(Transaction(Op.TRANSFER_GROUP, registry.address, group=group, to=after))
-        taking.write(Transaction(Op.ACCEPT_GROUP, registry.address, group=group, owner=after))
+        offer_group(giving, group, after)
+        accept_group(taking, group)
     done.owner = registry.group(group).owner.lower() == after.lower()
     done.roles = [label(role) for role in Role if role in has]
     if missing := [label(role) for role in Role if role in roles & ~has]:

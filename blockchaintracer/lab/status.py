@@ -41,7 +41,8 @@ def lab_status(lab: Lab) -> dict[str, Any]:
     return {
         "home": str(lab.home.path),
         "chain": chain,
-        "registry": _registry(lab, chosen),
+        "registry": (registry := _registry(lab, chosen)),
+        "successor": _successor(lab) if registry and chain["reachable"] else None,
         "group": lab.group_number or chosen.get("group"),
         "key": _key(lab, chosen, on_devnet=chain["id"] == DEVNET.chain_id),
         "devnet": {"running": devnet is not None, "url": devnet.url if devnet else None} if lab.rpc is None else None,
@@ -181,6 +182,15 @@ def _registry(lab: Lab, chosen: dict[str, Any]) -> str | None:
         return lab.domain.registry
     except BlockchainTracerError:
         return None
+
+
+def _successor(lab: Lab) -> str | None:
+    from blockchaintracer.lab.handover import registry_facts
+
+    with suppress(BlockchainTracerError):
+        successor: str | None = registry_facts(lab)["successor"]
+        return successor
+    return None
 
 
 def _key(lab: Lab, chosen: dict[str, Any], *, on_devnet: bool) -> dict[str, Any] | None:

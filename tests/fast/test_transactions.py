@@ -38,8 +38,12 @@ KEPT: dict[str, dict[str, Any]] = {
     "create-group": {"owner": ADDRESS, "manifest": DIGEST, "roles": 7},
     "join-group": {"invitation": INVITATION, "signature": "0x" + "ab" * 65},
     "remove-member": {"group": 1, "account": ADDRESS, "version": 2},
-    "transfer-group": {"group": 1, "to": ADDRESS},
-    "accept-group": {"group": 1, "owner": ADDRESS},
+    "transfer-group": {"group": 1, "to": ADDRESS, "seen": 7},
+    "accept-group": {"group": 1, "owner": ADDRESS, "seen": 7},
+    "describe-group": {"group": 1, "manifest": DIGEST, "seen": 7},
+    "transfer-registry": {"to": ADDRESS, "seen": 7},
+    "accept-registry": {"owner": ADDRESS, "seen": 7},
+    "announce-successor": {"chain_id": 5, "successor": ADDRESS, "seen": 7},
     "record": OF_RECORD,
     "record-by-signature": {**OF_RECORD, **SIGNED},
     "retract": {**OF_RECORD, "reason": DIGEST},
@@ -56,7 +60,7 @@ KEPT: dict[str, dict[str, Any]] = {
     "cancel": OF_RECORD,
     "end-batch": {"group": 1, "author": ADDRESS, "root": ID},
 }
-IDENTITIES = "df2a66ea25e46e84f4b94bc2f97e93164815e641458e6f531a080bf499d24e28"
+IDENTITIES = "f826982b3865c8941fbf8d5425ebffe5ff5f859859c44d3b04e7c8bdafe13adf"
 """SHA-256 over the identities of all of these, as outboxes have held them from the first version on."""
 
 

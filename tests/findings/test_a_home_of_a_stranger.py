@@ -139,7 +139,7 @@ import os, sys
 from pathlib import Path
 from blockchaintracer.lab.outbox import Op, Outbox, Transaction
 outbox = Outbox(Path(sys.argv[1]))
-transfer = Transaction(Op.TRANSFER_GROUP, "0x" + "11" * 20, group=1, to="0x" + "22" * 20)
+transfer = Transaction(Op.TRANSFER_GROUP, "0x" + "11" * 20, group=1, to="0x" + "22" * 20, seen=1)
 outbox.add_transaction(1, transfer, "0x" + "33" * 20)
 os._exit(0)
 """

@@ -31,7 +31,7 @@ def plant(lab: Lab) -> None:
     code = f"""
 from blockchaintracer.lab.outbox import Op, Outbox, Transaction
 from pathlib import Path
-write = Transaction(Op.TRANSFER_GROUP, {lab.registry.address!r}, group=1, to={THEIRS!r})
+write = Transaction(Op.TRANSFER_GROUP, {lab.registry.address!r}, group=1, to={THEIRS!r}, seen=1)
 Outbox(Path({str(lab.home.outbox)!r})).add_transaction({lab.chain_id}, write, {lab.signer.address!r})
 """
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -45,6 +45,11 @@ class Op(StrEnum):
     TRANSFER_GROUP = "transfer-group"
     """offer a group to another account, which accepts it by `ACCEPT_GROUP`"""
     ACCEPT_GROUP = "accept-group"
+    DESCRIBE_GROUP = "describe-group"
+    TRANSFER_REGISTRY = "transfer-registry"
+    """offer the registry to another account, which accepts it by `ACCEPT_REGISTRY`"""
+    ACCEPT_REGISTRY = "accept-registry"
+    ANNOUNCE_SUCCESSOR = "announce-successor"
     RECORD = "record"
     RECORD_BY_SIGNATURE = "record-by-signature"
     """store a record that its author signed; anyone may, and pays"""
@@ -374,6 +379,15 @@ def _is_offered(write: Transaction, registry: Registry) -> bool:
     return write["to"].lower() in (group.owner.lower(), (group.pending_owner or "").lower())
 
 
+def _is_address(address: str, registry: Registry, *views: str) -> bool:
+    return address.lower() in (registry.read_function(view).lower() for view in views)
+
+
+def _is_described(write: Transaction, registry: Registry) -> bool:
+    event = _newest("GroupDescribed", group="group")(write, registry)
+    return event is not None and event.args["manifest"] == _abi(write["manifest"])
+
+
 def _is_stored(write: Transaction, registry: Registry) -> bool:
     return registry.status(write["record_id"]).exists
 
@@ -481,16 +495,43 @@ _OPERATIONS: dict[Op, _Operation] = {
         *_membership(lambda write, event: event.args["until"] < NO_END),
     ),
     Op.TRANSFER_GROUP: _Operation(
-        "group to",
+        "group to seen",
         _call("transferGroup", "group", "to"),
         _is_offered,
         _newest("GroupTransferStarted", group="group", to="to"),
     ),
     Op.ACCEPT_GROUP: _Operation(
-        "group owner",
+        "group owner seen",
         _call("acceptGroup", "group"),
         lambda write, registry: registry.group(write["group"]).owner.lower() == write["owner"].lower(),
         _newest("GroupTransferred", group="group", to="owner"),
+    ),
+    Op.DESCRIBE_GROUP: _Operation(
+        "group manifest seen",
+        _call("describeGroup", "group", "manifest"),
+        _is_described,
+        _newest("GroupDescribed", group="group"),
+    ),
+    Op.TRANSFER_REGISTRY: _Operation(
+        "to seen",
+        _call("transferOwnership", "to"),
+        lambda write, registry: _is_address(write["to"], registry, "owner", "pendingOwner"),
+        _newest("OwnershipTransferStarted", newOwner="to"),
+    ),
+    Op.ACCEPT_REGISTRY: _Operation(
+        "owner seen",
+        _call("acceptOwnership"),
+        lambda write, registry: _is_address(write["owner"], registry, "owner"),
+        _newest("OwnershipTransferred", newOwner="owner"),
+    ),
+    Op.ANNOUNCE_SUCCESSOR: _Operation(
+        "chain_id successor seen",
+        _call("announceSuccessor", "chain_id", "successor"),
+        lambda write, registry: (
+            [str(value).lower() for value in registry.read_function("successor")]
+            == [str(write["chain_id"]), write["successor"].lower()]
+        ),
+        _newest("SuccessorAnnounced"),
     ),
     Op.RECORD: _Operation("record_id key", _call("record", "key"), _is_stored, _newest("Recorded", id="record_id")),
     Op.RECORD_BY_SIGNATURE: _Operation(

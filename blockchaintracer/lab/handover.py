@@ -1,0 +1,82 @@
+"""Groups and registries that go to another account, in two steps, and what their owners say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.record import GlobalId, checksummed
+from blockchaintracer.lab.groups import store_profile
+from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.outbox import Entry, Op, Transaction
+
+
+def offer_group(lab: Lab, group: int, to: str) -> Entry:
+    """Offer a group that the signer owns to another account, which accepts it; until then nothing changes."""
+    return _write(lab, Op.TRANSFER_GROUP, group=group, to=checksummed(to, "the account's address"))
+
+
+def accept_group(lab: Lab, group: int) -> Entry:
+    """Accept a group that was offered to the signer."""
+    offered = lab.registry.group(group).pending_owner
+    _require_offer(lab, f"group {group}", lab.registry.group(group).owner, offered)
+    return _write(lab, Op.ACCEPT_GROUP, group=group, owner=lab.signer.address)
+
+
+def rename_group(lab: Lab, group: int, name: str, description: str | None = None) -> Entry:
+    """Give a group of the signer's another description; its SHA-256 goes on chain."""
+    return _write(lab, Op.DESCRIBE_GROUP, group=group, manifest=store_profile(lab, name, description))
+
+
+def registry_facts(lab: Lab) -> dict[str, Any]:
+    """Return who owns the registry, to whom it is offered, and the successor that its owner announced, or None."""
+    registry = lab.registry
+    chain_id, successor = registry.read_function("successor")
+    offered = registry.read_function("pendingOwner")
+    return {
+        "registry": registry.address,
+        "chainId": lab.chain_id,
+        "owner": checksummed(registry.read_function("owner")),
+        "offeredTo": checksummed(offered) if int(offered, 16) else None,
+        "openGroupCreation": registry.read_function("openGroupCreation"),
+        "successor": f"eip155:{chain_id}:{successor.lower()}" if chain_id else None,
+    }
+
+
+def offer_registry(lab: Lab, to: str) -> Entry:
+    """Offer the registry, which the signer owns, to another account. Over groups and records an owner has no power."""
+    return _write(lab, Op.TRANSFER_REGISTRY, to=checksummed(to, "the account's address"))
+
+
+def accept_registry(lab: Lab) -> Entry:
+    """Accept the registry, which was offered to the signer."""
+    facts = registry_facts(lab)
+    _require_offer(lab, "the registry", facts["owner"], facts["offeredTo"])
+    return _write(lab, Op.ACCEPT_REGISTRY, owner=lab.signer.address)
+
+
+def announce_successor(lab: Lab, successor: str) -> Entry:
+    """Say which registry takes the place of this one, as its owner: ``eip155:CHAIN:REGISTRY`` or an address."""
+    place = successor if successor.startswith("eip155:") else f"eip155:{lab.chain_id}:{successor}"
+    # the id is of no matter: place and id together are what is read strictly
+    named = GlobalId.parse(f"{place}/0x{'0' * 64}")
+    if (named.chain_id, named.registry.lower()) == (lab.chain_id, lab.registry.address.lower()):
+        raise InputError("expected another registry as the successor, got this one")
+    return _write(lab, Op.ANNOUNCE_SUCCESSOR, chain_id=named.chain_id, successor=checksummed(named.registry))
+
+
+def _require_offer(lab: Lab, what: str, owner: str, offered: str | None) -> None:
+    mine = lab.signer.address.lower()
+    if mine not in (owner.lower(), (offered or "").lower()):
+        to = f"is offered to {offered}" if offered else "is offered to nobody"
+        raise InputError(
+            f"{what} {to}, and not to {lab.signer.address}",
+            hint=f"Its owner, {owner}, offers it to you first; --key NAME chooses another key.",
+        )
+
+
+def _write(lab: Lab, op: Op, **fields: Any) -> Entry:
+    # the block makes the same change a new one after another has undone it
+    seen = lab.chain.head().number
+    [entry] = lab.write(Transaction(op, lab.registry.address, seen=seen, **fields))
+    return entry
