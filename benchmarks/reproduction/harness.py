@@ -36,6 +36,7 @@ from blockchaintracer.lab.recording.content import record_run
 from tests.support.labs import second_lab
 
 ROOT = Path(__file__).resolve().parents[2]
+AS_IT_IS = "as it is"
 LIMIT_S = 500
 _FROM_HERE = """#!{python}
 import sys
@@ -259,7 +260,6 @@ class World:
         on_chain = label(said) if said is not Verdict.NONE else "inconclusive"
         if case.verdict not in {"refused", on_chain}:
             case.verdict = f"{case.verdict}, but {on_chain} on chain"
-        shutil.rmtree(published, ignore_errors=True)
         return case
 
 
@@ -267,13 +267,12 @@ def cases(world: World, program: Program) -> Iterator[Case]:
     """Judge a program as it is and with each change."""
     folder = world.project(program, "honest")
     honest = world.record(program, folder)
-    yield world.case("as it is", program.expected, honest)
+    yield world.case("a byte of the copy", "refused", honest, damage=True)
+    yield world.case(AS_IT_IS, program.expected, honest)
     for name, (options, expected) in program.asked.items():
-        again = world.record(program, folder)
-        yield world.case(name, expected, again, options=options)
-    if honest.run.inputs:
-        again = world.record(program, folder)
-        yield world.case("a byte of the copy", "refused", again, damage=True)
+        yield world.case(name, expected, honest, options=options)
+    # what the first run left lies in the folder now
+    yield world.case("a second time", program.expected, world.record(program, folder))
     for name, change in program.changes.items():
         changed_folder = world.project(program, name, change)
         changed = world.record(program, changed_folder, change)
@@ -321,16 +320,18 @@ def _apply(folder: Path, change: Change) -> None:
 
 
 def _damage(published: Path, run: RunPredicate) -> None:
-    """Change one byte of an input where it is published."""
-    digest = run.inputs[0].sha256
-    files = [file for file in published.rglob("*") if file.is_file() and digest in "".join(file.parts[-2:])]
+    """Change one byte of the code and of each input where they are published."""
+    digests = [run.code.pack.sha256 if run.code.pack else "", *(entry.sha256 for entry in run.inputs)]
+    files = [
+        file for file in published.rglob("*") if file.is_file() and "".join(file.parts[-2:]).endswith(tuple(digests))
+    ]
     for file in files:
         file.chmod(0o644)
         data = bytearray(file.read_bytes())
-        data[-1] ^= 1
+        data[len(data) // 2] ^= 1
         file.write_bytes(data)
     if not files:
-        raise Failed(f"expected the input {digest} among what is published")
+        raise Failed(f"expected the code {digests[0]} among what is published")
 
 
 def _bytes_below(folder: Path) -> int:

@@ -56,9 +56,7 @@ class Program:
 
     def sources(self) -> dict[str, Path]:
         """Return the files to copy, by their place in the repository."""
-        folder = HERE / self.name
-        own = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-        return own | dict(self.files)
+        return _of_folder(HERE / self.name) | dict(self.files)
 
 
 BARE = (("uv", "venv", "-q", "--python", f"{sys.base_prefix}/bin/python3"),)
@@ -81,6 +79,10 @@ _HALF_LIFE = {
 }
 
 
+def _of_folder(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def _read(place: str, **words: str) -> tuple[str, ...]:
     """Return the options that read metrics from a place: the number after some words."""
     patterns = {name: rf"{before} {NUMBER}" for name, before in words.items()}
@@ -100,6 +102,20 @@ PROGRAMS = [
             "seed": Change("plot_iris_logistic.py", "random_state=0", "random_state=1"),
             "code": Change("plot_iris_logistic.py", "C=1.0", "C=0.9"),
             "library": Change("requirements.txt", "scikit-learn==1.9.1", "scikit-learn==1.7.2"),
+        },
+    ),
+    Program(
+        "statsmodels_notebook",
+        "a notebook with statsmodels and a figure; its last cell gives the numbers",
+        ("ols.ipynb", "-p", "seed=10"),
+        ("--dataset", "decay.csv"),
+        install=PIP,
+        files=_of_folder(ROOT / "examples" / "notebook"),
+        changes={
+            "data": _DECAY,
+            "seed": Change("", "seed=10", "seed=11"),
+            "code": Change("ols.ipynb", "counts[keep] - 20", "counts[keep] - 19"),
+            "library": Change("requirements.txt", "statsmodels==0.15.0", "statsmodels==0.14.6"),
         },
     ),
     Program(

@@ -16,6 +16,7 @@ from typing import Any
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import Kind, Link, Relation, Verdict, parse_number
 from blockchaintracer.lab import attest, groups, publish
+from blockchaintracer.lab.capture.notebook import as_program
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
@@ -105,23 +106,26 @@ class OpenLab(Lab):
             InputError: if the program fails or writes no run document.
         """
         base = Path(folder)
-        start = start_run(self, base)
-        code, document, seen = run_command(command, base, self.home)
-        if code or document is None:
-            raise InputError(f"expected a run document from {command}, got exit code {code}")
-        facts = RunFacts(
-            document=document.model_copy(update={"inputs": ()}),
-            inputs=[Used(record, parse_number(relation, Relation), Path(path)) for record, relation, path in inputs],
-            outputs=[(output.role, base / output.path) for output in document.outputs],
-            parents=_links(parents),
-            command=command,
-            observed="program",
-            folder=base,
-            lock=Path(lock) if lock else None,
-            keeping=run_keeping(self, document, base, start.git),
-            seen=seen,
-        )
-        return finish_run(self, start, facts)
+        with as_program(command, base) as program:
+            start = start_run(self, base)
+            code, document, seen = run_command(program, base, self.home)
+            if code or document is None:
+                raise InputError(f"expected a run document from {command}, got exit code {code}")
+            facts = RunFacts(
+                document=document.model_copy(update={"inputs": ()}),
+                inputs=[
+                    Used(record, parse_number(relation, Relation), Path(path)) for record, relation, path in inputs
+                ],
+                outputs=[(output.role, base / output.path) for output in document.outputs],
+                parents=_links(parents),
+                command=command,
+                observed="program",
+                folder=base,
+                lock=Path(lock) if lock else None,
+                keeping=run_keeping(self, document, base, start.git),
+                seen=seen,
+            )
+            return finish_run(self, start, facts)
 
     def attest(self, record_id: str, verdict: str, *, evidence: str | None = None) -> None:
         """Give the group's verdict on another group's record.

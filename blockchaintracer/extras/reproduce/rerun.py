@@ -30,6 +30,7 @@ from blockchaintracer.lab.capture.environment import rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
 from blockchaintracer.lab.capture.interpreter import VARIABLES
 from blockchaintracer.lab.capture.local_packages import installs_folders
+from blockchaintracer.lab.capture.notebook import is_notebook, notebook_command, notebook_python
 from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, recorded_parts
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
@@ -139,7 +140,7 @@ def rerun(
         interpreter = _rebuilt(lab, plan, folder, place, sources)
         variables = _variables(plan, place, interpreter)
         environment = recorded_parts(environment_of(interpreter, variables) or {}) or None
-        command = _command(plan, arguments, interpreter, place)
+        command = _command(plan, arguments, interpreter, place, folder)
         lab.say(f"running it; what it prints goes to {place.log} and {place.errors.name}")
         reader.begin({"stdout": place.log, "stderr": place.errors})
         code = _run_program(command, folder, variables, place, timeout_s)
@@ -348,7 +349,7 @@ def _variables(plan: Plan, place: Workspace, python: Path) -> dict[str, str]:
     }
 
 
-def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace) -> list[str]:
+def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace, folder: Path) -> list[str]:
     """The recorded command with the places of this workspace. What its author gave so is no place."""
 
     def here(position: int, argument: str) -> str:
@@ -362,6 +363,9 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace)
         return f"{option or ''}{path}{rest}"
 
     program, *arguments = (here(position, argument) for position, argument in enumerate(plan.command))
+    if is_notebook(plan.command):
+        kernel = notebook_python(folder / program, arguments, find_program, rebuilt=str(python))
+        return notebook_command([program, *arguments], kernel, place.output)
     return [str(python) if program == "python" else program, *arguments]
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
+from blockchaintracer.lab.capture.notebook import as_program
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.capture.reads import Seen
 from blockchaintracer.lab.drafts import Progress, Recorded
@@ -99,6 +100,13 @@ class Request:
 
 def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list[Recorded], int | None]:
     """Record what is asked for. Returns the records, the run last, and the exit code of the program."""
+    with as_program(request.program, Path.cwd()) as program:
+        return _record_request(lab, request, program, progress)
+
+
+def _record_request(
+    lab: Lab, request: Request, program: Sequence[str], progress: Progress
+) -> tuple[list[Recorded], int | None]:
     parents = [parse_parent(lab, text) for text in request.parents]
     document = load_run_document(request.document) if request.document else None
     keeping = Keeping(recipients_of(lab.home, request.encrypt_to), request.in_the_open)
@@ -127,7 +135,7 @@ def record_request(lab: Lab, request: Request, progress: Progress) -> tuple[list
     reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())
     code = seen = None
     if request.program:
-        code, document, seen = _run_program(lab, request, document, reader)
+        code, document, seen = _run_program(lab, replace(request, program=program), document, reader)
     try:
         document = _with_tolerances(lab, document, tolerances, reader.missing, code)
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)

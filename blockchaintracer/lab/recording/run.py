@@ -44,6 +44,7 @@ from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
 from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
+from blockchaintracer.lab.capture.notebook import is_notebook, notebook_python
 from blockchaintracer.lab.capture.program import (
     RUN_FILE,
     environment_of,
@@ -388,7 +389,9 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
 
 def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
     command, root = facts.command or (), git.root if git else facts.folder
-    if facts.observed == "program":
+    if facts.observed == "program" and is_notebook(command):
+        python, is_known = notebook_python(facts.folder / command[0], command[1:], shutil.which), True
+    elif facts.observed == "program":
         python, is_known = interpreter_of(command, shutil.which)
     else:
         # what a document calls its program was not typed by the user: it may lie in a stranger's folder
