@@ -433,6 +433,19 @@ _request_options = _bundle(
 )
 
 
+limit_options = _bundle(
+    click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after that."),
+    click.option(
+        "--memory",
+        type=click.FloatRange(min=0.01),
+        metavar="GIB",
+        callback=lambda ctx, param, value: value and int(value * 2**30),
+        help="Memory of the program and all that it starts. [default: three quarters of this machine's]",
+    ),
+    click.option("--processes", type=click.IntRange(min=1), metavar="N", help="Processes and threads. [default: 4096]"),
+)
+
+
 def record_options(function: F) -> F:
     """Add the options of `record`. The verb gets them as its `Request`, and acts for a group."""
     from blockchaintracer.lab.recording.request import Request

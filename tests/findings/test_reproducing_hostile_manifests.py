@@ -15,6 +15,7 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.extras.reproduce.rerun import Workspace, _put, _run_program, _Undecided
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
+from blockchaintracer.lab.sandbox import Limits, Sandbox
 
 pytestmark = pytest.mark.node
 
@@ -47,7 +48,7 @@ def test_no_input_takes_the_place_of_another(tmp_path: Path) -> None:
 
 def test_a_command_that_no_system_takes_is_no_finding(tmp_path: Path) -> None:
     with pytest.raises(_Undecided, match="can't be started"):
-        _run_program(["echo", "a\0b"], tmp_path, {}, Workspace(tmp_path), 5)
+        _run_program(["echo", "a\0b"], tmp_path, {}, Workspace(tmp_path), Limits(seconds=5), Sandbox([tmp_path]))
 
 
 def test_a_fault_of_the_program_is_not_told_as_an_answer(capsys: pytest.CaptureFixture[str]) -> None:

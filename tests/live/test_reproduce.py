@@ -435,6 +435,7 @@ def test_the_recorded_input_is_used_where_the_code_has_another(
     facts = RunFacts(
         document=load_run_document(document),
         inputs=[Used(dataset, Relation.TRAINED_ON, project.data)],
+        outputs=[("model", project.out / "model.json")],
         command=[sys.executable, *project.arguments()],
         folder=project.folder,
     )
@@ -464,6 +465,7 @@ def test_the_code_sees_nothing_of_whoever_runs_it(
         "LC_CTYPE",
         "OMP_NUM_THREADS",
         "PATH",
+        "PWD",
         "PYTHONNOUSERSITE",
         "TMPDIR",
         RUN_FILE,

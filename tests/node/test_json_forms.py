@@ -130,5 +130,12 @@ def test_every_verb(lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def _small() -> Iterator[tuple[str, ...]]:
     yield from (("store", "status"), ("group", "list"), ("group", "members"), ("keys", "list"), ("node", "status"))
-    yield from (("estimate",), ("completion", "bash"), ("network", "list"), ("registry", "show"), ("new", "--list"), ("deploy", "--dry-run"))
+    yield from (
+        ("estimate",),
+        ("completion", "bash"),
+        ("network", "list"),
+        ("registry", "show"),
+        ("new", "--list"),
+        ("deploy", "--dry-run"),
+    )
     yield "group", "invite", "0x" + "11" * 20, "--role", "reviewer"

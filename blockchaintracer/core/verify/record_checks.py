@@ -122,6 +122,8 @@ class RecordChecks:
             for row in compare_metrics(manifest.predicate.metrics, {}):
                 if row.wide:
                     yield Check("tolerance", Outcome.PASS, f"of {row.metric} = {row.recorded!r}: {row.required}")
+            if told := _sandbox(manifest.predicate):
+                yield Check("sandbox", Outcome.PASS, f"{told}, as the manifest says")
             yield from check_seeds(self._registry, self._copies, manifest.predicate, record.group)
             yield from check_checkpoints(self._registry, self._copies, record, manifest.predicate, committed)
 
@@ -136,22 +138,26 @@ class RecordChecks:
             stolen = [key for key in keys if key.verdict is Outcome.FAIL]
             yield replace(check, verdict=Outcome.UNKNOWN) if stolen and check.verdict is Outcome.PASS else check
             yield from (replace(key, verdict=Outcome.UNKNOWN) if key in stolen else key for key in keys)
-            if (found := self._found_again(manifest, values.get("evidence"))) and "reproduced" in values["verdict"]:
+            found, where = self._found_again(manifest, values.get("evidence"))
+            if found and "reproduced" in values["verdict"]:
                 fits = (values["verdict"] == label(Verdict.REPRODUCED)) == all(row.within for row in found)
                 outcome, shown = Outcome.PASS if fits else Outcome.UNKNOWN, {"metrics": [asdict(row) for row in found]}
-                detail = f"{'' if fits else 'they contradict the verdict: '}{'; '.join(map(str, found))}"
+                detail = f"{'' if fits else 'they contradict the verdict: '}{'; '.join(map(str, found))}{where}"
                 yield Check(check.name.replace("verdict", "metrics"), outcome, detail, shown)
 
-    def _found_again(self, manifest: Manifest | None, evidence: str | None) -> list[MetricComparison]:
-        """Compare the metrics of a run with those of the run that a verdict stands on, if both are here."""
+    def _found_again(self, manifest: Manifest | None, evidence: str | None) -> tuple[list[MetricComparison], str]:
+        """Compare the metrics of a run with those of the run that a verdict stands on, if both are here. Also returns
+        in which sandbox that ran."""
         if not (evidence and manifest and isinstance(manifest.predicate, RunPredicate)):
-            return []
+            return [], ""
         run = self._registry.find_records([evidence]).get(evidence)
         repeated = self.manifest(run)[0] if run else None
         if repeated is None or not isinstance(repeated.predicate, RunPredicate):
-            return []
+            return [], ""
         found = {name: metric.value for name, metric in repeated.predicate.metrics.items()}
-        return [row for row in compare_metrics(manifest.predicate.metrics, found) if row.tolerance]
+        where = _sandbox(repeated.predicate)
+        rows = [row for row in compare_metrics(manifest.predicate.metrics, found) if row.tolerance]
+        return rows, f"; repeated in: {where}" if where else ""
 
     def _answers(self, record: RecordView, committed: Commitment) -> Iterator[Check]:
         """Check who is committed to a record, and by what right."""
@@ -436,3 +442,12 @@ def name_of(manifest: Manifest | None) -> str | None:
 def where(registry: Registry) -> str:
     """Describe a registry."""
     return f"the registry {registry.address} on {registry.chain.name}"
+
+
+def _sandbox(run: RunPredicate) -> str:
+    """Say in which sandbox a run ran; empty if its manifest does not say."""
+    told = (run.environment.model_extra or {}).get("sandbox")
+    if not isinstance(told, dict) or not isinstance(tool := told.get("tool"), str):
+        return ""
+    network = "" if tool == "none" else ", with a network" if told.get("network") else ", without a network"
+    return f"{'no sandbox' if tool == 'none' else f'sandbox {tool[:60]}'}{network}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from blockchaintracer.lab.lookup import read_manifest, required_record
 from blockchaintracer.lab.recording.repeatable import NO_LOCK, what_lacks
 from blockchaintracer.lab.recording.run import RunFacts, finish_run
 from blockchaintracer.lab.recording.run_document import RunDocument
+from blockchaintracer.lab.sandbox import Limits, require_bubblewrap
 
 INCONCLUSIVE = Conclusion.INCONCLUSIVE.value
 _INSTALLERS = {"pip", "setuptools", "uv", "wheel"}
@@ -86,20 +88,27 @@ def reproduce(
     folder: Path | None = None,
     python: str | None = None,
     keep: bool = False,
+    sandboxed: bool = True,
+    network: bool = False,
     timeout_s: float | None = None,
+    memory: int | None = None,
+    processes: int | None = None,
     record: bool = True,
     attest_anyway: str | None = None,
 ) -> Reproduction:
     """Repeat a run of another group, and attest in the own group's name whether its metrics were found again.
 
-    The code of a stranger is run with the rights of this user.
+    The code of a stranger is run in a sandbox.
 
     Args:
         sources: folders or addresses (as `Store.fetch`) that it was published to. What they give is checked by digest.
         agree: asked with what will be executed; nothing is fetched but the manifest, and nothing run, if it says no.
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
-        timeout_s: seconds after which the run is given up; that is inconclusive.
+        sandboxed: False runs the program with the rights of this user.
+        network: whether the program may use the network.
+        timeout_s, memory, processes: as in `Limits`; more is inconclusive. Without `timeout_s` it may take ten times as
+            long as the author's run.
         record: whether to record the repeated run and attest; otherwise it is only compared.
         attest_anyway: a person's reason to attest ``not-reproduced`` although the outcome is inconclusive.
 
@@ -109,14 +118,19 @@ def reproduce(
         StoreError, NotVerified: if something isn't to be had, or isn't what was recorded.
         ChainUnavailable: if the chain, a source or the packages can't be reached.
     """
+    if sandboxed:
+        require_bubblewrap()
     original = required_record(lab, record_id)
     if record:
         _require_standing(lab, original)
-    plan = _plan(lab, original, sources, python)
+    plan = _plan(lab, original, sources, python, sandboxed, network)
+    usual = plan.limits
+    limits = Limits(memory or usual.memory, processes or usual.processes, timeout_s if timeout_s else usual.seconds)
+    plan = replace(plan, limits=limits)
     inputs = [_input_record(lab, original, entry) for entry in plan.run.inputs]
     if not agree(plan):
         raise InputError(
-            "nothing was run: it takes your consent to run another's code with your rights",
+            "nothing was run: it takes your consent to run another's code",
             hint="Look at what is to be run, then answer yes, or pass --yes.",
         )
     if lab.registry.status(original.id).status is Status.RETRACTED:
@@ -124,7 +138,7 @@ def reproduce(
 
     levels = max([entry.up or 0 for entry in plan.run.inputs], default=0)
     with workspace(folder, keep, levels) as place:
-        done = rerun(lab, plan, inputs, place, sources, timeout_s=timeout_s)
+        done = rerun(lab, plan, inputs, place, sources)
         # of what is encrypted nobody but its recipients can tell whether it's the same
         shown = [output for output in plan.run.outputs if not output.encrypted]
         outputs = [(output, written_output(done, output.artifact)) for output in shown]
@@ -171,7 +185,8 @@ def reproduce(
 
 def _environment(plan: Plan, done: Rerun) -> RunEnvironment:
     lock_from = plan.run.environment.lock_from if plan.lock else None
-    return RunEnvironment(lock=plan.lock, lock_from=lock_from, **(done.environment or {}))
+    captured = {**(done.environment or {}), **({"sandbox": done.confined} if done.confined else {})}
+    return RunEnvironment(lock=plan.lock, lock_from=lock_from, **captured)
 
 
 def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -> tuple[str, str | None]:
@@ -224,7 +239,14 @@ def _require_standing(lab: Lab, record: RecordView) -> None:
         require_role(lab, group, role)
 
 
-def _plan(lab: Lab, record: RecordView, sources: Sequence[str], python: str | None) -> Plan:
+def _plan(
+    lab: Lab,
+    record: RecordView,
+    sources: Sequence[str],
+    python: str | None,
+    sandboxed: bool,
+    network: bool,
+) -> Plan:
     """What it takes to repeat a run."""
     lab.store.fetch(record.key.manifest, sources, MAX_BYTES)
     run = read_manifest(lab.store, record).predicate
@@ -248,7 +270,18 @@ def _plan(lab: Lab, record: RecordView, sources: Sequence[str], python: str | No
         interpreter=python or None,
         python=str(version.get("version", "")) if isinstance(version, dict) else "",
         variables=variables if isinstance(variables, dict) else {},
+        sandboxed=sandboxed,
+        network=network or not sandboxed,
+        limits=Limits(seconds=_patience(run)),
     )
+
+
+def _patience(run: RunPredicate) -> float | None:
+    """Seconds to wait for a run: ten times what its author's took, at least an hour; None if that is not known."""
+    if not (run.started_at and run.ended_at):
+        return None
+    began, ended = map(datetime.fromisoformat, (run.started_at, run.ended_at))
+    return max(3600.0, 10 * (ended - began).total_seconds())
 
 
 def _input_record(lab: Lab, run: RecordView, entry: RunInput) -> RecordView:

@@ -1,7 +1,7 @@
 """Repeats a recorded run on this machine, from what was published of it: code, inputs, environment, command.
 
-The code is a stranger's. It gets a folder of its own as HOME and none of this process's environment variables, which
-keeps it from reading secrets by accident, and not from anything on purpose.
+The code is a stranger's: it runs in a sandbox, unless a person chose otherwise, with none of this process's environment
+variables.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import os
 import platform
 import re
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +24,7 @@ from blockchaintracer.core.errors import BlockchainTracerError, InputError, NotV
 from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate, Metric, RunPredicate, is_listing
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
+from blockchaintracer.lab.capture import run_notebook
 from blockchaintracer.lab.capture.environment import rebuild_environment
 from blockchaintracer.lab.capture.git import apply_diff, restore_commit
 from blockchaintracer.lab.capture.interpreter import VARIABLES
@@ -42,8 +41,18 @@ from blockchaintracer.lab.recording.experiment import GivenMetric
 from blockchaintracer.lab.recording.metric_sources import MetricReader
 from blockchaintracer.lab.recording.run import RunStart, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
+from blockchaintracer.lab.sandbox import (
+    SEARCHED,
+    Limits,
+    OverLimitError,
+    Sandbox,
+    folders_of,
+    gpu_devices,
+    own_interpreter,
+    python_folders,
+    run_program,
+)
 
-_SEARCHED = "/usr/local/bin:/usr/bin:/bin"
 _OWN = "CUDA_VISIBLE_DEVICES"
 """Says which of a machine's processors are free to use: another machine's answer is of no use."""
 _PLACEHOLDER = re.compile(r"(.*=)?\{(output|inputs|input:([0-9]{1,6}))\}(.*)", re.DOTALL)
@@ -59,6 +68,8 @@ class Plan:
         command: as recorded, with ``{input:N}`` and ``{output}`` for places.
         interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
         python: the recorded version of Python; empty if not recorded.
+        sandboxed: whether the program is shut in; `network` whether it may use the network nevertheless.
+        limits: what it may use of this machine.
     """
 
     record: RecordView
@@ -70,6 +81,14 @@ class Plan:
     interpreter: str | None
     python: str
     variables: dict[str, Any]
+    sandboxed: bool = True
+    network: bool = False
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def gpus(self) -> bool:
+        """Whether the program gets the graphics processors of this machine: the author's had some."""
+        return bool(self.run.hardware.get("gpus") and gpu_devices())
 
 
 class Workspace:
@@ -102,6 +121,7 @@ class Rerun:
     Args:
         failure: why it shows nothing, neither for the record nor against it; None if it ended as it should.
         missing: why metrics were not told that the record says where to read.
+        confined: what the record says of its sandbox; None if nothing was run.
     """
 
     place: Workspace
@@ -111,6 +131,7 @@ class Rerun:
     document: RunDocument
     failure: str | None
     missing: Mapping[str, str] = field(default_factory=dict)
+    confined: dict[str, Any] | None = None
 
 
 class _Undecided(Exception):
@@ -123,27 +144,37 @@ def rerun(
     inputs: Sequence[RecordView],
     place: Workspace,
     sources: Sequence[str],
-    *,
-    timeout_s: float | None = None,
 ) -> Rerun:
     """Fetch, restore, rebuild and run. What can't be fetched, or is not what was recorded, is an error."""
     folder, placed, arguments = _restore(lab, plan, inputs, place, sources)
     start = start_run(lab, folder, placed)
     place.started.touch()
     environment: dict[str, Any] | None = None
+    confined: dict[str, Any] | None = None
     failure: str | None = None
     run = plan.run
     document = RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
     told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
     reader = MetricReader(folder, place.code, told)
     try:
-        interpreter = _rebuilt(lab, plan, folder, place, sources)
+        interpreter, readable = _rebuilt(lab, plan, folder, place, sources)
         variables = _variables(plan, place, interpreter)
-        environment = recorded_parts(environment_of(interpreter, variables) or {}) or None
+        sandbox = None
+        if plan.sandboxed:
+            if is_notebook(plan.command):
+                # papermill is this environment's, and only the kernel that of the record
+                readable += [*folders_of(Path(sys.executable)), Path(run_notebook.__file__)]
+            for file in (place.log, place.errors):
+                # read-only inside, so that no link to a file of this user's takes its place
+                file.touch()
+                readable.append(file)
+            sandbox = Sandbox([place.root], readable, [lab.home.path], plan.network, plan.gpus)
+        environment = recorded_parts(environment_of(interpreter, variables, sandbox) or {}) or None
         command = _command(plan, arguments, interpreter, place, folder)
         lab.say(f"running it; what it prints goes to {place.log} and {place.errors.name}")
         reader.begin({"stdout": place.log, "stderr": place.errors})
-        code = _run_program(command, folder, variables, place, timeout_s)
+        confined = sandbox.recorded(plan.limits) if sandbox else {"tool": "none"}
+        code = _run_program(command, folder, variables, place, plan.limits, sandbox)
         if code:
             printed = [*_tail(place.log), *_tail(place.errors)]
             lab.say("\n".join((f"{ending(code)}. It printed last:", *map(mask, printed))))
@@ -151,12 +182,13 @@ def rerun(
         document = _told(place.run_file, document, run.metrics, reader)
     except _Undecided as problem:
         failure = str(problem)[:2000]
-    return Rerun(place, folder, start, environment, document, failure, reader.missing)
+    return Rerun(place, folder, start, environment, document, failure, reader.missing, confined)
 
 
 def _told(file: Path, document: RunDocument, recorded: Mapping[str, Metric], reader: MetricReader) -> RunDocument:
     """Read what the program told, each metric as the record says that it was read."""
-    if file.is_file():
+    # a link may lead to a file of this user's
+    if file.is_file() and not file.is_symlink():
         try:
             document = load_run_document(file)
             document.recorded_metrics()
@@ -274,15 +306,17 @@ def _inside(path: Path, root: Path) -> Path:
     return path
 
 
-def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequence[str]) -> Path:
-    """The given Python, or that of the recorded environment: rebuilt from its lock once, then kept."""
+def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequence[str]) -> tuple[Path, list[Path]]:
+    """The given Python, or that of the recorded environment: rebuilt from its lock once, then kept. And the folders
+    that it reads."""
     lock = plan.lock
     if lock is None:
         name = plan.interpreter or ""
         path = name if os.path.dirname(name) and os.access(name, os.X_OK) else find_program(name)
         if path is None:
             raise InputError(f"expected a Python interpreter, got {plan.interpreter!r}")
-        return Path(os.path.abspath(path))
+        own = Path(os.path.abspath(path))
+        return own_interpreter(own), folders_of(own)
     file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
     version, interpreter = _interpreter(lab, plan.python)
     identity, project = [lock.sha256, file.name, version], place.code
@@ -311,7 +345,7 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
                 reason = error.message.splitlines()[0]
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
-    return python
+    return python, [kept, *python_folders(python)]
 
 
 def _interpreter(lab: Lab, recorded: str) -> tuple[str, str]:
@@ -342,7 +376,7 @@ def _variables(plan: Plan, place: Workspace, python: Path) -> dict[str, str]:
         **own,
         "HOME": str(place.root / "home"),
         "TMPDIR": str(place.root / "tmp"),
-        "PATH": f"{python.parent}:{_SEARCHED}",
+        "PATH": f"{python.parent}:{SEARCHED}",
         "PYTHONNOUSERSITE": "1",
         RUN_FILE: str(place.run_file),
         **seeds,
@@ -370,34 +404,24 @@ def _command(plan: Plan, inputs: Sequence[Path], python: Path, place: Workspace,
 
 
 def _run_program(
-    command: list[str], folder: Path, variables: dict[str, str], place: Workspace, timeout_s: float | None
+    command: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    place: Workspace,
+    limits: Limits,
+    sandbox: Sandbox | None,
 ) -> int:
     with place.log.open("wb") as output, place.errors.open("wb") as errors:
         try:
-            process = subprocess.Popen(  # noqa: S603 -- a stranger's program, which was agreed to
-                command,
-                cwd=folder,
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
-            )
+            return run_program(command, folder, variables, output, sandbox, limits, errors=errors)
+        except OverLimitError as problem:
+            raise _Undecided(str(problem)) from None
         except (OSError, ValueError) as error:
             # an argument with a zero byte is no argument
             reason = getattr(error, "strerror", error)
             raise _Undecided(
                 f"the recorded program {Path(command[0]).name!r} can't be started here: {reason}"
             ) from None
-    try:
-        return process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        raise _Undecided(f"the run did not end within the {timeout_s:g} s of --timeout") from None
-    finally:
-        # whatever it started ends with it
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def _tail(log: Path) -> list[str]:

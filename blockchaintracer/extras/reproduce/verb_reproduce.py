@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, source_option
+from blockchaintracer.cli.options import FOLDER, group_option, lab_verb, limit_options, source_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, Declined, plain, when
+from blockchaintracer.cli.render import Answer, Declined, byte_size, plain, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.verify.outcomes import Conclusion
@@ -28,7 +28,9 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--workspace", "folder", type=FOLDER, help="Run in this empty folder, and keep it.")
 @click.option("--keep", is_flag=True, help="Keep the temporary folder it ran in.")
 @click.option("--python", metavar="PATH", help="Use this interpreter instead of rebuilding the recorded environment.")
-@click.option("--timeout", "timeout_s", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after that.")
+@limit_options
+@click.option("--allow-network", "network", is_flag=True, help="Let the program use the network.")
+@click.option("--unsandboxed", is_flag=True, help="Run the program with your rights. Only where nothing else is.")
 @click.option("--no-attest", is_flag=True, help="Only compare: record nothing and attest nothing.")
 @click.option("--attest-anyway", type=click.Choice(["not-reproduced"]), help="Attest that if it's inconclusive.")
 @click.option("--reason", metavar="TEXT", help="Why, in your words, for --attest-anyway: it is recorded.")
@@ -37,6 +39,7 @@ def command(
     record_id: str,
     sources: tuple[str, ...],
     yes: bool,
+    unsandboxed: bool,
     no_attest: bool,
     attest_anyway: str | None,
     reason: str | None,
@@ -51,8 +54,10 @@ def command(
     A program that fails or tells no metric shows nothing, nor does a metric that differs in another environment
     (--python): that is inconclusive, and nothing is attested unless you say so with --attest-anyway and a --reason.
 
-    This runs another's code with your rights, network included. If you don't trust it, use an account or a machine
-    for that alone. Exit code 0 if reproduced, 1 if not, 5 if inconclusive.
+    The program runs in a sandbox (bubblewrap): no network, none of your files or secrets, and limits. If none can be
+    made here, nothing is run unless you say --unsandboxed: it then has your rights.
+
+    Exit code 0 if reproduced, 1 if not, 5 if inconclusive.
 
     \b
     Examples:
@@ -63,7 +68,9 @@ def command(
     """
     if bool(attest_anyway) != bool(reason and reason.strip()) or (attest_anyway and no_attest):
         raise InputError("expected --attest-anyway with a --reason and without --no-attest, or neither of them")
-    options |= {"record": not no_attest, "attest_anyway": reason}
+    if unsandboxed and options["network"]:
+        raise InputError("expected --unsandboxed or --allow-network, got both: without a sandbox there is a network")
+    options |= {"record": not no_attest, "attest_anyway": reason, "sandboxed": not unsandboxed}
     result = reproduce(lab, record_id, sources, agree=_agree(yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
@@ -91,7 +98,7 @@ def _agree(yes: bool) -> Callable[[Plan], bool]:
 def _plan_lines(plan: Plan) -> Iterator[str]:
     key, inputs = plan.record.key, plan.run.inputs
     yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
-    yield "Reproducing it runs THEIR code with YOUR rights:"
+    yield from _confinement(plan)
     yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diff else ''}"
     yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or '.')})"
     if plan.lock:
@@ -104,6 +111,19 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
     for row in compare_metrics(plan.run.metrics, {}):
         yield f"  metric       {plain(row.metric)} = {row.recorded!r}, {row.required}"
+
+
+def _confinement(plan: Plan) -> Iterator[str]:
+    limits = plan.limits
+    if plan.sandboxed:
+        rights = "with the network of this machine" if plan.network else "without a network"
+        gpus = " and the graphics processors" if plan.gpus else ""
+        yield f"Reproducing it runs THEIR code in a sandbox, {rights}, seeing the system's programs{gpus} and its own"
+        yield "workspace, and none of your files:"
+    else:
+        yield "Reproducing it runs THEIR code with YOUR rights: it can read your files and use your network:"
+    seconds = "any time" if limits.seconds is None else f"{limits.seconds:,.0f} s"
+    yield f"  at most      {byte_size(limits.memory)} of memory, {limits.processes:,} processes and threads, {seconds}"
 
 
 def _lines(result: Reproduction) -> Iterator[str]:

@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, BinaryIO
@@ -19,6 +20,7 @@ from blockchaintracer.lab.capture import interpreter
 from blockchaintracer.lab.capture.reads import Observation
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.keys import without_secrets
+from blockchaintracer.lab.sandbox import Limits, OverLimitError, Sandbox, run_program
 
 RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 """Environment variable: where a program writes its run document, whoever runs it."""
@@ -26,6 +28,7 @@ RUN_FILE = "BLOCKCHAINTRACER_RUN_FILE"
 _PYTHON = re.compile(r"(?:python|pypy)[0-9.]*")
 _MOST_UP = 16
 """Folders above the working folder that a manifest counts at most."""
+_PATIENCE_S, _MOST_CAPTURED = 600, 16 << 20
 
 
 def start_program(
@@ -83,8 +86,13 @@ def _shown(file: Path) -> Iterator[BinaryIO]:
 
 def ending(code: int) -> str:
     """Return how a program ended, in words; `code` is below 0 for a signal."""
-    name = next((one.name for one in signal.Signals if one == -code), str(-code))
-    return f"the program ended with {f'signal {name}' if code < 0 else f'exit code {code}'}"
+    # a sandbox and a shell tell a signal so
+    number = code - 128 if code > 128 else -code
+    name = next((one.name for one in signal.Signals if one == number), str(number))
+    if code < 0:
+        return f"the program ended with signal {name}"
+    meaning = f", which stands for signal {name}" if code > 128 and not name.isdigit() else ""
+    return f"the program ended with exit code {code}{meaning}"
 
 
 def command_line(folder: Path) -> list[str] | None:
@@ -123,17 +131,18 @@ def interpreter_of(command: Sequence[str], find: Callable[[str], str | None]) ->
     return find("python") or find("python3"), False
 
 
-def environment_of(python: str | Path, variables: Mapping[str, str]) -> dict[str, Any] | None:
+def environment_of(
+    python: str | Path, variables: Mapping[str, str], sandbox: Sandbox | None = None
+) -> dict[str, Any] | None:
     """Capture the environment inside another interpreter, as `capture_environment` does; None if it can't run there."""
-    source = Path(interpreter.__file__).read_bytes()
-    try:
-        # not in the working folder, whose files could be taken for modules
-        done = subprocess.run(  # noqa: S603 -- a Python
-            [os.path.abspath(python), "-"], cwd=os.sep, env={**variables}, input=source, capture_output=True, check=True
-        )
-        return dict(parse_json(done.stdout, "environment"))
-    except (OSError, subprocess.CalledProcessError, InputError):
-        return None
+    # not in the working folder, whose files could be taken for modules
+    command = [os.path.abspath(python), "-c", Path(interpreter.__file__).read_text()]
+    root, limits = Path(os.sep), Limits(seconds=_PATIENCE_S)
+    with tempfile.TemporaryFile() as output, suppress(OSError, OverLimitError, InputError):
+        if run_program(command, root, variables, output, sandbox, limits, errors=subprocess.DEVNULL) == 0:
+            output.seek(0)
+            return dict(parse_json(output.read(_MOST_CAPTURED), "environment"))
+    return None
 
 
 def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
