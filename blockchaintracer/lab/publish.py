@@ -127,12 +127,12 @@ def publish(
         needed += _of_run(lab, manifest.predicate)
         lacks = what_lacks(manifest.predicate)
         code = manifest.predicate.code
-        if code.diff and with_diff:
-            needed.append(_diff(lab.store, code.diff))
-        elif code.dirty:
+        if with_diff:
+            needed += [_diff(lab.store, diff) for diff in code.diffs]
+        if code.lacks_diff or (code.diffs and not with_diff):
             left_out.append(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
-                + (": --with-diff publishes it" if code.diff else "; it was not recorded")
+                + ("; it was not recorded" if code.lacks_diff else ": --with-diff publishes it")
             )
     for parent in _ancestors(lab, record):
         proofs |= _proof(lab, parent)

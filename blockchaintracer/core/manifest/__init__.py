@@ -15,10 +15,12 @@ from blockchaintracer.core.manifest.predicates import Artifact as Artifact
 from blockchaintracer.core.manifest.predicates import CheckpointAnchor as CheckpointAnchor
 from blockchaintracer.core.manifest.predicates import Checkpoints as Checkpoints
 from blockchaintracer.core.manifest.predicates import Code as Code
+from blockchaintracer.core.manifest.predicates import CodeState as CodeState
 from blockchaintracer.core.manifest.predicates import ContentPredicate as ContentPredicate
 from blockchaintracer.core.manifest.predicates import Encrypted as Encrypted
 from blockchaintracer.core.manifest.predicates import Experiment as Experiment
 from blockchaintracer.core.manifest.predicates import Metric as Metric
+from blockchaintracer.core.manifest.predicates import NestedCode as NestedCode
 from blockchaintracer.core.manifest.predicates import NotBefore as NotBefore
 from blockchaintracer.core.manifest.predicates import Parent as Parent
 from blockchaintracer.core.manifest.predicates import Predicate as Predicate

@@ -365,8 +365,8 @@ class RunOutput(Part):
         return self.encrypted.commitment if self.encrypted else self.artifact.sha256
 
 
-class Code(Part):
-    """What was run. `given` has, by position in the command, each argument that was changed, as it had been given."""
+class CodeState(Part):
+    """The state of a repository: its commit, and what its files differed by when the run started."""
 
     commit: Commit | None = None
     branch: Line | None = None
@@ -374,10 +374,42 @@ class Code(Part):
     dirty: bool = False
     diff: Artifact | None = None
     pack: Artifact | None = None
+
+
+class NestedCode(CodeState):
+    """A repository inside of the run's: a submodule, or a clone. Without a commit, `diff` has all of its files."""
+
+    path: RecordedPath
+
+
+class Code(CodeState):
+    """What was run.
+
+    Args:
+        given: by position in the command, each argument that was changed, as it had been given.
+        leftovers: new files that the run wrote over and was not seen to read: they are no part of `diff` and `dirty`.
+    """
+
+    nested: Annotated[tuple[NestedCode, ...], Field(strict=False)] | None = None
+    leftovers: Annotated[tuple[RecordedPath, ...], Field(strict=False)] | None = None
     entry_point: Line | None = None
     arguments: Annotated[tuple[str, ...], Field(strict=False)] = ()
     given: dict[Line, str] | None = None
     working_folder: RecordedPath | None = None
+
+    def states(self) -> tuple[tuple[str, CodeState], ...]:
+        """Return the run's repository and those inside, each after the one that it lies in, with their folders."""
+        return (("", self), *((nested.path, nested) for nested in self.nested or ()))
+
+    @property
+    def diffs(self) -> tuple[Artifact, ...]:
+        """The recorded differences."""
+        return tuple(state.diff for _, state in self.states() if state.diff)
+
+    @property
+    def lacks_diff(self) -> bool:
+        """Whether files differed and the difference was not recorded."""
+        return any(state.dirty and state.diff is None for _, state in self.states())
 
 
 class RunEnvironment(Part):

@@ -321,9 +321,9 @@ class _Objects:
         except (InputError, StoreError):
             # anyone may record what is no manifest: it's kept as it is
             return
-        diff = predicate.code.diff.sha256 if isinstance(predicate, RunPredicate) and predicate.code.diff else None
+        diffs = {diff.sha256 for diff in predicate.code.diffs} if isinstance(predicate, RunPredicate) else ()
         for artifact in artifacts_of(predicate):
-            if artifact.sha256 == diff:
+            if artifact.sha256 in diffs:
                 self._add_diff(artifact.sha256)
             elif self.add(artifact.sha256) and is_listing(artifact.path):
                 self._add_listed(artifact.sha256)

@@ -26,7 +26,7 @@ from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture import run_notebook
 from blockchaintracer.lab.capture.environment import rebuild_environment
-from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.git import restore_code
 from blockchaintracer.lab.capture.interpreter import VARIABLES
 from blockchaintracer.lab.capture.local_packages import installs_folders
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_command, notebook_python
@@ -231,8 +231,7 @@ def _restore(
 ) -> tuple[Path, list[Path], list[Path]]:
     """Puts code and inputs where the run finds them."""
     lab.say("fetching code and inputs")
-    restore_commit(lab.store.fetch(plan.pack.sha256, sources), plan.commit, place.code)
-    if diff := plan.run.code.diff:
+    for diff in plan.run.code.diffs:
         try:
             lab.store.fetch(diff.sha256, sources)
         except (StoreError, NotVerified) as error:
@@ -240,7 +239,7 @@ def _restore(
                 f"the run's files differed from its commit, and the difference is not to be had: {error.message}",
                 hint="Ask the lab to `publish --with-diff`. Nothing was run and nothing attested.",
             ) from None
-        apply_diff(lab.store.get_bytes(diff.sha256), place.code)
+    restore_code(plan.run.code, lambda digest: lab.store.fetch(digest, sources), place.code)
     folder = _inside(place.code / (plan.run.code.working_folder or "."), place.code)
     folder.mkdir(parents=True, exist_ok=True)
     placed, targets = [], []

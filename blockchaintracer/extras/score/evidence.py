@@ -157,5 +157,6 @@ def comparison(recorded: RunPredicate, repeated: RunPredicate) -> list[MetricCom
     return compare_metrics(recorded.metrics, {name: metric.value for name, metric in repeated.metrics.items()})
 
 
-def _code(run: RunPredicate) -> tuple[str | None, bool, str | None]:
-    return run.code.commit, run.code.dirty, run.code.diff.sha256 if run.code.diff else None
+def _code(run: RunPredicate) -> list[tuple[str, str | None, bool, str | None]]:
+    states = run.code.states()
+    return [(at, state.commit, state.dirty, state.diff.sha256 if state.diff else None) for at, state in states]

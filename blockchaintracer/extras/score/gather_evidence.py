@@ -10,8 +10,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import cast
 
 from blockchaintracer.core.digest import Progress
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, NotVerified, StoreError
@@ -35,7 +36,7 @@ from blockchaintracer.extras.score.score_report import Score, assess
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
 from blockchaintracer.lab.capture.environment import rebuild_environment
-from blockchaintracer.lab.capture.git import apply_diff, restore_commit
+from blockchaintracer.lab.capture.git import restore_code
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, runs_among
 from blockchaintracer.lab.lab import Lab
@@ -271,28 +272,24 @@ class _EvidenceGatherer(Gatherer):
         code = run.code
         if code.commit is None:
             return None, failed("no commit is recorded")
-        if code.dirty and code.diff is None:
+        if code.lacks_diff:
             return None, failed("the files differed from the commit, and the difference was not kept")
         if code.pack is None:
             return None, unknown(f"commit {code.commit} is named, and its files are not recorded")
         target = scratch / "code"
-        with self._open(code.pack.sha256) as pack:
-            if pack is None:
-                return None, unknown(f"the files of commit {code.commit} are not here")
+        with ExitStack() as opened:
+            parts = [part for _, state in code.states() for part in (state.pack, state.diff) if part]
+            files = {part.sha256: opened.enter_context(self._open(part.sha256)) for part in parts}
+            if missing := [part.path for part in parts if files[part.sha256] is None]:
+                what = "files of" if "commit.pack" in missing else "difference to"
+                return None, unknown(f"the {what} commit {code.commit} are not here")
             try:
-                restore_commit(pack, code.commit, target)
+                restore_code(code, lambda digest: cast(Path, files[digest]), target)
             except NotVerified:
-                return None, failed(f"what is kept does not give commit {code.commit}")
-        if code.diff is None:
-            return target, passed(f"commit {code.commit}, restored; clean")
-        with self._open(code.diff.sha256) as diff:
-            if diff is None:
-                return None, unknown(f"the difference to commit {code.commit} is not here")
-            try:
-                apply_diff(diff.read_bytes(), target)
-            except NotVerified:
-                return None, failed(f"the difference does not apply to commit {code.commit}")
-        return target, passed(f"commit {code.commit}, restored, with its difference")
+                return None, failed(
+                    f"what is kept does not give commit {code.commit}, or its difference does not apply"
+                )
+        return target, passed(f"commit {code.commit}, restored{', with its difference' if code.diffs else '; clean'}")
 
     def _rebuild(self, run: RunPredicate, tree: Path | None, scratch: Path) -> Finding | None:
         lock = run.environment.lock

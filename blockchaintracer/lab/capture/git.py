@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import filecmp
 import os
+import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from blockchaintracer.core.digest import list_folder
 from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.manifest import Code
 from blockchaintracer.lab.capture.secret_masking import public_remote
 from blockchaintracer.lab.git_command import reading_isolated, repository_of, run_git, run_isolated, without_filters
 from blockchaintracer.lab.lab_folder import FOLDER
@@ -60,6 +62,7 @@ class GitState:
         omitted: new files larger than `UNTRACKED_LIMIT`, which `diff` leaves out.
         unused: filters that only the repository's own settings name. They were not started, so that `diff` has the
             files as they are.
+        nested: submodules and other repositories inside, by their folders, each after the one that it lies in.
     """
 
     root: Path
@@ -72,13 +75,14 @@ class GitState:
     omitted: tuple[str, ...]
     shallow: bool
     unused: tuple[str, ...] = ()
+    nested: tuple[tuple[str, GitState], ...] = ()
 
 
 def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> GitState | None:
     """Capture the state of the working tree that `path` lies in; None if it lies in none.
 
-    Nothing in it changes, but git may renew the times of objects that it has already. Ignored files don't count. A
-    submodule counts as its commit, and content kept outside git (LFS) as its pointer.
+    Nothing in it changes, but git may renew the times of objects that it has already. Ignored files don't count, and
+    content kept outside git (LFS) counts as its pointer.
 
     Args:
         exclude: files and folders to leave out, such as the lab's working folder (any named ``.blockchaintracer`` is).
@@ -99,7 +103,19 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     commit = _text(root, "rev-parse", "--verify", "--quiet", "HEAD^{commit}", check=False) or None
     branch = _text(root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False) or None
     settings, unused = without_filters(root)
-    diff, untracked, omitted = _difference(root, commit, [Path(part).resolve() for part in exclude], settings)
+    left_out = [Path(part).resolve() for part in exclude]
+    diff, untracked, omitted, inner = _difference(root, commit, left_out, settings)
+    nested: list[tuple[str, GitState]] = []
+    for name in inner:
+        try:
+            state = capture_git(root / name, left_out) if _root(root / name) == root / name else None
+        except InputError:
+            state = None
+        if state is None:
+            # what can't be told of it is named
+            omitted += (name,)
+            continue
+        nested += [(name, replace(state, nested=())), *((f"{name}/{below}", more) for below, more in state.nested)]
     return GitState(
         root=root,
         commit=commit,
@@ -111,6 +127,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
         omitted=omitted,
         shallow=_text(root, "rev-parse", "--is-shallow-repository") == "true",
         unused=unused,
+        nested=tuple(nested),
     )
 
 
@@ -130,8 +147,13 @@ def pack_commit(path: str | os.PathLike[str], commit: str) -> bytes:
 
 def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """List the files of the commit or of the difference that are one of some files, lie in one of some folders, or have
-    the same content under another name; relative to the root.
+    the same content under another name; relative to the root. The repositories inside count, too.
     """
+    paths = list(paths)
+    return sorted(_held(state, paths) | {f"{at}/{name}" for at, inner in state.nested for name in _held(inner, paths)})
+
+
+def _held(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> set[str]:
     blobs = _blobs(state)
     new = set(state.untracked) - set(state.omitted)
     names = {name for _, _, name in blobs} | new
@@ -139,7 +161,7 @@ def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> lis
     for path in paths:
         real = Path(path).resolve()
         if state.root.is_relative_to(real):
-            return sorted(names)
+            return names
         if real.is_relative_to(state.root):
             name = real.relative_to(state.root).as_posix()
             held |= {known for known in names if known == name or known.startswith(f"{name}/")}
@@ -151,12 +173,13 @@ def held_by_git(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> lis
             if alike and size and (known := alike.get(_text(state.root, "hash-object", "--no-filters", "--", file))):
                 held.add(known)
             held |= {known for known in new if _same(state.root / known, file, size)}
-    return sorted(held)
+    return held
 
 
 def recorded_names(state: GitState) -> frozenset[str]:
     """Return the paths of the files of the commit and of the difference, relative to the root."""
-    return frozenset({name for _, _, name in _blobs(state)} | set(state.untracked) - set(state.omitted))
+    names = {name for _, _, name in _blobs(state)} | set(state.untracked) - set(state.omitted)
+    return frozenset(names).union(*({f"{at}/{name}" for name in recorded_names(more)} for at, more in state.nested))
 
 
 def _blobs(state: GitState) -> list[tuple[str, int, str]]:
@@ -211,6 +234,38 @@ def restore_commit(pack_path: str | os.PathLike[str], commit: str, target: str |
     return target
 
 
+def restore_code(code: Code, open_copy: Callable[[str], Path], target: Path) -> None:
+    """Restore the repository of a run and those inside of it, with their differences.
+
+    Args:
+        open_copy: gives a file of this SHA-256.
+        target: an empty folder, or none.
+    """
+    for at, state in code.states():
+        place = target / at
+        if not place.resolve().is_relative_to(target.resolve()) or ".git" in (part.lower() for part in Path(at).parts):
+            raise NotVerified(f"expected a repository inside {target}, got one at {place}")
+        if state.commit and state.pack:
+            restore_commit(open_copy(state.pack.sha256), state.commit, place)
+        place.mkdir(parents=True, exist_ok=True)
+        if state.diff:
+            apply_diff(open_copy(state.diff.sha256).read_bytes(), place)
+
+
+def without_new_files(diff: bytes, names: Collection[str]) -> bytes:
+    """Take new files out of what `capture_git` found changed."""
+    start = b"diff --git "
+    kept = []
+    # no line of a difference begins so but the first of each file's
+    for part in re.split(rb"^(?=diff --git )", diff, flags=re.MULTILINE):
+        line, _, rest = part.removeprefix(start).partition(b"\n")
+        name = line[: len(line) // 2]
+        name = name[1:-1].decode("unicode_escape").encode("latin-1") if name.startswith(b'"') else name
+        if os.fsdecode(name.removeprefix(b"a/")) not in names or not rest.startswith(b"new file mode "):
+            kept.append(part)
+    return b"".join(kept)
+
+
 def apply_diff(diff: bytes, target: str | os.PathLike[str]) -> None:
     """Apply what `capture_git` found changed to a restored commit."""
     if diff:
@@ -258,7 +313,8 @@ def _leads_away(folder: Path, path: Path, where: str, hint: str = "Clone it anew
 
 def _difference(
     root: Path, commit: str | None, exclude: list[Path], settings: tuple[str, ...]
-) -> tuple[bytes, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The difference, new files, those of them that it leaves out, and repositories inside."""
     with _own_index(root, settings) as run:
         base = commit or _EMPTY_TREES[_text(root, "rev-parse", "--show-object-format")]
         _clear_flags(root, run)
@@ -268,6 +324,9 @@ def _difference(
         new = run("ls-files", "-z", "--others", "--exclude-standard").stdout
         exclude = [*exclude, *(root / name for name in inner)]
         names = [name for name in map(os.fsdecode, new.split(b"\0")) if name and not _left_out(root / name, exclude)]
+        # a repository is listed as a folder
+        clones = [name.rstrip("/") for name in names if name.endswith("/")]
+        names = [name for name in names if not name.endswith("/")]
         _put_back_submodules(root, run, inner)
         omitted = tuple(name for name in names if (root / name).lstat().st_size > UNTRACKED_LIMIT)
         if added := [os.fsencode(name) for name in names if name not in omitted]:
@@ -279,7 +338,8 @@ def _difference(
         listed = run("diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--")
     # a file that was staged but never committed is new to whoever has the commit
     created = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
-    return diff, tuple(sorted(created | set(omitted))), omitted
+    nested = sorted({*clones, *(name for name in inner if os.path.lexists(root / name / ".git"))})
+    return diff, tuple(sorted(created | set(omitted))), omitted, tuple(nested)
 
 
 @contextmanager

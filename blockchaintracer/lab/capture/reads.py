@@ -182,6 +182,30 @@ def undeclared(
     return Undeclared(reads, tuple(sorted(places.values())), tuple(addresses))
 
 
+def leftovers(git: GitState, seen: Seen | None) -> tuple[str, ...]:
+    """Return new files that a run wrote over and was not seen to read, and those that its output is sent to."""
+    read = {os.path.realpath(path) for path in seen.read} if seen else set()
+    written = {os.path.realpath(path) for path in seen.written} if seen else set()
+    sinks = {(state.st_dev, state.st_ino) for state in map(os.fstat, _open(1, 2))}
+    found = []
+    for at, state in (("", git), *git.nested):
+        for name in state.untracked:
+            path = os.path.realpath(state.root / name)
+            with suppress(OSError):
+                told = os.stat(path)
+                is_made = path in written or (seen and max(told.st_ctime_ns, told.st_mtime_ns) > seen.since_ns)
+                if path not in read and (is_made or (told.st_dev, told.st_ino) in sinks):
+                    found.append(os.path.join(at, name))
+    return tuple(name for name in found if _is_kept(name))
+
+
+def _open(*descriptors: int) -> Iterator[int]:
+    for descriptor in descriptors:
+        with suppress(OSError):
+            os.fstat(descriptor)
+            yield descriptor
+
+
 def _names(places: Mapping[str, str], root: str) -> list[str]:
     """Name files for a manifest: from the root of the repository, or by the name alone; many of a folder together."""
     many = Counter(os.path.dirname(place) for place in places.values())

@@ -23,7 +23,7 @@ def what_lacks(run: RunPredicate) -> list[str]:
         lacks.append("it names no commit of its code")
     if not code.entry_point:
         lacks.append("it names no command (`record -- PROGRAM` records one)")
-    if code.dirty and code.diff is None:
+    if code.lacks_diff:
         lacks.append("its files differed from the commit, and the difference was not recorded")
     if any(MASK in argument for argument in code.arguments):
         lacks.append("an argument was hidden because it looked like a secret")

@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from blockchaintracer.core.digest import digest_bytes
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import (
@@ -29,6 +28,7 @@ from blockchaintracer.core.manifest import (
     Checkpoints,
     Code,
     Experiment,
+    NestedCode,
     NotBefore,
     PrivateValues,
     RunEnvironment,
@@ -39,7 +39,7 @@ from blockchaintracer.core.manifest import (
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
 from blockchaintracer.lab.capture.environment import MAX_LOCK, find_lock
-from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit
+from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
@@ -55,7 +55,7 @@ from blockchaintracer.lab.capture.program import (
     relative_path,
     start_program,
 )
-from blockchaintracer.lab.capture.reads import Observation, Seen, undeclared
+from blockchaintracer.lab.capture.reads import Observation, Seen, leftovers, undeclared
 from blockchaintracer.lab.capture.secret_masking import MASK, SecretFinding, mask, mask_arguments, scan_secrets
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
@@ -96,11 +96,10 @@ class RunStart:
 
 @dataclass(frozen=True)
 class KeptCode:
-    """Where a run's code is in the store: the difference to the commit and the commit, and what in the difference looks
-    like a secret."""
+    """Where a run's code is in the store: the commit of the repository and of those inside, by folder; and what in
+    their differences looks like a secret."""
 
-    diff: Artifact | None = None
-    pack: Artifact | None = None
+    packs: Mapping[str, Artifact] = field(default_factory=dict)
     findings: Sequence[SecretFinding] = ()
 
 
@@ -171,15 +170,14 @@ def start_run(lab: Lab, folder: Path | None = None, exclude: Iterable[Path] = ()
 
 
 def _keep_code(store: Store, git: GitState | None) -> KeptCode:
-    diff = pack = None
-    findings: Sequence[SecretFinding] = ()
-    if git and git.diff:
-        # it's put into the store when the run is recorded: until then something of it may have to stay hidden
-        diff = Artifact.of("diff.patch", digest_bytes(git.diff))
-        findings = scan_secrets(git.diff, diff=True)
-    if git and git.commit:
-        pack = keep_attachment(store, "commit.pack", pack_commit(git.root, git.commit))
-    return KeptCode(diff, pack, findings)
+    packs: dict[str, Artifact] = {}
+    findings: list[SecretFinding] = []
+    for at, state in (("", git), *git.nested) if git else ():
+        # differences are put into the store when the run is recorded: until then something may have to stay hidden
+        findings += scan_secrets(state.diff, diff=True)
+        if state.commit:
+            packs[at] = keep_attachment(store, "commit.pack", pack_commit(state.root, state.commit))
+    return KeptCode(packs, findings)
 
 
 def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | None = None) -> Recorded:
@@ -369,19 +367,31 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
     if kept.findings:
         places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in kept.findings[:5])
         lab.say(f"the difference to the commit seems to hold secrets ({places}); it's kept here and not published")
-    if kept.diff:
-        lab.store.put_bytes(git.diff)
     apart = {path.resolve() for path in (*(used.path for used in facts.inputs), *(path for _, path in facts.outputs))}
-    unrecorded = [name for name in git.omitted if (git.root / name).resolve() not in apart]
-    for name in unrecorded:
-        lab.say(f"{name} is new and too large for the difference: it is not part of the recorded code")
+    left = leftovers(git, facts.seen)
+    if left:
+        lab.say(f"left from before, written over and not read: {', '.join(left)}; no part of the recorded code")
+
+    def state_of(state: GitState, at: str) -> dict[str, Any]:
+        ours = {name.removeprefix(f"{at}/" if at else "") for name in left}
+        unrecorded = [n for n in state.omitted if (state.root / n).resolve() not in apart and n not in ours]
+        for name in unrecorded:
+            reason = "another repository, which git can't read" if (state.root / name).is_dir() else "new and too large"
+            lab.say(f"{os.path.join(at, name)} is {reason}: it is not part of the recorded code")
+        diff = without_new_files(state.diff, ours)
+        return {
+            "commit": state.commit,
+            "branch": state.branch,
+            "remote": state.remote,
+            "dirty": bool(diff or unrecorded),
+            "diff": keep_attachment(lab.store, "diff.patch", diff) if diff else None,
+            "pack": kept.packs.get(at),
+        }
+
     return Code(
-        commit=git.commit,
-        branch=git.branch,
-        remote=git.remote,
-        dirty=bool(git.diff or unrecorded),
-        diff=kept.diff,
-        pack=kept.pack,
+        **state_of(git, ""),
+        nested=tuple(NestedCode(path=at, **state_of(state, at)) for at, state in git.nested) or None,
+        leftovers=left or None,
         working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
         **described,
     )
