@@ -116,11 +116,16 @@ def main() -> None:
     The chain proves who committed to which digests and when: never that a result is true.
 
     \b
-    Start here:
+    Start here, on a private test chain that starts by itself:
+      blockchaintracer record data.csv
+      blockchaintracer verify data.csv
+
+    \b
+    For others to rely on:
+      blockchaintracer network use sepolia
+      blockchaintracer keys create lab
       blockchaintracer deploy --open
       blockchaintracer group create "My lab"
-      blockchaintracer record --dataset data.csv
-      blockchaintracer verify data.csv
 
     Exit codes: 0 done, 1 not verified, 2 wrong use, 3 chain or network unavailable, 4 consistent (`verify --help`),
     5 inconclusive (`reproduce --help`), 6 you said no, 130 stopped.

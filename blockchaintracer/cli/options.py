@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from blockchaintracer.core.verify.inclusion import Inclusion
 
 RPC_VARIABLE = "BLOCKCHAINTRACER_RPC"
+DASHES = "blockchaintracer.dashes"
+"""Key in a click context's meta: whether ``--`` was given."""
 GIVEN = "blockchaintracer.given"
 """Key in a click context's meta under which Ape's scripts leave connection and signer."""
 PASSPHRASE_EPILOG = f"Without a terminal the passphrase is read from the file that ${PASSPHRASE_FILE} names."
@@ -60,6 +63,11 @@ class Verb(click.Command):
                 help="Print one JSON object on stdout.",
             )
         )
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[DASHES] = "--" in args
+        return super().parse_args(ctx, args)
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
@@ -428,7 +436,7 @@ _request_options = _bundle(
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),
     agreed_option,
     click.option("--with-user-name", is_flag=True, help="Record your user name."),
-    click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[-- PROGRAM [ARGUMENT]...]"),
+    click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[FILE... | -- PROGRAM [ARGUMENT]...]"),
     group_option,
 )
 
@@ -446,12 +454,29 @@ limit_options = _bundle(
 )
 
 
+def _files_without_dashes(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options with the files that were given without ``--`` as datasets: ``record data.csv``."""
+    words = options["program"]
+    if not words or click.get_current_context().meta.get(DASHES):
+        return {}
+    paths = [Path(word) for word in words]
+    if not paths[0].exists() or (paths[0].is_file() and os.access(paths[0], os.X_OK)):
+        return {}
+    if missing := next((path for path in paths if not path.exists()), None):
+        raise InputError(
+            f"expected files and folders to record, got {str(missing)!r}, which is not there",
+            hint="A program is given after --, as in `record --dataset data.csv -- python train.py`.",
+        )
+    return {"datasets": (*options["datasets"], *paths), "program": ()}
+
+
 def record_options(function: F) -> F:
     """Add the options of `record`. The verb gets them as its `Request`, and acts for a group."""
     from blockchaintracer.lab.recording.request import Request
 
     @wraps(function)
     def with_request(*args: Any, **options: Any) -> Any:
+        options |= _files_without_dashes(options)
         request = Request(**{field.name: options.pop(field.name) for field in fields(Request)})
         return function(*args, request=request, **options)
 

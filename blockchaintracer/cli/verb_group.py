@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,9 +12,12 @@ from blockchaintracer.cli.options import VerbGroup, group_option, require_consen
 from blockchaintracer.cli.render import Answer, print_json, table, when
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import read_limited
+from blockchaintracer.core.networks import network_by_chain_id
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import NO_END, Role, label
 from blockchaintracer.lab import groups, handover
+from blockchaintracer.lab.chosen_network import use_network
+from blockchaintracer.lab.deployments import registries
 from blockchaintracer.lab.lab import Lab, roles_of
 
 _ROLES = [label(role) for role in Role]
@@ -95,6 +99,7 @@ def join(lab: Lab, invitation: Path | None, inviting: int | None) -> Answer:
         is_typed = str(invitation) == "-"
         content = sys.stdin.buffer.read(MAX_BYTES) if is_typed else read_limited(invitation, MAX_BYTES, "an invitation")
         data = parse_json(content, f"the invitation in {invitation}")
+        _follow(lab, data)
     elif invitation is None and inviting is not None:
         data = groups.invited_on_chain(lab, inviting)
     else:
@@ -105,6 +110,20 @@ def join(lab: Lab, invitation: Path | None, inviting: int | None) -> Answer:
         {"group": group, "account": account, "transaction": entry.transaction},
         f"{account} is a member of group {group} now.",
     )
+
+
+def _follow(lab: Lab, invitation: Any) -> None:
+    """Take chain and registry from an invitation where this home knows none yet: the user is shown which."""
+    place = invitation if isinstance(invitation, dict) else {}
+    chain, registry = place.get("chainId"), place.get("registry")
+    if not (isinstance(chain, str) and chain.isdecimal() and isinstance(registry, str)):
+        return
+    known = network_by_chain_id(int(chain))
+    if lab.is_embedded and lab.network_name is None and known and not known.is_devnet:
+        use_network(lab, known.name)
+    if not (lab.registry_address or lab.choices(lab.chain_id).get("registry") or registries(lab.chain_id, lab.home)):
+        lab.registry_address = registry
+        lab.say(f"the invitation is to the registry {registry} on {lab.chain.name}, which this home uses from now on")
 
 
 @command.lab_verb(writes=True)

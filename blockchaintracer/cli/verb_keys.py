@@ -22,7 +22,7 @@ from blockchaintracer.cli.options import (
 )
 from blockchaintracer.cli.render import Answer, state_line
 from blockchaintracer.core.errors import InputError, KeyStoreError
-from blockchaintracer.lab.keys import KeyStore, passphrase_of
+from blockchaintracer.lab.keys import KeyStore, chosen_passphrase, passphrase_of
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.backup import back_up, restore
@@ -153,7 +153,7 @@ def backup(target: Path, recipients: tuple[str, ...], home: str | None) -> Answe
 
     `keys restore` puts it back. Without --to it is opened by a passphrase, which is asked for.
     """
-    passphrase = None if recipients else passphrase_of(target, _asker())
+    passphrase = None if recipients else chosen_passphrase(target, _asker())
     names = back_up(Home(home), target, recipients=recipients, passphrase=passphrase)
     return Answer({"file": str(target), "files": names}, f"Backed up {len(names)} files to {target}.")
 

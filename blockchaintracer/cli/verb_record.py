@@ -9,6 +9,7 @@ from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.lab import after_run
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.drafts import Recorded
+from blockchaintracer.lab.groups import make_ready
 from blockchaintracer.lab.lab import Lab, Until
 from blockchaintracer.lab.recording.commit import reached
 from blockchaintracer.lab.recording.repeatable import declared_metrics, what_lacks
@@ -28,6 +29,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
 
     \b
     Examples:
+      blockchaintracer record data.csv
       blockchaintracer record --dataset data.csv --name "survey 2026"
       blockchaintracer record --dataset data.csv --model model.json --param lr=0.1 --metric accuracy=0.93
       blockchaintracer record --from run.yaml
@@ -38,6 +40,7 @@ def command(lab: Lab, request: Request, until: Until) -> Answer:
       blockchaintracer record --dataset data.csv --wait final
       blockchaintracer record --reproduces eip155:1:0x…/ID --metric accuracy=0.93 -- python train.py
     """
+    make_ready(lab)
     with progress_bar("hashing and keeping", request.paths) as progress:
         recorded, code = record_request(lab, request, progress)
     waits = any(record.state == "stored" for record in recorded)

@@ -12,11 +12,12 @@ from blockchaintracer.core.chain.known_code import lens_address
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import GROUP, INVITATION
+from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
 from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory, require_owner
-from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, remember_registry
+from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, registries, remember_registry
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.memberships import of_accounts
 from blockchaintracer.lab.outbox import Entry, Op, Transaction, deployment, factory_steps
@@ -111,6 +112,18 @@ def deploy(
         lens=None if factory else lens_address(),
         **facts,
     )
+
+
+def make_ready(lab: Lab) -> None:
+    """Deploy a registry and create a group on the lab's own devnet if it has none yet: there it costs nothing."""
+    if not lab.is_embedded or lab.hand_over or lab.registry_address or lab.group_number:
+        return
+    if not (lab.choices(lab.chain_id).get("registry") or registries(lab.chain_id, lab.home)):
+        made = deploy(lab, open_group_creation=True)
+        lab.say(f"deployed the registry {made.registry} on this lab's devnet, a private test chain")
+    if not lab.registry.last_group():
+        group = create_group(lab, "My lab")
+        lab.say(f"created the group {group.group}, {group.name!r}, that records are for")
 
 
 def deploy_factory(lab: Lab) -> Factory:
@@ -222,6 +235,12 @@ def invite(
 ) -> dict[str, Any]:
     """Sign an invitation, which the account accepts with `join`. Nothing goes on chain yet."""
     account = checksummed(account, "the account's address")
+    now = max(int(time.time()), lab.chain.head().timestamp)
+    if until <= now or valid_s <= 0:
+        raise InputError(f"expected an end after {when(now)}, got an invitation that would have expired")
+    held = lab.registry.membership(group, account)
+    if held.roles and held.since <= now < held.until and held.roles != roles:
+        lab.say(f"{account} is {named(held.roles)} of group {group} now; accepting makes it {named(roles)} alone")
     message = {
         "group": group,
         "inviter": lab.signer.address,
@@ -229,8 +248,8 @@ def invite(
         "roles": int(roles),
         "until": until,
         "inviterVersion": lab.registry.membership(group, lab.signer.address).version,
-        "version": lab.registry.membership(group, account).version,
-        "deadline": int(time.time()) + valid_s,
+        "version": held.version,
+        "deadline": now + valid_s,
     }
     document = lab.registry.domain.typed_data("Invitation", message)
     return _invitation(lab, message, to_hex(lab.signer.sign_typed_data(document)))
@@ -246,6 +265,11 @@ def invited_on_chain(lab: Lab, group: int) -> dict[str, Any]:
         )
     message = {name: events[-1].args[name] for name in _INVITATION_FIELDS}
     return _invitation(lab, message, "0x")
+
+
+def named(roles: Role) -> str:
+    """Name roles in words."""
+    return " and ".join(label(role) for role in Role if role in roles)
 
 
 def _invitation(lab: Lab, message: dict[str, Any], signature: str) -> dict[str, Any]:
@@ -275,6 +299,12 @@ def join(lab: Lab, invitation: dict[str, Any]) -> Entry:
     if str(message["account"]).lower() != lab.signer.address.lower():
         raise in_words("NotInvited", {"account": message["account"], "caller": lab.signer.address})
     [entry] = lab.write(Transaction(Op.JOIN_GROUP, lab.registry.address, invitation=message, signature=signature))
+    held = lab.registry.membership(message["group"], lab.signer.address)
+    if not (held.roles and held.since <= lab.chain.head().timestamp < held.until):
+        raise InputError(
+            f"the invitation was accepted before, and the membership in group {message['group']} has ended since",
+            hint="Ask for a new invitation.",
+        )
     lab.choose(group=message["group"])
     return entry
 

@@ -278,6 +278,8 @@ class Lab:
             return EnvironmentSigner()
         keys = KeyStore(self.home, self.ask)
         name = given or self._chosen("key")
+        if name is None and len(only := keys.names()) == 1:
+            name = only[0]
         if name is None and not self.on_devnet:
             raise InputError(
                 "no signing key was chosen for this network",

@@ -39,7 +39,7 @@ def test_nothing_in_it_is_open_to_others(tmp_path: Path) -> None:
     data.write_text("1\n")
     with running_lab(tmp_path) as lab:
         home = lab.home.path
-        (tmp_path / "word").write_text("passphrase")
+        (tmp_path / "word").write_text("a long passphrase")
         with_word = {"BLOCKCHAINTRACER_PASSPHRASE_FILE": str(tmp_path / "word")}
         for command in (
             ["record", "--dataset", str(data), "--metric", "accuracy=0.9", "--private-metric", "secret=1"],

@@ -9,6 +9,7 @@ from blockchaintracer.lab.keys.environment_signer import PRIVATE_KEY as PRIVATE_
 from blockchaintracer.lab.keys.environment_signer import EnvironmentSigner as EnvironmentSigner
 from blockchaintracer.lab.keys.environment_signer import without_secrets as without_secrets
 from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE as PASSPHRASE_FILE
+from blockchaintracer.lab.keys.key_folder import chosen_passphrase as chosen_passphrase
 from blockchaintracer.lab.keys.key_folder import passphrase_of as passphrase_of
 from blockchaintracer.lab.keys.keystore import KeyStore as KeyStore
 from blockchaintracer.lab.keys.signer import CheckedSigner as CheckedSigner

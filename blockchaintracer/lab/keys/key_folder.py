@@ -13,6 +13,7 @@ from blockchaintracer.core.errors import InputError, KeyStoreError
 from blockchaintracer.lab.files import locked
 
 PASSPHRASE_FILE = "BLOCKCHAINTRACER_PASSPHRASE_FILE"  # noqa: S105 -- the name of a variable
+MIN_PASSPHRASE = 12
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -54,6 +55,17 @@ class KeyFolder:
     def passphrase(self, path: Path) -> str:
         """Return the passphrase of a key's file (`passphrase_of`)."""
         return passphrase_of(path, self._ask)
+
+
+def chosen_passphrase(path: Path, ask: Callable[[str], str] | None) -> str:
+    """Return the passphrase of a file that is made now (`passphrase_of`): 12 characters at least."""
+    passphrase = passphrase_of(path, ask)
+    if len(passphrase) < MIN_PASSPHRASE:
+        raise KeyStoreError(
+            f"expected a passphrase of at least {MIN_PASSPHRASE} characters, got {len(passphrase)}",
+            hint="Whoever gets the file can try short ones. Four or five random words are long enough.",
+        )
+    return passphrase
 
 
 def passphrase_of(path: Path, ask: Callable[[str], str] | None) -> str:

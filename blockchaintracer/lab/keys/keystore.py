@@ -17,7 +17,7 @@ from blockchaintracer.core.formats import KEYSTORE
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.files import write_whole
 from blockchaintracer.lab.keys.environment_signer import AccountSigner, account_of
-from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder
+from blockchaintracer.lab.keys.key_folder import PASSPHRASE_FILE, KeyFolder, chosen_passphrase
 from blockchaintracer.lab.lab_folder import Home
 
 
@@ -114,7 +114,7 @@ class KeyStore(KeyFolder):
                 # first: if the process dies after it there is no key yet, and the next try replaces it
                 write_whole(path.with_suffix(".passphrase"), passphrase.encode())
             elif needs_passphrase:
-                passphrase = self.passphrase(path)
+                passphrase = chosen_passphrase(path, self._ask)
             write_whole(path, json.dumps(make(passphrase)).encode())
         return self.signer(name)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import KeyStoreError
 from blockchaintracer.lab.files import write_whole
-from blockchaintracer.lab.keys.key_folder import KeyFolder
+from blockchaintracer.lab.keys.key_folder import KeyFolder, chosen_passphrase
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.private.age import (
     identity_of,
@@ -77,7 +77,7 @@ class EncryptionKeys(KeyFolder):
     def _write(self, name: str, identity: str, recipient: str) -> str:
         with self.adding(name) as path:
             text = f"# public key: {recipient}\n{identity}\n"
-            data = with_passphrase(text.encode(), self.passphrase(path))
+            data = with_passphrase(text.encode(), chosen_passphrase(path, self._ask))
             write_whole(path.with_suffix(".pub"), f"{recipient}\n".encode())
             write_whole(path, data)
         return recipient
