@@ -25,7 +25,7 @@ import json, pathlib, sys, time
 out = pathlib.Path("runs", sys.argv[1])
 out.mkdir(parents=True, exist_ok=True)
 (out / "m.json").write_text(json.dumps({"test": {"f1": 0.25, "fit_time": time.monotonic()}}))
-if len(sys.argv) < 3:
+if "quiet" not in sys.argv:
     pathlib.Path("fit.log").write_text("loss 2\\nloss 0.125\\n")
 print("epoch 1 acc=0.5", flush=True)
 print("epoch 2 acc=0.75")
@@ -42,9 +42,11 @@ ASKED = (
 
 
 def test_it_is_recorded_and_repeated_as_it_is(lab: Lab, tmp_path: Path) -> None:
-    study = Study.of(lab, tmp_path / "study", {"fit.py": FIT, "runs/0/m.json": '{"test": {"f1": 9}}'})
+    study = Study.of(
+        lab, tmp_path / "study", {"fit.py": FIT, "runs/0/m.json": '{"test": {"f1": 9}}', "conf.yaml": "lr: 0.1"}
+    )
     other = second_lab(lab, tmp_path / "other")
-    command = (sys.executable, "fit.py", "7")
+    command = (sys.executable, "fit.py", "7", "--seed", "3", "--config", "conf.yaml")
     done = typed(
         *("record", "--json", *ASKED, "--tolerance", "acc=1%", "--metric", "cells=3", "--", *command),
         home=lab.home.path,
@@ -58,6 +60,8 @@ def test_it_is_recorded_and_repeated_as_it_is(lab: Lab, tmp_path: Path) -> None:
     [held] = [record for record in json.loads(done.stdout)["records"] if record["id"] == run]
     predicate = parse_manifest(lab.store.get_bytes(held["manifest"])).predicate
     assert isinstance(predicate, RunPredicate)
+    assert predicate.parameters == {"seed": 3, "lr": 0.1}
+    assert predicate.parameter_sources == {"seed": "argument", "lr": "file:conf.yaml"}
     recorded = {name: metric.to_json() for name, metric in predicate.metrics.items()}
     assert recorded["test.f1"] == {
         "value": 0.25,

@@ -138,6 +138,10 @@ Names = dict[Annotated[str, AfterValidator(_line)], Any]
 """Named values of any plain type."""
 
 
+ParameterSources = dict[Line, Annotated[str, Field(pattern=r"^(argument|file:[^\x00-\x1f]{1,512})$")]] | None
+"""Where parameters are from that were read off a program: its arguments, or a file that it was given."""
+
+
 class Artifact(Part):
     """A file that belongs to the record and is kept outside of the manifest."""
 
@@ -510,6 +514,7 @@ class RunPredicate(Lineage):
     ended_at: Utc | None = None
     declared_timestamp: Utc | None = None
     parameters: Names = Field(default_factory=dict)
+    parameter_sources: ParameterSources = None
     metrics: dict[Line, Metric] = Field(default_factory=dict)
     seeds: Names = Field(default_factory=dict)
     inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()

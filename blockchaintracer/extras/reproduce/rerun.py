@@ -153,7 +153,13 @@ def rerun(
     confined: dict[str, Any] | None = None
     failure: str | None = None
     run = plan.run
-    document = RunDocument(schema_version=1, name=run.name, parameters=run.parameters, seeds=run.seeds)
+    document = RunDocument(
+        schema_version=1,
+        name=run.name,
+        parameters=run.parameters,
+        parameter_sources=run.parameter_sources,
+        seeds=run.seeds,
+    )
     told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
     reader = MetricReader(folder, place.code, told)
     try:

@@ -84,7 +84,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     patterns = [*question["files"], *(pattern for pattern, _ in question["texts"])]
     for pattern in patterns:
         if pattern not in question["streams"]:
-            found = {path: _mark(path) for path in _matching(root, folder, pattern)}
+            found = {path: mark_of(path) for path in _matching(root, folder, pattern)}
             state |= found
             changed[pattern] = sorted(path for path in found if (before or {}).get(path) != found[path])
     if before is None:
@@ -117,7 +117,8 @@ def _matching(root: str, folder: str, pattern: str) -> Iterator[str]:
                 raise InputError(f"expected at most {MAX_FILES} files of metrics at {pattern}, got more")
 
 
-def _mark(path: str) -> list[int]:
+def mark_of(path: str | Path) -> list[int]:
+    """Return what changes with a file's content."""
     state = os.stat(path)
     return [state.st_ino, state.st_size, state.st_ctime_ns]
 

@@ -29,6 +29,7 @@ from blockchaintracer.lab.recording.metric_sources import (
     parse_tolerance,
     with_tolerance,
 )
+from blockchaintracer.lab.recording.parameters import ParameterReader
 from blockchaintracer.lab.recording.run import (
     RunFacts,
     Used,
@@ -213,6 +214,7 @@ def _run_program(
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
         streams = {name: Path(scratch, name) for name in reader.streams}
         reader.begin(streams)
+        parameters = ParameterReader(request.program, Path.cwd(), request.paths)
         code, written, seen = run_command(request.program, Path.cwd(), lab.home, streams)
         read = reader.read()
     metrics = written.metrics if written else {}
@@ -234,7 +236,7 @@ def _run_program(
     for name in (parse_assignment(text, "metric")[0] for text in request.metrics):
         if name in told:
             lab.say(f"the metric {name} of --metric is recorded as the program tells it")
-    document = _merged(written, request) if written else document
+    document = parameters.add_to(_merged(written, request) if written else document)
     return code, document.model_copy(update={"metrics": {**document.metrics, **told}}), seen
 
 

@@ -228,6 +228,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         ended_at=rfc3339(ended),
         declared_timestamp=document.declared_timestamp,
         parameters=document.parameters,
+        parameter_sources=document.parameter_sources,
         metrics={name: metric.model_copy(update={"history": histories.get(name)}) for name, metric in metrics.items()},
         seeds=document.seeds,
         inputs=tuple(inputs),

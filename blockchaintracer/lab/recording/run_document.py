@@ -20,6 +20,7 @@ from blockchaintracer.core.manifest.predicates import (
     Line,
     Metric,
     Names,
+    ParameterSources,
     Prose,
     SeedDerivation,
     Template,
@@ -154,6 +155,7 @@ class RunDocument(_Written):
     description: Prose | None = None
     template: Template | None = None
     parameters: Names = Field(default_factory=dict)
+    parameter_sources: ParameterSources = None
     metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
     histories: dict[Line, DocumentHistory] = Field(default_factory=dict)
     tolerance: Tolerance = DEFAULT_TOLERANCE
