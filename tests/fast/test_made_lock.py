@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from blockchaintracer.lab.capture.environment import COMPLETE, _require_packages
+from blockchaintracer.lab.capture.environment import _require_packages
 from blockchaintracer.lab.capture.interpreter import capture_environment
+from blockchaintracer.lab.capture.locks import COMPLETE
 from blockchaintracer.lab.capture.made_lock import make_lock
 from blockchaintracer.lab.capture.program import interpreter_of
 
@@ -92,8 +93,7 @@ def test_a_made_lock_can_be_installed_from_what_others_have(origin: dict[str, An
     text, sources, notes = made({"x": origin}, tmp_path)
     assert text.startswith(COMPLETE)
     assert (text.splitlines()[1:], sources, notes) == ([line], {"x": line}, [])
-    (tmp_path / "requirements.lock").write_text(text)
-    _require_packages(tmp_path / "requirements.lock", tmp_path)
+    _require_packages(text, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import rfc8785
 from blockchaintracer.extras.score.data_rows import Table, Unreadable, read_split
 from blockchaintracer.extras.score.entry_point import entry_file, generators, is_inline
 from blockchaintracer.extras.score.item_checks import CAPS, CHECKS
-from blockchaintracer.extras.score.locks import unhashed
 from blockchaintracer.extras.score.rubric import load_rubric
+from blockchaintracer.lab.capture.locks import unhashed
 from tests.support.labs import ROOT
 
 FILE = ROOT / "blockchaintracer" / "extras" / "score" / "rubric-1.json"
@@ -123,15 +123,22 @@ def test_a_split_is_row_numbers_on_two_sides(tmp_path, text):
 # -- lock files
 
 
+DIGEST = "a" * 64
+
+
 def test_a_lock_is_pinned_by_hash_only_if_every_package_is():
     hashed = f"--hash=sha256:{'a' * 64}"
     assert unhashed("requirements.txt", f"# x\na==1 \\\n    {hashed}\nb==2 {hashed}\n".encode()) == (2, [])
     assert unhashed("requirements.lock", f"--index-url https://x\na==1 {hashed}\nb[c]==2\n".encode()) == (2, ["b"])
     assert unhashed("requirements.lock", b"") == (0, [])
-    pylock = 'lock-version = "1.0"\n[[packages]]\nname = "a"\nwheels = [{hashes = {sha256 = "x"}}]\n'
+    pylock = 'lock-version = "1.0"\n[[packages]]\nname = "a"\nwheels = [{hashes = {sha256 = "HASH"}}]\n'.replace(
+        "HASH", "a" * 64
+    )
     assert unhashed("pylock.toml", pylock.encode()) == (1, [])
     assert unhashed("pylock.toml", (pylock + '[[packages]]\nname = "b"\nvcs = {url = "x"}\n').encode()) == (2, ["b"])
-    uv = '[[package]]\nname = "a"\nsource = {registry = "x"}\nsdist = {hash = "sha256:0"}\n'
+    uv = '[[package]]\nname = "a"\nsource = {registry = "x"}\nsdist = {hash = "sha256:HASH"}\n'.replace(
+        "HASH", "a" * 64
+    )
     own = '[[package]]\nname = "me"\nsource = {editable = "."}\n'
     assert unhashed("uv.lock", (uv + own).encode()) == (1, [])
     assert unhashed("uv.lock", (uv + '[[package]]\nname = "b"\nsource = {git = "x"}\n').encode()) == (2, ["b"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.lab.capture.environment import _require_packages, find_lock, rebuild_environment
+from blockchaintracer.lab.capture.environment import find_lock, rebuild_environment, requirements_from
 from blockchaintracer.lab.capture.local_packages import local_package, portable_lock
 from blockchaintracer.lab.lab import Lab
 from tests.support.labs import run_predicate, second_lab
@@ -123,7 +123,7 @@ def test_a_pylock_names_no_file_of_its_author(place: str, tmp_path: Path) -> Non
     wheels = f'wheels = [{{{place}, hashes = {{md5 = "0"}}}}]'
     lock.write_text(f'lock-version = "1.0"\n[[packages]]\nname = "evil"\nversion = "1"\n{wheels}\n')
     with pytest.raises(InputError, match="evil"):
-        _require_packages(lock)
+        requirements_from(lock)
 
 
 def test_a_requirements_file_with_the_project_in_it_is_a_lock(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ from blockchaintracer.extras.mlflow_reader.logged_content import model_details
 from blockchaintracer.extras.mlflow_reader.snapshot import Hide
 from blockchaintracer.extras.report.report_history import parse_history
 from blockchaintracer.extras.score.data_rows import Unreadable, read_split
-from blockchaintracer.extras.score.locks import unhashed
 from blockchaintracer.extras.search.searchable import read_json
 from blockchaintracer.lab import groups
+from blockchaintracer.lab.capture.locks import unhashed
 from blockchaintracer.lab.outbox import Op, Transaction
 from tests.support.labs import second_lab, shared_lab, typed
 
@@ -23,7 +23,7 @@ DEEP = 100_000
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml"])
+@pytest.mark.parametrize("name", ["uv.lock", "pylock.toml", "poetry.lock", "pdm.lock", "Pipfile.lock"])
 def test_a_lock(name: str) -> None:
     for text in ("a = " + "[" * DEEP, ".".join("a" * 900) + " = 1", "a = " + "9" * 400):
         assert unhashed(name, text.encode()) is None

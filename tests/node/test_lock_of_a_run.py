@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.lab.capture.environment import COMPLETE
+from blockchaintracer.lab.capture.locks import COMPLETE
 from blockchaintracer.lab.capture.made_lock import make_lock
 from blockchaintracer.lab.lab import Lab
 from tests.findings.test_a_lock_that_installs_a_folder import BACKEND, PROJECT

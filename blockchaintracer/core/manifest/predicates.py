@@ -422,12 +422,14 @@ class RunEnvironment(Part):
     Args:
         lock_from: where the lock file is from: named by the user, found beside the code, made from the packages that
             were installed, or resolved by them from requirements that left versions open, which are `requirements`.
+        lock_folder: where in the repository it lay, from where the folders count that it names.
     """
 
     model_config = ConfigDict(extra="allow")
 
     lock: Artifact | None = None
     lock_from: Literal["given", "found", "made", "resolved"] | None = None
+    lock_folder: RecordedPath | None = None
     requirements: Artifact | None = None
     observed: Literal["program", "process"] | None = None
 

@@ -184,9 +184,10 @@ def reproduce(
 
 
 def _environment(plan: Plan, done: Rerun) -> RunEnvironment:
-    lock_from = plan.run.environment.lock_from if plan.lock else None
+    ours = plan.run.environment if plan.lock else RunEnvironment()
+    kept = {name: getattr(ours, name) for name in ("lock", "lock_from", "lock_folder", "requirements")}
     captured = {**(done.environment or {}), **({"sandbox": done.confined} if done.confined else {})}
-    return RunEnvironment(lock=plan.lock, lock_from=lock_from, **captured)
+    return RunEnvironment(**kept, **captured)
 
 
 def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -> tuple[str, str | None]:

@@ -25,12 +25,12 @@ from blockchaintracer.core.manifest import MAX_BYTES, Artifact, ContentPredicate
 from blockchaintracer.core.record import SubjectType
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.lab.capture import run_notebook
-from blockchaintracer.lab.capture.environment import rebuild_environment
+from blockchaintracer.lab.capture.environment import rebuild_environment, requirements_from
 from blockchaintracer.lab.capture.git import restore_code
 from blockchaintracer.lab.capture.interpreter import VARIABLES
 from blockchaintracer.lab.capture.local_packages import installs_folders
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_command, notebook_python
-from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, recorded_parts
+from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, installed_packages, recorded_parts
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
@@ -163,7 +163,7 @@ def rerun(
     told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
     reader = MetricReader(folder, place.code, told)
     try:
-        interpreter, readable = _rebuilt(lab, plan, folder, place, sources)
+        interpreter, readable = _rebuilt(lab, plan, place, sources)
         variables = _variables(plan, place, interpreter)
         sandbox = None
         if plan.sandboxed:
@@ -311,7 +311,7 @@ def _inside(path: Path, root: Path) -> Path:
     return path
 
 
-def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequence[str]) -> tuple[Path, list[Path]]:
+def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> tuple[Path, list[Path]]:
     """The given Python, or that of the recorded environment: rebuilt from its lock once, then kept. And the folders
     that it reads."""
     lock = plan.lock
@@ -324,18 +324,17 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
         return own_interpreter(own), folders_of(own)
     file = lab.store.export(lock.sha256, place.root / "lock" / Path(lock.path).name, sources)
     version, interpreter = _interpreter(lab, plan.python)
-    identity, project = [lock.sha256, file.name, version], place.code
-    if file.name == "uv.lock":
-        # uv reads the lock only together with the project that it locks
-        for project in (folder, place.code):
-            if (described := project / "pyproject.toml").is_file():
-                identity.append(sha256_file(shutil.copy(described, file.parent)))
-                break
-    if installs_folders(file.name, file.read_text(errors="replace")):
+    described = plan.run.environment
+    try:
+        wanted = requirements_from(file, place.code, described.lock_folder or ".", installed_packages(described))
+    except InputError as error:
+        raise _Undecided(f"the recorded lock file can't be used here: {error.message}") from None
+    if installs_folders(wanted.text):
         # an environment with the code of this commit in it is no other commit's
         kept = place.root / "environment"
     else:
-        kept = lab.home.environments / sha256("\n".join(identity).encode()).hexdigest()[:32]
+        identity = "\n".join((wanted.text, wanted.pylock, version))
+        kept = lab.home.environments / sha256(identity.encode()).hexdigest()[:32]
     with locked(kept.with_suffix(".lock")):
         complete = kept / "complete.json"
         python = kept / "venv" / "bin" / "python"
@@ -344,7 +343,7 @@ def _rebuilt(lab: Lab, plan: Plan, folder: Path, place: Workspace, sources: Sequ
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             try:
-                rebuild_environment(file, kept / "venv", interpreter, project)
+                rebuild_environment(wanted, kept / "venv", interpreter, place.code)
             except InputError as error:
                 lab.say(error.message)
                 reason = error.message.splitlines()[0]

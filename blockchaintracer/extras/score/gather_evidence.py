@@ -35,8 +35,9 @@ from blockchaintracer.extras.score.evidence import (
 from blockchaintracer.extras.score.score_report import Score, assess
 from blockchaintracer.extras.search import query
 from blockchaintracer.extras.search.update import up_to_date
-from blockchaintracer.lab.capture.environment import rebuild_environment
+from blockchaintracer.lab.capture.environment import rebuild_environment, requirements_from
 from blockchaintracer.lab.capture.git import restore_code
+from blockchaintracer.lab.capture.program import installed_packages
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.gather import GatheredInput, GatheredRecord, Gatherer, runs_among
 from blockchaintracer.lab.lab import Lab
@@ -302,12 +303,11 @@ class _EvidenceGatherer(Gatherer):
             if path is None:
                 return unknown("the lock file is not here")
             shutil.copyfile(path, file)
-        project = tree / (run.code.working_folder or ".") / "pyproject.toml" if tree else None
-        if file.name == "uv.lock" and project and project.is_file():
-            shutil.copyfile(project, place / "pyproject.toml")
         self.lab.say(f"rebuilding the environment from {file.name}")
+        folder = run.environment.lock_folder or "."
         try:
-            rebuild_environment(file, scratch / "environment")
+            wanted = requirements_from(file, tree, folder, installed_packages(run.environment))
+            rebuild_environment(wanted, scratch / "environment", project=tree)
         except ChainUnavailable:
             return unknown("the packages can't be reached")
         except BlockchainTracerError as problem:

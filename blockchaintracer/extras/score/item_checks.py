@@ -36,7 +36,7 @@ from blockchaintracer.extras.score.evidence import (
     seeds_of,
     unknown,
 )
-from blockchaintracer.extras.score.locks import unhashed
+from blockchaintracer.lab.capture.locks import unhashed
 from blockchaintracer.lab.gather import GatheredInput
 from blockchaintracer.lab.recording.templates import load_template, validate_against_template
 

@@ -8,35 +8,40 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
-from blockchaintracer.core.formats import read_limited
-from blockchaintracer.core.plain_json import plain
-from blockchaintracer.lab.capture.local_packages import LocalPackage, local_package
+from blockchaintracer.lab.capture.local_packages import LocalPackage, local_package, portable_lock
+from blockchaintracer.lab.capture.locks import (
+    COMPLETE,
+    HASHED,
+    OF_ADDRESS,
+    OF_COMMIT,
+    PINNED,
+    Requirements,
+    file_problem,
+    is_structured,
+    read_lock,
+    read_packages,
+    requirement_lines,
+    requirements_of,
+)
 from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.programs import find_program
 
-MAX_LOCK = 64 << 20
-COMPLETE = "# made by blockchaintracer"
-"""Begins a requirements file that names every package: nothing is added when it is installed."""
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
-_PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
-OF_COMMIT = re.compile(
-    r"[A-Za-z0-9._-]+ ?@ ?git\+https://[\w.~-]+(?::\d+)?/[^\s@#;]+@(?:[0-9a-f]{40}|[0-9a-f]{64})"
-    r"(?:#subdirectory=[^\s;&]+)?(?: ?;.*)?"
-)
-_OF_ADDRESS = re.compile(r"[A-Za-z0-9._-]+ ?@ ?https://[\w.~-]+(?::\d+)?/[^\s@#;]+#sha256=[0-9a-f]{64}(?: ?;.*)?")
-_HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _UNREACHABLE = re.compile(
     r"(?i)error sending request|dns error|connection (?:refused|reset|aborted)|connecttimeout|newconnectionerror"
     r"|failed to establish|name resolution|name or service not known|network is unreachable|timed out|max retries"
     r"|service unavailable|bad gateway"
 )
+_HINT = (
+    "A folder outside of the recorded code, a branch or address, and an index without a hash for each package, can hold"
+    " anything."
+)
+_INSTALL_UV = "Install it: pip install uv"
 _INDEX = re.compile(r"--(?:extra-)?index-url[ =]https?://\S+|--only-binary[ =]\S+")
 _INSTALLERS_NEED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
@@ -56,8 +61,64 @@ def find_lock(root: str | os.PathLike[str]) -> Path | None:
     return None
 
 
+def requirements_from(
+    lock: Path, project: Path | None = None, beneath: str = ".", installed: Collection[str] | None = None
+) -> Requirements:
+    """Return what a lock file installs.
+
+    Args:
+        project: the restored code; None for a lock that has its project beside it.
+        beneath: the folder of the code that the lock lay in.
+        installed: the packages that its author had, if they are known.
+
+    Raises:
+        InputError: if it can't be read, or names what could be anything.
+    """
+    name, data = lock.name, read_lock(lock)
+    if not is_structured(name):
+        return Requirements(data.decode(errors="replace"))
+    if name.endswith("uv.lock"):
+        data = _exported(data, project or lock.parent, beneath, all_groups=installed is not None)
+        name = "pylock.toml"
+    packages = read_packages(name, data)
+    if other := file_problem(packages):
+        raise InputError(
+            f"expected a file with a hash for each package in {lock.name}, got none for {other!r}", hint=_HINT
+        )
+    found = requirements_of(lock.name, packages, installed)
+    root = project or lock.parent
+    return replace(found, text=portable_lock(found.text, root / beneath, root))
+
+
+def _exported(data: bytes, project: Path, beneath: str, *, all_groups: bool) -> bytes:
+    """What uv makes of its lock, which it reads only together with the projects that it locks."""
+    uv = find_uv()
+    if uv is None:
+        raise InputError("expected uv to read uv.lock", hint=_INSTALL_UV)
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as made:
+        for folder, folders, files in os.walk(project):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            file, place = Path(folder, "pyproject.toml"), Path(made, os.path.relpath(folder, project))
+            if file.name in files and not file.is_symlink():
+                place.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, place / file.name)
+        place = Path(made, beneath)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "uv.lock").write_bytes(data)
+        exported = place / "pylock.exported.toml"
+        command = [uv, "export", "--quiet", "--frozen", "--format", "pylock.toml", "--output-file", str(exported)]
+        try:
+            _install([*command, *(["--all-extras", "--all-groups"] if all_groups else [])], str(place))
+        except InputError:
+            # groups that exclude each other
+            if not all_groups:
+                raise
+            _install(command, str(place))
+        return exported.read_bytes()
+
+
 def rebuild_environment(
-    lock_path: str | os.PathLike[str],
+    lock: str | os.PathLike[str] | Requirements,
     target: str | os.PathLike[str],
     python: str | os.PathLike[str] | None = None,
     project: Path | None = None,
@@ -65,8 +126,8 @@ def rebuild_environment(
     """Make a virtual environment at `target` and install what the lock names; its Python.
 
     Args:
-        lock_path: a requirements file, ``pylock.toml`` or ``uv.lock`` (its pyproject.toml beside it). If a requirements
-            file has hashes, everything it needs must have one.
+        lock: a lock file, or what `requirements_from` read from it. If a requirements file has hashes, everything it
+            needs must have one.
         python: the interpreter, or with uv its version; by default this one.
         project: the restored code, from which the folders are installed that the lock names; None refuses them.
 
@@ -75,9 +136,11 @@ def rebuild_environment(
         NotVerified: if a package isn't the one that was locked.
         ChainUnavailable: if the packages can't be reached.
     """
-    lock, target = Path(lock_path).resolve(), Path(target).resolve()
-    if not lock.is_file():
-        raise InputError(f"expected a lock file at {lock}")
+    target = Path(target).resolve()
+    if not isinstance(lock, Requirements):
+        if not (path := Path(lock).resolve()).is_file():
+            raise InputError(f"expected a lock file at {path}")
+        lock = requirements_from(path)
     if os.path.lexists(target) and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"expected an empty folder or none at {target}")
     installed = target / "bin" / "python"
@@ -87,26 +150,18 @@ def rebuild_environment(
     with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as empty:
         Path(empty, "uv.toml").touch()
         try:
-            requirements = lock
             if uv:
                 _install([uv, "venv", "--quiet", "--python", interpreter, str(target)], empty)
-                if lock.name == "uv.lock":
-                    requirements = target / "requirements.txt"
-                    export = [uv, "export", "--quiet", "--frozen", "--project", str(lock.parent)]
-                    _install([*export, "-o", str(requirements)], empty)
                 command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
-            elif lock.suffix == ".toml" or lock.name == "uv.lock":
-                raise InputError(f"expected uv to install {lock.name}", hint="Install it: pip install uv")
+            elif lock.pylock:
+                raise InputError("expected uv to install this lock", hint=_INSTALL_UV)
             else:
                 _install([interpreter, "-m", "venv", str(target)], empty)
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-            folders = _require_packages(requirements, project)
-            for number, (options, lines) in enumerate(_parts(requirements)):
-                if lines == []:
-                    continue
-                part = requirements if lines is None else target / f"packages-{number}.txt"
-                if lines is not None:
-                    part.write_text("\n".join(lines) + "\n")
+            folders = _require_packages(lock.text, project)
+            for name, text, options in _parts(lock):
+                part = target / name
+                part.write_text(text)
                 _install([*command, *options, "-r", str(part)], empty)
             for folder in folders:
                 place = os.path.join(str(project), folder.path)
@@ -117,82 +172,49 @@ def rebuild_environment(
     return installed
 
 
-def _parts(requirements: Path) -> Iterator[tuple[list[str], list[str] | None]]:
-    """What is installed together: the options, and the lines of a requirements file. Folders are none of them."""
-    if requirements.suffix == ".toml":
-        yield [], None
-        return
-    lines = [line for line in _lines(requirements) if not local_package(line)]
-    alone = [line for line in lines if OF_COMMIT.fullmatch(line) or _OF_ADDRESS.fullmatch(line)]
-    lines = [line for line in lines if line not in alone]
-    hashed = [line for line in lines if _HASHED.search(line)]
-    if requirements.read_bytes().startswith(COMPLETE.encode()):
-        yield ["--no-deps", "--require-hashes"], hashed
-        yield ["--no-deps"], [line for line in lines if line not in hashed]
+def _parts(lock: Requirements) -> Iterator[tuple[str, str, list[str]]]:
+    """What is installed together: the name and text of a file, and the options. Folders are none of them."""
+    if lock.pylock:
+        yield "pylock.toml", lock.pylock, []
+    lines = [line for line in requirement_lines(lock.text) if not local_package(line)]
+    options = [line for line in lines if line.startswith("-")]
+    lines = [line for line in lines if not line.startswith("-")]
+    alone = [line for line in lines if OF_COMMIT.fullmatch(line) or OF_ADDRESS.fullmatch(line)]
+    indexed = [line for line in lines if line not in alone]
+    hashed = [line for line in indexed if HASHED.search(line)]
+    if lock.text.startswith(COMPLETE):
+        parts = [
+            (hashed, ["--no-deps", "--require-hashes"]),
+            ([one for one in indexed if one not in hashed], ["--no-deps"]),
+        ]
     else:
-        yield ["--require-hashes"] if hashed else [], lines
-    # each is what its commit or hash says
-    yield ["--no-deps"], alone
+        parts = [(indexed, ["--require-hashes"] if hashed else [])]
+    # each of the last is what its commit or hash says
+    for number, (chosen, flags) in enumerate([*parts, (alone, ["--no-deps"])]):
+        if chosen:
+            yield f"packages-{number}.txt", "\n".join((*options, *chosen, "")), flags
 
 
 def _pins_everything(path: Path) -> bool:
-    lines = [line for line in _lines(path) if not line.startswith("--")]
-    pinned = [line for line in lines if not local_package(line)]
-    return bool(pinned) and all(_PINNED.fullmatch(line) for line in pinned)
+    lines = requirement_lines(read_lock(path).decode(errors="replace"))
+    pinned = [line for line in lines if not line.startswith("--") and not local_package(line)]
+    return bool(pinned) and all(PINNED.fullmatch(line) for line in pinned)
 
 
-def _lines(path: Path) -> list[str]:
-    return requirement_lines(read_limited(path, MAX_LOCK, "a lock").decode(errors="replace"))
-
-
-def requirement_lines(text: str) -> list[str]:
-    """Return what a requirements file says, a line each."""
-    lines = re.sub(r"\\\n\s*", "", text).splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
-
-
-def parse_toml(data: bytes, what: str) -> dict[str, Any]:
-    """Read TOML as plain values, and refuse what `plain` refuses."""
-    try:
-        return dict(plain(tomllib.loads(data.decode())))
-    except (ValueError, RecursionError):
-        raise InputError(f"{what}: expected TOML in UTF-8, got something else") from None
-
-
-def _require_packages(requirements: Path, project: Path | None = None) -> list[LocalPackage]:
-    """Refuse a lock that installs from a folder outside of `project`, a repository or an address, or from another index
-    without hashes. Returns the folders of the project that it installs."""
+def _require_packages(text: str, project: Path | None = None) -> list[LocalPackage]:
+    """Refuse requirements that could be anything, such as a branch, another index without hashes or a folder outside of
+    `project`. Returns the folders of the project that are installed."""
     folders: list[LocalPackage] = []
-    if requirements.suffix == ".toml":
-        try:
-            packages = parse_toml(read_limited(requirements, MAX_LOCK, "a lock"), requirements.name).get("packages", [])
-            elsewhere = [str(one.get("name")) for one in packages if {"vcs", "directory", "archive"} & one.keys()]
-            files = [(one, file) for one in packages for file in (*one.get("wheels", ()), one.get("sdist", {}))]
-            # a file of the author's machine is another one here, unless its hash says that it is the same
-            elsewhere += [
-                str(one.get("name"))
-                for one, file in files
-                if ("path" in file or urlsplit(file.get("url", "")).scheme == "file")
-                and "sha256" not in file.get("hashes", ())
-            ]
-        except (TypeError, AttributeError):
-            raise InputError(f"{requirements.name}: expected packages in a lock, got something else") from None
-    else:
-        lines = []
-        for line in _lines(requirements):
-            local = local_package(line)
-            if local and project and local.within(project):
-                folders.append(local)
-            elif not (OF_COMMIT.fullmatch(line) or _OF_ADDRESS.fullmatch(line)):
-                lines.append(line)
-        hashed = all(_HASHED.search(line) for line in lines if not line.startswith("-"))
-        elsewhere = [line for line in lines if not (_PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]
-    if elsewhere:
-        raise InputError(
-            f"expected packages of a version each in the lock, got {mask(elsewhere[0])[:200]!r}",
-            hint="A folder outside of the recorded code, a repository or address, and an index without a hash for each "
-            "package, can hold anything.",
-        )
+    lines = []
+    for line in requirement_lines(text):
+        local = local_package(line)
+        if local and project and local.within(project):
+            folders.append(local)
+        elif not (OF_COMMIT.fullmatch(line) or OF_ADDRESS.fullmatch(line)):
+            lines.append(line)
+    hashed = all(HASHED.search(line) for line in lines if not line.startswith("-"))
+    if other := [line for line in lines if not (PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]:
+        raise InputError(f"expected packages of a version each in the lock, got {mask(other[0])[:200]!r}", hint=_HINT)
     return folders
 
 

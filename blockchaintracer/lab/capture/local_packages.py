@@ -11,7 +11,6 @@ from urllib.request import url2pathname
 
 _NAMED = r"(?:[A-Za-z0-9._-]+ ?(?:\[[^\]]*\])? ?@ ?)?"
 _LOCAL = re.compile(rf"(-e ?|--editable[ =])?{_NAMED}((?:file:|/|\.)[^\s;\[]*)(?:\[[^\]]*\])?(?: ?;.*)?")
-_LOCAL_IN_UV = re.compile(r"^source = \{ (?:editable|directory) = ", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,8 @@ def local_package(line: str) -> LocalPackage | None:
     return LocalPackage(url2pathname(urlsplit(path).path) if path.startswith("file:") else path, bool(match[1]))
 
 
-def installs_folders(name: str, text: str) -> bool:
-    """Return whether a lock file installs folders; `name` says which kind it is."""
-    if name.endswith(".toml") or name == "uv.lock":
-        return bool(_LOCAL_IN_UV.search(text))
+def installs_folders(text: str) -> bool:
+    """Return whether a requirements file installs folders."""
     return any(local_package(line.strip()) for line in text.splitlines())
 
 

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from blockchaintracer.core.errors import BlockchainTracerError, InputError
-from blockchaintracer.lab.capture.environment import COMPLETE, OF_COMMIT, find_uv, requirement_lines
+from blockchaintracer.lab.capture.environment import find_uv
 from blockchaintracer.lab.capture.git import capture_git
 from blockchaintracer.lab.capture.local_packages import folder_line
+from blockchaintracer.lab.capture.locks import COMPLETE, git_line, requirement_lines
 from blockchaintracer.lab.capture.secret_masking import mask, public_remote
 from blockchaintracer.lab.keys import without_secrets
 
@@ -120,15 +121,9 @@ def _source(name: str, origin: Mapping[str, Any], root: Path) -> str | None:
 
 
 def _of_git(name: str, url: str, commit: str, folder: str) -> str:
-    """The requirement of one commit; by HTTPS, for an SSH key is one person's."""
-    remote = public_remote(url.removeprefix("git+")) or ""
-    if "://" not in remote:
-        remote = f"ssh://{remote.replace(':', '/', 1)}"
-    address = re.sub(r"^(?:ssh|git)://", "https://", remote)
-    line = f"{name} @ git+{address}@{commit}{f'#subdirectory={folder}' if folder else ''}"
-    if not OF_COMMIT.fullmatch(line):
-        raise _Untold("a repository that can't be shown, or without a commit")
-    return line
+    if line := git_line(name, url, commit, folder):
+        return line
+    raise _Untold("a repository that can't be shown, or without a commit")
 
 
 def _hashes(pins: Sequence[str], python: str, look_up: bool) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from threading import Event, Thread
 from typing import Any, BinaryIO
 
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.manifest import RunEnvironment
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.lab.capture import interpreter
 from blockchaintracer.lab.capture.reads import Observation
@@ -150,6 +151,13 @@ def recorded_parts(environment: dict[str, Any]) -> dict[str, Any]:
     variables = {name: mask(value) for name, value in (environment.get("variables") or {}).items()}
     shown = {**environment, "variables": variables, "direct": None}
     return {name: value for name, value in shown.items() if value}
+
+
+def installed_packages(environment: RunEnvironment) -> frozenset[str] | None:
+    """Return the packages that a recorded run had; None if its interpreter is not known."""
+    captured = environment.model_extra or {}
+    packages = captured.get("packages")
+    return frozenset(packages) if isinstance(packages, dict) and packages and not captured.get("assumed") else None
 
 
 def portable_command(

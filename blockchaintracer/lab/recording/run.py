@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import (
     Artifact,
     Checkpoints,
@@ -38,11 +37,12 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
-from blockchaintracer.lab.capture.environment import MAX_LOCK, find_lock
+from blockchaintracer.lab.capture.environment import find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
+from blockchaintracer.lab.capture.locks import is_structured, read_lock
 from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_python
 from blockchaintracer.lab.capture.program import (
@@ -424,6 +424,8 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
     if lock:
         # never encrypted: a reproduction installs from it
         described["lock"] = _kept_lock(lab, facts, lock, root)
+        beneath = relative_path(lock.parent, root) if is_structured(lock.name) else None
+        described["lock_folder"] = beneath if beneath != "." else None
     elif facts.observed and captured.get("python"):
         # a process that records itself waits for it
         cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
@@ -438,8 +440,8 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
 
 def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:
     """Keep a lock file. A folder that it installs is named from the root of the repository, where others have it."""
-    if lock.suffix != ".toml" and lock.name != "uv.lock":
-        text = read_limited(lock, MAX_LOCK, "a lock").decode(errors="surrogateescape")
+    if not is_structured(lock.name):
+        text = read_lock(lock).decode(errors="surrogateescape")
         portable = portable_lock(text, facts.folder, root)
         if portable != text:
             lab.say(f"{lock.name} is recorded with the folders that it installs named from the root of the repository")

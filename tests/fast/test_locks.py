@@ -1,0 +1,121 @@
+"""The lock files of other tools are read strictly, and as what uv installs. The files are real ones of their tools."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.capture.environment import _require_packages, requirements_from
+from blockchaintracer.lab.capture.locks import read_packages, requirement_lines, unhashed
+
+pytestmark = pytest.mark.fast
+
+LOCKS = Path(__file__).parents[1] / "data" / "locks"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+DIGEST = "a" * 64
+MARKER = "\"os_name == 'posix'\""
+WHEEL = f'{{url = "https://host.example/six.whl", hashes = {{sha256 = "{DIGEST}"}}}}'
+
+
+def lines_of(lock: Path, installed: set[str] | None = None) -> dict[str, str]:
+    """The requirements that a lock gives, by name."""
+    text = requirements_from(lock, lock.parent, installed=installed).text
+    _require_packages(text, lock.parent)
+    return {re.split(r"[ =]", line)[0]: line for line in requirement_lines(text)}
+
+
+@pytest.mark.parametrize(
+    ("name", "unasked"),
+    [
+        ("poetry.lock", {"colorama", "idna", "iniconfig", "six"}),
+        ("Pipfile.lock", {"idna", "six"}),
+        ("pdm.lock", {"certifi", "colorama", "idna", "iniconfig", "six"}),
+    ],
+)
+def test_a_lock_is_installed_as_its_author_had_it(name: str, unasked: set[str]) -> None:
+    lock = LOCKS / name
+    found = lines_of(lock)
+    assert set(found) == unasked
+    assert all(len(re.findall(r"--hash=sha256:[0-9a-f]{64}", line)) in (1, 2) for line in found.values())
+    assert found["six"].startswith("six==1.16.0 ")
+    had = {"six", "idna", "iniconfig", "pip"} | (
+        {"certifi"} & {one.name for one in read_packages(name, lock.read_bytes())}
+    )
+    assert set(lines_of(lock, had)) == had - {"pip"}
+    count, without = unhashed(name, lock.read_bytes()) or (0, [])
+    assert (count, without) == (3 if name == "Pipfile.lock" else 5, [])
+
+
+def test_markers_stay_and_extras_are_those_that_were_installed() -> None:
+    found = lines_of(LOCKS / "poetry.lock", {"certifi", "colorama"})
+    assert '; sys_platform == "win32"' in found["colorama"]
+    assert "; python_version >= '3'" in found["certifi"]
+    assert "; python_version >= '3.9'" in lines_of(LOCKS / "Pipfile.lock")["idna"]
+
+
+def test_a_pylock_names_folders_and_commits(tmp_path: Path) -> None:
+    lock = tmp_path / "inner" / "pylock.toml"
+    lock.parent.mkdir()
+    lock.write_text(
+        f"""
+lock-version = "1.0"
+packages = [
+    {{name = "me", directory = {{path = "..", editable = true}}}},
+    {{name = "tool", vcs = {{type = "git", url = "https://u:p@host.example/tool", commit-id = "{COMMIT}"}}}},
+    {{name = "file", archive = {{url = "https://host.example/f.whl", hashes = {{sha256 = "{DIGEST}"}}}}}},
+    {{name = "six", version = "1.16.0", upload-time = 2021-05-05T14:18:17Z, marker = {MARKER}, wheels = [{WHEEL}]}},
+]
+"""
+    )
+    found = requirements_from(lock, tmp_path, "inner")
+    lines = requirement_lines(found.text)
+    assert lines == [
+        "-e .",
+        f"tool @ git+https://host.example/tool@{COMMIT}",
+        f"file @ https://host.example/f.whl#sha256={DIGEST}",
+    ]
+    assert [folder.path for folder in _require_packages(found.text, tmp_path)] == ["."]
+    (package,) = read_packages("pylock.toml", found.pylock.encode())
+    assert (package.name, package.marker, package.hashes) == ("six", "os_name == 'posix'", (f"sha256:{DIGEST}",))
+
+
+FILES = f'files = [{{file = "x.whl", hash = "sha256:{DIGEST}"}}]\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("poetry.lock", 'name = "x"\nversion = "1 --index-url https://evil.example"\n' + FILES),
+        ("poetry.lock", 'name = "x"\nversion = "1"\nmarkers = "os_name\\n-e /tmp/evil"\n' + FILES),
+        ("poetry.lock", 'name = "x"\nversion = "1"\nmarkers = "os_name --config-settings=a=b"\n' + FILES),
+        ("pdm.lock", 'name = "x\\nevil"\nversion = "1"\n' + FILES),
+        ("pdm.lock", f'name = "x"\nversion = "1"\ngit = "https://host.example/x"\nrevision = "main"\n{FILES}'),
+        ("pdm.lock", 'name = "x"\nversion = "1"\nurl = "https://host.example/x.whl"\n'),
+        ("pdm.lock", 'name = "x"\nversion = "1"\npath = "../outside"\n'),
+        ("poetry.lock", f'name = "x"\nversion = "1"\n{FILES}[package.source]\ntype = "file"\nurl = "x.whl"\n'),
+        (
+            "poetry.lock",
+            f'name = "x"\nversion = "1"\n{FILES}[package.source]\ntype = "legacy"\nurl = "https://u:hunter2@h.example/s"\n',
+        ),
+        ("poetry.lock", 'name = "x"\nversion = "1"\n[package.source]\ntype = "legacy"\nurl = "https://h.example/s"\n'),
+        ("pylock.toml", 'name = "x"\nwheels = [{url = "https://host.example/x.whl"}]\n'),
+    ],
+)
+def test_what_a_lock_must_not_say(name: str, text: str, tmp_path: Path) -> None:
+    lock = tmp_path / "code" / name
+    lock.parent.mkdir()
+    lock.write_text(f"[[package{'s' if name == 'pylock.toml' else ''}]]\n{text}")
+    with pytest.raises(InputError) as told:
+        lines_of(lock)
+    assert "hunter2" not in str(told.value)
+
+
+def test_another_index_is_used_with_hashes_alone(tmp_path: Path) -> None:
+    lock = tmp_path / "poetry.lock"
+    source = '[package.source]\ntype = "legacy"\nurl = "https://h.example/simple"\nreference = "lab"\n'
+    lock.write_text(f'[[package]]\nname = "x"\nversion = "1+cpu"\n{FILES}{source}')
+    assert requirement_lines(requirements_from(lock).text)[0] == "--extra-index-url https://h.example/simple"
+    _require_packages(requirements_from(lock).text)
