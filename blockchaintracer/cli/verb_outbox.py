@@ -92,11 +92,14 @@ def _table(rows: Iterable[dict[str, Any]]) -> Callable[[], None]:
 
 @command.lab_verb("list")
 @click.option("--waiting", is_flag=True, help="Only what is not in a block yet, or was refused.")
-def list_writes(lab: Lab, waiting: bool) -> Answer:
-    """List all writes of this lab. Needs no chain."""
-    rows = [_row(entry) for entry in lab.outbox.entries() if not (waiting and entry.is_on_chain)]
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1), help="The newest so many.")
+def list_writes(lab: Lab, waiting: bool, limit: int) -> Answer:
+    """List the writes of this lab, the newest last. Needs no chain."""
+    entries = lab.outbox.pending(failed=True) if waiting else lab.outbox.newest(limit + 1)
+    rows = [_row(entry) for entry in entries[-limit:]]
     none = "Nothing waits." if waiting else "No writes yet."
-    return Answer({"writes": rows}, _table(rows) if rows else none)
+    notes = [f"There are older ones: --limit {10 * limit}"] if len(entries) > limit else []
+    return Answer({"writes": rows, "more": bool(notes)}, _table(rows) if rows else none, notes=notes)
 
 
 @command.lab_verb(starts=True)

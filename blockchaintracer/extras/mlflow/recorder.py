@@ -179,12 +179,9 @@ def salt(home: Home, identifier: str, *, make: bool = True) -> bytes | None:
 
 def own_records(lab: Lab, kind: Kind, identifier: str) -> list[Entry]:
     """List the lab's own records whose subject is the SHA-256 of an identifier, the oldest first."""
-    own = (kind, sha256(identifier.encode()).hexdigest(), lab.signer.address.lower())
-    return [
-        entry
-        for entry in lab.outbox.entries_in(lab.domain, Op.RECORD)
-        if (entry.write.key.kind, entry.write.key.subject, entry.write.key.author) == own
-    ]
+    subject, own = sha256(identifier.encode()).hexdigest(), (kind, lab.signer.address.lower())
+    entries = lab.outbox.entries_of(lab.domain, [subject])
+    return [entry for entry in entries if (entry.write.key.kind, entry.write.key.author) == own]
 
 
 def run_of(lab: Lab, manifest: str) -> RunPredicate:

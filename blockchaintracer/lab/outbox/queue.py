@@ -12,7 +12,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -63,6 +63,9 @@ CREATE TABLE IF NOT EXISTS entries (
   UNIQUE (chain_id, identity)
 );
 CREATE INDEX IF NOT EXISTS entries_by_record ON entries (record_id);
+CREATE INDEX IF NOT EXISTS entries_by_subject ON entries (
+  iif(json_valid(payload), json_extract(payload, '$.key.subject'), NULL)
+);
 CREATE TABLE IF NOT EXISTS receipts (seq INTEGER PRIMARY KEY, block_hash TEXT NOT NULL, proof TEXT NOT NULL);
 """
 MAX_COST = "BLOCKCHAINTRACER_MAX_COST"
@@ -228,10 +231,27 @@ class Outbox:
             if entry.write.registry == domain.registry and entry.state is not EntryState.FAILED
         ]
 
-    def pending(self, chain_id: int | None = None) -> list[Entry]:
-        """Return what still has to reach a block, in order, of one chain or of all."""
-        waits = "state IN ('stored', 'signed', 'submitted')"
-        return self._entries(f"(?1 IS NULL OR chain_id = ?1) AND {waits}", chain_id)
+    def entries_of(self, domain: Domain, subjects: Iterable[str]) -> list[Entry]:
+        """Return the entries that record these digests (64 hex digits) in a registry, in order: none that failed."""
+        of_these = "iif(json_valid(payload), json_extract(payload, '$.key.subject'), NULL) = ?"
+        of_these += " AND chain_id = ? AND op = ? AND state <> 'failed'"
+        found = [
+            entry
+            for subject in set(subjects)
+            for entry in self._entries(of_these, subject, domain.chain_id, Op.RECORD)
+            if entry.write.registry == domain.registry
+        ]
+        return sorted(found, key=lambda entry: entry.seq)
+
+    def newest(self, limit: int) -> list[Entry]:
+        """Return the newest entries of all chains, in order."""
+        return self._entries("seq IN (SELECT seq FROM entries ORDER BY seq DESC LIMIT ?)", limit)
+
+    def pending(self, chain_id: int | None = None, *, failed: bool = False) -> list[Entry]:
+        """Return what still has to reach a block, in order, of one chain or of all; `failed` adds what was refused."""
+        states = ("stored", "signed", "submitted", *(("captured", "failed") if failed else ()))
+        waits = f"(?1 IS NULL OR chain_id = ?1) AND state IN {states}"
+        return self._entries(waits, chain_id)
 
     def unsettled(self, chain_id: int) -> list[Entry]:
         """Return what is in a block that is not final yet, in order."""

@@ -23,7 +23,6 @@ from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Role, l
 from blockchaintracer.lab.chain.finality import final_block
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab
-from blockchaintracer.lab.outbox import Op
 from blockchaintracer.lab.private.encrypt import CONTENT_NAME, digest_of, kept_commitments
 from blockchaintracer.lab.recording.commit import commit, existing_record
 from blockchaintracer.lab.recording.keep import OPEN, Keeping, keep
@@ -129,9 +128,9 @@ def known_record(lab: Lab, kind: int, path: Path, recipients: Sequence[str] | No
     if recipients is None or recipients:
         subjects |= kept_commitments(lab, content.sha256, recipients or ())
     mine = (kind, lab.group(Role.RECORDER), lab.signer.address.lower())
-    for entry in reversed(lab.outbox.entries_in(lab.domain, Op.RECORD)):
+    for entry in reversed(lab.outbox.entries_of(lab.domain, subjects)):
         key = entry.write.key
-        if (key.kind, key.group, key.author) == mine and key.subject in subjects:
+        if (key.kind, key.group, key.author) == mine:
             predicate = parse_manifest(lab.store.get_bytes(key.manifest)).predicate
             if (
                 isinstance(content, FolderDigest)
