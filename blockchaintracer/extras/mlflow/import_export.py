@@ -58,8 +58,8 @@ class Imported:
     problem: str | None = None
 
 
-def list_runs(client: Any, experiments: Sequence[str] = ()) -> list[Any]:
-    """List the runs that ended, oldest first: of the named experiments, or of all."""
+def list_runs(client: Any, experiments: Sequence[str] = (), *, unfinished: bool = False) -> list[Any]:
+    """List the runs that ended, oldest first: of the named experiments, or of all. `unfinished`: and the others."""
     ids = []
     for name in experiments:
         experiment = client.get_experiment_by_name(name)
@@ -68,7 +68,7 @@ def list_runs(client: Any, experiments: Sequence[str] = ()) -> list[Any]:
         ids.append(experiment.experiment_id)
     if not experiments:
         ids = [experiment.experiment_id for experiment in pages(client.search_experiments, max_results=_PAGE)]
-    runs = [run for run in pages(client.search_runs, ids, max_results=_PAGE) if run.info.status in ENDED]
+    runs = [run for run in pages(client.search_runs, ids, max_results=_PAGE) if unfinished or run.info.status in ENDED]
     return sorted(runs, key=lambda run: (run.info.end_time or 0, run.info.run_id))
 
 
@@ -80,6 +80,7 @@ def import_runs(
     experiments: Sequence[str] = (),
     batch: bool = True,
     personal: bool = False,
+    unfinished: bool = False,
     files_in: Sequence[str] = (),
     each: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Imported]:
@@ -98,7 +99,9 @@ def import_runs(
     client = client_of(tracking_uri)
     from mlflow.exceptions import MlflowException
 
-    runs = dict.fromkeys(run_ids) or {run.info.run_id: run for run in list_runs(client, experiments)}
+    runs = dict.fromkeys(run_ids) or {
+        run.info.run_id: run for run in list_runs(client, experiments, unfinished=unfinished)
+    }
     results, places = [], [*places_of(bare(client.tracking_uri)), *(local_path(place) or place for place in files_in)]
     for done, (run_id, run) in enumerate(runs.items(), 1):
         name = None
@@ -106,7 +109,7 @@ def import_runs(
             name = (run or client.get_run(run_id)).info.run_name
             is_new = not own_records(lab, Kind.RUN, run_uuid(run_id))
             with batching(lab) if batch and is_new else nullcontext():
-                recorded = record_run(lab, client, run_id, personal=personal, places=places)
+                recorded = record_run(lab, client, run_id, personal=personal, places=places, unfinished=unfinished)
             tag_record(client, run_id, recorded)
             if recorded.state not in ("open", "final"):
                 remember(lab, client.tracking_uri, run_id, recorded)

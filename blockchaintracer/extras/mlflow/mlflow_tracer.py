@@ -16,6 +16,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.verify import Report
+from blockchaintracer.extras.mlflow.anchored_uris import is_anchored, watch_stores
 from blockchaintracer.extras.mlflow.recorder import (
     ENDED,
     Target,
@@ -30,8 +31,8 @@ from blockchaintracer.extras.mlflow.recorder import (
 )
 from blockchaintracer.extras.mlflow.run_checks import verify_run
 from blockchaintracer.extras.mlflow.run_facts import Captured
-from blockchaintracer.extras.mlflow_reader.logged_content import watch_datasets, watch_models, watched
-from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX, client_of
+from blockchaintracer.extras.mlflow_reader.logged_content import watch_datasets, watch_models
+from blockchaintracer.extras.mlflow_reader.snapshot import client_of
 from blockchaintracer.lab.capture.secret_masking import error_text
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.optional import require
@@ -49,11 +50,12 @@ class _Recording:
     captured: dict[str, Captured] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
     watching: bool = False
+    every_store: bool = False
 
     def target(self, uri: str) -> Target | None:
         """Return the target of a run at a tracking URI; None if it is not recorded."""
         chosen = self.targets[-1] if self.targets else self.automatic
-        return chosen or (Target() if uri.startswith(PREFIX) else None)
+        return chosen or (Target() if is_anchored(uri) else None)
 
     def start(self, uri: str, run_id: str) -> None:
         """Capture a run that begins or goes on."""
@@ -196,16 +198,16 @@ def _end_all() -> None:
             return
 
 
+def opened(store: Any, uri: str) -> None:
+    """Watch a tracking store that MLflow opened, if its runs are to be recorded."""
+    if is_anchored(uri) or _recording.every_store:
+        anchored(store, uri)
+
+
 def _watch_all_stores() -> None:
     """Watch every tracking store that MLflow opens from now on."""
-    from mlflow.tracking._tracking_service.registry import TrackingStoreRegistry
-    from mlflow.tracking._tracking_service.utils import _resolve_tracking_uri
-
-    def get_store(original: Any, registry: Any, store_uri: str | None = None, artifact_uri: str | None = None) -> Any:
-        return anchored(original(registry, store_uri, artifact_uri), _resolve_tracking_uri(store_uri))
-
-    if wrapped := watched(TrackingStoreRegistry.get_store, get_store):
-        TrackingStoreRegistry.get_store = wrapped
+    _recording.every_store = True
+    watch_stores(opened)
 
 
 def autolog(*, disable: bool = False, **options: Any) -> None:

@@ -6,6 +6,7 @@ own, or when the user asks for it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from blockchaintracer.core.manifest import RunPredicate, parse_manifest
 from blockchaintracer.core.plain_json import parse_json
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.run_facts import Captured, facts_of, keep_outputs, moment
+from blockchaintracer.extras.mlflow_reader.artifact_files import absolute, require_database
 from blockchaintracer.extras.mlflow_reader.snapshot import (
     OWN_TAGS,
     Hide,
@@ -48,6 +50,7 @@ from blockchaintracer.lab.tracer import RPC_VARIABLE, lab_of_tracer
 
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts", "mlflow.db")
+_WANTED = "flush.wanted"
 _log = logging.getLogger(__name__)
 
 
@@ -122,11 +125,13 @@ def record_run(
     host_name: bool = False,
     places: Sequence[Path | str] | None = None,
     again: bool = True,
+    unfinished: bool = False,
 ) -> Recorded:
     """Record a run that ended. An unchanged run gives the existing record, a changed one supersedes it.
 
     Args:
         places: where the run may name files; default: anywhere, for a run of this process.
+        unfinished: whether a run that has not ended will do, as one whose process was killed.
         again: whether a changed run gets a new record, which loses nothing of what the one before says of its process.
     """
     identifier = run_uuid(run_id)
@@ -135,7 +140,7 @@ def record_run(
         return existing_record(lab, earlier[-1])
     run = take_snapshot(client, run_id, Hide(salt(lab.home, identifier), personal=personal), places)
     status = run.values["run"]["status"]
-    if status not in ENDED:
+    if status not in ENDED and not unfinished:
         raise InputError(f"expected a run that has ended, got {run_id}, which is {status}")
     kept = list(keep_outputs(lab, run))
     before = run_of(lab, earlier[-1].write.key.manifest) if earlier else None
@@ -144,7 +149,7 @@ def record_run(
         if {(it.path, it.sha256) for it in outputs} == {(it.path, it.sha256) for _, it in kept}:
             return existing_record(lab, earlier[-1])
     facts = facts_of(lab, run, kept, captured, before)
-    facts.host_name, facts.user_name = host_name, personal
+    facts.host_name, facts.user_name, facts.ended = host_name, personal, status in ENDED
     facts.parents += [Link(entry.write["record_id"], Relation.SUPERSEDES) for entry in earlier[-1:]]
     began = moment(run.values["run"]["startTime"]) or datetime.now(UTC)
     code: Future[KeptCode] = Future()
@@ -221,7 +226,7 @@ def remember(lab: Lab, tracking_uri: str, run_id: str, recorded: Recorded) -> No
     """Note that a run is to be tagged once its record is final. A tracking URI with a password is not noted."""
     folder = lab.home.mlflow / "pending"
     folder.mkdir(mode=0o700, exist_ok=True)
-    uri = bare(tracking_uri) if mask(tracking_uri) == tracking_uri else None
+    uri = absolute(bare(tracking_uri)) if mask(tracking_uri) == tracking_uri else None
     note = {"trackingUri": uri, "runId": run_id, "recordId": recorded.id, "chainId": str(recorded.chain_id)}
     write_whole(folder / f"{recorded.id}.json", json.dumps(note).encode())
 
@@ -239,11 +244,17 @@ def flush(target: Target | Lab | None = None) -> list[dict[str, Any]]:
         ContractRevert: if the registry refuses a record.
     """
     lab = target if isinstance(target, Lab) else (target or Target()).lab()
-    try:
-        lab.send(*(file.stem for file in (lab.home.mlflow / "pending").glob("*.json")))
-    finally:
-        tagged = _tag_pending(lab)
-    return tagged
+    tagged: dict[str, dict[str, Any]] = {}
+    wanted, again = lab.home.mlflow / _WANTED, True
+    while again:
+        wanted.unlink(missing_ok=True)
+        try:
+            lab.send(*(file.stem for file in (lab.home.mlflow / "pending").glob("*.json")))
+        finally:
+            tagged |= {run["runId"]: run for run in _tag_pending(lab)}
+        # a run that ended meanwhile started no process of its own
+        again = wanted.exists()
+    return list(tagged.values())
 
 
 def _tag_pending(lab: Lab) -> list[dict[str, Any]]:
@@ -257,6 +268,7 @@ def _tag_pending(lab: Lab) -> list[dict[str, Any]]:
             continue
         values = position(str(entry.state), entry.transaction, entry.block.number if entry.block else None)
         try:
+            require_database(note["trackingUri"])
             set_tags(client_of(note["trackingUri"]), note["runId"], values)
         except Exception as error:
             # the next flush tags it; the other runs must not wait for this server
@@ -269,8 +281,10 @@ def _tag_pending(lab: Lab) -> list[dict[str, Any]]:
 
 
 def flush_aside(target: Target) -> None:
-    """Start `flush` in a process of its own, which outlives this one, and do not wait for it."""
+    """Start `flush` in a process of its own, which outlives this one, and do not wait for it. One that runs already
+    looks once more for what waits."""
     home = Home(target.home)
+    (home.mlflow / _WANTED).touch()
     environment = os.environ | {"BLOCKCHAINTRACER_HOME": str(home.path)}
     if target.rpc:
         # the address may hold a key, so it must not be an argument
@@ -278,6 +292,11 @@ def flush_aside(target: Target) -> None:
     chosen = {"--registry": target.registry, "--key": target.key}
     options = [part for name, value in chosen.items() if value for part in (name, value)]
     with open(home.mlflow / "flush.log", "ab", opener=private) as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        # the process holds the lock by its output until it ends
         subprocess.Popen(  # noqa: S603 -- this interpreter, and names that are no secret
             [sys.executable, "-P", "-m", "blockchaintracer", "mlflow", "flush", *options],
             env=environment,

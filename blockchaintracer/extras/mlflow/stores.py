@@ -1,44 +1,37 @@
-"""The stores behind ``anchor+``: MLflow's own store of the rest of the URI, whose runs are recorded when they end.
-
-MLflow finds these functions by the entry points of this package.
-"""
+"""What MLflow loads by the entry points of this package, whenever it is imported."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import Any, NoReturn
 
-from blockchaintracer.extras.mlflow_reader.snapshot import PREFIX, bare
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.extras.mlflow.anchored_uris import anchor, is_anchored, watch_stores
 
-
-def tracking_store(store_uri: str, artifact_uri: str | None = None) -> Any:
-    """Open MLflow's store of a URI without its prefix. Its runs are recorded."""
-    from mlflow.tracking._tracking_service import utils
-
-    from blockchaintracer.extras.mlflow.mlflow_tracer import anchored
-
-    inner = bare(store_uri)
-    # a new instance: the program may use the store without the prefix as well, whose runs are not recorded
-    store = utils._tracking_store_registry.get_store_builder(inner)(store_uri=inner, artifact_uri=artifact_uri)
-    return anchored(store, PREFIX + inner)
+_TRACER = "blockchaintracer.extras.mlflow.mlflow_tracer"
 
 
-def registry_store(store_uri: str, tracking_uri: str | None = None) -> Any:
-    """Open MLflow's model registry of a URI without its prefix."""
-    import inspect
+def tracking_store(store_uri: str, **_named: Any) -> NoReturn:
+    """Refuse a URI that still has its prefix: `watch_stores` takes it away before MLflow looks for a store."""
+    raise InputError(f"expected MLflow to open {store_uri!r} by its registry of stores")
 
-    from mlflow.tracking._model_registry import utils
 
-    inner = bare(store_uri)
-    builder = utils._get_store_registry().get_store_builder(inner)
-    values = {"store_uri": inner, "tracking_uri": bare(tracking_uri) if tracking_uri else None}
-    takes = inspect.signature(builder).parameters
-    return builder(**{name: value for name, value in values.items() if name in takes})
+registry_store = tracking_store
 
 
 def artifact_repository(artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> Any:
     """Open MLflow's own repository of ``mlflow-artifacts:`` at the server of the tracking URI without its prefix."""
-    import mlflow
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
-    where = bare(tracking_uri or mlflow.get_tracking_uri())
-    return MlflowArtifactsRepository(artifact_uri, tracking_uri=where, registry_uri=registry_uri)
+    return MlflowArtifactsRepository(artifact_uri, tracking_uri=anchor(tracking_uri), registry_uri=registry_uri)
+
+
+def _opened(store: Any, uri: str) -> None:
+    # a program that records nothing need not load what records
+    if is_anchored(uri) or _TRACER in sys.modules:
+        from blockchaintracer.extras.mlflow.mlflow_tracer import opened
+
+        opened(store, uri)
+
+
+watch_stores(_opened)

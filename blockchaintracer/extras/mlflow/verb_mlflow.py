@@ -52,6 +52,7 @@ def flush(lab: Lab) -> Answer:
 @click.option("--experiment", "experiments", multiple=True, metavar="NAME", help="Only runs of this experiment.")
 @click.option("--each", is_flag=True, help="A record of its own on the chain for each, instead of one batch of all.")
 @click.option("--with-user-name", is_flag=True, help="Record who ran them.")
+@click.option("--unfinished", is_flag=True, help="Also runs that have not ended: their process was killed.")
 @click.option(
     "--files-in", multiple=True, metavar="PLACE", help="A folder or address that runs may name files in; repeatable."
 )
@@ -62,6 +63,7 @@ def import_(
     experiments: tuple[str, ...],
     each: bool,
     with_user_name: bool,
+    unfinished: bool,
     files_in: tuple[str, ...],
 ) -> Answer:
     """Record runs that ended: those named, or all. They are added to a batch, which one transaction anchors.
@@ -92,6 +94,7 @@ def import_(
         experiments=experiments,
         batch=not each,
         personal=with_user_name,
+        unfinished=unfinished,
         files_in=files_in,
         each=progress,
     )

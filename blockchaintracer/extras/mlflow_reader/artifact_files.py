@@ -23,6 +23,8 @@ _S_A_MIB = 120
 _DATABASE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
 FILES_IN = "BLOCKCHAINTRACER_FILES_IN"
 """Names folders and addresses that MLflow's stores may name files in, separated by commas."""
+SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
+_DESTINATION = "MLFLOW_ARTIFACTS_DESTINATION"
 _MADE_BY_MLFLOW = ("mlruns", "mlartifacts")
 
 
@@ -35,15 +37,50 @@ def local_path(location: str) -> Path | None:
     return Path(local_file_uri_to_path(location)).resolve() if local else None
 
 
+def database_of(tracking_uri: str) -> Path | None:
+    """Return the file of a SQLite store; None for another store."""
+    database = _DATABASE.match(tracking_uri)
+    return Path(database[1]).resolve() if database and database[1] != ":memory:" else None
+
+
+def absolute(tracking_uri: str) -> str:
+    """Return a tracking URI that means the same in any folder."""
+    if database := database_of(tracking_uri):
+        start, _, rest = tracking_uri.partition("///")
+        return f"{start}///{database}{''.join(rest.partition('?')[1:])}"
+    return tracking_uri if urlsplit(tracking_uri).scheme else str(Path(tracking_uri).absolute())
+
+
+def require_database(tracking_uri: str | None) -> None:
+    """Refuse a SQLite store that is not there: MLflow would make an empty one."""
+    database = database_of(tracking_uri) if tracking_uri else None
+    if database and not database.exists():
+        raise InputError(f"expected the database {database}, which is not there")
+
+
+def artifacts_destination(tracking_uri: str) -> str:
+    """Return where the server of a database keeps artifacts: as the server or the user says, or as MLflow does."""
+    named = os.environ.get(SERVER_DESTINATION) or os.environ.get(_DESTINATION)
+    database = database_of(tracking_uri)
+    if not named and database and (beside := database.parent / "mlartifacts").is_dir():
+        named = str(beside)
+    if not named:
+        raise InputError(
+            "the run's artifacts are kept by a tracking server, and where is not known here",
+            hint=f"Name the server (--tracking-uri http://...), or set ${_DESTINATION} as its --artifacts-destination.",
+        )
+    return named
+
+
 def places_of(tracking_uri: str) -> list[Path | str]:
     """Return where a store may name files without being asked about: what `FILES_IN` names, and the folder that the
     store lies in, or the artifacts that a server keeps itself. Of the user's home folder, only what MLflow makes."""
-    named = [local_path(place) or place for place in os.environ.get(FILES_IN, "").split(",") if place]
+    places = [*os.environ.get(FILES_IN, "").split(","), os.environ.get(_DESTINATION)]
+    named = [local_path(place) or place for place in places if place]
     parts = urlsplit(tracking_uri)
     if parts.scheme in ("http", "https"):
         return [*named, "mlflow-artifacts:", f"mlflow-artifacts://{parts.netloc}", f"{parts.scheme}://{parts.netloc}"]
-    database = _DATABASE.match(tracking_uri)
-    store = Path(database[1]).resolve() if database else local_path(tracking_uri)
+    store = database_of(tracking_uri) or local_path(tracking_uri)
     if store is None:
         return named
     folder = store.parent

@@ -29,7 +29,13 @@ from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.formats import MLFLOW_RUN
 from blockchaintracer.core.networks import redact_url
 from blockchaintracer.core.plain_json import parse_json
-from blockchaintracer.extras.mlflow_reader.artifact_files import fetch_files, local_path, require_places
+from blockchaintracer.extras.mlflow_reader.artifact_files import (
+    SERVER_DESTINATION,
+    artifacts_destination,
+    fetch_files,
+    local_path,
+    require_places,
+)
 from blockchaintracer.lab.capture.secret_masking import mask_value
 from blockchaintracer.lab.optional import require
 
@@ -50,7 +56,6 @@ _WRITTEN_LATER = frozenset(
 )
 """Tags that MLflow itself writes after a run: a model is registered, old traces are archived."""
 _PLACE = re.compile(r"file:|/|~|[A-Za-z]:[\\/]|\\\\")
-_SERVER_DESTINATION = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 _SPANS_IN = "mlflow.trace.spansLocation"
 _TRACES = 200
 _WORKERS = 8
@@ -339,9 +344,10 @@ def _traces(client: Any, info: Any, hide: Hide, places: Sequence[Path | str] | N
         return {}
     if places is not None:
         # only traces that are files name a place
-        kept = (trace["tags"] for trace in traces.values())
-        named = (tags.get("mlflow.artifactLocation") for tags in kept if tags.get(_SPANS_IN) != "TRACKING_STORE")
-        require_places([local_path(_place(uri)) or uri for uri in named if uri], places)
+        kept = [trace["tags"] for trace in traces.values() if trace["tags"].get(_SPANS_IN) != "TRACKING_STORE"]
+        locations = [tags["mlflow.artifactLocation"] for tags in kept if tags.get("mlflow.artifactLocation")]
+        named = [_place(uri, bare(client.tracking_uri)) for uri in locations]
+        require_places([local_path(uri) or uri for uri in named], places)
     # MLflow leaves out a trace whose spans are not whole
     whole = {trace.info.trace_id: trace.data.to_dict() for trace in pages(client.search_traces, **of_run)}
     return {
@@ -383,13 +389,16 @@ def without_bars() -> Iterator[None]:
                     os.environ[_BARS] = before
 
 
-def _place(artifact_uri: str) -> str:
-    """Resolve ``mlflow-artifacts:`` inside an MLflow server, where it means the server's own artifacts' destination."""
+def _place(artifact_uri: str, tracking_uri: str) -> str:
+    """Resolve ``mlflow-artifacts:`` where no server is asked: it means the server's own artifacts' destination."""
     from mlflow.utils.uri import append_to_uri_path, validate_path_is_safe
 
-    destination = os.environ.get(_SERVER_DESTINATION)
-    if not destination or urlsplit(artifact_uri).scheme != "mlflow-artifacts":
+    uri = urlsplit(artifact_uri)
+    # another server's artifacts are elsewhere
+    asked = SERVER_DESTINATION not in os.environ and (tracking_uri.startswith("http") or uri.netloc)
+    if asked or uri.scheme != "mlflow-artifacts":
         return artifact_uri
+    destination = artifacts_destination(tracking_uri)
     # the server's clients name the path: it must not lead outside
     return str(append_to_uri_path(destination, validate_path_is_safe(urlsplit(artifact_uri).path.lstrip("/"))))
 
@@ -403,7 +412,7 @@ def files_at(artifact_uri: str, tracking_uri: str) -> Iterator[Path | None]:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
     from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
-    repository = get_artifact_repository(_place(artifact_uri), tracking_uri=bare(tracking_uri))
+    repository = get_artifact_repository(_place(artifact_uri, bare(tracking_uri)), tracking_uri=bare(tracking_uri))
     if isinstance(repository, LocalArtifactRepository):
         folder = Path(repository.artifact_dir)
         yield folder if any(names for _, _, names in os.walk(folder)) else None
@@ -434,5 +443,6 @@ def local_source(dataset: Any) -> Path | None:
 def require_places_of(run: Snapshot, places: Sequence[Path | str]) -> None:
     """Refuse a run whose artifacts, models or datasets lie outside the places that are allowed."""
     datasets = (local_source(entity.dataset) for entity in run.datasets)
-    named = (_place(uri) for uri in (run.artifact_uri, *(model.artifact_location for model in run.models)))
+    locations = (run.artifact_uri, *(model.artifact_location for model in run.models))
+    named = [_place(uri, run.tracking_uri) for uri in locations]
     require_places([*(local_path(uri) or uri for uri in named), *filter(None, datasets)], places)

@@ -124,6 +124,7 @@ class RunFacts:
         look_up_hashes: whether a lock that is made asks the package index for hashes.
         host_name, user_name: whether to record these.
         ended_at: when it ended; None for now.
+        ended: whether it ended at all, as far as is known.
         code, hardware: of a run that was elsewhere or earlier, if they aren't to be captured.
         seen: what it was seen to read; None if nothing looked.
     """
@@ -146,6 +147,7 @@ class RunFacts:
     user_name: bool = False
     kept: Sequence[tuple[str, Artifact]] = ()
     ended_at: datetime | None = None
+    ended: bool = True
     keeping: Keeping = OPEN
     code: Code | None = None
     hardware: dict[str, Any] | None = None
@@ -222,7 +224,7 @@ def finish_run(lab: Lab, start: RunStart, facts: RunFacts, progress: Progress | 
         run_id=start.run_id,
         name=document.name,
         description=document.description,
-        status="failed" if error else "completed",
+        status="failed" if error else "completed" if facts.ended else "running",
         error=error,
         started_at=rfc3339(start.started_at),
         ended_at=rfc3339(ended),

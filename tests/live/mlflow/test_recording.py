@@ -341,3 +341,17 @@ def test_a_program_that_breaks_is_recorded_as_failed(lab, home, store):
     assert run.info.status == "FAILED"
     said = run_of(lab, lab.registry.find_record(run.data.tags["blockchaintracer.record_id"]).key.manifest)
     assert (said.status, said.error) == ("failed", "ValueError: no such thing")
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
+def test_a_program_that_is_killed_leaves_a_run_that_is_recorded_as_unfinished(lab, home, store, signal):
+    run_program(f"anchor+{store}", home, f"import os, signal; os.kill(os.getpid(), signal.{signal})")
+    run = mlflow.search_runs(output_format="list", filter_string="attributes.run_name = 'left open'")[0]
+    assert run.info.status == "RUNNING"
+    assert sealed.import_runs(lab, run_ids=[run.info.run_id])[0].recorded is None
+    done = typed("mlflow", "import", run.info.run_id, "--unfinished", "--each", "--tracking-uri", store, home=home)
+    assert done.returncode == 0, done.stderr
+    tagged = mlflow.get_run(run.info.run_id).data.tags["blockchaintracer.record_id"]
+    said = run_of(lab, lab.registry.find_record(tagged).key.manifest)
+    assert said.status == "running"
+    assert sealed.verify_run(lab, run.info.run_id).verified

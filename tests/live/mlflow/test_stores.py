@@ -18,7 +18,7 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.record import Kind, Link, Relation
 from blockchaintracer.extras.mlflow.mlflow_tracer import _recording
 from blockchaintracer.extras.mlflow.model_registry import trail
-from blockchaintracer.extras.mlflow.recorder import Target, output, run_of
+from blockchaintracer.extras.mlflow.recorder import Target, flush_aside, output, run_of
 from blockchaintracer.extras.mlflow.webhook import check_signature, read_deployments
 from blockchaintracer.extras.mlflow_reader.snapshot import files_at
 from tests.support.labs import ROOT, free_port
@@ -133,6 +133,13 @@ def test_a_server_with_the_prefix_records_its_clients_runs(lab, home, empty_data
         [entry] = lab.outbox.entries_about(tags["blockchaintracer.record_id"])
         # a server asks the chain for no block when a run begins: it waits for nothing
         checked(lab, home, run_id, uri, entry.write.key.manifest, ["not-before"])
+        jobs = requests.get(f"{uri}/ajax-api/3.0/jobs/none", timeout=60)
+        assert "requires a backend store" not in jobs.text
+        with pytest.MonkeyPatch.context() as patch:
+            with pytest.raises(InputError, match="--artifacts-destination"):
+                sealed.verify_run(lab, run_id, f"sqlite:///{tmp_path}/mlflow.db")
+            patch.setenv("MLFLOW_ARTIFACTS_DESTINATION", str(tmp_path / "kept"))
+            assert sealed.verify_run(lab, run_id, f"sqlite:///{tmp_path}/mlflow.db").verified
         # what can't be read there is told to the client, which sees nothing of the server's log
         elsewhere = mlflow.MlflowClient().create_experiment("elsewhere", artifact_location="nowhere://at/all")
         with mlflow.start_run(experiment_id=elsewhere) as run:
@@ -159,6 +166,73 @@ def test_a_file_store(lab, home, folder, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"anchor+file://{folder}/runs"
     checked(lab, home, train(uri, "in files"), f"file://{folder}/runs")
+
+
+@pytest.mark.parametrize("uri", ["anchor+./runs here", "anchor+{}/runs", "anchor+sqlite:///runs.db"])
+def test_any_folder_or_database_after_the_prefix(lab, home, folder, empty_database, monkeypatch, uri):
+    monkeypatch.setattr("blockchaintracer.extras.mlflow.mlflow_tracer.flush_aside", lambda target: None)
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    copyfile(empty_database, folder / "runs.db")
+    uri = uri.format(folder)
+    run_id = train(uri, "anywhere")
+    monkeypatch.chdir(folder.parent)
+    sealed.flush(Target(home=str(home)))
+    monkeypatch.chdir(folder)
+    checked(lab, home, run_id, uri.removeprefix("anchor+"))
+    assert not [path for path in (*folder.iterdir(), *folder.parent.glob("runs*")) if path.name.startswith("anchor")]
+    assert not (folder.parent / "runs.db").exists()
+
+
+def test_a_flush_makes_no_database_and_no_second_process(lab, home, folder, store, monkeypatch):
+    sealed.autolog(home=home, background=False)
+    mlflow.set_tracking_uri(f"sqlite:///{copyfile(store.removeprefix('sqlite:///'), 'moved.db')}")
+    with mlflow.start_run():
+        mlflow.log_metric("loss", 1.0)
+    Path("moved.db").unlink()
+    sealed.flush(Target(home=str(home)))
+    assert not Path("moved.db").exists()
+    started = []
+
+    class Process:
+        def __init__(self, command, stdout, **named):
+            # the process that runs holds what it writes to
+            started.append(os.dup(stdout.fileno()))
+
+    monkeypatch.setattr("blockchaintracer.extras.mlflow.recorder.subprocess.Popen", Process)
+    for _ in range(3):
+        flush_aside(Target(home=str(home)))
+    assert len(started) == 1
+    assert (lab.home.mlflow / "flush.wanted").exists()
+    os.close(started.pop())
+    flush_aside(Target(home=str(home)))
+    assert len(started) == 1
+    os.close(started.pop())
+    sealed.flush(Target(home=str(home)))
+    assert not (lab.home.mlflow / "flush.wanted").exists()
+
+
+def test_what_mlflow_looks_up_by_a_uri_is_found_behind_the_prefix(home, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS", "true")
+    from mlflow.genai.scorers import list_scorers, scorer
+    from mlflow.tracking._model_registry.utils import _get_store_registry
+    from mlflow.tracking._tracking_service.utils import _tracking_store_registry
+
+    for uri in ("mysql+pymysql://u@h/d", "postgresql+psycopg2://u@h/d", "mssql+pyodbc://u@h/d", "http://h", "/path"):
+        for registry in (_tracking_store_registry, _get_store_registry()):
+            plain, behind = registry.get_store_builder(uri), registry.get_store_builder(f"anchor+{uri}")
+            assert behind.__wrapped__ is plain.__wrapped__
+    for uri in ("databricks", "databricks://profile", "databricks-uc", "uc:http://h", ""):
+        with pytest.raises(InputError, match=r"a folder after anchor\+, got"):
+            mlflow.set_tracking_uri(f"anchor+{uri}")
+    mlflow.set_tracking_uri(f"anchor+{store}")
+    assert mlflow.get_tracking_uri() == mlflow.MlflowClient(f"anchor+{store}").tracking_uri == store
+
+    @scorer
+    def short(outputs):
+        return len(outputs) < 9
+
+    short.register(name="short")
+    assert [known.name for known in list_scorers()] == ["short"]
 
 
 def test_the_registry_behind_the_prefix_is_mlflows_own(home, store):
