@@ -169,10 +169,12 @@ class World:
                 (folder / place).write_text(source.read_text().replace("{url}", self.url))
         if change and change.file:
             _apply(folder, change)
+        self.author.must("git", "init", "-q", folder=folder)
+        (folder / ".git" / "info" / "exclude").write_text(".venv\n__pycache__\n*.egg-info\n")
         self.lock(program, folder)
-        self.commit(folder)
         for command in program.install:
             self.author.must(*command, folder=folder)
+        self.commit(folder)
         return folder
 
     def lock(self, program: Program, folder: Path) -> None:
@@ -183,9 +185,6 @@ class World:
     def commit(self, folder: Path) -> None:
         """Commit everything but the environment."""
         git = ("git", "-c", "user.name=A", "-c", "user.email=a@lab.example")
-        if not (folder / ".git").exists():
-            self.author.must("git", "init", "-q", folder=folder)
-            (folder / ".git" / "info" / "exclude").write_text(".venv\n__pycache__\n*.egg-info\n")
         self.author.must(*git, "add", "-A", folder=folder)
         self.author.must(*git, "commit", "-qm", "as it is", folder=folder)
 
@@ -235,9 +234,10 @@ class World:
         record_id = record_id or recorded.id
         published = self.folder / "published" / record_id
         begun = time.monotonic()
-        done = self.author.types(
-            "blockchaintracer", "publish", record_id, "--to", str(published), folder=self.folder, log=case.author
-        )
+        publish = ("blockchaintracer", "publish", record_id, "--to", str(published))
+        done = self.author.types(*publish, folder=self.folder, log=case.author)
+        if "--with-diff publishes it" in done.stdout + done.stderr:
+            done = self.author.types(*publish, "--with-diff", folder=self.folder, log=case.author)
         if done.returncode:
             raise Failed(f"publish: {done.stderr[-1500:]}")
         written = time.monotonic()
@@ -272,7 +272,11 @@ def cases(world: World, program: Program) -> Iterator[Case]:
     for name, (options, expected) in program.asked.items():
         yield world.case(name, expected, honest, options=options)
     # what the first run left lies in the folder now
-    yield world.case("a second time", program.expected, world.record(program, folder))
+    yield world.case(
+        "a second time",
+        program.expected,
+        world.record(replace(program, command=program.again or program.command), folder),
+    )
     for name, change in program.changes.items():
         changed_folder = world.project(program, name, change)
         changed = world.record(program, changed_folder, change)

@@ -40,6 +40,7 @@ class Program:
         expected: the verdict on the program as it is, by the table of docs/reproduce.md.
         asked: more options of `reproduce`, by the name of a further case, with the verdict of that case.
         files: what is copied, by place in the repository; what lies outside of the repository stays there.
+        again: the command for a second time, if a tool would find everything up to date.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Program:
     asked: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     within: str = "."
+    again: tuple[str, ...] = ()
 
     def sources(self) -> dict[str, Path]:
         """Return the files to copy, by their place in the repository."""
@@ -177,8 +179,10 @@ PROGRAMS = [
         "snakemake_workflow",
         "two rules of Snakemake",
         ("snakemake", "--cores", "1"),
-        ("--dataset", "decay.csv", "--metrics", "results/fit.json"),
+        ("--metrics", "results/fit.json"),
+        again=("snakemake", "--cores", "1", "--forceall"),
         install=PIP,
+        files=_of_folder(ROOT / "examples" / "workflow"),
         changes={
             "data": _DECAY,
             "seed": Change("Snakefile", "seed=5", "seed=6"),
@@ -270,6 +274,7 @@ PROGRAMS = [
         "C, compiled and run by make",
         ("make", "result.txt"),
         ("--dataset", "decay.csv", *_read("result.txt", area="area:")),
+        again=("make", "-B", "result.txt"),
         install=BARE,
         changes={
             "data": _DECAY,
@@ -279,10 +284,10 @@ PROGRAMS = [
     ),
     Program(
         "dvc_pipeline",
-        "two stages of DVC, run by hand",
-        ("bash", "-c", "python clean.py decay.csv clean.csv && python fit.py clean.csv metrics.json"),
-        ("--dataset", "decay.csv", "--metrics", "metrics.json"),
-        install=BARE,
+        "two stages of DVC, whose files name data and metrics",
+        ("dvc", "repro"),
+        again=("dvc", "repro", "--force"),
+        install=(*PIP, ("dvc", "init", "-q")),
         changes={
             "data": _DECAY,
             "seed": Change("params.yaml", "seed: 12", "seed: 13"),
@@ -332,5 +337,5 @@ PROGRAMS = [
     ),
 ]
 """Add a row for a program of another world, and its files in `programs/NAME`."""
-SMALL = ("quickstart",)
+SMALL = ("stdout_only", "shell_pipeline", "src_layout")
 """What `make test-all` runs."""

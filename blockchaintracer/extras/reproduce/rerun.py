@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from glob import glob
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ from blockchaintracer.lab.capture.local_packages import installs_folders
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_command, notebook_python
 from blockchaintracer.lab.capture.program import RUN_FILE, ending, environment_of, installed_packages, recorded_parts
 from blockchaintracer.lab.capture.secret_masking import MASK, mask
+from blockchaintracer.lab.capture.workflows import tool_of, workflow_files
 from blockchaintracer.lab.chain_seeds import DERIVATION_VARIABLE
 from blockchaintracer.lab.files import locked, write_json
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import read_manifest
 from blockchaintracer.lab.programs import find_program
 from blockchaintracer.lab.recording.experiment import GivenMetric
-from blockchaintracer.lab.recording.metric_sources import MetricReader
+from blockchaintracer.lab.recording.metric_sources import MetricReader, place_of
 from blockchaintracer.lab.recording.run import RunStart, start_run
 from blockchaintracer.lab.recording.run_document import RunDocument, load_run_document
 from blockchaintracer.lab.sandbox import (
@@ -162,6 +164,11 @@ def rerun(
     )
     told = {name: it.source for name, it in run.metrics.items() if it.source and it.source.kind != "declared"}
     reader = MetricReader(folder, place.code, told)
+    if tool_of(plan.command) in ("dvc", "snakemake"):
+        # what is up to date would not be made again; both remove it before they make it
+        made = workflow_files(plan.command, folder).made
+        metrics = [Path(path) for it in told.values() if it.path for path in glob(os.path.join(folder, place_of(it)))]
+        _remove([*made, *metrics], place, arguments)
     try:
         interpreter, readable = _rebuilt(lab, plan, place, sources)
         variables = _variables(plan, place, interpreter)
@@ -189,6 +196,18 @@ def rerun(
     except _Undecided as problem:
         failure = str(problem)[:2000]
     return Rerun(place, folder, start, environment, document, failure, reader.missing, confined)
+
+
+def _remove(paths: Sequence[Path], place: Workspace, inputs: Sequence[Path]) -> None:
+    """Remove files and folders of the restored code that are no inputs. The paths are a stranger's."""
+    for path in paths:
+        target = Path(os.path.realpath(path.parent)) / path.name
+        parts = target.relative_to(place.code).parts if target.is_relative_to(place.code) else ()
+        if parts and ".git" not in parts and not any(one.is_relative_to(path) for one in inputs):
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            else:
+                target.unlink(missing_ok=True)
 
 
 def _told(file: Path, document: RunDocument, recorded: Mapping[str, Metric], reader: MetricReader) -> RunDocument:

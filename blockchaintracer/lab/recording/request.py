@@ -14,6 +14,7 @@ from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict
 from blockchaintracer.lab.capture.notebook import as_program
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.capture.reads import Seen
+from blockchaintracer.lab.capture.workflows import WorkflowFiles, metric_files, tool_of, workflow_files
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.private.encrypt import recipients_of
@@ -130,7 +131,11 @@ def _record_request(
     require_recorder(lab)
     # a document's paths count from the folder it lies in
     base = request.document.parent if request.document else Path.cwd()
-    start = start_run(lab, exclude=[*request.paths, *(base / path for path in document.encrypted())])
+    request, flow = _of_workflow(lab, request)
+    start = start_run(
+        lab,
+        exclude=[*request.paths, *flow.made, *(base / path for path in document.encrypted())],
+    )
     hidden = request.paths if keeping.recipients else ()
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())
@@ -139,15 +144,15 @@ def _record_request(
         code, document, seen = _run_program(lab, replace(request, program=program), document, reader)
     try:
         document = _with_tolerances(lab, document, tolerances, reader.missing, code)
+        if not code:
+            request = _with_workflow(lab, request, start.started_at.timestamp())
+            hidden = request.paths if keeping.recipients else ()
         keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
         document.recorded_metrics()
         check_template(document, complete=not code)
         declared = [(output.role, base / output.path) for output in document.outputs]
-        files = [*(path for _, path in declared), *(base / entry.path for entry in document.inputs if entry.path)]
-        away = [str(path) for path in files if not path.resolve().is_relative_to(base.resolve())]
-        if request.document and away:
-            # the document may be a stranger's
-            lab.say(f"{request.document} names files outside of its folder, which are recorded: {', '.join(away)}")
+        if request.document:
+            _say_what_lies_elsewhere(lab, request.document, document)
         named = {path.resolve() for _, path in declared}
         outputs = [
             *(("model", path) for path in request.models if path.resolve() not in named),
@@ -187,6 +192,43 @@ def _record_request(
         raise
 
 
+def _say_what_lies_elsewhere(lab: Lab, file: Path, document: RunDocument) -> None:
+    """Name files outside of the folder of a run document, which may be a stranger's."""
+    named = [*(entry.path for entry in document.outputs), *(entry.path for entry in document.inputs)]
+    files = [file.parent / path for path in named if path]
+    if away := [str(path) for path in files if not path.resolve().is_relative_to(file.parent.resolve())]:
+        lab.say(f"{file} names files outside of its folder, which are recorded: {', '.join(away)}")
+
+
+def _of_workflow(lab: Lab, request: Request) -> tuple[Request, WorkflowFiles]:
+    """Read what a workflow's tool knows before the run: its metrics, and what earlier runs made."""
+    try:
+        flow = workflow_files(request.program, Path.cwd())
+        if not (request.metric_files or request.metric_from):
+            request = replace(request, metric_files=metric_files(request.program, Path.cwd()))
+    except InputError as error:
+        lab.say(f"inputs and metrics of the workflow are not known: {error.message}")
+        flow = WorkflowFiles()
+    return request, flow
+
+
+def _with_workflow(lab: Lab, request: Request, since: float) -> Request:
+    """Add the inputs and outputs that a workflow's tool names after the run."""
+    try:
+        flow = workflow_files(request.program, Path.cwd(), since)
+    except InputError as error:
+        lab.say(f"inputs and outputs of the workflow are not known: {error.message}")
+        return request
+    given = {path.resolve() for path in request.paths}
+    inputs = [path for path in flow.inputs if path.resolve() not in given]
+    outputs = [path for path in flow.outputs if path.resolve() not in given]
+    if inputs or outputs:
+        lab.say(f"{tool_of(request.program)} names {len(inputs)} inputs and {len(outputs)} outputs, which are recorded")
+    for address in flow.remote:
+        lab.say(f"{address} is an input of the workflow that is not recorded")
+    return replace(request, datasets=(*request.datasets, *inputs), artifacts=(*request.artifacts, *outputs))
+
+
 def _told_elsewhere(request: Request, document: RunDocument, root: Path) -> tuple[MetricReader, dict[str, str]]:
     """Where the program tells metrics, and how far they may be off. Refused is what can't be so."""
     folder = Path.cwd()
@@ -217,6 +259,10 @@ def _run_program(
         parameters = ParameterReader(request.program, Path.cwd(), request.paths)
         code, written, seen = run_command(request.program, Path.cwd(), lab.home, streams)
         read = reader.read()
+    if reader.missing and tool_of(request.program):
+        lab.say(
+            "what is up to date was not made again: `make -B`, `snakemake --forceall` or `dvc repro --force` does it"
+        )
     metrics = written.metrics if written else {}
     told = {
         name: metric.model_copy(update={"source": None}) for name, metric in metrics.items() if metric.value is not None
