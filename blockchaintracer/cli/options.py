@@ -331,6 +331,13 @@ csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 profile_option = click.option(
     "--profile", type=click.Choice(list(PROFILES)), default=DEFAULT_PROFILE, show_default=True, help="CID profile."
 )
+allow_secret_option = click.option(
+    "--allow-secret",
+    "allowed",
+    multiple=True,
+    metavar="PATH:LINE",
+    help="Let pass what looks like a secret there and is none. May be repeated.",
+)
 tracking_option = click.option(
     "--tracking-uri",
     metavar="URI",

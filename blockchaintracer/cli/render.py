@@ -266,6 +266,12 @@ def _bytes_in(paths: Iterable[Path]) -> int:
     return total
 
 
+def not_searched_lines(files: Sequence[str]) -> list[str]:
+    """Say which files were published without a search for secrets."""
+    shown = "; ".join(map(plain, files[:5])) + (f"; and {len(files) - 5} more" if len(files) > 5 else "")
+    return [f"Not searched for secrets: {shown}."] if files else []
+
+
 @contextmanager
 def progress_bar(label: str, paths: Iterable[Path] = ()) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr for work that takes over a second.

@@ -7,9 +7,9 @@ from collections import Counter
 
 import click
 
-from blockchaintracer.cli.options import lab_verb, profile_option
+from blockchaintracer.cli.options import allow_secret_option, lab_verb, profile_option
 from blockchaintracer.cli.record_names import RECORD
-from blockchaintracer.cli.render import Answer, byte_size, plain, progress_bar
+from blockchaintracer.cli.render import Answer, byte_size, not_searched_lines, plain, progress_bar
 from blockchaintracer.core.plain_json import as_json
 from blockchaintracer.lab.drafts import registry_for_others
 from blockchaintracer.lab.lab import Lab
@@ -31,23 +31,30 @@ from blockchaintracer.lab.store.store import REPAIRED
     is_flag=True,
     help="Do not read what is there: in a folder what is unchanged, elsewhere what has its size.",
 )
-@click.option("--with-diff", is_flag=True, help="Publish what differed from the commit, too, unless it holds a secret.")
-def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, quick: bool) -> Answer:
+@click.option("--with-diff", is_flag=True, help="Publish what differed from the commit, too.")
+@allow_secret_option
+def command(
+    lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, allowed: tuple[str, ...], quick: bool
+) -> Answer:
     """Copy what others need to check and reproduce a record to a folder, IPFS or any storage, and nothing else.
 
     For a run: its manifest and those of its ancestors, its inputs, its outputs, all files of its commit, and its lock
     file. The folder can be copied anywhere or shown by any web server: who fetches from it checks every digest. What
-    is there is hashed again, and repaired where it is damaged: each repaired object is named.
+    is there is hashed again, and repaired where it is damaged: each repaired object is named. Every file is
+    searched for secrets first: what looks like one is named by path, line and kind, and nothing is published.
 
     \b
     Examples:
       blockchaintracer publish ID --to published
       blockchaintracer publish ID --to published --with-diff
+      blockchaintracer publish ID --to published --allow-secret tests/keys.py:12
       blockchaintracer publish ID --to ipfs
       blockchaintracer publish ID --to s3://bucket/published
     """
     with progress_bar("publishing") as progress:
-        done = publish(lab, record_id, to, with_diff=with_diff, quick=quick, profile=profile, progress=progress)
+        done = publish(
+            lab, record_id, to, with_diff=with_diff, allowed=allowed, quick=quick, profile=profile, progress=progress
+        )
     kinds = ", ".join(f"{count} {what}" for what, count in Counter(it.what for it in done.objects).items())
     states = ", ".join(f"{count} {state}" for state, count in Counter(it.state for it in done.objects).items())
     published = f"{len(done.objects)} objects, {byte_size(done.size)}, to {done.folder}"
@@ -63,6 +70,7 @@ def command(lab: Lab, record_id: str, to: str, profile: str, with_diff: bool, qu
             if it.state == REPAIRED
         ),
         *(f"Left out: {what}." for what in done.left_out),
+        *not_searched_lines(done.not_searched),
         *([f"Others can't repeat this run: {'; '.join(done.lacks)}."] if done.lacks else []),
         f"Others {verb} it with: blockchaintracer {verb} {global_id} {named}",
     )

@@ -11,6 +11,7 @@ from blockchaintracer.core.chain.registry import Attestation, ForeignAttestation
 from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, RecordKey, Relation, Role, Verdict, from_hex, label, to_hex
+from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.chain.questions import foreign_attested
 from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lookup import foreign_id, required_record
@@ -148,7 +149,7 @@ def retract(lab: Lab, record_id: str, reason: str) -> Written:
     if not reason.strip():
         raise InputError("expected a reason for the retraction, got an empty one")
     record = required_record(lab, record_id)
-    digest = lab.store.put_bytes(reason.encode())
+    digest = lab.store.put_bytes(mask(reason).encode())
     write = Transaction(Op.RETRACT, lab.registry.address, record_id=record.id, key=record.key, reason=digest)
     done = write.event(lab.chain)
     if done is not None and done.args["reason"].hex() != digest:

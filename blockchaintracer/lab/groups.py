@@ -15,6 +15,7 @@ from blockchaintracer.core.formats import GROUP, INVITATION
 from blockchaintracer.core.networks import when
 from blockchaintracer.core.plain_json import MAX_BYTES, parse_json
 from blockchaintracer.core.record import DOMAIN_VERSION, NO_END, Role, checksummed, from_hex, label, to_hex
+from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.chain.evm_rules import require_cancun
 from blockchaintracer.lab.chain.factory import Factory, require_owner
 from blockchaintracer.lab.deployments import KnownRegistry, note_for_others, registries, remember_registry
@@ -180,7 +181,7 @@ def store_profile(lab: Lab, name: str, description: str | None) -> str:
 
     if not name.strip():
         raise InputError("expected a name for the group, got an empty one")
-    profile = {"type": str(GROUP), "name": name} | ({"description": description} if description else {})
+    profile = {"type": str(GROUP), "name": mask(name)} | ({"description": mask(description)} if description else {})
     return lab.store.put_bytes(rfc8785.dumps(profile))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
@@ -14,7 +14,6 @@ from blockchaintracer.core.digest import DEFAULT_PROFILE, LISTING_LIMIT, Progres
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable, InputError, StoreError
 from blockchaintracer.core.formats import PUBLISHED
 from blockchaintracer.core.manifest import (
-    Artifact,
     ContentPredicate,
     Predicate,
     RecordPredicate,
@@ -28,7 +27,6 @@ from blockchaintracer.core.record_key_file import MAX_KEY_FILE_BYTES, KeyFile
 from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.copies import VERSION_FILE, check_layout, object_name
 from blockchaintracer.core.verify.published_proofs import content_name, proof_name
-from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.chain.receipts import inclusion_of
 from blockchaintracer.lab.files import placing, write_whole
 from blockchaintracer.lab.kept_proofs import find_proof
@@ -36,6 +34,7 @@ from blockchaintracer.lab.lab import Lab
 from blockchaintracer.lab.lab_folder import Home
 from blockchaintracer.lab.lookup import read_manifest, stored_or_batched
 from blockchaintracer.lab.optional import require
+from blockchaintracer.lab.published_secrets import require_no_secrets
 from blockchaintracer.lab.recording.repeatable import what_lacks
 from blockchaintracer.lab.store.ipfs.blocks import Cid
 from blockchaintracer.lab.store.ipfs.car import car
@@ -71,6 +70,7 @@ class Published:
     Args:
         folder: the published store, or its address: what `reproduce --from` takes.
         left_out: what others might miss, in words.
+        not_searched: files that were not searched for secrets, and why.
         lacks: what keeps others from repeating it, in words, if it is a run.
         repeatable: whether it is a run that others can repeat from there; else `verify` finds it there.
     """
@@ -79,6 +79,7 @@ class Published:
     folder: str
     objects: list[PublishedObject]
     left_out: list[str]
+    not_searched: list[str]
     lacks: list[str]
     repeatable: bool
 
@@ -94,6 +95,7 @@ def publish(
     to: str | os.PathLike[str],
     *,
     with_diff: bool = False,
+    allowed: Collection[str] = (),
     quick: bool = False,
     profile: str = DEFAULT_PROFILE,
     progress: Progress | None = None,
@@ -106,11 +108,12 @@ def publish(
         to: a folder, made if it isn't there, which any web server can show; ``ipfs`` or the http(s) address of a node's
             RPC; the name of an archive to be made (``.car``); or an address of any file system of fsspec.
         with_diff: whether to copy the difference between a run's files and its commit, too.
+        allowed: ``PATH:LINE`` of what looks like a secret and is none.
         quick: whether to leave unread what is there: in a folder what did not change since it was hashed, at an address
             what has the right size, on a node what it says to keep. Else all that is there is hashed again.
 
     Raises:
-        InputError: if the record is unknown, `to` is the lab's own, or the difference seems to hold a secret.
+        InputError: if the record is unknown, `to` is the lab's own, or something seems to hold a secret.
         StoreError: if something of the record isn't in the lab's store; then nothing was copied.
         NotVerified: if the node names another CID than the one computed here.
         ChainUnavailable: if the node can't be reached.
@@ -128,7 +131,7 @@ def publish(
         lacks = what_lacks(manifest.predicate)
         code = manifest.predicate.code
         if with_diff:
-            needed += [_diff(lab.store, diff) for diff in code.diffs]
+            needed += [("diff", diff.path, diff.sha256) for diff in code.diffs]
         if code.lacks_diff or (code.diffs and not with_diff):
             left_out.append(
                 "the difference between the run's files and its commit, without which nobody can reproduce it"
@@ -148,6 +151,7 @@ def publish(
             f"expected everything that is to be published in {lab.store.folder}, missed {'; '.join(missing[:5])}",
             hint=f"Nothing was copied. {REPAIR} Or run `publish` in the lab that recorded it.",
         )
+    not_searched = require_no_secrets(lab.store, needed, allowed)
     version = {VERSION_FILE: lab.store.put_bytes(canonical(PUBLISHED.header()))}
     address, states = put({object_name(digest): digest for digest in unique} | proofs | version)
     objects = [
@@ -155,7 +159,7 @@ def publish(
         for digest, (what, name) in reversed(unique.items())
     ]
     repeatable = record.key.kind == Kind.RUN and not lacks and record.batch is None
-    return Published(record.id, address, objects, left_out, lacks, repeatable)
+    return Published(record.id, address, objects, left_out, not_searched, lacks, repeatable)
 
 
 Files = Mapping[str, str]
@@ -301,8 +305,9 @@ def _of_run(lab: Lab, run: RunPredicate) -> Iterator[tuple[str, str, str]]:
             yield "history", name, metric.history.sha256
     if run.private and run.private.encrypted:
         yield "encrypted", run.private.encrypted.path, run.private.encrypted.sha256
-    if run.code.pack:
-        yield "code", f"commit {run.code.commit}", run.code.pack.sha256
+    for _, state in run.code.states():
+        if state.pack:
+            yield "code", f"commit {state.commit}", state.pack.sha256
     if run.environment.lock:
         yield "lock", run.environment.lock.path, run.environment.lock.sha256
 
@@ -319,18 +324,6 @@ def _subject(store: Store, record: RecordView, what: str) -> Iterator[tuple[str,
 def _listed(store: Store, listing: str, what: str) -> Iterator[tuple[str, str, str]]:
     for name, digest in parse_listing(store.get_bytes(listing, LISTING_LIMIT)):
         yield what, name, digest
-
-
-def _diff(store: Store, diff: Artifact) -> tuple[str, str, str]:
-    if findings := scan_secrets(store.get_bytes(diff.sha256), diff=True):
-        places = ", ".join(f"{finding.kind} in line {finding.line}" for finding in findings[:20])
-        raise InputError(
-            f"the difference to the commit seems to hold secrets: {places}. Nothing was published.",
-            hint=f"It is {store.path_of(diff.sha256)}. Take what is secret out of the files, commit them, and "
-            "record the run again.",
-            findings=[{"kind": finding.kind, "line": finding.line} for finding in findings],
-        )
-    return "diff", diff.path, diff.sha256
 
 
 def _proof(lab: Lab, record: RecordView) -> dict[str, str]:

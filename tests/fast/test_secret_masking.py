@@ -11,7 +11,7 @@ from blockchaintracer.lab.capture.secret_masking import public_remote, scan_secr
     ("url", "public"),
     [
         ("https://github.com/lab/code.git", "https://github.com/lab/code.git"),
-        ("https://user:p@ss@github.com/lab/code", "https://github.com/lab/code"),
+        ("https://user:p" + "@ss@github.com/lab/code", "https://github.com/lab/code"),
         ("https://ghp_0123456789@github.com/lab/code", "https://github.com/lab/code"),
         ("https://user@host.example:8443/x?private_token=abc#frag", "https://host.example:8443/x"),
         ("ssh://git@host.example:22/~me/x", "ssh://host.example:22/~me/x"),
@@ -53,7 +53,7 @@ LEAKS = {
     "AWS Access Key": "AKIA" + "IOSFODNN7EXAMPLE",
     "GitHub Token": "ghp_" + "a1" * 18,
     "Hugging Face token": "hf_" + "aB" * 17,
-    "JSON web token": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0.x",
+    "JSON web token": "eyJ" + "hbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0.x",
     "password in an address": "DATABASE=postgres://app:" + "hunter2@db/x",
     "Ethereum private key": "deployer_key = '0x" + "4f" * 32 + "'",
     "encrypted keystore": '{"ciphertext": "' + "ab" * 32 + '"}',

@@ -396,7 +396,8 @@ def test_the_difference_is_published_on_request_and_restored(
 
 
 def test_a_secret_in_the_difference_is_never_published(lab: Lab, project: Project, tmp_path: Path) -> None:
-    project.edit("RATE = 0.5", 'RATE = 0.5\nAPI_TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz"')
+    token = "ghp" + "_0123456789abcdefghijklmnopqrstuvwxyz"
+    project.edit("RATE = 0.5", f'RATE = 0.5\nAPI_TOKEN = "{token}"')
     run = project.record(lab, project.train())
     with pytest.raises(InputError, match=r"GitHub token in line \d+") as refused:
         publish(lab, run, tmp_path / "published", with_diff=True)

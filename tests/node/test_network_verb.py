@@ -48,7 +48,7 @@ def test_what_is_no_network_of_ones_own_is_refused(tmp_path: Path) -> None:
     for name, rpc, why in (
         ("Big", GONE, "small letters"),
         ("sepolia", GONE, "built-in"),
-        ("key", "https://rpc.example/v3/0123456789abcdef0123456789abcdef", "BLOCKCHAINTRACER_RPC_KEY"),
+        ("key", "https://rpc.example/v3/" + "0123456789abcdef" * 2, "BLOCKCHAINTRACER_RPC_KEY"),
         ("user", "https://me:word@rpc.example", "without a key"),
         ("file", "file:///etc/passwd", "http(s) address"),
     ):

@@ -25,7 +25,7 @@ from blockchaintracer.lab.tracer import Pending
 from tests.support.labs import ROOT, typed, verb
 
 NOBODY = "http://127.0.0.1:9"
-TOKEN = "hunter2hunter2"
+TOKEN = "hunter2" * 2
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from blockchaintracer.core.batch_proof import Proof
 from blockchaintracer.core.chain import Block, Chain, Registry, known_code
 from blockchaintracer.core.digest import LISTING_LIMIT, parse_listing
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified, StoreError
-from blockchaintracer.core.manifest import MAX_BYTES, RunPredicate, artifacts_of, is_listing, parse_manifest
+from blockchaintracer.core.manifest import MAX_BYTES, Code, RunPredicate, artifacts_of, is_listing, parse_manifest
 from blockchaintracer.core.networks import DEVNET, network_by_chain_id
 from blockchaintracer.core.record import Domain, Link, RecordKey, SubjectType, checksummed, from_hex, to_hex
 from blockchaintracer.core.verify.copies import object_name
@@ -32,12 +32,12 @@ from blockchaintracer.extras.archive.writer import ArchiveFile, write_archive
 from blockchaintracer.extras.search import Index
 from blockchaintracer.extras.search.database import EVENTS as INDEXED
 from blockchaintracer.extras.search.logs import Event, Log, Span, decoded, raw_spans
-from blockchaintracer.lab.capture.secret_masking import scan_secrets
 from blockchaintracer.lab.chain.batching import connect
 from blockchaintracer.lab.deployments import KnownRegistry, registries, remember_registry
 from blockchaintracer.lab.files import output
 from blockchaintracer.lab.kept_proofs import keep_proof, kept_proofs
 from blockchaintracer.lab.lab import Lab
+from blockchaintracer.lab.published_secrets import Found, require_no_secrets
 from blockchaintracer.lab.store.store import Store
 
 Progress = Callable[[int], None]
@@ -58,6 +58,7 @@ class ExportedRegistry:
         block: number of the block of its last event.
         events, objects, proofs: how many are in it; proofs are those of records in batches.
         missing: digests that events or manifests name and the lab's store doesn't have.
+        not_searched: files that were not searched for secrets, and why.
     """
 
     file: str
@@ -69,6 +70,7 @@ class ExportedRegistry:
     objects: int
     proofs: int
     missing: tuple[str, ...]
+    not_searched: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,13 @@ class ImportedRegistry:
 
 
 def export_registry(
-    lab: Lab, file: Path, *, artifacts: bool = False, with_diffs: bool = False, progress: Progress | None = None
+    lab: Lab,
+    file: Path,
+    *,
+    artifacts: bool = False,
+    with_diffs: bool = False,
+    allowed: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> ExportedRegistry:
     """Writes the lab's registry to one file: all events up to the last, the manifests that the store has, and the
     proofs of records in batches. The same state of chain and store gives the same bytes.
@@ -105,10 +113,11 @@ def export_registry(
         file: written whole or not at all.
         artifacts: whether to add the data, models, code and other files of records that the store has.
         with_diffs: whether to add the differences between runs' files and their commits, too.
+        allowed: ``PATH:LINE`` of what looks like a secret and is none.
         progress: called with the bytes written.
 
     Raises:
-        InputError: if the registry has no event, a difference seems to hold a secret, or `file` can't be written.
+        InputError: if the registry has no event, a file seems to hold a secret, or `file` can't be written.
         StoreError: if an object in the store is damaged.
         ChainUnavailable: if the chain is unavailable.
     """
@@ -133,6 +142,7 @@ def export_registry(
         objects.add(digest)
     for key in [*_keys(logs).values(), *(proof.key for proof in proofs)]:
         objects.add_record(key)
+    not_searched = require_no_secrets(lab.store, objects.files, allowed)
     members: dict[str, bytes | ArchiveFile] = {
         HEAD: head.to_bytes(),
         EVENTS: b"".join(event_lines(events)),
@@ -152,6 +162,7 @@ def export_registry(
         objects=len(objects.present),
         proofs=len(proofs),
         missing=tuple(sorted(objects.missing)),
+        not_searched=tuple(not_searched),
     )
 
 
@@ -301,6 +312,7 @@ class _Objects:
         self._diffs = diffs
         self.present: set[str] = set()
         self.missing: set[str] = set()
+        self.files: list[Found] = []
 
     def add(self, digest: str) -> bool:
         """Adds an object if the store has it."""
@@ -312,8 +324,8 @@ class _Objects:
         """Adds a record's manifest, and the files that belong to it as far as they were asked for."""
         if not self.add(key.manifest) or not self._artifacts:
             return
-        if key.subject_type == SubjectType.FILE:
-            self.add(key.subject)
+        if key.subject_type == SubjectType.FILE and self.add(key.subject):
+            self.files.append(("content", key.subject, key.subject))
         elif key.subject_type == SubjectType.FOLDER and self.add(key.subject):
             self._add_listed(key.subject)
         try:
@@ -321,27 +333,25 @@ class _Objects:
         except (InputError, StoreError):
             # anyone may record what is no manifest: it's kept as it is
             return
-        diffs = {diff.sha256 for diff in predicate.code.diffs} if isinstance(predicate, RunPredicate) else ()
+        code = predicate.code if isinstance(predicate, RunPredicate) else Code()
+        packs = {state.pack.sha256: state.commit for _, state in code.states() if state.pack}
         for artifact in artifacts_of(predicate):
-            if artifact.sha256 in diffs:
-                self._add_diff(artifact.sha256)
-            elif self.add(artifact.sha256) and is_listing(artifact.path):
+            if (artifact in code.diffs and not self._diffs) or not self.add(artifact.sha256):
+                continue
+            if commit := packs.get(artifact.sha256):
+                self.files.append(("code", f"commit {commit}", artifact.sha256))
+            elif is_listing(artifact.path):
                 self._add_listed(artifact.sha256)
+            else:
+                what = "encrypted" if artifact.path.endswith(".age") else "attachment"
+                self.files.append(("diff" if artifact in code.diffs else what, artifact.path, artifact.sha256))
 
     def _add_listed(self, listing: str) -> None:
         try:
             files = parse_listing(self._store.get_bytes(listing, LISTING_LIMIT))
         except (InputError, StoreError):
             return
-        for _, digest in files:
-            self.add(digest)
-
-    def _add_diff(self, digest: str) -> None:
-        if self._diffs and self.add(digest) and scan_secrets(self._store.get_bytes(digest), diff=True):
-            raise InputError(
-                f"the difference {self._store.path_of(digest)} to a commit seems to hold a secret: nothing was written",
-                hint="Look at it with `publish --with-diff`, which names the lines; or export without --with-diffs.",
-            )
+        self.files += [("listed", name, digest) for name, digest in files if self.add(digest)]
 
 
 def _checked_proof(archive: Archive, name: str, logs: Sequence[Log]) -> Proof:

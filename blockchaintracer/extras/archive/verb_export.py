@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from blockchaintracer.cli.options import NEW_FILE, lab_verb
-from blockchaintracer.cli.render import Answer, progress_bar
+from blockchaintracer.cli.options import NEW_FILE, allow_secret_option, lab_verb
+from blockchaintracer.cli.render import Answer, not_searched_lines, progress_bar
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.archive.registry_archive import export_registry
 from blockchaintracer.lab.lab import Lab
@@ -16,12 +16,13 @@ from blockchaintracer.lab.lab import Lab
 @lab_verb()
 @click.option("-o", "--output", type=NEW_FILE, required=True, help="The file to write.")
 @click.option("--artifacts", is_flag=True, help="Add data, models, code and other files that the store has.")
-@click.option("--with-diffs", is_flag=True, help="Add runs' differences to their commits, too; scanned for secrets.")
-def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool) -> Answer:
+@click.option("--with-diffs", is_flag=True, help="Add runs' differences to their commits, too.")
+@allow_secret_option
+def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool, allowed: tuple[str, ...]) -> Answer:
     """Write the whole registry to one file: every event, the manifests, and the proofs of records in batches.
 
     The same state gives the same bytes. Keys, settings, the outbox, sealed records and their salts are never in it.
-    `import FILE` takes it into any other home.
+    What --artifacts and --with-diffs add is searched for secrets first. `import FILE` takes it into any other home.
 
     \b
     Examples:
@@ -29,11 +30,14 @@ def command(lab: Lab, output: Path, artifacts: bool, with_diffs: bool) -> Answer
       blockchaintracer export -o everything.tar --artifacts --network base
     """
     with progress_bar("writing") as progress:
-        done = export_registry(lab, output, artifacts=artifacts, with_diffs=with_diffs, progress=progress)
+        done = export_registry(
+            lab, output, artifacts=artifacts, with_diffs=with_diffs, allowed=allowed, progress=progress
+        )
     missing = f"Not in this lab's store, and so not in the file: {len(done.missing)} objects that records name."
     return Answer(
         done,
         f"Wrote {done.file}: {done.events} events up to block {done.block}, {done.objects} objects,"
         f" {counted(done.proofs, 'batch proof')}, {done.size:,} bytes.",
         *([missing] if done.missing else []),
+        *not_searched_lines(done.not_searched),
     )

@@ -18,6 +18,8 @@ from typing import Any
 
 MASK = "***"
 _MAX_ERROR = 2000
+SCANNED = 4 << 20
+"""Bytes of the largest file that is searched, and of the part of a difference that is searched when a run starts."""
 _LINE = 4096
 """Characters of a line that are searched together, so that the time grows with the length only, whoever wrote it."""
 
@@ -28,9 +30,13 @@ _NAME = (
 _PLACEHOLDER = (
     r"(?!(?:none|null|true|false|undefined|changeme|example|your|xxx|\*\*\*|\.\.\.|[<%{\[$]))"
     # a name of a secret, as code is full of them
-    rf"(?![a-z_.:/-]{{0,64}}{_NAME}[a-z_.:/-]{{0,64}}(?:[\"'\s,;)\]]|$))"
+    rf"(?![a-z_.:/{{}}-]{{0,64}}{_NAME}[a-z_.:/{{}}-]{{0,64}}(?:[\"'\s,;)\]]|$))"
+    # a version, a file
+    r"(?![\^~<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}\b)(?!~|\.{0,2}/|[\w./-]{1,64}\.(?:pem|key|txt|json|toml|ya?ml|py|env|sig)\b)"
 )
 _CODE = r"(?![a-z_]\w{0,64}\s{0,8}[(\[.])"
+_MIXED = r"(?=\S{0,64}[\d!@#%^&*+~?])"
+_OTHER = r"(?![\w-]{0,32}(?:file|path|env|name|type|id)\b)"
 _GAP = r"[ \t]{0,8}"
 _ASSIGNED = rf"{_NAME}[\w-]{{0,64}}[\"']?(?:{_GAP}:{_GAP}\w{{1,64}})?{_GAP}[:=]{_GAP}"
 _DIGEST_NAME = (
@@ -43,12 +49,8 @@ _EVERYWHERE = {
     r"|PuTTY-User-Key-File-\d",
     "age secret key": r"\bAGE-(?:SECRET-KEY|PLUGIN)-[A-Z0-9-]{20}",
     "encrypted keystore": r"\"ciphertext\"\s{0,8}:\s{0,8}\"[0-9a-fA-F]{32}",
-    "node provider key": r"\b(?:infura\.io|alchemy(?:api)?\.(?:com|io))/(?:[a-z0-9]{1,8}/){1,3}[\w-]{20}"
-    r"|\bquiknode\.(?:pro|io)/[0-9a-f]{30}|\bankr\.com/\w{1,40}/[0-9a-f]{30}"
-    r"|://[^\s/]{1,255}/(?:[\w.-]{1,40}/){0,3}v\d/(?=[A-Za-z_]{0,64}\d)(?=[\d_]{0,64}[A-Za-z])\w{30,64}(?![\w-])",
-    "index token": r"\bdl\.cloudsmith\.io/(?!public|basic)\w{12,}/|\bfury\.io/(?=[A-Za-z]{0,40}\d)\w{16,}/",
+    "Artifactory token": r"(?<![\w+/])(?:AKC[A-Za-z0-9]{10}|AP[0-9A-F](?=[A-Za-z]{0,64}\d)[A-Za-z0-9]{8})",
     "Slack token": r"\bxox[abceoprs]-[A-Za-z0-9-]{10}|\bxapp-\d-[A-Z0-9]{8,}-",
-    "Discord webhook": r"discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{20}",
     "Telegram token": r"(?<![\w])(?:bot)?\d{8,10}:[A-Za-z0-9_-]{35}(?![\w-])",
     "JSON web token": r"\beyJ[\w-]{8,1000}\.eyJ[\w-]{8,2000}\.",
     "GitHub token": r"\bgithub_pat_[A-Za-z0-9_]{22}",
@@ -58,8 +60,6 @@ _EVERYWHERE = {
     "package registry token": r"\b(?:pypi-[A-Za-z0-9_-]{40}|npm_[A-Za-z0-9]{36})",
     "Weights & Biases key": r"\bwandb_v\d_\w{20}",
     "Azure key": r"\b[A-Za-z0-9_~.]{3}\dQ~[A-Za-z0-9_~.-]{31,34}",
-    "signed address": r"[?&;](?i:sig|x-(?:amz|goog)-(?:signature|credential|security-token)|signature)=[\w%+/=-]{16}",
-    "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>{}]{0,255}:[^\s/@\"'<>${}*%]{1,255}@",
     "netrc password": r"^\s{0,8}(?:machine\s{1,8}\S{1,255}|default)\s{1,16}"
     r"(?:(?:login|account)\s{1,16}\S{1,255}\s{1,16}){0,2}password\s{1,16}\S{1,255}",
     "pgpass password": r"^(?:[\w.*-]{1,255}|/[\w./-]{1,255}):(?:\d{4,5}|\*):"
@@ -69,6 +69,15 @@ _EVERYWHERE = {
     "bearer token": r"\b[Bb]earer[ \t]{1,4}(?=[A-Za-z._~+/=-]{0,255}\d)[\w.~+/-]{16}",
 }
 _BY_NAME = {
+    "password in an address": r"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@\"'<>{}]{0,255}:[^\s/@\"'<>${}*%]{1,255}@"
+    # names that nobody can have
+    r"(?!(?:[\w-]{1,63}\.){0,4}(?:example|test|invalid|localhost)(?:\.(?:com|org|net))?(?![\w.-])|127\.0\.0\.1)",
+    "signed address": r"[?&;](?:sig|x-(?:amz|goog)-(?:signature|credential|security-token)|signature)=[\w%+/=-]{16}",
+    "Discord webhook": r"discord(?:app)?\.com/api/webhooks/\d{15,}/[\w-]{20}",
+    "index token": r"\bdl\.cloudsmith\.io/(?!public|basic)\w{12,}/|\bfury\.io/(?=[A-Za-z]{0,40}\d)\w{16,}/",
+    "node provider key": r"\b(?:infura\.io|alchemy(?:api)?\.(?:com|io))/(?:[a-z0-9]{1,8}/){1,3}[\w-]{20}"
+    r"|\bquiknode\.(?:pro|io)/[0-9a-f]{30}|\bankr\.com/\w{1,40}/[0-9a-f]{30}"
+    r"|://[^\s/]{1,255}/(?:[\w.-]{1,40}/){0,3}v\d/(?=[A-Za-z_]{0,64}\d)(?=[\d_]{0,64}[A-Za-z])\w{30,64}(?![\w-])",
     "Ethereum private key": rf"(?<![a-z]){_KEY_NAME}[\"']?\]?{_GAP}[:=(,]?{_GAP}\[?[\"']?(?:0x)?[0-9a-f]{{64}}(?!\w)"
     rf"|\b(?:pk|sk|key)\b[\"']?{_GAP}[:=]?{_GAP}[\"']?0x[0-9a-f]{{64}}(?!\w)"
     rf"|(?:from_?key|ToAccount|wallet|PrivateKey)\({_GAP}[\"'](?:0x)?[0-9a-f]{{64}}(?!\w)",
@@ -80,18 +89,18 @@ _BY_NAME = {
     "secret in an address": r"://[^\s\"'<>]{1,1000}[?&](?:\w{0,20}(?:token|secret|passw(?:or)?d)|(?:api|access|subscription)?"
     r"[_-]?key|auth)=[\w%+/.~-]{12}",
     # quoted; as in an environment file; bare, if it doesn't look like code; as an option
-    "password or token": rf"{_ASSIGNED}[\"']{_PLACEHOLDER}[^\s\"']{{6,}}[\"']"
-    rf"|^(?-i:(?:export )?[A-Z0-9_]{{0,64}}){_NAME}\w{{0,64}}={_PLACEHOLDER}[^\s\"'$]{{6,}}"
-    rf"|{_ASSIGNED}{_PLACEHOLDER}{_CODE}[^\s\"'(){{}}\[\],;$<>]{{6,}}(?:\s|$)"
-    rf"|(?<![\w-])--?[\w-]{{0,32}}{_NAME}[\w-]{{0,32}}(?:=|[ \t]{{1,8}})[\"']?(?-i:(?![A-Z_]+\b)){_PLACEHOLDER}"
-    r"(?![-\\|&>])[^\s\"',;)\]`]{4,}",
+    "password or token": rf"{_ASSIGNED}[\"']{_PLACEHOLDER}[^\s\"']{{8,}}[\"']"
+    rf"|^(?-i:(?:export )?[A-Z0-9_]{{0,64}}){_NAME}\w{{0,64}}=(?!=){_PLACEHOLDER}{_MIXED}[^\s\"'$]{{6,}}"
+    rf"|{_ASSIGNED}(?!=){_PLACEHOLDER}{_CODE}{_MIXED}[^\s\"'`(){{}}\[\],;$<>]{{6,}}(?:\s|$)"
+    rf"|(?<![\w-])--?[\w-]{{0,32}}{_NAME}{_OTHER}[\w-]{{0,32}}(?:=|[ \t]{{1,8}})[\"']?(?-i:(?![A-Z_]+\b)){_PLACEHOLDER}"
+    r"(?![-\\|&>`])[^\s\"',;)\]`]{4,}(?![\"'` ]{0,2}:)",
 }
 """Searched, in any case, in the lines that have one of `_WORDS` in them."""
 _WORDS = re.compile(
-    "pass|pwd|secret|token|credential|mnemonic|key|auth|wandb|kgat|sign|priv|deploy|wallet|account|owner|sender"
+    "pass|pwd|secret|token|credential|mnemonic|key|auth|wandb|kgat|sign|priv|deploy|wallet|account|owner|sender|://|[?&;]sig|x-amz"
 )
 _SERVICES = (
-    "artifactory.Artifactory aws.AWSKey azure_storage_key.AzureStorageKey discord.DiscordBotToken "
+    "aws.AWSKey azure_storage_key.AzureStorageKey discord.DiscordBotToken "
     "github_token.GitHubToken gitlab_token.GitLabToken mailchimp.Mailchimp npm.Npm openai.OpenAI pypi_token.PypiToken "
     "sendgrid.SendGrid slack.Slack square_oauth.SquareOAuth stripe.Stripe twilio.TwilioKey"
 )
@@ -101,13 +110,14 @@ IP addresses find too much in code."""
 
 _INSIDE = re.compile(r"[\w+]{2}")
 """Two characters between which no token starts or ends: it is a part of other data."""
-_SEED_WORDS = re.compile(r"(?:\b[a-z]{3,8}\b[\s\"',;.)\d]{1,8}){11,}[a-z]{3,8}\b")
+_SEED_WORDS = re.compile(r"(?:[a-z]{3,8}+(?![A-Za-z_])[\s\"',;.)\d]{0,8}+){12,}+")
 _PUBLIC_SEED = ["test"] * 11 + ["junk"]
 """The words of every development chain's accounts."""
 
 _SECRET_NAME = re.compile(rf"(?i)[\w.-]*{_NAME}[\w.-]*")
 _USER_NAME = re.compile(r"(?i)(?:.*[_-])?(?:u|user(?:pwd)?|login)")
 _NODE_NAME = re.compile(r"(?i)(?:.*[_.-])?(?:rpc|provider|node|endpoint|fork)(?:[_.-](?:url|uri|address))?")
+_HEX = re.compile("[0-9a-fA-F]{64}")
 _OPTION = re.compile(r"(-*[A-Za-z][\w.-]*)=(.*)", re.DOTALL)
 _HEX_KEY = re.compile(r"(?i)(0x)?[0-9a-f]{64}")
 _ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}:(?=//))//([^\s/?#\"'<>]*)([^\s?#\"'<>]*)(\?[^\s#\"'<>]*)?")
@@ -177,6 +187,27 @@ def masked_values(value: Any, field: str, tell: Callable[[str], None], name: str
     return masked
 
 
+def mask_lock(text: str) -> str:
+    """Remove the credentials of a lock file, so that it still installs the same packages.
+
+    Its addresses lose user, password and query; a user that is a variable (``${USER}``) stays. A line that still looks
+    like a credential is left out of a requirements file, and masked elsewhere.
+    """
+
+    def public(address: re.Match[str]) -> str:
+        user, _, _ = address[2].rpartition("@")
+        return (
+            address[0]
+            if re.fullmatch(r"\$\{\w+\}(?::\$\{\w+\})?", user) and not address[4]
+            else _public_address(address)
+        )
+
+    shown = _ADDRESS.sub(public, text).replace(f"?{MASK}", "")
+    hidden = {line for _, first, last in _findings(shown) for line in range(first, last + 1)}
+    lines = enumerate(shown.split("\n"))
+    return "\n".join(f"# {MASK}" if number in hidden else line for number, line in lines) if hidden else shown
+
+
 def error_text(error: BaseException) -> str:
     """Return the type and message of an exception for a manifest or a warning, with secrets masked."""
     try:
@@ -213,7 +244,7 @@ def _public_address(address: re.Match[str]) -> str:
         # the @ ends a password with a slash in it
         return MASK
     shown = f"{scheme}//{host}{path}"
-    if _patterns(False)["node provider key"].search(shown):
+    if _patterns(True)["node provider key"].search(shown):
         shown = _LONG_PART.sub(MASK, shown)
     return f"{shown}?{MASK}" if query and query != "?" else shown
 
@@ -260,6 +291,8 @@ def _cuts(part: str) -> range:
 
 def _matches(text: str, by_name: bool) -> Iterator[tuple[str, int, int]]:
     for kind, pattern in _patterns(by_name).items():
+        if kind == "Ethereum private key" and not _HEX.search(text):
+            continue
         for match in pattern.finditer(text):
             yield kind, match.start(), match.end()
     if len(text) < 12:

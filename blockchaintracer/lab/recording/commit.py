@@ -11,6 +11,7 @@ from blockchaintracer.core.digest import cid_of_sha256
 from blockchaintracer.core.errors import BlockchainTracerError, ChainUnavailable
 from blockchaintracer.core.manifest import Manifest, parse_manifest
 from blockchaintracer.core.record import Kind, Link, RecordKey, Role, checksummed, label
+from blockchaintracer.lab.capture.secret_masking import masked_values
 from blockchaintracer.lab.drafts import Draft, Recorded
 from blockchaintracer.lab.lab import Lab, Until, require_role
 from blockchaintracer.lab.outbox import Entry, Op, Transaction
@@ -22,8 +23,41 @@ def require_recorder(lab: Lab) -> None:
         require_role(lab, lab.group(Role.RECORDER), Role.RECORDER)
 
 
+_CAPTURED = frozenset(
+    {
+        "environment",
+        "hardware",
+        "code",
+        "reads",
+        "metrics",
+        "seeds",
+        "private",
+        "parents",
+        "inputs",
+        "identifier",
+        "runId",
+    }
+)
+"""What is no text of a person, was masked when it was captured, or is what the record is of."""
+
+
+def without_secrets(lab: Lab, manifest: Manifest) -> Manifest:
+    """Return a manifest without what looks like a secret in a text of it; the user is told which."""
+    predicate = manifest.predicate
+    values = {name: value for name, value in predicate.to_json().items() if name not in _CAPTURED}
+    masked = masked_values(values, "", lambda field: lab.say(f"{field[1:]} looks like a secret: it is recorded masked"))
+    changed = [name for name in values if masked[name] != values[name]]
+    if not changed:
+        return manifest
+    names = dict(zip(predicate.to_json(), predicate.model_dump(mode="json", exclude_none=True), strict=True))
+    read = type(predicate).from_plain(predicate.to_json() | masked)
+    shown = predicate.model_copy(update={names[name]: getattr(read, names[name]) for name in changed})
+    return Manifest.of(manifest.kind, shown, manifest.subject_digest)
+
+
 def draft(lab: Lab, manifest: Manifest, parents: Sequence[Link]) -> Draft:
     """Return the record that a manifest becomes: of the signer, for the group."""
+    manifest = without_secrets(lab, manifest)
     key = RecordKey(
         group=lab.group(Role.RECORDER),
         kind=manifest.kind,

@@ -56,7 +56,15 @@ from blockchaintracer.lab.capture.program import (
     start_program,
 )
 from blockchaintracer.lab.capture.reads import Observation, Seen, leftovers, undeclared
-from blockchaintracer.lab.capture.secret_masking import MASK, SecretFinding, mask, mask_arguments, scan_secrets
+from blockchaintracer.lab.capture.secret_masking import (
+    MASK,
+    SCANNED,
+    SecretFinding,
+    mask,
+    mask_arguments,
+    mask_lock,
+    scan_secrets,
+)
 from blockchaintracer.lab.drafts import Progress, Recorded
 from blockchaintracer.lab.files import write_kept
 from blockchaintracer.lab.keys import without_secrets
@@ -176,7 +184,7 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
     findings: list[SecretFinding] = []
     for at, state in (("", git), *git.nested) if git else ():
         # differences are put into the store when the run is recorded: until then something may have to stay hidden
-        findings += scan_secrets(state.diff, diff=True)
+        findings += scan_secrets(state.diff[:SCANNED], diff=True)
         if state.commit:
             packs[at] = keep_attachment(store, "commit.pack", pack_commit(state.root, state.commit))
     return KeptCode(packs, findings)
@@ -442,12 +450,16 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
 
 def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:
     """Keep a lock file. A folder that it installs is named from the root of the repository, where others have it."""
+    text = portable = read_lock(lock).decode(errors="surrogateescape")
     if not is_structured(lock.name):
-        text = read_lock(lock).decode(errors="surrogateescape")
         portable = portable_lock(text, facts.folder, root)
         if portable != text:
             lab.say(f"{lock.name} is recorded with the folders that it installs named from the root of the repository")
-            return keep_attachment(lab.store, lock.name, portable.encode(errors="surrogateescape"))
+    masked = mask_lock(portable)
+    if masked != portable:
+        lab.say(f"{lock.name} is recorded without its credentials, and without the queries of its addresses")
+    if masked != text:
+        return keep_attachment(lab.store, lock.name, masked.encode(errors="surrogateescape"))
     artifact = keep(lab, lock, Keeping(in_the_open=facts.keeping.in_the_open)).named(lock.name)["artifact"]
     return cast(Artifact, artifact)
 

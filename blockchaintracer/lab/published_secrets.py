@@ -1,0 +1,93 @@
+"""Searches what is about to leave this machine for credentials, file by file and line by line."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from blockchaintracer.core.errors import InputError
+from blockchaintracer.lab.capture.git import restore_commit
+from blockchaintracer.lab.capture.secret_masking import SCANNED, SecretFinding, scan_secrets
+from blockchaintracer.lab.store.store import Store
+
+TOTAL = 64 << 20
+"""Bytes that are searched altogether; what is left is named."""
+_NAMED = 20
+_MADE = frozenset({"manifest", "proof", "encrypted"})
+"""What the package made: without secrets, or unreadable to others."""
+
+Found = tuple[str, str, str]
+"""What an object is to a record, its name, and its SHA-256. Of the files of a commit the name is ``commit HASH``."""
+
+
+def require_no_secrets(store: Store, found: Iterable[Found], allowed: Collection[str] = ()) -> list[str]:
+    """Search objects of the store, each file of a commit too, and return what was not searched, with the reason.
+
+    Args:
+        allowed: ``PATH:LINE`` of what a person looked at and lets pass.
+
+    Raises:
+        InputError: naming path, line and kind of what looks like a secret.
+    """
+    findings, skipped, room = list[tuple[str, SecretFinding]](), list[str](), TOTAL
+    for entry in dict.fromkeys(entry for entry in found if entry[0] not in _MADE):
+        # an object of a digest is always the same
+        if entry not in _searched or _searched[entry].room > room:
+            _searched[entry] = _search(store, *entry, room)
+        searched = _searched[entry]
+        room -= searched.size
+        skipped += searched.skipped
+        findings += [(name, secret) for name, secret in searched.findings if f"{name}:{secret.line}" not in allowed]
+    if not findings:
+        return skipped
+    places = [f"{name}:{secret.line} {secret.kind}" for name, secret in findings]
+    more = f" and {len(places) - _NAMED} more" if len(places) > _NAMED else ""
+    raise InputError(
+        f"what is to be published seems to hold secrets: {', '.join(places[:_NAMED])}{more}. Nothing was published.",
+        hint="Take it out of the files and of the commit, change it, and record again. If it is none, let each pass: "
+        "--allow-secret PATH:LINE.",
+        findings=[{"path": name, "line": secret.line, "kind": secret.kind} for name, secret in findings],
+    )
+
+
+@dataclass
+class _Searched:
+    room: int
+    size: int = 0
+    findings: list[tuple[str, SecretFinding]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+_searched: dict[Found, _Searched] = {}
+
+
+def _search(store: Store, what: str, name: str, digest: str, room: int) -> _Searched:
+    searched = _Searched(room)
+    for path, file in _files(store, what, name, digest):
+        size = file.stat().st_size
+        if size > min(SCANNED, room - searched.size):
+            searched.skipped.append(f"{path} ({size:,} bytes)")
+            continue
+        data = file.read_bytes()
+        if b"\0" in data[:8192]:
+            searched.skipped.append(f"{path} (no text)")
+            continue
+        searched.size += size
+        searched.findings += [(path, secret) for secret in scan_secrets(data, diff=what == "diff")]
+    return searched
+
+
+def _files(store: Store, what: str, name: str, digest: str) -> Iterator[tuple[str, Path]]:
+    if what != "code":
+        yield name, store.path_of(digest)
+        return
+    with tempfile.TemporaryDirectory(prefix="blockchaintracer-") as scratch:
+        root = restore_commit(store.path_of(digest), name.removeprefix("commit "), Path(scratch, "files"))
+        for folder, folders, files in os.walk(root):
+            folders[:] = sorted(inner for inner in folders if inner != ".git")
+            for file in (Path(folder, entry) for entry in sorted(files)):
+                if not file.is_symlink():
+                    yield file.relative_to(root).as_posix(), file
