@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.lab.capture import interpreter
-from blockchaintracer.lab.capture.environment import find_lock
+from blockchaintracer.lab.capture.environment import find_lock, loose_requirements
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.program import recorded_parts
 from blockchaintracer.lab.capture.secret_masking import mask_arguments
@@ -120,3 +120,26 @@ def test_the_first_lock_that_can_be_used_is_found(tmp_path: Path):
     for name in ("uv.lock", "requirements.lock", "pylock.toml"):
         (tmp_path / name).write_text("")
         assert find_lock(tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "loose"),
+    [
+        ("requirements.lock", f"a==1 --hash=sha256:{'0' * 64}\n# a comment\nb==2\n-e .\n", ["b==2", "-e ."]),
+        ("requirements.txt", "--index-url https://x.example/simple\n", ["--index-url https://x.example/simple"]),
+        (
+            "pylock.toml",
+            f'packages = [{{name = "a", version = "1", sdist = {{hashes = {{sha256 = "{"0" * 64}"}}}}}},'
+            ' {name = "b", version = "1", sdist = {}}, {name = "c", directory = {path = "."}}]',
+            ["b 1", "."],
+        ),
+        (
+            "uv.lock",
+            f'[[package]]\nname = "a"\nsdist = {{hash = "sha256:{"0" * 64}"}}\n[[package]]\nname = "b"\nversion = "2"',
+            ["b 2"],
+        ),
+        ("uv.lock", "package = 3", ["the lock can't be read"]),
+    ],
+)
+def test_what_of_a_lock_can_be_anything(name: str, text: str, loose: list[str]) -> None:
+    assert loose_requirements(name, text.encode()) == loose

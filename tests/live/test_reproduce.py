@@ -328,7 +328,7 @@ def test_a_missing_or_changed_object_is_no_finding(lab: Lab, other: Lab, project
     run = project.record(lab, project.train())
     done = publish(lab, run, tmp_path / "published")
     # in the order they are fetched in: what was fetched once is not fetched again
-    for what in ("manifest", "code", "input", "lock"):
+    for what in ("manifest", "lock", "code", "input"):
         digest = next(one.sha256 for one in done.objects if one.what == what)
         path = tmp_path / "published" / "objects" / digest[:2] / digest[2:]
         whole = path.read_bytes()

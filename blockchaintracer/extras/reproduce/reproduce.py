@@ -16,6 +16,7 @@ from blockchaintracer.core.chain.reverts import in_words
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
 from blockchaintracer.core.manifest import (
     MAX_BYTES,
+    Artifact,
     Experiment,
     RunEnvironment,
     RunInput,
@@ -27,7 +28,9 @@ from blockchaintracer.core.record_view import RecordView
 from blockchaintracer.core.verify.outcomes import Conclusion
 from blockchaintracer.extras.reproduce.rerun import Plan, Rerun, rerun, subject_of, workspace, written_output
 from blockchaintracer.lab.attest import Written, attest
+from blockchaintracer.lab.capture.environment import loose_requirements
 from blockchaintracer.lab.capture.hardware import capture_hardware
+from blockchaintracer.lab.capture.locks import MAX_LOCK
 from blockchaintracer.lab.drafts import Recorded
 from blockchaintracer.lab.lab import Lab, require_role
 from blockchaintracer.lab.lookup import read_manifest, required_record
@@ -90,6 +93,7 @@ def reproduce(
     keep: bool = False,
     sandboxed: bool = True,
     network: bool = False,
+    build_network: bool = False,
     timeout_s: float | None = None,
     memory: int | None = None,
     processes: int | None = None,
@@ -102,11 +106,11 @@ def reproduce(
 
     Args:
         sources: folders or addresses (as `Store.fetch`) that it was published to. What they give is checked by digest.
-        agree: asked with what will be executed; nothing is fetched but the manifest, and nothing run, if it says no.
+        agree: asked with what will be executed. If it says no, nothing but manifest and lock is fetched.
         folder: where to run it: an empty folder or none, which is kept; without it a temporary one is made.
         python: an interpreter to use as it is, instead of an environment rebuilt from the recorded lock.
         sandboxed: False runs the program with the rights of this user.
-        network: whether the program may use the network.
+        network: whether the program may use the network, and `build_network` a package that is built.
         timeout_s, memory, processes: as in `Limits`; more is inconclusive. Without `timeout_s` it may take ten times as
             long as the author's run.
         record: whether to record the repeated run and attest; otherwise it is only compared.
@@ -126,7 +130,7 @@ def reproduce(
     plan = _plan(lab, original, sources, python, sandboxed, network)
     usual = plan.limits
     limits = Limits(memory or usual.memory, processes or usual.processes, timeout_s if timeout_s else usual.seconds)
-    plan = replace(plan, limits=limits)
+    plan = replace(plan, limits=limits, build_network=build_network)
     inputs = [_input_record(lab, original, entry) for entry in plan.run.inputs]
     if not agree(plan):
         raise InputError(
@@ -274,7 +278,15 @@ def _plan(
         sandboxed=sandboxed,
         network=network or not sandboxed,
         limits=Limits(seconds=_patience(run)),
+        loose=() if python else _loose(lab, environment.lock, sources),
     )
+
+
+def _loose(lab: Lab, lock: Artifact | None, sources: Sequence[str]) -> Sequence[str]:
+    if lock is None:
+        return ()
+    lab.store.fetch(lock.sha256, sources, MAX_LOCK)
+    return loose_requirements(Path(lock.path).name, lab.store.get_bytes(lock.sha256))
 
 
 def _patience(run: RunPredicate) -> float | None:

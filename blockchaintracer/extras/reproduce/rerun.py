@@ -71,7 +71,9 @@ class Plan:
         interpreter: the interpreter that is used as it is; None if the environment is rebuilt.
         python: the recorded version of Python; empty if not recorded.
         sandboxed: whether the program is shut in; `network` whether it may use the network nevertheless.
-        limits: what it may use of this machine.
+        build_network: whether packages that are built may use it.
+        limits: what the program may use of this machine.
+        loose: what the lock installs that is not a package of one version with a hash.
     """
 
     record: RecordView
@@ -85,7 +87,9 @@ class Plan:
     variables: dict[str, Any]
     sandboxed: bool = True
     network: bool = False
+    build_network: bool = False
     limits: Limits = field(default_factory=Limits)
+    loose: Sequence[str] = ()
 
     @property
     def gpus(self) -> bool:
@@ -362,9 +366,10 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
             shutil.rmtree(kept, ignore_errors=True)
             kept.mkdir(mode=0o700)
             try:
-                rebuild_environment(wanted, kept / "venv", interpreter, place.code)
+                rights = {"sandboxed": plan.sandboxed, "build_network": plan.build_network}
+                rebuild_environment(wanted, kept / "venv", interpreter, place.code, **rights)
             except InputError as error:
-                lab.say(error.message)
+                lab.say("\n".join(filter(None, (error.message, error.hint))))
                 reason = error.message.splitlines()[0]
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})

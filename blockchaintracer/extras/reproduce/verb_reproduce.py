@@ -30,6 +30,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--python", metavar="PATH", help="Use this interpreter instead of rebuilding the recorded environment.")
 @limit_options
 @click.option("--allow-network", "network", is_flag=True, help="Let the program use the network.")
+@click.option("--allow-build-network", "build_network", is_flag=True, help="Let a package that is built use it, too.")
 @click.option("--unsandboxed", is_flag=True, help="Run the program with your rights. Only where nothing else is.")
 @click.option("--no-attest", is_flag=True, help="Only compare: record nothing and attest nothing.")
 @click.option("--attest-anyway", type=click.Choice(["not-reproduced"]), help="Attest that if it's inconclusive.")
@@ -107,6 +108,9 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  environment  packages of {packages}{made}, Python {plain(plan.python or 'of this machine')}"
     else:
         yield f"  environment  {plain(plan.interpreter or '')}, as it is"
+    if plan.loose:
+        yield "  of which are not packages of one version with a hash, so that they can be anything:"
+        yield from (f"    {plain(line)}" for line in plan.loose)
     for index, entry in enumerate(inputs):
         yield f"  input {index:<6} {plain(entry.name or entry.path or 'input')} (SHA-256 {entry.sha256})"
     for row in compare_metrics(plan.run.metrics, {}):

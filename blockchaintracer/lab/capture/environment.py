@@ -9,7 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from blockchaintracer.core.errors import ChainUnavailable, InputError, NotVerified
@@ -29,6 +31,7 @@ from blockchaintracer.lab.capture.locks import (
     requirements_of,
 )
 from blockchaintracer.lab.capture.secret_masking import mask
+from blockchaintracer.lab.capture.source_packages import SourceBuilder
 from blockchaintracer.lab.programs import find_program
 
 _LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
@@ -122,14 +125,21 @@ def rebuild_environment(
     target: str | os.PathLike[str],
     python: str | os.PathLike[str] | None = None,
     project: Path | None = None,
+    *,
+    sandboxed: bool = True,
+    build_network: bool = False,
 ) -> Path:
     """Make a virtual environment at `target` and install what the lock names; its Python.
+
+    Wheels are unpacked, which runs nothing of them. What is source alone is built in a sandbox.
 
     Args:
         lock: a lock file, or what `requirements_from` read from it. If a requirements file has hashes, everything it
             needs must have one.
         python: the interpreter, or with uv its version; by default this one.
         project: the restored code, from which the folders are installed that the lock names; None refuses them.
+        sandboxed: False builds with the rights of this user.
+        build_network: whether what is built may use the network.
 
     Raises:
         InputError: if the lock can't be installed, with the end of what the installer said.
@@ -152,24 +162,91 @@ def rebuild_environment(
         try:
             if uv:
                 _install([uv, "venv", "--quiet", "--python", interpreter, str(target)], empty)
-                command = [uv, "pip", "install", "--quiet", "--python", str(installed)]
+                command = [uv, "pip", "install", "--quiet", "--python", str(installed), "--no-build"]
             elif lock.pylock:
                 raise InputError("expected uv to install this lock", hint=_INSTALL_UV)
             else:
                 _install([interpreter, "-m", "venv", str(target)], empty)
                 command = [str(installed), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+                command += ["--only-binary", ":all:"]
             folders = _require_packages(lock.text, project)
+            installer = _Installer(target, command, empty)
+            if uv:
+                # in it, nothing of the lock can run
+                twin = Path(empty, "twin")
+                _install([uv, "venv", "--quiet", "--python", interpreter, str(twin)], empty)
+                run, own = partial(_install, folder=empty), twin / "bin" / "python"
+                installer.builder = SourceBuilder(uv, run, own, Path(empty), sandboxed, build_network)
             for name, text, options in _parts(lock):
-                part = target / name
-                part.write_text(text)
-                _install([*command, *options, "-r", str(part)], empty)
+                installer.part(name, text, options)
             for folder in folders:
-                place = os.path.join(str(project), folder.path)
-                _install([*command, "--no-deps", *(["--editable"] if folder.editable else []), place], empty)
+                installer.folder(Path(str(project), folder.path), folder.editable)
         except BaseException:
             shutil.rmtree(target, ignore_errors=True)
             raise
     return installed
+
+
+class _Installer:
+    """Installs into an environment at `target` what is a wheel, or becomes one in the sandbox."""
+
+    builder: SourceBuilder | None = None
+
+    def __init__(self, target: Path, command: list[str], folder: str) -> None:
+        self._target, self._command, self._folder = target, command, folder
+        self._made = _starts(target)
+
+    def part(self, name: str, text: str, options: list[str]) -> None:
+        """Install a requirements file or a ``pylock.toml``."""
+        file = self._target / name
+        file.write_text(text)
+        try:
+            self._run(*options, "-r", str(file))
+        except InputError:
+            if is_pylock := name.endswith(".toml"):
+                text = "\n".join(package.line for package in read_packages(name, text.encode()))
+            sources = self.builder.without_wheel(requirement_lines(text)) if self.builder else None
+            if not sources:
+                raise
+            rest, wheels = sources
+            # a lock that is not of all there are leaves the rest to what its packages say
+            alone = is_pylock or "--require-hashes" in options
+            file = file.with_suffix(".txt")
+            file.write_text("\n".join(rest if alone else [*rest, *wheels]) + "\n")
+            self._run(*(["--no-deps"] if alone else options), "-r", str(file))
+            if alone:
+                self._run("--no-deps", *wheels)
+
+    def folder(self, folder: Path, editable: bool) -> None:
+        """Install a folder of the restored code."""
+        if self.builder is None:
+            raise InputError("expected uv to build the project itself", hint=_INSTALL_UV)
+        self._run("--no-deps", str(self.builder.folder(folder, editable)))
+
+    def _run(self, *arguments: str) -> None:
+        with _asleep(self._target, self._made):
+            _install([*self._command, *arguments], self._folder)
+
+
+def _starts(environment: Path) -> tuple[str, bytes]:
+    """What decides which program starts as the Python of an environment."""
+    return os.readlink(environment / "bin" / "python"), (environment / "pyvenv.cfg").read_bytes()
+
+
+@contextmanager
+def _asleep(environment: Path, made: tuple[str, bytes]) -> Iterator[None]:
+    """Keep packages from running while an installer asks the Python that they are installed in about itself."""
+    if _starts(environment) != made:
+        raise NotVerified("a package of the lock replaces the interpreter of its environment")
+    names = ("*.pth", "sitecustomize*", "usercustomize*")
+    held = [path for name in names for path in environment.glob(f"lib/*/site-packages/{name}")]
+    for path in held:
+        path.rename(f"{path}.asleep")
+    try:
+        yield
+    finally:
+        for path in held:
+            Path(f"{path}.asleep").rename(path)
 
 
 def _parts(lock: Requirements) -> Iterator[tuple[str, str, list[str]]]:
@@ -216,6 +293,18 @@ def _require_packages(text: str, project: Path | None = None) -> list[LocalPacka
     if other := [line for line in lines if not (PINNED.fullmatch(line) or (hashed and _INDEX.fullmatch(line)))]:
         raise InputError(f"expected packages of a version each in the lock, got {mask(other[0])[:200]!r}", hint=_HINT)
     return folders
+
+
+def loose_requirements(name: str, data: bytes) -> list[str]:
+    """List what a lock installs that is not a package of one version with a hash; `name` says which kind it is."""
+    if not is_structured(name):
+        lines = requirement_lines(data.decode(errors="replace"))
+        return [line for line in lines if not (PINNED.fullmatch(line) and HASHED.search(line))]
+    try:
+        packages = read_packages(name, data)
+    except InputError:
+        return ["the lock can't be read"]
+    return [one.source or f"{one.name} {one.version}" for one in packages if one.source or not one.is_hashed]
 
 
 def find_uv() -> str | None:

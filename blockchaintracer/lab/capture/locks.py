@@ -24,10 +24,10 @@ MAX_LOCK = 64 << 20
 COMPLETE = "# made by blockchaintracer"
 """Begins a requirements file that names every package: nothing is added when it is installed."""
 OF_COMMIT = re.compile(
-    r"[A-Za-z0-9._-]+ ?@ ?git\+https://[\w.~-]+(?::\d+)?/[^\s@#;]+@(?:[0-9a-f]{40}|[0-9a-f]{64})"
-    r"(?:#subdirectory=[^\s;&]+)?(?: ?;.*)?"
+    r"[A-Za-z0-9._-]+ ?@ ?git\+(https://[\w.~-]+(?::\d+)?/[^\s@#;]+)@([0-9a-f]{40}|[0-9a-f]{64})"
+    r"(?:#subdirectory=([^\s;&]+))?(?: ?;.*)?"
 )
-OF_ADDRESS = re.compile(r"[A-Za-z0-9._-]+ ?@ ?https://[\w.~-]+(?::\d+)?/[^\s@#;]+#sha256=[0-9a-f]{64}(?: ?;.*)?")
+OF_ADDRESS = re.compile(r"[A-Za-z0-9._-]+ ?@ ?(https://[\w.~-]+(?::\d+)?/[^\s@#;]+)#sha256=([0-9a-f]{64})(?: ?;.*)?")
 PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
 HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _ANY_HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
