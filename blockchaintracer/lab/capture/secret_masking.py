@@ -32,7 +32,7 @@ _PLACEHOLDER = (
     # a name of a secret, as code is full of them
     rf"(?![a-z_.:/{{}}-]{{0,64}}{_NAME}[a-z_.:/{{}}-]{{0,64}}(?:[\"'\s,;)\]]|$))"
     # a version, a file
-    r"(?![\^~<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}\b)(?!~|\.{0,2}/|[\w./-]{1,64}\.(?:pem|key|txt|json|toml|ya?ml|py|env|sig)\b)"
+    r"(?![\^~<>=v]{0,2}\d{1,4}(?:\.\d{1,6}){1,3}\b)(?!~|\.{0,2}/|[\w.:/-]{1,64}\.(?:pem|key|txt|json|toml|ya?ml|py|env|sig)\b)"
 )
 _CODE = r"(?![a-z_]\w{0,64}\s{0,8}[(\[.])"
 _MIXED = r"(?=\S{0,64}[\d!@#%^&*+~?])"
