@@ -30,11 +30,13 @@ _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ATTR_NOSYSTEM": "1",
     # no transport has this name: what a partial clone lacks is not fetched, whatever the repository's settings say
     "GIT_ALLOW_PROTOCOL": "none",
 }
-# a hook or an editor's git that started us points git at another repository
-_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_COMMON_DIR")
+# where the user's settings are, and where git may look; nothing else of the user's shell, or of a hook or an editor's
+# git that started us, may point git elsewhere or change what is recorded
+_USERS = re.compile(r"GIT_(CONFIG_(GLOBAL|SYSTEM|NOSYSTEM|COUNT|KEY_\d+|VALUE_\d+)|CEILING_\w+|DISCOVERY_\w+|TEST_\w+)")
 _FILTER = re.compile(r"filter\.(.+)\.(clean|smudge|process|required)", re.DOTALL)
 _SECONDS = 3600
 """for one command, a pack of a large commit too"""
@@ -51,7 +53,9 @@ def run_git(
         extra: environment variables for this command.
         stdin: ``input`` or ``stdin`` of `subprocess.run`.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _USERS.fullmatch(name)
+    }
     return _run(folder, settings, arguments, environment | _ENVIRONMENT | dict(extra or {}), **stdin)
 
 
@@ -145,6 +149,14 @@ def without_filters(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for name, part in sorted(own)
     )
     return settings, tuple(sorted({name for name, _ in own} - {name for name, _ in users}))
+
+
+def no_filters(root: Path) -> tuple[str, ...]:
+    """Give the settings under which git starts no filter at all, of whoever named it."""
+    listed = run_git(root, "config", "--list", "-z", "--name-only").stdout.split(b"\0")
+    names = {match[1] for key in map(os.fsdecode, listed) if (match := _FILTER.fullmatch(key))}
+    off = ("clean=", "smudge=", "process=", "required=false")
+    return tuple(f"filter.{name}.{part}" for name in sorted(names) if _PLAIN.fullmatch(name) for part in off)
 
 
 def _isolated(folder: Path) -> dict[str, str]:

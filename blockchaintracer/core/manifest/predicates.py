@@ -369,6 +369,14 @@ class RunOutput(Part):
         return self.encrypted.commitment if self.encrypted else self.artifact.sha256
 
 
+class WholeFile(Part):
+    """A file that differs from the commit and is kept whole, apart from the difference; no artifact: it was gone."""
+
+    path: RecordedPath
+    executable: bool = False
+    artifact: Artifact | None = None
+
+
 class CodeState(Part):
     """The state of a repository: its commit, and what its files differed by when the run started."""
 
@@ -378,6 +386,7 @@ class CodeState(Part):
     dirty: bool = False
     diff: Artifact | None = None
     pack: Artifact | None = None
+    whole: Annotated[tuple[WholeFile, ...], Field(strict=False)] | None = None
 
 
 class NestedCode(CodeState):
@@ -407,13 +416,15 @@ class Code(CodeState):
 
     @property
     def diffs(self) -> tuple[Artifact, ...]:
-        """The recorded differences."""
-        return tuple(state.diff for _, state in self.states() if state.diff)
+        """The recorded differences, and the files that are kept whole beside them."""
+        states = [state for _, state in self.states()]
+        whole = [entry.artifact for state in states for entry in state.whole or () if entry.artifact]
+        return (*(state.diff for state in states if state.diff), *whole)
 
     @property
     def lacks_diff(self) -> bool:
         """Whether files differed and the difference was not recorded."""
-        return any(state.dirty and state.diff is None for _, state in self.states())
+        return any(state.dirty and state.diff is None and not state.whole for _, state in self.states())
 
 
 class RunEnvironment(Part):

@@ -160,7 +160,7 @@ class _Recorder:
             "outcomes": dict(Counter(test["outcome"] for test in self._tests.values())),
             "metrics": self._metrics,
             "commit": code.commit if code else None,
-            "dirty": bool(code.diff or code.omitted) if code else None,
+            "dirty": code.dirty if code else None,
             "python": platform.python_version(),
             "pytest": pytest.__version__,
         }

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,14 @@ from blockchaintracer.core.errors import InputError, NotVerified
 from blockchaintracer.core.formats import read_limited
 from blockchaintracer.core.manifest import Code
 from blockchaintracer.lab.capture.secret_masking import public_remote
-from blockchaintracer.lab.git_command import reading_isolated, repository_of, run_git, run_isolated, without_filters
+from blockchaintracer.lab.git_command import (
+    no_filters,
+    reading_isolated,
+    repository_of,
+    run_git,
+    run_isolated,
+    without_filters,
+)
 from blockchaintracer.lab.lab_folder import FOLDER
 
 UNTRACKED_LIMIT = 10 << 20
@@ -31,12 +38,24 @@ _EMPTY_TREES = {
     "sha256": "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 
+WHOLE_FROM = 1 << 20
+"""Bytes of a file that changed from which on it is kept whole: its difference could be several times as large."""
+WHOLE_LIMIT = 256 << 20
+"""Bytes of all files together that are kept whole; others are named only."""
+_CONVERTING = ("ident", "eol", "text", "working-tree-encoding")
+"""Attributes by which what git keeps can be other bytes than the file. What a filter of the user's makes of a file is
+meant to be kept in its place: it may encrypt it."""
+
 MAX_FILES = 1_000_000
 MAX_BYTES = 64 << 30
 """Files and bytes of the largest commit that is restored: a small pack can hold one tree a billion times."""
 
 # what a diff or pack must not depend on, or write, in the user's repository
-_READ_ONLY = ("core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true")
+_READ_ONLY = (
+    *("core.untrackedCache=false", "core.splitIndex=false", "core.quotePath=true"),
+    # files are recorded as they are on the disk, whatever the user's settings say
+    *("core.safecrlf=false", "core.autocrlf=false", "core.attributesFile=/dev/null", "diff.suppressBlankEmpty=false"),
+)
 # nothing from outside the restored repository may change content
 _ISOLATED = (
     "core.attributesFile=/dev/null",
@@ -48,7 +67,7 @@ _ISOLATED = (
 )
 
 
-_Run = Callable[..., subprocess.CompletedProcess[bytes]]
+_Run = partial[subprocess.CompletedProcess[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +78,9 @@ class GitState:
         branch: None where HEAD is detached.
         remote: address of the branch's remote (else ``origin``) without credentials; None if it has none to show.
         diff: ``git diff --binary`` from the commit to the files, new ones included; `apply_diff` takes it.
-        omitted: new files larger than `UNTRACKED_LIMIT`, which `diff` leaves out.
+        omitted: files and repositories that `diff` and `whole` leave out, for their size or as git can't read them.
+        whole: files that differ and are no part of `diff`: their content, and whether they may be executed; None for
+            one that is gone. They are large, or a checkout of what git keeps of them gives other bytes.
         unused: filters that only the repository's own settings name. They were not started, so that `diff` has the
             files as they are.
         nested: submodules and other repositories inside, by their folders, each after the one that it lies in.
@@ -76,13 +97,14 @@ class GitState:
     shallow: bool
     unused: tuple[str, ...] = ()
     nested: tuple[tuple[str, GitState], ...] = ()
+    whole: Mapping[str, tuple[bytes, bool] | None] = field(default_factory=dict)
 
 
 def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLike[str]] = ()) -> GitState | None:
     """Capture the state of the working tree that `path` lies in; None if it lies in none.
 
     Nothing in it changes, but git may renew the times of objects that it has already. Ignored files don't count, and
-    content kept outside git (LFS) counts as its pointer.
+    what a filter of the user's keeps elsewhere (LFS) counts as its pointer.
 
     Args:
         exclude: files and folders to leave out, such as the lab's working folder (any named ``.blockchaintracer`` is).
@@ -104,7 +126,7 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
     branch = _text(root, "symbolic-ref", "--quiet", "--short", "HEAD", check=False) or None
     settings, unused = without_filters(root)
     left_out = [Path(part).resolve() for part in exclude]
-    diff, untracked, omitted, inner = _difference(root, commit, left_out, settings)
+    diff, untracked, omitted, inner, whole = _difference(root, commit, left_out, settings)
     nested: list[tuple[str, GitState]] = []
     for name in inner:
         try:
@@ -121,13 +143,14 @@ def capture_git(path: str | os.PathLike[str], exclude: Iterable[str | os.PathLik
         commit=commit,
         branch=branch,
         remote=_remote(root, branch),
-        dirty=bool(diff or omitted),
+        dirty=bool(diff or omitted or whole),
         diff=diff,
         untracked=untracked,
         omitted=omitted,
         shallow=_text(root, "rev-parse", "--is-shallow-repository") == "true",
         unused=unused,
         nested=tuple(nested),
+        whole=whole,
     )
 
 
@@ -178,7 +201,7 @@ def _held(state: GitState, paths: Iterable[str | os.PathLike[str]]) -> set[str]:
 
 def recorded_names(state: GitState) -> frozenset[str]:
     """Return the paths of the files of the commit and of the difference, relative to the root."""
-    names = {name for _, _, name in _blobs(state)} | set(state.untracked) - set(state.omitted)
+    names = ({name for _, _, name in _blobs(state)} | set(state.untracked)) - set(state.omitted)
     return frozenset(names).union(*({f"{at}/{name}" for name in recorded_names(more)} for at, more in state.nested))
 
 
@@ -250,6 +273,15 @@ def restore_code(code: Code, open_copy: Callable[[str], Path], target: Path) -> 
         place.mkdir(parents=True, exist_ok=True)
         if state.diff:
             apply_diff(open_copy(state.diff.sha256).read_bytes(), place)
+        for entry in state.whole or ():
+            file = place / entry.path
+            if not file.parent.resolve().is_relative_to(place.resolve()) or ".git" in entry.path.lower().split("/"):
+                raise NotVerified(f"expected a file inside {place}, got {entry.path}")
+            file.unlink(missing_ok=True)
+            if entry.artifact:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(open_copy(entry.artifact.sha256), file)
+                file.chmod(0o755 if entry.executable else 0o644)
 
 
 def without_new_files(diff: bytes, names: Collection[str]) -> bytes:
@@ -313,14 +345,15 @@ def _leads_away(folder: Path, path: Path, where: str, hint: str = "Clone it anew
 
 def _difference(
     root: Path, commit: str | None, exclude: list[Path], settings: tuple[str, ...]
-) -> tuple[bytes, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """The difference, new files, those of them that it leaves out, and repositories inside."""
+) -> tuple[bytes, tuple[str, ...], tuple[str, ...], tuple[str, ...], dict[str, tuple[bytes, bool] | None]]:
+    """The difference, new files, files that it leaves out, repositories inside, and files that are kept whole."""
     with _own_index(root, settings) as run:
         base = commit or _EMPTY_TREES[_text(root, "rev-parse", "--show-object-format")]
         _clear_flags(root, run)
         # git would ask git in each submodule's folder, which starts what that repository's settings say
         inner = _take_out_submodules(run)
-        run("add", "--update")
+        off = no_filters(root)
+        _add(run, off, "--update")
         new = run("ls-files", "-z", "--others", "--exclude-standard").stdout
         exclude = [*exclude, *(root / name for name in inner)]
         names = [name for name in map(os.fsdecode, new.split(b"\0")) if name and not _left_out(root / name, exclude)]
@@ -330,16 +363,112 @@ def _difference(
         _put_back_submodules(root, run, inner)
         omitted = tuple(name for name in names if (root / name).lstat().st_size > UNTRACKED_LIMIT)
         if added := [os.fsencode(name) for name in names if name not in omitted]:
-            arguments = ("--literal-pathspecs", "add", "--pathspec-from-file=-", "--pathspec-file-nul")
-            run(*arguments, given=b"\0".join(added))
-        # the plumbing command: the user's settings for showing diffs don't reach it
-        shown = ("--patch", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
-        diff = run("diff-index", "--cached", *shown, base, "--").stdout
-        listed = run("diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--")
-    # a file that was staged but never committed is new to whoever has the commit
-    created = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
+            _add(run, off, "--pathspec-from-file=-", "--pathspec-file-nul", given=b"\0".join(added))
+        # what is left to do starts no filter
+        told = partial(run, settings=off)
+        listed = told("diff-index", "--cached", "--name-only", "-z", "--diff-filter=A", base, "--")
+        # a file that was staged but never committed is new to whoever has the commit
+        created = {os.fsdecode(name) for name in listed.stdout.split(b"\0") if name}
+        changes = _changes(told, base)
+        large = {name for name, (_, size) in changes.items() if max(size, _size(root / name)) > WHOLE_FROM}
+        diff, whole, too_large = _told(root, told, base, changes, sorted(large | _converted(root, told)))
+        if not _applies(told, base, diff):
+            diff, whole, too_large = _told(root, told, base, changes, sorted({*changes, *whole, *too_large}))
     nested = sorted({*clones, *(name for name in inner if os.path.lexists(root / name / ".git"))})
-    return diff, tuple(sorted(created | set(omitted))), omitted, tuple(nested)
+    omitted += tuple(too_large)
+    return diff, tuple(sorted(created | set(omitted))), omitted, tuple(nested), whole
+
+
+def _add(run: _Run, off: tuple[str, ...], *arguments: str, given: bytes | None = None) -> None:
+    """Put files into the index; as they are, if a filter that they need is not here."""
+    command = ("--literal-pathspecs", "add", *arguments)
+    if run(*command, given=given, check=False).returncode:
+        run(*command, given=given, settings=off)
+
+
+def _changes(run: _Run, base: str) -> dict[str, tuple[str, int]]:
+    """What a commit has of the files that changed: mode and object, as an index takes them, and size."""
+    fields = run("diff-index", "--cached", "--raw", "--no-renames", "--no-abbrev", "-z", base, "--").stdout.split(b"\0")
+    entries = {os.fsdecode(name): head.decode().split() for head, name in zip(fields[::2], fields[1::2], strict=False)}
+    asked = "".join(f"{old}\n" for _, _, old, *_ in entries.values()).encode()
+    sizes = run("cat-file", "--batch-check=%(objectsize)", given=asked).stdout.decode().splitlines() if entries else []
+    return {
+        name: (f"{head[0].lstrip(':')} {head[2]}", int(size) if size.isdigit() else 0)
+        for (name, head), size in zip(entries.items(), sizes, strict=True)
+        # repositories inside are told apart
+        if "160000" not in (head[0].lstrip(":"), head[1])
+    }
+
+
+def _converted(root: Path, run: _Run) -> set[str]:
+    """Files of which a checkout of what git keeps gives other bytes."""
+    names = run("ls-files", "-z").stdout
+    fields = run("check-attr", "-z", "--stdin", *_CONVERTING, given=names).stdout.split(b"\0")
+    triples = list(zip(fields[::3], fields[1::3], fields[2::3], strict=False))
+    given = [(name, attribute) for name, attribute, value in triples if value not in (b"unspecified", b"unset")]
+    marked = {name for name, attribute in given if attribute != b"text"}
+    if len(marked) < len(given) or run_git(root, "config", "core.autocrlf").stdout.strip() in (b"true", b"input"):
+        # ends of lines in the index, and on the disk
+        told = [line.partition(b"\t") for line in run("ls-files", "--eol", "-z").stdout.split(b"\0") if line]
+        marked |= {name for ends, _, name in told if len({end[2:] for end in ends.split()[:2]}) > 1}
+    if not marked:
+        return set()
+    with tempfile.TemporaryDirectory(prefix="git-state-") as scratch:
+        taken = ("checkout-index", "--quiet", f"--prefix={scratch}/", "-z", "--stdin")
+        run(*taken, given=b"\0".join(sorted(marked)) + b"\0", check=False)
+        files = [(os.path.join(scratch, name), name) for name in map(os.fsdecode, marked)]
+        # a link leads elsewhere from there
+        return {
+            name
+            for copy, name in files
+            if os.path.isfile(root / name)
+            and not (root / name).is_symlink()
+            and not (os.path.isfile(copy) and filecmp.cmp(copy, root / name, shallow=False))
+        }
+
+
+def _told(
+    root: Path, run: _Run, base: str, changes: Mapping[str, tuple[str, int]], names: Iterable[str]
+) -> tuple[bytes, dict[str, tuple[bytes, bool] | None], list[str]]:
+    """The difference without some files, these files whole, and those of them that are too large."""
+    whole: dict[str, tuple[bytes, bool] | None] = {}
+    too_large: list[str] = []
+    lines, total = [], 0
+    for name in names:
+        file = root / name
+        if file.is_symlink():
+            continue
+        total += _size(file)
+        if total > WHOLE_LIMIT or (name not in changes and _size(file) > UNTRACKED_LIMIT):
+            total -= _size(file)
+            too_large.append(name)
+        else:
+            whole[name] = (file.read_bytes(), os.access(file, os.X_OK)) if file.is_file() else None
+        if name in changes:
+            lines.append(f"{changes[name][0]} 0\t{name}".encode(errors="surrogateescape"))
+    if lines:
+        # as the commit has them; one that it does not have has mode 0
+        run("update-index", "-z", "--index-info", given=b"\0".join(lines) + b"\0")
+    # the plumbing command: the user's settings for showing diffs don't reach it
+    shown = ("--patch", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+    return run("diff-index", "--cached", *shown, base, "--").stdout, whole, too_large
+
+
+def _applies(run: _Run, base: str, diff: bytes) -> bool:
+    """Whether a difference to a commit gives what is in the index."""
+    if not diff:
+        return True
+    wanted = run("write-tree", "--missing-ok").stdout
+    with tempfile.TemporaryDirectory(prefix="git-state-") as scratch:
+        index = {"GIT_INDEX_FILE": os.path.join(scratch, "index")}
+        extra = {**run.keywords["extra"], **index}
+        run("read-tree", base, extra=extra)
+        done = run("apply", "--cached", "--whitespace=nowarn", "-", given=diff, extra=extra, check=False)
+        return not done.returncode and run("write-tree", "--missing-ok", extra=extra).stdout == wanted
+
+
+def _size(file: Path) -> int:
+    return file.lstat().st_size if os.path.lexists(file) else 0
 
 
 @contextmanager

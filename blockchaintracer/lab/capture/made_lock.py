@@ -115,7 +115,7 @@ def _source(name: str, origin: Mapping[str, Any], root: Path) -> str | None:
         raise _Untold(_OUTSIDE)
     beneath = os.path.relpath(folder, os.path.realpath(state.root))
     line = _of_git(name, state.remote, state.commit, "" if beneath == "." else beneath)
-    if state.diff or state.omitted:
+    if state.dirty:
         raise _Untold(f"{_OUTSIDE}, changed since {line}")
     return line
 

@@ -352,7 +352,8 @@ def public_remote(url: str) -> str | None:
         public = f"{scheme}://{host}{re.split('[?#]', tail)[0]}"
     else:
         short = re.fullmatch(r"(?:.*@)?(\[[^\]]+\]|[^/:@]+):([^?#]*).*", scheme, re.DOTALL)
-        if not short:
+        # one letter is a drive of Windows, below which lies a user's folder
+        if not short or len(short[1]) == 1 or "\\" in scheme:
             return None
         host, public = short[1], f"{short[1]}:{short[2]}"
     if scheme == "file" or not _PLAIN_HOST.fullmatch(host) or mask(public) != public:

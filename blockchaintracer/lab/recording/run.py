@@ -34,6 +34,7 @@ from blockchaintracer.core.manifest import (
     RunInput,
     RunOutput,
     RunPredicate,
+    WholeFile,
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
@@ -185,6 +186,7 @@ def _keep_code(store: Store, git: GitState | None) -> KeptCode:
     for at, state in (("", git), *git.nested) if git else ():
         # differences are put into the store when the run is recorded: until then something may have to stay hidden
         findings += scan_secrets(state.diff[:SCANNED], diff=True)
+        findings += (found for kept in state.whole.values() if kept for found in scan_secrets(kept[0][:SCANNED]))
         if state.commit:
             packs[at] = keep_attachment(store, "commit.pack", pack_commit(state.root, state.commit))
     return KeptCode(packs, findings)
@@ -390,13 +392,15 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
             reason = "another repository, which git can't read" if (state.root / name).is_dir() else "new and too large"
             lab.say(f"{os.path.join(at, name)} is {reason}: it is not part of the recorded code")
         diff = without_new_files(state.diff, ours)
+        whole = tuple(_whole(lab.store, name, kept) for name, kept in sorted(state.whole.items()) if name not in ours)
         return {
             "commit": state.commit,
             "branch": state.branch,
             "remote": state.remote,
-            "dirty": bool(diff or unrecorded),
+            "dirty": bool(diff or unrecorded or whole),
             "diff": keep_attachment(lab.store, "diff.patch", diff) if diff else None,
             "pack": kept.packs.get(at),
+            "whole": whole or None,
         }
 
     return Code(
@@ -406,6 +410,11 @@ def _code(lab: Lab, git: GitState | None, kept: KeptCode, facts: RunFacts) -> Co
         working_folder=None if facts.folder.resolve() == git.root.resolve() else relative_path(facts.folder, git.root),
         **described,
     )
+
+
+def _whole(store: Store, name: str, kept: tuple[bytes, bool] | None) -> WholeFile:
+    artifact = keep_attachment(store, name.rpartition("/")[2], kept[0]) if kept else None
+    return WholeFile(path=name, executable=bool(kept and kept[1]), artifact=artifact)
 
 
 def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironment:
