@@ -100,7 +100,7 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     key, inputs = plan.record.key, plan.run.inputs
     yield f"Run {plain(plan.run.name)}, recorded by {key.author} for group {key.group}."
     yield from _confinement(plan)
-    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diff else ''}"
+    yield f"  code         commit {plan.commit}{' with the recorded difference applied' if plan.run.code.diffs else ''}"
     yield f"  command      {plain(shlex.join(plan.command))}   (in {plain(plan.run.code.working_folder or '.')})"
     if plan.lock:
         packages = plain(f"{plan.lock.path} (SHA-256 {plan.lock.sha256})")
