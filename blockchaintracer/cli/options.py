@@ -436,8 +436,8 @@ _request_options = _bundle(
     click.option(
         "--lock",
         type=PATH,
-        help="Lock file of the run's environment. [default: one in the working folder; else one is made from what is "
-        "installed]",
+        help="Lock file of the run's environment. [default: the one of the folder or repository; else one is made "
+        "from what is installed]",
     ),
     click.option("--look-up-hashes", is_flag=True, help="Ask the package index for the hashes of a lock that is made."),
     click.option("--with-host-name", is_flag=True, help="Record this machine's name."),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.lab.capture import interpreter
-from blockchaintracer.lab.capture.environment import find_lock, loose_requirements
+from blockchaintracer.lab.capture.environment import loose_requirements
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.program import recorded_parts
 from blockchaintracer.lab.capture.secret_masking import mask_arguments
@@ -103,23 +103,6 @@ def test_conda_is_told_without_tokens(conda: Path):
     }
     assert len(found["packages"]) == 2
     assert not re.search("hunter2|tk-secret", json.dumps(found))
-
-
-def test_the_first_lock_that_can_be_used_is_found(tmp_path: Path):
-    assert find_lock(tmp_path) is None
-    requirements = tmp_path / "requirements.txt"
-    for text in ("numpy>=1\n", "numpy\n", "a==1\nb\n", "a==1.*\n", "", "# none\n", "-e .\n"):
-        requirements.write_text(text)
-        assert find_lock(tmp_path) is None, text
-    for text in (
-        "a==1\nb[x]==2 ; python_version > '3'\n",
-        f"# made\n--no-binary :all:\na==1 \\\n    --hash=sha256:{'a' * 64}\n",
-    ):
-        requirements.write_text(text)
-        assert find_lock(tmp_path) == requirements, text
-    for name in ("uv.lock", "requirements.lock", "pylock.toml"):
-        (tmp_path / name).write_text("")
-        assert find_lock(tmp_path) == tmp_path / name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,14 @@ import pytest
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.lab.capture.environment import _require_packages, requirements_from
-from blockchaintracer.lab.capture.locks import read_packages, requirement_lines, unhashed
+from blockchaintracer.lab.capture.locks import (
+    differences,
+    find_lock,
+    is_lock,
+    read_packages,
+    requirement_lines,
+    unhashed,
+)
 
 pytestmark = pytest.mark.fast
 
@@ -119,3 +126,54 @@ def test_another_index_is_used_with_hashes_alone(tmp_path: Path) -> None:
     lock.write_text(f'[[package]]\nname = "x"\nversion = "1+cpu"\n{FILES}{source}')
     assert requirement_lines(requirements_from(lock).text)[0] == "--extra-index-url https://h.example/simple"
     _require_packages(requirements_from(lock).text)
+
+
+def test_a_lock_is_found_where_exactly_one_is(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    assert find_lock(inner, tmp_path) is None
+    (tmp_path / "poetry.lock").write_text("")
+    assert find_lock(inner, tmp_path) == tmp_path / "poetry.lock"
+    assert find_lock(inner) is None
+    # what leaves versions open is no second one
+    (tmp_path / "requirements.txt").write_text("six\n")
+    assert find_lock(inner, tmp_path) == tmp_path / "poetry.lock"
+    (tmp_path / "requirements.txt").write_text("six==1.16.0\n")
+    with pytest.raises(InputError, match=r"got poetry.lock, requirements.txt\n.*--lock FILE"):
+        find_lock(inner, tmp_path)
+    (inner / "uv.lock").write_text("")
+    assert find_lock(inner, tmp_path) == inner / "uv.lock"
+
+
+def test_requirements_that_leave_versions_open_are_no_lock(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    for text in ("numpy>=1\n", "numpy\n", "a==1\nb\n", "a==1.*\n", "", "# none\n", "-e .\n"):
+        requirements.write_text(text)
+        assert not is_lock(requirements), text
+        assert find_lock(tmp_path) == requirements
+    for text in (
+        "a==1\nb[x]==2 ; python_version > '3'\n",
+        f"# made\n--no-binary :all:\na==1 \\\n    --hash=sha256:{'a' * 64}\n",
+        f"a==1\n-e git+https://host.example/lab/b.git@{COMMIT}#egg=b\n",
+    ):
+        requirements.write_text(text)
+        assert is_lock(requirements), text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"-e git+https://host.example/lab/b.git@{COMMIT}#egg=b&subdirectory=python",
+        f"b @ git+ssh://git@host.example/lab/b.git@{COMMIT}#subdirectory=python",
+        f"b@git+https://me:hunter2@host.example/lab/b.git@{COMMIT}#subdirectory=python",
+    ],
+)
+def test_a_commit_is_a_commit_however_it_is_written(line: str) -> None:
+    assert requirement_lines(line) == [f"b @ git+https://host.example/lab/b.git@{COMMIT}#subdirectory=python"]
+    assert _require_packages(line) == []
+
+
+def test_a_lock_of_other_versions_than_ran_is_seen() -> None:
+    text = b"a==1.0\nb==2024.01\nc==1\nd==2\n"
+    had = {"a": "1", "b": "2024.1", "c": "1.0.1", "e": "5"}
+    assert differences(read_packages("requirements.txt", text), had) == ["c 1.0.1 (not 1)"]

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from blockchaintracer.core.errors import InputError
-from blockchaintracer.lab.capture.environment import find_lock, rebuild_environment, requirements_from
+from blockchaintracer.lab.capture.environment import rebuild_environment, requirements_from
 from blockchaintracer.lab.capture.local_packages import local_package, portable_lock
+from blockchaintracer.lab.capture.locks import find_lock
 from blockchaintracer.lab.lab import Lab
 from tests.support.labs import run_predicate, second_lab
 from tests.support.studies import LIMIT_S, TELL, Study

@@ -35,7 +35,7 @@ def test_a_run_is_repeated_from_the_lock_that_was_made(lab: Lab, tmp_path: Path)
         subprocess.run([UV, *command], cwd=tmp_path, check=True, capture_output=True, timeout=LIMIT_S)
     done = typed("record", "--json", "--", ".venv/bin/python", "run.py", home=lab.home.path, folder=study.folder)
     assert done.returncode == 0, done.stderr
-    assert "one is made from 1 packages" in done.stderr
+    assert "a lock file is made, from the 1 packages" in done.stderr
     run = str(json.loads(done.stdout)["id"])
     said = run_predicate(lab, run)
     assert said.environment.lock_from == "made"
@@ -83,3 +83,30 @@ def test_an_editable_checkout_is_named_by_its_commit(tmp_path: Path) -> None:
     changed = make_lock(environment, tmp_path / "study", sys.executable)
     assert changed.sources == {"x": f"a folder outside of the recorded code, changed since {line}"}
     assert changed.data.decode().count("\n") == 1
+
+
+def test_what_is_open_is_resolved_and_of_several_one_is_chosen(lab: Lab, tmp_path: Path) -> None:
+    study = Study.of(lab, tmp_path / "study", {"requirements.txt": "absent-here\n", "run.py": TELL + "tell(total=5)\n"})
+    git(study.folder, "rm", "-q", "requirements.lock")
+    study.commit()
+    subprocess.run([UV, "venv", "--offline", str(tmp_path / "env")], check=True, capture_output=True, timeout=LIMIT_S)
+    program = ("--", str(tmp_path / "env" / "bin" / "python"), "run.py")
+
+    def record(*options: str) -> subprocess.CompletedProcess[str]:
+        return typed("record", "--json", *options, *program, home=lab.home.path, folder=study.folder)
+
+    done = record()
+    assert "requirements.txt is recorded as resolved, from the 0 packages" in done.stderr, done.stderr
+    environment = run_predicate(lab, str(json.loads(done.stdout)["id"])).environment
+    assert environment.lock_from == "resolved"
+    assert environment.lock
+    assert environment.requirements
+    assert lab.store.get_bytes(environment.requirements.sha256) == b"absent-here\n"
+    assert lab.store.get_bytes(environment.lock.sha256).decode().startswith(COMPLETE)
+
+    for name in ("uv.lock", "requirements.lock"):
+        (study.folder / name).touch()
+    done = record()
+    assert done.returncode == 2
+    assert "got requirements.lock, uv.lock" in done.stderr + done.stdout
+    assert record("--lock", "requirements.lock").returncode == 0

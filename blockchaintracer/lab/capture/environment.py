@@ -34,7 +34,6 @@ from blockchaintracer.lab.capture.secret_masking import mask
 from blockchaintracer.lab.capture.source_packages import SourceBuilder
 from blockchaintracer.lab.programs import find_program
 
-_LOCKS = ("pylock.toml", "requirements.lock", "uv.lock", "requirements.txt")
 _UNREACHABLE = re.compile(
     r"(?i)error sending request|dns error|connection (?:refused|reset|aborted)|connecttimeout|newconnectionerror"
     r"|failed to establish|name resolution|name or service not known|network is unreachable|timed out|max retries"
@@ -50,18 +49,6 @@ _INSTALLERS_NEED = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TMPDIR|XDG_\w+|(?:PIP|UV|SSL|REQUESTS|CURL)_\w+|(?i:https?|all|no)_(?i:proxy)"
 )
 _MISMATCH = re.compile(r"(?i)hash mismatch|do not match the hashes")
-
-
-def find_lock(root: str | os.PathLike[str]) -> Path | None:
-    """Find the lock file in a folder that `rebuild_environment` can use; None if there's none.
-
-    In this order: ``pylock.toml``, ``requirements.lock``, ``uv.lock``, and ``requirements.txt`` if it pins everything.
-    """
-    for name in _LOCKS:
-        path = Path(root, name)
-        if path.is_file() and (name != "requirements.txt" or _pins_everything(path)):
-            return path
-    return None
 
 
 def requirements_from(
@@ -270,12 +257,6 @@ def _parts(lock: Requirements) -> Iterator[tuple[str, str, list[str]]]:
     for number, (chosen, flags) in enumerate([*parts, (alone, ["--no-deps"])]):
         if chosen:
             yield f"packages-{number}.txt", "\n".join((*options, *chosen, "")), flags
-
-
-def _pins_everything(path: Path) -> bool:
-    lines = requirement_lines(read_lock(path).decode(errors="replace"))
-    pinned = [line for line in lines if not line.startswith("--") and not local_package(line)]
-    return bool(pinned) and all(PINNED.fullmatch(line) for line in pinned)
 
 
 def _require_packages(text: str, project: Path | None = None) -> list[LocalPackage]:

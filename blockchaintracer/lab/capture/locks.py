@@ -28,6 +28,9 @@ OF_COMMIT = re.compile(
     r"(?:#subdirectory=([^\s;&]+))?(?: ?;.*)?"
 )
 OF_ADDRESS = re.compile(r"[A-Za-z0-9._-]+ ?@ ?(https://[\w.~-]+(?::\d+)?/[^\s@#;]+)#sha256=([0-9a-f]{64})(?: ?;.*)?")
+_IN_GIT = re.compile(
+    r"(?:-e |--editable[ =])?(?:([A-Za-z0-9._-]+) ?@ ?)?git\+(\S+)@([0-9a-f]{40}|[0-9a-f]{64})(?:#(\S*))?( ?;.*)?"
+)
 PINNED = re.compile(r"[A-Za-z0-9._-]+(\[[^\]]*\])?\s*===?\s*[^*\s;#]+(\s*;.*|\s+--hash=.*|\s+#.*)?")
 HASHED = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 _ANY_HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
@@ -82,6 +85,60 @@ class Requirements:
     pylock: str = ""
 
 
+def find_lock(folder: Path, root: Path | None = None) -> Path | None:
+    """Find the lock file of a folder, or of the next one above it that has any, up to `root`.
+
+    A `requirements.txt` that leaves versions open is returned if there is no lock file.
+
+    Raises:
+        InputError: if there are several.
+    """
+    folder, top = folder.absolute(), (root or folder).absolute()
+    for place in (folder, *(one for one in folder.parents if one.is_relative_to(top))):
+        names = (*_FOUND, *sorted(file.name for file in place.glob("pylock.*.toml")))
+        paths = [path for name in names if (path := place / name).is_file()]
+        locks = [path for path in paths if is_lock(path)]
+        if len(locks) > 1:
+            raise InputError(
+                f"expected one lock file in {place}, got {', '.join(path.name for path in locks)}",
+                hint="Say which one the environment is of: --lock FILE.",
+            )
+        if locks or paths:
+            return (locks or paths)[0]
+    return None
+
+
+_FOUND = ("requirements.lock", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pylock.toml", "requirements.txt")
+
+
+def is_lock(path: Path) -> bool:
+    """Return whether a file names a version of each package; requirements may leave versions open."""
+    if is_structured(path.name) or path.name == "requirements.lock":
+        return True
+    lines = requirement_lines(read_lock(path).decode(errors="replace"))
+    pinned = [line for line in lines if not line.startswith("--") and not local_package(line)]
+    forms = (PINNED, OF_COMMIT, OF_ADDRESS)
+    return bool(pinned) and all(any(form.fullmatch(line) for form in forms) for line in pinned)
+
+
+def differences(packages: Iterable[LockedPackage], installed: Mapping[str, str]) -> list[str]:
+    """List the packages that were installed in another version than the lock names."""
+    locked: dict[str, set[str]] = {}
+    for package in packages:
+        if package.version:
+            locked.setdefault(package.name, set()).add(package.version)
+    return [
+        f"{name} {installed[name]} (not {', '.join(sorted(versions))})"
+        for name, versions in sorted(locked.items())
+        if name in installed and _release(installed[name]) not in map(_release, versions)
+    ]
+
+
+def _release(version: str) -> str:
+    """A version as another tool may write it: 1.0 is 1.0.0, and 2024.01 is 2024.1."""
+    return re.sub(r"(\.0)+(?=$|\+)", "", re.sub(r"(?<![0-9a-z])0+(?=[0-9])", "", version.lower().replace("_", ".")))
+
+
 def read_packages(name: str, data: bytes) -> list[LockedPackage]:
     """Read the packages of a lock file; `name` says which kind it is, and is of requirements if it says nothing.
 
@@ -131,9 +188,19 @@ def requirements_of(
 
 
 def requirement_lines(text: str) -> list[str]:
-    """Return what a requirements file says, a line each."""
-    lines = re.sub(r"\\\r?\n\s*", "", text).splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    """Return what a requirements file says, a line each. A commit of git is named as in `OF_COMMIT`, if it can be."""
+    lines = (line.strip() for line in re.sub(r"\\\r?\n\s*", "", text).splitlines())
+    return [_commit_line(line) for line in lines if line and not line.startswith("#")]
+
+
+def _commit_line(line: str) -> str:
+    match = _IN_GIT.fullmatch(line)
+    if not match:
+        return line
+    named, url, commit, told, marker = match.groups(default="")
+    values = dict(part.partition("=")[::2] for part in told.split("&"))
+    found = git_line(named or values.get("egg", ""), url, commit, values.get("subdirectory", ""))
+    return f"{found}{marker}" if found else line
 
 
 def read_lock(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.record import GlobalId, Kind, Link, Relation, Verdict, parse_number
+from blockchaintracer.lab.capture.locks import find_lock
 from blockchaintracer.lab.capture.notebook import as_program
 from blockchaintracer.lab.capture.program import ending
 from blockchaintracer.lab.capture.reads import Seen
@@ -136,6 +137,8 @@ def _record_request(
         lab,
         exclude=[*request.paths, *flow.made, *(base / path for path in document.encrypted())],
     )
+    # several are asked about before anything has run
+    _ = request.lock or find_lock(Path.cwd(), start.git.root if start.git else None)
     hidden = request.paths if keeping.recipients else ()
     keeping = run_keeping(lab, document, base, start.git, keeping, hidden)
     reader, tolerances = _told_elsewhere(request, document, start.git.root if start.git else Path.cwd())

@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,12 +39,11 @@ from blockchaintracer.core.manifest import (
 )
 from blockchaintracer.core.plain_json import rfc3339
 from blockchaintracer.core.record import Kind, Link, Relation, parse_number
-from blockchaintracer.lab.capture.environment import find_lock
 from blockchaintracer.lab.capture.git import GitState, capture_git, pack_commit, without_new_files
 from blockchaintracer.lab.capture.hardware import capture_hardware
 from blockchaintracer.lab.capture.interpreter import capture_environment
 from blockchaintracer.lab.capture.local_packages import portable_lock
-from blockchaintracer.lab.capture.locks import is_structured, read_lock
+from blockchaintracer.lab.capture.locks import differences, find_lock, is_lock, is_structured, read_lock, read_packages
 from blockchaintracer.lab.capture.made_lock import MADE_LOCK, make_lock
 from blockchaintracer.lab.capture.notebook import is_notebook, notebook_python
 from blockchaintracer.lab.capture.program import (
@@ -437,24 +437,50 @@ def _environment(lab: Lab, facts: RunFacts, git: GitState | None) -> RunEnvironm
     elif not is_known:
         lab.say(f"which Python {command[0]} starts is not known: the first on PATH is recorded, with its packages")
         captured["assumed"] = True
-    shown = recorded_parts(captured)
-    lock = facts.lock or find_lock(facts.folder)
-    described: dict[str, Any] = {"lock_from": "given" if facts.lock else "found"} if lock else {}
-    if lock:
-        # never encrypted: a reproduction installs from it
-        described["lock"] = _kept_lock(lab, facts, lock, root)
+    described = _lock(lab, facts, root, captured, str(python))
+    return RunEnvironment(**{**recorded_parts(captured), **described})
+
+
+def _lock(lab: Lab, facts: RunFacts, root: Path, captured: Mapping[str, Any], python: str) -> dict[str, Any]:
+    """The lock file that names what ran: the one that is there, unless it leaves versions open or is of other versions;
+    else one that is made of what is installed."""
+    lock, lock_from = facts.lock, "given"
+    if not lock:
+        try:
+            lock, lock_from = find_lock(facts.folder, root), "found"
+        except InputError as error:
+            lab.say(error.message)
+    # of a run that was described, or of an unknown interpreter, what is installed here tells nothing
+    installed = captured.get("packages") if facts.observed and not captured.get("assumed") else None
+    is_open = bool(lock and not is_lock(lock))
+    other: list[str] = []
+    if lock and not is_open and installed:
+        with suppress(InputError):
+            other = differences(read_packages(lock.name, read_lock(lock)), installed)
+    if other and lock:
+        lab.say(f"{lock.name} is not of the packages that ran: {', '.join(other[:5])}")
+    if lock and not (is_open and installed is not None) and not (other and not facts.lock):
         beneath = relative_path(lock.parent, root) if is_structured(lock.name) else None
-        described["lock_folder"] = beneath if beneath != "." else None
-    elif facts.observed and captured.get("python"):
-        # a process that records itself waits for it
-        cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
-        made = make_lock(captured, root, str(python), "index" if facts.look_up_hashes else cached)
-        lab.say(f"no lock file was given: one is made from {len(captured.get('packages', ()))} packages of {python}")
-        for note in made.notes:
-            lab.say(note)
-        described = {"lock_from": "made", "lock": keep_attachment(lab.store, MADE_LOCK, made.data)}
-        shown |= {"sources": made.sources} if made.sources else {}
-    return RunEnvironment(**described, **shown)
+        if is_open:
+            lab.say(f"{lock.name} leaves versions open: others can't rebuild the environment from it")
+        # never encrypted: a reproduction installs from it
+        kept = _kept_lock(lab, facts, lock, root)
+        return {"lock": kept, "lock_from": lock_from, "lock_folder": beneath if beneath != "." else None}
+    if not (facts.observed and captured.get("python")):
+        return {}
+    # a process that records itself waits for it
+    cached: Literal["none", "cached"] = "cached" if facts.observed == "program" else "none"
+    made = make_lock(captured, root, python, "index" if facts.look_up_hashes else cached)
+    why = f"{lock.name} is recorded as resolved" if is_open and lock else "a lock file is made"
+    lab.say(f"{why}, from the {len(captured.get('packages', ()))} packages of {python}")
+    for note in made.notes:
+        lab.say(note)
+    return {
+        "lock": keep_attachment(lab.store, MADE_LOCK, made.data),
+        "lock_from": "resolved" if is_open else "made",
+        "requirements": _kept_lock(lab, facts, lock, root) if lock else None,
+        **({"sources": made.sources} if made.sources else {}),
+    }
 
 
 def _kept_lock(lab: Lab, facts: RunFacts, lock: Path, root: Path) -> Artifact:
