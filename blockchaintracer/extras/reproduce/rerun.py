@@ -373,6 +373,8 @@ def _rebuilt(lab: Lab, plan: Plan, place: Workspace, sources: Sequence[str]) -> 
                 reason = error.message.splitlines()[0]
                 raise _Undecided(f"the recorded environment can't be rebuilt here: {reason}") from None
             write_json(complete, {"lock": lock.sha256, "name": file.name, "python": version})
+        # `store gc --environments` counts from the last use
+        os.utime(kept)
     return python, [kept, *python_folders(python)]
 
 
