@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -36,6 +37,7 @@ MAX_EXECUTABLE = 4096
 MAX_EXECUTABLE_BYTES = 256 << 10
 """UTF-8 bytes that these paths have together at most: the manifest has room for the rest beside them."""
 
+_HIDDEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,77}")
 _HEX = re.compile(r"[0-9a-f]{64}")
@@ -59,6 +61,17 @@ def _line(text: str) -> str:
     if not 0 < len(text) <= 256 or _CONTROL.search(text) or text != text.strip():
         raise ValueError("a line of 1 to 256 characters, without control characters or spaces around it")
     return text
+
+
+def plain_name(text: str) -> str:
+    """Return the name of a value as it is; ValueError if it could look like another name."""
+    if text != unicodedata.normalize("NFC", _line(text)) or any(map(_is_hidden, text)):
+        raise ValueError("a name in composed letters (Unicode NFC), without characters that nobody sees")
+    return text
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) == "Cf" or bool(_HIDDEN.match(character))
 
 
 def _utc(text: str) -> str:
@@ -134,11 +147,13 @@ Profile = Annotated[str, AfterValidator(_profile)]
 RelationNumber = Annotated[int, AfterValidator(_relation)]
 MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
 Uuid = Annotated[str, AfterValidator(_uuid)]
-Names = dict[Annotated[str, AfterValidator(_line)], Any]
+Name = Annotated[str, AfterValidator(plain_name)]
+"""The name of one value among others: no two look alike by how their letters are composed, or by what is not seen."""
+Names = dict[Name, Any]
 """Named values of any plain type."""
 
 
-ParameterSources = dict[Line, Annotated[str, Field(pattern=r"^(argument|file:[^\x00-\x1f]{1,512})$")]] | None
+ParameterSources = dict[Name, Annotated[str, Field(pattern=r"^(argument|file:[^\x00-\x1f]{1,512})$")]] | None
 """Where parameters are from that were read off a program: its arguments, or a file that it was given."""
 
 
@@ -492,7 +507,7 @@ class SeedDerivation(Part):
     rule: Literal["first-after-seal", "named-by-plan"]
     block_number: Decimal
     block_hash: Hash
-    seeds: dict[Line, Annotated[int, Field(ge=0, lt=2**32)]]
+    seeds: dict[Name, Annotated[int, Field(ge=0, lt=2**32)]]
 
 
 class Reads(Part):
@@ -528,7 +543,7 @@ class RunPredicate(Lineage):
     declared_timestamp: Utc | None = None
     parameters: Names = Field(default_factory=dict)
     parameter_sources: ParameterSources = None
-    metrics: dict[Line, Metric] = Field(default_factory=dict)
+    metrics: dict[Name, Metric] = Field(default_factory=dict)
     seeds: Names = Field(default_factory=dict)
     inputs: Annotated[tuple[RunInput, ...], Field(strict=False)] = ()
     outputs: Annotated[tuple[RunOutput, ...], Field(strict=False)] = ()

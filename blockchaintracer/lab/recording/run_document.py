@@ -19,6 +19,7 @@ from blockchaintracer.core.manifest.predicates import (
     Experiment,
     Line,
     Metric,
+    Name,
     Names,
     ParameterSources,
     Prose,
@@ -125,7 +126,7 @@ class PrivateDocument(_Written):
     """Values that the run commits to and does not show. They stay in the lab's folder, and nothing compares them."""
 
     parameters: Names = Field(default_factory=dict)
-    metrics: dict[Line, float] = Field(default_factory=dict)
+    metrics: dict[Name, float] = Field(default_factory=dict)
     encrypt_to: Recipients = ()
 
     def require_apart(self, parameters: Collection[str], metrics: Collection[str]) -> None:
@@ -156,8 +157,8 @@ class RunDocument(_Written):
     template: Template | None = None
     parameters: Names = Field(default_factory=dict)
     parameter_sources: ParameterSources = None
-    metrics: dict[Line, GivenMetric] = Field(default_factory=dict)
-    histories: dict[Line, DocumentHistory] = Field(default_factory=dict)
+    metrics: dict[Name, GivenMetric] = Field(default_factory=dict)
+    histories: dict[Name, DocumentHistory] = Field(default_factory=dict)
     tolerance: Tolerance = DEFAULT_TOLERANCE
     seeds: Names = Field(default_factory=dict)
     private: PrivateDocument = Field(default_factory=PrivateDocument)
