@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PlainSerializer,
     PositiveInt,
     ValidationInfo,
     field_validator,
@@ -26,7 +28,7 @@ from blockchaintracer.core.digest import PROFILES, FileDigest
 from blockchaintracer.core.errors import InputError
 from blockchaintracer.core.manifest.base import Part
 from blockchaintracer.core.manifest.paths import check_paths, normal_path
-from blockchaintracer.core.plain_json import rfc3339
+from blockchaintracer.core.plain_json import number_text, rfc3339
 from blockchaintracer.core.record import FIRST_OWN_NUMBER, GlobalId, Kind, Link, Relation, SubjectType, label
 
 CONTENT_KINDS = frozenset({Kind.DATASET, Kind.MODEL, Kind.SOFTWARE, Kind.ENVIRONMENT})
@@ -82,6 +84,11 @@ def _utc(text: str) -> str:
     except (ValueError, OverflowError):
         pass
     raise ValueError("a time as RFC 3339 writes it, with its zone, such as 2015-09-14T09:50:45Z")
+
+
+def _number(value: Any) -> Any:
+    is_text = isinstance(value, str) and value.lower().lstrip("+-") in ("nan", "inf", "infinity")
+    return float(value) if is_text else value
 
 
 def _digits(value: Any) -> Any:
@@ -147,6 +154,10 @@ Profile = Annotated[str, AfterValidator(_profile)]
 RelationNumber = Annotated[int, AfterValidator(_relation)]
 MediaType = Annotated[str, _matching(_MEDIA_TYPE, "a media type in lower case, such as text/csv")]
 Uuid = Annotated[str, AfterValidator(_uuid)]
+Number = Annotated[
+    float, Field(allow_inf_nan=True), BeforeValidator(_number), PlainSerializer(number_text, when_used="json")
+]
+"""NaN and infinity, too: in JSON as the texts ``NaN``, ``Infinity`` and ``-Infinity``."""
 Name = Annotated[str, AfterValidator(plain_name)]
 """The name of one value among others: no two look alike by how their letters are composed, or by what is not seen."""
 Names = dict[Name, Any]
@@ -220,7 +231,9 @@ class Tolerance(Part):
         return self.absolute + self.relative * abs(recorded)
 
     def allows(self, recorded: float, found: float) -> bool:
-        """Return whether `found` reproduces `recorded`."""
+        """Return whether `found` reproduces `recorded`. NaN equals NaN, and infinity itself alone."""
+        if not (math.isfinite(recorded) and math.isfinite(found)):
+            return repr(float(recorded)) == repr(float(found))
         return abs(found - recorded) <= self.width(recorded)
 
 
@@ -257,7 +270,7 @@ class MetricSource(Part):
 class Metric(Part):
     """A number that a run found."""
 
-    value: float
+    value: Number
     tolerance: Tolerance | None = None
     history: Artifact | None = None
     source: MetricSource | None = None

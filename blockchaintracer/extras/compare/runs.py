@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from blockchaintracer.core.manifest import Manifest, RecordPredicate, RunPredicate
+from blockchaintracer.core.plain_json import number_text
 from blockchaintracer.core.record import Kind, Relation, label
 
 Scalar = bool | int | float | str | None
@@ -59,7 +60,7 @@ def compared(record_id: str, manifest: Manifest, **about: Any) -> Compared:
     plain = predicate.model_dump(mode="json", by_alias=True, exclude_none=True)
     if isinstance(predicate, RunPredicate):
         fields |= flat(plain.get("parameters", {}), "params")
-        fields |= flat({name: metric.value for name, metric in predicate.metrics.items()}, "metrics")
+        fields |= flat({name: number_text(it.value) for name, it in predicate.metrics.items()}, "metrics")
         fields |= flat(plain.get("seeds", {}), "seeds")
         relations = Counter(entry.relation for entry in predicate.inputs)
         for entry in predicate.inputs:

@@ -186,7 +186,7 @@ def _relation(context: str | None) -> int:
 def _document(run: Snapshot, captured: Captured | None, before: RunPredicate | None, **details: Any) -> RunDocument:
     info, tags = run.values["run"], run.values["tags"]
     parameters = _fitting({name: _parameter(text) for name, text in run.values["params"].items()})
-    metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items() if math.isfinite(value)})
+    metrics = _fitting({name: _metric(name, value) for name, value in run.latest.items()})
     about: dict[str, Any] = {
         "context": {
             "runId": info["id"],
@@ -227,7 +227,7 @@ def _histories(run: Snapshot) -> dict[str, DocumentHistory]:
     points: dict[str, dict[int, tuple[float, int]]] = {}
     for point in run.points:
         value = float(point.value)
-        if math.isfinite(value) and not point.name.startswith("system/"):
+        if not point.name.startswith("system/"):
             points.setdefault(point.name, {})[point.step] = value, point.time
     histories = {}
     for name, steps in [(name, steps) for name, steps in points.items() if len(steps) > 1][:MAX_HISTORIES]:

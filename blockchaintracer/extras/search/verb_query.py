@@ -11,6 +11,7 @@ from blockchaintracer.cli.options import NEW_FILE, csv_option, lab_verb, offline
 from blockchaintracer.cli.record_names import RECORD
 from blockchaintracer.cli.render import Answer, Part, csv_rows, table, when
 from blockchaintracer.core.errors import InputError
+from blockchaintracer.core.plain_json import NOT_FINITE
 from blockchaintracer.core.record import counted
 from blockchaintracer.extras.search import STATUSES, Row, query
 from blockchaintracer.extras.search.row_table import columns_of, write_parquet
@@ -99,6 +100,9 @@ def _table(rows: list[Row]) -> Part:
     )
 
 
+_TEXTS = frozenset(NOT_FINITE.values())
+
+
 def _status(row: Row) -> str:
     said = ", ".join([row.status, *(f"{verdict} by {count}" for verdict, count in row.verdict_counts.items())])
     if not row.reproduced or not row.has_manifest or row.decisive:
@@ -109,4 +113,6 @@ def _status(row: Row) -> str:
 
 
 def _metrics(row: Row) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in row.metrics.items() if not isinstance(value, str))[:60]
+    """The numbers among the metrics. Those that JSON has none for are texts, here too."""
+    numbers = {name: value for name, value in row.metrics.items() if value in _TEXTS or not isinstance(value, str)}
+    return ", ".join(f"{name} {value if value in _TEXTS else f'{value:.4g}'}" for name, value in numbers.items())[:60]
