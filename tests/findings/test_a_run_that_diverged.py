@@ -42,10 +42,20 @@ def test_it_is_found_again_and_shown(lab: Lab, tmp_path: Path) -> None:
 
     metrics = next(check for check in json.loads(told("verify", run, "--json"))["checks"] if "metrics" in check["name"])
     assert [row["found"] for row in metrics["values"]["metrics"]] == ["-Infinity", "NaN", 3]
+    assert "loss nan, found nan (within 1e-06 relative, 0 of it used)" in told("query", "--status", "reproduced")
     assert "loss NaN" in told("query", "--kind", "run", "--where", "metrics.loss = 'NaN'")
     [row] = [row for row in json.loads(told("query", "--kind", "run", "--json"))["records"] if row["id"] == run]
+    [verdict] = row["comparisons"]
+    assert (verdict["group"], verdict["verdict"]) == (other.group(), "reproduced")
+    assert [(it["metric"], it["recorded"], it["found"]) for it in verdict["metrics"]] == [
+        ("bound", "-Infinity", "-Infinity"),
+        ("loss", "NaN", "NaN"),
+        ("step", 3, 3),
+    ]
     assert row["metrics"] == {"bound": "-Infinity", "loss": "NaN", "step": 3}
-    assert "metrics.loss" not in told("compare", run, again)
+    compared = typed("compare", run, again, "--json", home=lab.home.path, folder=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert json.loads(compared.stdout)["equal"]["metrics.loss"] == "NaN"
 
 
 def test_a_traced_run_keeps_what_it_came_to(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

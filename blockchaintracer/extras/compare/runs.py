@@ -44,8 +44,15 @@ class Compared:
     status: str = "recorded"
 
     @property
+    def failed(self) -> bool:
+        """Whether it is a run that did not complete."""
+        return self.fields.get("about.status", "completed") != "completed"
+
+    @property
     def metrics(self) -> dict[str, float]:
-        """The finite numbers among its metrics, by name without ``metrics.``."""
+        """The finite numbers among its metrics, by name without ``metrics.``. None of a run that did not complete."""
+        if self.failed:
+            return {}
         return {
             name.removeprefix("metrics."): float(value)
             for name, value in self.fields.items()

@@ -116,7 +116,7 @@ def _record(facts: ReportFacts, gathered: GatheredRecord) -> dict[str, Any]:
         "block": record.block,
         "time": utc(record.time),
         "sealed": utc(record.sealed_at) if record.sealed_at else None,
-        "status": record.status,
+        "status": f"{record.status}, failed" if gathered.run and gathered.run.status == "failed" else record.status,
         "says": gathered.manifest.predicate.to_json() if gathered.manifest else None,
     }
 
