@@ -41,6 +41,7 @@ class Program:
         asked: more options of `reproduce`, by the name of a further case, with the verdict of that case.
         files: what is copied, by place in the repository; what lies outside of the repository stays there.
         again: the command for a second time, if a tool would find everything up to date.
+        second: the verdict on the second time, if it is another.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Program:
     files: Mapping[str, Path] = field(default_factory=dict)
     within: str = "."
     again: tuple[str, ...] = ()
+    second: str = ""
 
     def sources(self) -> dict[str, Path]:
         """Return the files to copy, by their place in the repository."""
@@ -63,14 +65,7 @@ class Program:
 
 BARE = (("uv", "venv", "-q", "--python", f"{sys.base_prefix}/bin/python3"),)
 PIP = (*BARE, ("uv", "pip", "install", "-q", "-r", "requirements.txt"))
-SYNC = (
-    *BARE,
-    ("uv", "sync", "-q"),
-)
-POETRY = (
-    *BARE,
-    ("uv", "tool", "run", "-q", "poetry", "install", "-q"),
-)
+SYNC = (*BARE, ("uv", "sync", "-q"))
 
 _DECAY = Change("decay.csv", "\n12,4", "\n12,5")
 _IRIS = Change("iris.csv", "\n5.1,3.5,1.4,0.2,0\n4.9", "\n5.1,3.5,9.4,0.2,0\n4.9")
@@ -163,6 +158,16 @@ PROGRAMS = [
         },
     ),
     Program(
+        "shell_state",
+        "bash that goes on from what its last run left",
+        ("bash", "run.sh"),
+        ("--dataset", "decay.csv", *_read("stdout", weighted="weighted")),
+        install=BARE,
+        changes={"data": _DECAY, "code": Change("run.sh", "sum * runs", "sum + runs")},
+        # that bash read the file is not seen, so the file is not published
+        second="inconclusive",
+    ),
+    Program(
         "src_layout",
         "a package in src/, installed by -e .",
         ("python", "-m", "curvefit", "decay.csv", "3"),
@@ -204,9 +209,9 @@ PROGRAMS = [
         "a project of Poetry with poetry.lock",
         ("python", "half_life.py"),
         ("--dataset", "decay.csv", "--metrics", "result.json"),
-        lock=(("uv", "tool", "run", "-q", "poetry", "lock", "-q"),),
-        install=POETRY,
-        changes=_HALF_LIFE | {"library": Change("pyproject.toml", "scipy (==1.17.1)", "scipy (==1.15.3)")},
+        # what `poetry install` installs: Poetry itself reads an index that not every mirror has
+        install=(*BARE, ("uv", "pip", "install", "-q", "numpy==2.4.6", "scipy==1.17.1")),
+        changes=_HALF_LIFE,
     ),
     Program(
         "unpinned",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from blockchaintracer.core.manifest import Metric, RunEnvironment, RunPredicate, Tolerance
+from blockchaintracer.core.manifest import Code, Metric, Reads, RunEnvironment, RunPredicate, Tolerance
 from blockchaintracer.core.manifest.metric_comparison import compare_metrics
 from blockchaintracer.core.record import Verdict
 from blockchaintracer.extras.reproduce import reproduce as module
@@ -103,6 +103,10 @@ def decided(metrics: dict[str, float], plan: Plan, packages: dict[str, str]) -> 
         ({"a": 1.5, "b": 2.0}, {}, {"numpy": "1.9"}, "inconclusive", "had numpy 2.1, and its own lock file gives 1.9"),
         ({"a": 1.5, "b": 2.0}, {"python": ""}, {"numpy": "2.1"}, "inconclusive", "are not known"),
         ({"a": 1.5, "b": 2.0}, {"architecture": "m68k"}, {"numpy": "2.1"}, "inconclusive", "on m68k, this one on"),
+        # what bash reads is not seen: a run that went on from what its last one left was attested as NotReproduced
+        ({"a": 1.5, "b": 2.0}, {"leftovers": ("runs.txt",)}, {"numpy": "2.1"}, "inconclusive", "not hold: runs.txt"),
+        ({"a": 1.5, "b": 2.0}, {"reads": ("https://lab.example/x",)}, {"numpy": "2.1"}, "inconclusive", "lab.example"),
+        ({"a": 1.0, "b": 2.0}, {"reads": ("https://lab.example/x",)}, {"numpy": "2.1"}, "reproduced", None),
     ],
 )
 def test_the_first_rule_that_fits(
@@ -110,8 +114,10 @@ def test_the_first_rule_that_fits(
 ) -> None:
     recorded = {"a": Metric(value=1.0, tolerance=Tolerance()), "b": Metric(value=2.0, tolerance=Tolerance())}
     environment = RunEnvironment.from_plain({"packages": {"numpy": "2.1", "pip": "24"}})
-    hardware = {name: value for name, value in changed.items() if name == "architecture"}
-    changed = {name: value for name, value in changed.items() if name not in hardware}
+    changed = dict(changed)
+    hardware = {name: changed.pop(name) for name in ("architecture",) if name in changed}
+    code = Code.from_plain({"leftovers": list(changed.pop("leftovers", ()))})  # type: ignore[call-overload]
+    reads = Reads.from_plain({"processes": 1, "addresses": list(changed.pop("reads", ()))})  # type: ignore[call-overload]
     run = RunPredicate(
         run_id="00000000-0000-4000-8000-000000000000",
         name="fit",
@@ -119,6 +125,8 @@ def test_the_first_rule_that_fits(
         metrics=recorded,
         environment=environment,
         hardware=hardware,
+        code=code,
+        reads=reads,
     )
     plan = Plan(None, run, "0" * 40, None, ("python",), object(), None, "3.12.1", {})  # type: ignore[arg-type]
     found, reason = decided(metrics, replace(plan, **changed), packages)  # type: ignore[arg-type]

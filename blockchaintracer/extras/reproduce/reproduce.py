@@ -202,17 +202,25 @@ def _decided(plan: Plan, done: Rerun, comparisons: Sequence[MetricComparison]) -
     if missing := [row.metric for row in compared if row.found is None]:
         told = [f"{name} ({done.missing[name]})" if name in done.missing else name for name in missing[:5]]
         return INCONCLUSIVE, f"the repeated run told nothing of {len(missing)} metrics: {', '.join(told)}"
-    if wrong := [f"{row.metric} ({row.found})" for row in compared if row.is_no_number]:
-        return INCONCLUSIVE, f"the repeated run found no number for {', '.join(wrong[:5])}"
     if not (off := [row for row in compared if not row.within]):
         return label(Verdict.REPRODUCED), None
     first = off[0]
     reason = (
         f"{len(off)} of {len(compared)} metrics differ: {first.metric} was {first.recorded!r}, found {first.found!r}"
     )
-    if other := _other_environment(plan, done):
+    if other := _not_in_the_record(plan) or _other_environment(plan, done):
         return INCONCLUSIVE, f"{reason}. But {other}, which may be why"
     return label(Verdict.NOT_REPRODUCED), reason
+
+
+def _not_in_the_record(plan: Plan) -> str | None:
+    """What the recorded run may have read that nobody can restore from its record; None if nothing is known."""
+    if left := plan.run.code.leftovers:
+        return f"the recorded run began with files that its record does not hold: {', '.join(left[:5])}"
+    reads = plan.run.reads
+    if reads and (named := [*reads.addresses, *reads.files]):
+        return f"the recorded run read what its record does not hold: {', '.join(named[:5])}"
+    return None
 
 
 def _other_environment(plan: Plan, done: Rerun) -> str | None:

@@ -29,7 +29,7 @@ from blockchaintracer.lab.lab import Lab
 @click.option("--keep", is_flag=True, help="Keep the temporary folder it ran in.")
 @click.option("--python", metavar="PATH", help="Use this interpreter instead of rebuilding the recorded environment.")
 @limit_options
-@click.option("--allow-network", "network", is_flag=True, help="Let the program use the network.")
+@click.option("--allow-network", is_flag=True, help="Let the program use the network.")
 @click.option("--allow-build-network", "build_network", is_flag=True, help="Let a package that is built use it, too.")
 @click.option("--unsandboxed", is_flag=True, help="Run the program with your rights. Only where nothing else is.")
 @click.option("--no-attest", is_flag=True, help="Only compare: record nothing and attest nothing.")
@@ -41,6 +41,7 @@ def command(
     sources: tuple[str, ...],
     yes: bool,
     unsandboxed: bool,
+    allow_network: bool,
     no_attest: bool,
     attest_anyway: str | None,
     reason: str | None,
@@ -69,9 +70,10 @@ def command(
     """
     if bool(attest_anyway) != bool(reason and reason.strip()) or (attest_anyway and no_attest):
         raise InputError("expected --attest-anyway with a --reason and without --no-attest, or neither of them")
-    if unsandboxed and options["network"]:
+    if unsandboxed and allow_network:
         raise InputError("expected --unsandboxed or --allow-network, got both: without a sandbox there is a network")
-    options |= {"record": not no_attest, "attest_anyway": reason, "sandboxed": not unsandboxed}
+    options |= {"record": not no_attest, "attest_anyway": reason}
+    options |= {"sandboxed": not unsandboxed, "network": allow_network}
     result = reproduce(lab, record_id, sources, agree=_agree(yes), **options)
     undecided = result.verdict == Conclusion.INCONCLUSIVE
     exit_code = 0 if result.reproduced else Conclusion.INCONCLUSIVE.exit_code if undecided else 1
